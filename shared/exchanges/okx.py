@@ -96,9 +96,11 @@ FACTS = TradingFacts(
 )
 
 CATEGORIES = {  # P: DOCS/#order-book-trading-trade-get-order-details; the others are the account's own
-    "full_liquidation": Forced.LIQUIDATION, "partial_liquidation": Forced.LIQUIDATION, "adl": Forced.ADL,
+    "full_liquidation": Forced.LIQUIDATION,
+    "partial_liquidation": Forced.LIQUIDATION,
+    "adl": Forced.ADL,
     "delivery": Forced.SETTLEMENT,
-}  # fmt: skip
+}
 SUB_TYPES = {  # P: DOCS/#trading-account-rest-api-get-bills-details-last-7-days, which a trade's subType is of
     **dict.fromkeys(map(str, range(100, 108)), Forced.LIQUIDATION),
     **dict.fromkeys(map(str, range(125, 129)), Forced.ADL),

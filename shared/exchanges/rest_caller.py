@@ -66,10 +66,17 @@ class RestCaller:
     """
 
     def __init__(
-        self, ccxt: Any, client: Any, rules: CallRules, limit: RateLimit, *, unknown: Set[str] = frozenset(),
-        redact: Callable[[str], str] = lambda text: " ".join(text.split())[:SHOWN], troubles: LogOnce | None = None,
+        self,
+        ccxt: Any,
+        client: Any,
+        rules: CallRules,
+        limit: RateLimit,
+        *,
+        unknown: Set[str] = frozenset(),
+        redact: Callable[[str], str] = lambda text: " ".join(text.split())[:SHOWN],
+        troubles: LogOnce | None = None,
         say: Callable[[str], None] = lambda line: None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.client, self.redact = client, redact
         self._ccxt, self._rules, self._limit, self._unknown = ccxt, rules, limit, unknown
         self._troubles, self._say = troubles, say

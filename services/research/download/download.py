@@ -51,9 +51,9 @@ class Download:
     """
 
     def __init__(
-        self, job: Job, venue: PublicExchange, report: Callable[[FetchProgress], None] = lambda progress: None
+        self, job: Job, exchange: PublicExchange, report: Callable[[FetchProgress], None] = lambda progress: None
     ) -> None:
-        self._job, self._venue, self._report = job, venue, report
+        self._job, self._exchange, self._report = job, exchange, report
         self._kind: Kind = KINDS[job.origin.kind]
         self._rows = 0
         self._end_ms = 0
@@ -62,7 +62,7 @@ class Download:
     async def run(self) -> Result:
         """Fetches what is missing."""
         job = self._job
-        history = History(self._venue, job.origin.market, self._kind, job.origin.interval)
+        history = History(self._exchange, job.origin.market, self._kind, job.origin.interval)
         self._end_ms = await self._complete_before(history)
         if self._end_ms <= job.start_ms:
             raise ConfigError("--from is too near to the present for a complete row, or behind it: pass an earlier one")
@@ -77,7 +77,7 @@ class Download:
 
     async def _complete_before(self, history: History) -> int:
         """Returns before when rows are complete, by the exchange's clock: bars have ended, trades have settled."""
-        complete_ms = await self._venue.now_ms() - self._kind.late_ms - max(history.apart_ms - 1, 0)
+        complete_ms = await self._exchange.now_ms() - self._kind.late_ms - max(history.apart_ms - 1, 0)
         return complete_ms if self._job.end_ms is None else min(self._job.end_ms, complete_ms)
 
     async def _month(self, history: History, month: MonthSpan, path: Path) -> bool:

@@ -104,21 +104,21 @@ class History:
     Raises ConfigError for what the exchange does not have: the market, the kind, the interval.
     """
 
-    def __init__(self, venue: PublicExchange, market: str, kind: Kind, interval: str) -> None:
-        found = venue.market(market)
-        self._venue, self._symbol, self._kind = venue, market, kind
-        self.name = f"{venue.name} {market}"
-        if venue.ccxt.has.get(kind.has) is not True:
-            raise ConfigError(f"{venue.name} gives no {kind.name} through ccxt ({kind.has}): take another exchange")
+    def __init__(self, exchange: PublicExchange, market: str, kind: Kind, interval: str) -> None:
+        found = exchange.market(market)
+        self._exchange, self._symbol, self._kind = exchange, market, kind
+        self.name = f"{exchange.name} {market}"
+        if exchange.ccxt.has.get(kind.has) is not True:
+            raise ConfigError(f"{exchange.name} gives no {kind.name} through ccxt ({kind.has}): take another exchange")
         if kind.name is KindName.FUNDING and not found["swap"]:
             raise ConfigError(f"--market {market} is a {found['type']} market, and only perpetual swaps have funding")
-        self._timeframe = _timeframe(venue, interval) if kind.name is KindName.OHLCV else ""
+        self._timeframe = _timeframe(exchange, interval) if kind.name is KindName.OHLCV else ""
         self.apart_ms = interval_ns(interval) // 1_000_000 if self._timeframe else int(not kind.has_id)
-        self._profile = venue.profile
+        self._profile = exchange.profile
         # Needed on Binance, which answers a time window with its last trades:
         # https://github.com/binance/binance-spot-api-docs/issues/10
         self._from_id = self._profile.from_id if kind.name is KindName.TRADES else ""
-        cap = venue.ccxt.feature_value(market, kind.has, "limit")
+        cap = exchange.ccxt.feature_value(market, kind.has, "limit")
         self._cap = min(int(cap), 1000) if cap else kind.limit
         self._cut_from = self._cap if cap else kind.cut_from
 
@@ -156,7 +156,7 @@ class History:
             rows = (self._row(answer) for answer in await self._call(at_ms, limit, params))
             return sorted((row for row in rows if row is not None), key=in_order)
 
-        rows: list[HistoryRow] = await self._venue.ask(call)
+        rows: list[HistoryRow] = await self._exchange.ask(call)
         return rows
 
     def _row(self, answer: Any) -> HistoryRow | None:
@@ -167,7 +167,7 @@ class History:
         return row._replace(on_book=self._profile.on_book(raw), seq=sequence(raw))
 
     def _call(self, at_ms: int | None, limit: int, params: Mapping[str, object]) -> Awaitable[Any]:
-        ccxt = self._venue.ccxt
+        ccxt = self._exchange.ccxt
         if self._timeframe:
             answer: Awaitable[Any] = ccxt.fetch_ohlcv(self._symbol, self._timeframe, at_ms, limit, dict(params))
             return answer
@@ -177,15 +177,15 @@ class History:
         return method(self._symbol, at_ms, limit, dict(params))
 
 
-def _timeframe(venue: PublicExchange, interval: str) -> str:
+def _timeframe(exchange: PublicExchange, interval: str) -> str:
     """Returns the exchange's own name of an interval."""
-    lengths = {_length_ns(venue, name): name for name in venue.ccxt.timeframes or {} if not name.endswith("M")}
+    lengths = {_length_ns(exchange, name): name for name in exchange.ccxt.timeframes or {} if not name.endswith("M")}
     wanted = interval_ns(interval)
     if wanted not in lengths:
         some = ", ".join(interval_text(length) for length in sorted(lengths))
-        raise ConfigError(f"{venue.name} has no {interval} bars: take one of {some or 'none'}")
+        raise ConfigError(f"{exchange.name} has no {interval} bars: take one of {some or 'none'}")
     return str(lengths[wanted])
 
 
-def _length_ns(venue: PublicExchange, name: str) -> int:
-    return int(venue.ccxt.parse_timeframe(name)) * 1_000_000_000
+def _length_ns(exchange: PublicExchange, name: str) -> int:
+    return int(exchange.ccxt.parse_timeframe(name)) * 1_000_000_000

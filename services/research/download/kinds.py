@@ -108,16 +108,37 @@ KINDS: Mapping[KindName, Kind] = {
     kind.name: kind
     for kind in (
         Kind(
-            KindName.OHLCV, "fetchOHLCV", ("open", "high", "low", "close", "volume"), has_id=False,
-            limit=500, cut_from=100, step_ms=0, late_ms=0, row=_bar,
+            KindName.OHLCV,
+            "fetchOHLCV",
+            ("open", "high", "low", "close", "volume"),
+            has_id=False,
+            limit=500,
+            cut_from=100,
+            step_ms=0,
+            late_ms=0,
+            row=_bar,
         ),
         Kind(
-            KindName.TRADES, "fetchTrades", ("price", "amount", "side"), has_id=True,
-            limit=1000, cut_from=1, step_ms=HOUR_MS, late_ms=60_000, row=_trade,
+            KindName.TRADES,
+            "fetchTrades",
+            ("price", "amount", "side"),
+            has_id=True,
+            limit=1000,
+            cut_from=1,
+            step_ms=HOUR_MS,
+            late_ms=60_000,
+            row=_trade,
         ),
         Kind(
-            KindName.FUNDING, "fetchFundingRateHistory", ("rate",), has_id=False,
-            limit=100, cut_from=100, step_ms=30 * DAY_MS, late_ms=0, row=_rate,
+            KindName.FUNDING,
+            "fetchFundingRateHistory",
+            ("rate",),
+            has_id=False,
+            limit=100,
+            cut_from=100,
+            step_ms=30 * DAY_MS,
+            late_ms=0,
+            row=_rate,
         ),
     )
-}  # fmt: skip
+}

@@ -1,8 +1,8 @@
 """A month's Parquet file, and what it says of itself.
 
-`datetime` is a timestamp in UTC; numbers are texts with the venue's own digits. shared.history reads those exactly, and
-any tool casts them in one step. A float would lose digits of large volumes; a decimal of one fixed scale would pad each
-price (71440.100000000000000000) or not hold it, and one of fitting scale would give two months two schemas.
+`datetime` is a timestamp in UTC; numbers are texts with the exchange's own digits. shared.history reads those exactly,
+and any tool casts them in one step. A float would lose digits of large volumes; a decimal of one fixed scale would pad
+each price (71440.100000000000000000) or not hold it, and one of fitting scale would give two months two schemas.
 
 pyarrow ships no types, so its tables and schemas are `Any` here."""
 

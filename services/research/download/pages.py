@@ -1,9 +1,9 @@
-"""HistoryPage after page of a venue's history, each row once, however the venue cuts, repeats and overlaps its pages.
+"""Page after page of an exchange's history, each row once, however the exchange cuts, repeats and overlaps its pages.
 
-By time: every page begins at the time of the last row that is known, that row included, so that rows of one
-millisecond are not lost where a page was cut between them. By id, where the venue counts its trades: behind the last.
+By time: every page begins at the time of the last row that is known, that row included, so that rows of one millisecond
+are not lost where a page was cut between them. By id, where the exchange counts its trades: behind the last.
 
-A venue may answer with less than it was asked for in ways that look like success. What it gives is therefore held
+An exchange may answer with less than it was asked for in ways that look like success. What it gives is therefore held
 against what it gave before: a page that brings nothing new, a page of its latest rows where older ones were asked for,
 and nothing at all for the time of a row that it has, are errors. Each loop moves on with each page, so it ends.
 """
@@ -22,7 +22,7 @@ class HistorySource(Protocol):
 
     @property
     def name(self) -> str:
-        """The venue and the market, as errors name them."""
+        """The exchange and the market, as errors name them."""
 
     @property
     def by_id(self) -> bool:
@@ -65,7 +65,7 @@ async def pages(
     """Yields all rows from `start_ms` until before `end_ms` that are not in or before `tail`, the last ones known.
 
     Trades that are no prices are left out, but where the ids count: there they would be missing. The last page says
-    `end_ms`. Raises VenueError where the venue's answers do not add up to a history.
+    `end_ms`. Raises VenueError where the exchange's answers do not add up to a history.
     """
     walk = _by_id if source.by_id else _by_time
     async for page in walk(source, start_ms, end_ms, tail):
@@ -77,7 +77,7 @@ async def pages(
 async def _by_time(
     source: HistorySource, start_ms: int, end_ms: int, tail: Sequence[HistoryRow]
 ) -> AsyncIterator[HistoryPage]:
-    # A ms earlier where nothing is known: some venues give what is after the time that is asked for, not from it on.
+    # A ms earlier where nothing is known: some exchanges give what is after the time that is asked for, not from it on.
     at_ms, known = start_ms - 1, frozenset[tuple[int, str]]()
     if tail and tail[-1].at_ms >= start_ms:
         at_ms, known = tail[-1].at_ms, _keys_at(tail[-1].at_ms, tail)
@@ -135,7 +135,7 @@ async def _by_id(
 async def _id_before(source: HistorySource, start_ms: int, end_ms: int) -> int | None:
     """Finds an id before the first trade at or after `start_ms`, less than a page before it; None without trades.
 
-    A venue may answer a question for a time with the last trades of that time's window instead of the first, so the
+    An exchange may answer a question for a time with the last trades of that time's window instead of the first, so the
     place is found between the ids.
     """
     limit = source.limit(start_ms, end_ms)

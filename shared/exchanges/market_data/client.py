@@ -63,9 +63,12 @@ def make_market_data_client(
 
 
 def _hooked(
-    parent: Any, ccxt: Any, limit: RateLimit, hooks: WebsocketHooks | None,
+    parent: Any,
+    ccxt: Any,
+    limit: RateLimit,
+    hooks: WebsocketHooks | None,
     acknowledged: Callable[[Any], bool | None] | None,
-) -> Any:  # fmt: skip
+) -> Any:
     """Makes a subclass with the seams. Fetched trades come in the order in which they happened."""
     read, trade = (None, None) if hooks is None else (hooks.read, hooks.trade)
 

@@ -209,11 +209,13 @@ class CcxtVenue:
             mine = [(names[row["symbol"]], row) for row in oldest if row["symbol"] in names]
             return [
                 VenueOrder(
-                    sym, row.get("clientOrderId") or "", parse.snapshot(self._facts, self._rules[sym], row),
+                    sym,
+                    row.get("clientOrderId") or "",
+                    parse.snapshot(self._facts, self._rules[sym], row),
                     forced=self._profile.forced(row.get("info") or {}),
                 )
                 for sym, row in mine
-            ]  # fmt: skip
+            ]
 
         given = self._caller, list(self._markets.listed(syms))
         found: list[VenueOrder] = await self._caller.ask(self._profile.all_open_orders, *given, read=read)
@@ -225,11 +227,13 @@ class CcxtVenue:
         found = await self._profile.waiting(self._caller, list(names))
         return [
             VenueOrder(
-                names[order.market], order.client_id,
-                OrderStatusReport(OrderPhase.NEW, Decimal(0), Decimal(0), order.order_id), waits=True,
+                names[order.market],
+                order.client_id,
+                OrderStatusReport(OrderPhase.NEW, Decimal(0), Decimal(0), order.order_id),
+                waits=True,
             )
             for order in found
-        ]  # fmt: skip
+        ]
 
     async def maker(self, sym: str, venue_order_id: str) -> Maker:
         """Asks who made an order, only where trades do not tell."""

@@ -223,12 +223,18 @@ def rules_of(
     least = max(decimal_at(market, "limits", "amount", "min") or step, bound.least or step, step)
     most = [one for one in (decimal_at(market, "limits", "amount", "max"), bound.most) if one]
     return MarketRules(
-        kind=market["type"], market=name, base=market["base"], quote=market["quote"], step=step * size,
-        min_qty=least * size, most_qty=min(most) * size if most else None,
+        kind=market["type"],
+        market=name,
+        base=market["base"],
+        quote=market["quote"],
+        step=step * size,
+        min_qty=least * size,
+        most_qty=min(most) * size if most else None,
         min_notional=decimal_at(market, "limits", "cost", "min") or Decimal(0),
-        price_tick=decimal_at(market, "precision", "price") or Decimal(0), contract_size=size,
+        price_tick=decimal_at(market, "precision", "price") or Decimal(0),
+        contract_size=size,
         most_notional=bound.most_cost,
-    )  # fmt: skip
+    )
 
 
 def closed_why(market: Mapping[str, Any], ends_ms: int | None) -> str:

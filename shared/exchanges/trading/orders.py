@@ -46,9 +46,13 @@ class OrderSender:
             with listening(stamp), localcontext():
                 async with limit:
                     order = await self._caller.client.create_order(
-                        rules.market, "market", "buy" if request.signed_qty > 0 else "sell", amount, None,
+                        rules.market,
+                        "market",
+                        "buy" if request.signed_qty > 0 else "sell",
+                        amount,
+                        None,
                         self._params(rules, request),
-                    )  # fmt: skip
+                    )
             if order.get("clientOrderId") not in (None, request.client_order_id):
                 raise Unreadable("the answer is about another order")
             return parse.snapshot(self._facts, rules, order, request.signed_qty)

@@ -67,9 +67,14 @@ async def order_trades(caller: RestCaller, profile: "TradingProfile", market: st
 
 
 async def _window(
-    caller: RestCaller, profile: "TradingProfile", market: str | None, start_ms: int, end_ms: int,
-    found: dict[str, Row], given: Params,
-) -> None:  # fmt: skip
+    caller: RestCaller,
+    profile: "TradingProfile",
+    market: str | None,
+    start_ms: int,
+    end_ms: int,
+    found: dict[str, Row],
+    given: Params,
+) -> None:
     since: int | None = start_ms
     params: dict[str, Any] = {**given, "until": end_ms}
     for _ in range(MOST_PAGES):

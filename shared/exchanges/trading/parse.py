@@ -74,11 +74,18 @@ def fill(profile: "TradingProfile", rules: MarketRules, sym: str, trade: Mapping
     client_id = next((info[name] for name in ("clOrdId", "orderLinkId", "clientOrderId") if info.get(name)), "")
     (currency, cost), *others = summed(profile.fees(trade)) or [(rules.quote, Decimal(0))]
     return VenueFill(
-        trade_id=str(trade["id"]), venue_order_id=str(trade.get("order") or ""), client_order_id=str(client_id),
-        sym=sym, signed_qty=qty if trade["side"] == "buy" else -qty, price=number(trade.get("price")),
-        fee=cost, fee_currency=currency or rules.quote, at_ms=int(trade["timestamp"]), extra_fees=tuple(others),
+        trade_id=str(trade["id"]),
+        venue_order_id=str(trade.get("order") or ""),
+        client_order_id=str(client_id),
+        sym=sym,
+        signed_qty=qty if trade["side"] == "buy" else -qty,
+        price=number(trade.get("price")),
+        fee=cost,
+        fee_currency=currency or rules.quote,
+        at_ms=int(trade["timestamp"]),
+        extra_fees=tuple(others),
         forced=profile.forced(info),
-    )  # fmt: skip
+    )
 
 
 def summed(fees: Iterable[tuple[str, Decimal]]) -> list[tuple[str, Decimal]]:
@@ -101,10 +108,13 @@ def position(rules: MarketRules, sym: str, held: Mapping[str, Any], row: str = "
     if not qty:
         return VenuePosition(sym, qty, None, row)
     return VenuePosition(
-        sym, -qty if held.get("side") == "short" else qty, number(held.get("entryPrice"), "0") or None, row,
+        sym,
+        -qty if held.get("side") == "short" else qty,
+        number(held.get("entryPrice"), "0") or None,
+        row,
         None if held.get("marginMode") == "cross" else number(held.get("collateral"), "0") or None,
         number(held.get("liquidationPrice"), "0") or None,
-    )  # fmt: skip
+    )
 
 
 def quote(sym: str, ticker: Mapping[str, Any], asked_ms: int, *, trading: bool = True) -> VenueQuote:

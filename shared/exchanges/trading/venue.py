@@ -110,9 +110,12 @@ class Contract(Record):
     def of(cls, rules: MarketRules) -> "Contract":
         """Returns it as the market's rules have it."""
         return cls(
-            market=rules.market, size=rules.contract_size, step=rules.step, min_qty=rules.min_qty,
+            market=rules.market,
+            size=rules.contract_size,
+            step=rules.step,
+            min_qty=rules.min_qty,
             min_notional=rules.min_notional,
-        )  # fmt: skip
+        )
 
 
 class MarketNews(NamedTuple):

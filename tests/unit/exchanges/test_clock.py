@@ -82,3 +82,20 @@ def test_a_slow_answer_that_can_be_true_moves_nothing() -> None:
     skew = clock.skew
     assert skew is not None
     assert skew.offset_ns == 100 * MS
+
+
+def test_an_orders_time_follows_every_answer_at_once_and_our_wall_clock() -> None:
+    ours = Ours()
+    clock = ExchangeClock(clocks=ours)
+    now_ms = ours.wall // MS
+    assert (clock.ahead_ms, clock.now_ms()) == (0, now_ms)
+    clock.told(now_ms, now_ms + 2_020, now_ms + 40)
+    assert (clock.ahead_ms, clock.now_ms()) == (2_000, now_ms + 2_000)
+    clock.told(now_ms, now_ms - 4_980, now_ms + 40)
+    assert clock.ahead_ms == -5_000
+    ours.wall += 60 * S  # the machine was suspended: its monotonic clock stood still
+    assert clock.now_ms() == now_ms + 55_000
+    clock.told(now_ms, now_ms + 10, now_ms + 8_020)  # one that took long moves it no further than it must
+    assert clock.ahead_ms == -5_000
+    clock.told(now_ms, now_ms + 8_010, now_ms + 8_020)
+    assert clock.ahead_ms == -10

@@ -2,7 +2,8 @@ import pytest
 from pydantic import SecretStr
 
 from shared.errors import ConfigError
-from shared.exchanges.trading.options import Credentials
+from shared.exchanges.trading.ccxt_venue import CcxtVenue
+from shared.exchanges.trading.options import Credentials, VenueOptions
 
 KEYS = Credentials(SecretStr("the-key"), SecretStr("the-secret"), SecretStr("the-word"))
 
@@ -40,3 +41,9 @@ def test_a_key_without_a_part_that_the_exchange_asks_for() -> None:
         two.check_complete("okx", okx)
     with pytest.raises(ConfigError, match="exchange dex asks for privateKey, walletAddress"):
         KEYS.check_complete("dex", {"walletAddress": True, "privateKey": True})
+
+
+def test_an_account_holds_one_kind() -> None:
+    markets = {"BTCUSDT": "BTC/USDT:USDT", "ETHUSDT": "ETH/USDT"}
+    with pytest.raises(ConfigError, match="swaps and spot markets: an account here holds one kind"):
+        CcxtVenue(VenueOptions("bybit", markets), KEYS)
