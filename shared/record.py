@@ -1,4 +1,4 @@
-"""What is stored or sent: named fields, and which version of the wire brought them.
+"""What is stored or sent has named fields, and each field knows which wire brought it.
 
 One number, the wire, counts the changes of everything that lies on a bus, in a journal or in a recording. This code
 knows every wire from FIRST to WIRE. It writes the one that stands on the bus, which is raised when every replica knows
@@ -37,13 +37,13 @@ BY_VALUE = Field(strict=False)  # an enum's member, or a tuple, is written as it
 
 @dataclass(frozen=True)
 class Since:
-    """The wire that brought a field. A field without one was there from the first."""
+    """A mark names the wire that brought a field; a field without one was there from the first."""
 
     wire: int
 
 
 class NewerWire(Exception):
-    """A newer Tickline wrote this. It is no damage: whoever reads it stands by and leaves it to that one."""
+    """A newer Tickline wrote this. It is no damage: the reader stands by and leaves it to that one."""
 
     def __init__(self, what: str, wire: int) -> None:
         super().__init__(f"{what} was written by a newer Tickline (wire {wire}; this one knows {WIRE})")
@@ -51,7 +51,7 @@ class NewerWire(Exception):
 
 
 class Record(BaseModel):
-    """Frozen and strict: a change is a new object, and nothing is converted in silence."""
+    """A record is frozen and strict: a change is a new object, and no value is converted in silence."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -71,7 +71,7 @@ class Record(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Find the fields that came later."""
+        """Finds the fields that came later."""
         marks = {name: [mark.wire for mark in field.metadata if isinstance(mark, Since)]
                  for name, field in cls.model_fields.items()}  # fmt: skip
         cls.LATER = {name: wires[-1] for name, wires in marks.items() if wires}
@@ -82,22 +82,22 @@ class Record(BaseModel):
 
     @classmethod
     def upgrade(cls, fields: dict[str, Any], wire: int) -> dict[str, Any]:
-        """The fields that `wire` wrote, as WIRE names them. What is missing gets its default afterwards."""
+        """Returns the fields that `wire` wrote, as WIRE names them; missing ones get their defaults afterwards."""
         return fields
 
     @classmethod
     def downgrade(cls, fields: dict[str, Any], wire: int) -> dict[str, Any]:
-        """The fields as `wire` names them: what came later is left out."""
+        """Returns the fields as `wire` names them, without those that came later."""
         later = cls.LATER
         return {name: value for name, value in fields.items() if later.get(name, FIRST) <= wire}
 
     def written(self) -> dict[str, Any]:
-        """The fields by name as WIRE writes them; without a copy, and not to be changed."""
+        """Returns the fields by name as WIRE writes them, without a copy; do not change them."""
         return self.__dict__
 
 
 def _picked(kind: type[Record]) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """The function that picks what decides out of a record's fields. It is compiled, as every commit calls it."""
+    """Returns the function that picks what decides out of a record's fields, compiled, since every commit calls it."""
     fields = {name: field for name, field in sorted(kind.model_fields.items()) if name not in kind.NOT_DECIDING}
     defaults = {
         name: field.get_default(call_default_factory=True) for name, field in fields.items() if not field.is_required()
@@ -111,7 +111,7 @@ def _picked(kind: type[Record]) -> Callable[[dict[str, Any]], dict[str, Any]]:
 
 
 class Snapshot(Record):
-    """What a Tick remembers, by name. Its wire stands beside the fields.
+    """A snapshot holds what a Tick remembers, by name, with its wire beside the fields.
 
     >>> class Seen(Snapshot):
     ...     count: int
@@ -121,12 +121,12 @@ class Snapshot(Record):
     """
 
     def written(self) -> dict[str, Any]:
-        """The fields by name, and the wire."""
+        """Returns the fields by name, and the wire."""
         return {WIRE_FIELD: WIRE, **self.__dict__}
 
     @classmethod
     def of(cls, saved: object) -> Self:
-        """The snapshot in what `written` gave, at any wire, or the snapshot itself; raises ValueError or NewerWire."""
+        """Returns the snapshot in what `written` gave, at any wire; raises ValueError or NewerWire."""
         return saved if isinstance(saved, cls) else read_kept(cls, saved)
 
 
@@ -134,9 +134,9 @@ R = TypeVar("R", bound=Record)
 
 
 def read_kept(kind: type[R], saved: object, *, gains_only: bool = False) -> R:
-    """The record in a map that has its wire beside the fields; raises ValueError or NewerWire.
+    """Returns the record in a map that has its wire beside the fields; raises ValueError or NewerWire.
 
-    gains_only: where it lies only ever gains fields, as a journal does: what a newer Tickline added is left out.
+    - gains_only: the place only ever gains fields, as a journal does, so the reader drops what a newer Tickline added.
     """
     if not isinstance(saved, dict):
         raise ValueError(f"a {kind.__name__} has named fields; this is {saved!r:.80}")
@@ -148,7 +148,7 @@ def read_kept(kind: type[R], saved: object, *, gains_only: bool = False) -> R:
 
 
 def checked_wire(wire: object, what: str) -> int:
-    """The wire, when this code can read it; raises ValueError for an older or none, NewerWire for a newer."""
+    """Returns the wire, when this code can read it; raises ValueError for an older or none, NewerWire for a newer."""
     if not isinstance(wire, int) or isinstance(wire, bool) or wire < FIRST:
         raise ValueError(f"{what}: an older Tickline than this one can read wrote it")
     if wire > WIRE:
@@ -159,7 +159,7 @@ def checked_wire(wire: object, what: str) -> int:
 def read_fields(
     kind: type[R], fields: dict[str, Any], wire: int, *, extra: Literal["forbid", "ignore"] = "forbid"
 ) -> R:
-    """The record whose fields `wire` wrote; raises ValueError in one line. extra: of fields that are unknown here."""
+    """Returns the record whose fields `wire` wrote; raises ValueError in one line. extra: what unknown fields get."""
     if wire != WIRE:
         fields = _upgraded(kind, fields, wire)
     try:
@@ -175,7 +175,7 @@ def read_fields(
 
 
 def _upgraded(kind: type[Record], fields: dict[str, Any], wire: int) -> dict[str, Any]:
-    """The fields, and those of the records in them, as WIRE names them."""
+    """Returns the fields, and those of the records in them, as WIRE names them."""
     made = kind.upgrade(dict(fields), wire)
     for name, field in kind.model_fields.items():
         if name in made:
@@ -196,9 +196,9 @@ def _upgraded_value(annotation: Any, value: Any, wire: int) -> Any:
 
 
 def at_wire(value: Any, wire: int, annotation: Any = None) -> Any:
-    """A record, a map of `fields_of`, or whatever holds some, as an older wire writes it.
+    """Returns a record, a map of `fields_of`, or what holds some, as an older wire writes it.
 
-    annotation: the type of the field that it stands in. A map without a wire of its own is the record that this says.
+    - annotation: the type of the field that holds the value; it tells the record of a map without a wire of its own.
     """
     kind = _kind_of(value, annotation)
     if kind is not None:
@@ -228,7 +228,7 @@ def _kind_of(value: Any, annotation: Any) -> type[Record] | None:
 
 
 def _plain(annotation: Any) -> Any:
-    """The type in what says more about it: an Annotated, or one that may also be None."""
+    """Returns the type inside an Annotated, or inside one that may also be None."""
     while get_origin(annotation) in (Annotated, Union, UnionType):
         annotation = next(each for each in get_args(annotation) if each is not type(None))
     return annotation
@@ -240,7 +240,7 @@ def _record_in(annotation: Any) -> type[Record] | None:
 
 
 def _parts(annotation: Any, values: Sized) -> list[Any]:
-    """The types of a list's, a tuple's or a map's values, one for each; None where nothing says them."""
+    """Returns a type for each value of a list, a tuple or a map; None where nothing tells it."""
     found = _plain(annotation)
     inner = get_args(found)
     if get_origin(found) is tuple and ... not in inner and len(inner) == len(values):
@@ -254,10 +254,10 @@ W = TypeVar("W")
 
 
 def unvalidated(kind: Callable[P, W]) -> Callable[P, W]:
-    """The constructor of a record without validation, where the values are right by construction.
+    """Returns a constructor of a record without validation, for values that are right by construction.
 
-    It costs a fifth of the validating one, and the type checker sees the same parameters. All fields must be given.
-    What comes from outside (wire, config, venue) is always validated.
+    It costs a fifth of the validating one, and the type checker sees the same parameters. It needs all fields. Data from
+    outside (wire, config, venue) always go through validation.
     """
     cls = cast(Any, kind)
     names, count = set(cls.model_fields), len(cls.model_fields)
@@ -274,17 +274,16 @@ def unvalidated(kind: Callable[P, W]) -> Callable[P, W]:
 
 
 class WireOf(int):
-    """The wire in a snapshot's fields, which knows whose they are: what is written at an older wire asks for it."""
+    """The wire in a snapshot's fields knows their record, which an older wire needs."""
 
     kind: type[Record]
 
 
 def fields_of(kind: Callable[P, W]) -> Callable[P, W]:
-    """The function that gives what a record of these values writes at WIRE: a map of its fields, without the record.
+    """Returns a function that makes the map which a record of its arguments would write at WIRE, without the record.
 
-    For what every commit writes and only a restart reads. The map costs a fifth of the record, which would have to be
-    made, and then asked for its fields. All of them must be given. The type checker takes the map for the record, so
-    that it can stand where another record has one.
+    It is for what every commit writes and only a restart reads: the map costs a fifth of the record and its fields. It
+    needs all fields. The type checker takes the map for the record, so it can stand where another record holds one.
 
     >>> class Seen(Snapshot):
     ...     count: int

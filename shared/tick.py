@@ -1,4 +1,4 @@
-"""The fundamental building block: one value in, a result or None out.
+"""A Tick is the building block of everything that decides: one value in, a result or None out.
 
 Rules that every Tick keeps:
 
@@ -25,7 +25,7 @@ State: TypeAlias = Union[  # noqa: UP007  (`|` cannot hold the forward reference
 
 
 class Tick(ABC, Generic[T, R]):
-    """One stage of computation over a stream of values.
+    """A Tick is one stage of computation over a stream of values.
 
     >>> class Double(Tick[int, int]):
     ...     def on_tick(self, val: int) -> int | None:
@@ -36,27 +36,27 @@ class Tick(ABC, Generic[T, R]):
 
     @abstractmethod
     def on_tick(self, val: T) -> R | None:
-        """Take one value; return the result, or None when more data is needed."""
+        """Takes one value; returns the result, or None when it needs more data."""
 
     def state(self) -> State:
-        """What this Tick remembers. A Tick without memory keeps this default."""
+        """Returns what this Tick remembers; a Tick without memory keeps this default."""
         return None
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave; raises ValueError when it does not fit."""
+        """Takes back what `state()` gave; raises ValueError when it does not fit."""
         if state is not None:
             raise ValueError(f"{type(self).__name__} has no memory to restore, but a state was given")
 
 
 class PipeSnapshot(Snapshot):
-    """The states of both."""
+    """The saved form of a Pipe."""
 
     first: Any
     second: Any
 
 
 class Pipe(Tick[T, R], Generic[T, M, R]):
-    """Two Ticks in a row; stops at the first None.
+    """A Pipe runs two Ticks in a row and stops at the first None.
 
     >>> class Half(Tick[int, int]):
     ...     def on_tick(self, val: int) -> int | None:
@@ -71,16 +71,16 @@ class Pipe(Tick[T, R], Generic[T, M, R]):
         self.second = second
 
     def on_tick(self, val: T) -> R | None:
-        """Feed the first Tick, and the second with its result."""
+        """Feeds the first Tick, and the second with its result."""
         middle = self.first.on_tick(val)
         return None if middle is None else self.second.on_tick(middle)
 
     def state(self) -> State:
-        """The states of both."""
+        """Returns the states of both."""
         return PipeSnapshot(first=self.first.state(), second=self.second.state())
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         saved = PipeSnapshot.of(state)
         self.first.restore(saved.first)
         self.second.restore(saved.second)

@@ -1,4 +1,4 @@
-"""Strategies: from a prediction to orders. Nothing here needs torch."""
+"""A strategy turns a prediction into orders. Nothing here needs torch."""
 
 from shared.strategies.basic_taker import BasicTaker, BasicTakerStrat
 from shared.strategies.decider import Decider, Forecast, Signal

@@ -1,4 +1,4 @@
-"""The notebook's strategy: always in the market, in the direction of the prediction."""
+"""The notebook's strategy stays in the market, in the direction of the prediction."""
 
 import math
 from decimal import Decimal
@@ -22,13 +22,17 @@ Sizing = Literal["compounding", "constant", "fraction"]
 
 
 class BasicTaker(Decider):
-    """Goes with its money × leverage in the direction of y_hat, anew at every prediction.
+    """A BasicTaker takes money × leverage in the direction of y_hat, anew at every prediction.
 
-    Target in base units: sign(y_hat) × money × leverage / price. The money is by `sizing`: `compounding` the equity
-    (balance + unrealised profit at the decision price), `constant` the capital that the account was made with,
-    `fraction` the part `fraction` of the equity. Legs [close, open], no close leg when flat; with `netting` one order
-    for target − held. Without equity only the close leg is left. Source: the notebook's BasicTakerStrat, its size
-    divided by the price.
+    The target in base units is sign(y_hat) × money × leverage / price. The orders are the legs [close, open], without a
+    close leg when flat; without equity only the close leg. Source: the notebook's BasicTakerStrat, with its size divided
+    by the price.
+
+    - leverage: of the money.
+    - netting: one order for target − held instead of two legs.
+    - sizing: the money is the equity (balance + unrealised profit at the decision price) with `compounding`, the
+      account's first capital with `constant`, and a part of the equity with `fraction`.
+    - fraction: that part.
 
     >>> from shared.strategies.decider import Forecast
     >>> orders = BasicTaker().decide(Forecast("BTCUSDT", -0.01, Decimal(50)), Account(Decimal(100)))
@@ -48,7 +52,7 @@ class BasicTaker(Decider):
         return self
 
     def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
-        """The orders that lead to the target position."""
+        """Returns the orders that lead to the target position."""
         y_hat, sym, price = prediction.y_hat, prediction.sym, prediction.price
         if not math.isfinite(y_hat):
             return Reason.NAN_PREDICTION
@@ -73,9 +77,9 @@ class BasicTaker(Decider):
 
 
 class BasicTakerStrat(Strategy):
-    """BasicTaker behind a model and its features: prices in, orders out.
+    """A BasicTakerStrat takes prices and returns orders: a BasicTaker behind a model and its features.
 
-    Its orders are wishes; whoever fills them books the fills into `account`.
+    Whoever fills the orders books the fills into `account`.
 
     >>> from shared.features.log_return_lags import LogReturnLags
     >>> from shared.models.load_model import load_model

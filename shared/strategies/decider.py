@@ -1,4 +1,4 @@
-"""What a strategy author writes: parameters, and `decide`."""
+"""A strategy's author writes a Decider: parameters, and `decide`."""
 
 from abc import abstractmethod
 from decimal import Decimal
@@ -12,23 +12,23 @@ from shared.user_code import Place, WrongDecision
 
 
 class Signal(Protocol):
-    """What a decision is made of; the wire's Prediction is one."""
+    """A signal is the input of a decision; the wire's Prediction is one."""
 
     @property
     def sym(self) -> str:
-        """The symbol."""
+        """Returns the symbol."""
 
     @property
     def y_hat(self) -> float:
-        """Predicted log return until the next tick; may be NaN."""
+        """Returns the predicted log return until the next tick; it may be NaN."""
 
     @property
     def price(self) -> Decimal:
-        """The price at which is decided; finite and positive."""
+        """Returns the decision price, finite and positive."""
 
 
 class Forecast(NamedTuple):
-    """A Signal without the wire around it.
+    """A forecast is a Signal without the wire around it.
 
     >>> Forecast("BTCUSDT", 0.0008, Decimal(105)).price
     Decimal('105')
@@ -40,7 +40,7 @@ class Forecast(NamedTuple):
 
 
 def require_orders(made: object, sym: str, decider: "Decider") -> None:
-    """What `decide` returned must be orders for `sym`, else WrongDecision: a wrong order is not sent as another."""
+    """Raises WrongDecision unless `decide` returned orders for `sym`, so that nobody sends a wrong order."""
     if isinstance(made, list):
         wrong = next((one for one in made if not isinstance(one, Order) or one.sym != sym), None)
         if wrong is None:
@@ -54,17 +54,17 @@ def require_orders(made: object, sym: str, decider: "Decider") -> None:
 
 
 class Decider(BaseModel):
-    """A strategy's parameters, its fields, and its decision.
+    """A decider has a strategy's parameters as its fields, and its decision.
 
-    `decide` is a pure function of its two arguments and the parameters: it changes neither the account nor itself.
-    It needs no model and no torch. Parameters are checked when it is made; unknown ones are refused.
+    `decide` is a pure function of its two arguments and the parameters: it changes neither the account nor itself, and
+    needs no model and no torch. The constructor checks the parameters and refuses unknown ones.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @abstractmethod
     def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
-        """The orders for this prediction, in the order to be sent; or the reason why there are none."""
+        """Returns the orders for this prediction, in sending order, or the reason why there are none."""
 
 
 _BPS = Decimal(10_000)

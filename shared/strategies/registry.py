@@ -45,7 +45,9 @@ def make_decider(name: str, params: Mapping[str, object]) -> Decider:
 class Identity(NamedTuple):
     """An identity says what trades: the model and the strategy, in one line for a person and as JSON.
 
-    model: its name. sha256: of its weights. params: all of the strategy's, also those at their defaults."""
+    - model, sha256: the model's name, and its weights' hash.
+    - strategy, params: the strategy's name, and all its parameters, defaults included.
+    """
 
     model: str
     sha256: str
@@ -54,7 +56,7 @@ class Identity(NamedTuple):
 
     @classmethod
     def of(cls, settings: Settings) -> "Identity":
-        """What this config trades with; raises ModelRefused, ConfigError."""
+        """Returns what this config trades with; raises ModelRefused or ConfigError."""
         card = card_at(chosen_model(settings))
         own = settings.strategy
         try:
@@ -65,11 +67,11 @@ class Identity(NamedTuple):
 
     @classmethod
     def told(cls, json: Mapping[str, Any]) -> "Identity":
-        """What `as_json` gave."""
+        """Reads what `as_json` gave."""
         return cls(json["model"]["name"], json["model"]["sha256"], json["strategy"]["name"], json["strategy"]["params"])
 
     def as_json(self) -> dict[str, Any]:
-        """The documented form."""
+        """Returns the identity as JSON."""
         return {
             "model": {"name": self.model, "sha256": self.sha256},
             "strategy": {"name": self.strategy, "params": dict(self.params)},
@@ -77,7 +79,7 @@ class Identity(NamedTuple):
 
     @property
     def model_shown(self) -> str:
-        """Name and hash; the hash as predictions carry it."""
+        """Returns name and hash, the hash as predictions carry it."""
         return f"{self.model} ({self.sha256[:16]})"
 
     def __str__(self) -> str:
@@ -86,7 +88,7 @@ class Identity(NamedTuple):
 
 
 def identity_or_none(settings: Settings) -> Identity | None:
-    """As `Identity.of`; None where there is none to be had, for those who do without."""
+    """Returns `Identity.of`, or None where the config has no valid model or strategy."""
     try:
         return Identity.of(settings)
     except (ConfigError, ModelRefused):

@@ -1,4 +1,4 @@
-"""Features, model and decision in a row: a whole strategy as one Tick."""
+"""A Strategy is features, model and decision in a row, as one Tick."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -24,18 +24,20 @@ if TYPE_CHECKING:
 
 
 class StrategySnapshot(Snapshot):
-    """What a Strategy remembers."""
+    """The saved form of a Strategy."""
 
     features: Any
     account: Any
 
 
 class Strategy(Tick[float, list[Order]]):
-    """Prices of one symbol in, orders out, made of the very objects that the services wrap.
+    """A strategy takes prices of one symbol and returns orders; it consists of the very objects that the services wrap.
 
-    `on_tick` gives None while the features warm up, and an empty list where the decision is a reason not to trade.
-    It changes nothing in the account: whoever fills the orders books the fills there. The model is put into eval mode
-    and its parameters are frozen, as Predict does. y_hat: the prediction for the last price, NaN before the first one.
+    `on_tick` returns None while the features warm up, and an empty list where the decision is a reason not to trade. It
+    changes nothing in the account: whoever fills the orders books the fills there. The constructor puts the model into
+    eval mode and freezes its parameters, as Predict does.
+
+    - y_hat: the prediction for the last price, NaN before the first one.
     """
 
     def __init__(
@@ -54,11 +56,11 @@ class Strategy(Tick[float, list[Order]]):
         self.y_hat = math.nan
 
     def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
-        """The decider's decision."""
+        """Returns the decider's decision."""
         return self.decider.decide(prediction, account)
 
     def on_tick(self, val: float) -> list[Order] | None:
-        """Take a price; return the orders for it."""
+        """Takes a price; returns the orders for it."""
         x = self.features.on_tick(val)
         if x is None:
             return None
@@ -75,37 +77,37 @@ class Strategy(Tick[float, list[Order]]):
         slippage_bps: Decimal = Decimal(0),
         timezone: str = "",
     ) -> "polars.DataFrame":
-        """Trade the prices of a CSV or Parquet file; one row per closed round trip, with RoundTrip's fields as columns.
+        """Trades the prices of a CSV or Parquet file; returns one row per closed round trip.
 
-        As the paper venue does: each order fills at the price it was decided at, a bar's close, `slippage_bps` against
-        it; `fee` is the rate of each fill's value. interval: from the file, if not given. timezone: of its
-        times, as `shared.history.bars` takes it. Prices, quantities and money
-        are Float64, times UTC, when they were known (the bar's end). What is still open at the end has no row.
+        The columns are RoundTrip's fields. Orders fill as at the paper venue: at their decision price, a bar's close,
+        `slippage_bps` against them. Prices, quantities and money are Float64; times are UTC, when the price was known
+        (the bar's end). A position that is still open at the end has no row.
 
-        It starts with empty features and flat, with the account's capital, and leaves the strategy as it found it. A
-        subclass with a memory of its own starts from that; to leave it untouched too, its `state` and `restore` hold
-        it. Raises DataError for a file that cannot be used, ConfigError without polars.
+        The backtest starts with empty features and flat, with the account's capital, and leaves the strategy as it was.
+        A subclass with a memory of its own starts from that, and its `state` and `restore` hold it. Raises DataError
+        for an unusable file, ConfigError without polars.
+
+        - interval: from the file, if not given.
+        - fee: rate of each fill's value.
+        - timezone: of the file's times, as `shared.history.bars` takes it.
         """
         path = Path(path)
         found = interval if interval is not None else infer_interval(path, timezone)
         return frame(round_trips(self, path, found, PaperFill(fee, slippage_bps), timezone))
 
     def state(self) -> State:
-        """The features' window and the account; the model remembers nothing."""
+        """Returns the states of features and account; the model remembers nothing."""
         return StrategySnapshot(features=self.features.state(), account=self.account.state())
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         saved = StrategySnapshot.of(state)
         self.features.restore(saved.features)
         self.account.restore(saved.account)
 
 
-# Round trips as a table.
-
-
 def frame(trips: Iterable[RoundTrip]) -> "polars.DataFrame":
-    """One row per round trip, its fields as columns.
+    """Returns a table with one row per round trip and its fields as columns.
 
     Times are Datetime("ns", "UTC"), dir_signal is Int8; prices, quantities and money become Float64 here, exact as they
     are in the round trips. Raises ConfigError without polars.
@@ -120,15 +122,12 @@ def frame(trips: Iterable[RoundTrip]) -> "polars.DataFrame":
     return polars.DataFrame(list(trips), schema=schema, orient="row")
 
 
-# A Strategy over a price file, as the paper venue would fill it.
-
-
 def round_trips(
     strategy: "Strategy", path: Path, interval: str, costs: PaperFill, timezone: str = ""
 ) -> Iterator[RoundTrip]:
-    """The closed round trips of `strategy` on the file's closes: each order fills at the price it was decided at.
+    """Yields the closed round trips of `strategy` on the file's closes; each order fills at its decision price.
 
-    It starts with empty features, flat, with the account's capital. When the file is at its end, or the iterator is
+    It starts with empty features, flat, with the account's capital. At the end of the file, or when the iterator is
     closed, the strategy is as it was before.
     """
     saved, y_hat = strategy.state(), strategy.y_hat

@@ -1,4 +1,4 @@
-"""Trades on strong predictions only."""
+"""This strategy trades on strong predictions only."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from shared.strategies.decider import Signal
 
 
 class Threshold(BasicTaker):
-    """BasicTaker where |y_hat| exceeds `threshold` (a log return); below or at it the position stays as it is.
+    """A Threshold trades as BasicTaker where |y_hat| exceeds `threshold` (a log return); else the position stays.
 
     >>> from decimal import Decimal
     >>> from shared.strategies.decider import Forecast
@@ -23,7 +23,7 @@ class Threshold(BasicTaker):
     threshold: Annotated[float, Field(ge=0)]
 
     def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
-        """As BasicTaker does, or BELOW_THRESHOLD."""
+        """Returns what BasicTaker does, or BELOW_THRESHOLD."""
         if 0 < abs(prediction.y_hat) <= self.threshold:
             return Reason.BELOW_THRESHOLD
         return super().decide(prediction, account)
