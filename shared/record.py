@@ -256,8 +256,8 @@ W = TypeVar("W")
 def unvalidated(kind: Callable[P, W]) -> Callable[P, W]:
     """Returns a constructor of a record without validation, for values that are right by construction.
 
-    It costs a fifth of the validating one, and the type checker sees the same parameters. It needs all fields. Data from
-    outside (wire, config, venue) always go through validation.
+    It costs a fifth of the validating one, and the type checker sees the same parameters. It needs all fields. Data
+    from outside (wire, config, venue) always go through validation.
     """
     cls = cast(Any, kind)
     names, count = set(cls.model_fields), len(cls.model_fields)

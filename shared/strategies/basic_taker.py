@@ -25,8 +25,8 @@ class BasicTaker(Decider):
     """A BasicTaker takes money × leverage in the direction of y_hat, anew at every prediction.
 
     The target in base units is sign(y_hat) × money × leverage / price. The orders are the legs [close, open], without a
-    close leg when flat; without equity only the close leg. Source: the notebook's BasicTakerStrat, with its size divided
-    by the price.
+    close leg when flat; without equity only the close leg. Source: the notebook's BasicTakerStrat, with its size
+    divided by the price.
 
     - leverage: of the money.
     - netting: one order for target − held instead of two legs.
