@@ -1,4 +1,4 @@
-"""The gateway where orders really go: an engine with the journal, the venue and the limits that the config names."""
+"""The live gateway has an engine with the journal, the venue and the limits that the config names."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""The gateway on paper: every order is filled at its decision price, plus slippage. And the plan of any gateway."""
+"""On paper every order is filled at its decision price, plus slippage. Here is the plan of any gateway, too."""
 
 from collections.abc import Iterable
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What the venue is asked about the account: all of it, round by round, and the trades of one order.
+"""The venue is asked about the account: all of it, round by round, and the trades of one order.
 
 The cost of a round grows little with the number of markets. Open orders, positions and funding payments take one
 question each, or as many as are cheaper. Trades do where the venue has them all in one list; where it must be asked
@@ -26,14 +26,14 @@ NEVER = -1
 
 
 class Read(NamedTuple):
-    """One round: the account as the venue shows it, and the symbols whose trades are in it (`traded`)."""
+    """A round shows the account as the venue has it, and tells the symbols whose trades are in it (`traded`)."""
 
     shown: VenueView
     traded: frozenset[str]
 
 
 class AccountReader:
-    """It reads the account round by round; syms: all symbols that are traded."""
+    """The reader reads the account round by round; syms: all symbols that are traded."""
 
     def __init__(self, venue: Venue, syms: Sequence[str]) -> None:
         self._venue = venue

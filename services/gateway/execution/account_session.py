@@ -1,4 +1,4 @@
-"""One session of the live gateway on its account: from the moment it is ours until it is not."""
+"""A session of the live gateway on its account lasts from the moment it is ours until it is not."""
 
 import asyncio
 from collections import defaultdict
@@ -52,7 +52,7 @@ class Began(Record):
 
 
 class AccountSession:
-    """It owns the account from `begin` to `end`. The first task that fails loses it: `check` raises what was wrong.
+    """The session owns the account from `begin` to `end`. The first task that fails loses it: `check` raises why.
 
     - journal, venue: open; they outlive the session, as do outbox and recent.
     - leased: whether our leases on the bus are good.
@@ -61,9 +61,15 @@ class AccountSession:
     context: SessionContext
 
     def __init__(
-        self, config: SessionConfig, check: RiskCheck, journal: Journal, venue: Venue, outbox: Outbox,
-        recent: RecentOrders, leased: Callable[[], bool],
-    ) -> None:  # fmt: skip
+        self,
+        config: SessionConfig,
+        check: RiskCheck,
+        journal: Journal,
+        venue: Venue,
+        outbox: Outbox,
+        recent: RecentOrders,
+        leased: Callable[[], bool],
+    ) -> None:
         self._config = config
         self._check = check
         self._journal = journal

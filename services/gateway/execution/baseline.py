@@ -1,4 +1,4 @@
-"""What the account holds beside our books: money, and a person's coins. Pure.
+"""The account holds money and a person's coins beside our books. Pure.
 
 The venue's balance should be that money and what the books have made since. The account may hold more than the books'
 capital, so the difference is measured when everything is flat for the first time, and kept. From then on a deposit, a
@@ -24,7 +24,7 @@ TOLERANCE = Decimal("0.01")  # quote units: venues round what they show
 
 
 class Beside(Record):
-    """The account's balance without what the books have made, quote units, and when it was measured."""
+    """The account had so much without what the books have made, in quote units, when it was measured."""
 
     amount: Decimal
     measured_ms: int
@@ -35,7 +35,7 @@ class Beside(Record):
 
 
 class PaidElsewhere(Record):
-    """Fees in coins that are neither quote nor base, quote units."""
+    """Fees in coins that are neither quote nor base came to this, in quote units."""
 
     amount: Decimal
 
@@ -74,7 +74,7 @@ def beside(
 
 
 class Mine(Record):
-    """What a spot account holds of a coin that is no book's, as a person has said, in base units."""
+    """A person has said that so much of a coin is no book's, in base units."""
 
     qty: Decimal
 

@@ -1,4 +1,4 @@
-"""The live gateway as the runner drives it: its stage, its input, and the engine that has the account.
+"""The runner drives a live gateway by three parts: its stage, its input, and the engine that has the account.
 
 Orders go from the bus through the stage to the engine, which journals them before the cursor moves and sends them.
 Reports come back from the journal through the reader and the stage to the bus.
@@ -113,7 +113,7 @@ class ExecutionEngine:
         self._session = begun
 
     def renewed(self, until_s: float) -> None:
-        """Orders may be sent until then."""
+        """Lets orders be sent until then."""
         self._leased_until_s = until_s
 
     def _leased(self) -> bool:
@@ -161,7 +161,7 @@ class ExecutionEngine:
 
 
 class GatewayReader:
-    """It feeds a live gateway: reports of the journal first, which the strategy waits for, then orders of the bus."""
+    """The reader feeds reports of the journal first, which the strategy waits for, then orders of the bus."""
 
     def __init__(self, orders: BusReader, engine: ExecutionEngine) -> None:
         self._orders = orders
@@ -181,5 +181,5 @@ class GatewayReader:
         await self._orders.gather(session, parts, flow, wait_s)
 
     def forget(self, p: int) -> None:
-        """The partition was loaded anew: what was fed may not have been committed."""
+        """Has the partition's reports fed again: it was loaded anew, and what was fed may not have been committed."""
         self._stale.add(p)

@@ -1,4 +1,4 @@
-"""One symbol's orders: one at a time, each sent once and followed until the venue has settled it.
+"""A manager works on one symbol's orders: one at a time, each sent once and followed until the venue has settled it.
 
 Everything is written to the journal before it is done or told. Steps of one symbol come one after the other; symbols
 work side by side, and what they write at the same time shares one commit of the journal. When a write fails the session
@@ -74,7 +74,7 @@ class SymbolStep:
 
 
 class OrderManager:
-    """It takes one symbol's orders, in turn, from the bus to their one terminal report.
+    """The manager takes one symbol's orders, in turn, from the bus to their one terminal report.
 
     - open_orders: by client order id, in the order in which they came.
     - seq: the number of the book's last report.
@@ -204,7 +204,7 @@ class OrderManager:
         return False
 
     async def _send(self, order: OpenOrder, request: OrderRequest, cleared: Cleared) -> None:
-        """The only place from which an order goes out. It is in the journal as SENT when it is cleared.
+        """Sends the order: the only place from which one goes out. It is in the journal as SENT when it is cleared.
 
         The journal's epoch is not asked again here: that is one more way to a thread and back for each order, and a
         newer one could still come right after it. Whoever takes the account over, or flattens it, counts what is SENT

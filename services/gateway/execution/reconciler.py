@@ -1,4 +1,4 @@
-"""Journal and books against the venue, now and then: differences are shown and alarmed, never traded away."""
+"""The reconciler compares journal and books with the venue: it shows differences, and never trades them away."""
 
 import asyncio
 import time
@@ -37,7 +37,7 @@ LAG_MS = 3_000  # how long the venue's lists may take to show what is settled
 
 
 class Reconciler:
-    """It compares, shows what differs, and sets `risk.reconciled`.
+    """The reconciler compares, shows what differs, and sets `risk.reconciled`.
 
     since_ms: nothing before it is compared, e.g. what the account did before us.
     """

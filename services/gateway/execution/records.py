@@ -1,4 +1,4 @@
-"""What holds for one order, pure: its row in the journal, its turn, how much of it goes out, how it ends."""
+"""Pure functions of one order: its row in the journal, its turn, how much of it goes out, how it ends."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ _report = unvalidated(ExecutionReport)
 
 @dataclass(slots=True)
 class OpenOrder:
-    """An order that has no terminal report yet.
+    """An open order has no terminal report yet.
 
     - row: as the journal has it.
     - state: what is known of it.
@@ -42,7 +42,7 @@ class OpenOrder:
 
     @property
     def name(self) -> str:
-        """Its client order id."""
+        """Returns its client order id."""
         return self.row.client_order_id
 
 
@@ -82,7 +82,7 @@ def following(row: OrderRow, state: OrderState, epoch: int, now_ms: int, commiss
 
 
 class Readiness(StrEnum):
-    """GO: the order may be judged and sent; WAIT: something must end before."""
+    """An order may be judged and sent (GO), or something must end before (WAIT)."""
 
     GO = "GO"
     WAIT = "WAIT"
@@ -130,7 +130,7 @@ def to_send(row: OrderRow, verdict: Pass, rules: MarketRules, held: Decimal) -> 
 
 
 class OrderTrades(NamedTuple):
-    """The trades of an order that is over, and what their fees are worth in its quote currency.
+    """An order that is over has these trades, with fees that are worth so much in its quote currency.
 
     - prices: of the fee currencies that are neither quote nor base (e.g. BNB), 0 of those without one, for good.
     - worthless: these, with what was paid of them.
@@ -153,7 +153,7 @@ def base_held(rules: MarketRules) -> str:
 
 
 class OrderEnd(NamedTuple):
-    """An order's end: its last row, its one terminal report, and all that is written for it, both among it."""
+    """An order ends with its last row and its one terminal report; changes: all that is written, both among it."""
 
     row: OrderRow
     report: ExecutionReport
@@ -161,9 +161,16 @@ class OrderEnd(NamedTuple):
 
 
 def ending(
-    row: OrderRow, state: OrderState, trades: OrderTrades, rules: MarketRules, *, seq: int, epoch: int, now_ms: int,
+    row: OrderRow,
+    state: OrderState,
+    trades: OrderTrades,
+    rules: MarketRules,
+    *,
+    seq: int,
+    epoch: int,
+    now_ms: int,
     held: Decimal | None = None,
-) -> OrderEnd | None:  # fmt: skip
+) -> OrderEnd | None:
     """Returns how the order ends; None while a trade or a fee's price is missing.
 
     - seq: the number of its report in its book.

@@ -1,4 +1,4 @@
-"""What the parts of an account session share.
+"""The parts of an account session share these.
 
 Its config; how it writes to the journal, and sends what it has written; the orders that it knows; its outbox.
 """
@@ -94,12 +94,12 @@ class SessionConfig:
 
     @property
     def equity_s(self) -> float:
-        """Between two observations of the equity: at least three within the age at which it is not known any more."""
+        """Returns how long to wait between two observations of the equity: three fit into its greatest age."""
         return min(self.reconcile_s, self.equity_max_age_s / 3)
 
 
 class FencedJournal:
-    """The session writes to the journal through it, under its epoch; the first write that fails is the last.
+    """A session writes to the journal through it, under its epoch; the first write that fails is the last.
 
     - broken: why nothing can be written any more; empty while it can.
     - refused: whether that is because of what was to be written.
@@ -140,7 +140,7 @@ def _last_rows(changes: Sequence[Change]) -> list[Change]:
 
 
 class PreparedSend:
-    """An order on its way out: its request is made while the journal writes, and goes when that has written.
+    """An order's request is made while the journal writes, and goes when that has written.
 
     - send: makes the request, and awaits what it is given before it writes the request to the socket.
     - spawn: runs that beside all else.
@@ -173,7 +173,7 @@ class PreparedSend:
 
 
 class RecentOrders:
-    """It knows the newest orders by client id: most need no read of the journal on their way to the venue.
+    """The newest orders are known by client id: most need no read of the journal on their way to the venue.
 
     `begin` has the time of the newest tick that any order in the journal comes from. An order of a later tick is known
     only if it was added since. When the newest are too many, the oldest goes, and that time moves up to its tick's.
@@ -192,7 +192,7 @@ class RecentOrders:
         self._complete_after_ns = None if self._doubted else await journal.newest_tick_ns()
 
     def doubt(self) -> None:
-        """The journal refused an order, e.g. an old id with a later tick: from `begin` on all are looked up."""
+        """Has all looked up from `begin` on: the journal refused an order, e.g. an old id with a later tick."""
         self._doubted = True
 
     async def content(self, journal: Journal, intent: OrderIntent) -> str | None:

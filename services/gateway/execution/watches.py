@@ -1,4 +1,4 @@
-"""What a session looks at again and again, each at a pace of its own: equity, markets and modes, quotes.
+"""A session watches equity, markets and modes, and quotes, each at a pace of its own.
 
 No watch waits for another, so no question makes another's answer older than its limit.
 """
@@ -32,7 +32,7 @@ _ZERO = Decimal(0)
 
 
 class AtWork(NamedTuple):
-    """The books and their orders at one moment, while none is on its way.
+    """At one moment the books hold this, while no order is on its way.
 
     - held: what the books hold, by symbol.
     - unknown: orders of which nobody knows what became, by id: symbol and quantity.
@@ -43,7 +43,7 @@ class AtWork(NamedTuple):
 
 
 class EquityWatch:
-    """It asks for the balance and hands the equity to `risk`, whose limits go into the journal."""
+    """The watch asks for the balance and hands the equity to `risk`, whose limits go into the journal."""
 
     def __init__(self, managers: Mapping[str, OrderManager], context: SessionContext) -> None:
         self._managers = managers
@@ -153,7 +153,7 @@ CONTRACT = "contract:"  # and the symbol: the row of what it was when last read
 
 
 class MarketWatch:
-    """It reads markets and modes again, which a person or the exchange may change, and sets `risk.stopped` and latches.
+    """The watch reads markets and modes, which a person or the exchange may change; it sets `risk.stopped` and latches.
 
     A market that is not traded, or is about to end, and modes that are not as configured stop adding in that symbol
     until it is otherwise. Another contract than before, of another size or step, stops it until a person has looked: a
@@ -254,7 +254,7 @@ LEAST_PAUSE_S = 0.1
 
 
 class QuoteWatch:
-    """It asks the venue for all symbols' quotes together, and hands them to `risk`."""
+    """The watch asks the venue for all symbols' quotes together, and hands them to `risk`."""
 
     def __init__(self, syms: Sequence[str], context: SessionContext) -> None:
         self._syms = syms
@@ -270,7 +270,7 @@ class QuoteWatch:
             took_s = time.monotonic() - begun_s
 
     async def once(self) -> None:
-        """A quote that is too old stands for none in the risk check, so a failed look needs no more than a log."""
+        """Looks once. A quote that is too old counts as none, so a failed look needs no more than a line in the log."""
         try:
             found = await self._context.venue.quotes(self._syms)
         except VenueError as error:

@@ -1,4 +1,4 @@
-"""What the risk check is asked, by which rules, and what it answers."""
+"""The risk check is given rules, a proposed order and its context, and returns a verdict."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -46,7 +46,7 @@ def model_sha256(settings: Settings) -> str:
 
 
 class InFlight(NamedTuple):
-    """An order of the same symbol is not settled.
+    """An order of the same symbol that is in flight is not settled.
 
     - signed_qty: what of it may still be filled, base units.
     - unknown: nobody knows what became of it.
@@ -87,7 +87,7 @@ class Context(NamedTuple):
 
 
 class ProposedOrder(NamedTuple):
-    """An order as it would be sent, with its context; signed_qty: base units, finite and not 0."""
+    """An order is proposed as it would be sent, with its context; signed_qty: base units, finite and not 0."""
 
     sym: str
     signed_qty: Decimal
@@ -104,7 +104,7 @@ class ProposedOrder(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """Send `signed_qty`, as reduce-only if `reduce_only`.
+    """The order goes out with `signed_qty`, as reduce-only if `reduce_only`.
 
     - cut_by: why it is less than was proposed: only the part that reduces the position goes out. None: all of it does.
     - changes: go into the journal in the transaction that keeps the order, as with the other verdicts.
@@ -117,14 +117,14 @@ class Pass(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Never send it: the order ends as REJECTED with this reason."""
+    """The order is never sent: it ends as REJECTED with this reason."""
 
     reason: Reason
     changes: Changes
 
 
 class Hold(NamedTuple):
-    """Not now: propose it again until the order's valid_until is over."""
+    """The order waits: it is proposed again until its valid_until is over."""
 
     reason: Reason
     changes: Changes

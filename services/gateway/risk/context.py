@@ -1,4 +1,4 @@
-"""All that the risk check knows at one moment: journal, books, open orders, quotes, clock."""
+"""The risk context gathers what the risk check is to know: journal, books, open orders, quotes, clock."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ NS_PER_S = 1_000_000_000
 
 
 class RiskContext:
-    """It judges orders by all that the session knows, which the session keeps up to date here.
+    """The context judges orders by all that the session knows, which the session keeps up to date here.
 
     - limits, latches, arming: as they stand in the journal.
     - quotes: the venue's newest, by symbol.
@@ -68,7 +68,7 @@ class RiskContext:
 
     @property
     def doubtful(self) -> bool:
-        """Whether the equity was past a limit once: the next observation decides."""
+        """Returns whether the equity was past a limit once: the next observation decides."""
         return bool(self._suspected)
 
     def judge(self, row: OrderRow) -> Verdict:

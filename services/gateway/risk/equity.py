@@ -1,4 +1,4 @@
-"""What the account is worth, and which of its coins are the books': one definition for limits, arming and status. Pure.
+"""The account's equity has one definition, for limits, arming and status. Pure.
 
 Equity = cash of the quote currency + unrealised profit of swaps + the coins that the books hold, at the bid. It comes
 out of one answer about the balance and one quote of each coin. Coins that no book holds are not the line's: they do not
@@ -50,7 +50,7 @@ def fresh(quotes: Mapping[str, VenueQuote], now_ms: int, max_age_s: float) -> di
 
 
 class LastBid(Record):
-    """What a coin was worth when its market was last traded, in quote units."""
+    """A coin was worth so much when its market was last traded, in quote units."""
 
     bid: Decimal
 
@@ -61,9 +61,13 @@ def last_bid_row(sym: str, bid: Decimal) -> LimitRow:
 
 
 def last_bids(
-    held: Mapping[str, Decimal], fresh: Mapping[str, VenueQuote], closed: Collection[str],
-    quotes: Mapping[str, VenueQuote], limits: Mapping[str, bytes], paid: Mapping[str, Decimal],
-) -> dict[str, Decimal]:  # fmt: skip
+    held: Mapping[str, Decimal],
+    fresh: Mapping[str, VenueQuote],
+    closed: Collection[str],
+    quotes: Mapping[str, VenueQuote],
+    limits: Mapping[str, bytes],
+    paid: Mapping[str, Decimal],
+) -> dict[str, Decimal]:
     """Returns the last bid of each coin that is held and has no price now because its market is closed; quote units.
 
     That of `quotes`, the newest of this run; else what the journal has; else what was paid for it, on average.

@@ -1,4 +1,4 @@
-"""The risk check: what an order does to its position, each limit as a function, their table, and the verdict.
+"""The risk check asks each limit, a function, in the order of their table, and returns its verdict.
 
 A limit looks at a Subject and returns the reason why it refuses it, or None. The table beneath the functions has them
 in the order in which they are asked: the first that refuses gives the reason. A new limit is a function and its line.
@@ -22,9 +22,9 @@ _ZERO = Decimal(0)
 
 
 class ExposureChange(NamedTuple):
-    """An order's parts, whatever becomes of the orders in flight beside it.
+    """An order changes the exposure by two parts, whatever becomes of the orders in flight beside it.
 
-    An order reduces as far as it cannot carry the position through zero even if every other order in its direction is
+    It reduces as far as it cannot carry the position through zero even if every other order in its direction is
     filled and none against it. All beyond adds exposure. So two closes of one position are one close and one addition,
     and a flip is its closing part and an addition of the rest. The order's own word, reduce_only, counts for nothing.
 
@@ -68,23 +68,23 @@ class Subject(NamedTuple):
 
     @property
     def limits(self) -> RiskSettings:
-        """The limits of the config."""
+        """Returns the limits of the config."""
         return self.rules.limits
 
     @property
     def now_ms(self) -> int:
-        """The context's time."""
+        """Returns the context's time in ms."""
         return self.context.now_ns // NS_PER_MS
 
     @property
     def price(self) -> Decimal:
-        """The price at which exposure is counted: the higher of decision price and the venue's ask."""
+        """Returns the price at which exposure is counted: the higher of decision price and the venue's ask."""
         quote = self.context.quote
         return max(self.order.price, quote.ask) if quote is not None else self.order.price
 
     @property
     def account_notional(self) -> Decimal:
-        """All positions' notional with this order, and all others in flight in its direction, filled."""
+        """Returns all positions' notional with this order, and all others in flight in its direction, filled."""
         return self.context.other_notional + self.exposure.worst.copy_abs() * self.price
 
 
@@ -237,7 +237,7 @@ def reconciled(subject: Subject) -> Reason | None:
 
 
 class RiskLimit(NamedTuple):
-    """A line of the table: a limit's name and function, and how it counts.
+    """A line of the table has a limit's name and function, and how it counts.
 
     - applies_to_reducing: it stands even against what only reduces our own position.
     - defers: the order waits instead of being refused.

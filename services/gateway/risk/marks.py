@@ -1,4 +1,4 @@
-"""What limits remember, in the journal: marks of the equity, marks of the day's funding, and the orders sent of late.
+"""Limits remember, in the journal, marks of the equity, marks of the day's funding, and the orders sent of late.
 
 Daily loss and drawdown are measured against the equity at midnight and at its highest. A limit is reached when two
 observations in a row are past it: a balance and a price that were read around a fill look like a loss once. After the
@@ -75,9 +75,13 @@ def marks_in(limits: Mapping[str, bytes]) -> Marks | None:
 
 
 def watch(
-    rules: RiskSettings, now_ns: int, equity: Decimal, limits: Mapping[str, bytes], latches: Mapping[str, LatchRow],
+    rules: RiskSettings,
+    now_ns: int,
+    equity: Decimal,
+    limits: Mapping[str, bytes],
+    latches: Mapping[str, LatchRow],
     suspected: Collection[str] = (),
-) -> Watched:  # fmt: skip
+) -> Watched:
     """Returns what follows from seeing the account's equity.
 
     - limits, latches: as they stand.
@@ -161,9 +165,12 @@ def counted_from_ms(now_ns: int) -> int:
 
 
 def watch_funding(
-    limit: Decimal, now_ns: int, payments: Iterable[FundingRow], limits: Mapping[str, bytes],
+    limit: Decimal,
+    now_ns: int,
+    payments: Iterable[FundingRow],
+    limits: Mapping[str, bytes],
     latches: Mapping[str, LatchRow],
-) -> Changes:  # fmt: skip
+) -> Changes:
     """Returns changes after payments were booked: the marks, if they moved, and the latch, if it is reached."""
     old, stands = funding_marks_in(limits), DAILY_FUNDING in latches
     day, now_ms = now_ns // DAY_NS, now_ns // MS_NS
