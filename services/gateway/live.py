@@ -12,7 +12,7 @@ from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.journal.journal import Journal
 from shared.messages import Stream
 from shared.runner.backpressure import BusReader
-from shared.runner.service import ServiceParts
+from shared.runner.parts import ServiceParts
 from shared.runner.spec import Limits, ServiceSpec
 
 

@@ -4,7 +4,8 @@ from services.gateway.paper import plan
 from shared.config import Mode, Settings
 from shared.extras import need_extras
 from shared.runner.backpressure import BusReader
-from shared.runner.service import ServiceParts, serve
+from shared.runner.parts import ServiceParts
+from shared.runner.service import serve
 from shared.runner.spec import Limits
 
 

@@ -34,12 +34,12 @@ class SourceFeeder:
             self._symbols[partition_of(sym, partitions)].append(sym)
         self._feeds: dict[int, dict[str, Feed]] = {}
 
-    async def gather(self, session: Session, parts: Sequence[Partition], flow: Backpressure, wait_s: float) -> None:
+    async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
         """Feed every partition that has room with what is due; wait only when nothing was."""
         fed = False
         for part in parts:
             feeds = self._open(part)
-            room = min(flow.room(part), self._limits.commit_entries)
+            room = min(pressure.room(part), self._limits.commit_entries)
             if room <= 0:
                 wait_s = min(wait_s, self._limits.stall_s)
                 continue
@@ -101,7 +101,7 @@ class ExchangeFeeder:
         """Returns the feeds that are open, by symbol."""
         return {sym: feed for feeds in self._feeds.values() for sym, feed in feeds.items()}
 
-    async def gather(self, session: Session, parts: Sequence[Partition], flow: Backpressure, wait_s: float) -> None:
+    async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
         """Feed the stages with what has come; then let each feed fetch what its stage asks for."""
         if self._running is None:
             self._running = asyncio.create_task(self._venues.run())

@@ -4,7 +4,8 @@ from services.ingestor.feeder import ExchangeFeeder, SourceFeeder
 from services.ingestor.feeds.venues import Venues
 from services.ingestor.plan import live_options, live_spec, make_source, plan
 from shared.config import Settings
-from shared.runner.service import ServiceParts, serve
+from shared.runner.parts import ServiceParts
+from shared.runner.service import serve
 from shared.runner.spec import Limits
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.bus.api import BusLost, Commit, Outcome, Session
-from shared.bus.entry import Entry
+from shared.bus.entry import Entry, EntryId
 from shared.bus.names import PartitionId
 from shared.messages import DecodeError, Stream, decode
 from shared.messages.codec import content_hash
@@ -142,7 +142,7 @@ def _lowest(known: Positions) -> dict[int, str]:
     found: dict[int, tuple[tuple[int, ...], str]] = {}
     for place, position in known.items():
         n = sum(last_n for last_n, _ in position.last.values())
-        order = tuple(map(int, position.cursor.split(b"-")))
+        order = EntryId.of(position.cursor)
         text = f"{position.cursor.decode()} {n}"
         if place.p not in found or order < found[place.p][0]:
             found[place.p] = order, text

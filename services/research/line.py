@@ -90,7 +90,7 @@ class InProcessLine(Tick[Datum, list[Message]]):
     """The line of one symbol takes a quote and gives every message that the services would write for it, in order.
 
     A message that its stage is not ready for waits, as it does in the service, and is offered again when that stage
-    has taken something else. taps: called with each message of a stream, after all stages that read it. unread:
+    has taken something else. taps: called with each message of a stream, after all stages that read it. muted:
     streams whose messages nobody asks for; they are left out.
     """
 
@@ -99,16 +99,16 @@ class InProcessLine(Tick[Datum, list[Message]]):
         plans: LinePlans,
         sym: str,
         taps: Mapping[Stream, Tap] | None = None,
-        unread: Collection[Stream] = (),
+        muted: Collection[Stream] = (),
     ) -> None:
         self.strategy = cast(StrategyStage, plans.strategy.make_stage(sym))
         self._ingest = plans.ingestor.make_stage(sym)
         self._signal = cast(Stage, plans.signal.make_stage(sym))
-        self._signal.leave_out(unread)
+        self._signal.mute(muted)
         gateway = cast(Stage, plans.gateway.make_stage(sym))
         readers: dict[Stream, list[_Place]] = {stream: [] for stream in Stream}
         for plan, stage in ((plans.strategy, self.strategy), (plans.gateway, gateway)):
-            stage.leave_out(unread)
+            stage.mute(muted)
             place = _Place(stage)
             for source in plan.inputs:
                 readers[source.stream].append(place)

@@ -3,7 +3,8 @@
 from services.signal.stage import plan
 from shared.config import Settings
 from shared.runner.backpressure import BusReader
-from shared.runner.service import ServiceParts, serve
+from shared.runner.parts import ServiceParts
+from shared.runner.service import serve
 from shared.runner.spec import Limits
 
 

@@ -57,7 +57,7 @@ class SignalStage(Stage):
             n=self._numbers.next(_PREDICTIONS), sym=sym, ts_event=ts_event, tr=tr,
             tick_n=tick.n, price=tick.price, y_hat=y_hat, model=self._model, history=tick.history,
         )  # fmt: skip
-        if _FEATURES in self.unread:
+        if _FEATURES in self.muted:
             return [prediction]
         features = _features(
             n=self._numbers.next(_FEATURES), sym=sym, ts_event=ts_event, tr=tr,

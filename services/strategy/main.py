@@ -10,7 +10,8 @@ from shared.config import Mode, Settings
 from shared.errors import ConfigError
 from shared.runner.backpressure import Backpressure, BusReader
 from shared.runner.partition import Partition
-from shared.runner.service import ServiceParts, serve
+from shared.runner.parts import ServiceParts
+from shared.runner.service import serve
 from shared.runner.spec import Limits
 
 
@@ -25,13 +26,13 @@ class StrategyFeeder:
         self._settings = settings
         self._restored: set[int] = set()
 
-    async def gather(self, session: Session, parts: Sequence[Partition], flow: Backpressure, wait_s: float) -> None:
+    async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
         """As BusReader does; SafetyRefusal or ConfigError for a book that cannot be taken back."""
         for part in parts:
             if part.lease.place.p not in self._restored:
                 self._take_back(part)
                 self._restored.add(part.lease.place.p)
-        await self._bus.gather(session, parts, flow, wait_s)
+        await self._bus.gather(session, parts, pressure, wait_s)
 
     def forget(self, p: int) -> None:
         """The partition is loaded anew, or given up."""

@@ -120,7 +120,7 @@ class StrategyStage(Stage):
     def _decided(self, prediction: Prediction, made: list[Order] | Reason) -> list[Message]:
         """The decision and its orders, from now on in flight."""
         intents: list[Message] = [] if isinstance(made, Reason) else self._intents(made, prediction)
-        if _DECISIONS in self.unread:
+        if _DECISIONS in self.muted:
             return intents
         held = self.account.held(self._sym)
         decision = _decision(

@@ -16,6 +16,23 @@ START = b"0-0"
 NAMES = [b"t", b"k", b"n", b"h", b"tr", b"d", b"w"]  # the fields, in the order in which they are written
 
 
+class EntryId(NamedTuple):
+    """An entry's id says when the server wrote it, in ms since 1970, and its number within that ms.
+
+    >>> EntryId.of(b"1730203200000-10") > EntryId.of(b"1730203200000-9")
+    True
+    """
+
+    ms: int
+    number: int
+
+    @classmethod
+    def of(cls, text: bytes | str) -> "EntryId":
+        """Reads an id as it stands on the bus; where it is only a time, the number is 0."""
+        ms, _, number = (text.decode() if isinstance(text, bytes) else text).partition("-")
+        return cls(int(ms), int(number or 0))
+
+
 class Outgoing(NamedTuple):
     """An entry that a commit will write. Field order is the order on the wire."""
 

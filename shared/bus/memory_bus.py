@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from shared.bus.api import BusLost, Commit, Joined, Lease, Outcome, Storage, Stored
-from shared.bus.entry import Entry
+from shared.bus.entry import Entry, EntryId
 from shared.bus.names import PartitionId
 from shared.record import WIRE
 
@@ -178,7 +178,7 @@ class MemorySession:
                 del written[: len(written) - longest]
         for stream, lowest in commit.trims.items():
             kept = self._bus.streams.get((stream, commit.lease.place), [])
-            kept[:] = [entry for entry in kept if _order(entry.id) >= _order(lowest.encode())]
+            kept[:] = [entry for entry in kept if EntryId.of(entry.id) >= EntryId.of(lowest.encode())]
         held.seq += 1
         held.until = now + self._bus.lease_s
         return Outcome.OK
@@ -207,7 +207,7 @@ class MemorySession:
     ) -> list[tuple[tuple[str, PartitionId], list[Entry]]]:
         found = []
         for source, cursor in cursors.items():
-            later = [e for e in self._bus.streams.get(source, []) if _order(e.id) > _order(cursor)][:count]
+            later = [e for e in self._bus.streams.get(source, []) if EntryId.of(e.id) > EntryId.of(cursor)][:count]
             if later:
                 found.append((source, [_copy(entry) for entry in later]))
         return found
@@ -259,11 +259,6 @@ class MemorySession:
     async def close(self) -> None:
         """End this session."""
         self._closed = True
-
-
-def _order(entry_id: bytes) -> tuple[int, int]:
-    ms, _, number = entry_id.partition(b"-")
-    return int(ms), int(number or b"0")
 
 
 def _copy(entry: Entry) -> Entry:

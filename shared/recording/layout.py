@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from shared.bus.entry import EntryId
 from shared.errors import ConfigError, DataError
 from shared.messages import Stream
 from shared.plural import plural
@@ -45,7 +46,7 @@ def day_of(entry_id: bytes) -> str:
     >>> day_of(b"1732406400000-0")
     '2024-11-24'
     """
-    return time.strftime("%Y-%m-%d", time.gmtime(int(entry_id.partition(b"-")[0]) / 1000))
+    return time.strftime("%Y-%m-%d", time.gmtime(EntryId.of(entry_id).ms / 1000))
 
 
 def part_path(folder: Path, stream: Stream, day: str, seq: int) -> Path:

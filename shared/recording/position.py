@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from shared.bus.entry import START, Entry
+from shared.bus.entry import START, Entry, EntryId
 from shared.messages import DecodeError, Stream, decode
 from shared.record import Record, unvalidated
 
@@ -64,7 +64,7 @@ class StreamPosition:
         if _numbered(stream, entry, last_n):
             missing = entry.n - last_n - 1
             self.last[name] = (entry.n, entry.tr)
-        elif _order(entry.id) <= _order(self.cursor):
+        elif EntryId.of(entry.id) <= EntryId.of(self.cursor):
             return None
         self.run_id, self.cursor = run_id, entry.id
         return missing
@@ -104,8 +104,3 @@ def _numbered(stream: Stream, entry: Entry, last_n: int) -> bool:
     except DecodeError:
         return False
     return message.sym == entry.k and message.n == entry.n
-
-
-def _order(entry_id: bytes) -> tuple[int, int]:
-    ms, _, number = entry_id.partition(b"-")
-    return int(ms), int(number or b"0")

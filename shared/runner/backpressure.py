@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 
 from shared.bus.api import Session
+from shared.bus.entry import EntryId
 from shared.bus.names import PartitionId
 from shared.messages import Stream
 from shared.runner.partition import Partition
@@ -19,8 +20,8 @@ class Backpressure:
     large ones, and its consumers have enough to do meanwhile.
     """
 
-    def __init__(self, plan: ServiceSpec, limits: Limits) -> None:
-        self._bounded = [output for output in plan.outputs if output.consumers]
+    def __init__(self, spec: ServiceSpec, limits: Limits) -> None:
+        self._bounded = [output for output in spec.outputs if output.consumers]
         self._limits = limits
         self._seen: dict[tuple[int, str], int] = {}  # (partition, stream) -> lowest consumer position
         self._full: set[int] = set()  # partitions that reached their bound
@@ -57,13 +58,13 @@ class Backpressure:
             return
         oldest = self._ms_ago(self._limits.trim_age_s)
         for part, output, stored in await self._ask(session, parts, cut):
-            lowest = min((cursor_in(field) for field in stored), key=_ms)
-            part.trims[output.stream] = lowest.decode() if _ms(lowest) < oldest else str(oldest)
+            lowest = min((cursor_in(field) for field in stored), key=EntryId.of)
+            part.trims[output.stream] = lowest.decode() if EntryId.of(lowest).ms < oldest else str(oldest)
         kept = [output for output in cut if output.recorders]
         for part, output, stored in await self._ask(session, parts, kept, recorders=True):
-            recorded = min((cursor_in(field) for field in stored), key=_ms)
-            lowest = max(recorded, b"%d" % self._ms_ago(output.hold_s), key=_ms)
-            if _ms(lowest) < _ms(part.trims[output.stream].encode()):
+            recorded = min((cursor_in(field) for field in stored), key=EntryId.of)
+            lowest = max(recorded, b"%d" % self._ms_ago(output.hold_s), key=EntryId.of)
+            if EntryId.of(lowest).ms < EntryId.of(part.trims[output.stream]).ms:
                 part.trims[output.stream] = lowest.decode()
 
     @staticmethod
@@ -85,28 +86,24 @@ class Backpressure:
         return [(part, output, [next(answers) for _ in readers]) for part, output, readers in asked]
 
 
-def _ms(entry_id: bytes) -> int:
-    return int(entry_id.partition(b"-")[0])
-
-
 class BusReader:
     """Reads the input streams of all partitions; without room to write, only those that are always taken."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
 
-    async def gather(self, session: Session, parts: Sequence[Partition], flow: Backpressure, wait_s: float) -> None:
+    async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
         """One read over all streams; returns as soon as anything came."""
         cursors: dict[tuple[str, PartitionId], bytes] = {}
         owners: dict[tuple[str, PartitionId], tuple[Partition, Stream]] = {}
         stalled = False
         for part in parts:
-            full = flow.room(part) <= 0
+            full = pressure.room(part) <= 0
             stalled = stalled or full
-            for stream, inbox in part.inboxes.items():
-                if part.wants(stream) and (inbox.source.always or not full):
-                    source = (str(stream), PartitionId(inbox.source.instance, part.lease.place.p))
-                    cursors[source] = inbox.read_to
+            for stream, cursor in part.cursors.items():
+                if part.wants(stream) and (cursor.source.always or not full):
+                    source = (str(stream), PartitionId(cursor.source.instance, part.lease.place.p))
+                    cursors[source] = cursor.read_to
                     owners[source] = (part, stream)
         if stalled:
             wait_s = min(wait_s, self._limits.stall_s)

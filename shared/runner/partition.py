@@ -16,33 +16,16 @@ from types import MappingProxyType
 from typing import cast
 
 from shared.bus.api import Commit, Lease, Stored
-from shared.bus.entry import Entry, Outgoing
+from shared.bus.entry import Entry, EntryId, Outgoing
 from shared.messages import DecodeError, Gap, GapCause, Message, Stream, decode
 from shared.messages.codec import content_hash
 from shared.record import WIRE, NewerWire
 from shared.runner.spec import Limits, ServiceSpec, Stage
-from shared.runner.symbol import FIELD, InputCursor, Quarantined, Symbol, Taken
-from shared.user_code import described, place_of
+from shared.runner.suspects import NewerEntry, StageFailed, Suspect
+from shared.runner.symbol import FIELD, InputCursor, Symbol, Taken
+from shared.user_code import described
 
-Suspect = tuple[str, bytes]  # input stream, entry id
 MAX_SYMBOL, MAX_TRACE, MAX_N = 64, 160, 2**63 - 1  # what a message can hold
-
-
-class StageFailed(Exception):
-    """`on_tick` raised: the partition's memory is spoilt and must be reloaded."""
-
-    def __init__(self, sym: str, suspect: Suspect, cause: BaseException) -> None:
-        super().__init__(described(cause, f"{sym}: {suspect[0]} {suspect[1].decode()}"))
-        self.suspect = suspect
-        self.place = place_of(cause)
-
-
-class NewerEntry(NewerWire):
-    """An entry says that a newer Tickline wrote it. The bus's register tells whether one may have."""
-
-    def __init__(self, p: int, suspect: Suspect, newer: NewerWire) -> None:
-        super().__init__(newer.what, newer.wire)
-        self.p, self.suspect = p, suspect
 
 
 class Partition:
@@ -53,7 +36,7 @@ class Partition:
 
     def __init__(
         self,
-        plan: ServiceSpec,
+        spec: ServiceSpec,
         limits: Limits,
         lease: Lease,
         stored: Stored,
@@ -62,7 +45,7 @@ class Partition:
         wire: int = WIRE,
         foreign: Mapping[Suspect, str] = MappingProxyType({}),
     ) -> None:
-        self.plan = plan
+        self.spec = spec
         self.limits = limits
         self.lease = lease
         self.seq = stored.seq
@@ -70,8 +53,8 @@ class Partition:
         self.counts: Counter[str] = Counter()
         self.alarms: list[str] = []
         hold = stored.fields.get("run") == cursors_id.encode()
-        self.inboxes = {x.stream: InputCursor(x, stored.fields.get(f"in:{x.stream}"), hold) for x in plan.inputs}
-        streams = [output.stream for output in plan.outputs]
+        self.cursors = {x.stream: InputCursor(x, stored.fields.get(f"in:{x.stream}"), hold) for x in spec.inputs}
+        streams = [output.stream for output in spec.outputs]
         self.written = {s: int(stored.fields.get(f"out:{s}", b"0")) for s in (*streams, Stream.DEAD)}
         self.trims: dict[str, str] = {}
         self._poison = poison
@@ -84,7 +67,7 @@ class Partition:
         self._last_taken: Suspect | None = None
         self._fields: dict[str, bytes | str] = {}
         # Under a new id the cursors are renewed in all streams, also where nothing came yet.
-        renewed = {f"in:{stream}": f"{x.cursor.decode()} {x.position}" for stream, x in self.inboxes.items()}
+        renewed = {f"in:{stream}": f"{x.cursor.decode()} {x.position}" for stream, x in self.cursors.items()}
         self._on_attach: dict[str, bytes | str] = {} if hold else {"run": cursors_id, **renewed}
         self._moved: set[Stream] = set()
         self._snapshots = {k.removeprefix(FIELD): v for k, v in stored.fields.items() if k.startswith(FIELD)}
@@ -93,23 +76,23 @@ class Partition:
         """A symbol's memory, restored from the snapshot when it is first asked for."""
         known = self._symbols.get(name)
         if known is None:
-            known = Symbol(name, self.plan.make_stage(name))
+            known = Symbol(name, self.spec.make_stage(name))
             snapshot = self._snapshots.pop(name, None)
             if snapshot is not None:
                 known.restore(snapshot)
-            known.queues = {stream: deque() for stream in self.inboxes}
-            for stream in self.inboxes:
+            known.queues = {stream: deque() for stream in self.cursors}
+            for stream in self.cursors:
                 known.last.setdefault(stream, Taken())
             self._symbols[name] = known
         return known
 
     def wants(self, stream: Stream) -> bool:
         """Whether more of this stream may be read now."""
-        return len(self.inboxes[stream].unsettled) < self.limits.pending
+        return len(self.cursors[stream].unsettled) < self.limits.pending
 
     def offer(self, stream: Stream, entries: Sequence[Entry]) -> None:
         """Take what was read."""
-        self.inboxes[stream].offer(entries)
+        self.cursors[stream].offer(entries)
         self._moved.add(stream)
         for entry in entries:
             if not 0 < len(entry.k) <= MAX_SYMBOL or not 0 < entry.n <= MAX_N:
@@ -140,9 +123,9 @@ class Partition:
     def work_alone(self) -> None:
         """Take a single entry, so that a commit holds nothing else."""
         for name, symbol in list(self._active.items()):
-            for stream, inbox in self.inboxes.items():
+            for stream, cursor in self.cursors.items():
                 queue = symbol.queues[stream]
-                if queue and self._take(symbol, inbox, queue[0]):
+                if queue and self._take(symbol, cursor, queue[0]):
                     if queue[0].settled:
                         queue.popleft()
                     return
@@ -156,8 +139,10 @@ class Partition:
     def behind(self, suspect: Suspect) -> bool:
         """Whether this entry was taken."""
         stream, entry_id = suspect
-        inbox = self.inboxes[Stream(stream)]
-        return all(entry.id != entry_id for entry in inbox.unsettled) and _later(inbox.read_to, entry_id)
+        cursor = self.cursors[Stream(stream)]
+        return all(entry.id != entry_id for entry in cursor.unsettled) and EntryId.of(cursor.read_to) >= EntryId.of(
+            entry_id
+        )
 
     @property
     def busy(self) -> bool:
@@ -167,7 +152,7 @@ class Partition:
     def commit(self) -> Commit | None:
         """What is to be written now, if anything."""
         for stream in self._moved:
-            stored = self.inboxes[stream].advance()
+            stored = self.cursors[stream].advance()
             if stored is not None:
                 self._fields[f"in:{stream}"] = stored
         self._moved.clear()
@@ -200,24 +185,24 @@ class Partition:
         took = True
         while took:
             took = False
-            for stream, inbox in self.inboxes.items():
+            for stream, cursor in self.cursors.items():
                 queue = symbol.queues[stream]
                 while queue:
-                    if len(self._entries) >= limit and not inbox.source.always:
+                    if len(self._entries) >= limit and not cursor.source.always:
                         return False
                     entry = queue[0]
-                    if not self._take(symbol, inbox, entry):
+                    if not self._take(symbol, cursor, entry):
                         break
                     took = True
                     if entry.settled:
                         queue.popleft()
         return True
 
-    def _take(self, symbol: Symbol, inbox: InputCursor, entry: Entry) -> bool:
-        stream = inbox.source.stream
+    def _take(self, symbol: Symbol, cursor: InputCursor, entry: Entry) -> bool:
+        stream = cursor.source.stream
         last = symbol.last[stream]
         if symbol.stopped:
-            return self._put_aside(symbol, inbox, entry)
+            return self._put_aside(symbol, cursor, entry)
         if entry.n <= last.n:
             divergence = self._divergence(entry, stream, last) if entry.n == last.n and last.tr else ""
             if divergence:
@@ -232,18 +217,18 @@ class Partition:
         message = None if poison else entry.message
         if message is None:
             cause = GapCause.FAILED if poison else GapCause.UNREADABLE
-            return self._bad(symbol, inbox, entry, poison or entry.cause, cause)
+            return self._bad(symbol, cursor, entry, poison or entry.cause, cause)
         if entry.n > last.n + 1:
-            return self._missing(symbol, inbox, message, GapCause.MISSED, upto=entry.n - 1)
-        if not self._give(symbol, inbox, entry, message):
+            return self._missing(symbol, cursor, message, GapCause.MISSED, upto=entry.n - 1)
+        if not self._give(symbol, cursor, entry, message):
             return False
-        inbox.position += 1
+        cursor.position += 1
         last.n, last.tr, last.said = entry.n, entry.tr, message
         self._moved.add(stream)
         entry.settled = True
         return True
 
-    def _give(self, symbol: Symbol, inbox: InputCursor, entry: Entry, message: Message) -> bool:
+    def _give(self, symbol: Symbol, cursor: InputCursor, entry: Entry, message: Message) -> bool:
         stage = cast(Stage, symbol.stage)
         try:
             if not stage.ready(message):
@@ -253,14 +238,14 @@ class Partition:
             if outputs:
                 self._send(symbol, outputs)
         except Exception as error:
-            raise StageFailed(symbol.name, (inbox.source.stream, entry.id), error) from error
-        self._last_taken = (inbox.source.stream, entry.id)
+            raise StageFailed(symbol.name, (cursor.source.stream, entry.id), error) from error
+        self._last_taken = (cursor.source.stream, entry.id)
         return True
 
     def _send(self, symbol: Symbol, outputs: list[Message]) -> None:
         for message in outputs:
             stream = message.to
-            if stream in self.plan.kept:
+            if stream in self.spec.kept:
                 self._kept.append(message)
                 continue
             last = symbol.sent.get(stream, 0)
@@ -270,16 +255,16 @@ class Partition:
             self.written[stream] += 1
             self._entries.append(message)
 
-    def _taken(self, symbol: Symbol, inbox: InputCursor, n: int, tr: str) -> None:
-        stream = inbox.source.stream
-        inbox.position += n - symbol.last[stream].n
+    def _taken(self, symbol: Symbol, cursor: InputCursor, n: int, tr: str) -> None:
+        stream = cursor.source.stream
+        cursor.position += n - symbol.last[stream].n
         symbol.last[stream] = Taken(n, tr)
         self._moved.add(stream)
         self._touched[symbol.name] = symbol
 
-    def _bad(self, symbol: Symbol, inbox: InputCursor, entry: Entry, cause: str, gap: GapCause) -> bool:
-        stream = inbox.source.stream
-        if inbox.source.strict:
+    def _bad(self, symbol: Symbol, cursor: InputCursor, entry: Entry, cause: str, gap: GapCause) -> bool:
+        stream = cursor.source.stream
+        if cursor.source.strict:
             self._bury(entry, stream, cause)
             self._stop(symbol, f"{stream} n={entry.n}: {cause}")
             return True
@@ -287,17 +272,17 @@ class Partition:
         if gap is GapCause.FAILED or entry.n == last_n + 1:
             tr = entry.tr[:MAX_TRACE] or "?"
             stand_in = Gap(n=entry.n, sym=symbol.name, ts_event=0, tr=tr, stream=stream, cause=gap)
-            if not self._missing(symbol, inbox, stand_in, gap, upto=entry.n):
+            if not self._missing(symbol, cursor, stand_in, gap, upto=entry.n):
                 return False
         # else its number is not believed: the next entry that can be read shows what is missing
         self._bury(entry, stream, cause)
         entry.settled = True
         return True
 
-    def _missing(self, symbol: Symbol, inbox: InputCursor, before: Message, cause: GapCause, upto: int) -> bool:
+    def _missing(self, symbol: Symbol, cursor: InputCursor, before: Message, cause: GapCause, upto: int) -> bool:
         """Tell the stage, when it is ready for it, that everything up to n = `upto` is missing."""
-        stream = inbox.source.stream
-        if inbox.source.strict:
+        stream = cursor.source.stream
+        if cursor.source.strict:
             self._stop(symbol, f"{stream} n={upto} is missing")
             return True
         gap = Gap(n=upto, sym=symbol.name, ts_event=before.ts_event, tr=before.tr, stream=stream, cause=cause)
@@ -309,7 +294,7 @@ class Partition:
             self._stop(symbol, described(error, "the stage failed at a gap"))
             return True
         self.counts["gaps"] += 1
-        self._taken(symbol, inbox, upto, "")
+        self._taken(symbol, cursor, upto, "")
         return True
 
     def _bury(self, entry: Entry, stream: Stream, cause: str) -> None:
@@ -325,25 +310,12 @@ class Partition:
         self._touched[symbol.name] = symbol
         self.alarms.append(f"symbol stopped: {symbol.name}: {symbol.stopped}")
 
-    def _put_aside(self, symbol: Symbol, inbox: InputCursor, entry: Entry) -> bool:
-        """A stopped symbol's entries about money wait in its snapshot, up to a bound; beyond that the stream waits.
-
-        Market data are dropped: by the time that a person lets the symbol go on they are old, and their jump is a Gap.
-        """
-        stream = inbox.source.stream
-        upto = max(symbol.aside.get(stream, 0), symbol.last[stream].n)
-        if entry.n <= upto:
-            self.counts["skipped"] += 1
-        elif not inbox.source.strict:
-            self.counts["dropped"] += 1
-        elif len(symbol.quarantined) < self.limits.quarantined:
-            symbol.quarantined.append(Quarantined(stream=stream, t=entry.t, n=entry.n, tr=entry.tr, d=entry.d))
-            self.counts["quarantined"] += 1
-        else:
+    def _put_aside(self, symbol: Symbol, cursor: InputCursor, entry: Entry) -> bool:
+        became = symbol.put_aside(cursor, entry, self.limits.quarantined)
+        if became is None:
             return False
-        if entry.n > upto:
-            symbol.aside[stream] = entry.n
-            inbox.position += entry.n - upto  # it counts as consumed, or the producer would stop for all symbols
+        self.counts[became] += 1
+        if became != "skipped":
             self._touched[symbol.name] = symbol
         entry.settled = True
         return True
@@ -377,8 +349,3 @@ class Partition:
         if not known or (entry.message is not None and content_hash(entry.message) == known):
             return ""
         return f"of {entry.tr} says something else than before: {entry.cause or entry.h.decode(errors='replace')}"
-
-
-def _later(entry_id: bytes, other: bytes) -> bool:
-    """Whether the first id is the second, or comes after it."""
-    return tuple(map(int, entry_id.split(b"-"))) >= tuple(map(int, other.split(b"-")))

@@ -8,9 +8,9 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 from uuid import uuid4
 
 import structlog
@@ -25,27 +25,15 @@ from shared.config.gateway import read_secret
 from shared.errors import BusUnreachable, ConfigError, SafetyRefusal, TicklineError
 from shared.messages import Stream
 from shared.record import WIRE
-from shared.runner.external_store import ExternalStore
 from shared.runner.health import alive_file
 from shared.runner.logs import configure_logs
+from shared.runner.parts import Build
 from shared.runner.process import GC_ALLOCATIONS, stop_with_parent
-from shared.runner.spec import Limits, ServiceSpec
-from shared.runner.worker import Feeder, Worker
+from shared.runner.spec import Limits
+from shared.runner.worker import Worker
 from shared.user_code import blaming
 
 log = structlog.get_logger()
-
-
-class ServiceParts(NamedTuple):
-    """What a process does, where its input comes from, and what it keeps beside the bus; close: at the end."""
-
-    plan: ServiceSpec
-    feeder: Feeder
-    keeper: ExternalStore | None = None
-    close: Callable[[], Awaitable[None]] | None = None
-
-
-Build = Callable[[Settings, Limits], ServiceParts]
 
 
 class Work(Protocol):
@@ -69,8 +57,8 @@ def serve(name: str, build: Build, *, ahead: bool = False) -> None:
 
     def worker(settings: Settings, bus: RedisBus) -> Worker:
         limits = limits_of(settings)
-        plan, feeder, keeper, close = build(settings, limits)
-        return Worker(plan, bus, feeder, partitions=settings.bus.partitions, limits=limits, keeper=keeper, close=close)
+        spec, feeder, store, close = build(settings, limits)
+        return Worker(spec, bus, feeder, partitions=settings.bus.partitions, limits=limits, store=store, close=close)
 
     serve_work(name, worker, ahead=ahead)
 

@@ -15,11 +15,11 @@ class Stage(Tick[Message, list[Message]]):
     empty list says "taken, nothing to write", None "need more data": the runner treats both alike.
     """
 
-    unread: frozenset[Stream] = frozenset()
+    muted: frozenset[Stream] = frozenset()
 
-    def leave_out(self, streams: Iterable[Stream]) -> None:
+    def mute(self, streams: Iterable[Stream]) -> None:
         """Nobody reads these: from now on `on_tick` may give no messages of theirs. All others stay the same."""
-        self.unread = frozenset(streams)
+        self.muted = frozenset(streams)
 
     def ready(self, val: Message) -> bool:
         """Whether `val` may be taken now. A held message is offered again, before any later one of its stream."""

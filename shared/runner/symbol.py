@@ -7,7 +7,7 @@ again after a restart and skipped by their n. So a waiting entry costs nothing i
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pydantic import Field
 
@@ -64,6 +64,7 @@ def cursor_in(stored: bytes | None) -> bytes:
 
 
 FIELD = "s:"
+Became = Literal["skipped", "dropped", "quarantined"]
 
 
 class TakenSnapshot(Record):
@@ -133,6 +134,24 @@ class Symbol:
         """The number of what was taken last of an input stream; 0 where nothing was."""
         last = self.last.get(stream)
         return last.n if last else 0
+
+    def put_aside(self, cursor: InputCursor, entry: Entry, bound: int) -> Became | None:
+        """Takes an entry though the symbol is stopped, and returns what became of it; None where it has to wait.
+
+        Entries about money wait in the snapshot, up to `bound`; beyond that the stream waits. Market data are dropped:
+        by the time that a person lets the symbol go on they are old, and their jump is a Gap.
+        """
+        stream = cursor.source.stream
+        upto = max(self.aside.get(stream, 0), self.last[stream].n)
+        if entry.n <= upto:
+            return "skipped"
+        if cursor.source.strict:
+            if len(self.quarantined) >= bound:
+                return None
+            self.quarantined.append(Quarantined(stream=stream, t=entry.t, n=entry.n, tr=entry.tr, d=entry.d))
+        self.aside[stream] = entry.n
+        cursor.position += entry.n - upto  # it counts as consumed, or the producer would stop for all symbols
+        return "quarantined" if cursor.source.strict else "dropped"
 
     def dump(self, wire: int = WIRE) -> bytes:
         """The snapshot, as `wire` writes it."""

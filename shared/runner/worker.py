@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 
@@ -14,11 +13,12 @@ from shared.bus.api import Bus, BusLost, Commit, Lease, Outcome, Session, Stored
 from shared.errors import TicklineError
 from shared.record import WIRE, NewerWire
 from shared.runner.backpressure import Backpressure
-from shared.runner.external_store import ExternalStore, ExternalStoreLost
 from shared.runner.health import touch
 from shared.runner.leases import PartitionLeases
-from shared.runner.partition import NewerEntry, Partition, StageFailed, Suspect
+from shared.runner.partition import Partition
+from shared.runner.parts import ExternalStore, ExternalStoreLost, Feeder
 from shared.runner.spec import Limits, ServiceSpec
+from shared.runner.suspects import NewerEntry, StageFailed, Suspects
 
 log = structlog.get_logger()
 
@@ -26,36 +26,26 @@ log = structlog.get_logger()
 Refused = tuple[Partition, Outcome]
 
 
-class Feeder(Protocol):
-    """Where the partitions' input comes from: the bus, or a market data source."""
-
-    async def gather(self, session: Session, parts: Sequence[Partition], flow: Backpressure, wait_s: float) -> None:
-        """Give the partitions input, waiting up to `wait_s` when there is none."""
-
-    def forget(self, p: int) -> None:
-        """Partition `p` was reloaded or given up."""
-
-
 class Worker:
     """One process's part of a service. `run` returns after `stop`."""
 
     def __init__(
         self,
-        plan: ServiceSpec,
+        spec: ServiceSpec,
         bus: Bus,
         feeder: Feeder,
         *,
         partitions: int,
         limits: Limits,
-        keeper: ExternalStore | None = None,
+        store: ExternalStore | None = None,
         close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self.plan = plan
+        self.spec = spec
         self.counts: Counter[str] = Counter()
         self.alive_file: Path | None = None
         self._bus = bus
         self._feeder = feeder
-        self._keeper = keeper
+        self._store = store
         self._close = close
         self._limits = limits
         self._partitions = partitions
@@ -63,18 +53,16 @@ class Worker:
         self._session: Session | None = None
         self._preparing: asyncio.Task[None] | None = None
         self._parts: dict[int, Partition] = {}
-        self._poison: dict[int, dict[Suspect, str]] = {}  # by partition: entry ids are times, and not unlike elsewhere
-        self._foreign: dict[int, dict[Suspect, str]] = {}  # likewise
-        self._suspects: dict[int, Suspect] = {}
+        self._suspects = Suspects()
         self._committed: set[int] = set()  # partitions with a commit, which renews their lease, since the last round
-        self._ownership = PartitionLeases(plan.instance, partitions, plan.exclusive)
-        self._flow = Backpressure(plan, limits)
+        self._leases = PartitionLeases(spec.instance, partitions, spec.exclusive)
+        self._pressure = Backpressure(spec, limits)
         self._backoff_s = limits.backoff_s
         self._stood_by = ""  # why, where it was said
         self._sent: asyncio.Task[list[Refused]] | None = None  # the commit that was not answered yet
 
     def stop(self) -> None:
-        """Finish the batch, commit, release, return; a keeper that still gets ready is not waited for."""
+        """Finish the batch, commit, release, return; a store that still gets ready is not waited for."""
         self._stopping = True
         if self._preparing is not None:
             self._preparing.cancel()
@@ -86,19 +74,19 @@ class Worker:
         try:
             await self._run()
         finally:
-            if self._keeper is not None:
-                await self._keeper.close()
+            if self._store is not None:
+                await self._store.close()
             if self._close is not None:
                 await self._close()
 
     async def _run(self) -> None:
         while not self._stopping:
             try:
-                if self._keeper is not None and not await self._prepare(self._keeper):
+                if self._store is not None and not await self._prepare(self._store):
                     return
                 session = await self._bus.connect()
                 session.storage.require_no_eviction("the bus, which was restarted,")
-                log.info("attached", instance=self.plan.instance, run_id=session.run_id)
+                log.info("attached", instance=self.spec.instance, run_id=session.run_id)
             except BusLost as lost:
                 await self._pause("waiting for the bus", lost)
                 continue
@@ -126,9 +114,9 @@ class Worker:
                 await self._drop_all()
                 await session.close()
 
-    async def _prepare(self, keeper: ExternalStore) -> bool:
+    async def _prepare(self, store: ExternalStore) -> bool:
         """Let it get ready; False when the worker was stopped meanwhile."""
-        self._preparing = asyncio.create_task(keeper.prepare())
+        self._preparing = asyncio.create_task(store.prepare())
         try:
             await self._preparing
         except asyncio.CancelledError:
@@ -140,10 +128,10 @@ class Worker:
 
     async def _let_go(self, session: Session) -> None:
         """Give everything up, in the order in which it was taken on: nothing is done any more for what is another's."""
-        if self._keeper is not None:
-            await self._keeper.detach()
+        if self._store is not None:
+            await self._store.detach()
         with contextlib.suppress(BusLost):  # then the leases run out by themselves
-            await self._ownership.leave(session)
+            await self._leases.leave(session)
 
     async def _pause(self, what: str, lost: Exception) -> None:
         """Wait before the next try, twice as long each time until a commit succeeds."""
@@ -154,7 +142,7 @@ class Worker:
     async def _stand_by(self, newer: NewerWire) -> None:
         """Leave the work to a newer Tickline, and look again after a while: ours may be the only one left."""
         if str(newer) != self._stood_by:
-            log.warning("stands by", instance=self.plan.instance, why=str(newer), remedy="run that Tickline here, too")
+            log.warning("stands by", instance=self.spec.instance, why=str(newer), remedy="run that Tickline here, too")
             self._stood_by = str(newer)
         if self.alive_file is not None:
             touch(self.alive_file)
@@ -171,7 +159,7 @@ class Worker:
                 if self.alive_file is not None:
                     touch(self.alive_file)
             if now >= next_trim:
-                await self._flow.trim(session, list(self._parts.values()))
+                await self._pressure.trim(session, list(self._parts.values()))
                 next_trim = now + self._limits.trim_every_s
             try:
                 await self._cycle(session, max(0.0, next_round - time.monotonic()))
@@ -191,17 +179,17 @@ class Worker:
         part = self._parts.get(newer.p)
         if part is not None:
             why = f"{newer.what} of wire {newer.wire}, where all write {stands}"
-            self._foreign.setdefault(newer.p, {})[newer.suspect] = why
+            self._suspects.foreign(newer.p)[newer.suspect] = why
             await self._reload(session, part)
 
     async def _round(self, session: Session) -> None:
         began = time.monotonic()
         # An exclusive instance renews all its leases at once, so that one time holds for all of them.
-        taken = await self._ownership.round(session, () if self.plan.exclusive else self._committed)
+        taken = await self._leases.round(session, () if self.spec.exclusive else self._committed)
         self._committed.clear()
-        self._take_wire(self._ownership.wire)
-        if self._keeper is not None:
-            self._keeper.renewed(began + self._limits.lease_s)
+        self._take_wire(self._leases.wire)
+        if self._store is not None:
+            self._store.renewed(began + self._limits.lease_s)
         await self._drop_lost()
         if not taken:
             return
@@ -209,31 +197,31 @@ class Worker:
             p = lease.place.p
             self._drop(p)
             self._parts[p] = self._partition(lease, stored, session)
-        log.info("partitions taken", instance=self.plan.instance, p=[x.place.p for x in taken])
-        if self._keeper is not None:
-            await self._keeper.attach(session, list(self._parts.values()))
+        log.info("partitions taken", instance=self.spec.instance, p=[x.place.p for x in taken])
+        if self._store is not None:
+            await self._store.attach(session, list(self._parts.values()))
 
     def _take_wire(self, wire: int) -> None:
         """Write what stands on the bus from now on."""
         for part in self._parts.values():
             if part.wire != wire:
-                log.info("wire raised", instance=self.plan.instance, p=part.lease.place.p, wire=wire)
+                log.info("wire raised", instance=self.spec.instance, p=part.lease.place.p, wire=wire)
                 part.wire = wire
 
     async def _drop_lost(self) -> None:
-        leases = self._ownership.leases
+        leases = self._leases.leases
         lost = [p for p, part in self._parts.items() if leases.get(p) != part.lease]
-        if lost and self._keeper is not None:
-            await self._keeper.detach()
+        if lost and self._store is not None:
+            await self._store.detach()
         for p in lost:
-            log.info("partition given up", instance=self.plan.instance, p=p)
+            log.info("partition given up", instance=self.spec.instance, p=p)
             self._drop(p)
 
     async def _cycle(self, session: Session, wait_s: float) -> None:
         parts = list(self._parts.values())
-        await self._flow.refresh(session, parts)
-        if not any(part.busy and self._flow.room(part) > 0 for part in parts):
-            await self._feeder.gather(session, parts, self._flow, wait_s)
+        await self._pressure.refresh(session, parts)
+        if not any(part.busy and self._pressure.room(part) > 0 for part in parts):
+            await self._feeder.gather(session, parts, self._pressure, wait_s)
         working, commits = [], []
         failed: list[tuple[Partition, StageFailed]] = []
         for part in parts:
@@ -242,8 +230,8 @@ class Worker:
             except StageFailed as error:
                 failed.append((part, error))
         kept = [message for part in parts for message in part.take_kept()]
-        if self._keeper is not None:
-            await self._keeper.keep(kept)
+        if self._store is not None:
+            await self._store.keep(kept)
         spoilt = [part for part, _ in failed]
         for part in parts:
             if part in spoilt:
@@ -265,10 +253,10 @@ class Worker:
                 await self._reload(session, part)
 
     def _work(self, part: Partition) -> None:
-        if part.lease.place.p in self._suspects:
-            part.work_alone()  # one entry a commit, until the one that failed is behind us
+        if self._suspects.retries(part.lease.place.p):
+            part.work_alone()
         else:
-            part.work(min(self._limits.commit_entries, self._flow.room(part)))
+            part.work(min(self._limits.commit_entries, self._pressure.room(part)))
 
     async def _send(self, session: Session, parts: Sequence[Partition], commits: Sequence[Commit]) -> None:
         """Send the commits, when those before them have been answered, and go on: the answer is asked for by `_settle`.
@@ -290,7 +278,7 @@ class Worker:
         for (part, _), outcome in zip(sent, outcomes, strict=True):
             p = part.lease.place.p
             for alarm in part.alarms:
-                log.error("alarm", instance=self.plan.instance, p=p, what=alarm)
+                log.error("alarm", instance=self.spec.instance, p=p, what=alarm)
             part.alarms.clear()
             if outcome is not Outcome.OK:
                 refused.append((part, outcome))
@@ -299,8 +287,7 @@ class Worker:
             self._committed.add(p)
             self.counts.update(part.counts)
             part.counts.clear()
-            if p in self._suspects and part.behind(self._suspects[p]):
-                del self._suspects[p]
+            self._suspects.committed(p, part.behind)
         return refused
 
     async def _settle(self, session: Session) -> None:
@@ -310,9 +297,9 @@ class Worker:
         sent, self._sent = self._sent, None
         for part, outcome in await sent:
             p = part.lease.place.p
-            log.warning("commit refused", instance=self.plan.instance, p=p, outcome=outcome)
+            log.warning("commit refused", instance=self.spec.instance, p=p, outcome=outcome)
             if outcome is Outcome.FENCED:
-                self._ownership.lose(p)
+                self._leases.lose(p)
                 await self._drop_lost()
             elif self._holds(part):
                 await self._reload(session, part)
@@ -334,31 +321,25 @@ class Worker:
 
     def _partition(self, lease: Lease, stored: Stored, session: Session) -> Partition:
         p = lease.place.p
-        poison, foreign = self._poison.setdefault(p, {}), self._foreign.setdefault(p, {})
-        cursors_id, wire = session.cursors_id, self._ownership.wire
-        return Partition(self.plan, self._limits, lease, stored, cursors_id, poison, wire, foreign)
+        poison, foreign = self._suspects.poison(p), self._suspects.foreign(p)
+        cursors_id, wire = session.cursors_id, self._leases.wire
+        return Partition(self.spec, self._limits, lease, stored, cursors_id, poison, wire, foreign)
 
     def _suspect(self, part: Partition, failure: StageFailed) -> None:
-        """First failure: reload and go on one entry at a time. The same entry again, alone: it is poison."""
         p = part.lease.place.p
-        if self._suspects.get(p) == failure.suspect:
-            self._poison[p][failure.suspect] = str(failure)
-            del self._suspects[p]
+        if self._suspects.failed(p, failure):
             code = {} if failure.place is None else {"code": str(failure.place)}
-            log.error("entry set aside", instance=self.plan.instance, p=p, why=str(failure), **code)
+            log.error("entry set aside", instance=self.spec.instance, p=p, why=str(failure), **code)
         else:
-            self._suspects[p] = failure.suspect
-            log.warning("stage failed, retrying alone", instance=self.plan.instance, p=p, why=str(failure))
+            log.warning("stage failed, retrying alone", instance=self.spec.instance, p=p, why=str(failure))
 
     def _drop(self, p: int) -> None:
         self._parts.pop(p, None)
-        self._suspects.pop(p, None)
-        self._poison.pop(p, None)
-        self._foreign.pop(p, None)
+        self._suspects.forget(p)
         self._feeder.forget(p)
 
     async def _drop_all(self) -> None:
-        self._ownership.lose_all()
+        self._leases.lose_all()
         await self._drop_lost()
         self._committed.clear()
-        self._flow = Backpressure(self.plan, self._limits)
+        self._pressure = Backpressure(self.spec, self._limits)

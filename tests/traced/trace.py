@@ -17,7 +17,8 @@ from types import CodeType, FrameType
 from typing import Any
 
 from shared.config import Settings
-from shared.runner.service import Build, limits_of, make_bus
+from shared.runner.parts import Build
+from shared.runner.service import limits_of, make_bus
 from shared.runner.worker import Worker
 
 ROOT = Path(__file__).parents[2]
@@ -107,7 +108,7 @@ def started(name: str, build: Build, settings: Settings) -> tuple[Worker, "async
         limits = limits_of(settings)
         parts, bus = build(settings, limits), make_bus(settings)
         worker = Worker(
-            parts.plan, bus, parts.feeder, partitions=settings.bus.partitions, limits=limits, keeper=parts.keeper,
+            parts.spec, bus, parts.feeder, partitions=settings.bus.partitions, limits=limits, store=parts.store,
             close=parts.close,
         )  # fmt: skip
         return worker, asyncio.create_task(worker.run())

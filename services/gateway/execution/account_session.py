@@ -36,8 +36,8 @@ from shared.messages import OrderIntent, Stream
 from shared.messages.codec import is_kept, keep, kept
 from shared.plural import plural
 from shared.record import Record
-from shared.runner.external_store import ExternalStoreLost
 from shared.runner.partition import Partition
+from shared.runner.parts import ExternalStoreLost
 
 log = structlog.get_logger()
 

@@ -20,8 +20,8 @@ from shared.journal.journal import Journal
 from shared.messages import ExecutionReport, Message, OrderIntent, Stream
 from shared.record import Snapshot
 from shared.runner.backpressure import Backpressure, BusReader
-from shared.runner.external_store import ExternalStoreLost
 from shared.runner.partition import Partition
+from shared.runner.parts import ExternalStoreLost
 from shared.runner.spec import SequenceNumbers, Stage
 from shared.tick import State
 
@@ -168,17 +168,17 @@ class GatewayReader:
         self._engine = engine
         self._stale: set[int] = set()
 
-    async def gather(self, session: Session, parts: Sequence[Partition], flow: Backpressure, wait_s: float) -> None:
+    async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
         """Feeds what waits in the outbox, as far as there is room; then orders, waiting only if there was nothing."""
         for part in parts:
             p = part.lease.place.p
             if p in self._stale:
                 self._stale.discard(p)
                 await self._engine.reload(part)
-            for report in self._engine.outbox.take(p, partial(published, part), flow.room(part)):
+            for report in self._engine.outbox.take(p, partial(published, part), pressure.room(part)):
                 part.feed(report.sym, report)
                 wait_s = 0.0
-        await self._orders.gather(session, parts, flow, wait_s)
+        await self._orders.gather(session, parts, pressure, wait_s)
 
     def forget(self, p: int) -> None:
         """Has the partition's reports fed again: it was loaded anew, and what was fed may not have been committed."""

@@ -24,7 +24,7 @@ from shared.journal.database import Fenced, WriteRefused
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
-from shared.runner.external_store import ExternalStoreLost
+from shared.runner.parts import ExternalStoreLost
 
 MOST_RECENT = 10_000
 NS_PER_MS = 1_000_000

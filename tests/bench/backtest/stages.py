@@ -68,7 +68,7 @@ class Stages:
         def job() -> None:
             stage = make(SYM)
             if isinstance(stage, Stage):
-                stage.leave_out(UNREAD)
+                stage.mute(UNREAD)
             on_tick = stage.on_tick
             for value in values:
                 on_tick(value)
@@ -87,7 +87,7 @@ class Stages:
                 line.deliver(messages)
 
     def _new_line(self) -> InProcessLine:
-        return InProcessLine(self._plans, SYM, unread=UNREAD)
+        return InProcessLine(self._plans, SYM, muted=UNREAD)
 
     def _of(self, *kinds: type) -> list[Any]:
         return [message for message in self._written if isinstance(message, kinds)]

@@ -64,7 +64,7 @@ class Gateway:
         limits = Limits(lease_s=LEASE_S)
         plan = live_plan(self._settings)
         feeder = GatewayReader(BusReader(limits), self._engine)
-        worker = Worker(plan, self._bus, feeder, partitions=P, limits=limits, keeper=self._engine)
+        worker = Worker(plan, self._bus, feeder, partitions=P, limits=limits, store=self._engine)
         task = asyncio.create_task(worker.run())
         self._session = await self._bus.connect()
         self._leases = {p: await self._session.acquire(PartitionId("strategy", p), "bench") for p in range(P)}

@@ -53,9 +53,9 @@ class Gateway:
 
     def start(self) -> None:
         wiring = live(self.settings, LIMITS)
-        self.engine = cast(ExecutionEngine, wiring.keeper)
+        self.engine = cast(ExecutionEngine, wiring.store)
         self.worker = Worker(
-            wiring.plan, self.bus, wiring.feeder, partitions=P, limits=LIMITS, keeper=wiring.keeper
+            wiring.spec, self.bus, wiring.feeder, partitions=P, limits=LIMITS, store=wiring.store
         )  # fmt: skip
         self.task = asyncio.create_task(self.worker.run())
 

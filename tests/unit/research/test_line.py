@@ -86,10 +86,10 @@ def test_ingestor_and_signal_may_be_far_ahead(plans: LinePlans) -> None:
 
 
 def test_what_nobody_reads_is_left_out_and_the_rest_is_the_same(plans: LinePlans) -> None:
-    unread = {Stream.FEATURES, Stream.DECISIONS}
-    line = InProcessLine(plans, "BTCUSDT", unread=unread)
+    muted = {Stream.FEATURES, Stream.DECISIONS}
+    line = InProcessLine(plans, "BTCUSDT", muted=muted)
     written = [line.on_tick(quote) for quote in plans.source.open("BTCUSDT", 0).take(100)]
-    whole = [[message for message in messages if message.to not in unread] for messages in through(plans)[1]]
+    whole = [[message for message in messages if message.to not in muted] for messages in through(plans)[1]]
     assert written == whole
     assert line.strategy.account.balance() == through(plans)[0].strategy.account.balance()
 

@@ -81,7 +81,7 @@ class World:
     def read(self, stream: Stream, count: int) -> bool:
         if not self.part.wants(stream):
             return False
-        read_to = int(self.part.inboxes[stream].read_to.split(b"-")[0])
+        read_to = int(self.part.cursors[stream].read_to.split(b"-")[0])
         kept = self.published if stream is Stream.PREDICTIONS else self.reports
         found = [_entry(*item) for item in kept if item[0] > read_to][:count]
         if found:

@@ -348,7 +348,7 @@ def test_a_held_entry_keeps_the_cursor_before_it() -> None:
     assert store.field("in:predictions") == "1-0 4"  # A's 2 waits for a report; B got a gap and its 3
     assert store.field("out:features") == "1"
     again = store.partition()
-    assert again.inboxes[Stream.PREDICTIONS].read_to == b"1-0"
+    assert again.cursors[Stream.PREDICTIONS].read_to == b"1-0"
     assert store.run(again, Stream.PREDICTIONS, *entries[1:]) == []
     assert again.counts["skipped"] == 1
     assert store.run(again, Stream.EXECUTIONS, entry(report(1), 1)) == ["A 2", "A 2", "A 3"]
@@ -376,7 +376,7 @@ def test_another_server_means_reading_from_the_start() -> None:
     store.run(store.partition(), T, *ticks(1, 2, 3))
     store.run_id = "run2"
     part = store.partition()
-    assert part.inboxes[T].read_to == b"0-0"
+    assert part.cursors[T].read_to == b"0-0"
     assert part.commit() is None  # not before something came
     assert store.run(part, T, *ticks(1, 2, 3, 4)) == ["A 4"]
     assert (store.field("run"), store.field("in:ticks")) == ("run2", "4-0 4")
@@ -394,8 +394,8 @@ def test_cursors_into_another_server_do_not_outlive_its_run_id() -> None:
     assert store.run(store.partition(), Stream.PREDICTIONS, *predictions(1, 2)) != []
     assert store.field("run") == "run2"
     again = store.partition()
-    assert again.inboxes[Stream.EXECUTIONS].read_to == b"0-0"
-    assert again.inboxes[Stream.EXECUTIONS].position == 1
+    assert again.cursors[Stream.EXECUTIONS].read_to == b"0-0"
+    assert again.cursors[Stream.EXECUTIONS].position == 1
 
 
 def test_values_that_do_not_come_over_the_bus() -> None:

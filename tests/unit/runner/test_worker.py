@@ -18,8 +18,8 @@ from shared.messages import Gap, Message, Stream, decode
 from shared.messages.codec import pack, unpack
 from shared.record import WIRE
 from shared.runner.backpressure import BusReader
-from shared.runner.external_store import ExternalStore, ExternalStoreLost
 from shared.runner.partition import Partition
+from shared.runner.parts import ExternalStore, ExternalStoreLost
 from shared.runner.spec import Input, Limits, Output, ServiceSpec
 from shared.runner.symbol import FIELD
 from shared.runner.worker import Worker
@@ -124,9 +124,9 @@ async def start(bus: MemoryBus) -> AsyncIterator[Start]:
         plan: ServiceSpec | None = None,
         limits: Limits = LIMITS,
         on: MemoryBus | None = None,
-        keeper: ExternalStore | None = None,
+        store: ExternalStore | None = None,
     ) -> Running:
-        worker = Worker(plan or echo_plan(), on or bus, BusReader(limits), partitions=P, limits=limits, keeper=keeper)
+        worker = Worker(plan or echo_plan(), on or bus, BusReader(limits), partitions=P, limits=limits, store=store)
         started.append(Running(worker))
         return started[-1]
 
@@ -379,7 +379,7 @@ async def test_a_stage_that_failed_once_is_given_the_entry_again(bus: MemoryBus,
     await writer.write(*SYMBOLS, count=6)
     await written(bus, 6)
     assert running.worker.counts["dead"] == 0
-    assert not running.worker._suspects
+    assert not any(running.worker._suspects.retries(p) for p in range(P))
 
 
 async def test_an_entry_at_which_the_stage_always_fails_is_set_aside(bus: MemoryBus, start: Start) -> None:
@@ -398,7 +398,7 @@ async def test_an_entry_at_which_the_stage_always_fails_is_set_aside(bus: Memory
     assert running.worker.counts["dead"] == 1
     (dead,) = bus.streams["dead", PartitionId("signal", partition_of("S1", P))]
     assert b"RuntimeError: cannot take 3" in dead.h
-    assert not running.worker._suspects
+    assert not any(running.worker._suspects.retries(p) for p in range(P))
 
 
 async def test_poison_in_one_partition_is_not_looked_for_in_another(start: Start) -> None:
@@ -488,7 +488,7 @@ async def test_the_bound_holds_after_the_bus_lost_everything(start: Start) -> No
     assert len(features(bus)["S1"]) <= 40 + LIMITS.commit_entries
 
 
-# A keeper beside the bus
+# A store beside the bus
 
 
 class Kept:
@@ -540,7 +540,7 @@ class Noting(Echo):
 
 async def test_what_is_committed_was_kept_before(bus: MemoryBus, start: Start) -> None:
     writer, kept = await Writer.on(bus), Kept(bus)
-    running = start(kept.plan(), keeper=kept)
+    running = start(kept.plan(), store=kept)
     for _ in range(5):
         await writer.write(*SYMBOLS, count=7)
     await written(bus, 35)
@@ -561,7 +561,7 @@ class NeverReady(Kept):
 
 async def test_stop_does_not_wait_for_a_keeper_that_still_gets_ready(bus: MemoryBus, start: Start) -> None:
     kept = NeverReady(bus)
-    running = start(kept.plan(), keeper=kept)
+    running = start(kept.plan(), store=kept)
     await until(lambda: kept.history == ["prepare"])
     await running.stop()
     assert kept.history == ["prepare", "close"]
@@ -570,7 +570,7 @@ async def test_stop_does_not_wait_for_a_keeper_that_still_gets_ready(bus: Memory
 
 async def test_what_cannot_be_kept_is_not_committed_and_taken_again_later(bus: MemoryBus, start: Start) -> None:
     writer, kept = await Writer.on(bus), Kept(bus)
-    start(kept.plan(), keeper=kept)
+    start(kept.plan(), store=kept)
     await writer.write(*SYMBOLS)
     await written(bus, 1)
     kept.broken = True
@@ -584,7 +584,7 @@ async def test_what_cannot_be_kept_is_not_committed_and_taken_again_later(bus: M
 
 async def test_the_keeper_is_detached_when_the_leases_are_lost(bus: MemoryBus, start: Start) -> None:
     kept = Kept(bus)
-    start(kept.plan(), keeper=kept)
+    start(kept.plan(), store=kept)
     await until(lambda: kept.history == ["prepare", f"attach {P}"])
     bus.partition(PartitionId("signal", 2)).epoch += 1
     await until(lambda: len(kept.history) >= 4)

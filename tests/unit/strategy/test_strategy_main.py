@@ -33,7 +33,7 @@ async def bus_with_a_book(own: Settings) -> MemoryBus:
     session, place = await bus.connect(), PartitionId("strategy", partition_of(SYM, 1))
     lease = await session.acquire(place, "before")
     assert lease is not None
-    book = Symbol(SYM, build(own, LIMITS).plan.make_stage(SYM))
+    book = Symbol(SYM, build(own, LIMITS).spec.make_stage(SYM))
     assert await session.commit([Commit(lease, 0, {FIELD + SYM: book.dump()}, [])]) == [Outcome.OK]
     await session.release([lease])
     return bus
@@ -41,7 +41,7 @@ async def bus_with_a_book(own: Settings) -> MemoryBus:
 
 def worker(own: Settings, bus: MemoryBus) -> Worker:
     wiring = build(own, LIMITS)
-    return Worker(wiring.plan, bus, wiring.feeder, partitions=1, limits=LIMITS)
+    return Worker(wiring.spec, bus, wiring.feeder, partitions=1, limits=LIMITS)
 
 
 async def test_another_capital_on_paper_is_refused_at_the_start_and_names_a_new_namespace() -> None:
@@ -64,7 +64,7 @@ async def test_the_same_capital_goes_on() -> None:
 
 def test_a_book_at_a_venue_takes_its_capital_back_whatever_the_config_says() -> None:
     """What the config says there is the gateway's to judge: it has the journal."""
-    before, after = (build(settings(balance, "testnet"), LIMITS).plan.make_stage(SYM) for balance in (100, 250))
+    before, after = (build(settings(balance, "testnet"), LIMITS).spec.make_stage(SYM) for balance in (100, 250))
     before.account.fund(Decimal(175))  # type: ignore[attr-defined]
     after.restore(before.state())
     assert (after.account.capital, after.account.balance()) == (175, 175)  # type: ignore[attr-defined]

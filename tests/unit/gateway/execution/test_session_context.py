@@ -17,7 +17,7 @@ from shared.exchanges.trading.venue import Cleared
 from shared.journal.journal import Journal
 from shared.journal.rows import SetBusId
 from shared.messages import Leg, OrderIntent
-from shared.runner.external_store import ExternalStoreLost
+from shared.runner.parts import ExternalStoreLost
 
 
 async def test_a_write_that_a_person_came_before_says_so_and_so_does_each_later_one(tmp_path: Path) -> None:

@@ -1,11 +1,24 @@
-"""What a service keeps outside the bus, and when: first there, then the cursor moves."""
+"""A service's parts: its spec, the feeder that brings its input, and the store that it keeps beside the bus."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
 
 from shared.bus.api import Session
+from shared.config import Settings
 from shared.messages import Message
+from shared.runner.backpressure import Backpressure
 from shared.runner.partition import Partition
+from shared.runner.spec import Limits, ServiceSpec
+
+
+class Feeder(Protocol):
+    """Where the partitions' input comes from: the bus, or a market data source."""
+
+    async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
+        """Give the partitions input, waiting up to `wait_s` when there is none."""
+
+    def forget(self, p: int) -> None:
+        """Partition `p` was reloaded or given up."""
 
 
 class ExternalStoreLost(Exception):
@@ -15,7 +28,7 @@ class ExternalStoreLost(Exception):
 class ExternalStore(Protocol):
     """A store beside the bus, e.g. a gateway's journal, and the work that hangs on it.
 
-    A crash between `keep` and the commit is seen as inputs that are taken again: a keeper knows them and does nothing.
+    A crash between `keep` and the commit is seen as inputs that are taken again: a store knows them and does nothing.
     """
 
     async def prepare(self) -> None:
@@ -35,3 +48,15 @@ class ExternalStore(Protocol):
 
     async def close(self) -> None:
         """The process ends: give back what was opened."""
+
+
+class ServiceParts(NamedTuple):
+    """What a process does, where its input comes from, and what it keeps beside the bus; close: at the end."""
+
+    spec: ServiceSpec
+    feeder: Feeder
+    store: ExternalStore | None = None
+    close: Callable[[], Awaitable[None]] | None = None
+
+
+Build = Callable[[Settings, Limits], ServiceParts]
