@@ -66,7 +66,7 @@ class ReplaySource:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """All symbols, sorted."""
+        """Returns all symbols, sorted."""
         return tuple(self._files)
 
     def open(self, sym: str, position: int) -> Feed:

@@ -63,7 +63,7 @@ class SimulatedSource:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """All symbols, sorted."""
+        """Returns all symbols, sorted."""
         return self._symbols
 
     def open(self, sym: str, position: int) -> Feed:
@@ -171,7 +171,7 @@ class PresentSource:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """All symbols, sorted."""
+        """Returns all symbols, sorted."""
         return self._symbols
 
     def open(self, sym: str, position: int) -> Feed:

@@ -38,7 +38,7 @@ class Source(Protocol):
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """All symbols, sorted."""
+        """Returns all symbols, sorted."""
 
     def open(self, sym: str, position: int) -> Feed:
         """Returns the quotes of `sym` after its first `position` ones; a restart goes on behind its last commit."""

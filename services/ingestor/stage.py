@@ -13,7 +13,7 @@ _TICKS = Stream.TICKS  # a member at hand: to look it up in its enum costs as mu
 
 
 class IngestSnapshot(Snapshot):
-    """What an IngestStage remembers."""
+    """The saved form of an IngestStage."""
 
     position: int
     last_ts_event: int
@@ -51,12 +51,12 @@ class IngestStage(Tick[Datum, list[Message]]):
 
     @property
     def position(self) -> int:
-        """How many quotes were taken."""
+        """Returns how many quotes were taken."""
         return self._position
 
     @property
     def stale(self) -> int:
-        """How many of them were not newer than the one before."""
+        """Returns how many of them were not newer than the one before."""
         return self._stale
 
     def on_tick(self, val: Datum) -> list[Message]:

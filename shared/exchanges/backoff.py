@@ -97,7 +97,7 @@ class RateLimit:
 
     @property
     def silence_s(self) -> float:
-        """How much longer nothing may be asked, s."""
+        """Returns for how many more seconds nobody may ask."""
         return max(self._until_s - time.monotonic(), 0.0)
 
     def heard(self, status: int, headers: Mapping[str, str] | None) -> None:

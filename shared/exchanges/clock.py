@@ -163,17 +163,17 @@ class ExchangeClock:
 
     @property
     def known(self) -> bool:
-        """Whether it was ever measured, or given up to be."""
+        """Says whether the clock was ever measured, or the measuring was given up."""
         return self._skew is not None
 
     @property
     def skew(self) -> Skew | None:
-        """How far apart the clocks are."""
+        """Returns the difference of the clocks."""
         return self._skew
 
     @property
     def doubted(self) -> bool:
-        """Whether the last answer was not believed: better ask again soon."""
+        """Says whether the clock did not believe the last answer, so that it needs another one soon."""
         return self._against > 0
 
     def ask(self) -> int:
@@ -215,7 +215,7 @@ class ExchangeClock:
 
     @property
     def ahead_ms(self) -> int:
-        """How far the exchange's clock is ahead of ours, ms; 0 before it is known."""
+        """Returns how far the exchange's clock is ahead of ours, ms; 0 before it is known."""
         return 0 if self._skew is None else self._skew.offset_ns // NS_PER_MS
 
     def now_ms(self) -> int:
@@ -244,5 +244,5 @@ class ExchangeClock:
 
 
 def _meet(one: Skew, other: Skew) -> bool:
-    """Whether both can be true, the clocks drifting a little."""
+    """Says whether both can be true, the clocks drifting a little."""
     return abs(one.offset_ns - other.offset_ns) <= one.error_ns + other.error_ns + STEP_NS

@@ -69,12 +69,12 @@ class FeedSilence:
 
     @property
     def lasts_s(self) -> float:
-        """How long nothing was heard."""
+        """Returns for how long nothing came."""
         return time.monotonic() - self._heard_s
 
     @property
     def begins(self) -> bool:
-        """Whether it is time to ask something."""
+        """Says whether it is time to ask something."""
         return self.lasts_s >= PROBE_S and not self._asked_s
 
     def heard(self) -> None:
@@ -135,7 +135,7 @@ class Silence:
 
     @property
     def since_s(self) -> float | None:
-        """For how long nothing has been answered that was asked; None: all was."""
+        """Returns for how long a question has waited for an answer; None where none waits."""
         return None if self._since is None else self._now() - self._since
 
     @contextmanager

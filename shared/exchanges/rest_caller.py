@@ -83,7 +83,7 @@ class RestCaller:
 
     @property
     def silence_s(self) -> float:
-        """For how long the exchange wants to hear nothing."""
+        """Returns for how long the exchange wants to hear nothing."""
         return self._limit.silence_s
 
     async def ask(

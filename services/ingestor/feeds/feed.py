@@ -50,12 +50,12 @@ class LiveFeed:
 
     @property
     def counts(self) -> dict[str, int]:
-        """What its stage has counted, and it itself: connections that were remade, and what did not parse."""
+        """Returns the counts of its stage and its own: connections made anew, and messages that did not parse."""
         return {**self._stage.counts, **self._stage.made, "remade": self.remade, "unfit": self.unfit}
 
     @property
     def waiting(self) -> int:
-        """How many events are to be taken."""
+        """Returns how many events wait in the queue."""
         return len(self._events)
 
     def take(self, limit: int) -> list[Event]:

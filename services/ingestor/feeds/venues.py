@@ -34,7 +34,7 @@ class RestartingVenue:
 
     @property
     def worked(self) -> bool:
-        """Whether symbols of it could ever be opened."""
+        """Says whether it could ever open symbols."""
         return self._worked or self.venue.ready
 
     def _made(self) -> LiveVenue:
@@ -88,17 +88,17 @@ class Venues:
 
     @property
     def symbols(self) -> list[str]:
-        """Those of all venues, sorted."""
+        """Returns the symbols of all venues, sorted."""
         return sorted(self._of)
 
     @property
     def ready(self) -> bool:
-        """Whether symbols of any of them can be opened."""
+        """Says whether any of them can open symbols."""
         return any(venue.ready for venue in self.each)
 
     @property
     def each(self) -> list[LiveVenue]:
-        """All of them."""
+        """Returns all of them."""
         return [one.venue for one in self._restarting]
 
     def of(self, sym: str) -> LiveVenue:

@@ -38,7 +38,7 @@ Joined: TypeAlias = Close | Cut | Missing
 
 
 class BarJoinSnapshot(Snapshot):
-    """What a BarJoin remembers, by the names of its attributes. waiting: in order."""
+    """The saved form of a BarJoin, by the names of its attributes. waiting: in order."""
 
     repeated: int
     other: int
@@ -100,7 +100,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
 
     @property
     def question(self) -> Missing | None:
-        """What it has asked for and has no answer to."""
+        """Returns the question that is still open, or None."""
         return self._question
 
     @property

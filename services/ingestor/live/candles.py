@@ -25,7 +25,7 @@ class SavedCandle(Record):
 
 
 class CandlesSnapshot(Snapshot):
-    """What a Candles remembers, by the names of its attributes."""
+    """The saved form of a Candles, by the names of its attributes."""
 
     old: int
     other: int

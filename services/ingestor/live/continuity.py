@@ -39,7 +39,7 @@ _NEVER = 2**63 - 1
 
 
 class ContinuitySnapshot(Snapshot):
-    """What a Continuity remembers, by the names of its attributes."""
+    """The saved form of a Continuity, by the names of its attributes."""
 
     order: Any
     ahead: int
@@ -117,17 +117,17 @@ class Continuity(Tick[Event, list[Ordered]]):
 
     @property
     def question(self) -> Missing | None:
-        """What it has asked for and has no answer to."""
+        """Returns the question that is still open, or None."""
         return self._question
 
     @property
     def last_ns(self) -> int:
-        """When the last trade happened that was given."""
+        """Returns the time of the last trade that went out."""
         return self._order.last_ns
 
     @property
     def old(self) -> int:
-        """How many trades came again, or after they had been given up."""
+        """Returns how many trades came again, or after the stage had given them up."""
         return self._order.old
 
     def on_tick(self, val: Event) -> list[Ordered] | None:
@@ -175,7 +175,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         return None if out_of_order and not self._doubt else [self._ask_for_hole()]
 
     def _renumbered(self, trade: Trade, ts_event: int) -> bool:
-        """Whether its id was given long before anything that happened at its time: the venue began to count anew."""
+        """Says whether the exchange began to count anew: the id is long past at the trade's time."""
         expected, rules = self._order.next_id, self._rules
         behind = expected is not None and isinstance(trade.id, int) and trade.id < expected
         return behind and ts_event - self._order.last_ns > rules.silence_ns + rules.ahead_ns
@@ -264,7 +264,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         return given
 
     def _silent(self) -> bool:
-        """Whether nothing at all came for too long over a connection that stands."""
+        """Says whether nothing at all came for too long over a connection that stands."""
         since = max(self._connected_ns, self._heard_ns)
         return self._connected and not self._order.waiting and self._now - since > self._rules.silence_ns
 

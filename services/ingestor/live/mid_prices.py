@@ -28,7 +28,7 @@ Quoted: TypeAlias = Mid | Watermark | MissingTrades | FeedSilent
 
 
 class MidPricesSnapshot(Snapshot):
-    """What a MidPrices remembers."""
+    """The saved form of a MidPrices."""
 
     old: int
     ahead: int

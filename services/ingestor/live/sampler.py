@@ -19,7 +19,7 @@ class Priced(Protocol):
 
     @property
     def ts_event(self) -> int:
-        """When it became known, in ns since 1970 UTC."""
+        """Returns when the price became known, in ns since 1970 UTC."""
 
     @property
     def price(self) -> Decimal:
@@ -30,7 +30,7 @@ Sampling: TypeAlias = Priced | Watermark | MissingTrades
 
 
 class SamplerSnapshot(Snapshot):
-    """What a Sampler remembers, by the names of its attributes."""
+    """The saved form of a Sampler, by the names of its attributes."""
 
     late: int
     end: int
@@ -214,7 +214,7 @@ class Sampler(Tick[Sampling, list[Sampled]]):
 
 
 class EachTradeSnapshot(Snapshot):
-    """What an EachTrade remembers."""
+    """The saved form of an EachTrade."""
 
     last_ns: int
 

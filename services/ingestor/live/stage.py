@@ -20,7 +20,7 @@ PipelineOutput: TypeAlias = Close | Cut | Missing | FeedSilent
 
 
 class TickPipelineSnapshot(Snapshot):
-    """What a TickPipeline remembers: the states of its parts."""
+    """The saved form of a TickPipeline: the states of its parts."""
 
     heard: Any
     sampler: Any
@@ -28,7 +28,7 @@ class TickPipelineSnapshot(Snapshot):
 
 
 class LiveSnapshot(Snapshot):
-    """What a LiveStage remembers. series: what it is of. route: its pipeline's state."""
+    """The saved form of a LiveStage. series: what it is of. route: its pipeline's state."""
 
     series: str
     route: Any
@@ -62,13 +62,13 @@ class TickPipeline(Tick[Event, list[PipelineOutput]]):
 
     @property
     def questions(self) -> list[Missing]:
-        """What is to be fetched and was not answered yet; at most one about trades and one about bars."""
+        """Returns the open questions, at most one about trades and one about bars."""
         asked = [part.question for part in (self.heard, self.join) if isinstance(part, Continuity | BarJoin)]
         return [question for question in asked if question is not None]
 
     @property
     def counts(self) -> dict[str, int]:
-        """What the parts noticed so far, by name."""
+        """Returns the counts of the parts, by name."""
         parts = {"heard": self.heard, "sampled": self.sampler, "joined": self.join}
         names = ("old", "ahead", "other", "holes", "deaf", "late", "repeated", "fetched")
         return {
@@ -162,22 +162,22 @@ class LiveStage(Tick[Event, list[Message]]):
 
     @property
     def questions(self) -> list[Missing]:
-        """What is to be fetched and was not answered yet; the same `no` is the same question, also after a restart."""
+        """Returns the open questions; the same `no` is the same question, also after a restart."""
         return self._pipeline.questions
 
     @property
     def deaf(self) -> int:
-        """How often data did not come though the connection stands."""
+        """Returns how often no data came over a connection that stands."""
         return self._deaf
 
     @property
     def counts(self) -> dict[str, int]:
-        """What was noticed so far, by name; for metrics."""
+        """Returns the counts of the parts, by name, for metrics."""
         return self._pipeline.counts
 
     @property
     def made(self) -> dict[str, int]:
-        """How many live ticks, history ticks and gaps of each cause so far, by name; none of a kind: no name."""
+        """Returns the counts of live ticks, history ticks and gaps of each cause, by name, without zeros."""
         return dict(self._made)
 
     def on_tick(self, val: Event) -> list[Message] | None:

@@ -9,7 +9,7 @@ from shared.tick import State
 
 
 class OrderByIdSnapshot(Snapshot):
-    """What an OrderById remembers. waiting: by their ids."""
+    """The saved form of an OrderById. waiting: by their ids."""
 
     next_id: int | None
     last_ns: int
@@ -50,7 +50,7 @@ class OrderById:
 
     @property
     def waiting(self) -> int:
-        """How many trades wait behind a hole."""
+        """Returns how many trades wait behind a hole."""
         return len(self._waiting)
 
     def put(self, trade: Trade, hold: bool = False) -> list[Trade]:
@@ -136,7 +136,7 @@ class SavedPlace(Record):
 
 
 class OrderByTimeSnapshot(Snapshot):
-    """What an OrderByTime remembers. last: the place of the last one given, by those of the ids `given`."""
+    """The saved form of an OrderByTime. last: the place of the last one given, by those of the ids `given`."""
 
     last: SavedPlace
     given: list[int | str]
@@ -175,12 +175,12 @@ class OrderByTime:
 
     @property
     def last_ns(self) -> int:
-        """When the last trade happened that was given."""
+        """Returns the time of the last trade that went out."""
         return self._last[0]
 
     @property
     def waiting(self) -> int:
-        """How many trades wait."""
+        """Returns how many trades wait."""
         return len(self._waiting)
 
     def put(self, trade: Trade, hold: bool = False) -> list[Trade]:
@@ -261,7 +261,7 @@ def _key(trade: Trade) -> _Key:
 
 
 def _number(name: int | str) -> int | str:
-    """What orders ids that count up: numbers, or texts of them, all of one length."""
+    """Returns the sort key of ids that count up: numbers, or texts of them, all of one length."""
     return name if isinstance(name, int) or name.isdigit() else ""
 
 

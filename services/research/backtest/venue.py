@@ -40,7 +40,7 @@ class VenueRules(BaseModel):
 
     @property
     def as_paper(self) -> bool:
-        """Whether the gateway's own paper venue does all of it."""
+        """Says whether the gateway's own paper venue does all of it."""
         return self.fill == "decision" and self.maintenance_margin is None and self.funding is None
 
 

@@ -85,7 +85,7 @@ class HistoryCheck:
 
     @property
     def ids_count(self) -> bool:
-        """Whether the trades' ids count up one by one, so that a missing trade shows."""
+        """Says whether the trades' ids count up one by one, so that a missing trade shows."""
         by_one, by_more = self._steps[True], self._steps[False]
         return self._ids_are_numbers and by_one >= COUNTING * (by_one + by_more)
 

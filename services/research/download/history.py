@@ -124,7 +124,7 @@ class History:
 
     @property
     def by_id(self) -> bool:
-        """Whether `behind` can be asked."""
+        """Says whether `behind` works here."""
         return bool(self._from_id)
 
     def limit(self, at_ms: int, end_ms: int) -> int:

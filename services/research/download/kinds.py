@@ -25,7 +25,7 @@ class HistoryRow(NamedTuple):
 
     @property
     def key(self) -> tuple[int, str]:
-        """What two rows do not share."""
+        """Returns the fields in which any two rows differ."""
         return self.at_ms, self.id
 
 

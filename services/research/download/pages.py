@@ -26,11 +26,11 @@ class HistorySource(Protocol):
 
     @property
     def by_id(self) -> bool:
-        """Whether `behind` can be asked: ids are numbers that ascend with time."""
+        """Says whether `behind` works here: ids are numbers that ascend with time."""
 
     @property
     def apart_ms(self) -> int:
-        """What two rows are apart at least; 0 where they may share a time."""
+        """Returns the least time between two rows, in ms; 0 where they may share a time."""
 
     def limit(self, at_ms: int, end_ms: int) -> int:
         """Returns how many rows to ask for at once, at least 2."""

@@ -99,7 +99,7 @@ class PairSample:
 
     @property
     def complete(self) -> bool:
-        """Whether no pair was left out."""
+        """Says whether every pair counts."""
         return self._seen <= self._limit
 
     def add(self, x: Floats, y: Floats) -> None:
@@ -121,7 +121,7 @@ class PairSample:
 
     @property
     def kept(self) -> int:
-        """How many pairs are kept in whole blocks."""
+        """Returns how many pairs are kept in whole blocks."""
         return len(self._kept) * self.length
 
     def pairs(self) -> tuple[Floats, Floats]:
@@ -165,7 +165,7 @@ class Forecasts:
 
     @property
     def count(self) -> int:
-        """How many predictions have an outcome."""
+        """Returns how many predictions have an outcome."""
         return self._sums.n
 
     @property
@@ -175,7 +175,7 @@ class Forecasts:
 
     @property
     def sampled(self) -> int | None:
-        """How many pairs the rank correlation is of; None when of all."""
+        """Returns how many pairs the rank correlation uses; None for all."""
         return None if self._sample.complete else self._sample.kept
 
     def ic(self) -> Estimate:

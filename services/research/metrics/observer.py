@@ -203,7 +203,7 @@ class TripSums:
 
     @property
     def net(self) -> float:
-        """What was won less what was lost, after fees."""
+        """Returns wins less losses, after fees."""
         return self.won - self.lost
 
 
@@ -229,17 +229,17 @@ class Measured(NamedTuple):
 
     @property
     def periods_per_year(self) -> float:
-        """How many bars a year of 365 days has."""
+        """Returns how many bars a year of 365 days has."""
         return periods_per_year(self.interval_ns)
 
     @property
     def net(self) -> Decimal:
-        """What became of the money, after all costs."""
+        """Returns the change of the equity, after all costs."""
         return self.totals.end_equity - self.totals.start_equity
 
     @property
     def paid(self) -> Decimal:
-        """What trading cost: fees and slippage."""
+        """Returns the cost of trading: fees and slippage."""
         return self.totals.fees + self.totals.slippage
 
 

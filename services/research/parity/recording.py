@@ -44,7 +44,7 @@ class Parity(NamedTuple):
 
     @property
     def proved(self) -> bool:
-        """Whether all that there is was compared, and was the same."""
+        """Says whether everything was compared and is identical."""
         return self.first_difference is None and not self.not_compared and sum(self.compared.values()) > 0
 
 

@@ -170,13 +170,13 @@ class Curve:
 
     @property
     def bars(self) -> int:
-        """How many bars were seen."""
+        """Returns how many bars were seen."""
         self._take()
         return self._bars
 
     @property
     def bars_per_point(self) -> int:
-        """How many bars one point stands for."""
+        """Returns how many bars one point stands for."""
         self._take()
         return self._bars_per_point
 
@@ -217,7 +217,7 @@ class Curve:
 
     @property
     def trips(self) -> int:
-        """How many round trips were closed."""
+        """Returns how many round trips were closed."""
         return self._paid.seen
 
     def _take(self) -> None:

@@ -68,12 +68,12 @@ class LiveOptions:
 
     @property
     def venue(self) -> str:
-        """What stands in ticks, trace ids and logs."""
+        """Returns the name that stands in ticks, trace ids and logs."""
         return self.name or self.exchange
 
     @property
     def section(self) -> str:
-        """Where the config says it."""
+        """Returns the section of the config."""
         return f"[ingestor.venues.{self.name}]" if self.name else "[ingestor]"
 
     def rules(self, consecutive: bool) -> ContinuityRules:

@@ -91,7 +91,7 @@ class LiveVenue:
 
     @property
     def ready(self) -> bool:
-        """Whether symbols can be opened: the markets are known, and the time."""
+        """Says whether it can open symbols: it knows the markets and the time."""
         return bool(self.markets) and self.clock.known
 
     def now(self) -> Clock:

@@ -261,7 +261,7 @@ class CcxtVenue:
 
     @property
     def fills_at_once(self) -> bool:
-        """Whether one question has the trades of all symbols."""
+        """Says whether one question has the trades of all symbols."""
         return self._profile.trades_at_once
 
     async def all_fills(self, syms: Sequence[str], since_ms: int) -> list[VenueFill]:

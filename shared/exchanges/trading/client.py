@@ -50,12 +50,12 @@ class Stamp(Reply):
 
     @property
     def until_ms(self) -> int:
-        """When the request's validity is over."""
+        """Returns when the request's validity is over."""
         return self.at_ms + self.validity_ms
 
     @property
     def may_be_there(self) -> bool:
-        """Whether the exchange may have the order."""
+        """Says whether the exchange may have the order."""
         return self.signed or bool(self.gone)
 
     def sign(self) -> None:

@@ -117,7 +117,7 @@ class Markets:
 
     @property
     def untraded(self) -> frozenset[str]:
-        """Those whose market does not trade now, or is gone."""
+        """Returns the symbols whose market does not trade now, or is gone."""
         closed, markets = frozenset(self.rules) - self.traded().keys(), self._client.markets
         gone = {"active": False}
         return closed.union(sym for sym, name in self.also.items() if markets.get(name, gone).get("active") is False)

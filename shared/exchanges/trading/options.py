@@ -79,7 +79,7 @@ class VenueOptions:
 
     @property
     def kinds(self) -> frozenset[str]:
-        """What its markets are, `swap` or `spot`.
+        """Returns the kinds of its markets, `swap` or `spot`.
 
         >>> sorted(VenueOptions("okx", {"A": "A/USDT", "B": "B/USDT:USDT"}).kinds)
         ['spot', 'swap']

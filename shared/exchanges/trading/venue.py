@@ -223,7 +223,7 @@ class Venue(Protocol):
 
     @property
     def fills_at_once(self) -> bool:
-        """Whether one question has the trades of all symbols."""
+        """Says whether one question has the trades of all symbols."""
 
     async def all_fills(self, syms: Sequence[str], since_ms: int) -> list[VenueFill]:
         """Returns the trades in these symbols from a time on; a symbol's own are the oldest first."""
