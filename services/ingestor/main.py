@@ -1,12 +1,186 @@
-"""The ingestor service: market data source → stage → bus."""
+"""The ingestor service: market data → stage → bus; what feeds the stages is a source, or live exchanges."""
 
-from services.ingestor.feeder import ExchangeFeeder, SourceFeeder
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from services.ingestor.feeds.feed import LiveFeed
+from services.ingestor.feeds.feed_report import FeedReport
 from services.ingestor.feeds.venues import Venues
+from services.ingestor.live.stage import LiveStage
 from services.ingestor.plan import live_options, live_spec, make_source, plan
+from services.ingestor.source import Feed, Source
+from services.ingestor.stage import IngestStage
+from shared.bus.api import Session
+from shared.bus.names import partition_of
 from shared.config import Settings
+from shared.exchanges.market_data.events import Candle, Clock, TopOfBook, Trade
+from shared.exchanges.market_data.venue import LiveVenue
+from shared.runner.backpressure import Backpressure
+from shared.runner.partition import Partition
 from shared.runner.parts import ServiceParts
 from shared.runner.service import serve
 from shared.runner.spec import Limits
+
+
+class SourceFeeder:
+    """The feeder opens each symbol's feed where its last commit stood, and takes what is due.
+
+    partitions: how many there are; a symbol is fed only to the owner of its own.
+    """
+
+    def __init__(self, source: Source, partitions: int, limits: Limits) -> None:
+        self._source = source
+        self._limits = limits
+        self._symbols: dict[int, list[str]] = {p: [] for p in range(partitions)}
+        for sym in source.symbols:
+            self._symbols[partition_of(sym, partitions)].append(sym)
+        self._feeds: dict[int, dict[str, Feed]] = {}
+
+    async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
+        """Feed every partition that has room with what is due; wait only when nothing was."""
+        fed = False
+        for part in parts:
+            feeds = self._open(part)
+            room = min(pressure.room(part), self._limits.commit_entries)
+            if room <= 0:
+                wait_s = min(wait_s, self._limits.stall_s)
+                continue
+            each = max(1, room // max(1, len(feeds)))
+            for sym, feed in feeds.items():
+                for quote in feed.take(each):
+                    part.feed(sym, quote)
+                    fed = True
+                due_in_s = feed.due_in_s()
+                if due_in_s is not None:
+                    wait_s = min(wait_s, due_in_s)
+        if not fed:
+            await asyncio.sleep(wait_s)  # until the next quote is due, or the consumers may have moved
+
+    def _open(self, part: Partition) -> dict[str, Feed]:
+        p = part.lease.place.p
+        if p not in self._feeds:
+            self._feeds[p] = {
+                sym: self._source.open(sym, cast(IngestStage, part.symbol(sym).stage).position)
+                for sym in self._symbols[p]
+            }
+        return self._feeds[p]
+
+    def forget(self, p: int) -> None:
+        """Drop the partition's feeds: it was reloaded, and they start from the committed position again."""
+        self._feeds.pop(p, None)
+
+
+HEARD = (Trade, TopOfBook, Candle)
+CLOCK_S = 0.1  # between two Clocks of an exchange
+BATCH_S = 0.02  # what comes meanwhile is one commit
+CLOSE_S = 2.0
+BATCH = 16_384  # events of one symbol; below, a busy loop would take less than it hears
+
+
+class ExchangeFeeder:
+    """The feeder opens a symbol's feed when its partition is owned, and closes it when it is not any more.
+
+    An exchange that ended is another object when it is tried again: the feeds of the old one are closed. A Clock comes
+    behind everything that was heard before it, so the time is read before the wait. Raises what the exchanges cannot go
+    on with.
+
+    batch: how many events of one symbol one round takes.
+    report: says from time to time what the feeds did.
+    """
+
+    def __init__(self, venues: Venues, partitions: int, batch: int = BATCH, report: FeedReport | None = None) -> None:
+        self._venues, self._batch, self._report = venues, batch, report or FeedReport()
+        self._symbols: dict[int, list[str]] = {p: [] for p in range(partitions)}
+        for sym in venues.symbols:
+            self._symbols[partition_of(sym, partitions)].append(sym)
+        self._feeds: dict[int, dict[str, LiveFeed]] = {}
+        self._came = asyncio.Event()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._running: asyncio.Task[None] | None = None
+        self._clock_s = 0.0
+
+    def feeds(self) -> dict[str, LiveFeed]:
+        """Returns the feeds that are open, by symbol."""
+        return {sym: feed for feeds in self._feeds.values() for sym, feed in feeds.items()}
+
+    async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
+        """Feed the stages with what has come; then let each feed fetch what its stage asks for."""
+        if self._running is None:
+            self._running = asyncio.create_task(self._venues.run())
+        if self._running.done():
+            self._running.result()
+        if self._report.due(asyncio.get_running_loop().time()):
+            self._report.tell(self._venues.each, self.feeds())
+        if not parts or not (self._venues.ready or self._feeds):
+            await asyncio.wait({self._running}, timeout=min(wait_s, CLOCK_S))
+            return
+        clocks = await self._wait(wait_s)
+        for part in parts:
+            for sym, feed in self._open(part).items():
+                stage, clock = cast(LiveStage, part.symbol(sym).stage), clocks.get(feed.venue)
+                events = feed.take(self._batch)
+                for event in events:
+                    part.feed(sym, event)
+                if events and (isinstance(events[-1], HEARD) or isinstance(events[0], HEARD)):
+                    feed.venue.troubles.silence.heard()
+                if clock is not None and not feed.waiting:
+                    part.feed(sym, clock)
+                if feed.waiting:
+                    self._came.set()
+                feed.follow(stage)
+
+    async def _wait(self, wait_s: float) -> Mapping[LiveVenue, Clock]:
+        """Wait until something came or a Clock is due; the Clocks that are due have the time before the wait."""
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        due_s = min(self._clock_s + CLOCK_S - now_s, wait_s)
+        if due_s > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(due_s):  # Python 3.11's wait_for can lose a cancel when data come with it
+                    await self._came.wait()
+        clocks: Mapping[LiveVenue, Clock] = {}
+        if loop.time() >= self._clock_s + CLOCK_S:
+            clocks, self._clock_s = self._venues.now(), loop.time()
+        await asyncio.sleep(BATCH_S)
+        self._came.clear()
+        return clocks
+
+    def _open(self, part: Partition) -> dict[str, LiveFeed]:
+        p = part.lease.place.p
+        feeds = self._feeds.setdefault(p, {})
+        for sym in self._symbols[p]:
+            venue, feed = self._venues.of(sym), feeds.get(sym)
+            if feed is not None and feed.venue is not venue:
+                self._shut(sym, feeds.pop(sym))
+            if sym not in feeds and venue.ready and sym in venue.markets:
+                feeds[sym] = LiveFeed(venue, sym, cast(LiveStage, part.symbol(sym).stage), self._came)
+                self._report.begin(sym, feeds[sym])
+        return feeds
+
+    def _shut(self, sym: str, feed: LiveFeed) -> None:
+        self._report.see(sym, feed)
+        for task in feed.close():
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    def forget(self, p: int) -> None:
+        """Close the partition's feeds: it was reloaded or given up, and what was not committed is fetched again."""
+        for sym, feed in self._feeds.pop(p, {}).items():
+            self._shut(sym, feed)
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        for p in list(self._feeds):
+            self.forget(p)
+        self._report.tell(self._venues.each, {})
+        tasks = set(self._closing)
+        if self._running is not None:
+            self._running.cancel()
+            tasks.add(self._running)
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_S)
 
 
 def build(settings: Settings, limits: Limits) -> ServiceParts:

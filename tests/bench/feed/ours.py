@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from services.ingestor.feeder import ExchangeFeeder
 from services.ingestor.feeds.venues import Venues
 from services.ingestor.live.stage import LiveStage
 from services.ingestor.live.trade_order import OrderById
+from services.ingestor.main import ExchangeFeeder
 from services.ingestor.plan import live_options, live_spec
 from services.simulator.engine.trade_history import BEHIND, FIRST_ID, TradeHistory
 from shared.bus.api import Bus

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from services.ingestor.feeder import ExchangeFeeder
 from services.ingestor.feeds.feed_report import FeedReport
 from services.ingestor.feeds.venues import Venues
+from services.ingestor.main import ExchangeFeeder
 from services.ingestor.plan import live_spec
 from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.simulator import Simulator

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from services.ingestor.feeder import ExchangeFeeder
 from services.ingestor.feeds.venues import Venues
+from services.ingestor.main import ExchangeFeeder
 from shared.exchanges.market_data.options import LiveOptions
 
 OPTIONS = LiveOptions(exchange="binance", markets={"BTCUSDT": "BTC/USDT:USDT"}, interval="1s")
