@@ -23,7 +23,8 @@ async def ingestor(folder: Path) -> list[Way]:
         with traced([way]):
             async with serving("binance", plan=TradePlan(rate=100)) as fake:
                 settings = load_settings(
-                    symbols=(SYM,), interval="1s", state_dir=folder, bus={"url": server.url, "partitions": P},
+                    symbols=(SYM,), interval="1s", state_dir=folder,
+                    bus={"url": server.url, "partitions": P, "lease_s": 60, "timeout_s": 60},
                     ingestor={"source": "ccxt", "exchange": "binance", "markets": {SYM: "BTC/USDT:USDT"},
                               "base_url": fake.url},
                 )  # fmt: skip

@@ -39,6 +39,7 @@ PRICE, CASH = Decimal("42000.00"), 10_000_000
 WINDOW = 16  # ticks until the features are warm
 WARM, SAMPLES = 8, 6  # even: both ways to turn
 DAY_MS = 86_400_000
+TRUST_S = 60.0  # a lease, an answer, a quote: nothing is to run out on a busy machine
 
 
 def line_ways() -> list[Way]:
@@ -94,14 +95,15 @@ async def _running(folder: Path) -> AsyncIterator["_Writer"]:
 
 def _settings(folder: Path, bus: str, fake: str, signal: str) -> Settings:
     return load_settings(
-        symbols=(SYM,), interval="12h", state_dir=folder, bus={"url": bus, "partitions": P},
+        symbols=(SYM,), interval="12h", state_dir=folder,
+        bus={"url": bus, "partitions": P, "lease_s": TRUST_S, "timeout_s": TRUST_S},
         signal={"model": "btcusdt_12h_linear", "instance": signal},
         strategy={"balance": 10_000, "params": {"netting": "true"}},  # one order that reduces and adds
         gateway={
             "mode": "testnet", "venue": "fake", "fake_url": fake, "exchange": "binance", "account": "traced",
-            "markets": {SYM: "BTC/USDT:USDT"}, "reconcile_s": 60,
+            "markets": {SYM: "BTC/USDT:USDT"}, "reconcile_s": TRUST_S,
             "risk": {"max_order_notional": CASH, "max_position_notional": CASH, "orders_per_minute": 1_000_000,
-                     "daily_loss": CASH, "max_leverage": 3},
+                     "daily_loss": CASH, "max_leverage": 3, "quote_max_age_s": TRUST_S},
         },
     )  # fmt: skip
 

@@ -1,14 +1,17 @@
-"""What makes two orders of one id the same order, for as long as there are journals."""
+"""What makes two orders of one id the same, for as long as there are journals; an order's turn; what of it is sent."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 
-from services.gateway.execution.records import content_of
-from shared.messages import Leg, OrderIntent
+from services.gateway.execution.records import Readiness, content_of, open_order_of, readiness, row_of, to_send
+from services.gateway.risk.check import Pass
+from shared.exchanges.trading.venue import MarketRules
+from shared.messages import Leg, OrderIntent, OrderPhase, Reason
 from shared.record import WIRE, Since
 
+D = Decimal
 FIELDS = {
     "n": 7, "sym": "BTCUSDT", "ts_event": 1_730_203_200_000_000_000, "tr": "replay:BTCUSDT:1730203200000000000:1",
     "tick_n": 1, "client_order_id": "0123456789abcdef", "leg": Leg.OPEN, "signed_qty": Decimal("0.0013997"),
@@ -36,3 +39,64 @@ def test_all_but_the_number_on_the_stream_is_content(field: str, value: object) 
     """And but for how a number is written."""
     same = field == "n" or FIELDS[field] == value
     assert (content_of(OrderIntent.model_validate(FIELDS | {field: value})) == CONTENT) == same
+
+
+def opened(**changed: object) -> Any:
+    """An open order with this row."""
+    return open_order_of(row_of(OrderIntent.model_validate(FIELDS), "book", 1, 1)._replace(**changed))  # type: ignore[arg-type]
+
+
+def test_one_order_at_a_time_and_the_first_that_came_is_the_first() -> None:
+    first, second = opened(), opened(client_order_id="b")
+    assert readiness(first, [first, second], {}, 1) is Readiness.GO
+    assert readiness(second, [first, second], {}, 1) is Readiness.WAIT
+
+
+@pytest.mark.parametrize(
+    ("ended", "dust", "turn"),
+    [
+        ({}, False, Readiness.GO),
+        ({"close": OrderPhase.FILLED}, False, Readiness.GO),
+        ({"close": OrderPhase.CANCELED}, False, Reason.CLOSE_NOT_FILLED),
+        ({"close": OrderPhase.CANCELED}, True, Readiness.GO),
+    ],
+)
+def test_an_order_after_another_goes_when_that_one_has_closed(
+    ended: dict[str, OrderPhase], dust: bool, turn: object
+) -> None:
+    """Or has left what cannot be sold."""
+    order = opened(after="close")
+    assert readiness(order, [order], ended, 1, dust=dust) is turn
+
+
+def test_an_order_that_waited_past_its_time_expires_wherever_it_stands() -> None:
+    first, second = opened(), opened(valid_until_ns=5)
+    assert readiness(second, [first, second], {}, 5) is Readiness.WAIT
+    assert readiness(second, [first, second], {}, 6) is Reason.PAST_VALID_UNTIL
+
+
+SPOT = MarketRules("spot", "BTC/USDT", "BTC", "USDT", D("0.001"), D("0.001"), D(10), D(10), D("0.01"), D(1))
+SWAP = SPOT._replace(kind="swap")
+
+
+@pytest.mark.parametrize(
+    ("rules", "verdict", "held", "sent"),
+    [
+        (SWAP, Pass(D("-0.5"), False, None, ()), D("0.2"), (D("-0.5"), None)),
+        (SPOT, Pass(D("-0.5"), False, None, ()), D("0.2"), (D("-0.2"), Reason.NO_SHORT_ON_SPOT)),
+        (SPOT, Pass(D("-0.5"), False, None, ()), D(0), (Reason.NO_SHORT_ON_SPOT, None)),
+        (SWAP, Pass(D("-0.2"), True, Reason.LEVERAGE, ()), D("0.2"), (D("-0.2"), Reason.LEVERAGE)),
+        (SWAP, Pass(D("-15"), True, None, ()), D(15), (D("-10"), Reason.ABOVE_MAXIMUM)),
+        (SWAP, Pass(D("0.0001"), False, None, ()), D(0), (Reason.BELOW_MINIMUM, None)),
+        (SPOT, Pass(D("-0.0001"), True, None, ()), D("0.0001"), (Reason.BELOW_MINIMUM, None)),
+    ],
+)
+def test_what_of_an_order_is_sent_and_why_it_is_less(
+    rules: MarketRules, verdict: Pass, held: Decimal, sent: object
+) -> None:
+    assert to_send(opened().row, verdict, rules, held) == sent
+
+
+def test_a_close_that_only_dust_is_left_of_is_refused_as_dust() -> None:
+    row = opened(reduce_only=True).row
+    assert to_send(row, Pass(D("-0.0001"), True, None, ()), SPOT, D("0.0001")) == (Reason.DUST, None)
