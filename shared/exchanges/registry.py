@@ -1,16 +1,28 @@
-"""The exchanges of which more is known than what ccxt tells: a module and a line in PROFILES each.
+"""The registry names the exchanges of which more is known than what ccxt tells. To add one: its module, and its line.
 
-Those of which only one thing is known stand here, without a module. The letters are explained in profile.py.
+Exchanges of which only the prints are known stand here, without a module. The letters are explained in profile.py.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from shared.exchanges.binance import BINANCE, BINANCE_COIN_M, BINANCE_US, BINANCE_USD_M
-from shared.exchanges.bybit import BYBIT
-from shared.exchanges.okx import OKX
 from shared.exchanges.profile import ExchangeProfile, MarketDataProfile
 from shared.exchanges.trading.profile import TradingProfile
+from shared.registry import Registry
+
+PROFILES = Registry[ExchangeProfile](
+    {
+        "binance": "shared.exchanges.binance:BINANCE",
+        "binanceusdm": "shared.exchanges.binance:BINANCE_USD_M",
+        "binancecoinm": "shared.exchanges.binance:BINANCE_COIN_M",
+        "binanceus": "shared.exchanges.binance:BINANCE_US",
+        "bybit": "shared.exchanges.bybit:BYBIT",
+        "okx": "shared.exchanges.okx:OKX",
+        "gate": "shared.exchanges.registry:GATE",
+        "deribit": "shared.exchanges.registry:DERIBIT",
+        "krakenfutures": "shared.exchanges.registry:KRAKEN_FUTURES",
+    }
+)
 
 
 def _gate_off_book(raw: Mapping[str, Any]) -> bool:
@@ -28,36 +40,38 @@ def _kraken_futures_off_book(raw: Mapping[str, Any]) -> bool:
     return raw.get("type") in ("assignment", "termination", "block")
 
 
-PROFILES: dict[str, ExchangeProfile] = {
-    profile.exchange: profile
-    for profile in (
-        BINANCE,
-        BINANCE_USD_M,
-        BINANCE_COIN_M,
-        BINANCE_US,
-        BYBIT,
-        OKX,
-        ExchangeProfile("gate", MarketDataProfile(off_book=_gate_off_book)),
-        ExchangeProfile("deribit", MarketDataProfile(off_book=_deribit_off_book)),
-        ExchangeProfile("krakenfutures", MarketDataProfile(off_book=_kraken_futures_off_book)),
-    )
-}
-TRADED = {profile.exchange: profile.trading for profile in PROFILES.values() if profile.trading is not None}
+GATE = ExchangeProfile("gate", MarketDataProfile(off_book=_gate_off_book))
+DERIBIT = ExchangeProfile("deribit", MarketDataProfile(off_book=_deribit_off_book))
+KRAKEN_FUTURES = ExchangeProfile("krakenfutures", MarketDataProfile(off_book=_kraken_futures_off_book))
+
+
+def profile_of(exchange: str) -> ExchangeProfile:
+    """Returns what is known of an exchange; of one that is not listed, that ccxt makes the same for all."""
+    return PROFILES[exchange] if exchange in PROFILES else ExchangeProfile(exchange)
 
 
 def market_data_profile(exchange: str) -> MarketDataProfile:
-    """Returns how an exchange's prices are read; of one without a profile, what ccxt makes the same for all.
+    """Returns how an exchange's prices are read.
 
     >>> market_data_profile("binance").consecutive, market_data_profile("kraken").consecutive
     (True, False)
     """
-    return PROFILES.get(exchange, ExchangeProfile(exchange)).market_data
+    return profile_of(exchange).market_data
 
 
 def trading_profile(exchange: str, kind: str) -> TradingProfile:
-    """Returns how `swap` or `spot` is traded at an exchange; at one that is not in TRADED, what ccxt has for all.
+    """Returns how `swap` or `spot` is traded at an exchange; where that is not known, what ccxt has for all.
 
     >>> trading_profile("okx", "spot").facts.client_id, trading_profile("kraken", "spot").facts.client_id
     ('clOrdId', 'clientOrderId')
     """
-    return TRADED.get(exchange, TradingProfile)(kind)
+    return (profile_of(exchange).trading or TradingProfile)(kind)
+
+
+def traded() -> list[str]:
+    """Returns the exchanges of which it is known how they are traded.
+
+    >>> traded()
+    ['binance', 'bybit', 'okx']
+    """
+    return [name for name, profile in PROFILES.items() if profile.trading is not None]

@@ -12,7 +12,7 @@ from shared.exchanges.backoff import RateLimit
 from shared.exchanges.client import UNREADABLE, load_ccxt, require_known
 from shared.exchanges.clock import ExchangeClock
 from shared.exchanges.profile import NOT_PROTECTED
-from shared.exchanges.registry import TRADED, trading_profile
+from shared.exchanges.registry import profile_of, traded, trading_profile
 from shared.exchanges.rest_caller import CallRules, RestCaller
 from shared.exchanges.trading import parse
 from shared.exchanges.trading.client import make_trading_client
@@ -65,9 +65,9 @@ class CcxtVenue:
     def __init__(self, options: VenueOptions, credentials: Credentials) -> None:
         ccxt, name = load_ccxt("this venue", "journal"), options.exchange
         require_known(ccxt, name, "[gateway] exchange")
-        if name not in TRADED and not options.allow_unlisted:
+        if profile_of(name).trading is None and not options.allow_unlisted:
             raise SafetyRefusal(
-                f"[gateway] exchange {name} is not one of {', '.join(TRADED)}: {NOT_PROTECTED}; "
+                f"[gateway] exchange {name} is not one of {', '.join(traded())}: {NOT_PROTECTED}; "
                 "allow_unlisted = true goes on all the same"
             )
         self._options, self._profile = options, trading_profile(name, options.kind)

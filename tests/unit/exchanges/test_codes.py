@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from shared.exchanges.client import load_ccxt
-from shared.exchanges.registry import TRADED, trading_profile
+from shared.exchanges.registry import traded, trading_profile
 from shared.exchanges.trading.client import Stamp
 from shared.exchanges.trading.orders import failed
 from shared.messages.reasons import Reason
 from shared.orders.answers import Ambiguous, Refused
 
 LISTED: dict[str, Any] = tomllib.loads(Path(__file__).with_name("codes.toml").read_text())
-APIS = [(name, kind) for name in TRADED for kind in ("swap", "spot")]
+APIS = [(name, kind) for name in traded() for kind in ("swap", "spot")]
 TABLE = {"swap": "linear", "spot": "spot"}  # Binance's are split by market inside ccxt; the others have one
 
 
@@ -47,7 +47,7 @@ def test_every_code_that_ccxt_knows_is_decided_or_listed_as_no_refusal(exchange:
     assert not (unknown | elsewhere) & decided(exchange, kind)
 
 
-@pytest.mark.parametrize("exchange", TRADED)
+@pytest.mark.parametrize("exchange", traded())
 def test_what_ccxt_finds_by_words_is_listed(exchange: str) -> None:
     words = {
         word

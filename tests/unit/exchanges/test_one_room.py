@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from shared.exchanges.client import load_ccxt
-from shared.exchanges.registry import PROFILES, TRADED
+from shared.exchanges.registry import PROFILES, traded
 
 ROOT = Path(__file__).parents[3]
-OWN = {f"shared/exchanges/{name}.py" for name in (*TRADED, "registry")}
+OWN = {f"shared/exchanges/{name}.py" for name in (*traded(), "registry")}
 EXCHANGES = frozenset(load_ccxt().exchanges)
 CONTAINERS = ast.Tuple | ast.List | ast.Set
 

@@ -4,10 +4,10 @@ from services.strategy.stage import client_order_id
 from shared.exchanges import bybit, okx
 from shared.exchanges.binance import FUTURES_FACTS
 from shared.exchanges.profile import TradingFacts
-from shared.exchanges.registry import TRADED
+from shared.exchanges.registry import traded, trading_profile
 from shared.messages import Leg
 
-FACTS = [(name, facts) for name, profile in TRADED.items() for facts in profile.by_kind.values()]
+FACTS = [(name, trading_profile(name, kind).facts) for name in traded() for kind in ("swap", "spot")]
 UNKNOWN_FATE = {
     "binance": {"-1000", "-1001", "-1006", "-1007"},
     "bybit": {"10000", "10016", "10014"},
