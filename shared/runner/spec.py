@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from shared.config.settings import BusSettings, RecorderSettings
 from shared.messages import Message, Stream
 from shared.tick import State, Tick
 
@@ -18,7 +19,7 @@ class Stage(Tick[Message, list[Message]]):
     muted: frozenset[Stream] = frozenset()
 
     def mute(self, streams: Iterable[Stream]) -> None:
-        """Nobody reads these: from now on `on_tick` may give no messages of theirs. All others stay the same."""
+        """Leaves these streams out, since nobody reads them: `on_tick` need give no messages of theirs from now on."""
         self.muted = frozenset(streams)
 
     def ready(self, val: Message) -> bool:
@@ -27,7 +28,7 @@ class Stage(Tick[Message, list[Message]]):
 
 
 class SequenceNumbers:
-    """The counters `n` of the streams that a stage writes: from 1, without a hole.
+    """The sequence numbers count what a stage writes to each stream: from 1, without a hole.
 
     >>> numbers = SequenceNumbers()
     >>> numbers.next(Stream.TICKS), numbers.next(Stream.TICKS), numbers.next(Stream.ORDERS)
@@ -38,17 +39,17 @@ class SequenceNumbers:
         self._last: dict[str, int] = {}
 
     def next(self, stream: Stream) -> int:
-        """The number of the next message of `stream`."""
+        """Returns the number of the next message of `stream`."""
         last = self._last
         n = last[stream] = last.get(stream, 0) + 1
         return n
 
     def last(self, stream: Stream) -> int:
-        """The number last given, 0 before the first."""
+        """Returns the number given last; 0 before the first."""
         return self._last.get(stream, 0)
 
     def state(self) -> State:
-        """Last number by stream."""
+        """Returns the last number of each stream."""
         return dict(self._last)
 
     def restore(self, state: State) -> None:
@@ -64,16 +65,17 @@ def _number(n: object) -> int:
     raise ValueError(f"a message's number is from 1, not {n!r:.80}")
 
 
+_BUS, _RECORDER = BusSettings(), RecorderSettings()  # where the defaults stand
 StageFactory = Callable[[str], Tick[Any, list[Message]]]
 
 
 @dataclass(frozen=True)
 class Input:
-    """A stream that is read, and the instance that writes it.
+    """An input is a stream that a service reads, and the instance that writes it.
 
-    strict: the stream is about money. A bad or missing entry stops the symbol instead of leaving a Gap.
-    always: what is taken from it writes nothing to a bounded stream, so it is taken also when there is no room. Two
-    services that feed each other would wait for each other for ever without one such input.
+    - strict: the stream is about money. A bad or missing entry stops the symbol instead of leaving a Gap.
+    - always: what is taken from it writes nothing to a bounded stream, so it is taken also when there is no room. Two
+      services that feed each other would wait for each other for ever without one such input.
     """
 
     stream: Stream
@@ -84,27 +86,29 @@ class Input:
 
 @dataclass(frozen=True)
 class Output:
-    """A stream that is written.
+    """An output is a stream that a service writes.
 
-    consumers: instances that must keep up; the producer stays at most `bound` entries ahead of their commits.
-    Without consumers the stream is only cut by length. trim: cut it below its consumers' commits, by age.
-    recorders: instances for which it is not cut either, but that bound nothing and are waited for `hold_s` at most.
+    - consumers: instances that must keep up; the producer stays at most `bound` entries ahead of their commits. Without
+      consumers the stream is only cut by length.
+    - trim: cut it below its consumers' commits, by age.
+    - recorders: instances for which it is not cut either, but that bound nothing and are waited for `hold_s` at most.
     """
 
     stream: Stream
     consumers: tuple[str, ...] = ()
-    bound: int = 2_000
+    bound: int = _BUS.bound
     trim: bool = False
     recorders: tuple[str, ...] = ()
-    hold_s: float = 3_600.0
+    hold_s: float = _RECORDER.hold_s
 
 
 @dataclass(frozen=True)
 class ServiceSpec:
-    """One service. `make_stage` gives a fresh stage for a symbol.
+    """A spec says what one service reads, what it writes, and which stage works between.
 
-    exclusive: one replica owns all partitions together, the others stand by.
-    kept: streams of which the external store gets what the stages give; nothing of them is written to the bus.
+    - make_stage: gives a fresh stage for a symbol.
+    - exclusive: one replica owns all partitions together, the others stand by.
+    - kept: streams of which the external store gets what the stages give; nothing of them is written to the bus.
     """
 
     instance: str
@@ -117,10 +121,19 @@ class ServiceSpec:
 
 @dataclass(frozen=True)
 class Limits:
-    """The bounds of a worker; each has its name in the config."""
+    """The limits bound what a worker does; those of `_BUS` have a name in the config.
 
-    read_count: int = 256
-    commit_entries: int = 512
+    - read_count, commit_entries: entries of one read of a stream, and of one commit.
+    - pending: entries of a stream that were read and are not settled.
+    - quarantined: entries that wait in the snapshot of a stopped symbol.
+    - round_s: how often leases are renewed. stall_s: a pause where there is no room to write.
+    - backoff_s, backoff_max_s: the first and the longest pause after something was lost.
+    - trim_every_s, trim_age_s: how often streams are trimmed, and how old an entry must be.
+    - lease_s: how long a lease holds without a renewal.
+    """
+
+    read_count: int = _BUS.read_count
+    commit_entries: int = _BUS.commit_entries
     pending: int = 1_024
     quarantined: int = 1_000
     round_s: float = 0.4
@@ -128,5 +141,5 @@ class Limits:
     backoff_s: float = 0.05
     backoff_max_s: float = 2.0
     trim_every_s: float = 10.0
-    trim_age_s: float = 60.0
-    lease_s: float = 3.0
+    trim_age_s: float = _BUS.trim_age_s
+    lease_s: float = _BUS.lease_s
