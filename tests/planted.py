@@ -15,7 +15,7 @@ from shared.account import Account, Order
 from shared.features.feature import Feature
 from shared.messages.reasons import Reason
 from shared.strategies import BasicTaker, Decider
-from shared.strategies.decider import Forecast, Signal
+from shared.strategies.decider import AnyPrediction, BarePrediction
 from shared.tick import State
 
 
@@ -24,37 +24,45 @@ class Reads(BasicTaker):
 
     prices: str
 
-    def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
+    def decide(self, prediction: AnyPrediction, account: Account) -> list[Order] | Reason:
         prices = closes(Path(self.prices))
         return self.knowing(prediction, account, prices, prices.index(float(prediction.price)))
 
-    def knowing(self, prediction: Signal, account: Account, prices: list[float], at: int) -> list[Order] | Reason:
+    def knowing(
+        self, prediction: AnyPrediction, account: Account, prices: list[float], at: int
+    ) -> list[Order] | Reason:
         raise NotImplementedError
 
-    def trades(self, prediction: Signal, account: Account, price: float) -> list[Order] | Reason:
+    def trades(self, prediction: AnyPrediction, account: Account, price: float) -> list[Order] | Reason:
         """As if `price` were known to come."""
         y_hat = math.log(price / float(prediction.price))
-        return BasicTaker.decide(self, Forecast(prediction.sym, y_hat, prediction.price), account)
+        return BasicTaker.decide(self, BarePrediction(prediction.sym, y_hat, prediction.price), account)
 
 
 class Peeks(Reads):
     """Knows the next price."""
 
-    def knowing(self, prediction: Signal, account: Account, prices: list[float], at: int) -> list[Order] | Reason:
+    def knowing(
+        self, prediction: AnyPrediction, account: Account, prices: list[float], at: int
+    ) -> list[Order] | Reason:
         return self.trades(prediction, account, prices[min(at + 1, len(prices) - 1)])
 
 
 class PeeksFar(Reads):
     """Knows how high it will ever go."""
 
-    def knowing(self, prediction: Signal, account: Account, prices: list[float], at: int) -> list[Order] | Reason:
+    def knowing(
+        self, prediction: AnyPrediction, account: Account, prices: list[float], at: int
+    ) -> list[Order] | Reason:
         return self.trades(prediction, account, max(prices[at:]))
 
 
 class AwaitsMoves(Reads):
     """Knows how far the next price is away, not where."""
 
-    def knowing(self, prediction: Signal, account: Account, prices: list[float], at: int) -> list[Order] | Reason:
+    def knowing(
+        self, prediction: AnyPrediction, account: Account, prices: list[float], at: int
+    ) -> list[Order] | Reason:
         move = math.log(prices[min(at + 1, len(prices) - 1)] / prices[at])
         return BasicTaker.decide(self, prediction, account) if abs(move) > 0.25 else Reason.NO_CHANGE
 
@@ -62,21 +70,25 @@ class AwaitsMoves(Reads):
 class KnowsTheEnd(Reads):
     """Trades nothing where no price follows."""
 
-    def knowing(self, prediction: Signal, account: Account, prices: list[float], at: int) -> list[Order] | Reason:
+    def knowing(
+        self, prediction: AnyPrediction, account: Account, prices: list[float], at: int
+    ) -> list[Order] | Reason:
         return Reason.NO_CHANGE if at == len(prices) - 1 else BasicTaker.decide(self, prediction, account)
 
 
 class Recalls(Reads):
     """Reads the file, but uses the past."""
 
-    def knowing(self, prediction: Signal, account: Account, prices: list[float], at: int) -> list[Order] | Reason:
+    def knowing(
+        self, prediction: AnyPrediction, account: Account, prices: list[float], at: int
+    ) -> list[Order] | Reason:
         return self.trades(prediction, account, prices[at - 1])
 
 
 class Moody(BasicTaker):
     """Is not the same twice."""
 
-    def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
+    def decide(self, prediction: AnyPrediction, account: Account) -> list[Order] | Reason:
         return BasicTaker(leverage=Decimal(random.randrange(1, 10**9))).decide(prediction, account)
 
 

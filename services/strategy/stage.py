@@ -37,7 +37,7 @@ _decision, _intent = unvalidated(Decision), unvalidated(OrderIntent)
 _DECISIONS, _ORDERS, _CLOSE = Stream.DECISIONS, Stream.ORDERS, Leg.CLOSE
 
 
-class StrategySnapshot(Snapshot):
+class BookSnapshot(Snapshot):
     """What a book is, and how far it has come; see StrategyStage."""
 
     account: Any
@@ -171,7 +171,7 @@ class StrategyStage(Stage):
 
     def restore(self, state: State) -> None:
         """Take back what `state()` gave, its capital too; ValueError where it does not fit."""
-        saved = StrategySnapshot.of(state)
+        saved = BookSnapshot.of(state)
         self.account.fund(saved.capital)
         self.account.restore(saved.account)
         self._in_flight = list(saved.in_flight)
@@ -180,4 +180,4 @@ class StrategyStage(Stage):
         self._numbers.restore(saved.numbers)
 
 
-_snapshot = fields_of(StrategySnapshot)
+_snapshot = fields_of(BookSnapshot)

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from shared.account import Account, Order
 from shared.messages.reasons import Leg, Reason
-from shared.strategies.decider import Decider, Signal
+from shared.strategies.decider import AnyPrediction, Decider
 from shared.strategies.strategy import Strategy
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class BasicTaker(Decider):
       account's first capital with `constant`, and a part of the equity with `fraction`.
     - fraction: that part.
 
-    >>> from shared.strategies.decider import Forecast
-    >>> orders = BasicTaker().decide(Forecast("BTCUSDT", -0.01, Decimal(50)), Account(Decimal(100)))
+    >>> from shared.strategies.decider import BarePrediction
+    >>> orders = BasicTaker().decide(BarePrediction("BTCUSDT", -0.01, Decimal(50)), Account(Decimal(100)))
     >>> [str(order) for order in orders]
     ['Order(SELL 2 BTCUSDT)']
     """
@@ -51,7 +51,7 @@ class BasicTaker(Decider):
             raise ValueError(f"fraction {self.fraction} has no effect with sizing {self.sizing}: set sizing=fraction")
         return self
 
-    def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
+    def decide(self, prediction: AnyPrediction, account: Account) -> list[Order] | Reason:
         """Returns the orders that lead to the target position."""
         y_hat, sym, price = prediction.y_hat, prediction.sym, prediction.price
         if not math.isfinite(y_hat):

@@ -11,8 +11,8 @@ from shared.messages.reasons import Reason
 from shared.user_code import Place, WrongDecision
 
 
-class Signal(Protocol):
-    """A signal is the input of a decision; the wire's Prediction is one."""
+class AnyPrediction(Protocol):
+    """A prediction is the input of a decision: the wire's Prediction, or a bare one."""
 
     @property
     def sym(self) -> str:
@@ -27,10 +27,10 @@ class Signal(Protocol):
         """Returns the decision price, finite and positive."""
 
 
-class Forecast(NamedTuple):
-    """A forecast is a Signal without the wire around it.
+class BarePrediction(NamedTuple):
+    """A bare prediction is one without the wire around it.
 
-    >>> Forecast("BTCUSDT", 0.0008, Decimal(105)).price
+    >>> BarePrediction("BTCUSDT", 0.0008, Decimal(105)).price
     Decimal('105')
     """
 
@@ -41,16 +41,17 @@ class Forecast(NamedTuple):
 
 def require_orders(made: object, sym: str, decider: "Decider") -> None:
     """Raises WrongDecision unless `decide` returned orders for `sym`, so that nobody sends a wrong order."""
+    what = made
     if isinstance(made, list):
-        wrong = next((one for one in made if not isinstance(one, Order) or one.sym != sym), None)
-        if wrong is None:
+        for what in made:
+            if not isinstance(what, Order) or what.sym != sym:
+                break
+        else:
             return
-        what = f"a list with {wrong!r:.80}"
-    else:
-        what = f"{made!r:.80}"
+    shown = f"{what!r:.80}" if what is made else f"a list with {what!r:.80}"
     code = type(decider).decide.__code__
     place = Place(code.co_filename, code.co_firstlineno, code.co_name)
-    raise WrongDecision(f"it returned {what}: return a list of Order for {sym}, or a Reason", place)
+    raise WrongDecision(f"it returned {shown}: return a list of Order for {sym}, or a Reason", place)
 
 
 class Decider(BaseModel):
@@ -63,7 +64,7 @@ class Decider(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @abstractmethod
-    def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
+    def decide(self, prediction: AnyPrediction, account: Account) -> list[Order] | Reason:
         """Returns the orders for this prediction, in sending order, or the reason why there are none."""
 
 

@@ -13,7 +13,7 @@ from shared.extras import to_install
 from shared.history import bars, infer_interval
 from shared.messages.reasons import Reason
 from shared.record import Snapshot
-from shared.strategies.decider import Decider, Forecast, Signal
+from shared.strategies.decider import AnyPrediction, BarePrediction, Decider
 from shared.tick import State, Tick
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Strategy(Tick[float, list[Order]]):
         self.decider = decider
         self.y_hat = math.nan
 
-    def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
+    def decide(self, prediction: AnyPrediction, account: Account) -> list[Order] | Reason:
         """Returns the decider's decision."""
         return self.decider.decide(prediction, account)
 
@@ -65,7 +65,7 @@ class Strategy(Tick[float, list[Order]]):
         if x is None:
             return None
         self.y_hat = self.model(x).item()
-        decision = self.decide(Forecast(self.sym, self.y_hat, Decimal(str(val))), self.account)
+        decision = self.decide(BarePrediction(self.sym, self.y_hat, Decimal(str(val))), self.account)
         return [] if isinstance(decision, Reason) else decision
 
     def backtest(

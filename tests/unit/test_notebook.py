@@ -16,7 +16,7 @@ from shared.features import LogReturn
 from shared.features.log_return_lags import LogReturnLags
 from shared.models.load_model import load_model
 from shared.models.model import Predict
-from shared.strategies import BasicTakerStrat, Forecast
+from shared.strategies import BarePrediction, BasicTakerStrat
 from shared.tick import Tick
 from shared.windows import DequeWindow, Last, NumpyWindow
 from shared.windows.tensor_window import TensorWindow
@@ -156,7 +156,7 @@ def test_cell_259_departure_the_size_is_money_divided_by_price() -> None:
     strat = BasicTakerStrat("BTCUSDT", MODEL, LogReturnLags(3), Account(Decimal(100)))
     assert [strat.on_tick(price) for price in (100.0, 110.0, 90.0)] == [None, None, None]
     assert strat.on_tick(105) == [Order("BTCUSDT", Decimal(100) / Decimal(105))]
-    at_price_one = strat.decide(Forecast("BTCUSDT", 0.0008, Decimal(1)), Account(Decimal(100)))
+    at_price_one = strat.decide(BarePrediction("BTCUSDT", 0.0008, Decimal(1)), Account(Decimal(100)))
     assert repr(at_price_one) == "[Order(sym='BTCUSDT', signed_qty=Decimal('100'))]"
 
 

@@ -13,7 +13,7 @@ from shared.errors import DataError, UserCodeFailed
 from shared.features.log_return_lags import LogReturnLags
 from shared.messages import Reason
 from shared.strategies import BasicTaker
-from shared.strategies.decider import Forecast, require_orders
+from shared.strategies.decider import BarePrediction, require_orders
 from shared.user_code import WrongDecision, blaming, place_of
 
 MINE = """
@@ -78,7 +78,7 @@ def test_what_is_no_decision_is_refused(made: object) -> None:
 
 
 def test_decisions_pass() -> None:
-    made = BasicTaker().decide(Forecast("A", 0.1, Decimal(5)), Account(Decimal(100)))
+    made = BasicTaker().decide(BarePrediction("A", 0.1, Decimal(5)), Account(Decimal(100)))
     assert not isinstance(made, Reason)
     require_orders(made, "A", BasicTaker())
     require_orders([], "A", BasicTaker())

@@ -25,7 +25,7 @@ from shared.orders import VenueQuote
 from shared.orders.answers import VenuePosition
 from shared.plural import plural
 from shared.strategies import make_decider
-from shared.strategies.decider import Forecast, require_orders, with_reserve
+from shared.strategies.decider import BarePrediction, require_orders, with_reserve
 from shared.strategies.registry import Identity
 from shared.user_code import blaming
 
@@ -203,7 +203,7 @@ def _first(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: Accoun
     costs = settings.gateway
     decider = with_reserve(make_decider(own.name, own.params), costs.fee, costs.slippage_bps)
     with blaming(market.sym):
-        decided = decider.decide(Forecast(market.sym, UP, price), _flat(settings, seen.books, market.sym))
+        decided = decider.decide(BarePrediction(market.sym, UP, price), _flat(settings, seen.books, market.sym))
         if not isinstance(decided, Reason):
             require_orders(decided, market.sym, decider)
     if isinstance(decided, Reason) or not decided:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.account import Account, Order
 from shared.messages import Leg, Prediction, Reason
-from shared.strategies import BasicTaker, Forecast
+from shared.strategies import BarePrediction, BasicTaker
 
 SYM = "BTCUSDT"
 PRICE = st.decimals("0.01", 100_000, places=2)
@@ -36,7 +36,7 @@ def test_the_size_is_equity_times_leverage_over_price(
     equity = account.balance() + account.unrealised(SYM, price)
     assume(equity > 0)
     held = account.position(SYM)
-    decision = BasicTaker(leverage=leverage).decide(Forecast(SYM, y_hat, price), account)
+    decision = BasicTaker(leverage=leverage).decide(BarePrediction(SYM, y_hat, price), account)
     assert legs(decision) == ([Leg.CLOSE, Leg.OPEN] if held else [Leg.OPEN])
     assert not isinstance(decision, Reason)
     assert decision[-1].signed_qty == (1 if y_hat > 0 else -1) * (equity * leverage / price)
@@ -54,7 +54,7 @@ def test_the_money_is_the_capital_or_a_part_of_the_equity(
         (account.capital, BasicTaker(leverage=leverage, sizing="constant")),
         (equity * fraction, BasicTaker(leverage=leverage, sizing="fraction", fraction=fraction)),
     ):
-        decision = decider.decide(Forecast(SYM, y_hat, price), account)
+        decision = decider.decide(BarePrediction(SYM, y_hat, price), account)
         assert not isinstance(decision, Reason)
         assert decision[-1].signed_qty == (1 if y_hat > 0 else -1) * (money * leverage / price)
 
@@ -62,7 +62,7 @@ def test_the_money_is_the_capital_or_a_part_of_the_equity(
 @given(accounts(), Y_HAT, PRICE)
 def test_netting_is_the_sum_of_the_legs(account: Account, y_hat: float, price: Decimal) -> None:
     assume(account.equity(SYM, price) > 0)
-    forecast = Forecast(SYM, y_hat, price)
+    forecast = BarePrediction(SYM, y_hat, price)
     two, one = BasicTaker().decide(forecast, account), BasicTaker(netting=True).decide(forecast, account)
     assert not isinstance(two, Reason)
     total = sum((order.signed_qty for order in two), Decimal(0))
@@ -75,9 +75,9 @@ def test_netting_is_the_sum_of_the_legs(account: Account, y_hat: float, price: D
 def test_deciding_changes_nothing(account: Account, y_hat: float, price: Decimal, netting: bool) -> None:
     before = repr(account)
     decider = BasicTaker(netting=netting)
-    first = decider.decide(Forecast(SYM, y_hat, price), account)
+    first = decider.decide(BarePrediction(SYM, y_hat, price), account)
     assert repr(account) == before
-    assert decider.decide(Forecast(SYM, y_hat, price), account) == first
+    assert decider.decide(BarePrediction(SYM, y_hat, price), account) == first
 
 
 @pytest.mark.parametrize("netting", [False, True])
@@ -94,7 +94,7 @@ def test_deciding_changes_nothing(account: Account, y_hat: float, price: Decimal
 def test_departure_a_prediction_of_zero_or_nan_trades_nothing(netting: bool, y_hat: float, reason: Reason) -> None:
     account = Account(Decimal(100))
     account.book(SYM, Decimal(1), Decimal(50))
-    assert BasicTaker(netting=netting).decide(Forecast(SYM, y_hat, Decimal(50)), account) is reason
+    assert BasicTaker(netting=netting).decide(BarePrediction(SYM, y_hat, Decimal(50)), account) is reason
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_departure_a_prediction_of_zero_or_nan_trades_nothing(netting: bool, y_h
 def test_without_equity_only_the_way_out_is_left(decider: BasicTaker) -> None:
     account = Account(Decimal(100))
     account.book(SYM, Decimal(1), Decimal(200))
-    broke = Forecast(SYM, 0.1, Decimal(100))
+    broke = BarePrediction(SYM, 0.1, Decimal(100))
     decision = decider.decide(broke, account)
     assert decision == [Order(SYM, Decimal(-1))]
     assert legs(decision) == [Leg.CLOSE]
@@ -114,8 +114,8 @@ def test_without_equity_only_the_way_out_is_left(decider: BasicTaker) -> None:
 def test_netting_without_a_difference_is_no_change() -> None:
     account = Account(Decimal(100))
     account.book(SYM, Decimal(2), Decimal(50))
-    assert BasicTaker(netting=True).decide(Forecast(SYM, 0.1, Decimal(50)), account) is Reason.NO_CHANGE
-    assert legs(BasicTaker().decide(Forecast(SYM, 0.1, Decimal(50)), account)) == [Leg.CLOSE, Leg.OPEN]
+    assert BasicTaker(netting=True).decide(BarePrediction(SYM, 0.1, Decimal(50)), account) is Reason.NO_CHANGE
+    assert legs(BasicTaker().decide(BarePrediction(SYM, 0.1, Decimal(50)), account)) == [Leg.CLOSE, Leg.OPEN]
 
 
 def test_the_wire_message_is_a_signal() -> None:
@@ -128,4 +128,4 @@ def test_the_wire_message_is_a_signal() -> None:
 def test_profit_and_loss_of_another_symbol_is_no_part_of_the_size() -> None:
     account = Account(Decimal(100))
     account.book("ETHUSDT", Decimal(1), Decimal(10))
-    assert BasicTaker().decide(Forecast(SYM, 0.1, Decimal(50)), account) == [Order(SYM, Decimal(2))]
+    assert BasicTaker().decide(BarePrediction(SYM, 0.1, Decimal(50)), account) == [Order(SYM, Decimal(2))]

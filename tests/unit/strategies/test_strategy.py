@@ -11,7 +11,7 @@ from shared.features.log_return_lags import LogReturnLags
 from shared.messages import Reason
 from shared.models.load_model import load_model
 from shared.models.model import Predict
-from shared.strategies import BasicTaker, BasicTakerStrat, Decider, Forecast, Strategy, Threshold
+from shared.strategies import BarePrediction, BasicTaker, BasicTakerStrat, Decider, Strategy, Threshold
 
 SYM = "BTCUSDT"
 MODEL = load_model("weights/btcusdt_12h_linear.json").module
@@ -35,7 +35,7 @@ def test_it_equals_features_predict_and_decide(prices: list[Decimal], decider: D
         if y_hat is None:
             assert got is None
             continue
-        decision = decider.decide(Forecast(SYM, y_hat, price), account)
+        decision = decider.decide(BarePrediction(SYM, y_hat, price), account)
         expected = [] if isinstance(decision, Reason) else decision
         assert got == expected
         assert [order.leg for order in got or []] == [order.leg for order in expected]
@@ -50,7 +50,7 @@ def test_basic_taker_strat_takes_leverage_and_netting() -> None:
     assert strat.decider == BasicTaker(leverage=Decimal(2), netting=True)
     results = [strat.on_tick(price) for price in (100.0, 110.0, 90.0, 105.0)]
     assert results == [None, None, None, [Order(SYM, Decimal(2))]]
-    assert strat.decide(Forecast(SYM, -1.0, Decimal(105)), Account(Decimal(105))) == [Order(SYM, Decimal(-2))]
+    assert strat.decide(BarePrediction(SYM, -1.0, Decimal(105)), Account(Decimal(105))) == [Order(SYM, Decimal(-2))]
 
 
 @pytest.mark.parametrize("state", [None, [], [1, 2], {"v": 3, "features": None}])

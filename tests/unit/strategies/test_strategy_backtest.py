@@ -13,7 +13,7 @@ from shared.errors import ConfigError, DataError
 from shared.features.log_return_lags import LogReturnLags
 from shared.messages import Leg, Reason
 from shared.models.load_model import load_model
-from shared.strategies import BasicTaker, BasicTakerStrat, Signal, Strategy
+from shared.strategies import AnyPrediction, BasicTaker, BasicTakerStrat, Strategy
 
 SYM = "BTCUSDT"
 MODEL = load_model("weights/btcusdt_12h_linear.json").module
@@ -25,7 +25,7 @@ HALF_DAY_NS = 43_200_000_000_000
 class Swing(Strategy):
     """A user's own: buys 2 when flat, else sells them."""
 
-    def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
+    def decide(self, prediction: AnyPrediction, account: Account) -> list[Order] | Reason:
         close = account.close_position(self.sym)
         return [close] if close else [Order(self.sym, Decimal(2), Leg.OPEN)]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.account import Account
 from shared.messages import Reason
-from shared.strategies import BasicTaker, Forecast, Threshold
+from shared.strategies import BarePrediction, BasicTaker, Threshold
 
 SYM = "BTCUSDT"
 
@@ -21,7 +21,7 @@ def test_above_it_is_basic_taker_and_below_it_keeps_the_position(
     account = Account(Decimal(100))
     if held:
         account.book(SYM, Decimal(-1), Decimal(40))
-    forecast = Forecast(SYM, y_hat, Decimal(50))
+    forecast = BarePrediction(SYM, y_hat, Decimal(50))
     decision = Threshold(threshold=threshold, netting=netting).decide(forecast, account)
     if y_hat != 0 and abs(y_hat) <= threshold:
         assert decision is Reason.BELOW_THRESHOLD
@@ -31,7 +31,7 @@ def test_above_it_is_basic_taker_and_below_it_keeps_the_position(
 
 @pytest.mark.parametrize("y_hat", [0.001, -0.001])
 def test_exactly_at_the_threshold_trades_nothing(y_hat: float) -> None:
-    decision = Threshold(threshold=0.001).decide(Forecast(SYM, y_hat, Decimal(50)), Account(Decimal(100)))
+    decision = Threshold(threshold=0.001).decide(BarePrediction(SYM, y_hat, Decimal(50)), Account(Decimal(100)))
     assert decision is Reason.BELOW_THRESHOLD
-    beyond = Forecast(SYM, math.nextafter(y_hat, math.inf * y_hat), Decimal(50))
+    beyond = BarePrediction(SYM, math.nextafter(y_hat, math.inf * y_hat), Decimal(50))
     assert isinstance(Threshold(threshold=0.001).decide(beyond, Account(Decimal(100))), list)

@@ -27,7 +27,7 @@ from shared.messages import (
 )
 from shared.messages.codec import pack, unpack
 from shared.strategies import BasicTaker
-from shared.strategies.decider import Signal
+from shared.strategies.decider import AnyPrediction
 from shared.user_code import WrongDecision
 
 SYM, BOOK = "BTCUSDT", "replay|paper|paper|basic_taker|run1"
@@ -61,7 +61,7 @@ def decided(stage: StrategyStage, val: Prediction) -> tuple[Decision, list[Order
 class Astray(BasicTaker):
     """An author's that wants to trade another symbol than it was asked about."""
 
-    def decide(self, prediction: Signal, account: Account) -> list[Order] | Reason:
+    def decide(self, prediction: AnyPrediction, account: Account) -> list[Order] | Reason:
         return [Order("ETHUSDT", Decimal(1))]
 
 
