@@ -7,21 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
+from services.console.run.status import View
 from services.console.run.streams import Ended
+from services.research.parity.orders import OrderParity
 from shared.explain.orders import not_filled, open_line
 from shared.messages import Stream
 from shared.plural import plural
-
-if TYPE_CHECKING:
-    from services.console.run.status import View
-    from services.research.parity.orders import OrderParity
-    from shared.strategies.registry import Identity
+from shared.strategies.registry import Identity
 
 LINE_EVERY_S = 5.0
 SHOWN = (Stream.TICKS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS)
@@ -48,7 +45,7 @@ class Display:
         if self._console.is_terminal:
             self._live.stop()
 
-    def report(self, view: "View", restarts: int, account: str, ended: Ended | None = None) -> None:
+    def report(self, view: View, restarts: int, account: str, ended: Ended | None = None) -> None:
         """Shows a view of the line, and the account's line. ended: how this run's orders ended, if at a venue.
 
         On paper each order's execution fills it; at a venue an execution may as well be a refusal: fills are counted.
@@ -83,7 +80,7 @@ class Display:
     def _shown_rate(self) -> str:
         return f"{self._rate:.{0 if self._rate >= 10 else 1}f} ticks/s"
 
-    def _table(self, view: "View", restarts: int, ended: Ended | None) -> Group:
+    def _table(self, view: View, restarts: int, ended: Ended | None) -> Group:
         table = Table(title="tickline", title_justify="left")
         for name in ("stream", "entries", "behind"):
             table.add_column(name, justify="left" if name == "stream" else "right")
@@ -114,7 +111,7 @@ class Summary:
     final_equity: Decimal
     fees: Decimal
     latency_us: Mapping[str, float | None]
-    parity: "OrderParity | None"
+    parity: OrderParity | None
     restarts: int
     finished: bool
     ended: Ended | None = None
@@ -126,7 +123,7 @@ class Summary:
     flatten: str = ""
     first: str = ""
     code: str = ""
-    identity: "Identity | None" = None
+    identity: Identity | None = None
 
     @property
     def profit(self) -> Decimal:

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 import typer
 
 from services.console.options import StrategyName, Timezone
-from services.console.run.display import Display
 from services.console.run.try_out import fake_settings
 from services.console.settings import RunOptions, settings_for
 from shared.errors import ConfigError, UserCodeFailed
@@ -47,7 +46,9 @@ def run(
     settings = settings_for(options) if venue is None else fake_settings(options)
     if json_file is not None:
         _write(json_file, "", "a")  # found out now, not after hours
-    from services.console.run.line import run_line  # the model's runtime takes seconds to load; `tail` does without
+    # The model's runtime takes seconds to load.
+    from services.console.run.display import Display
+    from services.console.run.line import run_line
 
     with Display() as display:
         summary = asyncio.run(run_line(settings, display.report, display.say, with_fake=venue is not None))
