@@ -1,11 +1,11 @@
 """`tickline adopt`: a person says that the bus there is now is the right one, or the key of the account."""
 
-import contextlib
 from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
+from services.console.settings import with_bus
 from services.console.terminal import confirm, need_terminal, now_ms, on_account, person, warn
 from shared.config import Settings
 from shared.control import latches
@@ -61,15 +61,11 @@ async def adopt_key() -> Iterable[str]:
 
 
 async def _present_bus(settings: Settings) -> str:
-    from shared.bus.embedded import running_url, stored_bus
     from shared.runner.service import check_bus, make_bus
 
-    with contextlib.ExitStack() as stack:
-        if not settings.bus.url:
-            url = running_url(settings.bus.folder) or stack.enter_context(stored_bus(settings.bus.folder)).url
-            settings = settings.model_copy(update={"bus": settings.bus.model_copy(update={"url": url})})
-        bus = make_bus(settings)
-        await check_bus(bus, settings)
+    with with_bus(settings) as found:
+        bus = make_bus(found)
+        await check_bus(bus, found)
         session = await bus.connect()
         try:
             return (await session.meta({}))["bus_id"]

@@ -1,11 +1,12 @@
-"""The settings of a verb: its options, laid over the config."""
+"""The settings of a verb: its options, laid over the config, and the bus that it finds."""
 
 import re
 import secrets
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,6 +68,19 @@ def settings_for(options: RunOptions) -> Settings:
         given["symbols"] = tuple(options.sym)
     given |= {name: section for name, section in sections.items() if section}
     return load_settings(**given)
+
+
+@contextmanager
+def with_bus(settings: Settings) -> Iterator[Settings]:
+    """Yields the settings with the bus's address; of an embedded one that rests, with one that is started for now."""
+    from shared.bus.embedded import running_url, stored_bus
+
+    if settings.bus.url:
+        yield settings
+        return
+    with ExitStack() as stack:
+        url = running_url(settings.bus.folder) or stack.enter_context(stored_bus(settings.bus.folder)).url
+        yield settings.model_copy(update={"bus": settings.bus.model_copy(update={"url": url})})
 
 
 def new_run_id() -> str:

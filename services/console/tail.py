@@ -2,30 +2,30 @@
 
 import asyncio
 import base64
-import contextlib
 import json
 import os
 import sys
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from services.console.run.streams import Source, follow
+from services.console.settings import with_bus
 from shared.bus.api import BusLost
-from shared.bus.embedded import running_url, stored_bus
 from shared.bus.entry import START, Entry
 from shared.bus.names import PartitionId
-from shared.bus.redis_bus import RedisBus, RedisSession, known_runs
 from shared.config import Settings, load_settings
 from shared.errors import BusUnreachable, ConfigError
 from shared.messages import DecodeError, Stream, Tensor, decode
 from shared.messages.codec import newer
 from shared.record import NewerWire
 from shared.runner.progress import producers
-from shared.runner.service import make_bus
+
+if TYPE_CHECKING:
+    from shared.bus.redis_bus import RedisBus, RedisSession
 
 LAST = "last"
 CHUNK = 500  # entries read backwards at a time
@@ -43,11 +43,7 @@ def tail(
     ] = None,
 ) -> None:
     """Show a stream's last entries, decoded, over all partitions."""
-    settings = load_settings()
-    with contextlib.ExitStack() as stack:
-        if not settings.bus.url:
-            url = running_url(settings.bus.folder) or stack.enter_context(stored_bus(settings.bus.folder)).url
-            settings = settings.model_copy(update={"bus": settings.bus.model_copy(update={"url": url})})
+    with with_bus(load_settings()) as settings:
         try:
             asyncio.run(_tail(settings, run_id, stream, sym, limit, as_json, follow))
             sys.stdout.flush()
@@ -60,6 +56,8 @@ def tail(
 async def _tail(
     settings: Settings, run_id: str | None, stream: Stream, sym: str | None, limit: int, as_json: bool, keep_on: bool
 ) -> None:
+    from shared.runner.service import make_bus  # it loads the server's client
+
     form = json_line if as_json else text_line
     try:
         settings = await of_run(settings, run_id)
@@ -80,6 +78,9 @@ async def of_run(settings: Settings, run_id: str | None) -> Settings:
     """Returns the settings under which a replay's streams are found; `last` is the replay that began last."""
     if run_id is None:
         return settings
+    from shared.bus.redis_bus import known_runs
+    from shared.runner.service import make_bus
+
     base = settings.bus.namespace
     session = await make_bus(settings).connect()
     try:
@@ -94,7 +95,7 @@ async def of_run(settings: Settings, run_id: str | None) -> Settings:
 
 
 async def entries(
-    bus: RedisBus, settings: Settings, stream: Stream, sym: str | None, limit: int, keep_on: bool
+    bus: "RedisBus", settings: Settings, stream: Stream, sym: str | None, limit: int, keep_on: bool
 ) -> AsyncIterator[Entry]:
     """Yields the last `limit` entries in the order of writing, then, with `keep_on`, what comes."""
     ends: dict[Source, bytes] = {}
@@ -137,7 +138,7 @@ class Repeats:
 
 
 async def _newest(
-    session: RedisSession, source: Source, end: bytes, sym: str | None, limit: int, repeats: Repeats
+    session: "RedisSession", source: Source, end: bytes, sym: str | None, limit: int, repeats: Repeats
 ) -> list[Entry]:
     """Returns the last `limit` entries up to `end`, of one symbol if it is named; reads no further than needed."""
     found: list[Entry] = []
