@@ -1,4 +1,4 @@
-"""On paper every order is filled at its decision price, plus slippage. Here is the plan of any gateway, too."""
+"""The paper venue fills every order at its decision price, plus slippage. Here is the plan of any gateway, too."""
 
 from collections.abc import Iterable
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What the ingestor is made of: its source and stage, or for live data the pipeline of each symbol."""
+"""The plan puts the ingestor together: its source and stage, or for live data the pipeline of each symbol."""
 
 from collections.abc import Iterable
 from typing import Literal

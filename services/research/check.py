@@ -24,7 +24,7 @@ Progress = Callable[[str, int], None]  # what is done, and how many rows it has 
 
 
 class FileCheck(NamedTuple):
-    """What a check found. lines: for a person. fault: why the file cannot be used, in one line; None where it can."""
+    """The findings of a check. lines: for a person. fault: why the file is unusable, in one line, or None."""
 
     lines: list[str]
     fault: str | None

@@ -24,7 +24,7 @@ COINS = (
 
 @dataclass(frozen=True)
 class Dialect:
-    """How one exchange speaks.
+    """A dialect says how one exchange speaks.
 
     routes: makes the handler of each `METHOD HOST/PATH` over a state
     websocket: makes the public streams over a state; keeps so many blocks of messages per stream

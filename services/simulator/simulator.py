@@ -24,7 +24,7 @@ FEE = Decimal("0.0005")
 
 @dataclass(frozen=True)
 class TradePlan:
-    """How much is traded on a simulator, and since when.
+    """A plan says how much others trade on a simulator, and since when.
 
     rate: trades per second in each market
     count: so many in each market; None: without end

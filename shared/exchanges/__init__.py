@@ -1,1 +1,1 @@
-"""What holds of an exchange wherever it is spoken to."""
+"""An exchange has a profile, a clock and a pace of questions, whoever speaks to it."""

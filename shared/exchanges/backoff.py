@@ -1,4 +1,4 @@
-"""How long to wait: before a question is asked again, and while an exchange wants to hear nothing."""
+"""A backoff says how long to wait before the next attempt, and while an exchange wants to hear nothing."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""What is said of an exchange in trouble: when it begins or changes and when it is over, not at every attempt."""
+"""The log names an exchange's trouble when it begins or changes and when it is over, not at every attempt."""
 
 import asyncio
 import time

@@ -1,15 +1,15 @@
-"""What is known of an exchange beside what ccxt makes the same for all: plain data, one module an exchange.
+"""A profile says what differs at an exchange from what ccxt makes the same everywhere: plain data, a module each.
 
-A code that is in no table is no answer: the order's fate is unknown. An exchange without a profile is believed less and
-asked more.
+A code in no table is no answer: the order's fate is unknown. Of an exchange without a profile the code believes less
+and asks more.
 
-No exchange could be asked from where this was written, and not every page be read. The links say where a row stands in
-the exchange's documentation; the letters say what it was checked against, last in November 2026:
+Nobody could reach an exchange from where this was written, or read every page. The links say where a row stands in the
+exchange's documentation; the letters say against what it was checked, last in November 2026:
 
     P  the text of the exchange's own page or of its repository of pages, as stored copies have it, of various dates
     C  ccxt 4.5.90 has it, in its table of errors or in its code
     K  the table of errors of another open client (gocryptotrader for OKX)
-    U  from an earlier reading only, and not found again: to be looked up before much depends on it
+    U  from an earlier reading only, and not found again: look it up before much depends on it
 """
 
 import re

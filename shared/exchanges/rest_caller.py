@@ -17,7 +17,7 @@ SHOWN = 300
 
 
 class CallRules(NamedTuple):
-    """How a question is asked again.
+    """The rules say how a caller repeats a question.
 
     - attempts: of one question
     - first_s: the first pause; each further one is twice as long, and all have jitter

@@ -1,1 +1,1 @@
-"""What a person does to an account at its exchange: look at it before arming, cancel, flatten, resolve."""
+"""A person acts on an account at its exchange: looks at it before arming, cancels, flattens, resolves."""

@@ -27,7 +27,7 @@ RANGE = " to "  # between the two ends of what the books may hold while orders a
 
 
 class AdoptRequest(NamedTuple):
-    """What a person says of differences. qty: base units; price, fee: quote units. None: what is known of it."""
+    """A person adopts differences so. qty: base units; price, fee: quote units. None: the known values."""
 
     ending: ResolveAs
     qty: Decimal | None
@@ -38,7 +38,7 @@ class AdoptRequest(NamedTuple):
 
 
 class Booking(NamedTuple):
-    """What a book takes over: signed base units at a price, and a fee. elsewhere: of that, paid in a third coin."""
+    """A book takes this over: signed base units at a price, and a fee. elsewhere: of that, paid in a third coin."""
 
     qty: Decimal
     price: Decimal

@@ -1,4 +1,4 @@
-"""What a person sees of an account before a word on it: what an arming would allow, whose the config's key is."""
+"""The preview shows a person what an arming would allow, and whose the config's key is."""
 
 import time
 from collections.abc import Iterator, Sequence

@@ -37,9 +37,9 @@ OF_DIFFERENCES = frozenset({ResolveAs.EXTERNAL, ResolveAs.BOT, ResolveAs.MINE})
 
 
 class ResolveRequest(NamedTuple):
-    """What a person says of an order: how it ended, and what was filled, at what average price.
+    """A request says how an order ended, and what was filled at what average price.
 
-    None: the order's quantity if it is FILLED, else what is known.
+    None: the order's quantity if it is FILLED, else the known one.
     """
 
     state: OrderPhase

@@ -32,7 +32,7 @@ _ZERO = Decimal(0)
 
 
 class AtWork(NamedTuple):
-    """At one moment the books hold this, while no order is on its way.
+    """An observation of the books at one moment, while no order is on its way.
 
     - held: what the books hold, by symbol.
     - unknown: orders of which nobody knows what became, by id: symbol and quantity.

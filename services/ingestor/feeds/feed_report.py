@@ -1,4 +1,4 @@
-"""What the feed did, for a person: one line for each venue, now and then and at the end."""
+"""The report tells a person what the feeds did: one line for each exchange, now and then and at the end."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""All venues of one ingestor: which symbol is of which, and when there is none to go on with."""
+"""The venues of one ingestor share its symbols; it ends when none of them has ever worked."""
 
 import asyncio
 from collections import defaultdict

@@ -223,7 +223,7 @@ _each_trade = fields_of(EachTradeSnapshot)
 
 
 class EachTrade(Tick[Priced | Watermark | MissingTrades, list[Close | Cut]]):
-    """With `interval = "trade"` each price is a tick of its own, known when its turn comes; MissingTrades give a Cut.
+    """An EachTrade makes each price a tick of its own, known when its turn comes; MissingTrades give a Cut.
 
     >>> from decimal import Decimal
     >>> from shared.exchanges.market_data.events import Trade

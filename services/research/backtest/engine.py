@@ -60,7 +60,7 @@ def variants(settings: Settings) -> dict[str, Settings]:
 
 
 class Given(NamedTuple):
-    """What is given is traded instead of the file and the weights that the settings name: bars in memory, and plans."""
+    """A backtest trades this instead of the file and the weights that the settings name: bars in memory, and plans."""
 
     bars: Iterable[Bar]
     plans: LinePlans

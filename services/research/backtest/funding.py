@@ -26,7 +26,7 @@ _Cells = Iterator[tuple[int, int, str]]  # row, time in ns, rate as text
 
 
 class Rate(NamedTuple):
-    """At `ts_event` (ns since 1970 UTC) a long pays `rate` × the value of its position, and a short receives it."""
+    """A rate is due at `ts_event` (ns since 1970 UTC): a long pays `rate` × its value, and a short receives it."""
 
     ts_event: int
     rate: Decimal

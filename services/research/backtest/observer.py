@@ -1,4 +1,4 @@
-"""Who watches a backtest, and what it comes to."""
+"""An observer watches a backtest; the totals are its result."""
 
 import csv
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What a backtest's venue does beyond filling each order at its decision price: its rules, and liquidation."""
+"""A backtest's venue fills orders by its rules, pays funding, and liquidates."""
 
 from collections import deque
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the rows of a download are: how many, from when to when, and what is missing between them."""
+"""A check counts the rows of a download: how many, from when to when, and what is missing between them."""
 
 from collections.abc import Sequence
 from pathlib import Path

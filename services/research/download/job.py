@@ -1,4 +1,4 @@
-"""What is to be fetched, where it goes, and the months that it goes over."""
+"""A job says what to fetch, where it goes, and over which months."""
 
 import re
 from collections.abc import Iterator

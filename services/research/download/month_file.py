@@ -232,7 +232,7 @@ class Partial:
 
     @property
     def head(self) -> Head | None:
-        """How it was begun, and how far it is; None before `begin`."""
+        """Returns how the file was begun, and how far it is; None before `begin`."""
         with storing(self._path):
             found = self._db.execute("SELECT * FROM head").fetchone()
         return None if found is None else Head(*found)

@@ -117,7 +117,7 @@ Progress = Callable[[str, int, int], None]  # what is done, how many runs are, o
 
 
 class NoLookahead(NamedTuple):
-    """What a check without a finding says.
+    """The result of a check without a finding.
 
     decisions: how many there are up to the last cut, each the same with every future behind a cut after it.
     """

@@ -1,4 +1,4 @@
-"""What a backtest was worth: its metrics, and how sure they are. To add one: `metrics.py`."""
+"""Metrics say what a backtest was worth, and how sure that is. To add one: `metrics.py`."""
 
 from services.research.metrics.metrics import Results
 from services.research.metrics.observer import Metrics

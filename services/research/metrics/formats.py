@@ -1,4 +1,4 @@
-"""How the value of a metric is written in tables. What is not defined is `NONE`."""
+"""A format writes the value of a metric for tables; an undefined one is `NONE`."""
 
 from datetime import datetime
 

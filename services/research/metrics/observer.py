@@ -208,7 +208,7 @@ class TripSums:
 
 
 class Measured(NamedTuple):
-    """All that metrics are computed of. equity and price are None of a backtest without a bar.
+    """The measurements from which all metrics come; equity and price are None without a bar.
 
     interval: of the bars; interval_ns: its length. long, short: the round trips of each side. totals: what the
     backtest gave at its end.

@@ -1,4 +1,4 @@
-"""How a metric is declared: one entry says its name, how it is computed, and how a table shows it."""
+"""One entry declares a metric: its name, how it is computed, and how a table shows it."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a Sharpe ratio is worth, how two series go together, and how sure that is. Pure functions.
+"""Pure functions say what a Sharpe ratio is worth, how two series go together, and how sure that is.
 
 Sharpe ratios here are those of one period (mean / standard deviation of the period returns), never annualised ones.
 Sources: Bailey and López de Prado, "The Sharpe Ratio Efficient Frontier" (2012) and "The Deflated Sharpe Ratio:

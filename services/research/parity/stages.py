@@ -93,7 +93,7 @@ SUPERSEDED, STALE = "SUPERSEDED", "STALE_PREDICTION"  # reasons of a live strate
 
 
 class Stuck(Exception):
-    """What was recorded does not lead to the next recorded decision."""
+    """The recording does not lead to its next decision."""
 
 
 class StrategyReplay:

@@ -1,4 +1,4 @@
-"""What all charts of the report are made of: their looks, their data, lines over time, the model's training span."""
+"""All charts of the report share their looks, their data, lines over time and the model's training span."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What the charts need of a backtest, in memory that does not grow with it."""
+"""The charts' observer keeps what they need of a backtest, in memory that does not grow with it."""
 
 import math
 from collections.abc import Sequence
@@ -198,7 +198,7 @@ class Curve:
 
     @property
     def dot_step(self) -> int:
-        """Of how many pairs one is kept."""
+        """Returns how many pairs one kept pair stands for."""
         return self._dots.step
 
     def quadrants(self) -> dict[tuple[int, int], int]:
@@ -212,7 +212,7 @@ class Curve:
 
     @property
     def paid_step(self) -> int:
-        """Of how many round trips one is kept."""
+        """Returns how many round trips one kept trip stands for."""
         return self._paid.step
 
     @property

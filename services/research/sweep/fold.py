@@ -39,7 +39,7 @@ class Task(NamedTuple):
 
 
 class Traded(NamedTuple):
-    """What one way to trade came to. returns: one for each bar of the span, from the start equity; none after ruin."""
+    """The result of one way to trade. returns: one for each bar of the span, from the start equity; none after ruin."""
 
     returns: Floats
     fills: int

@@ -1,4 +1,4 @@
-"""What a sweep says: the score of each trial, their ranks, the hold-out; as lines and as CSV."""
+"""A sweep reports the score of each trial, their ranks and the hold-out, as lines and as CSV."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -105,7 +105,7 @@ class Holdout(BaseModel):
 
 
 class Swept(BaseModel):
-    """What a whole sweep came to.
+    """The result of a whole sweep.
 
     trials: how many count, with earlier ones.
     expected_max_sharpe: a year's Sharpe to expect of the best of so many trials without skill; None where that is not

@@ -1,4 +1,4 @@
-"""What a sweep tries: its spec, and the grid of trials that the spec makes."""
+"""A spec says what a sweep tries, and makes the grid of trials."""
 
 from collections.abc import Hashable
 from decimal import Decimal

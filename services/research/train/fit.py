@@ -59,7 +59,7 @@ class FitSpec(BaseModel):
 
 
 class Fitted(NamedTuple):
-    """What was fitted: a model, float32 and in eval mode, and how many epochs its weights have seen."""
+    """A fitted model is float32 and in eval mode; epochs counts those of its weights."""
 
     module: Model
     epochs: int

@@ -75,7 +75,7 @@ class TrainSpec(BaseModel):
 
 
 class Trained(NamedTuple):
-    """What was trained: a model, its card, and the content of its weights file.
+    """The result of a training: a model, its card, and the content of its weights file.
 
     holes: outcomes that came late, as the file has holes.
     """

@@ -1,4 +1,4 @@
-"""How good a model is: scores of its predictions beside those of baselines, as its card has them."""
+"""Scores say how good a model's predictions are, beside those of baselines, as its card has them."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What all of Binance's REST has in common: the form of an error; key, signature and time of a request.
+"""All of Binance's REST shares this: the form of an error; key, signature and time of a request.
 
 https://developers.binance.com/docs/derivatives/usds-margined-futures/general-info#signed-trade-and-user_data-endpoint-security
 """

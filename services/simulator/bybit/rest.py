@@ -1,4 +1,4 @@
-"""What all of Bybit's REST has in common: envelope, errors, signature; ids, categories, pages, windows of time.
+"""All of Bybit's REST shares this: envelope, errors, signature; ids, categories, pages, windows of time.
 
 https://bybit-exchange.github.io/docs/v5/guide#authentication
 https://bybit-exchange.github.io/docs/v5/rate-limit, for the headers

@@ -1,4 +1,4 @@
-"""What happens in the engine: orders, fills, payments, settings; and the file that keeps them over a restart.
+"""The engine's events are orders, fills, payments and settings; a file keeps them over a restart.
 
 An order is never changed: each change is a new version, and all versions stay. The fields' names are also those that
 `POST /_fake/book` shows.
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 
 class DeclineReason(Enum):
-    """Why the engine does not take an order. Each dialect has its own code and text for it."""
+    """The reason why the engine does not take an order. Each dialect has its own code and text for it."""
 
     MARGIN = auto()
     REDUCE_ONLY = auto()
@@ -42,7 +42,7 @@ class PlannedFill(NamedTuple):
 
 
 class FillPlan(NamedTuple):
-    """How a market order is filled: at once, in parts over time, or in part only.
+    """A plan says how a market order fills: at once, in parts over time, or in part only.
 
     parts: how many, each `apart_ms` after the one before
     share: of the quantity; what is left expires

@@ -1,4 +1,4 @@
-"""What goes wrong between a client and the simulator: by switch (Fault), or at random by a seed (RandomFaults)."""
+"""Requests go wrong by switch (Fault), or at random by a seed (RandomFaults)."""
 
 import asyncio
 import random
@@ -41,7 +41,7 @@ class SwitchedFault:
 
 
 class FaultMode(StrEnum):
-    """What a fault does to a request."""
+    """A mode says what a fault does to a request."""
 
     STATUS = "STATUS"  # another status
     DROP = "DROP"  # no answer

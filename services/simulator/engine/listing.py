@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 
 class Listing(NamedTuple):
-    """What one market is: its coins, its steps and its limits.
+    """A listing describes one market: its coins, its steps and its limits.
 
     id: the exchange's own name for it
     price: the first mid price

@@ -1,4 +1,4 @@
-"""All trades of one market, past and to come, by a seed: what a perfect feed gives, and what REST shows."""
+"""A seed gives all trades of one market, past and to come: a perfect feed sends them, and REST shows them."""
 
 from decimal import Decimal
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What a tester switches and reads over HTTP: `POST http://127.0.0.1:PORT/_fake/NAME`, JSON in, JSON out.
+"""A tester switches and reads these over HTTP: `POST http://127.0.0.1:PORT/_fake/NAME`, JSON in, JSON out.
 
 Each docstring shows the JSON that it takes. The names of the switches stay, whatever the methods are called.
 """

@@ -1,4 +1,4 @@
-"""What all of OKX's REST has in common: envelope and errors; key, signature, time and expiry of a request.
+"""All of OKX's REST shares this: envelope and errors; key, signature, time and expiry of a request.
 
 https://www.okx.com/docs-v5/en/#overview-rest-authentication
 """

@@ -1,4 +1,4 @@
-"""What goes wrong with websocket messages and subscriptions: by switch, or at random by a seed.
+"""Websocket messages and subscriptions go wrong by switch, or at random by a seed.
 
 MessageFaults says what may befall messages; a FaultyStream, one for each subscription, lets it befall them.
 """
@@ -19,7 +19,7 @@ KEPT = 20
 
 
 class Trouble(StrEnum):
-    """What befalls one message of one stream; the last three befall the whole connection or the simulator."""
+    """A trouble befalls one message of one stream; the last three befall the whole connection or the simulator."""
 
     DUPLICATE = "duplicate"  # it and some before it come once more
     REORDER = "reorder"  # it comes after some that follow it
@@ -139,7 +139,7 @@ class MessageFaults:
 
 
 class SubscriptionTrouble(StrEnum):
-    """What befalls a subscription."""
+    """A trouble of a subscription as a whole."""
 
     MUTE = "mute"  # it is acknowledged, and then nothing comes
     UNANSWERED = "unanswered"  # it is not even acknowledged

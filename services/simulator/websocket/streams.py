@@ -26,7 +26,7 @@ class UnknownStream(Exception):
 
 
 class SubscriptionRequest(NamedTuple):
-    """What a client's message asks for.
+    """A request is what a client's message asks for.
 
     subscribe, unsubscribe: names of streams
     number: the request's own number, as the reply repeats it

@@ -1,1 +1,1 @@
-"""What exchanges tell of a market."""
+"""This room listens to the markets of an exchange and fetches what it missed."""

@@ -1,7 +1,7 @@
-"""What the live stages take in and give out. All times are the exchange's, in ns since 1970 UTC.
+"""The live stages take these events in and give these out. All times are the exchange's, in ns since 1970 UTC.
 
-In: what a source heard (Trade, TopOfBook, Candle), what it fetched (Page, Bars, Answered), and how it stands with its
-connection and the time (Connected, Disconnected, Clock). Out: what the source shall do (Missing, FeedSilent).
+A source feeds in what came (Trade, TopOfBook, Candle), what it fetched (Page, Bars, Answered), and the state of its
+connection and of the time (Connected, Disconnected, Clock). It gets out what to do next (Missing, FeedSilent).
 
 """
 

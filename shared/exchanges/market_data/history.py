@@ -1,4 +1,4 @@
-"""What a feed has missed, fetched over REST: trades by id or by time, and finished bars."""
+"""A feed fetches over REST what it has missed: trades by id or by time, and finished bars."""
 
 from collections.abc import Callable
 from typing import Any

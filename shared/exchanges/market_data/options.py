@@ -1,4 +1,4 @@
-"""Which data of which exchange, how it is listened to, and within which bounds it is believed."""
+"""The options say which data of which exchange a feed reads, how, and within which bounds it believes them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What all symbols of one exchange share: the markets, the REST connection, the time, the silence that it asks for."""
+"""All symbols of one exchange share its markets, its REST connection, its time and the silence that it asks for."""
 
 import asyncio
 import contextlib

@@ -1,1 +1,1 @@
-"""Where orders really go: what a venue is to the gateway, what ccxt does not tell of it, and the venue through ccxt."""
+"""Real orders go through this room: the Venue that the gateway sees, and the one that speaks through ccxt."""

@@ -1,4 +1,4 @@
-"""Which account of which exchange, how it is used, and what its requests are signed with."""
+"""The options say which account of which exchange trades, how, and with which keys."""
 
 import re
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
-"""What differs from exchange to exchange in trading, with what ccxt's common interface gives for all others.
+"""The trading half of a profile is a class whose defaults are ccxt's common interface.
 
-One module an exchange in the folder above, and nowhere else does the code ask which exchange it is.
+Each exchange has a module in the folder above; nowhere else does the code ask which exchange it is.
 """
 
 import math

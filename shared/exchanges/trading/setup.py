@@ -1,6 +1,6 @@
-"""What must be true of an account before it trades, and stay so: its key cannot withdraw; one-way, isolated, leverage.
+"""An account must fit before it trades, and stay so: its key cannot withdraw; one-way, isolated, leverage.
 
-Each mode is set and read back; what cannot be read back as wanted is refused.
+The setup sets each mode and reads it back; the start ends where it reads back something else.
 """
 
 from collections.abc import Mapping

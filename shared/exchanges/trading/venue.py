@@ -1,4 +1,4 @@
-"""What a venue is to the gateway: it takes an order once, and answers questions about it for as long as it takes."""
+"""A venue takes an order once, and answers questions about it for as long as it takes."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
