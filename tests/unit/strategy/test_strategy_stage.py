@@ -263,9 +263,9 @@ def test_every_message_goes_over_the_wire(made: list[tuple[float, Decimal]], net
 def test_a_state_that_does_not_fit_is_refused(field: str, value: object) -> None:
     saved = unpack(pack(strategy().state()))
     strategy().restore(saved)
-    with pytest.raises(ValueError, match=r"StrategySnapshot|numbers"):
+    with pytest.raises(ValueError, match=r"BookSnapshot|numbers"):
         strategy().restore(saved | {field: value})
-    with pytest.raises(ValueError, match="StrategySnapshot"):
+    with pytest.raises(ValueError, match="BookSnapshot"):
         strategy().restore([])
 
 
