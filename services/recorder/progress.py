@@ -1,4 +1,4 @@
-"""What the recorder has read: the rows that wait for a file, and how far it has come."""
+"""The progress is what the recorder has read: the rows that wait for a file, and how far it has come."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

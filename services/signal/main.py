@@ -9,7 +9,7 @@ from shared.runner.spec import Limits
 
 
 def build(settings: Settings, limits: Limits) -> ServiceParts:
-    """What this process does, and where its input comes from."""
+    """Returns the parts of this process."""
     return ServiceParts(plan(settings), BusReader(limits))
 
 

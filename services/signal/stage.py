@@ -93,7 +93,7 @@ def plan(settings: Settings) -> ServiceSpec:
 
 
 def plan_with(settings: Settings, module: nn.Module, features: str, model: str) -> ServiceSpec:
-    """As `plan`, with a model at hand. features: its spec. model: its name in every Prediction."""
+    """Returns the plan with a model at hand. features: its spec. model: its name in every Prediction."""
     predict = Predict(module)
     return ServiceSpec(
         instance=settings.signal.instance,

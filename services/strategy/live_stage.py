@@ -100,7 +100,7 @@ class LiveStrategyStage(StrategyStage):
 
 
 def closed_by(gap: Gap, decision: Decision) -> bool:
-    """Whether the decision is the one that a missing prediction led to."""
+    """Says whether a missing prediction led to the decision."""
     return decision.tr.endswith(_missing(gap))
 
 

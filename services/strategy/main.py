@@ -27,7 +27,7 @@ class StrategyFeeder:
         self._restored: set[int] = set()
 
     async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
-        """As BusReader does; SafetyRefusal or ConfigError for a book that cannot be taken back."""
+        """Gathers as BusReader does; raises SafetyRefusal or ConfigError for a book that it cannot take back."""
         for part in parts:
             if part.lease.place.p not in self._restored:
                 self._take_back(part)
@@ -60,7 +60,7 @@ def _check_capital(settings: Settings, sym: str, stage: StrategyStage) -> None:
 
 
 def build(settings: Settings, limits: Limits) -> ServiceParts:
-    """What this process does, and where its input comes from."""
+    """Returns the parts of this process."""
     return ServiceParts(plan(settings), StrategyFeeder(BusReader(limits), settings))
 
 

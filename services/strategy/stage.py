@@ -38,7 +38,7 @@ _DECISIONS, _ORDERS, _CLOSE = Stream.DECISIONS, Stream.ORDERS, Leg.CLOSE
 
 
 class BookSnapshot(Snapshot):
-    """What a book is, and how far it has come; see StrategyStage."""
+    """The saved form of a book, and how far it has come; see StrategyStage."""
 
     account: Any
     capital: Decimal
@@ -73,12 +73,12 @@ class StrategyStage(Stage):
 
     @property
     def fees(self) -> Decimal:
-        """All commissions and funding paid so far, in quote units."""
+        """Returns all commissions and funding paid so far, in quote units."""
         return self._fees
 
     @property
     def orders_written(self) -> int:
-        """How many orders it has written so far: n of the last one."""
+        """Returns how many orders it has written so far: n of the last one."""
         return self._numbers.last(_ORDERS)
 
     @property

@@ -1,4 +1,4 @@
-"""What a bus does. `RedisBus` is the real one, `MemoryBus` the fast double; one contract suite runs over both.
+"""A bus commits, reads and owns. `RedisBus` is the real one, `MemoryBus` the fast double; one suite tests both.
 
 A Session is a set of connections to one server process. When any of them breaks, the session is over for good: what
 was read in it can no longer be committed. A new session tells the server's run id, so that the reader sees whether it
@@ -21,7 +21,7 @@ class BusLost(Exception):
 
 
 class Outcome(StrEnum):
-    """What became of a commit."""
+    """The outcome of a commit."""
 
     OK = "OK"
     FENCED = "FENCED"  # not the owner any more, or the lease ran out: nothing was written
@@ -37,7 +37,7 @@ class Lease(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What a partition's state hash holds: the commit number, and the snapshot's fields."""
+    """A partition's state hash holds the commit number and the snapshot's fields."""
 
     seq: int
     fields: dict[str, bytes]
@@ -58,7 +58,7 @@ class Commit:
 
 
 class Storage(NamedTuple):
-    """How a server keeps what it was given. evicts: `maxmemory-policy` where it may drop keys that are in use, else "".
+    """The server's storage. evicts: `maxmemory-policy` where it may drop keys that are in use, else "".
 
     append_only: whether it writes a log (AOF) that survives its restart.
 
@@ -73,7 +73,7 @@ class Storage(NamedTuple):
 
     @classmethod
     def of(cls, info: str) -> "Storage":
-        """What `INFO memory persistence` says."""
+        """Reads the answer of `INFO memory persistence`."""
         said = dict(line.partition(":")[::2] for line in info.splitlines())
         policy = said.get("maxmemory_policy", "noeviction").strip()
         limited = said.get("maxmemory", "0").strip() != "0"
@@ -89,7 +89,7 @@ class Storage(NamedTuple):
 
 
 class Joined(NamedTuple):
-    """What the register of replicas says.
+    """The answer of the register of replicas.
 
     wire: the one that stands on the bus; everybody writes it. It is raised when all living replicas of all instances
     know a newer one, and have for `raise_after_s`. members: the instance's living replicas in the order in which they
@@ -105,7 +105,7 @@ class Session(Protocol):
 
     @property
     def storage(self) -> Storage:
-        """How the server kept what it was given when this session began."""
+        """Returns the server's storage when this session began."""
 
     @property
     def run_id(self) -> str:
@@ -155,7 +155,7 @@ class Session(Protocol):
         """Strike a replica off the register."""
 
     async def meta(self, defaults: Mapping[str, str]) -> dict[str, str]:
-        """What holds for the whole namespace; a default is stored where nothing stands yet."""
+        """Returns a value that holds for the whole namespace; stores the default where there is none yet."""
 
     async def close(self) -> None:
         """Close the connections."""

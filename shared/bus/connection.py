@@ -53,7 +53,7 @@ def check_address(url: str) -> None:
 
 
 def no_address(url: str) -> ConfigError:
-    """Why a url is refused; without its cause, which may hold a part of the password."""
+    """Returns the error for a bad url, without its cause, which may hold a part of the password."""
     return ConfigError(f"config: bus.url {without_password(url)!r} is no address of a bus: {_HOW}")
 
 
@@ -73,7 +73,7 @@ def without_password(url: str) -> str:
 
 
 def remedy(error: BaseException) -> str:
-    """What to do about a server that answers, but not as a bus; empty where waiting is all.
+    """Returns what to do about a server that answers, but not as a bus; empty where one can only wait.
 
     >>> remedy(ReadOnlyError("You can't write against a read only replica."))
     'it is a read-only replica: name its primary in bus.url'
@@ -173,7 +173,7 @@ class BusConnection:
             return replies
 
     async def scripts(self, script: Script, calls: Sequence[tuple[Sequence[str], Command]]) -> list[Any]:
-        """The same script with several (keys, arguments); by its SHA1, else by its text."""
+        """Runs one script with several (keys, arguments), by its SHA1, else by its text."""
         replies = await self.pipeline([("EVALSHA", script.sha, len(keys), *keys, *args) for keys, args in calls])
         unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if unknown:

@@ -40,7 +40,7 @@ class EmbeddedBus:
 
     @property
     def url(self) -> str:
-        """Where the server listens."""
+        """Returns where the server listens."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
@@ -67,7 +67,7 @@ class EmbeddedBus:
         self._await_ready(log, self._process.pid)
 
     def alive(self) -> bool:
-        """Whether the server's process is running."""
+        """Says whether the server's process is running."""
         return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
@@ -160,7 +160,7 @@ class EmbeddedBus:
 
 
 def running_url(folder: Path) -> str | None:
-    """Where the server of this data folder listens, if one answers there: a crash leaves the note behind."""
+    """Returns where the server of this data folder listens, if one answers there; a crash leaves the note behind."""
     try:
         url = str(json.loads((folder / NOTE).read_text())["url"])
         with _client(url) as client:

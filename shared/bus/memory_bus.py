@@ -54,7 +54,7 @@ class MemoryBus:
         return MemorySession(self)
 
     def restart(self) -> None:
-        """As a clean restart of the server: nothing is lost, every session is over."""
+        """Acts as a clean restart of the server: nothing is lost, every session is over."""
         self.run_id = uuid4().hex
 
     def partition(self, place: PartitionId) -> _Partition:
@@ -89,12 +89,12 @@ class MemorySession:
 
     @property
     def storage(self) -> Storage:
-        """What a server of its own would say."""
+        """Returns what a server of its own would tell."""
         return Storage("", append_only=True)
 
     @property
     def cursors_id(self) -> str:
-        """As on Cluster: another one after a restart."""
+        """Returns another id after a restart, as on a Cluster."""
         return self._run_id
 
     @property
@@ -250,7 +250,7 @@ class MemorySession:
         self._bus.replicas.pop((instance, owner), None)
 
     async def meta(self, defaults: Mapping[str, str]) -> dict[str, str]:
-        """What holds for the whole namespace; a default is stored where nothing stands yet."""
+        """Returns a value that holds for the whole namespace; stores the default where there is none yet."""
         self._check()
         for name, value in defaults.items():
             self._bus.meta.setdefault(name, value)

@@ -21,7 +21,7 @@ OWN_FIELDS = {"owner", "epoch", "until", "seq"}  # of the state hash; all others
 
 
 class RedisBus:
-    """Where to connect, and how long a lease lasts.
+    """A RedisBus knows where to connect, and how long a lease lasts.
 
     maxlens: stream name -> about how many entries to keep; a stream that is not named is never cut by length.
     password: of the user that the url names, where the url does not have it. raise_after_s: see Joined.
@@ -93,7 +93,7 @@ class RedisSession:
 
     @property
     def cursors_id(self) -> str:
-        """The same for ever on one server; on Cluster the run id."""
+        """Returns one id for ever on one server; on a Cluster the run id."""
         return self._cursors_id
 
     async def acquire(self, place: PartitionId, owner: str) -> Lease | None:
@@ -203,7 +203,7 @@ class RedisSession:
         return Joined(stands, [field.decode().partition(" ")[2] for _, field in arrived])
 
     async def meta(self, defaults: Mapping[str, str]) -> dict[str, str]:
-        """What holds for the whole namespace; a default is stored where nothing stands yet."""
+        """Returns a value that holds for the whole namespace; stores the default where there is none yet."""
         key = self._names.meta()
         *_, flat = await self._replies([*(("HSETNX", key, *item) for item in defaults.items()), ("HGETALL", key)])
         return {k.decode(): v.decode() for k, v in zip(flat[::2], flat[1::2], strict=True)}

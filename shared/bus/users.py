@@ -1,4 +1,4 @@
-"""Who may do what on a shared bus: one user for each service, with the rights that its stage needs and no more.
+"""A shared bus has one user for each service, with the rights that its stage needs and no more.
 
 The rules are lines of the ACL file of Redis 7 and later, and Valkey. A service reads all of the namespace and writes
 only what bears its own instance's tag, the replicas' register, and `meta` where nothing stands yet: whoever takes over

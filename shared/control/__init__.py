@@ -1,1 +1,1 @@
-"""What a person says to an account, and what its journal keeps of that: arming, latches, capital, where it trades."""
+"""A person controls an account, and its journal keeps that: arming, latches, capital, where it trades."""

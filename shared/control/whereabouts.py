@@ -1,4 +1,4 @@
-"""Where an account's orders go. Its journal keeps that, so that a halt finds it when the config can say it no more."""
+"""The whereabouts say where an account's orders go; the journal keeps them for a halt whose config no longer does."""
 
 from collections.abc import Collection, Mapping
 from secrets import token_hex

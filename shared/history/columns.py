@@ -1,6 +1,6 @@
-"""Which columns of a price file are read: by their names, or without a header by the form of the first row.
+"""The reader finds a price file's columns by their names, or without a header by the form of the first row.
 
-Every format asks here: a new name of a column, or another archive's rows, is added in this file alone.
+Every format asks here: add a new name of a column, or another archive's rows, in this file alone.
 
 Archives of data.binance.vision (github.com/binance/binance-public-data, README: the columns of spot, USD-M and COIN-M
 files): klines have 12 columns, trades 6 or 7, aggTrades 7 or 8. Spot files have no header, newer files of futures have

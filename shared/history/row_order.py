@@ -1,4 +1,4 @@
-"""What must hold between the rows of one file: one form of time, strictly ascending, whole intervals apart."""
+"""The rows of one file have one form of time, ascend strictly, and lie whole intervals apart."""
 
 from shared.errors import DataError
 from shared.history.times import MAX_NS, Instant, time_text
@@ -85,7 +85,7 @@ class RowOrder:
 
     @property
     def differences(self) -> int:
-        """How many steps there were."""
+        """Returns how many steps there were."""
         return sum(self._steps.values()) + self._closest_count + self._other
 
     def go_on_from(self, row: int, start: Instant) -> None:
@@ -106,7 +106,7 @@ class RowOrder:
 
     @property
     def share(self) -> float:
-        """How many of all steps are the commonest one."""
+        """Returns the share of the commonest step."""
         steps = self._all_steps()
         return max(steps.values()) / self.differences if steps else 0.0
 

@@ -41,7 +41,7 @@ class Cursor(Protocol):
 
     @property
     def rowcount(self) -> int:
-        """How many rows were written."""
+        """Returns how many rows were written."""
 
     def fetchone(self) -> Any:
         """Returns the next row, or None."""
@@ -75,11 +75,11 @@ class Database(Protocol):
 
     @property
     def errors(self) -> tuple[type[Exception], ...]:
-        """What its driver raises."""
+        """Returns the errors that its driver raises."""
 
     @property
     def refusals(self) -> tuple[type[Exception], ...]:
-        """Those of `errors` that are about the values of one row."""
+        """Returns those of `errors` that are about the values of one row."""
 
     @property
     def shown(self) -> str:

@@ -1,4 +1,4 @@
-"""How far a stream of one partition was recorded, which tells a new entry from one that was seen."""
+"""A position says how far a stream of one partition was recorded, and so whether an entry is new."""
 
 from dataclasses import dataclass, field
 

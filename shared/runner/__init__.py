@@ -1,1 +1,1 @@
-"""What turns a Stage into a process: reading, committing, owning partitions."""
+"""The runner turns a Stage into a process: it reads, commits and owns partitions."""

@@ -28,7 +28,7 @@ class Backpressure:
         self._half = max(1, min((output.bound for output in self._bounded), default=0) // 2)
 
     def room(self, part: Partition) -> int:
-        """How many more entries each of this partition's streams may take."""
+        """Returns how many more entries each of this partition's streams may take."""
         if not self._bounded:
             return self._limits.commit_entries
         room, p = min(output.bound - self._ahead(part, output) for output in self._bounded), part.lease.place.p

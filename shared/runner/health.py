@@ -27,7 +27,7 @@ def touch(path: Path) -> None:
 
 
 def fresh(path: Path, now_s: float) -> bool:
-    """Whether the file was touched within the last MAX_AGE_S seconds."""
+    """Says whether the file was touched within the last MAX_AGE_S seconds."""
     try:
         return now_s - path.stat().st_mtime < MAX_AGE_S
     except FileNotFoundError:
@@ -35,7 +35,7 @@ def fresh(path: Path, now_s: float) -> bool:
 
 
 def touched_after(path: Path, ns: int) -> bool:
-    """Whether the file was touched after this moment (ns since 1970)."""
+    """Says whether the file was touched after this moment (ns since 1970)."""
     return path.exists() and path.stat().st_mtime_ns > ns
 
 

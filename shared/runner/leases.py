@@ -1,4 +1,4 @@
-"""Which partitions are ours: replicas register, share evenly, and hold what they own by lease."""
+"""Leases say which partitions are ours: replicas register, share evenly, and hold what they own by lease."""
 
 from collections.abc import Container, Iterable, Sequence
 from uuid import uuid4
@@ -66,7 +66,7 @@ class PartitionLeases:
         self.leases.pop(p, None)
 
     def lose_all(self) -> None:
-        """All leases are gone, or nobody knows."""
+        """Drops all leases: they are gone, or nobody knows."""
         self.leases.clear()
         self._together = False
 

@@ -87,7 +87,7 @@ class Partition:
         return known
 
     def wants(self, stream: Stream) -> bool:
-        """Whether more of this stream may be read now."""
+        """Says whether the worker may read more of this stream now."""
         return len(self.cursors[stream].unsettled) < self.limits.pending
 
     def offer(self, stream: Stream, entries: Sequence[Entry]) -> None:
@@ -137,7 +137,7 @@ class Partition:
         return kept
 
     def behind(self, suspect: Suspect) -> bool:
-        """Whether this entry was taken."""
+        """Says whether the partition has taken this entry."""
         stream, entry_id = suspect
         cursor = self.cursors[Stream(stream)]
         return all(entry.id != entry_id for entry in cursor.unsettled) and EntryId.of(cursor.read_to) >= EntryId.of(
@@ -146,11 +146,11 @@ class Partition:
 
     @property
     def busy(self) -> bool:
-        """Whether there is work that was cut off by the limit."""
+        """Says whether the limit has cut work off."""
         return bool(self._active)
 
     def commit(self) -> Commit | None:
-        """What is to be written now, if anything."""
+        """Returns the next commit, or None where there is nothing to write."""
         for stream in self._moved:
             stored = self.cursors[stream].advance()
             if stored is not None:

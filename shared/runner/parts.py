@@ -12,7 +12,7 @@ from shared.runner.spec import Limits, ServiceSpec
 
 
 class Feeder(Protocol):
-    """Where the partitions' input comes from: the bus, or a market data source."""
+    """A feeder brings the partitions' input, from the bus or from a market data source."""
 
     async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
         """Give the partitions input, waiting up to `wait_s` when there is none."""
@@ -35,7 +35,7 @@ class ExternalStore(Protocol):
         """Get ready to work, before anything is owned: what takes long belongs here. Raises ExternalStoreLost."""
 
     async def attach(self, session: Session, parts: Sequence[Partition]) -> None:
-        """All partitions of the instance are ours and loaded; raises ExternalStoreLost."""
+        """Begins the work once all partitions of the instance are ours and loaded; raises ExternalStoreLost."""
 
     def renewed(self, until_s: float) -> None:
         """Our leases are good until then, by time.monotonic()."""
@@ -51,7 +51,7 @@ class ExternalStore(Protocol):
 
 
 class ServiceParts(NamedTuple):
-    """What a process does, where its input comes from, and what it keeps beside the bus; close: at the end."""
+    """The parts say what a process does, what its input is, and what it keeps beside the bus; close: at the end."""
 
     spec: ServiceSpec
     feeder: Feeder

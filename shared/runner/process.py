@@ -1,4 +1,4 @@
-"""How a process of ours loads its modules, and how a child ends with its parent.
+"""A process of ours loads its modules in its own way, and a child ends with its parent.
 
 A child's standard input is a pipe whose other end the parent holds.
 """

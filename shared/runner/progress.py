@@ -1,4 +1,4 @@
-"""What the bus tells of a running line: how much was written, how far behind each consumer is, what the books hold."""
+"""The bus tells the progress of a running line: what was written, how far behind each consumer is, what books hold."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -18,7 +18,7 @@ class Progress(NamedTuple):
 
     @property
     def drained(self) -> bool:
-        """Whether every consumer has taken everything."""
+        """Says whether every consumer has taken everything."""
         return not any(self.lag.values())
 
 

@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 
 class Work(Protocol):
-    """What a process does: a Worker, or a loop of its own."""
+    """The work of a process: a Worker, or a loop of its own."""
 
     counts: Counter[str]
     alive_file: Path | None
@@ -64,7 +64,7 @@ def serve(name: str, build: Build, *, ahead: bool = False) -> None:
 
 
 def serve_work(name: str, build: Callable[[Settings, RedisBus], Work], *, ahead: bool = False) -> None:
-    """As `serve`, for what is no line of stages."""
+    """Serves work that is no line of stages, as `serve` does."""
     configure_logs(name)
     faulthandler.enable()  # what a library's C code ends is told, with the line that called it
     try:

@@ -23,7 +23,7 @@ class Stage(Tick[Message, list[Message]]):
         self.muted = frozenset(streams)
 
     def ready(self, val: Message) -> bool:
-        """Whether `val` may be taken now. A held message is offered again, before any later one of its stream."""
+        """Says whether the stage takes `val` now. It gets a held message again, before any later one of its stream."""
         return True
 
 

@@ -49,7 +49,7 @@ class Suspects:
         return self._foreign.setdefault(p, {})
 
     def retries(self, p: int) -> bool:
-        """Whether partition `p` takes one entry a commit, until the one that failed is behind it."""
+        """Says whether partition `p` takes one entry a commit, until the one that failed is behind it."""
         return p in self._retried
 
     def failed(self, p: int, failure: StageFailed) -> bool:

@@ -1,7 +1,7 @@
-"""What a partition remembers: of each input stream a cursor, and of each symbol its stage, its numbers and what waits.
+"""A partition remembers of each input stream a cursor, and of each symbol its stage, its numbers and what waits.
 
-The committed cursor stands before the oldest entry that still waits. Later entries that were already taken are read
-again after a restart and skipped by their n. So a waiting entry costs nothing in the snapshot.
+The committed cursor stands before the oldest entry that still waits. After a restart the partition reads later entries
+again and skips those that it had taken by their n. So a waiting entry costs nothing in the snapshot.
 """
 
 from collections import deque
@@ -68,7 +68,7 @@ Became = Literal["skipped", "dropped", "quarantined"]
 
 
 class TakenSnapshot(Record):
-    """Of one input stream: what was taken last. content: see `content_hash`; none after a gap."""
+    """The saved form of a Taken. content: see `content_hash`; none after a gap."""
 
     n: int
     tr: str
@@ -86,7 +86,7 @@ class Quarantined(Record):
 
 
 class SymbolSnapshot(Snapshot):
-    """What the bus keeps of a symbol; see Symbol."""
+    """The saved form of a Symbol."""
 
     last: dict[str, TakenSnapshot]
     sent: dict[str, int]
@@ -98,7 +98,7 @@ class SymbolSnapshot(Snapshot):
 
 @dataclass(slots=True)
 class Taken:
-    """What was taken last of one input stream. said: the message, or its content's hash, or nothing after a gap."""
+    """The last entry taken of one input stream. said: the message, or its content's hash, or nothing after a gap."""
 
     n: int = 0
     tr: str = ""
@@ -114,7 +114,7 @@ class Taken:
 
 @dataclass(slots=True)
 class Symbol:
-    """What the snapshot keeps of a symbol, in one field, and its queues, which it does not keep.
+    """A symbol has what the snapshot keeps in one field, and its queues, which the snapshot leaves out.
 
     last: input stream -> what was taken last. sent: output stream -> n written last.
     stopped: why this symbol takes nothing any more. quarantined: what arrived since then about money.

@@ -124,7 +124,7 @@ class OrderCollector(StreamTaker):
 
 
 class Ended(NamedTuple):
-    """How orders ended. filled: those of which something was filled. reasons: reason -> orders not filled in full."""
+    """The ends of orders. filled: those of which something was filled. reasons: reason -> orders not filled in full."""
 
     filled: int = 0
     reasons: Mapping[str, int] = MappingProxyType({})

@@ -1,9 +1,9 @@
-"""How the tables came to be, one step a file in versions/; `bring_up_to_date` lets alembic run those that are missing.
+"""Steps make the tables, one a file in versions/; `bring_up_to_date` lets alembic run those that are missing.
 
 A step adds: a table, or a column with a server default (or one that may be NULL), so that an older Tickline can go on
 with the journal: it reads and writes the columns that it knows. `readable_by` names the oldest schema whose code can;
 where a step means that none can (a new value in a column of named values, say), that is the step's own `revision`.
-A step that has been released is never changed. A newer schema is never touched: it is worked with, or refused.
+Nobody changes a step after its release. The code never touches a newer schema: it works with it, or refuses.
 """
 
 from pathlib import Path

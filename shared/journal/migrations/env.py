@@ -1,4 +1,4 @@
-"""What alembic runs: the steps, on the connection and inside the transaction that `bring_up_to_date` holds."""
+"""alembic runs the steps on the connection and inside the transaction that `bring_up_to_date` holds."""
 
 from alembic import context
 
