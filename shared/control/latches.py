@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import DropLatch, EventRow, LatchRow, SetBusId
-from shared.messages import Reason
 
 if TYPE_CHECKING:
     from shared.journal.journal import Journal
@@ -15,18 +14,10 @@ DAILY_LOSS = "DAILY_LOSS"
 DRAWDOWN = "DRAWDOWN"
 DAILY_FUNDING = "DAILY_FUNDING"
 OTHER_BUS = "OTHER_BUS"
-_SYMBOL = "SYMBOL:"
+SYMBOL = "SYMBOL:"  # and the symbol that it stops
 
 # An epoch whose owner begins with this is cancelling and closing: a gateway leaves the account to it.
 AT_WORK = "halt"
-
-_REASONS = {
-    HALT: Reason.HALTED,
-    DAILY_LOSS: Reason.DAILY_LOSS,
-    DRAWDOWN: Reason.DRAWDOWN,
-    DAILY_FUNDING: Reason.DAILY_FUNDING,
-    OTHER_BUS: Reason.OTHER_BUS,
-}
 
 
 def symbol_latch(sym: str) -> str:
@@ -35,18 +26,7 @@ def symbol_latch(sym: str) -> str:
     >>> symbol_latch("BTCUSDT")
     'SYMBOL:BTCUSDT'
     """
-    return f"{_SYMBOL}{sym}"
-
-
-def latched(sym: str, latches: Mapping[str, LatchRow]) -> Reason | None:
-    """Returns why `sym` is stopped, the halt apart; None if it is not. A latch of an unknown name stops everything."""
-    for name in latches:
-        if name.startswith(_SYMBOL):
-            if name == symbol_latch(sym):
-                return Reason.SYMBOL_STOPPED
-        elif name != HALT:
-            return _REASONS.get(name, Reason.LATCHED)
-    return None
+    return f"{SYMBOL}{sym}"
 
 
 def bus_changes(known: str | None, present: str, now_ms: int) -> tuple[SetBusId | LatchRow, ...]:

@@ -103,7 +103,7 @@ async def test_with_100_markets_and_the_throttle_on_nothing_gets_too_old(place: 
         )  # fmt: skip
         books = Books(made.syms, Decimal(10))
         check = RiskCheck(RiskRules(Mode.LIVE, RiskSettings(), frozenset(made.syms), "hash"))
-        risk = RiskContext(check, books, lambda sym: (), config.equity_max_age_s)
+        risk = RiskContext(check, books, {}, config.equity_max_age_s)
         journal = cast(Any, Journal())
         managers: Any = {sym: SimpleNamespace(sym=sym, open_orders={}) for sym in made.syms}
         context: Any = SimpleNamespace(

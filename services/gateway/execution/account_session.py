@@ -1,8 +1,7 @@
 """A session of the live gateway on its account lasts from the moment it is ours until it is not."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -15,7 +14,7 @@ from services.gateway.execution.session_context import (
     RecentOrders,
     SessionConfig,
     SessionContext,
-    Work,
+    SessionTasks,
     fenced_by,
     now_ms,
 )
@@ -32,7 +31,7 @@ from shared.exchanges.trading.amounts import plain
 from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.journal.rows import LimitRow
-from shared.messages import OrderIntent, Stream
+from shared.messages import Stream
 from shared.messages.codec import is_kept, keep, kept
 from shared.plural import plural
 from shared.record import Record
@@ -52,8 +51,10 @@ class Began(Record):
 
 
 class AccountSession:
-    """The session owns the account from `begin` to `end`. The first task that fails loses it: `check` raises why.
+    """The session owns the account from `begin` until its tasks end.
 
+    - managers: by symbol, each has its orders.
+    - tasks: what works in the session; the first that fails loses the account.
     - journal, venue: open; they outlive the session, as do outbox and recent.
     - leased: whether our leases on the bus are good.
     """
@@ -77,10 +78,9 @@ class AccountSession:
         self._outbox = outbox
         self._recent = recent
         self._leased = leased
-        self._managers: dict[str, OrderManager] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._lost = ""
-        self._over = False
+        self.managers: dict[str, OrderManager] = {}
+        self.tasks = SessionTasks(outbox)
+        self._open_orders: dict[str, dict[str, OpenOrder]] = {}
 
     async def begin(self, owner: str, parts: Sequence[Partition], bus_id: str) -> None:
         """Raises the epoch, loads what is open, and starts.
@@ -102,7 +102,7 @@ class AccountSession:
                 await self.context.fenced.write(changes)
             await self._start(parts)
         except BaseException:
-            await self.end()
+            await self.tasks.end()
             raise
 
     def _new_context(self, epoch: int) -> SessionContext:
@@ -117,38 +117,10 @@ class AccountSession:
             books=books,
             outbox=self._outbox,
             recent=self._recent,
-            spawn=self._spawn,
+            spawn=self.tasks.spawn,
             leased=self._leased,
             markets_in_doubt=asyncio.Event(),
         )
-
-    async def end(self) -> None:
-        """Stops everything; what was sent and not answered is found in the journal."""
-        self._over = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def check(self) -> None:
-        """Raises ExternalStoreLost when a task has failed."""
-        if self._lost:
-            raise ExternalStoreLost(self._lost)
-
-    async def take(self, intents: Sequence[OrderIntent]) -> None:
-        """Journals these orders; those whose turn it is go out. All symbols share one commit of the journal."""
-        by_symbol: dict[str, list[OrderIntent]] = defaultdict(list)
-        for intent in intents:
-            by_symbol[intent.sym].append(intent)
-        unknown = by_symbol.keys() - self._managers.keys()
-        if unknown:
-            raise ExternalStoreLost(
-                f"orders for {', '.join(sorted(unknown))}, which the config does not name: add to symbols"
-            )
-        if len(by_symbol) == 1:  # as most often: a task less on the order's way
-            ((sym, own),) = by_symbol.items()
-            await self._managers[sym].take(own)
-        else:
-            await asyncio.gather(*(self._managers[sym].take(own) for sym, own in by_symbol.items()))
 
     async def fill_outbox(self, part: Partition) -> None:
         """Puts into the outbox what the partition's stream of executions lacks."""
@@ -169,14 +141,15 @@ class AccountSession:
         await self._load_books(seqs, before)
         for sym in self._config.symbols:
             book = self._config.book(sym)
-            self._managers[sym] = OrderManager(sym, book, seqs.get(book, 0), self.context)
+            manager = self.managers[sym] = OrderManager(sym, book, seqs.get(book, 0), self.context)
+            self._open_orders[sym] = manager.open_orders
         for part in parts:
             await self.fill_outbox(part)
         rows = await self._journal.orders()
-        for manager in self._managers.values():
+        for manager in self.managers.values():
             await manager.resume([row for row in rows if row.book == manager.book])
-        self._spawn(self._look_around())
-        self._spawn(self._watch_controls())
+        self.tasks.spawn(self._look_around())
+        self.tasks.spawn(self._watch_controls())
 
     async def _keep(self, row: LimitRow) -> None:
         await self.context.fenced.write([row])
@@ -239,17 +212,13 @@ class AccountSession:
         others = [sym for sym in books.others() if sym not in config.symbols]
         self._venue.also(here.of_others(before, others))
 
-    def _open_orders(self, sym: str) -> Iterable[OpenOrder]:
-        manager = self._managers.get(sym)
-        return () if manager is None else manager.open_orders.values()
-
     # What is watched, for as long as the session lasts.
 
     async def _look_around(self) -> None:
         """Looks at quotes, markets and modes, and compares; then orders are judged, and all of it is repeated."""
         context = self.context
-        reconciler = Reconciler(self._managers, context, await self._began_ms())
-        equity = EquityWatch(self._managers, context)
+        reconciler = Reconciler(self.managers, context, await self._began_ms())
+        equity = EquityWatch(self.managers, context)
         markets = MarketWatch(self._config.symbols, context)
         quotes = QuoteWatch(list(dict.fromkeys([*self._config.symbols, *context.books.others()])), context)
         await markets.as_opened()
@@ -259,7 +228,7 @@ class AccountSession:
         context.risk.ready = True
         await self._go_on()
         for work in (reconciler.run(), equity.run(), markets.run_markets(), markets.run_modes(), quotes.run()):
-            self._spawn(work)
+            self.tasks.spawn(work)
 
     async def _began_ms(self) -> int:
         """Returns when this account was first taken over: what it did before is not compared."""
@@ -269,7 +238,7 @@ class AccountSession:
         return kept(Began, limits[BEGAN]).at_ms
 
     async def _go_on(self) -> None:
-        await asyncio.gather(*(manager.go_on() for manager in self._managers.values()))
+        await asyncio.gather(*(manager.go_on() for manager in self.managers.values()))
 
     async def _watch_controls(self) -> None:
         """Looks at what a person has changed, and lets time pass for orders that wait."""
@@ -286,24 +255,6 @@ class AccountSession:
         risk = self.context.risk
         risk.latches = await self._journal.latches()
         risk.arming = await self._journal.arming()
-
-    def _spawn(self, work: Work) -> None:
-        if self._over:  # the journal's thread may tell late that it writes
-            work.close()
-            return
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if task.cancelled():
-            return
-        error = task.exception()
-        if error is not None and not self._lost:
-            self._lost = str(error) if isinstance(error, ExternalStoreLost) else f"{type(error).__name__}: {error}"
-            log.error("the session ends", why=self._lost)
-            self._outbox.wake()
 
 
 def published(part: Partition, sym: str) -> int:

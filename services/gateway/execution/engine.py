@@ -4,13 +4,16 @@ Orders go from the bus through the stage to the engine, which journals them befo
 Reports come back from the journal through the reader and the stage to the bus.
 """
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
 from services.gateway.execution.account_session import AccountSession, published
+from services.gateway.execution.order_manager import OrderManager
 from services.gateway.execution.session_context import Outbox, RecentOrders, SessionConfig
 from services.gateway.risk.limits import RiskCheck
 from shared.bus.api import Session
@@ -126,16 +129,33 @@ class ExecutionEngine:
             if taken:
                 raise ExternalStoreLost("orders came before the account was taken over")
             return
-        session.check()
+        if session.tasks.lost:
+            raise ExternalStoreLost(session.tasks.lost)
         if taken:
-            await session.take(cast(Sequence[OrderIntent], taken))
+            await self._take(session.managers, cast(Sequence[OrderIntent], taken))
+
+    async def _take(self, managers: Mapping[str, OrderManager], intents: Sequence[OrderIntent]) -> None:
+        """Hands each symbol's orders to its manager; what the managers write shares one commit of the journal."""
+        by_symbol: dict[str, list[OrderIntent]] = defaultdict(list)
+        for intent in intents:
+            by_symbol[intent.sym].append(intent)
+        unknown = by_symbol.keys() - managers.keys()
+        if unknown:
+            raise ExternalStoreLost(
+                f"orders for {', '.join(sorted(unknown))}, which the config does not name: add to symbols"
+            )
+        if len(by_symbol) == 1:  # as most often: a task less on the order's way
+            ((sym, own),) = by_symbol.items()
+            await managers[sym].take(own)
+        else:
+            await asyncio.gather(*(managers[sym].take(own) for sym, own in by_symbol.items()))
 
     async def detach(self) -> None:
         """Starts nothing new, and forgets what is not in the journal."""
         self._leased_until_s = 0.0
         session, self._session = self._session, None
         if session is not None:
-            await session.end()
+            await session.tasks.end()  # what was sent and not answered is found in the journal
             if session.context.fenced.refused:
                 self._recent.doubt()
             if session.context.fenced.broken:

@@ -12,6 +12,8 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
+import structlog
+
 from services.gateway.risk.context import RiskContext
 from shared.bus.names import partition_of
 from shared.config import Settings
@@ -25,6 +27,8 @@ from shared.journal.journal import Journal
 from shared.journal.rows import Change, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
 from shared.runner.parts import ExternalStoreLost
+
+log = structlog.get_logger()
 
 MOST_RECENT = 10_000
 NS_PER_MS = 1_000_000
@@ -248,6 +252,45 @@ class Outbox:
     def clear(self) -> None:
         """Forgets all."""
         self._waiting.clear()
+
+
+class SessionTasks:
+    """A session's tasks work beside one another; the first that fails loses the session.
+
+    lost: why, which whoever waits for the outbox is woken for; empty while nothing has failed.
+    """
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.lost = ""
+        self._outbox = outbox
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._over = False
+
+    def spawn(self, work: Work) -> None:
+        """Starts a task, unless the session is over."""
+        if self._over:  # the journal's thread may tell late that it writes
+            work.close()
+            return
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    async def end(self) -> None:
+        """Stops all tasks."""
+        self._over = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None and not self.lost:
+            self.lost = str(error) if isinstance(error, ExternalStoreLost) else f"{type(error).__name__}: {error}"
+            log.error("the session ends", why=self.lost)
+            self._outbox.wake()
 
 
 class SessionContext(NamedTuple):

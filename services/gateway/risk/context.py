@@ -1,7 +1,7 @@
 """The risk context gathers what the risk check is to know: journal, books, open orders, quotes, clock."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from services.gateway.execution.records import OpenOrder
@@ -29,7 +29,11 @@ class RiskContext:
     """
 
     def __init__(
-        self, check: RiskCheck, books: Books, open_orders: Callable[[str], Iterable[OpenOrder]], equity_max_age_s: float
+        self,
+        check: RiskCheck,
+        books: Books,
+        open_orders: Mapping[str, Mapping[str, OpenOrder]],
+        equity_max_age_s: float,
     ) -> None:
         self.limits: dict[str, bytes] = {}
         self.latches: dict[str, LatchRow] = {}
@@ -89,7 +93,7 @@ class RiskContext:
         self.limits |= {change.name: change.value for change in changes if isinstance(change, LimitRow)}
 
     def _known(self, row: OrderRow) -> Context:
-        others = [order for order in self._open_orders(row.sym) if order.row.client_order_id != row.client_order_id]
+        others = [order for name, order in self._of(row.sym).items() if name != row.client_order_id]
         return Context(
             now_ns=time.time_ns(), position=self._books.position(row.sym), in_flight=tuple(_in_flight(others)),
             other_notional=self._other_notional(row.sym), equity=self._known_equity(),
@@ -97,6 +101,9 @@ class RiskContext:
             quote=self.quotes.get(row.sym), reconciled=self.reconciled,
             blocked=(*self.blocked, *(reason for sym, reason in self.stopped if sym == row.sym)),
         )  # fmt: skip
+
+    def _of(self, sym: str) -> Mapping[str, OpenOrder]:
+        return self._open_orders.get(sym, {})
 
     def _known_equity(self) -> Decimal | None:
         if self._equity is None or time.monotonic() - self._equity[1] > self._equity_max_age_s:
@@ -111,7 +118,7 @@ class RiskContext:
                 continue
             low = high = held
             price = self.quotes[other].ask if other in self.quotes else _ZERO
-            for order in self._open_orders(other):
+            for order in self._of(other).values():
                 price = max(price, order.row.price)
                 for part in _in_flight([order]):
                     low, high = low + min(part.signed_qty, _ZERO), high + max(part.signed_qty, _ZERO)

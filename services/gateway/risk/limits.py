@@ -18,6 +18,12 @@ from shared.tick import Tick
 
 CLOCK_MS = 60_000  # how far two machines' clocks may differ
 NS_PER_S, NS_PER_MS, MS_PER_S, BPS = 10**9, 10**6, 1_000, 10_000
+LATCHED = {
+    latches.DAILY_LOSS: Reason.DAILY_LOSS,
+    latches.DRAWDOWN: Reason.DRAWDOWN,
+    latches.DAILY_FUNDING: Reason.DAILY_FUNDING,
+    latches.OTHER_BUS: Reason.OTHER_BUS,
+}
 _ZERO = Decimal(0)
 
 
@@ -119,8 +125,17 @@ def blocked(subject: Subject) -> Reason | None:
 
 
 def latch(subject: Subject) -> Reason | None:
-    """Refuses while a latch is set: a loss limit, another bus, a symbol that is out of order."""
-    return latches.latched(subject.order.sym, subject.context.latches)
+    """Refuses while a latch is set, the halt apart: a loss limit, another bus, a symbol that is out of order.
+
+    A latch of an unknown name stops everything.
+    """
+    for name in subject.context.latches:
+        if name.startswith(latches.SYMBOL):
+            if name == latches.SYMBOL + subject.order.sym:
+                return Reason.SYMBOL_STOPPED
+        elif name != latches.HALT:
+            return LATCHED.get(name, Reason.LATCHED)
+    return None
 
 
 def daily_loss(subject: Subject) -> Reason | None:

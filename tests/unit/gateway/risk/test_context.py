@@ -30,7 +30,7 @@ class Heard:
 @pytest.mark.parametrize("reason", [Reason.MARKET_CLOSED, Reason.ACCOUNT_MODES])
 def test_what_stops_one_symbol_stops_no_other(reason: Reason) -> None:
     heard = Heard()
-    risk = RiskContext(cast(RiskCheck, heard), Books([BTC, ETH], Decimal(100)), lambda sym: (), 60.0)
+    risk = RiskContext(cast(RiskCheck, heard), Books([BTC, ETH], Decimal(100)), {}, 60.0)
     risk.stopped[ETH, reason] = "why"
     risk.judge(order(sym=BTC))
     assert heard.asked.context.blocked == ()
@@ -42,7 +42,7 @@ def test_what_stops_one_symbol_stops_no_other(reason: Reason) -> None:
 def test_one_observation_past_a_limit_is_doubted_and_two_in_a_row_latch() -> None:
     """A balance that was read around a fill is no loss."""
     rules = RiskRules(Mode.LIVE, RiskSettings(daily_loss=Decimal(100)), frozenset({"BTCUSDT"}), "hash")
-    made = RiskContext(RiskCheck(rules), Books(["BTCUSDT"], Decimal(1_000)), lambda sym: (), 90.0)
+    made = RiskContext(RiskCheck(rules), Books(["BTCUSDT"], Decimal(1_000)), {}, 90.0)
 
     def seen(equity: int) -> tuple[list[str], bool]:
         changes = made.see_equity(Decimal(equity))
