@@ -1,4 +1,4 @@
-"""Debian's Chromium, without a window and without network: what a page comes to when it is opened."""
+"""Opens a page in Debian's Chromium, without a window and without network, and asks it what it came to."""
 
 import html
 import json
@@ -44,8 +44,12 @@ addEventListener("load", () => setTimeout(() => {
 
 
 class Opened(NamedTuple):
-    """answer: what the question returned; console: all that the browser's console said, errors among it; loads: the
-    addresses that the page loaded, or tried to."""
+    """What a page came to.
+
+    answer: what the question returned
+    console: all that the browser's console said, errors among it
+    loads: the addresses that the page loaded, or tried to
+    """
 
     answer: Any
     console: list[str]
@@ -53,7 +57,7 @@ class Opened(NamedTuple):
 
 
 def chromium() -> str:
-    """The program; the test is skipped where there is none, but not in CI."""
+    """Returns the program. Skips the test where there is none, but not in CI."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         assert os.environ.get("CI") != "true", "no chromium here: apt-get install chromium"
@@ -62,7 +66,7 @@ def chromium() -> str:
 
 
 def opened(page: Path, question: str, width: int = 1280) -> Opened:
-    """Open the page from disk, and ask it: `question` is the body of a JavaScript function."""
+    """Opens the page from disk, and asks it: `question` is the body of a JavaScript function."""
     asking, frame = (page.with_name(f"{kind}-{page.name}") for kind in ("asked", "frame"))
     head, doctype, rest = page.read_text().partition("<!DOCTYPE html>")
     body, end, tail = rest.rpartition("</body>")

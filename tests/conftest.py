@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.dealing import dealt
+from tests.worker_order import order_for_workers
 
 HERE = Path(__file__).parent
 WAITING = ("e2e", "integration", "contract")  # more than they compute; they begin early
@@ -21,13 +21,13 @@ settings.load_profile("tickline")
 
 @pytest.fixture(autouse=True)
 def _decimal_context_of_its_own() -> None:
-    """A test that calls ccxt without our guard changes how Decimals are rounded: no other test is to feel it."""
+    """Gives each test a decimal context of its own: ccxt without our guard changes how Decimals are rounded."""
     setcontext(DefaultContext.copy())
 
 
 @pytest.fixture(autouse=True)
 def _environment_of_its_own() -> Iterator[None]:
-    """A command that runs in this process sets variables for its children: no other test's are to have them."""
+    """Takes back the variables that a command in this process has set for its children."""
     before = dict(os.environ)
     yield
     if os.environ != before:
@@ -37,7 +37,7 @@ def _environment_of_its_own() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """What is collected and imported stays: no cycles are looked for among it, now or later."""
+    """Freezes what is collected and imported: no cycles are looked for among it, now or later."""
     gc.disable()
     try:
         return (yield)
@@ -48,12 +48,12 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(trylast=True)  # when what is not asked for is taken out
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, they begin with what takes long."""
+    """Lets several processes that share the tests begin with what takes long."""
     workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
     if workers > 1:
         long = [item for item in items if item.get_closest_marker("long")]
         others = [item for item in items if not item.get_closest_marker("long")]
-        items[:] = dealt(long, sorted(others, key=_turn), workers)
+        items[:] = order_for_workers(long, sorted(others, key=_turn), workers)
 
 
 def _turn(item: pytest.Item) -> int:

@@ -1,4 +1,4 @@
-"""Rows of a journal for tests."""
+"""Rows of a journal for tests: an order, its execution and fill, a funding payment."""
 
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ BOOK, SYM = "strategy:BTCUSDT", "BTCUSDT"
 
 
 def order(number: int = 1, **changed: Any) -> OrderRow:
-    """An order that was sent."""
+    """Returns the row of an order that was sent."""
     row = OrderRow(
         client_order_id=f"order{number:06d}",
         book=BOOK,
@@ -42,12 +42,12 @@ def order(number: int = 1, **changed: Any) -> OrderRow:
 
 
 def execution(seq: int = 1, number: int | None = None, book: str = BOOK) -> ExecutionRow:
-    """The report of order `number`, which is `seq` unless said otherwise."""
+    """Returns the row of the report of order `number`, which is `seq` unless given."""
     return ExecutionRow(book, seq, f"order{seq if number is None else number:06d}", b"\x00report\xff", 5)
 
 
 def fill(trade_id: str = "7", **changed: Any) -> FillRow:
-    """A trade of order 1."""
+    """Returns the row of a trade of order 1."""
     row = FillRow(
         sym=SYM,
         trade_id=trade_id,
@@ -64,5 +64,5 @@ def fill(trade_id: str = "7", **changed: Any) -> FillRow:
 
 
 def funding(payment_id: str = "3", **changed: Any) -> FundingRow:
-    """A payment that we made."""
+    """Returns the row of a payment that we made."""
     return FundingRow(SYM, payment_id, Decimal("-0.0071"), 5)._replace(**changed)

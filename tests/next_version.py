@@ -42,7 +42,7 @@ from shared.record import Since as _Since
 
 
 def make_next(folder: Path) -> Path:
-    """Put the next version's `shared` and `services` into `folder`, and give that back.
+    """Puts the next version's `shared` and `services` into `folder`, and returns that.
 
     What is made there without validation has TEXT in the new field, all else its default.
     """
@@ -68,14 +68,14 @@ def make_next(folder: Path) -> Path:
 
 
 def add_column(journal: Path) -> None:
-    """Give orders the new column, in a step of the journal's that this version's code can work with."""
+    """Gives orders the new column, in a step of the journal that this version's code can work with."""
     change(journal / "migrations/__init__.py", rf'^HEAD = "{HEAD}"', f'HEAD = "{NEXT_HEAD}"')
     (journal / "migrations/versions/next.py").write_text(_STEP)
     change(journal / "rows.py", r"^(    epoch: int\n    updated_ms: int\n)", rf'\1    {FIELD}: str = ""\n')
 
 
 def add_fields(file: Path) -> None:
-    """Give every record in the file the new field."""
+    """Gives every record in the file the new field."""
     text = file.read_text()
     wanted = len(re.findall(r"^class (?!Snapshot|Message)\w+\((?:Record|Snapshot|Message)\):$", text, re.MULTILINE))
     text, count = re.subn(_RECORD, lambda found: _IMPORTS + found[1] + _FIELD, text, flags=re.DOTALL | re.MULTILINE)
@@ -85,14 +85,14 @@ def add_fields(file: Path) -> None:
 
 
 def change(file: Path, pattern: str, by: str | Callable[[re.Match[str]], str], flags: int = 0) -> None:
-    """Put `by` in the only place where the pattern matches."""
+    """Puts `by` in the only place where the pattern matches."""
     text, count = re.subn(pattern, by, file.read_text(), flags=flags | re.MULTILINE)
     assert count == 1, f"{file}: {count} places match {pattern}"
     file.write_text(text)
 
 
 def run_next(folder: Path, *arguments: str | Path, timeout_s: float = 500) -> str:
-    """What the next version's Python prints for these arguments (`-m tests.some_module`, or a script's path)."""
+    """Returns what the next version's Python prints for these arguments: `-m tests.some_module`, or a script."""
     path = os.pathsep.join((str(folder), str(ROOT)))
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],

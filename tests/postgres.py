@@ -1,4 +1,4 @@
-"""A real PostgreSQL server for tests: a cluster of its own in a folder, behind 127.0.0.1."""
+"""Starts a real PostgreSQL server for tests: a cluster of its own in a folder, behind 127.0.0.1."""
 
 import os
 import pwd
@@ -22,7 +22,7 @@ NO_POSTGRES = "PostgreSQL is not installed: apt-get install postgresql"
 
 
 def binaries() -> Path:
-    """Where initdb and postgres are. Skips the test where they are not, but not in CI."""
+    """Returns the folder of initdb and postgres. Skips the test where there is none, but not in CI."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     named = shutil.which("initdb")
     if not found and named is None:
@@ -47,7 +47,7 @@ class Postgres:
                 above.chmod(above.stat().st_mode | 0o011)
 
     def start(self) -> "Postgres":
-        """Make the cluster at the first time, start it, and wait until it answers."""
+        """Makes the cluster at the first time, starts it, and waits until it answers."""
         if not self._data.exists():
             with tempfile.NamedTemporaryFile("w", dir=self._folder) as secret:
                 secret.write(PASSWORD)
@@ -62,17 +62,17 @@ class Postgres:
         return self
 
     def url(self, database: str = "postgres", *, password: str = PASSWORD, driver: str = "postgresql+psycopg") -> str:
-        """A database's address."""
+        """Returns a database's address."""
         return f"{driver}://tick:{password}@127.0.0.1:{self._port}/{database}"
 
     def new_database(self) -> str:
-        """The address of an empty database."""
+        """Makes an empty database, and returns its address."""
         name = f"j{uuid4().hex[:12]}"
         self.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
     def execute(self, statement: str, url: str = "") -> list[tuple[object, ...]]:
-        """Run it outside a transaction."""
+        """Runs a statement outside a transaction, and returns its rows."""
         engine = create_engine(url or self.url(), isolation_level="AUTOCOMMIT")
         try:
             with engine.connect() as connection:
@@ -82,7 +82,7 @@ class Postgres:
             engine.dispose()
 
     def stop(self) -> None:
-        """At once, and every connection with it."""
+        """Stops the server at once, and every connection with it."""
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(START_TIMEOUT_S)

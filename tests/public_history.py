@@ -1,4 +1,4 @@
-"""Binance's USD-M futures as far as public history goes, with the answers' forms and limits of its documentation.
+"""Binance's USD-M futures as far as public history goes, for downloads: forms and limits as its documentation has them.
 
 https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api
 """
@@ -24,7 +24,7 @@ STEP = Decimal("0.001")
 
 
 class FundingRate(NamedTuple):
-    """One funding rate."""
+    """A funding rate."""
 
     at_ms: int
     rate: Decimal
@@ -35,7 +35,7 @@ T = TypeVar("T", MarketBar, MarketTrade, FundingRate)
 
 @dataclass
 class PastMarket:
-    """Each in order of time. bars: by interval, e.g. 12h."""
+    """The past of a market, each in order of time. bars: by interval, e.g. 12h."""
 
     bars: dict[str, list[MarketBar]] = field(default_factory=dict)
     trades: list[MarketTrade] = field(default_factory=list)
@@ -43,7 +43,7 @@ class PastMarket:
 
 
 def bars(start_ms: int, interval_ms: int, count: int, seed: int = 1) -> list[MarketBar]:
-    """A walk of prices with the digits of a venue: 42000.10, never 42000.1."""
+    """Returns a walk of prices with an exchange's digits: 42000.10, never 42000.1."""
     dice, made, price = random.Random(seed), [], Decimal("42000.00")
     for at_ms in range(start_ms, start_ms + count * interval_ms, interval_ms):
         close = price + TICK * dice.randint(-3000, 3000)
@@ -54,7 +54,7 @@ def bars(start_ms: int, interval_ms: int, count: int, seed: int = 1) -> list[Mar
 
 
 def trades(start_ms: int, apart_ms: Sequence[int], first_id: int = 1_000, seed: int = 1) -> list[MarketTrade]:
-    """One trade, and one more after each of these times; 0 is a trade in the same millisecond."""
+    """Returns one trade, and one more after each of these times; 0 is a trade in the same millisecond."""
     dice, at_ms = random.Random(seed), start_ms
     made = []
     for number, apart in enumerate((0, *apart_ms), first_id):
@@ -65,7 +65,7 @@ def trades(start_ms: int, apart_ms: Sequence[int], first_id: int = 1_000, seed: 
 
 
 def rates(start_ms: int, interval_ms: int, count: int, seed: int = 1) -> list[FundingRate]:
-    """Eight digits, positive and negative."""
+    """Returns rates with eight digits, positive and negative."""
     dice = random.Random(seed)
     return [
         FundingRate(start_ms + number * interval_ms, Decimal(dice.randint(-(10**5), 10**5)).scaleb(-8))
@@ -75,9 +75,12 @@ def rates(start_ms: int, interval_ms: int, count: int, seed: int = 1) -> list[Fu
 
 @dataclass
 class PageFaults:
-    """repeat: each page has its first row twice. overlap: a page begins so many rows before the time asked for.
+    """What is wrong with the pages.
 
-    stuck: the time and the id asked for are ignored, and the oldest page comes. only_latest: the latest page comes.
+    repeat: each page has its first row twice
+    overlap: a page begins so many rows before the time asked for
+    stuck: the time and the id asked for are ignored, and the oldest page comes
+    only_latest: the latest page comes
     """
 
     repeat: bool = False
@@ -88,15 +91,18 @@ class PageFaults:
 
 @dataclass
 class PublicHistory:
-    """Markets by Binance's id, e.g. BTCUSDT, at the time `now_ms`; what is later is not there yet."""
+    """Handles requests for history at the time `now_ms`; what is later is not there yet.
+
+    markets: by Binance's id, e.g. BTCUSDT
+    """
 
     markets: dict[str, PastMarket]
     now_ms: int
-    switches: PageFaults = field(default_factory=PageFaults)
+    faults: PageFaults = field(default_factory=PageFaults)
 
     @property
     def routes(self) -> Mapping[str, Handler]:
-        """What the server serves."""
+        """The handler of each `METHOD HOST/PATH`."""
         table: dict[str, Callable[[Query], object]] = {
             "GET api.binance.com/api/v3/time": self._time,
             f"{FAPI}/time": self._time,
@@ -131,7 +137,7 @@ class PublicHistory:
         if "fromId" in query:
             if "startTime" in query or "endTime" in query:
                 raise ApiError(400, {"code": -1128, "msg": "Combination of optional parameters invalid."})
-            first_id = 0 if self.switches.stuck else int(query["fromId"])
+            first_id = 0 if self.faults.stuck else int(query["fromId"])
             found = [trade for trade in self._past(held) if trade.id >= first_id]
             return [_agg_trade(trade) for trade in self._cut(found, self._limit("aggTrades", query))]
         if "startTime" in query and "endTime" in query:
@@ -150,16 +156,16 @@ class PublicHistory:
 
     def _page(self, name: str, held: Sequence[T], query: Query) -> list[T]:
         limit, past = self._limit(name, query), self._past(held)
-        if self.switches.stuck:
+        if self.faults.stuck:
             return past[:limit]
-        if "startTime" not in query or self.switches.only_latest:
+        if "startTime" not in query or self.faults.only_latest:
             return past[-limit:]
         first = next((at for at, row in enumerate(past) if row.at_ms >= int(query["startTime"])), len(past))
-        first = max(first - self.switches.overlap, 0)
+        first = max(first - self.faults.overlap, 0)
         return self._cut([row for row in islice(past, first, None) if _inside(row, query, begins=False)], limit)
 
     def _cut(self, rows: list[T], limit: int) -> list[T]:
-        twice = rows[:1] + rows if self.switches.repeat else rows
+        twice = rows[:1] + rows if self.faults.repeat else rows
         return twice[:limit]
 
     def _past(self, held: Sequence[T]) -> list[T]:

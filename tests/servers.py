@@ -1,4 +1,4 @@
-"""Real stream servers for tests: started, stopped, killed and started again, each on a port of its own."""
+"""Starts, stops and kills real stream servers for tests, each on a port of its own."""
 
 import contextlib
 import random
@@ -20,7 +20,9 @@ VALKEY = str(get_binary_path())
 
 
 def free_port() -> int:
-    """A port that nobody listens on, below those that the system gives to connections: a stopped server finds it again.
+    """Returns a port that nobody listens on.
+
+    It is below those that the system gives to connections, so that a stopped server finds it again.
 
     It is drawn, so that processes which look for one at the same time find different ones.
     """

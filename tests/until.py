@@ -1,4 +1,4 @@
-"""Wait for a condition instead of sleeping for a while."""
+"""Waits for a condition, where a test would sleep for a while."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 async def until(
     holds: Callable[[], Awaitable[bool] | bool], *, within_s: float = 500.0, every_s: float = 0.005
 ) -> None:
-    """Return as soon as `holds()`; fail when it does not within `within_s`."""
+    """Returns as soon as `holds()`; raises AssertionError where it does not within `within_s`."""
     end = time.monotonic() + within_s
     while True:
         held = holds()

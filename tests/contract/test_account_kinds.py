@@ -5,7 +5,7 @@ import pytest
 from services.simulator.simulator import serving
 from shared.errors import SafetyRefusal
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
-from tests.venues import BINANCE, BYBIT, BYBIT_SPOT, KEYS, OKX, OKX_SPOT, SPOTS, SWAPS, Place, named, options
+from tests.simulator_venues import BINANCE, BYBIT, BYBIT_SPOT, KEYS, OKX, OKX_SPOT, SPOTS, SWAPS, Place, named, options
 
 UNFIT = [
     (BINANCE, "multiAssets", "true", "is in multi-assets mode: switch its futures to single-asset mode"),

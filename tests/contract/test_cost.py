@@ -21,9 +21,8 @@ from shared.config.gateway import GatewaySettings
 from shared.config.risk import RiskSettings
 from shared.control.books import Books
 from tests.bench.gateway.cost import COUNTS, PLACES, costs
-from tests.in_process import in_process, throttle_in_virtual_time
-from tests.seeded import run, virtually
-from tests.venues import SPOTS, SWAPS, Place, named
+from tests.simulator_venues import SPOTS, SWAPS, Place, in_process, named, throttle_in_virtual_time
+from tests.virtual_time import run_seeded, virtually
 
 DOCS = Path("docs/gateway.md")
 SHOWN = re.compile(r"\((\d+), ([\d.]+)\)")
@@ -46,7 +45,7 @@ def test_funding_of_many_markets_costs_what_that_of_one_does(place: Place) -> No
         await made.venue.funding(made.venue.now_ms() - 1_000)
         return len(made.requests)
 
-    assert [run(lambda count=count: asked(count), seed=1) for count in (1, 2, 30, 100)] == [1] * 4  # type: ignore[misc]
+    assert [run_seeded(lambda count=count: asked(count), seed=1) for count in (1, 2, 30, 100)] == [1] * 4  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("place", SWAPS + SPOTS, ids=named)
@@ -124,7 +123,7 @@ async def test_with_100_markets_and_the_throttle_on_nothing_gets_too_old(place: 
         await quotes.once()
         await equity.once()
         forever = (
-            comparing.run(), equity.run(), quotes.run(), watch.run_modes(), watch.run_markets(),
+            comparing.run_seeded(), equity.run_seeded(), quotes.run_seeded(), watch.run_modes(), watch.run_markets(),
         )  # fmt: skip
         at_work = [asyncio.create_task(work) for work in forever]
         oldest_s = stalest_s = 0.0

@@ -19,10 +19,9 @@ from shared.journal.rows import OrderRow
 from shared.messages import Reason
 from shared.orders import Ambiguous, OrderRequest, OrderStatusReport, Refused
 from shared.orders.answers import VenueOrder
-from tests.in_process import InProcess, in_process, throttle_in_virtual_time
 from tests.journal_rows import order
-from tests.seeded import virtually
-from tests.venues import OKX, SWAPS, Place, named
+from tests.simulator_venues import OKX, SWAPS, InProcess, Place, in_process, named, throttle_in_virtual_time
+from tests.virtual_time import virtually
 
 D = Decimal
 HEDGED = {"binance": ("dual", "true"), "bybit": ("dual", "true"), "okx": ("mode", "long_short_mode")}

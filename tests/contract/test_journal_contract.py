@@ -25,7 +25,7 @@ from shared.journal.rows import (
     SetBusId,
 )
 from shared.messages import Leg, OrderPhase, Reason
-from tests.journal_locks import locked
+from tests.journal_process import locked
 from tests.journal_rows import BOOK, SYM, execution, fill, funding, order
 
 HALT = LatchRow("halt", "a person said so", "ann", 7)

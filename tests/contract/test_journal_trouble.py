@@ -17,7 +17,7 @@ from shared.journal.journal import Journal
 from shared.journal.postgres import PostgresDatabase
 from shared.journal.rows import EventRow
 from shared.journal.sqlite import RESERVED, SqliteDatabase
-from tests.journal_locks import locked
+from tests.journal_process import locked
 from tests.postgres import PASSWORD, Postgres
 from tests.until import until
 

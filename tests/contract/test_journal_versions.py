@@ -15,7 +15,7 @@ from shared.messages.codec import kept
 from shared.record import FIRST, WIRE
 from tests.fixtures.journal import rows
 from tests.fixtures.journal.make import fixture, load
-from tests.journal_told import Told, limit_of, main, told
+from tests.journal_dump import Told, limit_of, main, told
 from tests.next_version import FIELD, TEXT, make_next, run_next
 
 WIRES = range(FIRST, WIRE + 1)
@@ -66,7 +66,7 @@ async def test_up_down_and_up_again(journal_url: str, next_version: Path, capsys
     loaded(journal_url, WIRE)
 
     async def by_the_next(who: str) -> Told:
-        said = await asyncio.to_thread(run_next, next_version, "-m", "tests.journal_told", journal_url, who)
+        said = await asyncio.to_thread(run_next, next_version, "-m", "tests.journal_dump", journal_url, who)
         return cast(Told, json.loads(said))
 
     async def by_this(who: str) -> Told:

@@ -12,9 +12,9 @@ from services.simulator.dialects import markets
 from services.simulator.simulator import TradePlan, serving
 from shared.exchanges.market_data.options import LiveOptions
 from shared.messages import Gap
-from tests import leaping
 from tests.integration.ingestor.line import OPTIONS, S_NS, ingesting_of, new_bus, perfect, ticks, told, until_ticks
-from tests.venues import BINANCE_SPOT, SPOTS, SWAPS, Place, named
+from tests.simulator_venues import BINANCE_SPOT, SPOTS, SWAPS, Place, named
+from tests.virtual_time import run_with_sockets
 
 BARS = 4
 GRACE_NS = 3 * S_NS  # of what a busy machine brings late: only some venues number what they tell
@@ -60,4 +60,4 @@ def test_ticks_are_the_bars_of_the_tape(place: Place, monkeypatch: pytest.Monkey
             if place is not BINANCE_SPOT:
                 tasks.create_task(ingested(place, 2, price="mid"))
 
-    leaping.run(all_of_them(), monkeypatch, clocks=True)
+    run_with_sockets(all_of_them(), monkeypatch, clocks=True)

@@ -14,9 +14,22 @@ from shared.exchanges.trading.amounts import plain
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import VenueOptions
 from shared.exchanges.trading.venue import MarketNews
-from tests.in_process import in_process
-from tests.seeded import virtually
-from tests.venues import BINANCE, BYBIT, BYBIT_SPOT, KEYS, OKX, SPOTS, SWAPS, SYM, Pair, Place, named, trading
+from tests.simulator_venues import (
+    BINANCE,
+    BYBIT,
+    BYBIT_SPOT,
+    KEYS,
+    OKX,
+    SPOTS,
+    SWAPS,
+    SYM,
+    Pair,
+    Place,
+    in_process,
+    named,
+    trading,
+)
+from tests.virtual_time import virtually
 
 D = Decimal
 PLACES = [*SWAPS, *SPOTS]

@@ -20,8 +20,7 @@ from shared.exchanges.trading.client import NotCleared
 from shared.exchanges.trading.options import Credentials
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders.answers import Absent, Ambiguous, Forced, OrderStatusReport, Refused
-from tests.until import until
-from tests.venues import (
+from tests.simulator_venues import (
     BINANCE,
     BINANCE_SPOT,
     BYBIT,
@@ -37,6 +36,7 @@ from tests.venues import (
     options,
     trading,
 )
+from tests.until import until
 
 QTY = Decimal("0.010")
 connected: list[str] = []

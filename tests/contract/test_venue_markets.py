@@ -17,8 +17,8 @@ from shared.exchanges.trading.options import VenueOptions
 from shared.messages.reasons import OrderPhase
 from shared.orders.answers import OrderStatusReport
 from shared.orders.state import OrderRequest
-from tests import leaping
-from tests.venues import KEYS, SPOTS, SWAPS, Place, named
+from tests.simulator_venues import KEYS, SPOTS, SWAPS, Place, named
+from tests.virtual_time import run_with_sockets
 
 COUNTS = [1, 2, 30]
 WORTH = Decimal(150)
@@ -70,7 +70,7 @@ def many(
         async def whole() -> None:
             await test(place, count)
 
-        leaping.run(whole(), monkeypatch)
+        run_with_sockets(whole(), monkeypatch)
 
     ran.__name__, ran.__doc__ = test.__name__, test.__doc__
     return ran

@@ -17,8 +17,8 @@ from shared.exchanges import log_once
 from shared.exchanges.trading import setup
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.venue import AccountIdentity
+from tests.simulator_venues import BINANCE, BYBIT, KEYS, OKX, SPOTS, SWAPS, Place, named, options, trading
 from tests.until import until
-from tests.venues import BINANCE, BYBIT, KEYS, OKX, SPOTS, SWAPS, Place, named, options, trading
 
 HEDGED = {"binance": ("dual", "true"), "okx": ("mode", "long_short_mode"), "bybit": ("dual", "true")}
 CROSS = {"binance": ("margin:BTCUSDT", "CROSSED"), "bybit": ("marginMode", "REGULAR_MARGIN")}

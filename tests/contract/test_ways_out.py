@@ -11,7 +11,7 @@ from shared.errors import SafetyRefusal
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.orders import OrderStatusReport
 from shared.orders.state import OrderRequest
-from tests.venues import (
+from tests.simulator_venues import (
     BINANCE,
     BYBIT,
     BYBIT_SPOT,

@@ -10,7 +10,7 @@ import pytest
 
 from shared.features.registry import FEATURES
 from shared.strategies.registry import STRATEGIES
-from tests import planted
+from tests import lookahead_examples as planted
 from tests.e2e.command import Command, Done, Tickline, over
 from tests.e2e.recomputed import prices_of, recomputed
 
@@ -106,7 +106,7 @@ def test_the_interval_is_the_files_own_where_none_is_given(command: Command, bar
 @pytest.fixture
 def too_clever(monkeypatch: pytest.MonkeyPatch) -> None:
     """What knows too much, registered as a line in the registries would."""
-    monkeypatch.setitem(FEATURES, "normalised", "tests.planted:Normalised")
+    monkeypatch.setitem(FEATURES, "normalised", "tests.lookahead_examples:Normalised")
     for name, kind in planted.STRATEGIES.items():
         monkeypatch.setitem(STRATEGIES, name, kind)
 

@@ -8,7 +8,7 @@ import pytest
 from shared.messages import Prediction, Stream, decode, encode
 from shared.recording.layout import checkpoint_paths
 from shared.recording.part import read_rows
-from tests.altered import Row, alter, the_row
+from tests.altered_recording import Row, alter, the_row
 from tests.e2e.command import Command, Tickline
 
 # The first `parity` is a process of its own; the others are called here, which saves each the start of PyTorch.

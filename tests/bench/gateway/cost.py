@@ -13,9 +13,20 @@ import structlog
 
 from services.gateway.execution.account_reader import AccountReader
 from services.gateway.execution.reconciler import WINDOW_MS
-from tests.in_process import InProcess, in_process, throttle_in_virtual_time
-from tests.seeded import run
-from tests.venues import BINANCE, BINANCE_SPOT, BYBIT, BYBIT_SPOT, OKX, OKX_SPOT, Place, named
+from tests.simulator_venues import (
+    BINANCE,
+    BINANCE_SPOT,
+    BYBIT,
+    BYBIT_SPOT,
+    OKX,
+    OKX_SPOT,
+    InProcess,
+    Place,
+    in_process,
+    named,
+    throttle_in_virtual_time,
+)
+from tests.virtual_time import run_seeded
 
 COUNTS = (1, 4, 16, 100)
 PLACES = (BINANCE, BYBIT, OKX, BINANCE_SPOT, BYBIT_SPOT, OKX_SPOT)
@@ -77,7 +88,7 @@ async def _costs(place: Place, count: int) -> Costs:
 
 def costs(place: Place, count: int) -> Costs:
     """Of so many markets."""
-    return run(lambda: _costs(place, count), seed=1)
+    return run_seeded(lambda: _costs(place, count), seed=1)
 
 
 def table() -> Iterator[str]:

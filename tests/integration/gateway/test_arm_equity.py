@@ -13,7 +13,7 @@ from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.journal.journal import Journal
 from tests.integration.gateway.test_broken_config import booked
 from tests.integration.gateway.test_flatten import settings_of
-from tests.venues import SPOTS, SWAPS, SYM, Place, named
+from tests.simulator_venues import SPOTS, SWAPS, SYM, Place, named
 
 D = Decimal
 QTY = D("0.100")

@@ -21,7 +21,7 @@ from shared.journal.journal import Journal
 from shared.orders.answers import VenueOrder
 from tests.integration.gateway.conftest import SYM
 from tests.journal_rows import order
-from tests.venues import BINANCE, BYBIT, OKX, Place, named
+from tests.simulator_venues import BINANCE, BYBIT, OKX, Place, named
 
 WEATHER = {
     "drop_after": 0.1, "drop_before": 0.1, "status_after": 0.1, "status_before": 0.1, "late": 0.05, "slow": 0.1,

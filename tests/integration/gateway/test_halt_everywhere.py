@@ -15,7 +15,7 @@ from shared.journal.journal import Journal
 from shared.journal.rows import Change
 from shared.messages.reasons import OrderPhase
 from tests.integration.gateway.test_broken_config import booked
-from tests.venues import BINANCE, BYBIT, OKX, Place, named
+from tests.simulator_venues import BINANCE, BYBIT, OKX, Place, named
 
 D = Decimal
 ETH = {"binance": "ETHUSDT", "okx": "ETH-USDT-SWAP", "bybit": "ETHUSDT"}

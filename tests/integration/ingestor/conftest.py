@@ -1,5 +1,5 @@
 """Fixtures of the live ingestor's tests."""
 
-from tests.wire import wires
+from tests.memory_wire import wires
 
 __all__ = ["wires"]

@@ -10,9 +10,9 @@ from shared.bus.memory_bus import MemoryBus
 from shared.exchanges.registry import PROFILES
 from shared.messages import Gap
 from tests.integration.ingestor.line import BTC, S_NS, ingesting, new_bus, ticks, told, until_ticks
-from tests.seeded import virtually
+from tests.memory_wire import WiredSimulator, wired
 from tests.until import until
-from tests.wire import Wired, wired
+from tests.virtual_time import virtually
 
 PLAN = TradePlan(rate=8, past_ms=60_000, past_rate=3)
 SWAP, SPOT = "BTC/USDT:USDT", "BTC/USDT"
@@ -31,12 +31,12 @@ pytestmark = [
 ]
 
 
-def listening(bus: MemoryBus, fake: Wired, exchange: str, market: str, **changed: Any) -> Any:
+def listening(bus: MemoryBus, fake: WiredSimulator, exchange: str, market: str, **changed: Any) -> Any:
     """Each trade is a tick: then they come soon."""
     return ingesting(bus, fake.url, exchange=exchange, markets={BTC: market}, interval="trade", **changed)
 
 
-async def check(bus: MemoryBus, fake: Wired, id_: str) -> None:
+async def check(bus: MemoryBus, fake: WiredSimulator, id_: str) -> None:
     """The next ticks are the history's trades, none is missing."""
     found = await until_ticks(bus, len(ticks(bus)) + 20, every_s=0.1)
     history, now_ms = fake.histories[id_], fake.state.now_ms()

@@ -8,8 +8,8 @@ from services.simulator.bybit.websocket import BLOCKS
 from services.simulator.simulator import TradePlan
 from services.simulator.websocket.faults import MessageFault, Trouble
 from tests.integration.ingestor.line import BTC, S_NS, ingesting, new_bus, ticks, until_ticks
-from tests.seeded import virtually
-from tests.wire import wired
+from tests.memory_wire import wired
+from tests.virtual_time import virtually
 
 pytestmark = pytest.mark.usefixtures("wires")
 PLAN = TradePlan(rate=8, past_ms=60_000, past_rate=3)

@@ -16,9 +16,9 @@ from shared.bus.memory_bus import MemoryBus
 from shared.messages import Gap, GapCause, MarketTick
 from tests.integration.ingestor.line import BTC, ETH, MARKETS, S_NS, check, ingesting, new_bus, perfect, ticks, told
 from tests.integration.ingestor.line import until_ticks as enough
-from tests.seeded import virtually
+from tests.memory_wire import WiredSimulator, wired
 from tests.until import until
-from tests.wire import Wired, wired
+from tests.virtual_time import virtually
 
 pytestmark = pytest.mark.usefixtures("wires")
 SEEDS = int(os.environ.get("TICKLINE_SEEDS", "12"))
@@ -44,7 +44,7 @@ def true_or_said(bus: MemoryBus, fake: Simulator, sym: str) -> None:
             last = None if message.cause is GapCause.UNFILLED else last
 
 
-async def troubled(fake: Wired, dice: random.Random) -> None:
+async def troubled(fake: WiredSimulator, dice: random.Random) -> None:
     """Some seconds with some faults; behind them all is well again."""
     faults, answers = fake.websockets.message_faults, list[Fault]()
     for _ in range(dice.randint(1, 4)):

@@ -4,19 +4,20 @@ from itertools import cycle, pairwise
 
 import pytest
 
-from shared.exchanges import backoff as retry
-from tests import wire
+from services.simulator.simulator import TradePlan
+from shared.exchanges import backoff
+from tests import memory_wire
 from tests.integration.ingestor.line import BTC, ETH, MARKETS, ingesting, new_bus, until_ticks
-from tests.seeded import virtually
+from tests.memory_wire import WiredSimulator, wired
 from tests.until import until
-from tests.wire import Wired, wired
+from tests.virtual_time import virtually
 
 pytestmark = pytest.mark.usefixtures("wires")
-PLAN = wire.TradePlan(rate=8, past_ms=60_000, past_rate=3)
+PLAN = TradePlan(rate=8, past_ms=60_000, past_rate=3)
 BOTH = {BTC: MARKETS[BTC], ETH: MARKETS[ETH]}
 
 
-async def cut_off(fake: Wired, path: str) -> list[float]:
+async def cut_off(fake: WiredSimulator, path: str) -> list[float]:
     """All websockets at once; when they are made again, in seconds."""
     before = len(fake.since_s(path))
     for socket in list(fake.sockets):
@@ -27,14 +28,15 @@ async def cut_off(fake: Wired, path: str) -> list[float]:
 
 @virtually()
 async def test_pauses_are_not_of_one_length(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry.jittered, "__defaults__", (cycle([0.0, 1.0]).__next__,))
-    monkeypatch.setattr(wire, "REST_S", (0.01, 0.01))
+    dice = cycle([0.0, 1.0]).__next__
+    monkeypatch.setattr(backoff.Backoff.__init__, "__defaults__", (backoff.FIRST_S, backoff.MOST_S, dice))
+    monkeypatch.setattr(memory_wire, "REST_S", (0.01, 0.01))
     bus = new_bus()
     async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, markets=BOTH):
         await until_ticks(bus, 2)
         await until_ticks(bus, 2, ETH)
         one, other = await cut_off(fake, "/ws")
-        assert other - one >= retry.SPREAD * retry.FIRST_S / 2
+        assert other - one >= backoff.SPREAD * backoff.FIRST_S / 2
 
 
 @virtually(seeds=4)

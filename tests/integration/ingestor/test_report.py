@@ -15,9 +15,9 @@ from services.simulator.websocket.faults import MessageFault, Trouble
 from shared.errors import VenueError
 from shared.messages import Gap
 from tests.integration.ingestor.line import BTC, OPTIONS, ingesting_of, new_bus, ticks, told, until_ticks
-from tests.seeded import virtually
+from tests.memory_wire import wired
 from tests.until import until
-from tests.wire import wired
+from tests.virtual_time import virtually
 
 pytestmark = pytest.mark.usefixtures("wires")
 PLAN = TradePlan(rate=60, past_ms=60_000, past_rate=3)

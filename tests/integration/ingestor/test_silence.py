@@ -8,9 +8,9 @@ from structlog.testing import capture_logs
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.simulator import TradePlan
 from tests.integration.ingestor.line import S_NS, ingesting, new_bus, ticks, until_ticks
-from tests.seeded import virtually
+from tests.memory_wire import wired
 from tests.until import until
-from tests.wire import wired
+from tests.virtual_time import virtually
 
 pytestmark = pytest.mark.usefixtures("wires")
 PLAN = TradePlan(rate=20, past_ms=60_000, past_rate=3)

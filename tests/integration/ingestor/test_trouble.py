@@ -26,9 +26,9 @@ from tests.integration.ingestor.line import (
     told,
     until_ticks,
 )
-from tests.seeded import virtually
+from tests.memory_wire import wired
 from tests.until import until
-from tests.wire import wired
+from tests.virtual_time import virtually
 
 pytestmark = pytest.mark.usefixtures("wires")
 PLAN = TradePlan(rate=60, past_ms=60_000, past_rate=3)

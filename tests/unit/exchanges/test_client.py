@@ -15,7 +15,7 @@ from shared.exchanges.market_data.client import make_market_data_client
 from shared.exchanges.market_data.options import LiveOptions
 from shared.exchanges.trading.client import make_trading_client
 from shared.exchanges.trading.options import VenueOptions
-from tests.venues import KEYS
+from tests.simulator_venues import KEYS
 
 MARKETS = {"BTCUSDT": "BTC/USDT:USDT"}
 

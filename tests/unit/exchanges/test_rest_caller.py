@@ -14,7 +14,7 @@ from shared.exchanges.client import load_ccxt
 from shared.exchanges.log_once import LogOnce
 from shared.exchanges.rest_caller import CallRules, NoAnswer, Refusing, RestCaller
 from shared.exchanges.trading.ccxt_venue import FIRST_S, LONGEST_S
-from tests.seeded import virtually
+from tests.virtual_time import virtually
 
 EXCHANGE: Any = SimpleNamespace(id="binance")
 

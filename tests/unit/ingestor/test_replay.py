@@ -27,7 +27,7 @@ from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpo
 from shared.recording.folder import RecordingFolder
 from shared.recording.layout import RecordingOrigin, claim
 from shared.recording.part import ReceivedEntry
-from tests.altered import Row, alter, the_row
+from tests.altered_recording import Row, alter, the_row
 from tests.unit.recording.entries import FIRST_DAY_MS, PLACE, raw, taken
 from tests.unit.runner.fakes import entry, tick
 

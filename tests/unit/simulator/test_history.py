@@ -8,8 +8,8 @@ import pytest
 from services.research.download.history import PublicExchange
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.http.server import SimulatorServer
-from tests import leaping
 from tests.public_history import PastMarket, PublicHistory, bars, rates, trades
+from tests.virtual_time import run_with_sockets
 
 HOUR_MS = 3_600_000
 START_MS = 1_700_000_000_000 // HOUR_MS * HOUR_MS
@@ -44,5 +44,5 @@ def test_a_page_that_failed_is_asked_again_when_the_exchange_wants_it(monkeypatc
             assert 7 <= asyncio.get_running_loop().time() - began_s < 9.5
             return len(rows), server.count("klines")
 
-    assert leaping.run(asked(), monkeypatch, clocks=True) == (5, 2)
+    assert run_with_sockets(asked(), monkeypatch, clocks=True) == (5, 2)
     assert [line.partition(": attempt ")[2] for line in said] == ["2 in 7 s"]

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from services.console.run import processes as module
 from services.console.run.processes import ServiceFailed, Supervisor, as_environment
 from shared.config import Settings, load_settings
-from tests.seeded import virtually
 from tests.until import until
+from tests.virtual_time import virtually
 
 Make = Callable[..., Supervisor]
 

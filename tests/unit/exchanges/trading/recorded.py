@@ -8,7 +8,7 @@ from shared.exchanges.client import current
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.markets import rules_of
 from shared.exchanges.trading.options import VenueOptions
-from tests.venues import KEYS
+from tests.simulator_venues import KEYS
 
 IDS = {"bybit": "{base}USDT", "binance": "{base}USDT", "okx": "{base}-USDT-SWAP"}
 

@@ -13,7 +13,7 @@ from services.gateway.execution.watches import EquityWatch
 from shared.errors import VenueError
 from shared.orders import VenueQuote
 from shared.orders.answers import VenueBalance
-from tests.seeded import virtually
+from tests.virtual_time import virtually
 
 SYM = "BTCUSDT"
 

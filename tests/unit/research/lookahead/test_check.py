@@ -11,7 +11,7 @@ from services.research.lookahead.guard import Guard
 from shared.config import Settings
 from shared.errors import LookaheadFound
 from shared.history.times import time_text
-from tests.planted import normalised_card
+from tests.lookahead_examples import normalised_card
 from tests.unit.research.backtest.helpers import DAY_NS, START_NS, SYM, MakeSettings, Row
 
 ROWS: list[Row] = []

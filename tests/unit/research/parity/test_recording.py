@@ -24,7 +24,7 @@ from shared.runner.progress import producers
 from shared.runner.spec import Stage
 from shared.runner.symbol import Symbol, Taken
 from shared.strategies import BasicTaker
-from tests.altered import Row, alter, the_row
+from tests.altered_recording import Row, alter, the_row
 from tests.unit.recording.entries import FIRST_DAY_MS
 from tests.unit.runner.fakes import entry
 

@@ -12,7 +12,7 @@ from shared.features import make_feature
 from shared.messages import Gap, GapCause, Message, Stream, encode
 from shared.models.load_model import load_model
 from shared.models.model import Predict
-from tests.altered import alter, the_row
+from tests.altered_recording import alter, the_row
 from tests.unit.research.parity.session import INSTANCE, SYM, Session
 from tests.unit.runner.fakes import tick
 

@@ -17,7 +17,7 @@ from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.trade_history import BEHIND, FIRST_ID
 from services.simulator.simulator import Simulator, TradePlan, serving
 from services.simulator.websocket.faults import MessageFault, Trouble
-from tests.feeds import BTC, Row, client, heard, perfect, row
+from tests.unit.simulator.websocket.ccxt_client import BTC, Row, client, heard, perfect, row
 from tests.until import until
 
 SYM = "BTCUSDT"

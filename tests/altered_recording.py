@@ -1,4 +1,4 @@
-"""A recording that somebody has changed."""
+"""Changes a recording, as somebody might who edits its files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ Row = dict[str, object]
 
 
 def alter(folder: Path, stream: Stream, change: Callable[[list[Row]], None]) -> None:
-    """Rewrite a stream's only part."""
+    """Rewrites a stream's only part with changed rows."""
     (part,) = parts(folder, stream)
     table = parquet.read_table(part.path)
     rows = table.to_pylist()
@@ -22,5 +22,5 @@ def alter(folder: Path, stream: Stream, change: Callable[[list[Row]], None]) -> 
 
 
 def the_row(rows: list[Row], sym: str, n: int) -> Row:
-    """Message n of a symbol."""
+    """Returns the row of message n of a symbol."""
     return next(row for row in rows if (row["k"], row["n"]) == (sym, n))

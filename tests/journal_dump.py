@@ -1,4 +1,4 @@
-"""Everything that a journal tells, by name and as texts: `python -m tests.journal_told URL WHO`, as any version."""
+"""Dumps all that a journal holds, by name and as texts, as any version: `python -m tests.journal_dump URL WHO`."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ LIMITS: dict[str, type[Record]] = {
 
 
 async def told(journal: Journal) -> Told:
-    """Through the readers of the running version."""
+    """Returns all that a journal holds, through the readers of the running version."""
     said: Told = {"orders": {}, "reports": {}, "limits": {}, "rows": {}}
     for order in await journal.orders(open_only=False):
         said["orders"][order.client_order_id] = _texts(order._asdict())
@@ -60,7 +60,7 @@ async def told(journal: Journal) -> Told:
 
 
 def limit_of(name: str) -> type[Record]:
-    """What a limit of this name holds; several have a book's or a symbol's name at the end."""
+    """Returns the record of a limit of this name; several have a book's or a symbol's name at the end."""
     return LIMITS[name if name in LIMITS else name[: name.index(":") + 1]]
 
 
@@ -69,7 +69,7 @@ def _texts(fields: dict[str, Any]) -> dict[str, str]:
 
 
 async def work(journal: Journal, who: str) -> None:
-    """End one order that is open, with its report, and touch the others and some limits, as this version would."""
+    """Ends one open order with its report, and touches the others and some limits, as this version does."""
     epoch = await journal.raise_epoch(who)
     first, *others = [row for row in await journal.orders() if row.venue_order_id]
     seq = await journal.last_seq(first.book) + 1
@@ -90,12 +90,12 @@ async def work(journal: Journal, who: str) -> None:
 
 
 def _new(fields: Iterable[str]) -> dict[str, Any]:
-    """What only the next version writes."""
+    """Returns what only the next version writes."""
     return {FIELD: TEXT} if FIELD in fields else {}
 
 
 async def main(url: str, who: str) -> None:
-    """Work, and tell all as JSON; with nobody's name, only tell."""
+    """Works in the journal as `who`, if that is given, and prints the dump as JSON."""
     async with await Journal.open(url, rows.ACCOUNT, durable=True, create=False) as journal:
         if who:
             await work(journal, who)

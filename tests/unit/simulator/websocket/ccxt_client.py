@@ -1,4 +1,4 @@
-"""Unmodified ccxt.pro on a fake's websockets."""
+"""Unmodified ccxt.pro on a simulator's websockets, and the trades that it should hear."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +17,7 @@ Row = tuple[int, int, Decimal, Decimal]
 
 @asynccontextmanager
 async def client(fake: Simulator, kind: str = "linear", **options: Any) -> AsyncIterator[Any]:
-    """With its markets loaded. newUpdates as ccxt has it: what is new comes, once."""
+    """Opens a client with its markets loaded. newUpdates is as ccxt has it: what is new comes, once."""
     made = ccxtpro.binance({"options": {"fetchMarkets": {"types": [kind]}, **options}})
     made.urls["api"] = redirected(made.urls["api"], fake.url)
     made.number = str
@@ -29,18 +29,18 @@ async def client(fake: Simulator, kind: str = "linear", **options: Any) -> Async
 
 
 def row(trade: dict[str, Any]) -> Row:
-    """id, time, price, quantity of ccxt's trade."""
+    """Returns id, time, price and quantity of ccxt's trade."""
     return int(trade["id"]), trade["timestamp"], Decimal(trade["price"]), Decimal(trade["amount"])
 
 
 def perfect(history: TradeHistory, first_id: int, count: int) -> list[Row]:
-    """The same out of a history."""
+    """Returns the same of a history's trades."""
     first = history.index(first_id)
     return [(trade.id, trade.at_ms, trade.price, trade.amount) for trade in history.trades(first, first + count)]
 
 
 async def heard(client: Any, count: int, symbol: str = BTC, **params: Any) -> list[Row]:
-    """The next trades as they come, at least so many."""
+    """Returns the next trades as they come, at least so many."""
     rows: list[Row] = []
     while len(rows) < count:
         rows += [row(trade) for trade in await client.watch_trades(symbol, params=params)]

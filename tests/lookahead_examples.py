@@ -1,4 +1,4 @@
-"""Strategies and a feature that know too much, and some that only look as if they did."""
+"""Strategies and a feature that look ahead, and some that only look as if they did."""
 
 import csv
 import hashlib
@@ -20,7 +20,7 @@ from shared.tick import State
 
 
 class Reads(BasicTaker):
-    """Looks its price up in the file `prices`, where each stands once."""
+    """A strategy that looks its price up in the file `prices`, where each stands once."""
 
     prices: str
 
@@ -34,13 +34,13 @@ class Reads(BasicTaker):
         raise NotImplementedError
 
     def trades(self, prediction: AnyPrediction, account: Account, price: float) -> list[Order] | Reason:
-        """As if `price` were known to come."""
+        """Trades as if `price` were known to come."""
         y_hat = math.log(price / float(prediction.price))
         return BasicTaker.decide(self, BarePrediction(prediction.sym, y_hat, prediction.price), account)
 
 
 class Peeks(Reads):
-    """Knows the next price."""
+    """A strategy that knows the next price."""
 
     def knowing(
         self, prediction: AnyPrediction, account: Account, prices: list[float], at: int
@@ -49,7 +49,7 @@ class Peeks(Reads):
 
 
 class PeeksFar(Reads):
-    """Knows how high it will ever go."""
+    """A strategy that knows how high the price will ever go."""
 
     def knowing(
         self, prediction: AnyPrediction, account: Account, prices: list[float], at: int
@@ -58,7 +58,7 @@ class PeeksFar(Reads):
 
 
 class AwaitsMoves(Reads):
-    """Knows how far the next price is away, not where."""
+    """A strategy that knows how far away the next price is, not where."""
 
     def knowing(
         self, prediction: AnyPrediction, account: Account, prices: list[float], at: int
@@ -68,7 +68,7 @@ class AwaitsMoves(Reads):
 
 
 class KnowsTheEnd(Reads):
-    """Trades nothing where no price follows."""
+    """A strategy that trades nothing where no price follows."""
 
     def knowing(
         self, prediction: AnyPrediction, account: Account, prices: list[float], at: int
@@ -77,7 +77,7 @@ class KnowsTheEnd(Reads):
 
 
 class Recalls(Reads):
-    """Reads the file, but uses the past."""
+    """A strategy that reads the file, but uses the past."""
 
     def knowing(
         self, prediction: AnyPrediction, account: Account, prices: list[float], at: int
@@ -86,7 +86,7 @@ class Recalls(Reads):
 
 
 class Moody(BasicTaker):
-    """Is not the same twice."""
+    """A strategy that is not the same twice."""
 
     def decide(self, prediction: AnyPrediction, account: Account) -> list[Order] | Reason:
         return BasicTaker(leverage=Decimal(random.randrange(1, 10**9))).decide(prediction, account)
@@ -103,7 +103,7 @@ STRATEGIES: dict[str, type[Decider]] = {
 
 
 class Normalised(Feature[torch.Tensor]):
-    """The price, less the whole file's mean: a file is read when a feature is made."""
+    """A feature that divides the price by the whole file's mean, which it reads when it is made."""
 
     path: ClassVar[Path]
 
@@ -134,7 +134,7 @@ def closes(path: Path) -> list[float]:
 
 
 def normalised_card(folder: Path, path: Path, interval: str) -> Path:
-    """The card of a model of Normalised, which reads `path`."""
+    """Writes the card of a model of Normalised, which reads `path`; returns the card's path."""
     Normalised.path = path
     weights = folder / "normalised.pth"
     torch.save({"linear.weight": torch.tensor([[1.0]]), "linear.bias": torch.tensor([0.0])}, weights)

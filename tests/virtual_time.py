@@ -1,6 +1,8 @@
-"""Tasks in virtual time, in an order that a seed decides: races are found by many seeds, and each comes again.
+"""Virtual time for tests: a loop's time goes on when all its tasks wait, so that nobody waits for a timer.
 
-Nothing waits: when all tasks do, time goes on to the next timer. Nothing may use a socket, a thread or a process.
+- `virtually` and `run_seeded`: a seed decides which task goes on. Many seeds find races, and each comes again. Nothing
+  may use a socket, a thread or a process.
+- `run_with_sockets`: sockets are real, and a server in the same process answers before time goes on.
 """
 
 import asyncio
@@ -12,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, TypeVar
 
 import pytest
@@ -21,10 +24,12 @@ START_NS = 1_730_203_200 * 10**9
 NS_PER_S = 10**9
 LONGEST_S = 3_600.0
 STILL = 0.01
+THROTTLER = "ccxt.async_support.base.throttler"
+FAR_S, LOOK_S = 0.05, 0.005  # before a long jump it is looked for what may be on its way
 
 
 class _Timers(selectors.SelectSelector):
-    """Waits for nothing but time, and lets that pass."""
+    """A selector that waits for nothing but time, and lets that pass."""
 
     now_s = 0.0
 
@@ -38,7 +43,7 @@ class _Timers(selectors.SelectSelector):
 
 
 class SeededLoop(asyncio.SelectorEventLoop):
-    """Of all tasks that can go on, the dice say which is next. Now and then all stand still for up to `busy_s`."""
+    """A loop without sockets: the dice say which task goes on. Now and then all stand still for up to `busy_s`."""
 
     _ready: "deque[asyncio.Handle]"
 
@@ -49,7 +54,7 @@ class SeededLoop(asyncio.SelectorEventLoop):
         super().__init__(self._timers)
 
     def time(self) -> float:
-        """Seconds since the loop began."""
+        """Returns the seconds since the loop began."""
         return self._timers.now_s
 
     def _run_once(self) -> None:
@@ -64,7 +69,7 @@ class SeededLoop(asyncio.SelectorEventLoop):
 
 @contextmanager
 def virtual_time(loop: SeededLoop) -> Iterator[None]:
-    """All of this process's clocks are the loop's."""
+    """Sets all of this process's clocks to the loop's."""
 
     def now_ns() -> int:
         return round(loop.time() * NS_PER_S)
@@ -81,8 +86,11 @@ def virtual_time(loop: SeededLoop) -> Iterator[None]:
         yield
 
 
-def run(main: Callable[[], Coroutine[Any, Any, T]], *, seed: int, busy_s: float = 0.0) -> T:
-    """What `main` returns. busy_s: how long other work keeps all tasks waiting, now and then, at most."""
+def run_seeded(main: Callable[[], Coroutine[Any, Any, T]], *, seed: int, busy_s: float = 0.0) -> T:
+    """Runs `main` on a SeededLoop, and returns its result.
+
+    busy_s: how long other work keeps all tasks waiting, now and then, at most
+    """
     loop = SeededLoop(seed, busy_s)
     try:
         with virtual_time(loop):
@@ -100,7 +108,7 @@ def run(main: Callable[[], Coroutine[Any, Any, T]], *, seed: int, busy_s: float 
 
 
 def virtually(seeds: int = 1, busy_s: float = 0.0) -> Callable[[Callable[..., Coroutine[Any, Any, None]]], Any]:
-    """Have pytest run an asynchronous test in virtual time, once for each seed; its argument `seed` is that, if any."""
+    """Lets pytest run an asynchronous test on a SeededLoop, once for each seed; an argument `seed` gets it."""
 
     def made(test: Callable[..., Coroutine[Any, Any, None]]) -> Any:
         wanted = inspect.signature(test)
@@ -109,9 +117,56 @@ def virtually(seeds: int = 1, busy_s: float = 0.0) -> Callable[[Callable[..., Co
         @functools.wraps(test)
         def in_virtual_time(*, seed: int, **given: Any) -> None:
             given = {**given, "seed": seed} if "seed" in wanted.parameters else given
-            run(lambda: test(**given), seed=seed, busy_s=busy_s)
+            run_seeded(lambda: test(**given), seed=seed, busy_s=busy_s)
 
         in_virtual_time.__signature__ = wanted.replace(parameters=list(parameters.values()))  # type: ignore[attr-defined]
         return pytest.mark.parametrize("seed", range(seeds))(in_virtual_time)
 
     return made
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop with sockets, whose time is what was slept, and nothing of what was computed."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        super().__init__(_Selector(self))
+
+    def time(self) -> float:
+        return self.now_s
+
+
+class _Selector(selectors.DefaultSelector):
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        found = super().select(0)
+        if found or (timeout is not None and timeout <= 0):
+            return found
+        if timeout is None:
+            return super().select(None)
+        if timeout > FAR_S and (found := super().select(LOOK_S)):
+            return found
+        self._loop.now_s += timeout
+        return []
+
+
+def run_with_sockets(coroutine: Coroutine[Any, Any, T], monkeypatch: pytest.MonkeyPatch, *, clocks: bool = False) -> T:
+    """Runs a coroutine on a VirtualLoop, and returns its result. ccxt's throttle keeps to the loop's time.
+
+    clocks: all that reads the module `time` does, too
+    """
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner, monkeypatch.context() as patched:
+        passed_s = runner.get_loop().time
+        patched.setattr(import_module(THROTTLER), "time", passed_s)
+        if clocks:
+            for of in (time.time_ns, time.monotonic_ns):
+                _pass(patched, of.__name__, of(), passed_s)
+        return runner.run_with_sockets(coroutine)
+
+
+def _pass(patched: pytest.MonkeyPatch, name: str, began_ns: int, passed_s: Callable[[], float]) -> None:
+    patched.setattr(time, name, lambda: began_ns + round(passed_s() * NS_PER_S))
+    patched.setattr(time, name.removesuffix("_ns"), lambda: began_ns / NS_PER_S + passed_s())

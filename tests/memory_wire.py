@@ -1,6 +1,6 @@
-"""A fake venue reached without sockets: unmodified ccxt on a wire in memory, for tests in virtual time.
+"""A wire in memory between unmodified ccxt and a simulator, for tests in virtual time.
 
-The wire is where aiohttp is otherwise: what ccxt asks for travels for some ms, messages come in their order.
+The wire stands in aiohttp's place: requests travel for some ms, messages come in their order.
 """
 
 import asyncio
@@ -43,10 +43,12 @@ REST_MS = (2, 20)
 
 
 @dataclass
-class Wired(Simulator):
-    """A fake that nobody listens to but by the wire. asked_s: when what was asked for, by the loop's time.
+class WiredSimulator(Simulator):
+    """A simulator that only the wire reaches.
 
-    passes: while it is not set, nothing goes through, in neither direction: who waits goes on waiting.
+    dice: how long each request and message travels
+    asked_s: when each path was asked for, by the loop's time
+    passes: while it is not set, nothing goes through in either direction, and who waits goes on waiting
     """
 
     dice: random.Random
@@ -55,11 +57,11 @@ class Wired(Simulator):
     sockets: "set[Socket]" = field(default_factory=set)
 
     def since_s(self, path: str) -> list[float]:
-        """When what has this in its path was asked for."""
+        """Returns when paths with this in them were asked for."""
         return [at_s for at_s, asked in self.asked_s if path in asked]
 
     async def answered(self, request: HttpRequest) -> "Answer":
-        """What the venue says to a request."""
+        """Returns the simulator's answer to a request, when it has travelled."""
         await self.travel()
         server = self.server
         server.requests.append(request)
@@ -82,12 +84,14 @@ class Wired(Simulator):
         await self.passes.wait()
 
 
-_wires: dict[str, Wired] = {}
+_wires: dict[str, WiredSimulator] = {}
 
 
 @asynccontextmanager
-async def wired(venue: str, *faults: Fault, plan: TradePlan, seed: int = 1, host: str = "") -> AsyncIterator[Wired]:
-    """As `serving`, while its context lasts; then it is not there. host: of its URL."""
+async def wired(
+    venue: str, *faults: Fault, plan: TradePlan, seed: int = 1, host: str = ""
+) -> AsyncIterator[WiredSimulator]:
+    """Puts a simulator on the wire while the context lasts. host: of its URL."""
     dialect = DIALECTS[venue]
     listings = dialect.listings
     clock, histories = plan.begin(listings, seed)
@@ -99,7 +103,7 @@ async def wired(venue: str, *faults: Fault, plan: TradePlan, seed: int = 1, host
     server = SimulatorServer(dialect.routes(state), *faults)
     host = host or f"wire-{len(_wires)}"
     server.url = f"http://{host}"
-    _wires[host] = made = Wired(server, state, websockets, random.Random(seed))
+    _wires[host] = made = WiredSimulator(server, state, websockets, random.Random(seed))
     made.passes.set()
     try:
         yield made
@@ -111,7 +115,7 @@ async def wired(venue: str, *faults: Fault, plan: TradePlan, seed: int = 1, host
 
 @pytest.fixture
 def wires(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ccxt asks through the wires, whatever it asks for."""
+    """Sends all of ccxt's requests and websockets over the wire."""
 
     def make(*given: Any) -> Any:
         made = make_market_data_client(*given)
@@ -133,15 +137,15 @@ class Answer(NamedTuple):
 
     @property
     def headers(self) -> CIMultiDictProxy[str]:
-        """Of the answer."""
+        """The headers of the answer."""
         return CIMultiDictProxy(CIMultiDict(self.fields))
 
     async def text(self, errors: str = "strict") -> str:
-        """The body."""
+        """Returns the body."""
         return self.body
 
     def release(self) -> None:
-        """There is nothing to give back."""
+        """Does nothing: there is nothing to give back."""
 
 
 class Session:
@@ -151,21 +155,21 @@ class Session:
 
     @asynccontextmanager
     async def get(self, url: yarl.URL, **given: Any) -> AsyncIterator[Answer]:
-        """Ask; TimeoutError when no answer comes in time."""
+        """Yields the answer. Raises TimeoutError where none comes in time."""
         request = HttpRequest(url.path.lstrip("/"), dict(url.query), "GET", url.raw_query_string)
         async with asyncio.timeout(given["timeout"].total):
             answer = await _wire(url).answered(request)
         yield answer
 
     def ws_connect(self, url: str, **given: Any) -> "Socket":
-        """A connection that is made when it is entered."""
+        """Returns a connection that is made when it is entered."""
         return Socket(yarl.URL(url))
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Does nothing: there is nothing to close."""
 
 
-def _wire(url: yarl.URL) -> Wired:
+def _wire(url: yarl.URL) -> WiredSimulator:
     if url.host not in _wires:
         raise aiohttp.ClientConnectionError(f"nobody listens at {url.host}")
     return _wires[url.host]
@@ -212,27 +216,27 @@ class Socket:
         task.add_done_callback(self._tasks.discard)
 
     async def receive(self) -> WSMessage:
-        """The next message."""
+        """Returns the next message."""
         return await self._came.get()
 
     async def send_str(self, text: str) -> None:
-        """Ask the venue."""
+        """Sends a message to the simulator."""
         self._start(self._asked(text))
 
     async def ping(self) -> None:
-        """Ask whether the other end is there."""
+        """Sends a ping; the pong is on its way at once."""
         self._send(WSMessage(WSMsgType.PONG, b"", None))
 
     async def pong(self, data: bytes) -> None:
-        """There is nobody to hear it."""
+        """Does nothing: nobody hears it."""
 
     def abort(self) -> None:
-        """Tear it."""
+        """Tears the connection."""
         self._came.put_nowait(WSMessage(WSMsgType.ERROR, ConnectionResetError("torn"), None))
         self._silent_until_s = math.inf
 
     async def close(self) -> None:
-        """By the client."""
+        """Closes the connection, as the client does."""
         self.closed = True
         self._came.put_nowait(WSMessage(WSMsgType.CLOSED, None, None))
         self._wire.sockets.discard(self)
@@ -299,7 +303,7 @@ class Socket:
         self._sent.put_nowait((due_s, message))
 
     async def _deliver(self) -> None:
-        """In the order in which they were sent."""
+        """Delivers the messages in the order in which they were sent."""
         while True:
             due_s, message = await self._sent.get()
             await asyncio.sleep(max(due_s - asyncio.get_running_loop().time(), 0.0))

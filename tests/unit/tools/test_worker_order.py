@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xdist.scheduler.worksteal import WorkStealingScheduling
 
-from tests.dealing import dealt
+from tests.worker_order import order_for_workers
 
 
 class Worker:
@@ -45,7 +45,7 @@ def runs(order: list[str], count: int) -> list[list[str]]:
 @given(st.integers(1, 6), st.integers(0, 20), st.integers(0, 60))
 def test_every_worker_begins_with_long_ones_and_no_test_is_lost(workers: int, long: int, others: int) -> None:
     slow, quick = [f"long{n}" for n in range(long)], [f"other{n}" for n in range(others + 2 * (workers + long))]
-    order = dealt(slow, quick, workers)
+    order = order_for_workers(slow, quick, workers)
     assert sorted(order) == sorted(slow + quick)
     for number, run in enumerate(runs(order, workers)):
         mine = slow[number::workers]
@@ -56,4 +56,4 @@ def test_every_worker_begins_with_long_ones_and_no_test_is_lost(workers: int, lo
 @pytest.mark.parametrize(("long", "others"), [(5, 0), (5, 1), (0, 1), (0, 0)])
 def test_few_tests_are_all_there(long: int, others: int) -> None:
     names = [str(n) for n in range(long + others)]
-    assert sorted(dealt(names[:long], names[long:], 3)) == names
+    assert sorted(order_for_workers(names[:long], names[long:], 3)) == names
