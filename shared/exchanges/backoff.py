@@ -1,4 +1,4 @@
-"""A backoff says how long to wait before the next attempt, and while an exchange wants to hear nothing."""
+"""A backoff says how long to wait before the next attempt; a budget, how often one may be made at all."""
 
 import random
 import time
@@ -12,9 +12,6 @@ FIRST_S = 0.5
 MOST_S = 30.0
 SPREAD = 0.25  # of a pause, at most
 LONGEST_S = 300.0  # an exchange that wants longer has banned us: say so instead of waiting
-LIMITS = frozenset({418, 429})
-LEAST_SILENCE_S = 1.0
-SPACE_S = 1.2  # more than the second that the exchange counts, as the way there is not always equally long
 
 
 def wait_s(
@@ -79,46 +76,6 @@ class Backoff:
     def reset(self) -> None:
         """Begins anew, after what was tried has worked."""
         self._pause_s = self._first_s
-
-
-class RateLimit:
-    """A RateLimit knows for how long an exchange wants to hear nothing (418, 429), from all that share it.
-
-    - least_s: the silence that such an answer asks for at least
-    - status, wanted_s: of the last such answer
-    """
-
-    def __init__(self, least_s: float = LEAST_SILENCE_S) -> None:
-        self.status = 0
-        self.wanted_s = 0.0
-        self._least_s = least_s
-        self._until_s = 0.0
-        self._turn_s = 0.0
-
-    @property
-    def silence_s(self) -> float:
-        """Returns for how many more seconds nobody may ask."""
-        return max(self._until_s - time.monotonic(), 0.0)
-
-    def heard(self, status: int, headers: Mapping[str, str] | None) -> None:
-        """Takes an answer's status and headers, which may ask for silence."""
-        if status in LIMITS:
-            self.status, self.wanted_s = status, max(retry_after_s(headers) or 0.0, self._least_s)
-            self._until_s = max(self._until_s, time.monotonic() + self.wanted_s)
-
-    def turn_s(self, connects: int) -> float:
-        """Returns how long to wait with a connection, of which so many a second are let in; asking takes the turn.
-
-        >>> limit = RateLimit()
-        >>> [limit.turn_s(0), limit.turn_s(3), round(limit.turn_s(3), 1)]
-        [0.0, 0.0, 0.4]
-        """
-        if not connects:
-            return 0.0
-        now_s = time.monotonic()
-        turn_s = max(self._turn_s, now_s)
-        self._turn_s = turn_s + SPACE_S / connects
-        return turn_s - now_s
 
 
 class Budget:

@@ -7,6 +7,7 @@ import difflib
 import importlib
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,12 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from shared.errors import ConfigError
-from shared.exchanges.backoff import RateLimit
+from shared.exchanges.backoff import retry_after_s
 from shared.extras import to_install
 
 MS = 1000
 NEAR = 0.6  # how like a known name one must be to be proposed
 FIRST_ERROR = 400
+LIMITS = frozenset({418, 429})
+LEAST_SILENCE_S = 1.0
+SPACE_S = 1.2  # more than the second that the exchange counts, as the way there is not always equally long
 CODES = ("sCode", "code", "retCode", "ret_code")
 TEXTS = ("sMsg", "msg", "retMsg", "ret_msg")
 DONE = frozenset({"0", "200", ""})
@@ -125,6 +129,46 @@ def listening(reply: R) -> Iterator[R]:
         yield reply
     finally:
         _REPLY.reset(token)
+
+
+class RateLimit:
+    """A RateLimit knows for how long an exchange wants to hear nothing (418, 429), from all that share it.
+
+    - least_s: the silence that such an answer asks for at least
+    - status, wanted_s: of the last such answer
+    """
+
+    def __init__(self, least_s: float = LEAST_SILENCE_S) -> None:
+        self.status = 0
+        self.wanted_s = 0.0
+        self._least_s = least_s
+        self._until_s = 0.0
+        self._turn_s = 0.0
+
+    @property
+    def silence_s(self) -> float:
+        """Returns for how many more seconds nobody may ask."""
+        return max(self._until_s - time.monotonic(), 0.0)
+
+    def heard(self, status: int, headers: Mapping[str, str] | None) -> None:
+        """Takes an answer's status and headers, which may ask for silence."""
+        if status in LIMITS:
+            self.status, self.wanted_s = status, max(retry_after_s(headers) or 0.0, self._least_s)
+            self._until_s = max(self._until_s, time.monotonic() + self.wanted_s)
+
+    def turn_s(self, connects: int) -> float:
+        """Returns how long to wait with a connection, of which so many a second are let in; asking takes the turn.
+
+        >>> limit = RateLimit()
+        >>> [limit.turn_s(0), limit.turn_s(3), round(limit.turn_s(3), 1)]
+        [0.0, 0.0, 0.4]
+        """
+        if not connects:
+            return 0.0
+        now_s = time.monotonic()
+        turn_s = max(self._turn_s, now_s)
+        self._turn_s = turn_s + SPACE_S / connects
+        return turn_s - now_s
 
 
 def answering(parent: Any, ccxt: Any, limit: RateLimit) -> Any:

@@ -6,8 +6,8 @@ from decimal import localcontext
 from typing import Any, NamedTuple
 
 from shared.errors import VenueError
-from shared.exchanges.backoff import FIRST_S, LONGEST_S, RateLimit, jittered, retry_after_s, wait_s
-from shared.exchanges.client import UNREADABLE, Reply, codes_in, listening
+from shared.exchanges.backoff import FIRST_S, LONGEST_S, jittered, retry_after_s, wait_s
+from shared.exchanges.client import UNREADABLE, RateLimit, Reply, codes_in, listening
 from shared.exchanges.log_once import LogOnce
 from shared.plural import plural
 
@@ -77,14 +77,9 @@ class RestCaller:
         troubles: LogOnce | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.client, self.redact = client, redact
-        self._ccxt, self._rules, self._limit, self._unknown = ccxt, rules, limit, unknown
+        self.client, self.limit, self.redact = client, limit, redact
+        self._ccxt, self._rules, self._unknown = ccxt, rules, unknown
         self._troubles, self._say = troubles, say
-
-    @property
-    def silence_s(self) -> float:
-        """Returns for how long the exchange wants to hear nothing."""
-        return self._limit.silence_s
 
     async def ask(
         self,
@@ -126,7 +121,7 @@ class RestCaller:
             except UNREADABLE as error:
                 told = self.redact(with_cause(error))
                 trouble, passing = f"ccxt cannot read the answer ({type(error).__name__}: {told})", True
-            sits_out = rules.sits_out and self.silence_s > 0
+            sits_out = rules.sits_out and self.limit.silence_s > 0
             if self._troubles is not None and sits_out:
                 self._troubles.silence.heard()  # it has answered: with a wish for silence
             elif self._troubles is not None:
@@ -151,8 +146,8 @@ class RestCaller:
     async def keep_silence(self, patient: bool = True) -> None:
         """Waits for as long as the exchange wants to hear nothing."""
         said = False
-        while (silence_s := self.silence_s) > 0:
-            limit = self._limit
+        while (silence_s := self.limit.silence_s) > 0:
+            limit = self.limit
             line = f"{self.client.id} answered {limit.status} and wants {limit.wanted_s:.0f} s of silence"
             if silence_s > PATIENCE_S and not (patient and self._rules.sits_out):
                 raise VenueError(f"{line}: wait, and ask less often")

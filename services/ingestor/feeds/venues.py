@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from shared.errors import ConfigError, TicklineError, VenueError
-from shared.exchanges.backoff import Backoff, RateLimit
+from shared.exchanges.backoff import Backoff
+from shared.exchanges.client import RateLimit
 from shared.exchanges.clock import ExchangeClock
 from shared.exchanges.log_once import LogOnce
 from shared.exchanges.market_data.events import Clock

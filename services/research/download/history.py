@@ -8,8 +8,16 @@ from typing import Any
 
 from services.research.download.kinds import HistoryRow, Kind, KindName, in_order
 from shared.errors import ConfigError, VenueError
-from shared.exchanges.backoff import ATTEMPTS, FIRST_ATTEMPTS, RateLimit
-from shared.exchanges.client import answering, exchange_class, load_ccxt, make_client, redirect, require_known
+from shared.exchanges.backoff import ATTEMPTS, FIRST_ATTEMPTS
+from shared.exchanges.client import (
+    RateLimit,
+    answering,
+    exchange_class,
+    load_ccxt,
+    make_client,
+    redirect,
+    require_known,
+)
 from shared.exchanges.market_data.parse import sequence
 from shared.exchanges.registry import market_data_profile
 from shared.exchanges.rest_caller import CallRules, NoAnswer, RestCaller

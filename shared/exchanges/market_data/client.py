@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from shared.exchanges.backoff import LIMITS, RateLimit
-from shared.exchanges.client import MS, UNREADABLE, answering, exchange_class, make_client, redirect
+from shared.exchanges.client import LIMITS, MS, UNREADABLE, RateLimit, answering, exchange_class, make_client, redirect
 from shared.exchanges.market_data.events import Trade
 from shared.exchanges.market_data.options import LiveOptions
 from shared.exchanges.market_data.parse import as_they_happened

@@ -10,8 +10,8 @@ from typing import Any
 import structlog
 
 from shared.errors import ConfigError, VenueError
-from shared.exchanges.backoff import FIRST_ATTEMPTS, Backoff, Budget, RateLimit
-from shared.exchanges.client import load_ccxt, require_known
+from shared.exchanges.backoff import FIRST_ATTEMPTS, Backoff, Budget
+from shared.exchanges.client import RateLimit, load_ccxt, require_known
 from shared.exchanges.clock import ExchangeClock
 from shared.exchanges.log_once import LogOnce
 from shared.exchanges.market_data.client import WebsocketHooks, make_market_data_client

@@ -8,8 +8,7 @@ from typing import Any
 
 from shared.config import Settings
 from shared.errors import SafetyRefusal, VenueError
-from shared.exchanges.backoff import RateLimit
-from shared.exchanges.client import UNREADABLE, load_ccxt, require_known
+from shared.exchanges.client import UNREADABLE, RateLimit, load_ccxt, require_known
 from shared.exchanges.clock import ExchangeClock
 from shared.exchanges.profile import NOT_PROTECTED
 from shared.exchanges.registry import profile_of, traded, trading_profile

@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.exchanges.backoff import RateLimit
-from shared.exchanges.client import MS, Reply, answering, current, exchange_class, make_client, redirect
+from shared.exchanges.client import MS, RateLimit, Reply, answering, current, exchange_class, make_client, redirect
 from shared.exchanges.log_once import Silence
 from shared.exchanges.profile import TradingFacts
 from shared.exchanges.trading.options import Credentials, VenueOptions

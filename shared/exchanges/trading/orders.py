@@ -29,7 +29,7 @@ class OrderSender:
     ) -> OrderStatusReport | Refused | Ambiguous:
         """Sends exactly one request, or none; never raises for what the exchange does.
 
-        now_ms: the venue's clock. cleared: awaited when the request is made and before anything of it is written.
+        now_ms: the exchange's clock. cleared: awaited when the request is made and before anything of it is written.
         """
         refused = self._unfit(rules, request)
         if refused is not None:
@@ -72,8 +72,10 @@ class OrderSender:
             return Refused(Reason.NOT_SENT, f"client id {request.client_order_id!r} is not as the venue wants it")
         if facts.expiry and request.validity_ms > facts.most_validity_ms:
             return Refused(Reason.NOT_SENT, f"validity {request.validity_ms} ms: at most {facts.most_validity_ms} ms")
-        if self._caller.silence_s:
-            return Refused(Reason.RATE_LIMITED, f"the venue wants {self._caller.silence_s:.0f} s of silence: not sent")
+        if self._caller.limit.silence_s:
+            return Refused(
+                Reason.RATE_LIMITED, f"the venue wants {self._caller.limit.silence_s:.0f} s of silence: not sent"
+            )
         return None
 
     def _params(self, rules: MarketRules, request: OrderRequest) -> dict[str, Any]:

@@ -11,9 +11,8 @@ from services.simulator.binance.dialect import swap
 from services.simulator.binance.spot import spot as binance_spot
 from services.simulator.binance.websocket import agg_trade
 from services.simulator.engine.listing import Listing
-from shared.exchanges.backoff import RateLimit
 from shared.exchanges.binance import MARKET_DATA
-from shared.exchanges.client import UNREADABLE, load_ccxt
+from shared.exchanges.client import UNREADABLE, RateLimit, load_ccxt
 from shared.exchanges.market_data import parse
 from shared.exchanges.market_data.client import make_market_data_client
 from shared.exchanges.market_data.events import Trade

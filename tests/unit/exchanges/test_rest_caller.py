@@ -9,8 +9,7 @@ import pytest
 
 from shared.errors import VenueError
 from shared.exchanges import backoff
-from shared.exchanges.backoff import RateLimit
-from shared.exchanges.client import load_ccxt
+from shared.exchanges.client import RateLimit, load_ccxt
 from shared.exchanges.log_once import LogOnce
 from shared.exchanges.rest_caller import CallRules, NoAnswer, Refusing, RestCaller
 from shared.exchanges.trading.ccxt_venue import FIRST_S, LONGEST_S

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from shared.exchanges.backoff import RateLimit
-from shared.exchanges.client import load_ccxt
+from shared.exchanges.client import RateLimit, load_ccxt
 from shared.exchanges.market_data.client import make_market_data_client
 from shared.exchanges.market_data.options import LiveOptions
 

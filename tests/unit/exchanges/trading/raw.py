@@ -7,8 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
-from shared.exchanges.backoff import RateLimit
-from shared.exchanges.client import current, load_ccxt
+from shared.exchanges.client import RateLimit, current, load_ccxt
 from shared.exchanges.registry import trading_profile
 from shared.exchanges.rest_caller import CallRules, RestCaller
 from shared.exchanges.trading.client import make_trading_client
