@@ -165,7 +165,7 @@ class Address(NamedTuple):
 _URL = re.compile(
     r"([\w+]+)://"
     r"(?:([^:/@]*)(?::([^@]*))?@)?"
-    r"(\[[^/?\]]+\]|[^/:?@\[]*)"
+    r"(?:\[([^/?\]]+)\]|([^/:?@\[]*))"  # an address of IPv6 stands in brackets
     r"(?::(\d+))?"
     r"(?:/([^?]*))?"
     r"(?:\?(.*))?"
@@ -185,12 +185,12 @@ def parse_url(url: str) -> Address:
         raise ConfigError(
             "config: the journal's URL is none: write sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
         )
-    scheme, user, password, host, port, name, query = found.groups()
+    scheme, user, password, ipv6, host, port, name, query = found.groups()
     return Address(
         scheme,
         user or "",
         None if password is None else unquote(password),
-        host,
+        ipv6 or host,
         None if port is None else int(port),
         name or "",
         dict(parse_qsl(query or "")),

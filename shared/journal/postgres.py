@@ -40,7 +40,8 @@ class PostgresDatabase:
         user = f"{address.user}{password}@" if address.user or password else ""
         port = "" if address.port is None else f":{address.port}"
         name = f"/{address.name}" if address.name else ""
-        self.shown = f"{self.dialect}://{user}{address.host}{port}{name}"
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        self.shown = f"{self.dialect}://{user}{host}{port}{name}"
         self._address = address
         self._busy_ms = max(1, round(busy_s * 1000))
 

@@ -63,7 +63,7 @@ def test_what_is_no_error_of_the_database_is_a_fault_of_ours() -> None:
         ("sqlite://", Address("sqlite", "", None, "", None, "", {})),
         (
             "postgresql+psycopg://ann%40x:p%3Aw@[::1]:5433/j?sslmode=require&a=%20",
-            Address("postgresql+psycopg", "ann%40x", "p:w", "[::1]", 5433, "j", {"sslmode": "require", "a": " "}),
+            Address("postgresql+psycopg", "ann%40x", "p:w", "::1", 5433, "j", {"sslmode": "require", "a": " "}),
         ),
         (
             "postgresql:///j?host=/run/postgresql",
@@ -73,6 +73,12 @@ def test_what_is_no_error_of_the_database_is_a_fault_of_ours() -> None:
 )
 def test_an_address(url: str, parts: Address) -> None:
     assert parse_url(url) == parts
+
+
+def test_what_is_shown_of_an_address_has_no_password_and_no_query() -> None:
+    for host in ("[::1]:5433", "db.example", ""):
+        url = f"postgresql://ann%40x:s3cret@{host}/journal?password=s3cret"
+        assert PostgresDatabase(parse_url(url), 1.0).shown == f"postgresql+psycopg://ann%40x:***@{host}/journal"
 
 
 @pytest.mark.parametrize(
