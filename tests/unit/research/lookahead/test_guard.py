@@ -43,7 +43,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_the_command_imports_no_strategy_before_the_guard_watches() -> None:
     code = (
-        "import sys, services.console.main, services.research.lookahead.guard;"
+        "import sys, services.research.lookahead.guard; from services.console.main import app_for;"
+        "app_for(['backtest']);"
         "sys.exit(any(name.startswith(('shared.strategies', 'shared.features', 'shared.models.model'))"
         " for name in sys.modules))"
     )
