@@ -39,7 +39,7 @@ class SourceFeeder:
         self._feeds: dict[int, dict[str, Feed]] = {}
 
     async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
-        """Feed every partition that has room with what is due; wait only when nothing was."""
+        """Feeds every partition that has room with what is due; waits only when nothing was."""
         fed = False
         for part in parts:
             feeds = self._open(part)
@@ -106,7 +106,7 @@ class ExchangeFeeder:
         return {sym: feed for feeds in self._feeds.values() for sym, feed in feeds.items()}
 
     async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
-        """Feed the stages with what has come; then let each feed fetch what its stage asks for."""
+        """Feeds the stages with what has come; then lets each feed fetch what its stage asks for."""
         if self._running is None:
             self._running = asyncio.create_task(self._venues.run())
         if self._running.done():
@@ -132,7 +132,7 @@ class ExchangeFeeder:
                 feed.follow(stage)
 
     async def _wait(self, wait_s: float) -> Mapping[LiveVenue, Clock]:
-        """Wait until something came or a Clock is due; the Clocks that are due have the time before the wait."""
+        """Waits until something came or a Clock is due; the Clocks that are due have the time before the wait."""
         loop = asyncio.get_running_loop()
         now_s = loop.time()
         due_s = min(self._clock_s + CLOCK_S - now_s, wait_s)
@@ -166,12 +166,12 @@ class ExchangeFeeder:
             task.add_done_callback(self._closing.discard)
 
     def forget(self, p: int) -> None:
-        """Close the partition's feeds: it was reloaded or given up, and what was not committed is fetched again."""
+        """Closes the partition's feeds: it was reloaded or given up, and what was not committed is fetched again."""
         for sym, feed in self._feeds.pop(p, {}).items():
             self._shut(sym, feed)
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Gives all connections back."""
         for p in list(self._feeds):
             self.forget(p)
         self._report.tell(self._venues.each, {})
@@ -194,5 +194,5 @@ def build(settings: Settings, limits: Limits) -> ServiceParts:
 
 
 def main() -> None:
-    """Run the service."""
+    """Runs the service."""
     serve("ingestor", build, ahead=True)

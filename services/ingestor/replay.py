@@ -60,7 +60,7 @@ class ReplaySource:
 
     @property
     def venue(self) -> str:
-        """The name in trace ids: that of a recording's ticks, where all have the same."""
+        """Returns the name in trace ids: that of a recording's ticks, where all have the same."""
         found = {recorded_venue(p, sym) if is_recording(p) else REPLAY for sym, p in self._files.items()}
         return found.pop() if len(found) == 1 else REPLAY
 
@@ -76,7 +76,7 @@ class ReplaySource:
         return ReplayFeed(self._quotes(sym, position))
 
     def check(self) -> dict[str, FileSpan]:
-        """Read every file from its first row to its last, so that a bad row is found before anything runs."""
+        """Reads every file from its first row to its last, so that a bad row is found before anything runs."""
         return {sym: self._check(sym) for sym in self._files}
 
     def _check(self, sym: str) -> FileSpan:

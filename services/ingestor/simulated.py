@@ -58,7 +58,7 @@ class SimulatedSource:
 
     @property
     def venue(self) -> str:
-        """The name in trace ids."""
+        """Returns the name in trace ids."""
         return "simulated"
 
     @property
@@ -166,7 +166,7 @@ class PresentSource:
 
     @property
     def venue(self) -> str:
-        """The name in trace ids."""
+        """Returns the name in trace ids."""
         return "fake"
 
     @property

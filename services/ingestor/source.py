@@ -34,7 +34,7 @@ class Source(Protocol):
 
     @property
     def venue(self) -> str:
-        """Its name in ticks and trace ids, e.g. `replay`."""
+        """Returns its name in ticks and trace ids, e.g. `replay`."""
 
     @property
     def symbols(self) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ class IngestStage(Tick[Datum, list[Message]]):
         return [_market_tick(n=n, sym=sym, ts_event=ts_event, tr=trace, venue=venue, price=price, history=False)]
 
     def _again(self, recorded: MarketTick | Gap) -> Message:
-        """The message under this line's number, which is the last part of its trace."""
+        """Returns the message under this line's number, which is the last part of its trace."""
         if recorded.sym != self._sym:
             raise ValueError(f"a recording's {recorded.sym} was given to {self._sym}")
         n = self._numbers.next(_TICKS)
@@ -94,7 +94,7 @@ class IngestStage(Tick[Datum, list[Message]]):
         )
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         saved = IngestSnapshot.of(state)
         self._numbers.restore(saved.numbers)
         self._position, self._last_ts_event, self._stale = saved.position, saved.last_ts_event, saved.stale

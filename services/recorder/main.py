@@ -16,7 +16,7 @@ from shared.runner.service import serve_work
 
 
 def main() -> None:
-    """Run the service."""
+    """Runs the service."""
     serve_work("recorder", build, ahead=True)
 
 

@@ -53,7 +53,7 @@ class Buffer:
     since_s: float = 0.0
 
     def add(self, row: ReceivedEntry, now_s: float) -> None:
-        """Take a row."""
+        """Takes a row."""
         if not self.rows:
             self.since_s = now_s
         self.rows.append(row)
@@ -117,7 +117,7 @@ class ProgressOnBus:
         self._told: dict[tuple[int, str], str] = {}
 
     async def load(self) -> None:
-        """Take up the commit numbers."""
+        """Takes up the commit numbers."""
         stored = await self._session.load([lease.place for lease in self._leases.values()])
         self._seqs = {p: state.seq for p, state in zip(self._leases, stored, strict=True)}
 

@@ -66,7 +66,7 @@ class Recorder:
         self._tidied_s = float("-inf")
 
     def stop(self) -> None:
-        """Let `run` write what was read, tell the bus, and return."""
+        """Lets `run` write what was read, tell the bus, and return."""
         self._stopping = True
         if self._session is not None:
             self._session.wake()
@@ -118,7 +118,7 @@ class Recorder:
                 await session.close()
 
     async def _stand_by(self, why: str) -> None:
-        """Log it once, and look again after a while: this one may be the only one left."""
+        """Logs it once, and look again after a while: this one may be the only one left."""
         if why != self._stood_by:
             remedy = "run that Tickline's recorder"
             log.warning("stands by", instance=self._plan.instance, why=why, remedy=remedy)
@@ -127,7 +127,7 @@ class Recorder:
         await asyncio.sleep(BACKOFF_MAX_S)
 
     async def _lock(self, stack: ExitStack) -> None:
-        """Take the folder, perhaps after another process's last file."""
+        """Takes the folder, perhaps after another process's last file."""
         until = time.monotonic() + LOCK_WAIT_S
         while True:
             try:
@@ -202,7 +202,7 @@ class Recorder:
             touch(self.alive_file)
 
     async def _read(self, recording: RecordingSession, wait_s: float) -> bool:
-        """Read once over all streams; returns whether anything came."""
+        """Reads once over all streams; returns whether anything came."""
         session = recording.session
         batches = await session.read(recording.cursors, self._settings.bus.read_count, int(wait_s * 1000))
         now_s = time.monotonic()
@@ -217,7 +217,7 @@ class Recorder:
         return bool(batches)
 
     async def _judge(self, session: Session, stream: Stream, entry: Entry) -> None:
-        """Raise NewerWire where a newer Tickline may have written the entry; else mark its tag as damaged."""
+        """Raises NewerWire where a newer Tickline may have written the entry; else mark its tag as damaged."""
         beyond = None if stream is Stream.DEAD else newer(entry.t)  # a dead letter is kept as it is, and not read
         if beyond is None:
             return
@@ -249,7 +249,7 @@ class Recorder:
         return True
 
     def _take(self, recording: RecordingSession, source: Source, entry: Entry, now_s: float) -> None:
-        """Keep the entry for the next file, unless it was recorded before."""
+        """Keeps the entry for the next file, unless it was recorded before."""
         stream, place = Stream(source[0]), source[1]
         missing = recording.position(source).take(stream, entry, recording.session.run_id)
         if missing is None:
@@ -310,7 +310,7 @@ class Recorder:
                 await self._checkpoint(session)
 
     async def _checkpoint(self, session: Session) -> None:
-        """Keep the stages' states as they are now."""
+        """Keeps the stages' states as they are now."""
         own = self._settings
         snapshots = {
             instance: await read_snapshots(session, instance, own.bus.partitions)

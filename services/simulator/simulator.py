@@ -76,17 +76,17 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        """The URL that stands in front of each of the exchange's hosts."""
+        """Returns the URL that stands in front of each of the exchange's hosts."""
         return self.server.url
 
     @property
     def engine(self) -> MatchingEngine:
-        """The engine, which knows every order and fill whatever clients make of them."""
+        """Returns the engine, which knows every order and fill whatever clients make of them."""
         return self.state.engine
 
     @property
     def histories(self) -> Mapping[str, TradeHistory]:
-        """The trades that a perfect feed gives, by the exchange's id of the market."""
+        """Returns the trades that a perfect feed gives, by the exchange's id of the market."""
         return self.state.histories
 
 

@@ -89,12 +89,12 @@ class RowOrder:
         return sum(self._steps.values()) + self._closest_count + self._other
 
     def go_on_from(self, row: int, start: Instant) -> None:
-        """Hold the next row against this one, which was refused."""
+        """Holds the next row against this one, which was refused."""
         self.row, self.last = row, start
         self._last_ns = start.ns if self._days is None else self._days.wall_ns(start.ns)
 
     def refuse(self, row: int, error: ValueError | DataError) -> None:
-        """Raise DataError for a row that cannot be used; where a subclass returns instead, the row is skipped."""
+        """Raises DataError for a row that cannot be used; where a subclass returns instead, the row is skipped."""
         if isinstance(error, DataError):
             raise error
         raise DataError(f"{self.name}: row {row}: {error}") from error
@@ -111,7 +111,7 @@ class RowOrder:
         return max(steps.values()) / self.differences if steps else 0.0
 
     def whole_file(self) -> None:
-        """Refuse a whole file whose bars are longer than the interval: their closes would be used too early."""
+        """Refuses a whole file whose bars are longer than the interval: their closes would be used too early."""
         commonest = self.commonest_ns()
         if commonest is None or self.closest_ns is None or self.differences < 2 or commonest <= self.interval_ns:
             return
@@ -191,7 +191,7 @@ class Steps(RowOrder):
         self.first_fault: str | None = None
 
     def refuse(self, row: int, error: ValueError | DataError) -> None:
-        """Skip the row, and keep the first fault."""
+        """Skips the row, and keeps the first fault."""
         if self.first_fault is None:
             self.first_fault = str(error) if isinstance(error, DataError) else f"{self.name}: row {row}: {error}"
 

@@ -54,16 +54,16 @@ class Connection(Protocol):
     """A connection runs statements; `sqlite3.Connection` and `psycopg.Connection` have this in common."""
 
     def execute(self, statement: Any, values: Sequence[Any] = ..., /) -> Cursor:
-        """Run a statement in the driver's form."""
+        """Runs a statement in the driver's form."""
 
     def commit(self) -> None:
-        """End the transaction, if there is one."""
+        """Ends the transaction, if there is one."""
 
     def rollback(self) -> None:
-        """Take the transaction back, if there is one."""
+        """Takes the transaction back, if there is one."""
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Gives the connection back."""
 
 
 class Database(Protocol):
@@ -83,13 +83,13 @@ class Database(Protocol):
 
     @property
     def shown(self) -> str:
-        """The place, for people: without a password."""
+        """Returns the place, for people: without a password."""
 
     def statement(self, text: str) -> str:
         """Returns the text with the driver's sign wherever a `?` stands."""
 
     def prepare(self, create: bool) -> None:
-        """Make what must be there before the first connection, e.g. the folder."""
+        """Makes what must be there before the first connection, e.g. the folder."""
 
     def writer(self, durable: bool) -> Connection:
         """Returns a connection that may write; durable: a commit survives a power cut."""
@@ -101,24 +101,24 @@ class Database(Protocol):
         """Returns the names of all tables."""
 
     def lock_upgrade(self, connection: Connection) -> None:
-        """Keep other upgrades out until this transaction ends."""
+        """Keeps other upgrades out until this transaction ends."""
 
     def check_durable(self, connection: Connection) -> None:
-        """Raise SafetyRefusal where a commit would not survive a power cut."""
+        """Raises SafetyRefusal where a commit would not survive a power cut."""
 
     def reserve(self, connection: Connection) -> None:
-        """Take the disk's space that commits will need, as far as it is there; between transactions."""
+        """Takes the disk's space that commits will need, as far as it is there; between transactions."""
 
     def check_place(self) -> None:
-        """Raise JournalUnwritable when what is connected to lies there no more. Cheap: called before every commit."""
+        """Raises JournalUnwritable when what is connected to lies there no more. Cheap: called before every commit."""
 
     def housekeep(self, connection: Connection) -> None:
-        """Do what is better done while nobody waits; between transactions."""
+        """Does what is better done while nobody waits; between transactions."""
 
 
 @contextmanager
 def transaction(database: Database, connection: Connection) -> Iterator[None]:
-    """Begin with the right to write; commit at the end, or take all of it back on an error."""
+    """Begins with the right to write; commits at the end, or takes all of it back on an error."""
     connection.execute(database.begin)
     try:
         yield
@@ -131,7 +131,7 @@ def transaction(database: Database, connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def savepoint(connection: Connection) -> Iterator[None]:
-    """Begin a part of a transaction; on an error it is taken back alone."""
+    """Begins a part of a transaction; on an error it is taken back alone."""
     connection.execute("SAVEPOINT part")
     try:
         yield

@@ -110,11 +110,11 @@ class Journal:
 
     @property
     def shown(self) -> str:
-        """Its name for a person, without a password."""
+        """Returns its name for a person, without a password."""
         return f"journal {self._database.shown}"
 
     async def close(self) -> None:
-        """Finish the writes that were begun, and let go."""
+        """Finishes the writes that were begun, and lets go."""
         if self._writer.closed:
             return
         await self._writer.close()
@@ -141,7 +141,7 @@ class Journal:
         return await self._writer.do(work)
 
     async def write(self, changes: Sequence[Change], epoch: int, meanwhile: Callable[[], None] | None = None) -> None:
-        """Write all changes or none, on disk when this returns; raises Fenced, WriteRefused or JournalUnwritable.
+        """Writes all changes or none, on disk when this returns; raises Fenced, WriteRefused or JournalUnwritable.
 
         meanwhile: is called while the disk is at work, as far as can be known; it knows nothing of how the write ends.
         """
@@ -153,7 +153,7 @@ class Journal:
         await self._writer.do(work, meanwhile)
 
     async def write_by_person(self, changes: Sequence[PersonChange]) -> None:
-        """Write a person's word, whoever holds the epoch; never an order, a fill, an execution or a limit."""
+        """Writes a person's word, whoever holds the epoch; never an order, a fill, an execution or a limit."""
         _check_commands(changes)
         await self._writer.do(lambda connection: self._store.put(connection, changes))
 
@@ -230,7 +230,7 @@ class Journal:
         return found[0] if found else None
 
     async def _rows(self, table: Table[Row], wanted: str = "", *given: Any) -> list[Row]:
-        """The account's rows. wanted: what follows the first condition."""
+        """Returns the account's rows. wanted: what follows the first condition."""
         columns = quoted(table.columns[1:])
         found = await self._select(f'SELECT {columns} FROM "{table.name}" WHERE account = ? {wanted}', *given)
         return list(map(table.row, found))
@@ -275,7 +275,7 @@ def _database(url: str, busy_s: float) -> Database:
 
 
 def _connect(database: Database, durable: bool, create: bool, reserve: bool) -> Connection:
-    """The writing connection, on tables that are up to date."""
+    """Returns the writing connection, on tables that are up to date."""
     database.prepare(create)
     try:
         connection = database.writer(durable)

@@ -82,13 +82,13 @@ class PostgresDatabase:
             raise SafetyRefusal(f"journal {self.shown}: the server runs with fsync = off: set it to on")
 
     def reserve(self, connection: Connection) -> None:
-        """The server does it by itself."""
+        """Does nothing: the server does it by itself."""
 
     def check_place(self) -> None:
         """A connection stays with its database."""
 
     def housekeep(self, connection: Connection) -> None:
-        """The server does it by itself."""
+        """Does nothing: the server does it by itself."""
 
     def _connect(self, **settings: str) -> "psycopg.Connection[tuple[Any, ...]]":
         """A connection whose transactions this room begins, not the driver."""

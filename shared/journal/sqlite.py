@@ -47,7 +47,7 @@ class SqliteDatabase:
         return text
 
     def prepare(self, create: bool) -> None:
-        """Make the file's folder; raises ConfigError or JournalUnwritable."""
+        """Makes the file's folder; raises ConfigError or JournalUnwritable."""
         if not create and not self.path.exists():
             raise no_journal(self.shown)
         try:
@@ -72,13 +72,13 @@ class SqliteDatabase:
         return {name for (name,) in found.fetchall()}
 
     def lock_upgrade(self, connection: Connection) -> None:
-        """`begin` has done it."""
+        """Does nothing: `begin` has taken the lock."""
 
     def check_durable(self, connection: Connection) -> None:
         """Its writer sets what it takes."""
 
     def reserve(self, connection: Connection) -> None:
-        """Write as much as the log may become, and take it back: SQLite leaves the log's file at its length."""
+        """Writes as much as the log may become, and takes it back: SQLite leaves the log's file at its length."""
         log = Path(f"{self.path}-wal")
         taken = log.stat().st_size if log.exists() else 0
         if taken >= RESERVED or shutil.disk_usage(self.path.parent).free < PLENTY:
@@ -94,7 +94,7 @@ class SqliteDatabase:
             connection.execute(f"PRAGMA cache_size = {before}")
 
     def check_place(self) -> None:
-        """Look whether the file is still the same: a deleted one takes writes all the same, and nobody reads them."""
+        """Looks whether the file is still the same: a deleted one takes writes all the same, and nobody reads them."""
         try:
             found = self.path.stat().st_ino
         except OSError:
@@ -107,7 +107,7 @@ class SqliteDatabase:
             )
 
     def housekeep(self, connection: Connection) -> None:
-        """Carry the log over into the file, as far as no reader needs it."""
+        """Carries the log over into the file, as far as no reader needs it."""
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _connect(self, *pragmas: str) -> sqlite3.Connection:

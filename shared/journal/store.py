@@ -150,7 +150,7 @@ class Store:
         return int(connection.execute(self._raise_epoch, given).fetchone()[0])
 
     def check_epoch(self, connection: Connection, epoch: int) -> None:
-        """Raise Fenced unless this is the newest epoch; it stays so until the transaction ends."""
+        """Raises Fenced unless this is the newest epoch; it stays so until the transaction ends."""
         newest, owner = connection.execute(self._newest_epoch, (self._account,)).fetchone() or (0, "")
         if epoch != newest or not newest:
             holder = f"{owner} holds {newest}" if newest else "nobody holds one yet"
@@ -159,7 +159,7 @@ class Store:
             )
 
     def put(self, connection: Connection, changes: Sequence[Change]) -> None:
-        """Write the changes in their order."""
+        """Writes the changes in their order."""
         for change in changes:
             try:
                 if isinstance(change, ExecutionRow):
@@ -181,7 +181,7 @@ class Store:
         return connection.execute(statement, given)
 
     def _read(self, connection: Connection, table: Table[R], row: R) -> R:
-        """The row that stands there under the same key."""
+        """Returns the row that stands there under the same key."""
         key = [self._account, *(getattr(row, name) for name in table.key[1:])]
         return table.row(connection.execute(self._stored[table.name], key).fetchone())
 

@@ -66,12 +66,12 @@ class Writer:
         return await future
 
     def check_open(self) -> None:
-        """Raise JournalUnwritable after `close`."""
+        """Raises JournalUnwritable after `close`."""
         if self.closed:
             raise JournalUnwritable(f"journal {self._database.shown}: it is closed: open it again")
 
     async def close(self) -> None:
-        """End behind the calls that were made before, and close the connection; to be called once."""
+        """Ends behind the calls that were made before, and closes the connection; call it once."""
         self.closed = True
         self._calls.put(None)
         await asyncio.shield(self._ended)
@@ -89,7 +89,7 @@ class Writer:
             self._tell(_end, self._ended)
 
     def _next_group(self) -> list[_Call] | None:
-        """The calls that wait; none when it is time to tidy up; None at the end."""
+        """Returns the calls that wait; none when it is time to tidy up; None at the end."""
         try:
             first = self._calls.get(timeout=IDLE_S if self._untidy >= TIDY_AFTER else None)
         except queue.Empty:

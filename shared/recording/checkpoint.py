@@ -75,7 +75,7 @@ def settings_of(kept: Mapping[str, Any]) -> Settings:
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint, wire: int = WIRE) -> None:
-    """Add a checkpoint, as `wire` writes it; raises OSError."""
+    """Adds a checkpoint, as `wire` writes it; raises OSError."""
     numbers = [int(path.stem) for path in checkpoint_paths(folder)]
     path = folder / CHECKPOINTS / f"{max(numbers, default=0) + 1:010d}{CHECKPOINT}"
     data = pack(checkpoint, wire)

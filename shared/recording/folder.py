@@ -21,7 +21,7 @@ DAY_S = 86_400
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep others from writing the folder meanwhile; raises ConfigError. The hold ends with the process."""
+    """Keeps others from writing the folder meanwhile; raises ConfigError. The hold ends with the process."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / LOCK).open("w")
@@ -62,7 +62,7 @@ class RecordingFolder:
         self.positions |= {stream: read_positions(part.path) for stream, part in newest.items()}
 
     def add(self, stream: Stream, rows: list[ReceivedEntry], run_id: str, wire: int = WIRE) -> int:
-        """Write rows, in the order in which they were taken; returns how many parts they made. Raises OSError.
+        """Writes rows, in the order in which they were taken; returns how many parts they made. Raises OSError.
 
         wire: the one that stands on the bus, so that an older Tickline can go on until it is raised.
         """
@@ -92,7 +92,7 @@ class RecordingFolder:
         return found.get((instance, sym))
 
     def remove_old(self, age: Age) -> list[Part]:
-        """Remove the oldest parts, and checkpoints that no part needs any more; returns the parts."""
+        """Removes the oldest parts, and checkpoints that no part needs any more; returns the parts."""
         known = parts(self.folder)
         newest = {part.stream: part.seq for part in known}
         last_day = day_of(b"%d-0" % ((time.time() - age.keep_days * DAY_S) * 1000))

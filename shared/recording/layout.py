@@ -100,7 +100,7 @@ def read_origin(folder: Path) -> RecordingOrigin:
 
 
 def claim(folder: Path, origin: RecordingOrigin, wire: int = WIRE) -> bool:
-    """Begin a recording, or go on with this very one; returns whether it is new. Raises ConfigError for another's."""
+    """Begins a recording, or goes on with this very one; returns whether it is new. ConfigError for another's."""
     path = folder / ORIGIN
     if path.exists():
         found = read_origin(folder)
@@ -117,7 +117,7 @@ def claim(folder: Path, origin: RecordingOrigin, wire: int = WIRE) -> bool:
 
 
 def write_durably(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, force it to the disk, then give it its name; raises OSError.
+    """Lets `write` fill a file beside `path`, force it to the disk, then give it its name; raises OSError.
 
     So the file is there whole or not at all, also after a power cut.
     """

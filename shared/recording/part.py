@@ -198,7 +198,7 @@ def write_part(
     positions: Mapping[PartitionId, StreamPosition],
     wire: int = WIRE,
 ) -> None:
-    """Write a part, its positions as `wire` writes them; raises OSError, and NewerWire where a row cannot be read."""
+    """Writes a part, its positions as `wire` writes them; raises OSError, and NewerWire where a row cannot be read."""
     from pyarrow import parquet
 
     kept = PositionsSnapshot(places={str(place): position.dump() for place, position in positions.items()})

@@ -45,7 +45,7 @@ class LiveFeed:
 
     @property
     def venue(self) -> LiveVenue:
-        """The one that it listens to."""
+        """Returns the venue to which it listens."""
         return self._venue
 
     @property

@@ -105,11 +105,11 @@ class BarJoin(Tick[Joining, list[Joined]]):
 
     @property
     def last_ns(self) -> int:
-        """The last bar that was given or cut ended then; 0 before the first."""
+        """Returns when the last bar ended that was given or cut; 0 before the first."""
         return self._after
 
     def on_tick(self, val: Joining) -> list[Joined] | None:
-        """Take one value; None when nothing follows from it."""
+        """Takes one value; None when nothing follows from it."""
         match val:
             case ClosedBar():
                 return self._bar(val) or None
@@ -169,7 +169,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
         return given
 
     def _missing(self, until: int) -> list[Joined]:
-        """Ask for the missing bars until `until`, or cut."""
+        """Asks for the missing bars until `until`, or cut."""
         if self._fetch and self._question is None and len(self._waiting) <= self._most:
             return [self._ask(self._after + self._interval_ns, until)]
         self._question = None
@@ -204,7 +204,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
         return []
 
     def _settle(self, question: Missing, complete: bool) -> list[Joined]:
-        """End the question: fill or cut what it left open, give what follows, ask for what is open then."""
+        """Ends the question: fills or cuts what it left open, gives what follows, asks for what is open then."""
         self._question = None
         given: list[Joined] = []
         if not self._after and self._waiting:  # the start: there is nothing that could be cut
@@ -253,7 +253,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
         )
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         saved = BarJoinSnapshot.of(state)
         self.repeated, self.other, self.fetched = saved.repeated, saved.other, saved.fetched
         self._last = None if saved.last is None else Close(saved.last.ts_event, saved.last.price)

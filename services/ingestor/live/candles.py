@@ -68,7 +68,7 @@ class Candles(Tick[Event, list[Sampled | FeedSilent]]):
         self._before: tuple[int, Decimal | None] = (0, None)
 
     def on_tick(self, val: Event) -> list[Sampled | FeedSilent] | None:
-        """Take one event; None when nothing follows from it."""
+        """Takes one event; None when nothing follows from it."""
         match val:
             case Candle():
                 self._heard_now = self._now
@@ -105,7 +105,7 @@ class Candles(Tick[Event, list[Sampled | FeedSilent]]):
         return given
 
     def _over(self, start: int) -> list[Sampled | FeedSilent]:
-        """End the open candle, since time is at `start`; what lies between was not heard."""
+        """Ends the open candle, since time is at `start`; what lies between was not heard."""
         end, close = self._start + self._interval_ns, self._close
         given: list[Sampled | FeedSilent] = [Lost(end) if close is None else ClosedBar(end, close)]
         if start > end:
@@ -129,7 +129,7 @@ class Candles(Tick[Event, list[Sampled | FeedSilent]]):
         )
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         saved = CandlesSnapshot.of(state)
         self.old, self.other, self.deaf = saved.old, saved.other, saved.deaf
         self._now, self._heard_now, self._listening = saved.now, saved.heard_now, saved.listening

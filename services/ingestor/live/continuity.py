@@ -131,7 +131,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         return self._order.old
 
     def on_tick(self, val: Event) -> list[Ordered] | None:
-        """Take one event; None when nothing follows from it."""
+        """Takes one event; None when nothing follows from it."""
         if val.__class__ is Trade:
             return self._trade(val)
         match val:
@@ -235,7 +235,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         return given
 
     def _settle(self, question: Missing, complete: bool) -> list[Ordered]:
-        """End the question; what may go out now, and the next question where there is one."""
+        """Ends the question; returns what may go out now, and the next question where there is one."""
         self._question, self._hole_now, self._ask_after = None, 0, self._now + self._rules.ask_ns
         doubtful_ns = self._doubtful_ns and max(self._doubtful_ns, self._connected_ns)
         given: list[Ordered] = [*self._order.settle(question, complete, doubtful_ns, self._heard_ns)]
@@ -269,7 +269,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         return self._connected and not self._order.waiting and self._now - since > self._rules.silence_ns
 
     def _overflow(self) -> list[Ordered]:
-        """Give up what was asked for: more waits than may."""
+        """Gives up what was asked for: more waits than may."""
         question = self._question
         if question is None or (self._certain and question.to_id is None):
             question = self._hole()
@@ -280,7 +280,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         return self._ask(self._hole())
 
     def _hole(self) -> Missing:
-        """The question about what is missing before the first trade that waits."""
+        """Returns the question about what is missing before the first trade that waits."""
         first = self._order.hole()
         assert first is not None
         to_id = first.id - 1 if self._certain and isinstance(first.id, int) else None
@@ -331,7 +331,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         )
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         saved = ContinuitySnapshot.of(state)
         self._order.restore(saved.order)
         self.ahead, self.fetched, self.holes, self.deaf = saved.ahead, saved.fetched, saved.holes, saved.deaf

@@ -67,7 +67,7 @@ class MidPrices(Tick[Event, list[Quoted]]):
         self._connected = self._begun = self._broken = self._told = False
 
     def on_tick(self, val: Event) -> list[Quoted] | None:
-        """Take one event; None when nothing follows from it."""
+        """Takes one event; None when nothing follows from it."""
         match val:
             case TopOfBook():
                 return self._quote(val)
@@ -125,7 +125,7 @@ class MidPrices(Tick[Event, list[Quoted]]):
         )
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         saved = MidPricesSnapshot.of(state)
         self.old, self.ahead, self.deaf = saved.old, saved.ahead, saved.deaf
         self._now, self._heard_ns, self._last_ns = saved.now, saved.heard_ns, saved.last_ns

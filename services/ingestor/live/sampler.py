@@ -82,7 +82,7 @@ class Sampler(Tick[Sampling, list[Sampled]]):
         self._remembered = 0  # of a bar that ended before it nobody knows
 
     def on_tick(self, val: Sampling) -> list[Sampled] | None:
-        """Take one value; None when nothing follows from it."""
+        """Takes one value; None when nothing follows from it."""
         ts_event, end = val.ts_event, self._end
         if isinstance(val, Watermark | MissingTrades):
             return self._reach(ts_event) if isinstance(val, Watermark) else self._doubt(ts_event, val.since)
@@ -107,7 +107,7 @@ class Sampler(Tick[Sampling, list[Sampled]]):
         self._first = self._remembered = self._end + interval_ns if ts_event % interval_ns else self._end
 
     def _reach(self, ts_event: int) -> list[Sampled] | None:
-        """Close each bar that ends early enough."""
+        """Closes each bar that ends early enough."""
         if not self._end:
             self._begin(ts_event)
         if ts_event < self._end + self._grace_ns:
@@ -137,7 +137,7 @@ class Sampler(Tick[Sampling, list[Sampled]]):
         return ClosedBar(end, self._before)
 
     def _jump(self, ts_event: int) -> None:
-        """Begin anew at the last of the bars: time went on by too many of them."""
+        """Begins anew at the last of the bars: time went on by too many of them."""
         self._pass()
         self._closed.clear()
         self._end = self._remembered = ts_event - ts_event % self._interval_ns + self._interval_ns
@@ -147,7 +147,7 @@ class Sampler(Tick[Sampling, list[Sampled]]):
         self._price = self._ahead.pop(self._end, None)
 
     def _doubt(self, ts_event: int, since: int) -> list[Sampled] | None:
-        """Take note that missed prices may lie in any bar until that of `ts_event`, or in the next within the grace."""
+        """Notes that missed prices may lie in any bar until that of `ts_event`, or in the next within the grace."""
         doubted = self._committed_in_doubt(since)
         if self._end:
             newest = max(ts_event + self._grace_ns, self._end - 1, *(end - 1 for end in self._ahead))
@@ -157,7 +157,7 @@ class Sampler(Tick[Sampling, list[Sampled]]):
         return [Late(end) for end in doubted] or None
 
     def _committed_in_doubt(self, since: int) -> list[int]:
-        """The ends of the bars that were given though prices may be missing that belong to them, as far as known."""
+        """Returns the ends of the bars that went out though prices of theirs may be missing, as far as known."""
         first = since - self._grace_ns + 1
         doubted = [end for end in self._closed if end >= first]
         for end in doubted:
@@ -205,7 +205,7 @@ class Sampler(Tick[Sampling, list[Sampled]]):
         )
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         saved = SamplerSnapshot.of(state)
         self.late, self._end, self._first, self._price = saved.late, saved.end, saved.first, saved.price
         self._ahead = {bar.ts_event: bar.price for bar in saved.ahead}
@@ -236,7 +236,7 @@ class EachTrade(Tick[Priced | Watermark | MissingTrades, list[Close | Cut]]):
         self._last_ns = 0
 
     def on_tick(self, val: Priced | Watermark | MissingTrades) -> list[Close | Cut] | None:
-        """Take one value; None for a Watermark."""
+        """Takes one value; None for a Watermark."""
         if isinstance(val, Watermark):
             return None
         self._last_ns = max(self._last_ns, val.ts_event)
@@ -249,5 +249,5 @@ class EachTrade(Tick[Priced | Watermark | MissingTrades, list[Close | Cut]]):
         return _each_trade(last_ns=self._last_ns)
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         self._last_ns = EachTradeSnapshot.of(state).last_ns

@@ -79,7 +79,7 @@ class TickPipeline(Tick[Event, list[PipelineOutput]]):
         }
 
     def on_tick(self, val: Event) -> list[PipelineOutput] | None:
-        """Take one event; None when nothing follows from it."""
+        """Takes one event; None when nothing follows from it."""
         given = self.heard.on_tick(val)
         if val.__class__ is Trade:  # the join has nothing to do with it
             return None if given is None else self._sample(given)
@@ -119,7 +119,7 @@ class TickPipeline(Tick[Event, list[PipelineOutput]]):
         )
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         saved = TickPipelineSnapshot.of(state)
         for part, kept in ((self.heard, saved.heard), (self.sampler, saved.sampler), (self.join, saved.join)):
             if part is not None:
@@ -181,7 +181,7 @@ class LiveStage(Tick[Event, list[Message]]):
         return dict(self._made)
 
     def on_tick(self, val: Event) -> list[Message] | None:
-        """Take one event; None when there is nothing to write."""
+        """Takes one event; None when there is nothing to write."""
         if val.__class__ is Clock:
             self._now, self._sure = max(self._now, val.now), val.sure
         outputs = self._pipeline.on_tick(val)
@@ -246,7 +246,7 @@ class LiveStage(Tick[Event, list[Message]]):
         )
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave; raises ValueError where it is another series'."""
+        """Takes back what `state()` gave; raises ValueError where it is another series'."""
         saved = LiveSnapshot.of(state)
         if saved.series != self._of:
             raise ValueError(f"its series is of {saved.series}, not of {self._of}")

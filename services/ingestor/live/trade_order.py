@@ -45,7 +45,7 @@ class OrderById:
 
     @property
     def next_id(self) -> int | None:
-        """The id that comes next; None before the first."""
+        """Returns the id that comes next; None before the first."""
         return self._next
 
     @property
@@ -114,7 +114,7 @@ class OrderById:
         return _snapshot(next_id=self._next, last_ns=self.last_ns, waiting=waiting, old=self.old)
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         saved = OrderByIdSnapshot.of(state)
         trades = [trade_in(trade) for trade in saved.waiting]
         if not all(isinstance(trade.id, int) for trade in trades):
@@ -244,7 +244,7 @@ class OrderByTime:
         )
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         saved = OrderByTimeSnapshot.of(state)
         trades = [trade_in(trade) for trade in saved.waiting]
         if len({type(name) for name in (*(trade.id for trade in trades), *saved.given)}) > 1:

@@ -37,7 +37,7 @@ class Job(NamedTuple):
 
     @property
     def place(self) -> Path:
-        """The folder of the months' files."""
+        """Returns the folder of the months' files."""
         return self.folder / self.sym / "-".join(part for part in (self.origin.kind, self.origin.interval) if part)
 
 

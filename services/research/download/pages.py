@@ -22,7 +22,7 @@ class HistorySource(Protocol):
 
     @property
     def name(self) -> str:
-        """The exchange and the market, as errors name them."""
+        """Returns the exchange and the market, as errors name them."""
 
     @property
     def by_id(self) -> bool:

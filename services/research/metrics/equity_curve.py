@@ -85,17 +85,17 @@ class Drawdowns:
 
     @property
     def depth(self) -> float:
-        """The deepest fall as a share of its peak; 0.0 where the series never fell."""
+        """Returns the deepest fall as a share of its peak; 0.0 where the series never fell."""
         return self.deepest.depth if self.deepest else 0.0
 
     @property
     def money(self) -> float:
-        """The deepest fall in money; 0.0 where the series never fell."""
+        """Returns the deepest fall in money; 0.0 where the series never fell."""
         return self.deepest.money if self.deepest else 0.0
 
     @property
     def duration(self) -> int | None:
-        """The time from the deepest fall's peak until the peak was reached again, or until now; None without one."""
+        """Returns the time from the deepest fall's peak until equity was there again, or until now; None without one."""
         if self.deepest is None:
             return None
         recovery_ts = self.deepest.recovery_ts
@@ -103,7 +103,7 @@ class Drawdowns:
 
     @property
     def longest(self) -> int:
-        """The longest time from a peak until the peak was reached again, or until now; 0 where it never fell."""
+        """Returns the longest time from a peak until equity reached it again, or until now; 0 where it never fell."""
         return max(self._longest, self._last_ts - self._peak_ts) if self._below else self._longest
 
 
@@ -159,7 +159,7 @@ class Moments:
 
     @property
     def std(self) -> float | None:
-        """Standard deviation with n − 1; None for fewer than two values, 0 where they differ by rounding only."""
+        """Returns the standard deviation with n − 1; None below two values, 0 where they differ by rounding only."""
         if self.n < 2:
             return None
         std = math.sqrt(max(self._m2, 0.0) / (self.n - 1))
@@ -167,12 +167,12 @@ class Moments:
 
     @property
     def downside(self) -> float | None:
-        """Root of the mean of min(value, 0)²; None without values."""
+        """Returns the root of the mean of min(value, 0)²; None without values."""
         return math.sqrt(self._down / self.n) if self.n else None
 
     @property
     def skewness(self) -> float | None:
-        """Third central moment / standard deviation³, both with n; None where nothing varies."""
+        """Returns the third central moment / standard deviation³, both with n; None where nothing varies."""
         return self._m3 / self.n / (self._m2 / self.n) ** 1.5 if self.std else None
 
     @property
@@ -214,7 +214,7 @@ class EquityCurve:
 
     @property
     def total(self) -> float:
-        """The last value / the first − 1."""
+        """Returns the last value / the first − 1."""
         return self._last / self._first - 1
 
     @property
@@ -224,7 +224,7 @@ class EquityCurve:
 
     @property
     def cagr(self) -> float | None:
-        """Growth a year of 365 days; None after ruin, without time, or where so short a time gives no finite number."""
+        """Returns the growth a year of 365 days; None after ruin, without time, or where it is infinite."""
         if self.ruined_ts is not None or self.span_ns <= 0:
             return None
         try:
@@ -234,24 +234,24 @@ class EquityCurve:
 
     @property
     def sharpe(self) -> float | None:
-        """Mean / standard deviation of the period returns, of one period; None after ruin or without variance."""
+        """Returns mean / standard deviation of the period returns, of one period; None after ruin or if all are equal."""
         std = self.returns.std
         return self.returns.mean / std if std and self.ruined_ts is None else None
 
     @property
     def sortino(self) -> float | None:
-        """Mean / downside deviation of the period returns, of one period; None after ruin or without a loss."""
+        """Returns mean / downside deviation of the period returns, of one period; None after ruin or without a loss."""
         downside = self.returns.downside
         return self.returns.mean / downside if downside and self.ruined_ts is None else None
 
     @property
     def calmar(self) -> float | None:
-        """Growth a year / the deepest fall; None without either."""
+        """Returns growth a year / deepest fall; None without either."""
         return self.cagr / self.drawdowns.deepest.depth if self.drawdowns.deepest and self.cagr is not None else None
 
     @property
     def probabilistic_sharpe(self) -> float | None:
-        """The probability that the true Sharpe ratio is above 0; None where that is not defined."""
+        """Returns the probability that the true Sharpe ratio is above 0; None where that is not defined."""
         skewness, kurtosis = self.returns.skewness, self.returns.kurtosis
         if self.sharpe is None or skewness is None or kurtosis is None:
             return None

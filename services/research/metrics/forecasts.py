@@ -170,7 +170,7 @@ class Forecasts:
 
     @property
     def hit_rate(self) -> float | None:
-        """The share of equal signs where the price moved; None where it never did."""
+        """Returns the share of equal signs where the price moved; None where it never did."""
         return self._hits / self._moves if self._moves else None
 
     @property

@@ -66,22 +66,22 @@ class ExposureSums:
 
     @property
     def share(self) -> float | None:
-        """The share of bars with a position; None without a bar, as the others."""
+        """Returns the share of bars with a position; None without a bar, as the others."""
         return self._of_bars(self._long + self._short)
 
     @property
     def long(self) -> float | None:
-        """The share of bars with a long position."""
+        """Returns the share of bars with a long position."""
         return self._of_bars(self._long)
 
     @property
     def short(self) -> float | None:
-        """The share of bars with a short position."""
+        """Returns the share of bars with a short position."""
         return self._of_bars(self._short)
 
     @property
     def highest(self) -> float | None:
-        """The largest exposure of either sign."""
+        """Returns the largest exposure of either sign."""
         return self._highest if self._bars else None
 
     def _of_bars(self, count: int) -> float | None:

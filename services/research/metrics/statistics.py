@@ -180,7 +180,7 @@ def _rank_correlation(x: NDArray[np.intp], y: NDArray[np.intp], weights: Floats)
 
 
 def _centred_ranks(groups: NDArray[np.intp], weights: Floats) -> Floats:
-    """Mean ranks less their mean, which is half of all weights, ties or not."""
+    """Returns the mean ranks less their mean, which is half of all weights, ties or not."""
     sizes = np.bincount(groups, weights=weights)
     ranks: Floats = np.cumsum(sizes) - (sizes + weights.sum()) / 2
     return ranks[groups]

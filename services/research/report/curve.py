@@ -182,7 +182,7 @@ class Curve:
 
     @property
     def first(self) -> FirstBar:
-        """The first bar; price NaN where there was none."""
+        """Returns the first bar; price NaN where there was none."""
         self._take()
         return self._first
 

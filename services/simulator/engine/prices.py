@@ -25,7 +25,7 @@ class BestPrices(NamedTuple):
 
     @property
     def mid(self) -> Decimal:
-        """The price between the two."""
+        """Returns the price between the two."""
         return (self.bid + self.ask) / 2
 
 

@@ -102,7 +102,7 @@ class TradeHistory:
 
     @property
     def last_ms(self) -> int:
-        """The time of the last trade. Only of a history with a `count`."""
+        """Returns the time of the last trade. Only of a history with a `count`."""
         assert self.end is not None
         last = self.due_ms(self.end - 1)
         return self.start_ms if last is None else last

@@ -26,17 +26,17 @@ class HttpRequest(NamedTuple):
 
     @property
     def form(self) -> dict[str, str]:
-        """The fields of the URL and those of a form in the body, together."""
+        """Returns the fields of the URL and those of a form in the body, together."""
         return {**self.query, **dict(parse_qsl(self.body, keep_blank_values=True))}
 
     @property
     def content(self) -> Any:
-        """The JSON in the body; None where the body is empty."""
+        """Returns the JSON in the body; None where the body is empty."""
         return json.loads(self.body) if self.body else None
 
     @property
     def client_id(self) -> str:
-        """The client order id that the request names; empty where it names none."""
+        """Returns the client order id that the request names; empty where it names none."""
         fields: dict[str, Any] = dict(self.query)
         if self.body.startswith(("{", "[")):
             content = self.content

@@ -69,7 +69,7 @@ class SimulatorServer:
 
     @property
     def late(self) -> int:
-        """The number of requests that a LATE fault still holds back."""
+        """Returns the number of requests that a LATE fault still holds back."""
         return len(self._late)
 
     def count(self, path: str, method: str = "") -> int:

@@ -113,7 +113,7 @@ class CcxtVenue:
         await self._client.close()
 
     async def _account_id(self, *, only_out: bool) -> str:
-        """The exchange's number of the account. What it does not answer holds up no way out: the key tells, then."""
+        """Returns the exchange's number of the account; without an answer the key tells, which holds up no way out."""
         try:
             return await self._profile.account_id(self._caller, live=self._options.mode == "live")
         except VenueError:
@@ -127,17 +127,17 @@ class CcxtVenue:
 
     @property
     def out_of_reach(self) -> Mapping[str, str]:
-        """Symbols without rules here, and why."""
+        """Returns the symbols without rules here, and why."""
         return self._markets.out_of_reach
 
     @property
     def gone(self) -> frozenset[str]:
-        """Symbols whose market the exchange lists no more."""
+        """Returns the symbols whose market the exchange lists no more."""
         return self._markets.gone
 
     @property
     def untraded(self) -> frozenset[str]:
-        """Symbols whose market does not trade now, or is gone."""
+        """Returns the symbols whose market does not trade now, or is gone."""
         return self._markets.untraded
 
     def also(self, markets: Mapping[str, str]) -> None:

@@ -88,7 +88,7 @@ class VenueOptions:
 
     @property
     def kind(self) -> str:
-        """The one kind that an account holds; ConfigError where its markets are of none or of both."""
+        """Returns the one kind that an account holds; ConfigError where its markets are of none or of both."""
         if not self.markets:
             raise ConfigError(
                 '[gateway] markets is empty: name the market of each symbol, e.g. BTCUSDT = "BTC/USDT:USDT"'

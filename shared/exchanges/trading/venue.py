@@ -141,15 +141,15 @@ class Venue(Protocol):
 
     @property
     def out_of_reach(self) -> Mapping[str, str]:
-        """Symbols without rules here, and why; only after a way out was opened."""
+        """Returns the symbols without rules here, and why; only after a way out was opened."""
 
     @property
     def gone(self) -> frozenset[str]:
-        """Symbols whose market the venue lists no more, as last read: no question names it."""
+        """Returns the symbols whose market the venue lists no more, as last read: no question names it."""
 
     @property
     def untraded(self) -> frozenset[str]:
-        """Symbols, those of `also` too, whose market does not trade now or is gone, as last read."""
+        """Returns the symbols, those of `also` too, whose market does not trade now or is gone, as last read."""
 
     def also(self, markets: Mapping[str, str]) -> None:
         """Takes symbols that are not traded here, and of which books hold something, into `balance` and `quotes`.

@@ -19,7 +19,7 @@ HEAD = "0003"
 
 
 def bring_up_to_date(connection: Connection, database: Database, create: bool) -> None:
-    """Make (where `create`) or upgrade the tables in one transaction; raises SafetyRefusal or ConfigError."""
+    """Makes (where `create`) or upgrades the tables in one transaction; raises SafetyRefusal or ConfigError."""
     with transaction(database, connection):
         version = _version(connection, database)
     if version is not None and version >= HEAD:
@@ -30,7 +30,7 @@ def bring_up_to_date(connection: Connection, database: Database, create: bool) -
 
 
 def _version(connection: Connection, database: Database) -> str | None:
-    """The schema that stands there, None where there is none yet; refused when this code cannot work with it."""
+    """Returns the schema that stands there, or None; raises SafetyRefusal when this code cannot work with it."""
     found = database.tables(connection)
     if VERSION_TABLE not in found:
         strange = {ACCOUNTS, *(table.name for table in TABLES)} & found
@@ -58,7 +58,7 @@ def _version(connection: Connection, database: Database) -> str | None:
 
 
 def _migrate(database: Database) -> None:
-    """Run the steps on a connection of its own, unless another process was faster."""
+    """Runs the steps on a connection of its own, unless another process was faster."""
     # Imported only where there is something to do: together they cost half a second.
     from alembic import command
     from alembic.config import Config

@@ -17,7 +17,7 @@ def _must(kind: Any, *names: str) -> "list[sa.Column[Any]]":
 
 
 def upgrade() -> None:
-    """Make all tables. Amounts are texts: every digit of a Decimal comes back."""
+    """Makes all tables. Amounts are texts: every digit of a Decimal comes back."""
     text, whole = sa.Text(), sa.BigInteger()
     op.add_column(VERSION_TABLE, sa.Column("readable_by", text, nullable=False, server_default=revision))
     op.create_table(
