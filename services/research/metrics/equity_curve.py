@@ -95,7 +95,7 @@ class Drawdowns:
 
     @property
     def duration(self) -> int | None:
-        """Returns the time from the deepest fall's peak until equity was there again, or until now; None without one."""
+        """Returns the time from the deepest fall's peak until equity was back, or until now; None without a fall."""
         if self.deepest is None:
             return None
         recovery_ts = self.deepest.recovery_ts
@@ -234,7 +234,7 @@ class EquityCurve:
 
     @property
     def sharpe(self) -> float | None:
-        """Returns mean / standard deviation of the period returns, of one period; None after ruin or if all are equal."""
+        """Returns mean / standard deviation of the period returns, of one period; None after ruin or without it."""
         std = self.returns.std
         return self.returns.mean / std if std and self.ruined_ts is None else None
 
