@@ -56,7 +56,7 @@ class IngestStage(Tick[Datum, list[Message]]):
 
     @property
     def stale(self) -> int:
-        """Returns how many of them were not newer than the one before."""
+        """Returns how many quotes were not newer than the one before."""
         return self._stale
 
     def on_tick(self, val: Datum) -> list[Message]:

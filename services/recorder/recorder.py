@@ -1,8 +1,8 @@
-"""The recorder's loop: read, keep what is new, write files, then tell the bus how far.
+"""The recorder reads, keeps what is new, writes files, and then tells the bus how far it is.
 
-The files alone say what was recorded. A kill between two steps is seen as entries that are read again: up to the end
-of the newest file they are known by their numbers, and behind it they are new. After a loss of the bus the memory is
-dropped, so that what a server forgot is taken again as it then was.
+The files alone say what was recorded. After a kill between two steps it reads entries again: their numbers tell those up
+to the end of the newest file, and those behind it are new. After a loss of the bus it drops its memory, and takes what a
+server forgot as it then comes.
 """
 
 import asyncio

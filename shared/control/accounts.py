@@ -1,7 +1,7 @@
-"""The account that a verb works on: its config and its journal, open.
+"""A verb works on one account: its config and its open journal.
 
-What takes a right away, or leads out of positions, works also where the config cannot be loaded: then with what can be
-read of it, and with what the journal knows.
+A verb that takes a right away, or leads out of positions, also works with a config that does not load: then with what
+is readable of it, and with what the journal knows.
 """
 
 import re

@@ -94,7 +94,7 @@ class CapitalChange:
         self._to, self._add = to, add
 
     def begun_with(self, sym: str) -> Decimal:
-        """Returns what a book was begun with, as the person says; raises ConfigError where that is not said."""
+        """Returns the capital with which a book began, as the person says; raises ConfigError where nobody said it."""
         if self._to is None:
             raise ConfigError(f"capital: nobody knows what the book of {sym} was begun with: say it with --set X")
         return self.of(self._to, self._to, sym)

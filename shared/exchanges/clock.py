@@ -205,10 +205,7 @@ class ExchangeClock:
         return True
 
     def told(self, sent_ms: int, exchange_ms: int, received_ms: int) -> None:
-        """Takes an answer at its word, at once. sent_ms, received_ms: ours, around it.
-
-        - sent_ms, received_ms: ours, around the answer
-        """
+        """Believes an answer at once. sent_ms, received_ms: our clock around it."""
         known_ms = None if self._skew is None else self._skew.offset_ns // NS_PER_MS
         ahead = ahead_ms(sent_ms, exchange_ms, received_ms, known_ms)
         self._take(Skew(ahead * NS_PER_MS, (received_ms - sent_ms) * NS_PER_MS // 2))

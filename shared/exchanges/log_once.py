@@ -37,7 +37,7 @@ class LogOnce:
         self.silence = FeedSilence(venue)
 
     def new(self, about: str, why: str) -> bool:
-        """Says whether this is another trouble than the one that this already has; it is kept in mind."""
+        """Remembers a trouble; says whether it is another one than before."""
         known, self._now[about] = self._now.get(about), why
         return known != why
 

@@ -268,7 +268,7 @@ class OkxProfile(TradingProfile):
         return found
 
     async def cancel_waiting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
-        """Cancels them by their ids, some at a time."""
+        """Cancels waiting orders by their ids, some at a time."""
         if ids is None:
             ids = [order.order_id for order in await self.waiting(caller, [market])]
         for first in range(0, len(ids), MOST_CANCELS):

@@ -1,4 +1,4 @@
-"""Price files: rows in, bars out, each defect named with file and row."""
+"""A price file gives bars; each defect is named with file and row."""
 
 from shared.history.bar import Bar, resample
 from shared.history.files import bars, infer_interval, is_trades

@@ -80,7 +80,7 @@ class LiveFeed:
         self._deaf = stage.deaf
 
     def close(self) -> set["asyncio.Task[None]"]:
-        """Ends all hearing and asking; returns what is still giving back its connection."""
+        """Stops listening and asking; returns the tasks that still close their connections."""
         tasks = {task for task in (self._connection, *self._asked.values()) if task is not None}
         for task in tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""The observer of a backtest: what it is summed up to as it runs, and the metrics out of that."""
+"""The observer sums a backtest up as it runs; all metrics come from these sums."""
 
 import math
 from dataclasses import dataclass

@@ -77,7 +77,7 @@ class Points(NamedTuple):
         return cls(ints, ints, floats, floats, floats, np.empty((0, 6)))
 
     def then(self, more: "Points") -> "Points":
-        """Returns these points and then those."""
+        """Returns these points, followed by `more`."""
         return Points(*(np.concatenate(both) for both in zip(self, more, strict=True)))
 
     def joined(self, bars: int) -> "Points":

@@ -97,7 +97,7 @@ class WebsocketServer:
 
 
 class ClientConnection:
-    """One client's websocket. connection: how it speaks."""
+    """A connection serves one client's websocket. connection: the dialect's state of it."""
 
     def __init__(self, server: WebsocketServer, request: web.Request, connection: ConnectionState) -> None:
         self._server, self._request, self._connection = server, request, connection

@@ -141,7 +141,7 @@ class CcxtVenue:
         return self._markets.untraded
 
     def also(self, markets: Mapping[str, str]) -> None:
-        """Takes symbols that balance and quotes tell of, too."""
+        """Takes symbols that only books hold into `balance` and `quotes`. markets: ccxt's, of each."""
         self._markets.also = dict(markets)
 
     def rules(self, sym: str) -> MarketRules:

@@ -58,7 +58,7 @@ class Stamp(Reply):
         return self.signed or bool(self.gone)
 
     def sign(self) -> None:
-        """Lets the request be made once, and in time."""
+        """Allows the signature of the request once, while its validity lasts; else raises."""
         if self.signed:
             raise AlreadySigned("an order is sent once")
         self._check_time()
