@@ -1,8 +1,8 @@
 """The recorder reads, keeps what is new, writes files, and then tells the bus how far it is.
 
-The files alone say what was recorded. After a kill between two steps it reads entries again: their numbers tell those up
-to the end of the newest file, and those behind it are new. After a loss of the bus it drops its memory, and takes what a
-server forgot as it then comes.
+The files alone say what was recorded. After a kill between two steps it reads entries again: their numbers tell those
+up to the end of the newest file, and those behind it are new. After a loss of the bus it drops its memory, and takes
+what a server forgot as it then comes.
 """
 
 import asyncio
