@@ -14,5 +14,5 @@ def build(settings: Settings, limits: Limits) -> ServiceParts:
 
 
 def main() -> None:
-    """Run the service."""
+    """Runs the service."""
     serve("signal", build, ahead=True)

@@ -22,14 +22,14 @@ _FEATURES, _PREDICTIONS = Stream.FEATURES, Stream.PREDICTIONS
 
 
 class SignalSnapshot(Snapshot):
-    """The feature's state and the stream numbers."""
+    """The stage remembers its feature's state and the stream numbers."""
 
     feature: Any
     numbers: Any
 
 
 class SignalStage(Stage):
-    """One symbol's ticks in; its features and predictions out, once the window is full.
+    """The stage takes one symbol's ticks, and gives features and predictions once the window is full.
 
     A Gap empties the window and is passed on to both streams.
     """
@@ -42,7 +42,7 @@ class SignalStage(Stage):
         self._numbers = SequenceNumbers()
 
     def on_tick(self, val: Message) -> list[Message] | None:
-        """Take a MarketTick or a Gap."""
+        """Takes a MarketTick or a Gap."""
         if type(val) is Gap:
             self._feature.reset()
             return [self._gap(val, _FEATURES), self._gap(val, _PREDICTIONS)]
@@ -69,11 +69,11 @@ class SignalStage(Stage):
         return gap.model_copy(update={"n": self._numbers.next(stream), "stream": stream})
 
     def state(self) -> State:
-        """The window and the stream numbers."""
+        """Returns the window and the stream numbers."""
         return _snapshot(feature=self._feature.state(), numbers=self._numbers.state())
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         saved = SignalSnapshot.of(state)
         self._feature.restore(saved.feature)
         self._numbers.restore(saved.numbers)
@@ -83,7 +83,7 @@ _snapshot = fields_of(SignalSnapshot)
 
 
 def plan(settings: Settings) -> ServiceSpec:
-    """Load the model, once for all symbols; a ConfigError when it may not be used."""
+    """Loads the model, once for all symbols; a ConfigError when it may not be used."""
     try:
         path = chosen_model(settings)
         module, card = load_model(path, symbols=settings.symbols, interval=settings.interval)

@@ -21,7 +21,12 @@ MISSING = ":missing:"  # in the trace of a decision that a missing prediction le
 
 
 class LiveRules(NamedTuple):
-    """valid_ns: how long after its tick an order may be sent. stale_ns: how old a prediction that waited may become."""
+    """The rules are what a live strategy adds to a replay's.
+
+    - valid_ns: how long after its tick an order may be sent.
+    - stale_ns: how old a prediction that waited may become.
+    - on_missing: what a missing prediction does to the position.
+    """
 
     valid_ns: int
     stale_ns: int
@@ -29,7 +34,7 @@ class LiveRules(NamedTuple):
 
 
 class LiveStrategySnapshot(Snapshot):
-    """The book's, which is StrategyStage's, and the predictions that are kept: the one that waits, and the last one."""
+    """A live stage remembers its book, as StrategyStage does, and two predictions: the one that waits, and the last."""
 
     book: Any
     waiting: Prediction | None
@@ -37,7 +42,7 @@ class LiveStrategySnapshot(Snapshot):
 
 
 class LiveStrategyStage(StrategyStage):
-    """StrategyStage with the rules above."""
+    """The live stage is a StrategyStage with the rules above."""
 
     def __init__(self, sym: str, decider: Decider, balance: Decimal, book: str, rules: LiveRules) -> None:
         super().__init__(sym, decider, balance, book, rules.valid_ns)
@@ -46,11 +51,11 @@ class LiveStrategyStage(StrategyStage):
         self._last: Prediction | None = None  # the last one that was decided on: what a closing order is priced by
 
     def ready(self, val: Message) -> bool:
-        """Always: what must wait does so here, where the newest can take its place."""
+        """Returns True: what must wait does so here, where the newest can take its place."""
         return True
 
     def on_tick(self, val: Message) -> list[Message] | None:
-        """Take a Prediction, an ExecutionReport or a Gap."""
+        """Takes a Prediction, an ExecutionReport or a Gap."""
         if isinstance(val, ExecutionReport):
             self._on_execution(val)
             return self._after_wait(val.ts_event)
@@ -89,11 +94,11 @@ class LiveStrategyStage(StrategyStage):
         """It is booked."""
 
     def state(self) -> State:
-        """The book's, and the predictions that it keeps."""
+        """Returns the book's state, and the predictions that it keeps."""
         return _snapshot(book=super().state(), waiting=self._waiting, last=self._last)
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         saved = LiveStrategySnapshot.of(state)
         super().restore(saved.book)
         self._waiting, self._last = saved.waiting, saved.last

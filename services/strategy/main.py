@@ -35,7 +35,7 @@ class StrategyFeeder:
         await self._bus.gather(session, parts, pressure, wait_s)
 
     def forget(self, p: int) -> None:
-        """The partition is loaded anew, or given up."""
+        """Forgets a partition that is loaded anew, or given up."""
         self._restored.discard(p)
         self._bus.forget(p)
 
@@ -65,5 +65,5 @@ def build(settings: Settings, limits: Limits) -> ServiceParts:
 
 
 def main() -> None:
-    """Run the service."""
+    """Runs the service."""
     serve("strategy", build)

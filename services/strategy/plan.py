@@ -11,7 +11,7 @@ from shared.strategies.decider import with_reserve
 
 
 def plan(settings: Settings) -> ServiceSpec:
-    """One book per symbol; a ConfigError when the strategy or a parameter is unknown."""
+    """Returns the spec, with one book per symbol; raises ConfigError when the strategy or a parameter is unknown."""
     own, gateway = settings.strategy, settings.gateway
     try:
         decider = make_decider(own.name, own.params)

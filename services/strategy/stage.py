@@ -51,11 +51,12 @@ class BookSnapshot(Snapshot):
 
 
 class StrategyStage(Stage):
-    """One symbol's predictions and executions in; decisions and orders out.
+    """The stage takes one symbol's predictions and executions, and gives decisions and orders.
 
-    book: what names this book in order ids (mode, account, strategy, run). balance: its capital, in quote units.
-    last_price, last_tick_n: of the last prediction that was decided on. valid_ns: an order must not be sent later than
-    this after its tick; 0 for no limit.
+    - book: what names this book in order ids (mode, account, strategy, run).
+    - balance: its capital, in quote units.
+    - valid_ns: an order must not be sent later than this after its tick; 0 for no limit.
+    - last_price, last_tick_n: of the last prediction that was decided on.
     """
 
     def __init__(self, sym: str, decider: Decider, balance: Decimal, book: str, valid_ns: int = 0) -> None:
@@ -83,11 +84,11 @@ class StrategyStage(Stage):
 
     @property
     def in_flight(self) -> tuple[str, ...]:
-        """Ids of the orders whose end it has not been told."""
+        """Ids of the orders whose end it does not know yet."""
         return tuple(self._in_flight)
 
     def equity(self) -> Decimal:
-        """Balance and unrealised profit at the last decision's price."""
+        """Returns balance and unrealised profit at the last decision's price."""
         if self.last_price is None:
             return self.account.balance()
         return self.account.equity(self._sym, self.last_price)
@@ -97,7 +98,7 @@ class StrategyStage(Stage):
         return not self._in_flight or type(val) is ExecutionReport
 
     def on_tick(self, val: Message) -> list[Message] | None:
-        """Take a Prediction, an ExecutionReport or a Gap."""
+        """Takes a Prediction, an ExecutionReport or a Gap."""
         if type(val) is ExecutionReport:
             self._on_execution(val)
             return []
@@ -162,7 +163,7 @@ class StrategyStage(Stage):
         raise ValueError(f"execution n={report.n} is for order {report.client_order_id}, which is not in flight")
 
     def state(self) -> State:
-        """The book, the orders in flight, the stream numbers, and the book's capital."""
+        """Returns the book, the orders in flight, the stream numbers, and the book's capital."""
         return _snapshot(
             account=self.account.state(), capital=self.account.capital, in_flight=list(self._in_flight),
             booked_n=self._booked_n, last_price=self.last_price, last_tick_n=self.last_tick_n, fees=self._fees,
@@ -170,7 +171,7 @@ class StrategyStage(Stage):
         )  # fmt: skip
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave, its capital too; ValueError where it does not fit."""
+        """Takes back what `state()` gave, its capital too; ValueError where it does not fit."""
         saved = BookSnapshot.of(state)
         self.account.fund(saved.capital)
         self.account.restore(saved.account)

@@ -17,7 +17,7 @@ from shared.record import WIRE
 
 
 class BusLost(Exception):
-    """The session is over: connection lost, time-out, or the server refused. Reconnect and reload."""
+    """The session is over: a connection broke, no answer came, or the server refused. Reconnect and reload."""
 
 
 class Outcome(StrEnum):
@@ -29,7 +29,7 @@ class Outcome(StrEnum):
 
 
 class Lease(NamedTuple):
-    """The right to write one partition: `epoch` grows with every acquisition."""
+    """A lease gives its owner the right to write one partition; `epoch` grows with every acquisition."""
 
     place: PartitionId
     owner: str
@@ -45,7 +45,7 @@ class Stored(NamedTuple):
 
 @dataclass(slots=True)
 class Commit:
-    """One atomic write: snapshot fields, entries, and trims of the partition's own streams.
+    """A commit writes all or nothing: snapshot fields, entries, and trims of the partition's own streams.
 
     seq: the commit number that must stand there. trims: stream -> entry id below which entries may go.
     """
@@ -60,7 +60,8 @@ class Commit:
 class Storage(NamedTuple):
     """The server's storage. evicts: `maxmemory-policy` where it may drop keys that are in use, else "".
 
-    append_only: whether it writes a log (AOF) that survives its restart.
+    - evicts: its `maxmemory-policy`, where that may drop keys that are in use, else "".
+    - append_only: whether it writes a log (AOF) that survives its restart.
 
     >>> Storage.of("maxmemory:0\\r\\nmaxmemory_policy:allkeys-lru\\r\\naof_enabled:1")
     Storage(evicts='', append_only=True)
@@ -80,7 +81,7 @@ class Storage(NamedTuple):
         return cls(policy if limited and policy != "noeviction" else "", said.get("aof_enabled", "").strip() == "1")
 
     def require_no_eviction(self, where: str) -> None:
-        """A server that drops keys when its memory is full drops books: raises SafetyRefusal for one."""
+        """Raises SafetyRefusal for a server that drops keys when its memory is full, since it would drop books."""
         if self.evicts:
             raise SafetyRefusal(
                 f"{where}: drops keys when its memory is full (maxmemory-policy {self.evicts}), and with them books "
@@ -101,7 +102,7 @@ class Joined(NamedTuple):
 
 
 class Session(Protocol):
-    """Connections to one server process."""
+    """A session has connections to one server process."""
 
     @property
     def storage(self) -> Storage:
@@ -113,29 +114,29 @@ class Session(Protocol):
 
     @property
     def cursors_id(self) -> str:
-        """Under which a cursor holds that lies on the bus itself: what was read under another is read again.
+        """Returns the id under which a cursor on the bus holds: what was read under another is read again.
 
         One server loses writes from the end only, those of all keys in one order. A cursor that is still there was
         written after the entries that it stands behind, so these are there too. Cluster's servers each lose their own.
         """
 
     async def acquire(self, place: PartitionId, owner: str) -> Lease | None:
-        """Own the partition, unless somebody else's lease is still good."""
+        """Owns the partition, unless somebody else's lease is still good."""
 
     async def renew(self, leases: Sequence[Lease]) -> list[bool]:
-        """Lengthen the leases; False where it is ours no more."""
+        """Lengthens the leases; False where it is ours no more."""
 
     async def release(self, leases: Sequence[Lease]) -> None:
-        """Give the partitions up at once."""
+        """Gives the partitions up at once."""
 
     async def load(self, places: Sequence[PartitionId]) -> list[Stored]:
-        """Read the partitions' states."""
+        """Reads the partitions' states."""
 
     async def fields(self, wanted: Sequence[tuple[PartitionId, str]]) -> list[bytes | None]:
-        """Single fields of partitions' states, ours or not."""
+        """Returns single fields of partitions' states, ours or not."""
 
     async def commit(self, commits: Sequence[Commit]) -> list[Outcome]:
-        """Write each commit atomically; they are independent of one another."""
+        """Writes each commit atomically; they are independent of one another."""
 
     async def read(
         self, cursors: Mapping[tuple[str, PartitionId], bytes], count: int, block_ms: int
@@ -143,26 +144,26 @@ class Session(Protocol):
         """Entries behind the cursors, at most `count` a stream; waits up to `block_ms` for the first (0: not)."""
 
     def wake(self) -> None:
-        """Make a waiting `read` return soon."""
+        """Makes a waiting `read` return soon."""
 
     async def join(self, instance: str, owner: str, wire: int = WIRE) -> Joined:
-        """Register or renew a replica that knows `wire`; see Joined."""
+        """Registers or renew a replica that knows `wire`; see Joined."""
 
     async def wire(self) -> int | None:
-        """The wire that stands on the bus; None where no replica ever came."""
+        """Returns the wire that stands on the bus; None where no replica ever came."""
 
     async def leave(self, instance: str, owner: str) -> None:
-        """Strike a replica off the register."""
+        """Strikes a replica off the register."""
 
     async def meta(self, defaults: Mapping[str, str]) -> dict[str, str]:
         """Returns a value that holds for the whole namespace; stores the default where there is none yet."""
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Closes the connections."""
 
 
 class Bus(Protocol):
-    """A place to connect to."""
+    """A bus is a place to connect to."""
 
     async def connect(self) -> Session:
-        """A new session; raises BusLost when the server cannot be reached."""
+        """Returns a new session; raises BusLost when the server cannot be reached."""

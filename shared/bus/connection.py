@@ -41,7 +41,7 @@ _SCHEME = re.compile(r"(rediss?|unix)://")
 
 
 def check_address(url: str) -> None:
-    """Raise ConfigError for what is no address of a bus, or could be read as another one.
+    """Raises ConfigError for what is no address of a bus, or could be read as another one.
 
     >>> check_address("redis://signal:s%2Fcret@bus:6379/0")
     >>> check_address("redis://:s/cret@bus:6379/0")
@@ -58,7 +58,7 @@ def no_address(url: str) -> ConfigError:
 
 
 def without_password(url: str) -> str:
-    """The address as it may be shown; of what is none only how it begins, as any of it may be of the password.
+    """Returns the address as it may be shown; of what is none only how it begins, as any of it may be of the password.
 
     >>> without_password("redis://user:word@bus:6379/0?password=word")
     'redis://bus:6379/0'
@@ -104,7 +104,7 @@ READ_SIZE = 1 << 18  # bytes taken from the socket at a time; a batch is larger 
 
 
 class BusConnection:
-    """A connection to the bus. Replies come raw, as RESP2 gives them.
+    """A connection to the bus gives replies raw, as they come by RESP2.
 
     timeout_s bounds every reply; `patience_s` is added to it for commands that wait on the server.
     """
@@ -131,7 +131,7 @@ class BusConnection:
         self.url = url
 
     async def open(self) -> None:
-        """Connect; raises BusLost."""
+        """Connects; raises BusLost."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._connection.connect()  # type: ignore[no-untyped-call]
@@ -139,11 +139,11 @@ class BusConnection:
             raise await self._ended("cannot connect", error) from error
 
     async def call(self, *command: Arg, patience_s: float = 0.0) -> Any:
-        """One command, one reply; an error reply raises BusLost."""
+        """Sends one command and returns its reply; raises BusLost for an error reply."""
         return (await self.calls([command], patience_s=patience_s))[0]
 
     async def calls(self, commands: Sequence[Command], patience_s: float = 0.0) -> list[Any]:
-        """Several commands in one write, their replies in order; an error reply to any of them raises BusLost."""
+        """Sends several commands in one write and returns their replies; raises BusLost for an error reply to any."""
         replies = await self.pipeline(commands, patience_s=patience_s)
         for command, reply in zip(commands, replies, strict=True):
             if isinstance(reply, ResponseError):
@@ -151,7 +151,7 @@ class BusConnection:
         return replies
 
     async def pipeline(self, commands: Sequence[Command], patience_s: float = 0.0) -> list[Any]:
-        """Several commands in one write; their replies in order, an error reply as the exception object."""
+        """Sends several commands in one write and returns their replies, an error reply as the exception object."""
         async with self._lock:
             if self._over is not None:
                 raise BusLost(self._over)
@@ -186,7 +186,7 @@ class BusConnection:
         return replies
 
     async def close(self) -> None:
-        """Close; nothing can be sent any more."""
+        """Closes; nothing can be sent any more."""
         await self._ended("closed", None)
 
     async def _ended(self, what: str, error: BaseException | None) -> BusLost:

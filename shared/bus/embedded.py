@@ -29,7 +29,7 @@ UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)  # what 
 
 
 class EmbeddedBus:
-    """The server of one data folder; only one user of the folder at a time. Listens on 127.0.0.1 only."""
+    """The embedded bus serves one data folder, to one user of it at a time. It listens on 127.0.0.1 only."""
 
     def __init__(self, folder: Path, *, append_only: bool = True) -> None:
         self.folder = folder.resolve()
@@ -44,7 +44,7 @@ class EmbeddedBus:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Start the server, or raise BusUnreachable with what stands in the way."""
+        """Starts the server, or raise BusUnreachable with what stands in the way."""
         self._take_folder()
         self.port = self.port or _free_port()
         options = {
@@ -71,7 +71,7 @@ class EmbeddedBus:
         return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
-        """Stop the server; its data stays."""
+        """Stops the server; its data stays."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:

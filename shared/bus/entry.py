@@ -34,7 +34,7 @@ class EntryId(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """An entry that a commit will write. Field order is the order on the wire."""
+    """A commit writes an outgoing entry; the order of its fields is that on the wire."""
 
     stream: str
     t: str
@@ -46,14 +46,14 @@ class Outgoing(NamedTuple):
 
     @classmethod
     def of(cls, message: Message, wire: int = WIRE) -> "Outgoing":
-        """The entry of a message, as `wire` writes it."""
+        """Returns the entry of a message, as `wire` writes it."""
         tag = message.TAG if wire == WIRE else message.tag(wire)
         line, data = message.human(), encode(message, wire)
         return tuple.__new__(cls, (message.to, tag, message.sym, message.n, line, message.tr, data))  # twice as fast
 
 
 class Entry:
-    """An entry that was read. The reader keeps its marks here: the message, or why there is none; and `settled`."""
+    """An entry was read; its reader keeps marks on it: the message, or why there is none; and `settled`."""
 
     __slots__ = ("cause", "d", "h", "id", "k", "message", "n", "settled", "t", "tr", "w")
 

@@ -29,7 +29,7 @@ class _Replica(NamedTuple):
 
 
 class MemoryBus:
-    """Everything that a server would hold. `restart()` ends all sessions, as a server's restart does."""
+    """The bus holds everything that a server would. `restart()` ends all sessions, as a server's restart does."""
 
     def __init__(
         self, *, lease_s: float, maxlens: Mapping[str, int], clock: Callable[[], float] = time.monotonic,
@@ -50,7 +50,7 @@ class MemoryBus:
         self._last_id = 0
 
     async def connect(self) -> "MemorySession":
-        """A new session."""
+        """Returns a new session."""
         return MemorySession(self)
 
     def restart(self) -> None:
@@ -58,11 +58,11 @@ class MemoryBus:
         self.run_id = uuid4().hex
 
     def partition(self, place: PartitionId) -> _Partition:
-        """The partition's state, made when it is new."""
+        """Returns the partition's state, made when it is new."""
         return self.partitions.setdefault(place, _Partition())
 
     def raise_wire(self, now: float) -> None:
-        """Raise it, where all replicas know a newer one, and have for long enough."""
+        """Raises it, where all replicas know a newer one, and have for long enough."""
         lowest = min(replica.wire for replica in self.replicas.values())
         if self.wire is None or lowest <= self.wire:
             self._next = None
@@ -73,13 +73,13 @@ class MemoryBus:
             self.wire, self._next = lowest, None
 
     def next_id(self) -> bytes:
-        """A stream position that only grows."""
+        """Returns an entry id that only grows."""
         self._last_id += 1
         return b"%d-0" % self._last_id
 
 
 class MemorySession:
-    """A session of a MemoryBus."""
+    """A session works on a MemoryBus as if it were another process."""
 
     def __init__(self, bus: MemoryBus) -> None:
         self._bus = bus
@@ -99,7 +99,7 @@ class MemorySession:
 
     @property
     def run_id(self) -> str:
-        """The run id at connect."""
+        """Returns the run id at connect."""
         return self._run_id
 
     def _check(self) -> None:
@@ -107,7 +107,7 @@ class MemorySession:
             raise BusLost("bus in memory: the session is over")
 
     async def acquire(self, place: PartitionId, owner: str) -> Lease | None:
-        """Own the partition, unless somebody else's lease is still good."""
+        """Owns the partition, unless somebody else's lease is still good."""
         self._check()
         held, now = self._bus.partition(place), self._bus.clock()
         if held.owner not in ("", owner) and held.until >= now:
@@ -120,7 +120,7 @@ class MemorySession:
         return held if (held.owner, held.epoch) == (lease.owner, lease.epoch) else None
 
     async def renew(self, leases: Sequence[Lease]) -> list[bool]:
-        """Lengthen the leases; False where it is ours no more."""
+        """Lengthens the leases; False where it is ours no more."""
         self._check()
         now, kept = self._bus.clock(), []
         for lease in leases:
@@ -133,7 +133,7 @@ class MemorySession:
         return kept
 
     async def release(self, leases: Sequence[Lease]) -> None:
-        """Give the partitions up at once."""
+        """Gives the partitions up at once."""
         self._check()
         for lease in leases:
             held = self._held(lease)
@@ -141,18 +141,18 @@ class MemorySession:
                 held.owner, held.until = "", 0.0
 
     async def load(self, places: Sequence[PartitionId]) -> list[Stored]:
-        """Read the partitions' states."""
+        """Reads the partitions' states."""
         self._check()
         held = [self._bus.partition(place) for place in places]
         return [Stored(state.seq, dict(state.fields)) for state in held]
 
     async def fields(self, wanted: Sequence[tuple[PartitionId, str]]) -> list[bytes | None]:
-        """Single fields of partitions' states."""
+        """Returns single fields of partitions' states."""
         self._check()
         return [self._bus.partition(place).fields.get(name) for place, name in wanted]
 
     async def commit(self, commits: Sequence[Commit]) -> list[Outcome]:
-        """Write each commit atomically."""
+        """Writes each commit atomically."""
         self._check()
         outcomes = [self._write(commit) for commit in commits]
         async with self._bus.changed:
@@ -186,7 +186,7 @@ class MemorySession:
     async def read(
         self, cursors: Mapping[tuple[str, PartitionId], bytes], count: int, block_ms: int
     ) -> list[tuple[tuple[str, PartitionId], list[Entry]]]:
-        """Entries behind the cursors; waits up to `block_ms` for the first."""
+        """Returns entries behind the cursors; waits up to `block_ms` for the first."""
         self._check()
         found = self._behind(cursors, count)
         if found or not block_ms:
@@ -213,7 +213,7 @@ class MemorySession:
         return found
 
     def wake(self) -> None:
-        """Make a waiting read return soon."""
+        """Makes a waiting read return soon."""
         self._woken = True
         self._waking = asyncio.ensure_future(self._notify())
 
@@ -222,7 +222,7 @@ class MemorySession:
             self._bus.changed.notify_all()
 
     async def join(self, instance: str, owner: str, wire: int = WIRE) -> Joined:
-        """Register or renew a replica that knows `wire`; see Joined."""
+        """Registers or renew a replica that knows `wire`; see Joined."""
         self._check()
         bus, me, now = self._bus, (instance, owner), self._bus.clock()
         if bus.wire is None:
@@ -240,12 +240,12 @@ class MemorySession:
         return Joined(bus.wire, [name for _, name in members])
 
     async def wire(self) -> int | None:
-        """The wire that stands on the bus; None where no replica ever came."""
+        """Returns the wire that stands on the bus; None where no replica ever came."""
         self._check()
         return self._bus.wire
 
     async def leave(self, instance: str, owner: str) -> None:
-        """Strike a replica off the register."""
+        """Strikes a replica off the register."""
         self._check()
         self._bus.replicas.pop((instance, owner), None)
 
@@ -257,7 +257,7 @@ class MemorySession:
         return dict(self._bus.meta)
 
     async def close(self) -> None:
-        """End this session."""
+        """Ends this session."""
         self._closed = True
 
 

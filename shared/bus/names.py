@@ -18,7 +18,7 @@ _INSTANCE = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
 def partition_of(sym: str, partitions: int) -> int:
-    """The partition of a symbol, the same in every process and for ever.
+    """Returns the partition of a symbol, the same in every process and for ever.
 
     >>> partition_of("BTCUSDT", 8)
     3
@@ -27,7 +27,7 @@ def partition_of(sym: str, partitions: int) -> int:
 
 
 class PartitionId(NamedTuple):
-    """One partition of one instance."""
+    """An id names one partition of one instance."""
 
     instance: str
     p: int
@@ -38,7 +38,7 @@ class PartitionId(NamedTuple):
 
 @dataclass(frozen=True)
 class Names:
-    """Key names under one namespace.
+    """The names are the keys under one namespace.
 
     >>> Names("tickline").stream("ticks", PartitionId("ingestor", 3))
     'tickline:ticks:{ingestor.3}'
@@ -51,24 +51,24 @@ class Names:
             raise ValueError(f"namespace {self.namespace!r}: use letters, digits and . _ : - only")
 
     def stream(self, stream: str, place: PartitionId) -> str:
-        """A stream's key."""
+        """Returns a stream's key."""
         return f"{self.namespace}:{stream}:{{{place}}}"
 
     def state(self, place: PartitionId) -> str:
-        """The key of a partition's state hash."""
+        """Returns the key of a partition's state hash."""
         return f"{self.namespace}:state:{{{place}}}"
 
     def replicas(self) -> str:
-        """The key of the replicas' register."""
+        """Returns the key of the replicas' register."""
         return f"{self.namespace}:replicas"
 
     @staticmethod
     def replica(instance: str, owner: str) -> str:
-        """A replica's field in the register."""
+        """Returns a replica's field in the register."""
         if not _INSTANCE.fullmatch(instance):
             raise ValueError(f"instance {instance!r}: use letters, digits, _ and - only")
         return f"{instance} {owner}"
 
     def meta(self) -> str:
-        """The key of what holds for the whole namespace."""
+        """Returns the key of what holds for the whole namespace."""
         return f"{self.namespace}:meta"

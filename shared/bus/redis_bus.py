@@ -41,7 +41,7 @@ class RedisBus:
         self.maxlens = dict(maxlens)
 
     async def connect(self) -> "RedisSession":
-        """A new session; raises BusLost."""
+        """Returns a new session; raises BusLost."""
         commands, reads = self._link(self.url, self.timeout_s), self._link(self.url, self.timeout_s)
         try:
             await commands.open()
@@ -63,7 +63,7 @@ class RedisBus:
 
 
 class RedisSession:
-    """A connection for commands and one for waiting reads, to one server process."""
+    """A session has a connection for commands and one for waiting reads, to one server process."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class RedisSession:
 
     @property
     def run_id(self) -> str:
-        """The server's run id."""
+        """Returns the server's run id."""
         return self._run_id
 
     @property
@@ -97,17 +97,17 @@ class RedisSession:
         return self._cursors_id
 
     async def acquire(self, place: PartitionId, owner: str) -> Lease | None:
-        """Own the partition, unless somebody else's lease is still good."""
+        """Owns the partition, unless somebody else's lease is still good."""
         keys = [self._names.state(place)]
         (epoch,) = await self._commands.scripts(ACQUIRE, [(keys, (owner, self._bus.lease_ms))])
         return Lease(place, owner, epoch) if epoch else None
 
     async def renew(self, leases: Sequence[Lease]) -> list[bool]:
-        """Lengthen the leases; False where it is ours no more."""
+        """Lengthens the leases; False where it is ours no more."""
         return await self._lengthen(leases, self._bus.lease_ms)
 
     async def release(self, leases: Sequence[Lease]) -> None:
-        """Give the partitions up at once."""
+        """Gives the partitions up at once."""
         await self._lengthen(leases, 0)
 
     async def _lengthen(self, leases: Sequence[Lease], lease_ms: int) -> list[bool]:
@@ -117,7 +117,7 @@ class RedisSession:
         return [reply == 1 for reply in await self._commands.scripts(RENEW, calls)]
 
     async def load(self, places: Sequence[PartitionId]) -> list[Stored]:
-        """Read the partitions' states."""
+        """Reads the partitions' states."""
         states = []
         for flat in await self._replies([("HGETALL", self._names.state(place)) for place in places]):
             fields = {key.decode(): value for key, value in zip(flat[::2], flat[1::2], strict=True)}
@@ -126,11 +126,11 @@ class RedisSession:
         return states
 
     async def fields(self, wanted: Sequence[tuple[PartitionId, str]]) -> list[bytes | None]:
-        """Single fields of partitions' states."""
+        """Returns single fields of partitions' states."""
         return await self._replies([("HGET", self._names.state(place), name) for place, name in wanted])
 
     async def commit(self, commits: Sequence[Commit]) -> list[Outcome]:
-        """Write each commit atomically, all in one round trip."""
+        """Writes each commit atomically, all in one round trip."""
         calls = [self._commit_call(commit) for commit in commits]
         return [Outcome(reply.decode()) for reply in await self._commands.scripts(COMMIT, calls)]
 
@@ -157,7 +157,7 @@ class RedisSession:
     async def read(
         self, cursors: Mapping[tuple[str, PartitionId], bytes], count: int, block_ms: int
     ) -> list[tuple[tuple[str, PartitionId], list[Entry]]]:
-        """Entries behind the cursors; waits up to `block_ms` for the first."""
+        """Returns entries behind the cursors; waits up to `block_ms` for the first."""
         sources = {self._names.stream(*source).encode(): source for source in cursors}
         command: list[Arg] = ["XREAD", "COUNT", count]
         if block_ms:
@@ -173,7 +173,7 @@ class RedisSession:
         return [(sources[key], [Entry(entry_id, fields or ()) for entry_id, fields in rows]) for key, rows in reply]
 
     def wake(self) -> None:
-        """Make a waiting read return soon."""
+        """Makes a waiting read return soon."""
         if self._waiting and (self._waking is None or self._waking.done()):
             self._waking = asyncio.ensure_future(self._unblock())
 
@@ -184,15 +184,15 @@ class RedisSession:
             return  # the waiting read finds the loss by itself
 
     async def join(self, instance: str, owner: str, wire: int = WIRE) -> Joined:
-        """Register or renew a replica that knows `wire`; see Joined."""
+        """Registers or renew a replica that knows `wire`; see Joined."""
         return await self._register(instance, owner, self._bus.lease_ms, wire)
 
     async def leave(self, instance: str, owner: str) -> None:
-        """Strike a replica off the register."""
+        """Strikes a replica off the register."""
         await self._register(instance, owner, 0, WIRE)
 
     async def wire(self) -> int | None:
-        """The wire that stands on the bus; None where no replica ever came."""
+        """Returns the wire that stands on the bus; None where no replica ever came."""
         stands = await self._commands.call("HGET", self._names.replicas(), "wire")
         return int(stands) if stands and stands.isdigit() else None  # as JOIN has it
 
@@ -209,19 +209,19 @@ class RedisSession:
         return {k.decode(): v.decode() for k, v in zip(flat[::2], flat[1::2], strict=True)}
 
     async def newest(self, source: tuple[str, PartitionId], before: bytes, count: int) -> list[Entry]:
-        """The last entries of a stream up to `before` (`+`: its end; `(id`: without that one), the newest first."""
+        """Returns the last entries of a stream up to `before` (`+`: its end; `(id`: without it), the newest first."""
         rows = await self._commands.call("XREVRANGE", self._names.stream(*source), before, "-", "COUNT", count)
         return [Entry(entry_id, fields) for entry_id, fields in rows]
 
     async def call(self, *command: Arg) -> Any:
-        """Any other command, for the console's own work; raises BusLost on an error reply."""
+        """Sends any other command, for the console's own work; raises BusLost on an error reply."""
         return await self._commands.call(*command)
 
     async def _replies(self, commands: Sequence[Command]) -> list[Any]:
         return await self._commands.calls(commands) if commands else []
 
     async def close(self) -> None:
-        """Close both connections."""
+        """Closes both connections."""
         await self._commands.close()
         await self._reads.close()
 
@@ -238,7 +238,7 @@ _SCAN = 1_000
 
 
 async def register_run(session: RedisSession, namespace: str, run_id: str, keep: int) -> list[str]:
-    """Note a replay run, and delete what is older than the last `keep`; returns the run ids that were deleted."""
+    """Notes a replay run, and delete what is older than the last `keep`; returns the run ids that were deleted."""
     key = f"{namespace}:runs"
     await session.call("ZADD", key, time.time_ns() // 1000, run_id)
     old = [name.decode() for name in await session.call("ZRANGE", key, 0, -keep - 1)]
@@ -249,7 +249,7 @@ async def register_run(session: RedisSession, namespace: str, run_id: str, keep:
 
 
 async def known_runs(session: RedisSession, namespace: str) -> list[str]:
-    """The replay runs that are kept, the oldest first."""
+    """Returns the replay runs that are kept, the oldest first."""
     return [name.decode() for name in await session.call("ZRANGE", f"{namespace}:runs", 0, -1)]
 
 

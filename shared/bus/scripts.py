@@ -12,7 +12,7 @@ from hashlib import sha1
 
 
 class Script:
-    """A script's text and the SHA1 by which the server knows it."""
+    """A script has its text, and the SHA1 by which the server knows it."""
 
     def __init__(self, text: str) -> None:
         self.text = text.strip()

@@ -104,7 +104,7 @@ class Leg(StrEnum):
     CLOSE = "close"
     OPEN = "open"
     NET = "net"
-    # No decision asked for these.
-    LIQUIDATION = "liquidation"  # also what a person has booked
+    # No decision asked for these. A backtest's venue reports the first two, and so does a live gateway.
+    LIQUIDATION = "liquidation"  # the exchange closed the position, or a person has booked what it did
     FUNDING = "funding"
     CAPITAL = "capital"  # a person gave the book more money to trade with, or less

@@ -14,7 +14,7 @@ from shared.runner.symbol import cursor_in, position_in
 
 
 class Backpressure:
-    """Keeps every producer a bounded distance ahead of its consumers' commits.
+    """Backpressure keeps a producer a bounded distance ahead of its consumers' commits.
 
     A producer that reached its bound goes on when half of it is free again: many small batches would cost more than few
     large ones, and its consumers have enough to do meanwhile.
@@ -44,7 +44,7 @@ class Backpressure:
         return part.written[output.stream] - self._seen.get((part.lease.place.p, output.stream), 0)
 
     async def refresh(self, session: Session, parts: Sequence[Partition]) -> None:
-        """Ask the bus how far the consumers are, for partitions that are short of room."""
+        """Asks the bus how far the consumers are, for partitions that are short of room."""
         short = [part for part in parts if self.room(part) < self._half]
         if not short:
             return
@@ -52,7 +52,7 @@ class Backpressure:
             self._seen[part.lease.place.p, output.stream] = min(position_in(field) for field in stored)
 
     async def trim(self, session: Session, parts: Sequence[Partition]) -> None:
-        """Let the next commits cut off what all consumers have committed and what is old enough."""
+        """Lets the next commits cut off what all consumers have committed and what is old enough."""
         cut = [output for output in self._bounded if output.trim]
         if not cut or not parts:
             return
@@ -87,13 +87,13 @@ class Backpressure:
 
 
 class BusReader:
-    """Reads the input streams of all partitions; without room to write, only those that are always taken."""
+    """The reader reads the input streams of all partitions; without room to write, only those that are always taken."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
 
     async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
-        """One read over all streams; returns as soon as anything came."""
+        """Reads all streams at once; returns as soon as anything came."""
         cursors: dict[tuple[str, PartitionId], bytes] = {}
         owners: dict[tuple[str, PartitionId], tuple[Partition, Stream]] = {}
         stalled = False
@@ -116,4 +116,4 @@ class BusReader:
             part.offer(stream, entries)
 
     def forget(self, p: int) -> None:
-        """Nothing is kept here."""
+        """Does nothing: the reader keeps nothing of a partition."""

@@ -13,12 +13,12 @@ MAX_AGE_S = 10.0
 
 
 def alive_file(folder: Path, service: str) -> Path:
-    """The file that `service` touches."""
+    """Returns the file that `service` touches."""
     return folder / f"{service}.alive"
 
 
 def touch(path: Path) -> None:
-    """Touch it; where that cannot be, the service is not seen to be healthy, and works on.
+    """Touches it; where that cannot be, the service is not seen to be healthy, and works on.
 
     It makes no folder: one that a person has moved away would not fit in its place again.
     """
@@ -40,7 +40,7 @@ def touched_after(path: Path, ns: int) -> bool:
 
 
 def main() -> None:
-    """Exit 0 when the service named by the argument is healthy."""
+    """Exits 0 when the service named by the argument is healthy."""
     if len(sys.argv) != 2:
         sys.exit("usage: python -m shared.runner.health SERVICE")
     folder = Path(os.environ.get("TICKLINE_STATE_DIR", ".tickline"))

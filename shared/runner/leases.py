@@ -9,7 +9,7 @@ from shared.record import WIRE, NewerWire
 
 
 def share(members: Sequence[str], owner: str, partitions: int, exclusive: bool) -> set[int]:
-    """The partitions that fall to `owner`; `members` in the order in which they came.
+    """Returns the partitions that fall to `owner`; `members` in the order in which they came.
 
     >>> share(["a", "b"], "b", 5, exclusive=False), share(["a", "b"], "b", 5, exclusive=True)
     ({1, 3}, set())
@@ -22,7 +22,7 @@ def share(members: Sequence[str], owner: str, partitions: int, exclusive: bool) 
 
 
 class PartitionLeases:
-    """The leases of one process; `owner` is random for each process start.
+    """A process holds its partitions by leases; `owner` is random for each process start.
 
     An exclusive instance works on all partitions or on none: its leases are handed out when the last one came, and
     with any of them all are lost. So whoever takes over has raised every epoch before it reads anything.
@@ -38,7 +38,7 @@ class PartitionLeases:
         self._together = False
 
     async def round(self, session: Session, renewed: Container[int] = ()) -> list[Lease]:
-        """Renew, give up excess, take what is ours and free; returns the newly taken leases.
+        """Renews leases, gives up excess, takes what is ours and free; returns the newly taken ones.
 
         renewed: partitions whose lease a commit has lengthened just now. A partition whose lease is gone is no longer
         in `leases` afterwards. Raises NewerWire where the bus's wire is not known here.
@@ -60,7 +60,7 @@ class PartitionLeases:
         return list(self.leases.values()) if first and self._together else []
 
     def lose(self, p: int) -> None:
-        """The lease of `p` is gone; of an exclusive instance, all are."""
+        """Drops the lease of `p`, which is gone; of an exclusive instance, all."""
         if self._exclusive:
             self.lose_all()
         self.leases.pop(p, None)
@@ -80,7 +80,7 @@ class PartitionLeases:
         return taken
 
     async def leave(self, session: Session) -> None:
-        """Give everything up at once, so that another replica need not wait."""
+        """Gives everything up at once, so that another replica need not wait."""
         await session.leave(self._instance, self.owner)
         await self._give_up(list(self.leases.values()), session)
 

@@ -9,25 +9,25 @@ import structlog
 
 
 class Lenient:
-    """A stream whose lines are lost where they cannot be written: a full disk ends no service by its log."""
+    """A lenient stream loses lines that cannot be written: a full disk ends no service by its log."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write, if it can be."""
+        """Writes the text, where it can."""
         with contextlib.suppress(OSError):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """The same."""
+        """Flushes, where it can."""
         with contextlib.suppress(OSError):
             self._stream.flush()
 
 
 def configure_logs(service: str) -> None:
-    """Log to standard error, with the service's name in every line."""
+    """Logs to standard error, with the service's name in every line."""
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     )

@@ -29,7 +29,7 @@ MAX_SYMBOL, MAX_TRACE, MAX_N = 64, 160, 2**63 - 1  # what a message can hold
 
 
 class Partition:
-    """The memory of one partition between two commits.
+    """A partition's memory between two commits: entries go in, the next commit comes out.
 
     poison: entries at which the stage failed twice, and why. foreign: entries of a wire that nobody may write here.
     """
@@ -73,7 +73,7 @@ class Partition:
         self._snapshots = {k.removeprefix(FIELD): v for k, v in stored.fields.items() if k.startswith(FIELD)}
 
     def symbol(self, name: str) -> Symbol:
-        """A symbol's memory, restored from the snapshot when it is first asked for."""
+        """Returns a symbol's memory, restored from the snapshot when it is first asked for."""
         known = self._symbols.get(name)
         if known is None:
             known = Symbol(name, self.spec.make_stage(name))
@@ -91,7 +91,7 @@ class Partition:
         return len(self.cursors[stream].unsettled) < self.limits.pending
 
     def offer(self, stream: Stream, entries: Sequence[Entry]) -> None:
-        """Take what was read."""
+        """Takes what was read."""
         self.cursors[stream].offer(entries)
         self._moved.add(stream)
         for entry in entries:
@@ -106,13 +106,13 @@ class Partition:
             self._active[entry.k] = symbol
 
     def feed(self, name: str, value: object) -> None:
-        """Give a symbol's stage a value that did not come over the bus."""
+        """Gives a symbol's stage a value that did not come over the bus."""
         symbol = self.symbol(name)
         self._touched[name] = symbol
         self._send(symbol, symbol.stage.on_tick(value) or [])
 
     def work(self, limit: int) -> None:
-        """Run the stages until nothing more is ready, or `limit` entries wait to be written.
+        """Runs the stages until nothing more is ready, or `limit` entries wait to be written.
 
         Inputs that are always taken do not mind the limit.
         """
@@ -121,7 +121,7 @@ class Partition:
                 del self._active[name]
 
     def work_alone(self) -> None:
-        """Take a single entry, so that a commit holds nothing else."""
+        """Takes a single entry, so that a commit holds nothing else."""
         for name, symbol in list(self._active.items()):
             for stream, cursor in self.cursors.items():
                 queue = symbol.queues[stream]
@@ -181,7 +181,7 @@ class Partition:
         return commit
 
     def _drain(self, symbol: Symbol, limit: int) -> bool:
-        """Take this symbol's entries until none is ready; False when the limit came first."""
+        """Takes this symbol's entries until none is ready; False when the limit came first."""
         took = True
         while took:
             took = False
@@ -321,7 +321,7 @@ class Partition:
         return True
 
     def _decode(self, entry: Entry, stream: Stream) -> None:
-        """Put the entry's message into it, or the cause why it cannot be read; raises NewerEntry."""
+        """Puts the entry's message into it, or the cause why it cannot be read; raises NewerEntry."""
         if entry.cause:
             return
         try:

@@ -41,7 +41,7 @@ SAFE_PATH = "PYTHONSAFEPATH"  # the same for those that a library starts
 
 
 def stop_with_parent(stop: Callable[[], None]) -> None:
-    """Call `stop` when the parent is gone, where the environment says that there is one. Needs a running loop."""
+    """Calls `stop` when the parent is gone, where the environment says that there is one. Needs a running loop."""
     if os.environ.get(WITH_PARENT):
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _parent_left, stop)
 

@@ -11,7 +11,7 @@ from shared.runner.symbol import FIELD, position_in
 
 
 class Progress(NamedTuple):
-    """Entries written per stream, and entries written but not yet committed by their consumer."""
+    """Progress counts by stream the entries written, and those that their consumer has not committed yet (the lag)."""
 
     written: Mapping[Stream, int]
     lag: Mapping[Stream, int]
@@ -23,7 +23,7 @@ class Progress(NamedTuple):
 
 
 def producers(settings: Settings) -> dict[Stream, str]:
-    """Stream -> the instance that writes it."""
+    """Returns for each stream the instance that writes it."""
     return {
         Stream.TICKS: settings.ingestor.instance,
         Stream.FEATURES: settings.signal.instance,
@@ -35,7 +35,7 @@ def producers(settings: Settings) -> dict[Stream, str]:
 
 
 def consumers(settings: Settings) -> dict[Stream, str]:
-    """Stream -> the instance of the line that must take all of it."""
+    """Returns for each stream the instance of the line that must take all of it."""
     return {
         Stream.TICKS: settings.signal.instance,
         Stream.PREDICTIONS: settings.strategy.instance,
@@ -45,7 +45,7 @@ def consumers(settings: Settings) -> dict[Stream, str]:
 
 
 async def read_progress(session: Session, settings: Settings) -> Progress:
-    """Ask the bus. Producers are asked after their consumers, so a lag is never understated."""
+    """Asks the bus. Producers are asked after their consumers, so a lag is never understated."""
     partitions = range(settings.bus.partitions)
     taken = await _sums(session, {s: (i, f"in:{s}") for s, i in consumers(settings).items()}, partitions)
     written = await _sums(session, {s: (i, f"out:{s}") for s, i in producers(settings).items()}, partitions)
@@ -63,7 +63,7 @@ def _number(field: str, stored: bytes | None) -> int:
 
 
 async def read_snapshots(session: Session, instance: str, partitions: int) -> dict[str, bytes]:
-    """Symbol -> snapshot, over all partitions of an instance."""
+    """Returns the snapshot of each symbol, over all partitions of an instance."""
     stored = await session.load([PartitionId(instance, p) for p in range(partitions)])
     return {
         name.removeprefix(FIELD): value

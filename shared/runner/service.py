@@ -43,14 +43,14 @@ class Work(Protocol):
     alive_file: Path | None
 
     async def run(self) -> None:
-        """Work until stopped."""
+        """Works until stopped."""
 
     def stop(self) -> None:
-        """Let `run` return soon."""
+        """Lets `run` return soon."""
 
 
 def serve(name: str, build: Build, *, ahead: bool = False) -> None:
-    """Run one service until SIGTERM or SIGINT; exits with the code of what ended it.
+    """Runs one service until SIGTERM or SIGINT; exits with the code of what ended it.
 
     ahead: it stands before the decision, so in a replay it works ahead of it, at a lower priority.
     """
@@ -94,7 +94,7 @@ def _calm_garbage_collector() -> None:
 
 
 def make_bus(settings: Settings) -> RedisBus:
-    """The bus that the config names."""
+    """Returns the bus that the config names."""
     own = settings.bus
     market = (Stream.TICKS, Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS)
     maxlens: dict[str, int] = {**dict.fromkeys(market, own.market_maxlen), Stream.DEAD: own.dead_maxlen}
@@ -112,7 +112,7 @@ def make_bus(settings: Settings) -> RedisBus:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """The worker's bounds, as far as the config names them."""
+    """Returns the worker's bounds, as far as the config names them."""
     own = settings.bus
     return Limits(
         read_count=own.read_count, commit_entries=own.commit_entries, trim_age_s=own.trim_age_s, lease_s=own.lease_s
@@ -120,7 +120,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 async def check_bus(bus: Bus, settings: Settings) -> list[str]:
-    """Wait for the bus, for a bounded time, and make sure that it was laid out for this config and keeps what it has.
+    """Waits for the bus, for a bounded time, and make sure that it was laid out for this config and keeps what it has.
 
     Returns what a person should know of it, a line each. Raises BusUnreachable, ConfigError, SafetyRefusal.
     """

@@ -53,7 +53,7 @@ class SequenceNumbers:
         return dict(self._last)
 
     def restore(self, state: State) -> None:
-        """Take back what `state()` gave."""
+        """Takes back what `state()` gave."""
         if not isinstance(state, dict):
             raise ValueError(f"numbers are a map, not {state!r:.80}")
         self._last = {Stream(stream): _number(n) for stream, n in state.items()}

@@ -29,14 +29,14 @@ class NewerEntry(NewerWire):
 
 
 class Suspects:
-    """The worker's suspects, by partition: entry ids are times, and another partition may have the same.
+    """A worker remembers its suspects by partition: entry ids are times, and another partition may have the same.
 
     A stage fails at an entry: the partition takes one entry a commit until that one is behind it. The stage fails at
     the same entry again, alone: the entry is poison.
     """
 
     def __init__(self) -> None:
-        self._retried: dict[int, Suspect] = {}
+        self.retried: dict[int, Suspect] = {}  # by partition: it takes one entry a commit, until this one is behind it
         self._poison: dict[int, dict[Suspect, str]] = {}
         self._foreign: dict[int, dict[Suspect, str]] = {}
 
@@ -48,25 +48,21 @@ class Suspects:
         """Returns the entries of partition `p` whose wire nobody may write there, and why."""
         return self._foreign.setdefault(p, {})
 
-    def retries(self, p: int) -> bool:
-        """Says whether partition `p` takes one entry a commit, until the one that failed is behind it."""
-        return p in self._retried
-
     def failed(self, p: int, failure: StageFailed) -> bool:
         """Notes a failure; True when its entry failed before, and is poison from now on."""
-        if self._retried.get(p) != failure.suspect:
-            self._retried[p] = failure.suspect
+        if self.retried.get(p) != failure.suspect:
+            self.retried[p] = failure.suspect
             return False
         self.poison(p)[failure.suspect] = str(failure)
-        del self._retried[p]
+        del self.retried[p]
         return True
 
     def committed(self, p: int, behind: Callable[[Suspect], bool]) -> None:
-        """Partition `p` has committed; behind: whether it took an entry."""
-        if p in self._retried and behind(self._retried[p]):
-            del self._retried[p]
+        """Ends the retry of partition `p`, which has committed, once its entry is `behind`."""
+        if behind(self.retried[p]):
+            del self.retried[p]
 
     def forget(self, p: int) -> None:
-        """Partition `p` is another's."""
-        for known in (self._retried, self._poison, self._foreign):
+        """Forgets all of partition `p`, which is another's."""
+        for known in (self.retried, self._poison, self._foreign):
             known.pop(p, None)

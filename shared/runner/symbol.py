@@ -37,12 +37,12 @@ class InputCursor:
         self.unsettled: deque[Entry] = deque()
 
     def offer(self, entries: Sequence[Entry]) -> None:
-        """Take what was read behind `read_to`."""
+        """Takes what was read behind `read_to`."""
         self.unsettled.extend(entries)
         self.read_to = entries[-1].id
 
     def advance(self) -> str | None:
-        """Move the cursor over the settled entries; what the snapshot is to keep, `cursor position`, if it changed."""
+        """Moves the cursor over the settled entries; what the snapshot is to keep, `cursor position`, if it changed."""
         waiting = self.unsettled
         while waiting and waiting[0].settled:
             self.cursor = waiting.popleft().id
@@ -54,12 +54,12 @@ class InputCursor:
 
 
 def position_in(stored: bytes | None) -> int:
-    """The position in a consumer's stored field; 0 where it has none yet."""
+    """Returns the position in a consumer's stored field; 0 where it has none yet."""
     return int(stored.partition(b" ")[2]) if stored else 0
 
 
 def cursor_in(stored: bytes | None) -> bytes:
-    """The cursor in a consumer's stored field."""
+    """Returns the cursor in a consumer's stored field."""
     return stored.partition(b" ")[0] if stored else START
 
 
@@ -76,7 +76,7 @@ class TakenSnapshot(Record):
 
 
 class Quarantined(Record):
-    """An entry that waits in the snapshot of a stopped symbol."""
+    """A quarantined entry waits in the snapshot of a stopped symbol."""
 
     stream: str
     t: bytes
@@ -106,7 +106,7 @@ class Taken:
 
     @property
     def content(self) -> bytes:
-        """The hash of what it said; computed once."""
+        """Returns the hash of what it said, which is computed once."""
         if not isinstance(self.said, bytes):
             self.said = content_hash(self.said)
         return self.said
@@ -116,9 +116,9 @@ class Taken:
 class Symbol:
     """A symbol has what the snapshot keeps in one field, and its queues, which the snapshot leaves out.
 
-    last: input stream -> what was taken last. sent: output stream -> n written last.
-    stopped: why this symbol takes nothing any more. quarantined: what arrived since then about money.
-    aside: input stream -> n that arrived last since then.
+    - last: by input stream, what was taken last. sent: by output stream, the n written last.
+    - stopped: why the symbol takes nothing any more.
+    - quarantined: the entries about money that arrived since then. aside: by input stream, the n that arrived last.
     """
 
     name: str
@@ -131,7 +131,7 @@ class Symbol:
     queues: dict[str, deque[Entry]] = field(default_factory=dict)
 
     def taken(self, stream: str) -> int:
-        """The number of what was taken last of an input stream; 0 where nothing was."""
+        """Returns the number of what was taken last of an input stream; 0 where nothing was."""
         last = self.last.get(stream)
         return last.n if last else 0
 
@@ -154,7 +154,7 @@ class Symbol:
         return "quarantined" if cursor.source.strict else "dropped"
 
     def dump(self, wire: int = WIRE) -> bytes:
-        """The snapshot, as `wire` writes it."""
+        """Returns the snapshot, as `wire` writes it."""
         last = {}
         for stream, taken in self.last.items():
             if taken.n:
@@ -169,7 +169,7 @@ class Symbol:
         return pack(snapshot, wire)
 
     def restore(self, data: bytes) -> None:
-        """Take back what `dump` gave; NewerWire, or a SafetyRefusal when this stage cannot have written it."""
+        """Takes back what `dump` gave; NewerWire, or a SafetyRefusal when this stage cannot have written it."""
         try:
             saved = SymbolSnapshot.of(unpack(data))
             self.last = {stream: Taken(x.n, x.tr, x.content) for stream, x in saved.last.items()}

@@ -27,7 +27,7 @@ Refused = tuple[Partition, Outcome]
 
 
 class Worker:
-    """One process's part of a service. `run` returns after `stop`."""
+    """A worker does one process's part of a service. `run` returns after `stop`."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Worker:
         self._sent: asyncio.Task[list[Refused]] | None = None  # the commit that was not answered yet
 
     def stop(self) -> None:
-        """Finish the batch, commit, release, return; a store that still gets ready is not waited for."""
+        """Finishes the batch, commit, release, return; a store that still gets ready is not waited for."""
         self._stopping = True
         if self._preparing is not None:
             self._preparing.cancel()
@@ -70,7 +70,7 @@ class Worker:
             self._session.wake()
 
     async def run(self) -> None:
-        """Work until stopped. A lost bus is waited for; nothing uncommitted survives it."""
+        """Works until stopped. A lost bus is waited for; nothing uncommitted survives it."""
         try:
             await self._run()
         finally:
@@ -115,7 +115,7 @@ class Worker:
                 await session.close()
 
     async def _prepare(self, store: ExternalStore) -> bool:
-        """Let it get ready; False when the worker was stopped meanwhile."""
+        """Lets it get ready; False when the worker was stopped meanwhile."""
         self._preparing = asyncio.create_task(store.prepare())
         try:
             await self._preparing
@@ -134,13 +134,13 @@ class Worker:
             await self._leases.leave(session)
 
     async def _pause(self, what: str, lost: Exception) -> None:
-        """Wait before the next try, twice as long each time until a commit succeeds."""
+        """Waits before the next try, twice as long each time until a commit succeeds."""
         log.warning(what, why=str(lost), again_in_s=round(self._backoff_s, 2))
         await asyncio.sleep(self._backoff_s)
         self._backoff_s = min(2 * self._backoff_s, self._limits.backoff_max_s)
 
     async def _stand_by(self, newer: NewerWire) -> None:
-        """Leave the work to a newer Tickline, and look again after a while: ours may be the only one left."""
+        """Leaves the work to a newer Tickline, and look again after a while: ours may be the only one left."""
         if str(newer) != self._stood_by:
             log.warning("stands by", instance=self.spec.instance, why=str(newer), remedy="run that Tickline here, too")
             self._stood_by = str(newer)
@@ -168,7 +168,7 @@ class Worker:
         await self._settle(session)
 
     async def _judge(self, session: Session, newer: NewerEntry) -> None:
-        """Raise it, unless the bus's wire is known here: everybody writes that, so the entry is foreign, or damaged.
+        """Raises it, unless the bus's wire is known here: everybody writes that, so the entry is foreign, or damaged.
 
         Nobody may raise it while we are in the register; and whoever was struck off it finds it raised.
         """
@@ -202,7 +202,7 @@ class Worker:
             await self._store.attach(session, list(self._parts.values()))
 
     def _take_wire(self, wire: int) -> None:
-        """Write what stands on the bus from now on."""
+        """Writes what stands on the bus from now on."""
         for part in self._parts.values():
             if part.wire != wire:
                 log.info("wire raised", instance=self.spec.instance, p=part.lease.place.p, wire=wire)
@@ -253,7 +253,7 @@ class Worker:
                 await self._reload(session, part)
 
     def _work(self, part: Partition) -> None:
-        if self._suspects.retries(part.lease.place.p):
+        if part.lease.place.p in self._suspects.retried:
             part.work_alone()
         else:
             part.work(min(self._limits.commit_entries, self._pressure.room(part)))
@@ -287,11 +287,12 @@ class Worker:
             self._committed.add(p)
             self.counts.update(part.counts)
             part.counts.clear()
-            self._suspects.committed(p, part.behind)
+            if p in self._suspects.retried:
+                self._suspects.committed(p, part.behind)
         return refused
 
     async def _settle(self, session: Session) -> None:
-        """Wait for the answer to what was sent; what was refused is dropped or reloaded."""
+        """Waits for the answer to what was sent; what was refused is dropped or reloaded."""
         if self._sent is None:
             return
         sent, self._sent = self._sent, None
