@@ -1,14 +1,14 @@
 """A running line looked at from outside: its progress, its books, and whether its account may send."""
 
-import contextlib
+import hashlib
 import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from services.console.run.troubles import last_why
 from services.research.line import Book, book_from, position_from
 from shared.bus.api import Bus, BusLost, Session
 from shared.config import Settings
@@ -18,15 +18,11 @@ from shared.explain.account import standing
 from shared.models.choose import card_at, chosen_model
 from shared.runner.health import MAX_AGE_S, alive_file, fresh, touched_after
 from shared.runner.progress import Progress, read_progress, read_snapshots
+from shared.strategies.registry import identity_or_none
 
 if TYPE_CHECKING:
     from shared.journal.journal import Journal
-import hashlib
 
-from shared.strategies.registry import identity_or_none
-
-MOST = 300
-TAIL_BYTES = 8_192
 LOOK_EVERY_S = 0.5
 GATEWAY = "gateway"  # the service
 MINUTE_S = 60.0
@@ -119,23 +115,6 @@ class Watcher:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
-
-
-def last_why(log: Path, since: int = 0) -> str:
-    """Returns the newest reason in a service's log behind its first `since` bytes; empty where there is none."""
-    for line in reversed(_tail(log, since).splitlines()):
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            return str(json.loads(line)["why"])[:MOST]
-    return ""
-
-
-def _tail(log: Path, since: int) -> str:
-    try:
-        with log.open("rb") as file:
-            file.seek(max(log.stat().st_size - TAIL_BYTES, since, 0))
-            return file.read().decode(errors="replace")
-    except OSError:
-        return ""
 
 
 class AccountLine:

@@ -1,5 +1,6 @@
 """Troubles of a run, for the person who looks at it: what logs tell, how long a silence lasts, which folder is gone."""
 
+import contextlib
 import json
 import os
 import re
@@ -12,6 +13,8 @@ from typing import Any
 
 from services.console.run.processes import NO_RESTART
 
+MOST_OF_A_REASON = 300
+TAIL_BYTES = 8_192
 MOST_BYTES = 65_536  # of a log at a time
 LISTENED_TO = ("ingestor", "recorder")  # their warnings too: nothing else shows what they lack
 FROM_ALL = ("stands by",)  # a warning, and nobody does that service's work here
@@ -122,6 +125,23 @@ class Troubles:
         key = (name, BEGUN_BY[event], joined(*about))
         silence, _ = self._lasting.pop(key, (None, ""))
         return "" if silence is None else silence.over(now_s)
+
+
+def last_why(log: Path, since: int = 0) -> str:
+    """Returns the newest reason in a service's log behind its first `since` bytes; empty where there is none."""
+    for line in reversed(_tail(log, since).splitlines()):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            return str(json.loads(line)["why"])[:MOST_OF_A_REASON]
+    return ""
+
+
+def _tail(log: Path, since: int) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(log.stat().st_size - TAIL_BYTES, since, 0))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def joined(*parts: str) -> str:
