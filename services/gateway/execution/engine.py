@@ -82,7 +82,7 @@ class ExecutionEngine:
         self._make_venue = make_venue
         self._owner = f"gateway {uuid4().hex[:12]}"
         self._leased_until_s = 0.0
-        self._session: AccountSession | None = None
+        self._account: AccountSession | None = None
         self._journal: Journal | None = None
         self._venue: Venue | None = None
 
@@ -104,16 +104,16 @@ class ExecutionEngine:
         assert self._journal is not None
         assert self._venue is not None
         self.outbox.wake = session.wake
-        begun = AccountSession(
+        account = AccountSession(
             self._config, self._check, self._journal, self._venue, self.outbox, self._recent, self._leased
         )
         try:
             bus_id = (await session.meta({"bus_id": uuid4().hex}))["bus_id"]
-            await begun.begin(self._owner, parts, bus_id)
+            await account.begin(self._owner, parts, bus_id)
         except (JournalUnwritable, VenueError) as error:
             await self._close_journal()
             raise ExternalStoreLost(str(error)) from error
-        self._session = begun
+        self._account = account
 
     def renewed(self, until_s: float) -> None:
         """Lets orders be sent until then."""
@@ -124,15 +124,15 @@ class ExecutionEngine:
 
     async def keep(self, taken: Sequence[Message]) -> None:
         """Journals the orders that the stages gave; those whose turn it is go out."""
-        session = self._session
-        if session is None:
+        account = self._account
+        if account is None:
             if taken:
                 raise ExternalStoreLost("orders came before the account was taken over")
             return
-        if session.tasks.lost:
-            raise ExternalStoreLost(session.tasks.lost)
+        if account.tasks.lost:
+            raise ExternalStoreLost(account.tasks.lost)
         if taken:
-            await self._take(session.managers, cast(Sequence[OrderIntent], taken))
+            await self._take(account.managers, cast(Sequence[OrderIntent], taken))
 
     async def _take(self, managers: Mapping[str, OrderManager], intents: Sequence[OrderIntent]) -> None:
         """Hands each symbol's orders to its manager; what the managers write shares one commit of the journal."""
@@ -153,12 +153,12 @@ class ExecutionEngine:
     async def detach(self) -> None:
         """Starts nothing new, and forgets what is not in the journal."""
         self._leased_until_s = 0.0
-        session, self._session = self._session, None
-        if session is not None:
-            await session.tasks.end()  # what was sent and not answered is found in the journal
-            if session.context.fenced.refused:
+        account, self._account = self._account, None
+        if account is not None:
+            await account.tasks.end()  # what was sent and not answered is found in the journal
+            if account.context.fenced.refused:
                 self._recent.doubt()
-            if session.context.fenced.broken:
+            if account.context.fenced.broken:
                 await self._close_journal()  # what became of the last write is known when it is opened again
         self.outbox.clear()
 
@@ -176,8 +176,8 @@ class ExecutionEngine:
 
     async def reload(self, part: Partition) -> None:
         """Puts the partition's reports into the outbox again: it was loaded anew from the bus."""
-        if self._session is not None:
-            await self._session.fill_outbox(part)
+        if self._account is not None:
+            await self._account.fill_outbox(part)
 
 
 class GatewayReader:

@@ -97,7 +97,7 @@ class Gateway:
     def limits(self) -> list[str]:
         """What the gateway's risk check remembers."""
         assert self.engine is not None
-        session = self.engine._session
+        session = self.engine._account
         return [] if session is None else list(session.context.risk.limits)
 
     async def adopt_difference(self) -> None:
@@ -142,8 +142,8 @@ class Gateway:
     async def agreed(self) -> None:
         """Until the gateway has found nothing, after now; and nothing in the comparison behind that."""
         await self.compared(3)
-        await until(lambda: self.engine is not None and self.engine._session is not None and
-                    self.engine._session.context.risk.reconciled, every_s=0.05)  # fmt: skip
+        await until(lambda: self.engine is not None and self.engine._account is not None and
+                    self.engine._account.context.risk.reconciled, every_s=0.05)  # fmt: skip
         await self.compared(2)
         assert [row for row in await self.externals() if not row.adopted_by] == []
 
@@ -156,8 +156,8 @@ class Gateway:
     def books(self) -> Books:
         """The gateway's own."""
         assert self.engine is not None
-        assert self.engine._session is not None
-        return self.engine._session.context.books
+        assert self.engine._account is not None
+        return self.engine._account.context.books
 
     async def compared(self, times: int) -> None:
         """The venue is asked so many times more for what only a comparison asks for, once each."""
@@ -171,7 +171,7 @@ class Gateway:
     def latches(self) -> list[str]:
         """What the gateway knows of."""
         assert self.engine is not None
-        session = self.engine._session
+        session = self.engine._account
         return [] if session is None else list(session.context.risk.latches)
 
     async def adopt(self) -> None:

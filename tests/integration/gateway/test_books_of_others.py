@@ -107,7 +107,7 @@ async def test_coins_of_a_market_that_is_gone_count_at_the_last_price_and_others
     await spot.stop()
     gone = spot.fake.engine.listings.pop(ETH)
     spot.start()
-    await until(lambda: bool(spot.engine and spot.engine._session and spot.engine._session.context.risk.ready))
+    await until(lambda: bool(spot.engine and spot.engine._account and spot.engine._account.context.risk.ready))
     await observed(spot)
     (alarm,) = await alarms(spot)
     assert (alarm.sym, "count at 1799" in alarm.text, spot.latches()) == (ETH, True, [])
@@ -126,8 +126,8 @@ async def test_a_market_that_closes_keeps_its_last_price(spot: Gateway, again: b
     await until(lambda: 9_880 < last_equity(spot) < 9_900)
     gone = spot.fake.engine.listings.pop(SYM)
     assert spot.engine is not None
-    assert spot.engine._session is not None
-    spot.engine._session.context.markets_in_doubt.set()
+    assert spot.engine._account is not None
+    spot.engine._account.context.markets_in_doubt.set()
 
     async def told() -> bool:
         return bool([alarm for alarm in await alarms(spot) if "count at 409" in alarm.text])

@@ -33,7 +33,7 @@ async def observed(trading: Gateway, times: int = 3) -> None:
 def last_equity(trading: Gateway) -> Decimal:
     """The newest that was observed; Infinity before the first."""
     assert trading.engine is not None
-    session = trading.engine._session
+    session = trading.engine._account
     marks = None if session is None else marks_in(session.context.risk.limits)
     return Decimal("Infinity") if marks is None else marks.last
 
@@ -127,8 +127,8 @@ async def test_one_order_that_is_unknown_leaves_the_equity_known(spot: Gateway, 
     await observed(spot, 4)
     assert (spot.latches(), last_equity(spot) == 10_000) == ([], not filled)
     assert spot.engine is not None
-    assert spot.engine._session is not None
-    risk = spot.engine._session.context.risk
+    assert spot.engine._account is not None
+    risk = spot.engine._account.context.risk
     at_s = risk._equity[1] if risk._equity else 0.0
     await observed(spot, 2)
     assert risk._equity is not None

@@ -24,14 +24,14 @@ async def watched(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 def stopped(trading: Gateway) -> dict[tuple[str, Reason], str]:
     assert trading.engine is not None
-    session = trading.engine._session
+    session = trading.engine._account
     return {} if session is None else session.context.risk.stopped
 
 
 def quoted(trading: Gateway) -> bool:
     """Whether the newest quote is one of an open market."""
     assert trading.engine is not None
-    session = trading.engine._session
+    session = trading.engine._account
     return session is not None and SYM in (quotes := session.context.risk.quotes) and quotes[SYM].trading
 
 
@@ -208,8 +208,8 @@ async def test_what_opens_after_a_close_that_was_cut_does_not_go(watched: Gatewa
 
 def most(trading: Gateway) -> Decimal | None:
     assert trading.engine is not None
-    assert trading.engine._session is not None
-    return trading.engine._session.context.venue.rules(SYM).most_qty
+    assert trading.engine._account is not None
+    return trading.engine._account.context.venue.rules(SYM).most_qty
 
 
 async def test_an_order_that_waits_for_a_price_is_somebody_elses(watched: Gateway) -> None:

@@ -48,7 +48,7 @@ async def test_a_second_fee_is_kept_and_booked_the_same(tmp_path: Path, monkeypa
         assert bought.commission >= TAX
         await trading.stop()
         trading.start()
-        await until(lambda: trading.engine is not None and trading.engine._session is not None)
+        await until(lambda: trading.engine is not None and trading.engine._account is not None)
         assert (trading.books().position(SYM), trading.books().balance()) == before
         (row,) = await trading.fills()
         assert (row.fee_currency, row.extra_fees) == ("BTC", f"{TAX} USDT")
@@ -74,5 +74,5 @@ async def test_a_book_whose_capital_nobody_has_written_down_is_not_given_the_con
         update={"strategy": settings.strategy.model_copy(update={"balance": Decimal(800)})}
     )
     trading.start()
-    await until(lambda: trading.engine is not None and trading.engine._session is not None)
+    await until(lambda: trading.engine is not None and trading.engine._account is not None)
     assert (trading.books().capital(SYM), len(trading.reports())) == (800, 1), "said, not changed"

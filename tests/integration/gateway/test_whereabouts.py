@@ -63,7 +63,7 @@ async def test_no_trading_elsewhere(trading: Gateway) -> None:
 
 async def until_taken_over(trading: Gateway) -> None:
     trading.start()
-    await until(lambda: trading.engine is not None and trading.engine._session is not None)
+    await until(lambda: trading.engine is not None and trading.engine._account is not None)
 
 
 async def test_a_key_of_another_account_is_refused_and_nothing_is_closed_there(
