@@ -72,10 +72,10 @@ class BinanceOrders:
         """Answers POST order."""
         form = request.form
         try:
-            order = self._state.place(self._ask(form))
+            order = self._state.place(self._new_order(form))
         except Declined as declined:
             raise api_error(*self.CODES[declined.why]) from declined
-        return self._shown(order)
+        return self._row(order)
 
     def find(self, request: HttpRequest) -> object:
         """Answers GET order."""
@@ -83,19 +83,19 @@ class BinanceOrders:
         order = self._found(request, seen_ms)
         if order is None:
             raise api_error(-2013, "Order does not exist.")
-        return self._shown(order)
+        return self._row(order)
 
     def cancel(self, request: HttpRequest) -> object:
         """Answers DELETE order."""
         order = self._found(request, self._state.now_ms())
         if order is None or order.state not in OPEN:
             raise api_error(-2011, "Unknown order sent.")
-        return self._shown(self._state.engine.cancel(order, self._state.now_ms()))
+        return self._row(self._state.engine.cancel(order, self._state.now_ms()))
 
     def open_orders(self, request: HttpRequest) -> object:
         """Answers GET openOrders."""
         seen_ms, sym = self._state.seen_ms(request), self._sym(request.form) if "symbol" in request.form else None
-        return [self._shown(order) for order in self._state.engine.open_orders(sym, seen_ms)]
+        return [self._row(order) for order in self._state.engine.open_orders(sym, seen_ms)]
 
     def cancel_all(self, request: HttpRequest) -> object:
         """Answers DELETE allOpenOrders."""
@@ -106,7 +106,7 @@ class BinanceOrders:
     def all_orders(self, request: HttpRequest) -> object:
         """Answers GET allOrders."""
         found = self._state.engine.orders(self._sym(request.form), self._state.seen_ms(request))
-        return [self._shown(order) for order in found if self._is_told(order)]
+        return [self._row(order) for order in found if self._is_listed(order)]
 
     def trades(self, request: HttpRequest) -> object:
         """Answers GET userTrades: seven days, oldest first; fromId goes with no time."""
@@ -127,7 +127,7 @@ class BinanceOrders:
             fills = fills if "startTime" in form else fills[-limit:]
         return [self._trade(fill) for fill in fills[: min(limit, MOST_TRADES)]]
 
-    def _ask(self, form: dict[str, str]) -> NewOrder:
+    def _new_order(self, form: dict[str, str]) -> NewOrder:
         client_id, kind = form.get("newClientOrderId", ""), form.get("type", "")
         if not CLIENT_ID.match(client_id):
             raise api_error(-4015, "Client order id is not valid.")
@@ -145,10 +145,15 @@ class BinanceOrders:
                 -1102, "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed."
             ) from None
         return NewOrder(
-            self._sym(form), qty if form["side"] == "BUY" else -qty, client_id, form.get("reduceOnly") == "true",
-            Decimal(form["price"]) if kind == "LIMIT" else None, int(form["timestamp"]), int(form.get("recvWindow", 0)),
-            leg,
-        )  # fmt: skip
+            sym=self._sym(form),
+            signed_qty=qty if form["side"] == "BUY" else -qty,
+            client_id=client_id,
+            reduce_only=form.get("reduceOnly") == "true",
+            limit=Decimal(form["price"]) if kind == "LIMIT" else None,
+            stamp_ms=int(form["timestamp"]),
+            validity_ms=int(form.get("recvWindow", 0)),
+            leg=leg,
+        )
 
     def _sym(self, form: dict[str, str]) -> str:
         if form.get("symbol") not in self._state.engine.listings:
@@ -162,13 +167,13 @@ class BinanceOrders:
             found = engine.by_client(form["origClientOrderId"], seen_ms)
         else:
             found = engine.by_id(int(form.get("orderId", 0)), seen_ms)
-        return found if found is None or self._is_told(found) else None
+        return found if found is None or self._is_listed(found) else None
 
-    def _is_told(self, order: EngineOrder) -> bool:
+    def _is_listed(self, order: EngineOrder) -> bool:
         """Returns whether orders tell of this one: what waits for a price lies in another service."""
-        return not self._state.engine.elsewhere(order)
+        return not self._state.engine.kept_apart(order)
 
-    def _shown(self, order: EngineOrder) -> dict[str, object]:
+    def _row(self, order: EngineOrder) -> dict[str, object]:
         kind = "MARKET" if order.limit is None else "LIMIT"
         average = order.paid / abs(order.filled) if order.filled else Decimal(0)
         return {
@@ -237,24 +242,30 @@ class BinanceConditionalOrders:
             raise api_error(
                 -1102, "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed."
             ) from None
-        ask = NewOrder(
-            sym, qty if buys else -qty, form.get("clientAlgoId", ""), closes or form.get("reduceOnly") == "true",
-            Decimal(form["price"]) if "price" in form else None, leg=leg, trigger=trigger,
-            rises=buys == (kind in RISE_TO_BUY), algo=kind,
-        )  # fmt: skip
+        new = NewOrder(
+            sym=sym,
+            signed_qty=qty if buys else -qty,
+            client_id=form.get("clientAlgoId", ""),
+            reduce_only=closes or form.get("reduceOnly") == "true",
+            limit=Decimal(form["price"]) if "price" in form else None,
+            leg=leg,
+            trigger=trigger,
+            rises=buys == (kind in RISE_TO_BUY),
+            algo=kind,
+        )
         try:
-            return self._shown(self._state.place(ask))
+            return self._row(self._state.place(new))
         except Declined as declined:
             raise api_error(*BinanceOrders.CODES[declined.why]) from declined
 
     def find(self, request: HttpRequest) -> object:
         """Answers GET algoOrder: also one that was cancelled, or has fired."""
         named, engine = (request.form.get("algoId"), request.form.get("clientAlgoId")), self._state.engine
-        kept = [order for order in engine.orders() if engine.elsewhere(order)]
+        kept = [order for order in engine.orders() if engine.kept_apart(order)]
         found = next((order for order in kept if str(order.id) == named[0] or order.client_id == named[1]), None)
         if found is None:
             raise api_error(-2013, "Order does not exist.")
-        return self._shown(found)
+        return self._row(found)
 
     def cancel(self, request: HttpRequest) -> object:
         """Answers DELETE algoOrder."""
@@ -269,7 +280,7 @@ class BinanceConditionalOrders:
     def open_orders(self, request: HttpRequest) -> object:
         """Answers GET openAlgoOrders: of one market, or of all."""
         self._state.seen_ms(request)
-        return [self._shown(order) for order in self._state.engine.waiting_orders(request.form.get("symbol"))]
+        return [self._row(order) for order in self._state.engine.waiting_orders(request.form.get("symbol"))]
 
     def cancel_all(self, request: HttpRequest) -> object:
         """Answers DELETE algoOpenOrders: of one market."""
@@ -279,7 +290,7 @@ class BinanceConditionalOrders:
             self._state.engine.cancel(order, self._state.now_ms())
         return {"code": 200, "msg": "The operation of cancel all open order is done."}
 
-    def _shown(self, order: EngineOrder) -> dict[str, object]:
+    def _row(self, order: EngineOrder) -> dict[str, object]:
         actual = self._state.engine.by_id(order.became)
         status = "FINISHED" if actual is not None and actual.state not in OPEN else ALGO_STATUS[order.state]
         average = abs(actual.paid / actual.filled) if actual is not None and actual.filled else Decimal(0)

@@ -51,9 +51,9 @@ class SpotOrders(BinanceOrders):
             *self._state.engine.open_orders(sym, self._state.seen_ms(request)),
             *self._state.engine.waiting_orders(sym),
         ]
-        return [self._shown(order) for order in found]
+        return [self._row(order) for order in found]
 
-    def _is_told(self, order: EngineOrder) -> bool:
+    def _is_listed(self, order: EngineOrder) -> bool:
         return True
 
     def cancel_all(self, request: HttpRequest) -> object:
@@ -62,9 +62,9 @@ class SpotOrders(BinanceOrders):
         gone = [*engine.open_orders(sym), *engine.waiting_orders(sym)]
         if not gone:
             raise api_error(-2011, "Unknown order sent.")
-        return [self._shown(self._state.engine.cancel(order, self._state.now_ms())) for order in gone]
+        return [self._row(self._state.engine.cancel(order, self._state.now_ms())) for order in gone]
 
-    def _shown(self, order: EngineOrder) -> dict[str, object]:
+    def _row(self, order: EngineOrder) -> dict[str, object]:
         waits = order.state is State.UNTRIGGERED
         kind = "STOP_LOSS_LIMIT" if order.trigger is not None else "MARKET" if order.limit is None else "LIMIT"
         fills = [self._trade(fill) for fill in self._state.engine.fills_of(order)]

@@ -80,7 +80,7 @@ class BybitOrders:
         try:
             if client_id and self._state.engine.by_client(client_id) is not None:
                 raise Declined(DeclineReason.DUPLICATE)
-            order = self._state.place(self._ask(listing, content, client_id, request))
+            order = self._state.place(self._new_order(listing, content, client_id, request))
         except Declined as declined:
             raise BybitError(*codes[declined.why]) from declined
         return {"orderId": order_id(order.id, listing.kind), "orderLinkId": client_id}
@@ -93,14 +93,16 @@ class BybitOrders:
         if kind == "linear" and not named and not any(name in query for name in ("symbol", "baseCoin", "settleCoin")):
             raise BybitError(10001, "Missing some parameters that must be filled in, symbol or settleCoin or baseCoin")
         if named:
-            found = [order for order in (self._named(query, seen_ms),) if order is not None]
+            found = [order for order in (self._order_named(query, seen_ms),) if order is not None]
             found = [order for order in found if order.state in LIVE or order.id in self._recent()]
         elif query.get("openOnly", "0") == "0":
             found = engine.open_orders(query.get("symbol"), seen_ms) + engine.waiting_orders(query.get("symbol"))
         else:
             ended = [order for order in engine.orders(query.get("symbol"), seen_ms) if order.state not in LIVE]
             found = ended[-ENDED_SHOWN:]
-        return self._page(kind, [order for order in found if _wanted(order, query, self._state.engine.settings)], query)
+        return self._page(
+            kind, [order for order in found if _matches_filter(order, query, self._state.engine.settings)], query
+        )
 
     def history(self, request: HttpRequest) -> object:
         """Answers GET order/history: those that have ended, of seven days; what Bybit settled was no order."""
@@ -108,7 +110,7 @@ class BybitOrders:
         kind = checked_category(query)
         since_ms, until_ms = window(query, seen_ms)
         if "orderId" in query or "orderLinkId" in query:
-            every = [order for order in (self._named(query, seen_ms),) if order is not None]
+            every = [order for order in (self._order_named(query, seen_ms),) if order is not None]
         else:
             every = self._state.engine.orders(query.get("symbol"), seen_ms)
         found = [order for order in every if since_ms <= order.created_ms <= until_ms]
@@ -118,7 +120,7 @@ class BybitOrders:
         """Answers POST order/cancel."""
         content = request.content
         listing = listing_of(self._state, content)
-        order = self._named(content, self._state.now_ms())
+        order = self._order_named(content, self._state.now_ms())
         if order is None or order.state not in LIVE:
             code = 110001 if listing.kind == "swap" else 170213
             raise BybitError(code, "order not exists or too late to cancel")
@@ -138,7 +140,7 @@ class BybitOrders:
             raise BybitError(10001, "Missing some parameters that must be filled in, symbol or settleCoin or baseCoin")
         sym = content.get("symbol")
         found = engine.open_orders(sym) + engine.waiting_orders(sym)
-        wanted = [order for order in found if _wanted(order, content, engine.settings)]
+        wanted = [order for order in found if _matches_filter(order, content, engine.settings)]
         gone = [order for order in wanted if category(engine.listings[order.sym]) == kind]
         for order in gone:
             engine.cancel(order, self._state.now_ms())
@@ -148,7 +150,9 @@ class BybitOrders:
         ]
         return {"list": rows, "success": "1"}
 
-    def _ask(self, listing: Listing, content: Mapping[str, str], client_id: str, request: HttpRequest) -> NewOrder:
+    def _new_order(
+        self, listing: Listing, content: Mapping[str, str], client_id: str, request: HttpRequest
+    ) -> NewOrder:
         side, kind, swap = content.get("side"), content.get("orderType"), listing.kind == "swap"
         if side not in ("Buy", "Sell"):
             raise BybitError(10001, "params error: side invalid")
@@ -168,13 +172,19 @@ class BybitOrders:
         trigger = content.get("triggerPrice")
         headers = request.headers
         return NewOrder(
-            listing.id, qty if side == "Buy" else -qty, client_id, bool(content.get("reduceOnly", False)),
-            Decimal(content["price"]) if kind == "Limit" else None, int(headers["x-bapi-timestamp"]),
-            int(headers.get("x-bapi-recv-window", DEFAULT_MS)), LEGS[index] if swap else "",
-            None if trigger is None else Decimal(trigger), str(content.get("triggerDirection", "1")) == "1",
-        )  # fmt: skip
+            sym=listing.id,
+            signed_qty=qty if side == "Buy" else -qty,
+            client_id=client_id,
+            reduce_only=bool(content.get("reduceOnly", False)),
+            limit=Decimal(content["price"]) if kind == "Limit" else None,
+            stamp_ms=int(headers["x-bapi-timestamp"]),
+            validity_ms=int(headers.get("x-bapi-recv-window", DEFAULT_MS)),
+            leg=LEGS[index] if swap else "",
+            trigger=None if trigger is None else Decimal(trigger),
+            rises=str(content.get("triggerDirection", "1")) == "1",
+        )
 
-    def _named(self, fields: Mapping[str, str], seen_ms: int) -> EngineOrder | None:
+    def _order_named(self, fields: Mapping[str, str], seen_ms: int) -> EngineOrder | None:
         if "orderId" in fields:
             return self._state.engine.by_id(number_of(fields["orderId"]), seen_ms)
         return self._state.engine.by_client(fields["orderLinkId"], seen_ms)
@@ -186,20 +196,21 @@ class BybitOrders:
         listings = self._state.engine.listings
         mine = [order for order in found if category(listings[order.sym]) == kind]
         rows, cursor = page(sorted(mine, key=lambda order: (-order.created_ms, -order.id)), query, 20, 50)
-        return {"list": [self._shown(order) for order in rows], "nextPageCursor": cursor, "category": kind}
+        return {"list": [self._row(order) for order in rows], "nextPageCursor": cursor, "category": kind}
 
-    def _shown(self, order: EngineOrder) -> dict[str, object]:
+    def _row(self, order: EngineOrder) -> dict[str, object]:
         listing = self._state.engine.listings[order.sym]
         swap, qty, filled = listing.kind == "swap", abs(order.signed_qty), abs(order.filled)
         fills = self._state.engine.fills_of(order)
         left = qty - filled if order.state in LIVE else Decimal(0)
         fees = sum((fill.fee for fill in fills), Decimal(0))
-        price = order.limit if order.limit is not None else self._bound(listing, order)
+        price = order.limit if order.limit is not None else self._far_price(listing, order)
         shown: dict[str, object] = {
             "orderId": order_id(order.id, listing.kind), "orderLinkId": order.client_id, "blockTradeId": "",
             "symbol": order.sym, "price": price, "qty": qty, "side": "Buy" if order.side > 0 else "Sell",
             "isLeverage": "" if swap else "0", "positionIdx": INDEX.get(order.leg, 0),
-            "orderStatus": _status(order, listing), "cancelType": _ended_by(order), "rejectReason": _why(order),
+            "orderStatus": _status(order, listing), "cancelType": _cancel_type(order),
+            "rejectReason": _reject_reason(order),
             "avgPrice": order.paid / filled if filled else "", "leavesQty": left, "leavesValue": left * price,
             "cumExecQty": filled, "cumExecValue": order.paid, "cumExecFee": fees,
             "cumFeeDetail": {fills[0].fee_currency: str(fees)} if fills else {},
@@ -207,7 +218,7 @@ class BybitOrders:
             "orderType": "Market" if order.limit is None else "Limit",
             "stopOrderType": "Stop" if order.trigger is not None else "", "orderIv": "",
             "triggerPrice": "" if order.trigger is None else order.trigger, "takeProfit": "", "stopLoss": "",
-            "tpTriggerBy": "", "slTriggerBy": "", "triggerDirection": _direction(order),
+            "tpTriggerBy": "", "slTriggerBy": "", "triggerDirection": _trigger_direction(order),
             "triggerBy": "" if order.trigger is None else "LastPrice", "lastPriceOnCreated": "",
             "reduceOnly": order.reduce_only, "closeOnTrigger": False, "smpType": "None", "smpGroup": 0,
             "smpOrderId": "", "tpLimitPrice": "", "slLimitPrice": "", "placeType": "",
@@ -218,14 +229,14 @@ class BybitOrders:
             shown |= {"tpslMode": "", "createType": CREATED_BY[order.origin]}
         return shown
 
-    def _bound(self, listing: Listing, order: EngineOrder) -> Decimal:
+    def _far_price(self, listing: Listing, order: EngineOrder) -> Decimal:
         """Returns the far price of a market order: to Bybit it is a limit order at that price, as its answer shows."""
         mid = self._state.engine.prices.quote(listing.id, self._state.now_ms()).mid
         far = mid * SLIPPAGE if order.side > 0 else mid / SLIPPAGE
         return (far / listing.tick).to_integral_value() * listing.tick
 
 
-def _wanted(order: EngineOrder, fields: Mapping[str, str], settings: Mapping[str, str]) -> bool:
+def _matches_filter(order: EngineOrder, fields: Mapping[str, str], settings: Mapping[str, str]) -> bool:
     """Returns whether a request's orderFilter names this order: `Order`, or a kind of those that wait; none names all.
 
     The setting `filter:CLIENT_ID` says of which kind one that waits is; `StopOrder` without.
@@ -244,17 +255,17 @@ def _status(order: EngineOrder, listing: Listing) -> str:
     return STATES[order.state]
 
 
-def _ended_by(order: EngineOrder) -> str:
+def _cancel_type(order: EngineOrder) -> str:
     return "CancelByUser" if order.state is State.CANCELED else "UNKNOWN"
 
 
-def _why(order: EngineOrder) -> str:
+def _reject_reason(order: EngineOrder) -> str:
     if order.state is State.EXPIRED:
         return "EC_NoEnoughQtyToFill"
     return "EC_PerCancelRequest" if order.state is State.CANCELED else "EC_NoError"
 
 
-def _direction(order: EngineOrder) -> int:
+def _trigger_direction(order: EngineOrder) -> int:
     if order.trigger is None:
         return 0
     return 1 if order.rises else 2

@@ -1,7 +1,19 @@
 """The matching engine takes orders and fills them, and keeps all of it, whatever a client does wrong.
 
-Market orders fill at the simulator's own prices, a tick worse with each further part; an order with a price rests. A
-client id is refused only while another order of that id is open, as on Binance: a finished one's is taken again.
+How it works:
+
+1. Whatever happens is an event: a version of an order, a fill, a payment, a setting. `_keep` writes it to the file,
+   then `_take` puts it into memory; at a restart the file's events go through `_take` again. Nothing else does.
+2. Nothing happens by itself. Whoever reads or places says what time it is, and `advance` fills what is due by then.
+3. A market order fills at the simulator's own prices, a tick worse with each further part; an order with a price rests
+   until it is cancelled; one with a trigger waits until the price is there:
+
+       UNTRIGGERED -> NEW -> PARTIALLY_FILLED -> FILLED, or EXPIRED where a part of it is not filled
+                 `-> TRIGGERED, where the exchange makes a new order of it
+       any of them that is live -> CANCELED
+
+4. Since all versions stay, a read can be answered as of a time that has passed: a stale answer.
+5. A client id is refused only while another order of that id is live, as on Binance: a finished one's is taken again.
 """
 
 import itertools
@@ -129,7 +141,7 @@ class MatchingEngine:
         newest = (self._newest(id_) for id_ in self._open)
         return [order for order in newest if order.state is State.UNTRIGGERED and sym in (None, order.sym)]
 
-    def elsewhere(self, order: EngineOrder) -> bool:
+    def kept_apart(self, order: EngineOrder) -> bool:
         """Returns whether the exchange keeps this order apart: there it is no order, and never becomes one."""
         return self.triggered_client_id is not None and order.trigger is not None
 
@@ -223,14 +235,8 @@ class MatchingEngine:
         if self.triggered_client_id is not None:
             id_ = next(self._ids)
             self._keep([order._replace(state=State.TRIGGERED, updated_ms=now_ms, became=id_)])
-            order = order._replace(
-                id=id_,
-                client_id=self.triggered_client_id(order),
-                created_ms=now_ms,
-                trigger=None,
-                algo="",
-                was=order.id,
-            )
+            client_id = self.triggered_client_id(order)
+            order = order._replace(id=id_, client_id=client_id, created_ms=now_ms, trigger=None, algo="", was=order.id)
         new = NewOrder(order.sym, order.signed_qty, order.client_id, order.reduce_only, order.limit, leg=order.leg)
         try:
             parts = FillPlan().of(self._admitted(listing, new, now_ms), listing.step, now_ms)

@@ -85,11 +85,11 @@ class SimulatorState:
         """Returns the time by the simulator's clock."""
         return self.clock.now_ms() + self.skew_ms
 
-    def place(self, ask: NewOrder) -> EngineOrder:
+    def place(self, new: NewOrder) -> EngineOrder:
         """Hands an order to the engine, unless a random fault rejects it. Raises Declined."""
-        if self.random_faults.rejects(ask.client_id):
+        if self.random_faults.rejects(new.client_id):
             raise Declined(DeclineReason.MARGIN)
-        return self.engine.place(ask, self.now_ms(), self.random_faults.plan(ask.client_id))
+        return self.engine.place(new, self.now_ms(), self.random_faults.plan(new.client_id))
 
     def seen_ms(self, request: HttpRequest) -> int:
         """Fills what is due by now, and returns the time as of which a read is answered."""
@@ -135,5 +135,5 @@ class SimulatorState:
         """
         wallet = self.engine.wallet
         held = [(leg, wallet.holding(sym, leg=leg).qty) for leg in wallet.legs(sym)]
-        asks = [NewOrder(sym, -qty, reduce_only=True, leg=leg, origin=origin) for leg, qty in held if qty]
-        return [self.engine.place(ask, self.now_ms()) for ask in asks]
+        orders = [NewOrder(sym, -qty, reduce_only=True, leg=leg, origin=origin) for leg, qty in held if qty]
+        return [self.engine.place(new, self.now_ms()) for new in orders]

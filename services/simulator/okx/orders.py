@@ -65,7 +65,7 @@ class OkxOrders:
         content = request.content[0] if isinstance(request.content, list) else request.content
         client_id = content.get("clOrdId", "")
         try:
-            order = self._state.place(self._ask(content, request))
+            order = self._state.place(self._new_order(content, request))
         except Declined as declined:
             raise order_error(*CODES[declined.why], client_id) from declined
         return [{"clOrdId": client_id, "ordId": str(order.id), "sCode": "0", "sMsg": "Order placed", "tag": ""}]
@@ -76,7 +76,7 @@ class OkxOrders:
         order = self._found(request.query, seen_ms)
         if order is None:
             raise api_error("51603", "Order does not exist")
-        return [self._shown(order)]
+        return [self._row(order)]
 
     def cancel(self, request: HttpRequest) -> object:
         """Answers POST trade/cancel-order."""
@@ -92,7 +92,7 @@ class OkxOrders:
         found = self._state.engine.open_orders(request.query.get("instId"), seen_ms)[::-1]
         if "after" in request.query:
             found = [order for order in found if order.id < int(request.query["after"])]
-        return [self._shown(order) for order in found[: _limit(request)]]
+        return [self._row(order) for order in found[: _limit(request)]]
 
     def fills(self, request: HttpRequest) -> object:
         """Answers GET trade/fills and trade/fills-history: newest first."""
@@ -105,7 +105,7 @@ class OkxOrders:
             found = [fill for fill in found if fill.id < int(query["after"])]
         return [self._fill(fill) for fill in found[::-1][: _limit(request)]]
 
-    def _ask(self, content: dict[str, str], request: HttpRequest) -> NewOrder:
+    def _new_order(self, content: dict[str, str], request: HttpRequest) -> NewOrder:
         client_id, id_, kind = content.get("clOrdId", ""), content.get("instId", ""), content.get("ordType", "")
         listing = self._state.engine.listings.get(id_)
         if listing is None:
@@ -126,10 +126,15 @@ class OkxOrders:
             raise order_error("51000", "Parameter posSide error", client_id)
         leg = side.upper() if hedged else CROSS if content["tdMode"] == "cross" else ""
         return NewOrder(
-            id_, qty if content["side"] == "buy" else -qty, client_id, str(content.get("reduceOnly")).lower() == "true",
-            Decimal(content["px"]) if kind == "limit" else None, stamp_ms,
-            int(request.headers.get("exptime", stamp_ms)) - stamp_ms, leg,
-        )  # fmt: skip
+            sym=id_,
+            signed_qty=qty if content["side"] == "buy" else -qty,
+            client_id=client_id,
+            reduce_only=str(content.get("reduceOnly")).lower() == "true",
+            limit=Decimal(content["px"]) if kind == "limit" else None,
+            stamp_ms=stamp_ms,
+            validity_ms=int(request.headers.get("exptime", stamp_ms)) - stamp_ms,
+            leg=leg,
+        )
 
     def _for_money(self, listing: Listing, money: Decimal) -> Decimal:
         ask = self._state.engine.prices.quote(listing.id, self._state.now_ms()).ask
@@ -141,9 +146,9 @@ class OkxOrders:
             found = engine.by_client(query["clOrdId"], seen_ms)
         else:
             found = engine.by_id(int(query.get("ordId") or 0), seen_ms)
-        return None if found is None or engine.elsewhere(found) else found
+        return None if found is None or engine.kept_apart(found) else found
 
-    def _shown(self, order: EngineOrder) -> dict[str, object]:
+    def _row(self, order: EngineOrder) -> dict[str, object]:
         listing = self._state.engine.listings[order.sym]
         fills = self._state.engine.fills_of(order)
         average = (order.paid / abs(order.filled)).quantize(AVERAGE) if order.filled else ""
@@ -237,13 +242,18 @@ class OkxConditionalOrders:
         if listing.kind == "swap":
             leg = side.upper() if side != "net" else (CROSS if content.get("tdMode") == "cross" else "")
         now = engine.prices.quote(listing.id, self._state.now_ms()).mid
-        ask = NewOrder(
-            listing.id, qty if content["side"] == "buy" else -qty, client_id,
-            str(content.get("reduceOnly")).lower() == "true", None, leg=leg, trigger=trigger, rises=trigger > now,
+        new = NewOrder(
+            sym=listing.id,
+            signed_qty=qty if content["side"] == "buy" else -qty,
+            client_id=client_id,
+            reduce_only=str(content.get("reduceOnly")).lower() == "true",
+            leg=leg,
+            trigger=trigger,
+            rises=trigger > now,
             algo=kind,
-        )  # fmt: skip
+        )
         try:
-            order = self._state.place(ask)
+            order = self._state.place(new)
         except Declined as declined:
             raise order_error(*CODES[declined.why], client_id) from declined
         return [{"algoId": str(order.id), "algoClOrdId": client_id, "clOrdId": "", "sCode": "0", "sMsg": "", "tag": ""}]
@@ -261,7 +271,7 @@ class OkxConditionalOrders:
         if "after" in query:
             found = [order for order in found if order.id < int(query["after"])]
         newest = sorted(found, key=lambda order: -order.id)
-        return [self._shown(order) for order in newest[: min(int(query.get("limit", MOST_ROWS)), MOST_ROWS)]]
+        return [self._row(order) for order in newest[: min(int(query.get("limit", MOST_ROWS)), MOST_ROWS)]]
 
     def cancel(self, request: HttpRequest) -> object:
         """Answers POST trade/cancel-algos: a list of ids."""
@@ -277,7 +287,7 @@ class OkxConditionalOrders:
     def _kind(self, order: EngineOrder) -> str:
         return order.algo or self._state.engine.settings.get(f"algo:{order.client_id}", "trigger")
 
-    def _shown(self, order: EngineOrder) -> dict[str, object]:
+    def _row(self, order: EngineOrder) -> dict[str, object]:
         listing = self._state.engine.listings[order.sym]
         swap = listing.kind == "swap"
         return {
