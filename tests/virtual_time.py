@@ -164,7 +164,7 @@ def run_with_sockets(coroutine: Coroutine[Any, Any, T], monkeypatch: pytest.Monk
         if clocks:
             for of in (time.time_ns, time.monotonic_ns):
                 _pass(patched, of.__name__, of(), passed_s)
-        return runner.run_with_sockets(coroutine)
+        return runner.run(coroutine)
 
 
 def _pass(patched: pytest.MonkeyPatch, name: str, began_ns: int, passed_s: Callable[[], float]) -> None:

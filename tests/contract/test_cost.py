@@ -123,7 +123,7 @@ async def test_with_100_markets_and_the_throttle_on_nothing_gets_too_old(place: 
         await quotes.once()
         await equity.once()
         forever = (
-            comparing.run_seeded(), equity.run_seeded(), quotes.run_seeded(), watch.run_modes(), watch.run_markets(),
+            comparing.run(), equity.run(), quotes.run(), watch.run_modes(), watch.run_markets(),
         )  # fmt: skip
         at_work = [asyncio.create_task(work) for work in forever]
         oldest_s = stalest_s = 0.0
