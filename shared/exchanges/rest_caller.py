@@ -16,6 +16,15 @@ SILENCE = "silence"
 SHOWN = 300
 
 
+def one_line(text: str, longest: int = SHOWN) -> str:
+    """Returns a text in one line, no longer than a person reads.
+
+    >>> one_line("GET  https://x/y\\n failed", longest=12)
+    'GET https://'
+    """
+    return " ".join(text.split())[:longest]
+
+
 class CallRules(NamedTuple):
     """The rules say how a caller repeats a question.
 
@@ -73,7 +82,7 @@ class RestCaller:
         limit: RateLimit,
         *,
         unknown: Set[str] = frozenset(),
-        redact: Callable[[str], str] = lambda text: " ".join(text.split())[:SHOWN],
+        redact: Callable[[str], str] = one_line,
         troubles: LogOnce | None = None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:

@@ -13,7 +13,7 @@ from shared.exchanges.market_data import history, parse
 from shared.exchanges.market_data.client import Overflow, WebsocketHooks
 from shared.exchanges.market_data.events import Answered, Connected, Disconnected, Event, Missing, Trade
 from shared.exchanges.market_data.venue import LiveVenue
-from shared.exchanges.rest_caller import with_type
+from shared.exchanges.rest_caller import one_line, with_type
 
 MOST_EVENTS = 100_000
 STOOD_S = 5.0  # a connection that stood for so long was no failure
@@ -149,7 +149,7 @@ class LiveFeed:
         if hearing.cancelled():
             return "no data came over it"
         error = hearing.exception()
-        return "it ended" if error is None else _shown(error)
+        return "it ended" if error is None else one_line(with_type(error))
 
     async def _hear(self) -> None:
         """Lives for one connection: until an error, or cancelled."""
@@ -233,7 +233,3 @@ class LiveFeed:
         read = [parse.candle(row) for row in rows]
         self.unfit += read.count(None)
         return [candle for candle in read if candle is not None]
-
-
-def _shown(error: BaseException) -> str:
-    return " ".join(with_type(error).split())[:300]

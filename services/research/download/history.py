@@ -3,6 +3,7 @@
 import difflib
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -20,7 +21,7 @@ from shared.exchanges.client import (
 )
 from shared.exchanges.market_data.parse import sequence
 from shared.exchanges.registry import market_data_profile
-from shared.exchanges.rest_caller import CallRules, NoAnswer, RestCaller
+from shared.exchanges.rest_caller import CallRules, NoAnswer, RestCaller, one_line
 from shared.intervals import interval_ns, interval_text
 
 SHOWN = 8
@@ -52,7 +53,9 @@ class PublicExchange:
         self.profile = market_data_profile(name)
         self.ccxt = make_client(answering(exchange_class(ccxt, name), ccxt, limit), options or {})
         redirect(self.ccxt, base_url)
-        self._caller = RestCaller(ccxt, self.ccxt, CallRules(ATTEMPTS), limit, redact=_shown, say=say)
+        self._caller = RestCaller(
+            ccxt, self.ccxt, CallRules(ATTEMPTS), limit, redact=partial(one_line, longest=LONGEST), say=say
+        )
 
     async def __aenter__(self) -> "PublicExchange":
         try:
@@ -100,10 +103,6 @@ class PublicExchange:
                 f"{self.name} does not answer{wants}: {error.trouble}: check the network, and later run the same "
                 f"command again; what was fetched is kept"
             ) from None
-
-
-def _shown(text: str) -> str:
-    return " ".join(text.split())[:LONGEST]
 
 
 class History:

@@ -1,6 +1,13 @@
-"""The venue's time, as far as it is believed."""
+"""The venue's time, as far as it is believed.
 
-from shared.exchanges.clock import STUBBORN, ExchangeClock, Now
+Clock skew: within half the way of the quickest answer.
+"""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.exchanges.clock import STUBBORN, ClockSkew, ExchangeClock, Now, Skew, TimeAnswer
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -99,3 +106,27 @@ def test_an_orders_time_follows_every_answer_at_once_and_our_wall_clock() -> Non
     assert clock.ahead_ms == -5_000
     clock.told(now_ms, now_ms + 8_010, now_ms + 8_020)
     assert clock.ahead_ms == -10
+
+
+@given(st.integers(-(10**9), 10**9), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_size=1))
+def test_the_true_skew_lies_within_the_error(true: int, ways: list[tuple[int, int]]) -> None:
+    skew, now = ClockSkew(count=4), 10**18
+    for there, back in ways:
+        found = skew.on_tick(TimeAnswer(now, now + there + back, now + there + true))
+        assert found is not None
+        assert abs(found.offset_ns - true) <= found.error_ns
+        now += 10**9
+    assert found.error_ns == (min(there + back for there, back in ways[-4:]) + 1) // 2
+
+
+def test_when_our_clock_was_set_back_what_was_measured_is_forgotten() -> None:
+    skew = ClockSkew()
+    assert skew.on_tick(TimeAnswer(100, 102, 1_101)) == Skew(1_000, 1)
+    assert skew.on_tick(TimeAnswer(110, 50, 1_111)) is None
+    assert skew.on_tick(TimeAnswer(60, 80, 1_170)) == Skew(1_100, 10)
+    assert skew.refused == 1
+
+
+def test_a_window_of_no_answers_is_refused() -> None:
+    with pytest.raises(ValueError, match="not possible"):
+        ClockSkew(count=0)
