@@ -1,4 +1,4 @@
-"""`tickline data check`: what a price file, or a folder that was downloaded, holds and lacks.
+"""A check tells what a price file, or a folder that was downloaded, holds and lacks.
 
 It tells all that is wrong, where a backtest stops at the first defect.
 """
@@ -24,7 +24,7 @@ Progress = Callable[[str, int], None]  # what is done, and how many rows it has 
 
 
 class FileCheck(NamedTuple):
-    """The findings of a check. lines: for a person. fault: why the file is unusable, in one line, or None."""
+    """This is what a check found. lines: for a person. fault: why the file is unusable, in one line, or None."""
 
     lines: list[str]
     fault: str | None

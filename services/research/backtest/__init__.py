@@ -1,4 +1,4 @@
-"""Backtests: history through the very stages of the line."""
+"""A backtest takes history through the very stages of the line."""
 
 from services.research.backtest.engine import Backtest, Given
 from services.research.backtest.observer import Observer, Totals

@@ -1,4 +1,4 @@
-"""Funding rates, read out of a file as they fall due."""
+"""This module reads funding rates out of a file as they fall due."""
 
 import csv
 from collections.abc import Iterator

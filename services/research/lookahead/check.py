@@ -28,7 +28,7 @@ OnTick = Callable[[int, int, list[Message]], None]  # the tick's n, its digest, 
 
 
 class PerTick:
-    """A tap that gathers what is decided between a tick and the next, and hands it on with a digest of its content.
+    """This tap gathers what is decided between a tick and the next, and hands it on with a digest of its content.
 
     Executions are not among it: with `--fill next_open` they rightly depend on the bar after the decision.
     """
@@ -117,7 +117,7 @@ Progress = Callable[[str, int, int], None]  # what is done, how many runs are, o
 
 
 class NoLookahead(NamedTuple):
-    """The result of a check without a finding.
+    """This is what a check without a finding says.
 
     decisions: how many there are up to the last cut, each the same with every future behind a cut after it.
     """
@@ -199,52 +199,45 @@ class LookaheadCheck:
         return bars(path, self._settings.interval, timezone=self._timezone)
 
     def _compare(self, record: TickDigests, true: Path, other: Path, cut: int, change: Change) -> None:
-        def on_tick(n: int, digest: int, decided: list[Message]) -> None:
-            if digest != record.digest(n):
-                raise _Moved(n, decided)
-            if n == cut:  # the bar behind it was read by all stages
-                raise _Enough
+        stop = self._replay(other, record, cut)  # the bar behind the cut was read by all stages
+        if not stop.same:
+            raise LookaheadFound(self._found(record, true, stop, f"the {change} rows behind tick {cut}"))
 
-        try:
-            self._run(other, on_tick)
-        except _Enough:
-            pass
-        except _Moved as moved:
-            raise LookaheadFound(self._found(record, true, moved, f"the {change} rows behind tick {cut}")) from None
-
-    def _found(self, record: TickDigests, true: Path, moved: "_Moved", future: str) -> str:
-        again: list[Message] = []
-
-        def on_tick(n: int, digest: int, decided: list[Message]) -> None:
-            if digest != record.digest(n):
-                raise _Moved(n, decided)
-            if n == moved.n:
-                again.extend(decided)
-                raise _Enough
-
-        try:
-            self._run(true, on_tick)
-        except _Moved as twice:
+    def _found(self, record: TickDigests, true: Path, moved: "_Stop", future: str) -> str:
+        again = self._replay(true, record, moved.n)
+        if not again.same:
             return (
-                f"{self._path}: the backtest is not the same twice, first at {self._at(twice)}: nothing can be shown: "
+                f"{self._path}: the backtest is not the same twice, first at {self._at(again)}: nothing can be shown: "
                 f"a feature, model or strategy must depend on nothing but its input"
             )
-        except _Enough:
-            pass
-        was, is_now = in_words(again, moved.decided)
+        was, is_now = in_words(again.decided, moved.decided)
         return (
             f"{self._path}: lookahead at {self._at(moved)}: {was}, but with {future}: {is_now}: "
             f"look for what reads later rows"
         )
+
+    def _replay(self, path: Path, record: TickDigests, last: int) -> "_Stop":
+        """Runs the backtest over another file, up to tick `last` or the first one whose digest is not the record's."""
+
+        def on_tick(n: int, digest: int, decided: list[Message]) -> None:
+            same = digest == record.digest(n)
+            if n == last or not same:
+                raise _Stop(n, decided, same)
+
+        try:
+            self._run(path, on_tick)
+        except _Stop as stop:
+            return stop.with_traceback(None)  # its frames hold the whole run
+        return _Stop(last, [], same=True)  # the file ended before
 
     def _run(self, path: Path, on_tick: OnTick) -> None:
         per_tick = PerTick(on_tick)
         Backtest(reading(self._settings, path), self._rules, *self._window).run(tap=per_tick)
         per_tick.end()
 
-    def _at(self, moved: "_Moved") -> str:
-        when = f" ({time_text(moved.decided[0].ts_event)})" if moved.decided else ""
-        return f"tick {moved.n}{when} of {self._sym}"
+    def _at(self, stop: "_Stop") -> str:
+        when = f" ({time_text(stop.decided[0].ts_event)})" if stop.decided else ""
+        return f"tick {stop.n}{when} of {self._sym}"
 
     def _require_unopened(self) -> None:
         if self._guard.opened():
@@ -267,13 +260,9 @@ def reading(settings: Settings, path: Path) -> Settings:
     return settings.model_copy(update={"ingestor": ingestor, "strategy": strategy})
 
 
-class _Enough(Exception):
-    """All that was to be compared has been."""
+class _Stop(Exception):
+    """A run stops at tick n. same: whether its digest is the one of the first run. decided: what was decided there."""
 
-
-class _Moved(Exception):
-    """Tick n has another digest than before."""
-
-    def __init__(self, n: int, decided: list[Message]) -> None:
+    def __init__(self, n: int, decided: list[Message], same: bool) -> None:
         super().__init__(n)
-        self.n, self.decided = n, decided
+        self.n, self.decided, self.same = n, decided, same

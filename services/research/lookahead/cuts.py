@@ -1,4 +1,4 @@
-"""Cuts: behind which ticks the future is changed, how, and the file that a backtest reads then."""
+"""A cut says behind which tick the future is changed; this module changes it and writes the file to be read then."""
 
 import csv
 import random

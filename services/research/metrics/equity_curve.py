@@ -1,4 +1,4 @@
-"""Period returns and falls of a series of values above 0, in pieces of any size: equity, or a price that is held."""
+"""A curve, of equity or of a price that is held, gives its returns and drawdowns; it may come in pieces of any size."""
 
 import math
 from typing import NamedTuple
@@ -95,7 +95,7 @@ class Drawdowns:
 
     @property
     def duration(self) -> int | None:
-        """Returns the time from the deepest fall's peak until equity was back, or until now; None without a fall."""
+        """Returns the time from the deepest fall's peak until the peak again, or until now; None without a fall."""
         if self.deepest is None:
             return None
         recovery_ts = self.deepest.recovery_ts
@@ -103,7 +103,7 @@ class Drawdowns:
 
     @property
     def longest(self) -> int:
-        """Returns the longest time from a peak until equity reached it again, or until now; 0 where it never fell."""
+        """Returns the longest time from a peak until the peak again, or until now; 0 where it never fell."""
         return max(self._longest, self._last_ts - self._peak_ts) if self._below else self._longest
 
 
@@ -159,7 +159,7 @@ class Moments:
 
     @property
     def std(self) -> float | None:
-        """Returns the standard deviation with n − 1; None below two values, 0 where they differ by rounding only."""
+        """Returns the deviation with n − 1; None for fewer than two values, 0 where they differ by rounding only."""
         if self.n < 2:
             return None
         std = math.sqrt(max(self._m2, 0.0) / (self.n - 1))
@@ -172,12 +172,12 @@ class Moments:
 
     @property
     def skewness(self) -> float | None:
-        """Returns the third central moment / standard deviation³, both with n; None where nothing varies."""
+        """Returns the third central moment / deviation³, both with n; None without variance."""
         return self._m3 / self.n / (self._m2 / self.n) ** 1.5 if self.std else None
 
     @property
     def kurtosis(self) -> float | None:
-        """Fourth central moment / variance², both with n, 3 for normal values; None where nothing varies."""
+        """Returns the fourth central moment / variance², both with n, 3 for normal values; None without variance."""
         return self._m4 * self.n / self._m2**2 if self.std else None
 
 
@@ -219,12 +219,12 @@ class EquityCurve:
 
     @property
     def span_ns(self) -> int:
-        """Time from the first value to the last."""
+        """Returns the time from the first value to the last."""
         return self.last_ts - self.first_ts
 
     @property
     def cagr(self) -> float | None:
-        """Returns the growth a year of 365 days; None after ruin, without time, or where it is infinite."""
+        """Returns the growth a year (365 days); None after ruin, or where so short a time gives no finite number."""
         if self.ruined_ts is not None or self.span_ns <= 0:
             return None
         try:
@@ -233,8 +233,23 @@ class EquityCurve:
             return None
 
     @property
+    def volatility(self) -> float | None:
+        """Returns the standard deviation of the period returns; None after ruin, as all that follows."""
+        return self.returns.std if self.ruined_ts is None else None
+
+    @property
+    def skewness(self) -> float | None:
+        """Returns the skewness of the period returns."""
+        return self.returns.skewness if self.ruined_ts is None else None
+
+    @property
+    def kurtosis(self) -> float | None:
+        """Returns the kurtosis of the period returns, 3 for normal ones."""
+        return self.returns.kurtosis if self.ruined_ts is None else None
+
+    @property
     def sharpe(self) -> float | None:
-        """Returns mean / standard deviation of the period returns, of one period; None after ruin or without it."""
+        """Returns mean / deviation of the period returns, of one period; None after ruin or without variance."""
         std = self.returns.std
         return self.returns.mean / std if std and self.ruined_ts is None else None
 
@@ -246,13 +261,13 @@ class EquityCurve:
 
     @property
     def calmar(self) -> float | None:
-        """Returns growth a year / deepest fall; None without either."""
+        """Returns the growth a year / the deepest fall; None without either."""
         return self.cagr / self.drawdowns.deepest.depth if self.drawdowns.deepest and self.cagr is not None else None
 
     @property
     def probabilistic_sharpe(self) -> float | None:
         """Returns the probability that the true Sharpe ratio is above 0; None where that is not defined."""
-        skewness, kurtosis = self.returns.skewness, self.returns.kurtosis
+        skewness, kurtosis = self.skewness, self.kurtosis
         if self.sharpe is None or skewness is None or kurtosis is None:
             return None
         return probabilistic_sharpe(self.sharpe, self.returns.n, skewness, kurtosis)

@@ -1,4 +1,4 @@
-"""Predictions beside what came: correlations of any number of pairs in bounded memory."""
+"""Predictions are compared with what came: correlations of any number of pairs, in bounded memory."""
 
 import math
 
@@ -20,7 +20,7 @@ from services.research.metrics.statistics import (
 
 
 class Estimate(BaseModel):
-    """A number with its 95 % interval from a block bootstrap; the bounds are None where too little was there."""
+    """An estimate is a number with its 95 % interval from a block bootstrap; no bounds where too little was there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -1,4 +1,4 @@
-"""The registry: every metric of a backtest has one entry here.
+"""The registry has one entry for every metric of a backtest.
 
 An entry is a field of its section. The field's name and type are those of the JSON, its label and form those of the
 tables in the terminal and on the HTML page, and its function computes the value out of what was `Measured`, or of
@@ -12,11 +12,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import BaseModel, ConfigDict
-
 from services.research.metrics import formats
 from services.research.metrics.forecasts import Estimate
 from services.research.metrics.registry import MetricSection, joint_row, metric, part, stored, trip_metric
+from services.research.metrics.sums import MonthReturn
 from services.research.metrics.table import table
 
 if TYPE_CHECKING:
@@ -36,12 +35,7 @@ def _equity(of: Callable[["EquityCurve"], T | None]) -> Callable[["Measured"], T
     return lambda measured: None if measured.equity is None else of(measured.equity)
 
 
-def _unruined(of: Callable[["EquityCurve"], T | None]) -> Callable[["Measured"], T | None]:
-    """Computes a value of an equity curve that stayed above 0; else None."""
-    return _equity(lambda equity: None if equity.ruined_ts is not None else of(equity))
-
-
-def _fall(of: Callable[["Drawdown"], T | None]) -> Callable[["Measured"], T | None]:
+def _deepest(of: Callable[["Drawdown"], T | None]) -> Callable[["Measured"], T | None]:
     """Computes a value of the deepest fall of equity; None where it never fell."""
     return _equity(lambda equity: of(equity.drawdowns.deepest) if equity.drawdowns.deepest else None)
 
@@ -76,7 +70,7 @@ def _days(ns: float | None) -> float | None:
 
 
 class PeriodMetrics(MetricSection):
-    """The period that was covered: start is the first bar's, end the last one's, in UTC, days the time between them.
+    """The period is what was covered: start is the first bar's, end the last one's, in UTC, days the time between.
 
     periods_per_year is 365 days / interval; all that is "a year's" was made with it.
     """
@@ -134,17 +128,17 @@ class RiskMetrics(MetricSection):
     above 0. periods, sharpe_per_period, skewness and kurtosis (3 for a normal one) are what a deflated Sharpe needs.
     """
 
-    volatility: float | None = metric("volatility", formats.percent, _a_year(_unruined(lambda e: e.returns.std)))
-    sharpe: float | None = metric("Sharpe", formats.number, _a_year(_unruined(lambda e: e.sharpe)))
-    sortino: float | None = metric("Sortino", formats.number, _a_year(_unruined(lambda e: e.sortino)))
-    calmar: float | None = metric("Calmar", formats.number, _unruined(lambda e: e.calmar))
+    volatility: float | None = metric("volatility", formats.percent, _a_year(_equity(lambda e: e.volatility)))
+    sharpe: float | None = metric("Sharpe", formats.number, _a_year(_equity(lambda e: e.sharpe)))
+    sortino: float | None = metric("Sortino", formats.number, _a_year(_equity(lambda e: e.sortino)))
+    calmar: float | None = metric("Calmar", formats.number, _equity(lambda e: e.calmar))
     probabilistic_sharpe: float | None = metric(
-        "probabilistic Sharpe", formats.percent, _unruined(lambda e: e.probabilistic_sharpe)
+        "probabilistic Sharpe", formats.percent, _equity(lambda e: e.probabilistic_sharpe)
     )
     periods: int = stored(_equity(lambda e: e.returns.n), default=0)
-    sharpe_per_period: float | None = stored(_unruined(lambda e: e.sharpe))
-    skewness: float | None = metric("skewness", formats.number, _unruined(lambda e: e.returns.skewness))
-    kurtosis: float | None = metric("kurtosis", formats.number, _unruined(lambda e: e.returns.kurtosis))
+    sharpe_per_period: float | None = stored(_equity(lambda e: e.sharpe))
+    skewness: float | None = metric("skewness", formats.number, _equity(lambda e: e.skewness))
+    kurtosis: float | None = metric("kurtosis", formats.number, _equity(lambda e: e.kurtosis))
 
 
 class DrawdownMetrics(MetricSection):
@@ -157,12 +151,12 @@ class DrawdownMetrics(MetricSection):
 
     depth: float | None = metric("max drawdown", formats.percent, _equity(lambda e: e.drawdowns.depth))
     money: float | None = metric("in money", formats.money, _equity(lambda e: e.drawdowns.money))
-    peak: datetime | None = metric("peak", formats.moment, _fall(lambda fall: _time(fall.peak_ts)))
-    trough: datetime | None = metric("trough", formats.moment, _fall(lambda fall: _time(fall.trough_ts)))
+    peak: datetime | None = metric("peak", formats.moment, _deepest(lambda d: _time(d.peak_ts)))
+    trough: datetime | None = metric("trough", formats.moment, _deepest(lambda d: _time(d.trough_ts)))
     recovery: datetime | None = joint_row(
         "recovery",
         lambda s: "not yet" if s.peak and not s.recovery else formats.moment(s.recovery),
-        _fall(lambda fall: _time(fall.recovery_ts)),
+        _deepest(lambda d: _time(d.recovery_ts)),
     )
     days: float | None = metric("duration", formats.days, _equity(lambda e: _days(e.drawdowns.duration)))
     longest_days: float = metric(
@@ -276,7 +270,7 @@ class BenchmarkMetrics(MetricSection):
     )
     total: float | None = metric("return", formats.percent, _price(lambda p: p.total))
     cagr: float | None = metric("CAGR", formats.percent, _price(lambda p: p.cagr))
-    volatility: float | None = metric("volatility", formats.percent, _a_year(_price(lambda p: p.returns.std)))
+    volatility: float | None = metric("volatility", formats.percent, _a_year(_price(lambda p: p.volatility)))
     sharpe: float | None = metric("Sharpe", formats.number, _a_year(_price(lambda p: p.sharpe)))
     max_drawdown: float | None = metric("max drawdown", formats.percent, _price(lambda p: p.drawdowns.depth))
 
@@ -293,20 +287,6 @@ class PredictionMetrics(MetricSection):
     rank_ic: Estimate = metric("rank IC [95 %]", str, lambda m: m.forecasts.rank_ic())
     hit_rate: float | None = metric("hit rate", formats.percent, lambda m: m.forecasts.hit_rate)
     sampled: int | None = stored(lambda m: m.forecasts.sampled)
-
-
-class MonthReturn(BaseModel):
-    """A month's return, of the strategy and of holding; months are the calendar's, in UTC.
-
-    A bar belongs to the month that it ended in, one that ended on the first at 00:00 to the month before.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    year: int
-    month: int
-    total: float | None = None
-    buy_and_hold: float | None = None
 
 
 class Results(MetricSection):

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
-    from services.research.metrics.observer import Measured, TripSums
+    from services.research.metrics.observer import Measured
+    from services.research.metrics.sums import TripSums
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Metric:
-    """An entry of the registry: a field of a `MetricSection`, whose name is the metric's name in the JSON.
+    """A metric is an entry of the registry: a field of a `MetricSection`, whose name is the one in the JSON.
 
     of: computes the value out of what was measured; None where it is not defined.
     label: the row's, in the terminal and on the HTML page; "" where only the JSON has the metric.

@@ -23,7 +23,7 @@ _NORMAL = NormalDist()
 
 
 class Interval(NamedTuple):
-    """A lower and an upper bound."""
+    """An interval has a lower and an upper bound."""
 
     low: float
     high: float
@@ -167,12 +167,12 @@ def spearman_interval(x: Floats, y: Floats, block: int, resamples: int = RESAMPL
 
 
 def _groups(values: Floats) -> NDArray[np.intp]:
-    """For each value how many smaller ones there are, equal ones counted once."""
+    """Returns for each value how many smaller ones there are, equal ones counted once."""
     return np.unique(values, return_inverse=True)[1]
 
 
 def _rank_correlation(x: NDArray[np.intp], y: NDArray[np.intp], weights: Floats) -> float:
-    """Spearman's correlation where pair i is there weights[i] times; NaN where one does not vary."""
+    """Returns Spearman's correlation where pair i is there weights[i] times; NaN where one does not vary."""
     of_x, of_y = _centred_ranks(x, weights), _centred_ranks(y, weights)
     heavy = of_x * weights
     scale = math.sqrt((heavy * of_x).sum() * (of_y * of_y * weights).sum())
@@ -180,7 +180,7 @@ def _rank_correlation(x: NDArray[np.intp], y: NDArray[np.intp], weights: Floats)
 
 
 def _centred_ranks(groups: NDArray[np.intp], weights: Floats) -> Floats:
-    """Returns the mean ranks less their mean, which is half of all weights, ties or not."""
+    """Returns mean ranks less their mean, which is half of all weights, ties or not."""
     sizes = np.bincount(groups, weights=weights)
     ranks: Floats = np.cumsum(sizes) - (sizes + weights.sum()) / 2
     return ranks[groups]

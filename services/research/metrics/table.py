@@ -1,4 +1,4 @@
-"""Results as lines of text, one or several side by side."""
+"""A table shows results as lines of text, one or several side by side."""
 
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -8,7 +8,8 @@ from services.research.metrics.formats import NONE
 from services.research.metrics.registry import MetricSection
 
 if TYPE_CHECKING:
-    from services.research.metrics.metrics import MonthReturn, Results
+    from services.research.metrics.metrics import Results
+    from services.research.metrics.sums import MonthReturn
 
 _LABEL = 26
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

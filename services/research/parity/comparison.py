@@ -1,4 +1,4 @@
-"""The rows of a recording, and what was computed again compared with them."""
+"""A comparison takes the rows of a recording and what was computed again, and counts what is the same."""
 
 from collections import Counter, deque
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The parity of a run: whether the line's orders are the backtest's, one for one."""
+"""A run has parity where the line's orders are the backtest's, one for one."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -32,7 +32,7 @@ class OrderKey(NamedTuple):
 
 
 class OrderParity(NamedTuple):
-    """The parity of a run's orders.
+    """This is what a comparison of a run's orders found.
 
     compared: orders that the line or the backtest has.
     identical: those that both have, equal to the last digit.

@@ -1,4 +1,4 @@
-"""The parity of a recorded session: every stage over its recorded inputs, from checkpoint to checkpoint."""
+"""A recorded session has parity where every stage computes the same of its recorded inputs again."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ Report = Callable[[str], None]  # called with each symbol when it begins
 
 
 class Parity(NamedTuple):
-    """The parity of a recorded session.
+    """This is what a comparison of a recorded session found.
 
     compared, identical: messages by stream.
     first_difference: recorded and computed.

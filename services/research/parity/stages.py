@@ -1,4 +1,4 @@
-"""The signal and the strategy stage over what was recorded as their input.
+"""The signal and the strategy stage run over what was recorded as their input.
 
 The strategy takes its two inputs in the order that the recorded decisions tell.
 """

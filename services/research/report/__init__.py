@@ -1,4 +1,4 @@
-"""A backtest as one HTML file that opens without network."""
+"""A report is one HTML file of a backtest that opens without network."""
 
 from services.research.report.curve import Curve
 from services.research.report.page import html_report

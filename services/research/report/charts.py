@@ -155,7 +155,7 @@ HOVER = 300  # places for the rule: one every few pixels
 
 
 class Series(NamedTuple):
-    """A series is a line: its values, one for each time of its chart, and its looks."""
+    """A series is a line with its looks, and a value for each time of its chart."""
 
     values: Sequence[float]
     colour: str

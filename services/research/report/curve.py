@@ -55,7 +55,7 @@ class EveryKth(Generic[T]):
 
 
 class Points(NamedTuple):
-    """Points of a curve, each of which stands for some bars in a row.
+    """Each point of a curve stands for some bars in a row.
 
     bar: the number of its last bar, from 0.
     ts_event (ns), price, equity: at that bar.
@@ -96,7 +96,7 @@ class Points(NamedTuple):
 
 
 class FirstBar(NamedTuple):
-    """The first bar: its end, and its close."""
+    """The first bar has its end and its close."""
 
     ts_event: int
     price: float
@@ -106,7 +106,7 @@ _NO_BAR = FirstBar(0, math.nan)
 
 
 class Dot(NamedTuple):
-    """A dot of the scatter chart: a prediction, and the log return to the next bar, known at `ts_event`."""
+    """A dot is a prediction and the log return to the next bar, known at `ts_event`."""
 
     ts_event: int
     y_hat: float
@@ -114,7 +114,7 @@ class Dot(NamedTuple):
 
 
 class PaidFees(NamedTuple):
-    """Gross profit and fees of all closed round trips until `ts_event`, in quote units."""
+    """These are gross profit and fees of all round trips closed until `ts_event`, in quote units."""
 
     ts_event: int
     gross: float

@@ -1,10 +1,10 @@
-"""The charts of the money: equity, underwater, fees, returns by month."""
+"""These charts show the money: equity, underwater, fees, returns by month."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import altair as alt
 
-from services.research.metrics.metrics import MonthReturn
+from services.research.metrics.sums import MonthReturn
 from services.research.metrics.table import MONTHS, compound
 from services.research.report import charts
 from services.research.report.charts import MS, TRAINED, Panel, Series, TrainingSpan, lines, rows, tables, training_band

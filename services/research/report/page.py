@@ -1,4 +1,4 @@
-"""The report: one HTML file that opens without network, its key figures and its sentences."""
+"""The page is the report: charts, key figures and sentences in one HTML file that opens without network."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The charts of the predictions: each against what then happened, and how well both went together over time."""
+"""These charts show each prediction against what then happened, and how well both went together over time."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""The data of a sweep: the prices of an interval, and which of their time is for what."""
+"""The data of a sweep are the prices of an interval, and which of their time is for what."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace

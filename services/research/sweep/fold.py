@@ -1,4 +1,4 @@
-"""One fold of a sweep: a model is made from all before a stretch of time, and traded on it in every way."""
+"""A fold makes a model of all before a stretch of time, and trades it there in every way."""
 
 from array import array
 from typing import NamedTuple
@@ -39,7 +39,7 @@ class Task(NamedTuple):
 
 
 class Traded(NamedTuple):
-    """The result of one way to trade. returns: one for each bar of the span, from the start equity; none after ruin."""
+    """This is what one way to trade gave. returns: one a bar of the span, from the start equity; none after ruin."""
 
     returns: Floats
     fills: int

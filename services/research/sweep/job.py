@@ -1,4 +1,4 @@
-"""The whole sweep, from a price file to ranked trials and one score of the best."""
+"""A job runs the whole sweep, from a price file to ranked trials and one score of the best."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product

@@ -105,7 +105,7 @@ class Holdout(BaseModel):
 
 
 class Swept(BaseModel):
-    """The result of a whole sweep.
+    """This is the result of a whole sweep.
 
     trials: how many count, with earlier ones.
     expected_max_sharpe: a year's Sharpe to expect of the best of so many trials without skill; None where that is not

@@ -62,7 +62,7 @@ class SweepSpec(BaseModel):
 
 
 class Trading(NamedTuple):
-    """A way to trade predictions. threshold: a log return; 0 is the basic taker."""
+    """A trading is one way to trade predictions. threshold: a log return; 0 is the basic taker."""
 
     sizing: Literal["compounding", "constant"]
     leverage: Decimal

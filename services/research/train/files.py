@@ -1,4 +1,4 @@
-"""A model's two files, written whole or not at all, and where it is from: the data, the code, the libraries."""
+"""This module writes a model's two files, whole or not at all, and says where it is from: data, code, libraries."""
 
 import hashlib
 import io

@@ -67,7 +67,7 @@ class TrainSpec(BaseModel):
 
     @property
     def model_name(self) -> str:
-        """`name`, or one from symbol, interval, model and loss, e.g. btcusdt_12h_linear_l1."""
+        """Returns `name`, or one of symbol, interval, model and loss, e.g. btcusdt_12h_linear_l1."""
         if self.name:
             return self.name
         kind = re.sub(r"(?<!^)(?=[A-Z])", "_", self.fit.model.removesuffix("Model"))
@@ -75,7 +75,7 @@ class TrainSpec(BaseModel):
 
 
 class Trained(NamedTuple):
-    """The result of a training: a model, its card, and the content of its weights file.
+    """This is the result of a training: a model, its card, and the content of its weights file.
 
     holes: outcomes that came late, as the file has holes.
     """

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.research.metrics import Metrics, Results, table
-from services.research.metrics.metrics import MonthReturn
+from services.research.metrics.sums import MonthReturn
 from services.research.metrics.table import month_rows
 from tests.unit.research.metrics.booked import totals, trip
 from tests.unit.research.metrics.test_metrics import marked

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.research.metrics.metrics import MonthReturn
+from services.research.metrics.sums import MonthReturn
 from services.research.report import Curve
 from services.research.report.charts import Panel, TrainingSpan
 from services.research.report.money import equity, fees, months, underwater

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.research.metrics.metrics import MonthReturn
-from services.research.metrics.observer import Months
+from services.research.metrics.sums import MonthReturn, Months
 from tests.unit.research.metrics.series import PIECE, in_pieces
 
 HOURS = st.lists(st.integers(1, 1_500), min_size=1, max_size=40)
