@@ -9,7 +9,7 @@ _new = tuple.__new__  # of a named tuple, at half the cost of its constructor
 
 
 class Fill(NamedTuple):
-    """A fill as an account has booked it.
+    """A fill records one trade as an account has booked it.
 
     - ts_event: ns since 1970 UTC.
     - y_hat: the prediction that led to it, NaN where there was none.

@@ -21,7 +21,7 @@ class BusLost(Exception):
 
 
 class Outcome(StrEnum):
-    """The outcome of a commit."""
+    """A commit has one of these outcomes."""
 
     OK = "OK"
     FENCED = "FENCED"  # not the owner any more, or the lease ran out: nothing was written

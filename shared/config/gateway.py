@@ -36,7 +36,7 @@ class Mode(StrEnum):
 
 
 class GatewaySettings(Section):
-    """The gateway's settings.
+    """These settings configure the gateway.
 
     Where orders go:
 
@@ -113,7 +113,7 @@ MAX_BYTES = 4_096
 
 
 class Keys(NamedTuple):
-    """The keys of an account; they print as **********. api_password: only some venues have one."""
+    """The keys of an account print as **********. api_password: only some venues have one."""
 
     api_key: SecretStr
     api_secret: SecretStr

@@ -64,7 +64,7 @@ def _known_zone(name: str) -> str:
 
 
 class IngestorSettings(LiveSettings):
-    """The ingestor's settings; the keys of LiveSettings describe its exchange when the source is `ccxt`.
+    """These settings configure the ingestor; the keys of LiveSettings describe its exchange when the source is `ccxt`.
 
     - source: `simulated`, `replay` (of `files`), `ccxt` (live data of an exchange), or `fake`: the simulator's market,
       which is the simulated one of this seed at the present time.

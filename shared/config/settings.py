@@ -35,7 +35,7 @@ SIMULATED_SYMBOLS = tuple(f"SIM-{letter}" for letter in "ABCDEFGH")
 
 
 class BusSettings(Section):
-    """The bus's settings.
+    """These settings configure the bus.
 
     The server:
 
@@ -78,7 +78,7 @@ class BusSettings(Section):
 
 
 class SignalSettings(Section):
-    """The signal service's settings.
+    """These settings configure the signal service.
 
     - model: a name, the path of a card, or `auto`, which takes the one card that fits symbols and interval. Testnet and
       live need a name or a path.
@@ -104,7 +104,7 @@ class SignalSettings(Section):
 
 
 class StrategySettings(Section):
-    """The strategy service's settings.
+    """These settings configure the strategy service.
 
     - name, params: the strategy and its own parameters (leverage, netting, threshold ...).
     - balance: of each symbol's book, quote units.
@@ -126,7 +126,7 @@ class StrategySettings(Section):
 
 
 class RecorderSettings(Section):
-    """The recorder's settings.
+    """These settings configure the recorder.
 
     - folder: where the recording goes; empty means that nothing is recorded.
     - streams: those of the line's instances. also: further ones, as `predictions@signal-shadow`.
@@ -153,7 +153,7 @@ class RecorderSettings(Section):
 
 
 class Settings(BaseSettings):
-    """The whole config. run_id: names a replay, whose streams have a namespace of their own."""
+    """The whole config has a section per service. run_id: names a replay, whose streams have a namespace of their own."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,

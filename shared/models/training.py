@@ -112,7 +112,7 @@ class Recipe(CardPart):
 
 
 class Fit(CardPart):
-    """The fit of a card's weights: its recipe, and how many epochs it took."""
+    """A fit says how a card's weights were fitted: by which recipe, and over how many epochs."""
 
     recipe: Recipe
     epochs: Count
@@ -173,14 +173,14 @@ class WalkForward(CardPart):
 
 
 class Revision(CardPart):
-    """The git commit of the code; dirty where tracked files differed from it."""
+    """A revision names the git commit of the code; it is dirty where tracked files differed from it."""
 
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")]
     dirty: bool
 
 
 class Training(CardPart):
-    """A model's training. What does not apply is None: weights from elsewhere have no fit, simulated data no window.
+    """A training says how a model came about. None: it does not apply, as a fit to weights from elsewhere.
 
     - data_sha256: of the price file.
     - train, test: the training window, and the held-out one after it.

@@ -63,7 +63,7 @@ class Absent(NamedTuple):
 
 
 class Forced(StrEnum):
-    """The reason why a venue trades for an account by itself."""
+    """A venue trades for an account by itself for one of these reasons."""
 
     LIQUIDATION = "liquidation"  # too little margin
     ADL = "auto-deleveraging"  # the other side was liquidated, and nobody else took it
@@ -139,7 +139,7 @@ class VenueBalance(NamedTuple):
 
 
 class VenueOrder(NamedTuple):
-    """An open order at the venue.
+    """An open order rests, or waits, at the venue.
 
     - client_order_id: empty where its sender gave none.
     - waits: the order waits for a price; none of ours does. A venue that lists such orders with the resting ones does
@@ -155,7 +155,7 @@ class VenueOrder(NamedTuple):
 
 
 class FundingPayment(NamedTuple):
-    """A payment for holding a perpetual swap; the amount is positive when received."""
+    """A payment settles the funding of a perpetual swap; its amount is positive when received."""
 
     payment_id: str
     sym: str

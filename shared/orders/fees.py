@@ -11,7 +11,7 @@ _ZERO = Decimal(0)
 
 
 class Fees(NamedTuple):
-    """The fees of an order, positive when paid.
+    """The fees of an order have two parts, positive when paid.
 
     - in_base: base units, taken out of what was bought.
     - in_quote: quote units, all other fees.

@@ -36,7 +36,7 @@ class DifferenceKind(StrEnum):
 
 
 class Difference(NamedTuple):
-    """A difference between the venue's account and journal and books.
+    """A difference names what the venue's account and journal and books do not agree about.
 
     - key: the id of the order, trade or payment that it is about, or the symbol.
     - text: for a person.
@@ -89,7 +89,7 @@ class VenueView(NamedTuple):
 
 
 class OwnOrder(NamedTuple):
-    """An order as the journal has it."""
+    """An own order is one that the journal has."""
 
     sym: str
     state: OrderState
