@@ -153,7 +153,7 @@ class RecorderSettings(Section):
 
 
 class Settings(BaseSettings):
-    """The whole config has a section per service. run_id: names a replay, whose streams have a namespace of their own."""
+    """The config has a section per service. run_id: names a replay, whose streams have a namespace of their own."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,

@@ -10,7 +10,7 @@ from shared.record import WIRE, Record
 
 
 class Stream(StrEnum):
-    """A stream has one of these names. The bus adds namespace, instance and partition: `tickline:ticks:{ingestor.3}`."""
+    """A stream has such a name. The bus adds namespace, instance and partition: `tickline:ticks:{ingestor.3}`."""
 
     TICKS = "ticks"
     FEATURES = "features"
