@@ -11,6 +11,7 @@ from services.gateway.account.adoption import AdoptRequest, made_of, write_adopt
 from services.gateway.account.resolution import OF_DIFFERENCES, ResolveAs, ResolveRequest, resolution
 from shared.config import Settings
 from shared.control.accounts import journal_of, settings_of_account, write_alone
+from shared.control.whereabouts import Currencies
 from shared.errors import ConfigError, SafetyRefusal
 from shared.explain.orders import difference_line, order_line
 from shared.journal.journal import Journal
@@ -95,5 +96,4 @@ async def _adopt(settings: Settings, journal: Journal, names: Sequence[str], sai
 
 
 def _difference_line(row: ExternalRow, settings: Settings) -> str:
-    market = settings.gateway.markets.get(row.sym, "")
-    return difference_line(row, spot=bool(market) and ":" not in market)
+    return difference_line(row, spot=bool(Currencies.of(settings.gateway.markets.get(row.sym, "")).base))

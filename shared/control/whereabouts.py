@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from secrets import token_hex
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
@@ -16,6 +16,24 @@ from shared.record import Record
 LIMIT = "whereabouts"
 PLACE = ("mode", "venue", "exchange")
 KEPT = (*PLACE, "fake_url", "allow_unlisted")
+
+
+class Currencies(NamedTuple):
+    """The currencies of a market. base: of a spot market, empty for a swap. quote: what it is traded against."""
+
+    base: str
+    quote: str
+
+    @classmethod
+    def of(cls, name: str) -> "Currencies":
+        """Returns them out of ccxt's name.
+
+        >>> Currencies.of("BTC/USDT"), Currencies.of("BTC/USDT:USDT")
+        (Currencies(base='BTC', quote='USDT'), Currencies(base='', quote='USDT'))
+        """
+        base, _, rest = name.partition("/")
+        quote, _, settled = rest.partition(":")
+        return cls("" if settled else base, quote)
 
 
 class Whereabouts(Record):
@@ -83,8 +101,8 @@ class Whereabouts(Record):
                 continue
             if sym not in kept:
                 why = "whose market nobody can tell"
-            elif _quote(market) != _quote(here):
-                why = f"which is bought with {_quote(market)}, not with {_quote(here)}"
+            elif Currencies.of(market).quote != Currencies.of(here).quote:
+                why = f"which is bought with {Currencies.of(market).quote}, not with {Currencies.of(here).quote}"
             else:
                 found[sym] = market
                 continue
@@ -142,7 +160,3 @@ class Whereabouts(Record):
     def row(self) -> LimitRow:
         """Returns the journal's row."""
         return LimitRow(LIMIT, keep(self))
-
-
-def _quote(market: str) -> str:
-    return market.partition("/")[2].partition(":")[0]

@@ -12,6 +12,7 @@ from services.gateway.execution.records import NS_PER_MS
 from shared.config import Settings
 from shared.control.accounts import write_alone
 from shared.control.books import book_of, booked, execution_row
+from shared.control.whereabouts import Currencies
 from shared.errors import ConfigError, SafetyRefusal
 from shared.exchanges.trading.amounts import plain
 from shared.explain.orders import difference_name
@@ -58,29 +59,11 @@ class Adopted(NamedTuple):
     shown: str
 
 
-class Market(NamedTuple):
-    """The currencies of a market. base: of a spot market, empty for a swap. quote: what it is traded against."""
-
-    base: str
-    quote: str
-
-    @classmethod
-    def of(cls, name: str) -> "Market":
-        """Returns them out of ccxt's name.
-
-        >>> Market.of("BTC/USDT"), Market.of("BTC/USDT:USDT")
-        (Market(base='BTC', quote='USDT'), Market(base='', quote='USDT'))
-        """
-        base, _, rest = name.partition("/")
-        quote, _, settled = rest.partition(":")
-        return cls("" if settled else base, quote)
-
-
 def adopted(
     named: Sequence[ExternalRow],
     waiting: Sequence[ExternalRow],
     said: AdoptRequest,
-    markets: Mapping[str, Market],
+    markets: Mapping[str, Currencies],
     limits: Mapping[str, bytes],
 ) -> list[Adopted]:
     """Returns what follows from each difference that is named, and from the trades that explain one of a position.
@@ -96,7 +79,7 @@ def adopted(
         raise ConfigError("--as mine: a position can be yours; another difference is noted: --as external")
     found: dict[tuple[str, str, str], Adopted] = {}
     for row in held:
-        market = markets.get(row.sym, Market("", ""))
+        market = markets.get(row.sym, Currencies("", ""))
         trades = _trades_of(row, named, waiting, market, said)
         if said.ending is ResolveAs.MINE:
             found[row[:3]] = _mine(row, said, market, limits)
@@ -109,7 +92,7 @@ def adopted(
     return list(found.values())
 
 
-def _mine(row: ExternalRow, said: AdoptRequest, market: Market, limits: Mapping[str, bytes]) -> Adopted:
+def _mine(row: ExternalRow, said: AdoptRequest, market: Currencies, limits: Mapping[str, bytes]) -> Adopted:
     if not market.base:
         raise SafetyRefusal(
             f"{row.sym}: a swap is one position of the account and cannot be yours in part: "
@@ -128,7 +111,7 @@ def _mine(row: ExternalRow, said: AdoptRequest, market: Market, limits: Mapping[
     return Adopted(row, None, mine, text)
 
 
-def _booked(row: ExternalRow, said: AdoptRequest, trades: Sequence[ExternalRow], market: Market) -> Adopted:
+def _booked(row: ExternalRow, said: AdoptRequest, trades: Sequence[ExternalRow], market: Currencies) -> Adopted:
     qty = _quantity(row, said)
     price, fee = said.price, said.fee
     if trades and (price is None or fee is None):
@@ -181,7 +164,11 @@ def _numbers(row: ExternalRow) -> tuple[Decimal | None, Decimal | None, Decimal 
 
 
 def _trades_of(
-    row: ExternalRow, named: Sequence[ExternalRow], waiting: Sequence[ExternalRow], market: Market, said: AdoptRequest
+    row: ExternalRow,
+    named: Sequence[ExternalRow],
+    waiting: Sequence[ExternalRow],
+    market: Currencies,
+    said: AdoptRequest,
 ) -> list[ExternalRow]:
     """Returns the trades, named or waiting, that made what is adopted of this position; none where they did not."""
     low, high, found = _numbers(row)
@@ -195,7 +182,7 @@ def _trades_of(
     return []
 
 
-def _moved(trades: Sequence[ExternalRow], market: Market) -> Decimal | None:
+def _moved(trades: Sequence[ExternalRow], market: Currencies) -> Decimal | None:
     """Returns by how much they moved the position, fees in its coin taken out; None where that is not known."""
     moved = _ZERO
     for trade in trades:
@@ -205,7 +192,7 @@ def _moved(trades: Sequence[ExternalRow], market: Market) -> Decimal | None:
     return moved
 
 
-def _cost(trades: Sequence[ExternalRow], qty: Decimal, market: Market, said: AdoptRequest) -> Booking:
+def _cost(trades: Sequence[ExternalRow], qty: Decimal, market: Currencies, said: AdoptRequest) -> Booking:
     """Returns their cost as `outcome` books an order: an average price, and fees in the coin as money."""
     filled = sum((Decimal(trade.found or 0) for trade in trades), _ZERO)
     paid = sum((Decimal(trade.found or 0) * (trade.price or _ZERO) for trade in trades), _ZERO)
@@ -310,5 +297,5 @@ async def made_of(settings: Settings, journal: Journal, names: Sequence[str], sa
     for name in names:
         if name not in by_name:
             raise ConfigError(f"difference {name[:80]!r} is unknown or adopted; `tickline resolve` lists what waits")
-    markets = {sym: Market.of(market) for sym, market in settings.gateway.markets.items()}
+    markets = {sym: Currencies.of(market) for sym, market in settings.gateway.markets.items()}
     return adopted([by_name[name] for name in dict.fromkeys(names)], waiting, said, markets, await journal.limits())

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from services.gateway.execution.records import following, open_order_of, report_of
 from shared.config.gateway import GatewaySettings
 from shared.control.books import execution_row
+from shared.control.whereabouts import Currencies
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import ExecutionRow, FillRow, OrderRow
 from shared.messages.reasons import OrderPhase
@@ -69,9 +70,7 @@ def resolution(
         state = on_event(state, Resolve(said.at_ms, snapshot, said.by), gateway.grace_ms).state
     except ValueError as error:
         raise SafetyRefusal(f"order {row.client_order_id}: {error}") from error
-    market = gateway.markets.get(row.sym, "")
-    base, _, rest = market.partition("/")
-    quote, _, settled = rest.partition(":")
+    base, quote = Currencies.of(gateway.markets.get(row.sym, ""))
     booked = outcome(
         state,
         [
@@ -90,7 +89,7 @@ def resolution(
             for fill in fills
         ],
         quote,
-        "" if settled else base,
+        base,
     )
     assert booked is not None, "an order that a person ended is booked as said"
     ended = following(row, state, row.epoch, said.at_ms, booked.commission)

@@ -5,15 +5,16 @@ from typing import Any
 
 import pytest
 
-from services.gateway.account.adoption import Adopted, AdoptRequest, Booking, Market, adopted, written
+from services.gateway.account.adoption import Adopted, AdoptRequest, Booking, adopted, written
 from services.gateway.account.resolution import ResolveAs
 from services.gateway.execution.baseline import BALANCE_BESIDE, Beside, beside, mine_of, mine_row
+from shared.control.whereabouts import Currencies
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.rows import ExternalRow, LimitRow
 
 D = Decimal
 SYM = "BTCUSDT"
-SWAP, SPOT = {SYM: Market.of("BTC/USDT:USDT")}, {SYM: Market.of("BTC/USDT")}
+SWAP, SPOT = {SYM: Currencies.of("BTC/USDT:USDT")}, {SYM: Currencies.of("BTC/USDT")}
 BALANCE = ExternalRow("BALANCE", "", "balance", "10 more", 1, "", "1000", "1010")
 
 
@@ -93,7 +94,11 @@ def first(row: ExternalRow, *waiting: ExternalRow, word: AdoptRequest | None = N
     ],
 )
 def test_what_is_booked(
-    row: ExternalRow, waiting: tuple[ExternalRow, ...], word: AdoptRequest, markets: dict[str, Market], booking: Booking
+    row: ExternalRow,
+    waiting: tuple[ExternalRow, ...],
+    word: AdoptRequest,
+    markets: dict[str, Currencies],
+    booking: Booking,
 ) -> None:
     assert first(row, *waiting, word=word, markets=markets).booking == booking
 
