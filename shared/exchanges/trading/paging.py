@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from shared.exchanges.trading.profile import TradingProfile
 
 MOST_PAGES = 1000
-LEEWAY_MS = 60_000  # our idea of the venue's clock is not exact, and its last trade must not be missed for that
+LEEWAY_MS = 60_000  # our idea of the exchange's clock is not exact, and its last trade must not be missed for that
 
 Row: TypeAlias = Mapping[str, Any]
 Params: TypeAlias = Mapping[str, Any]
@@ -44,7 +44,7 @@ async def trades(
 ) -> list[Row]:
     """Returns each trade once, oldest first, whether a page has a window's first rows or its last ones.
 
-    market: None where a venue gives those of all markets; params then say of which.
+    market: None where an exchange gives those of all markets; params then say of which.
     """
     found: dict[str, Row] = {}
     last_ms, window_ms = now_ms + LEEWAY_MS, profile.facts.window_ms

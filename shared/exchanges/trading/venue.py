@@ -145,7 +145,7 @@ class Venue(Protocol):
 
     @property
     def gone(self) -> frozenset[str]:
-        """Returns the symbols whose market the venue lists no more, as last read: no question names it."""
+        """Returns the symbols whose market the exchange lists no more, as last read: no question names it."""
 
     @property
     def untraded(self) -> frozenset[str]:
