@@ -95,8 +95,8 @@ async def bars(
 ) -> bool:
     """Gives the finished bars that were asked for; says whether these are all. Raises VenueError.
 
-    That a bar is finished, a later one shows: the exchange's clock may have been set back since it was told. Where bars in
-    which nothing traded have no row there may be none, and the time is believed.
+    A later bar shows that one is finished: the exchange's clock may have been set back since it was told. Where bars in
+    which nothing traded have no row, there may be no later one, and the time is believed.
     """
     known = caller.client.timeframes or {}
     if known and interval not in known:
