@@ -1,13 +1,13 @@
 """The one way to talk to a database: its driver (PEP 249), with statements that SQLite and PostgreSQL both understand.
 
 A statement writes `?` where a value goes; `Database.statement` turns it into the driver's own form. Transactions are
-begun by `transaction`, never by a driver. SQLAlchemy is loaded by alembic alone, to make or upgrade the tables.
+begun by `transaction` of writer.py, never by a driver. SQLAlchemy is loaded by alembic alone, to make or upgrade the
+tables.
 """
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qsl, unquote
 
@@ -114,32 +114,6 @@ class Database(Protocol):
 
     def housekeep(self, connection: Connection) -> None:
         """Does what is better done while nobody waits; between transactions."""
-
-
-@contextmanager
-def transaction(database: Database, connection: Connection) -> Iterator[None]:
-    """Begins with the right to write; commits at the end, or takes all of it back on an error."""
-    connection.execute(database.begin)
-    try:
-        yield
-        connection.commit()
-    except BaseException:
-        with suppress(*database.errors):  # a lost connection cannot be rolled back
-            connection.rollback()
-        raise
-
-
-@contextmanager
-def savepoint(connection: Connection) -> Iterator[None]:
-    """Begins a part of a transaction; on an error it is taken back alone."""
-    connection.execute("SAVEPOINT part")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK TO SAVEPOINT part")
-        connection.execute("RELEASE SAVEPOINT part")
-        raise
-    connection.execute("RELEASE SAVEPOINT part")
 
 
 def no_journal(shown: str) -> ConfigError:

@@ -29,9 +29,12 @@ from shared.journal.rows import (
     OrderRow,
     PersonChange,
 )
-from shared.journal.schema import (
+from shared.journal.sqlite import SqliteDatabase
+from shared.journal.tables import (
     ACCOUNTS,
+    LAST_SEQ,
     TERMINAL,
+    Store,
     Table,
     armings,
     events,
@@ -42,9 +45,8 @@ from shared.journal.schema import (
     latches,
     limits,
     orders,
+    quoted,
 )
-from shared.journal.sqlite import SqliteDatabase
-from shared.journal.store import LAST_SEQ, Store, quoted
 from shared.journal.writer import Writer
 
 BUSY_S = 5.0

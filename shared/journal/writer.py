@@ -9,11 +9,11 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from shared.errors import JournalUnwritable
-from shared.journal.database import Connection, Database, Fenced, WriteRefused, savepoint, transaction, unwritable
+from shared.journal.database import Connection, Database, Fenced, WriteRefused, unwritable
 
 GROUP = 256  # calls that share one commit at most
 WAITING = 10_000  # calls that wait at most
@@ -24,6 +24,32 @@ REFUSALS = (Fenced, WriteRefused)  # of one call, and of no other
 
 R = TypeVar("R")
 Work: TypeAlias = Callable[[Connection], R]
+
+
+@contextlib.contextmanager
+def transaction(database: Database, connection: Connection) -> Iterator[None]:
+    """Begins with the right to write; commits at the end, or takes all of it back on an error."""
+    connection.execute(database.begin)
+    try:
+        yield
+        connection.commit()
+    except BaseException:
+        with contextlib.suppress(*database.errors):  # a lost connection cannot be rolled back
+            connection.rollback()
+        raise
+
+
+@contextlib.contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """Begins a part of a transaction; on an error it is taken back alone."""
+    connection.execute("SAVEPOINT part")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK TO SAVEPOINT part")
+        connection.execute("RELEASE SAVEPOINT part")
+        raise
+    connection.execute("RELEASE SAVEPOINT part")
 
 
 class _Call(NamedTuple):

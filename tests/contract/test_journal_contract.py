@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import make_url
 
 from shared.journal import writer
-from shared.journal.database import Connection, Database, Fenced, WriteRefused, transaction
+from shared.journal.database import Connection, Database, Fenced, WriteRefused
 from shared.journal.journal import Journal
 from shared.journal.rows import (
     ArmingRow,
@@ -54,12 +54,12 @@ async def notes(journal: Journal) -> list[str]:
 @contextmanager
 def counted_commits() -> Iterator[Callable[[], int]]:
     """How many transactions this process's writers have begun since; each ends with one commit."""
-    count = 0
+    count, begun = 0, writer.transaction
 
     def counted(database: Database, connection: Connection) -> AbstractContextManager[None]:
         nonlocal count
         count += 1
-        return transaction(database, connection)
+        return begun(database, connection)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writer, "transaction", counted)

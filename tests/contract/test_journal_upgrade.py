@@ -19,7 +19,7 @@ from shared.journal import migrations
 from shared.journal.journal import Journal
 from shared.journal.migrations import FIRST, HEAD, MIGRATIONS
 from shared.journal.rows import LatchRow
-from shared.journal.schema import ACCOUNTS, TABLES, VERSION_TABLE, armings
+from shared.journal.tables import ACCOUNTS, TABLES, VERSION_TABLE, armings
 
 AFTER = f"{int(HEAD) + 1:04}"
 NEXT = f"""

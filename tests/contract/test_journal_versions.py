@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, inspect
 
 from shared.journal.database import Fenced
 from shared.journal.journal import Journal
-from shared.journal.schema import TABLES
+from shared.journal.tables import TABLES
 from shared.messages.codec import kept
 from shared.record import FIRST, WIRE
 from tests.fixtures.journal import rows

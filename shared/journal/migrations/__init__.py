@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from shared.errors import SafetyRefusal
-from shared.journal.database import Connection, Database, no_journal, transaction
-from shared.journal.schema import ACCOUNTS, TABLES, VERSION_TABLE
+from shared.journal.database import Connection, Database, no_journal
+from shared.journal.tables import ACCOUNTS, TABLES, VERSION_TABLE
+from shared.journal.writer import transaction
 
 MIGRATIONS = Path(__file__).parent
 FIRST = "0003"  # the oldest revision in versions/, and the newest; a test holds them together

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from shared.journal.schema import VERSION_TABLE
+from shared.journal.tables import VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from shared.journal.schema import VERSION_TABLE
+from shared.journal.tables import VERSION_TABLE
 
 revision = "0003"
 down_revision = None
