@@ -199,9 +199,8 @@ class OrderManager:
         return True
 
     def _refuse(self, order: OpenOrder, reason: Reason, step: SymbolStep) -> bool:
-        """Ends the order unsent; False, for `_judge`."""
-        self._end(order, on_event(order.state, Refused(reason, ""), 0).state, NO_TRADES, step)
-        return False
+        """Ends the order unsent; False when it has ended, as `_judge` returns it."""
+        return not self._end(order, on_event(order.state, Refused(reason, ""), 0).state, NO_TRADES, step)
 
     async def _send(self, order: OpenOrder, request: OrderRequest, cleared: Cleared) -> None:
         """Sends the order: the only place from which one goes out. It is in the journal as SENT when it is cleared.
