@@ -29,10 +29,13 @@ def settings_of(folder: Path, prices: tuple[str, ...]) -> Settings:
     days = [f"2024-01-{1 + i // 2:02d}T{12 * (i % 2):02d}:00,{price}" for i, price in enumerate(prices)]
     file.write_text("\n".join(["datetime,price", *days]) + "\n")
     return load_settings(
-        interval="12h", symbols=("BTCUSDT",), run_id="r",
+        interval="12h",
+        symbols=("BTCUSDT",),
+        run_id="r",
         ingestor={"source": "replay", "files": {"BTCUSDT": file}},
-        strategy={"balance": "100"}, gateway={"fee": str(FEE)},
-    )  # fmt: skip
+        strategy={"balance": "100"},
+        gateway={"fee": str(FEE)},
+    )
 
 
 def through(plans: LinePlans, symbol: str = "BTCUSDT") -> tuple[InProcessLine, list[list[Message]]]:
@@ -134,11 +137,21 @@ class Delayed(Stage):
             return []
         return [
             ExecutionReport(
-                n=val.n // 3, sym=val.sym, ts_event=val.ts_event, tr=val.tr, tick_n=val.n, order_n=1,
-                client_order_id="a" * 32, leg=Leg.OPEN, status="FILLED", last_qty=Decimal(1), last_px=Decimal(1),
-                commission=Decimal(0), reason=None,
+                n=val.n // 3,
+                sym=val.sym,
+                ts_event=val.ts_event,
+                tr=val.tr,
+                tick_n=val.n,
+                order_n=1,
+                client_order_id="a" * 32,
+                leg=Leg.OPEN,
+                status="FILLED",
+                last_qty=Decimal(1),
+                last_px=Decimal(1),
+                commission=Decimal(0),
+                reason=None,
             )
-        ]  # fmt: skip
+        ]
 
     def state(self) -> State:
         return None

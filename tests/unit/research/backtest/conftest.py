@@ -18,10 +18,15 @@ def momentum(tmp_path_factory: pytest.TempPathFactory) -> Path:
     weights = folder / "momentum.pth"
     torch.save({"linear.weight": torch.tensor([[1.0]]), "linear.bias": torch.tensor([0.0])}, weights)
     card = {
-        "name": "momentum", "model": "LinearModel", "features": "log_return_lags(1)", "no_features": 1,
-        "symbols": [SYM], "interval": "1d", "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "name": "momentum",
+        "model": "LinearModel",
+        "features": "log_return_lags(1)",
+        "no_features": 1,
+        "symbols": [SYM],
+        "interval": "1d",
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "origin": "a test",
-    }  # fmt: skip
+    }
     path = folder / "momentum.json"
     path.write_text(json.dumps(card))
     return path

@@ -45,8 +45,12 @@ def settings_in(
 ) -> Settings:
     """Settings of a backtest of these rows: 100 of money and no costs, where not said otherwise."""
     settings: Settings = load_settings(
-        interval="1d", symbols=(SYM,), run_id="backtest", signal={"model": str(card)},
+        interval="1d",
+        symbols=(SYM,),
+        run_id="backtest",
+        signal={"model": str(card)},
         ingestor={"source": "replay", "files": {SYM: write_rows(folder / "rows.csv", rows)}},
-        strategy={"balance": Decimal(100), "params": params}, gateway={"fee": fee, "slippage_bps": slippage_bps},
-    )  # fmt: skip
+        strategy={"balance": Decimal(100), "params": params},
+        gateway={"fee": fee, "slippage_bps": slippage_bps},
+    )
     return settings

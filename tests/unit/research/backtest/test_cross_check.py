@@ -121,15 +121,25 @@ def settings(folder: Path, market: Market, strategy: dict[str, Any]) -> Settings
     table.to_csv(file, index_label="datetime", date_format="%Y-%m-%dT%H:%M:%S")
     weights = weights_bytes({"linear.weight": torch.tensor([WEIGHTS]), "linear.bias": torch.tensor([BIAS])})
     card = Card(
-        name="cross", model="LinearModel", features="log_return_lags(3)", no_features=3, symbols=(market.sym,),
-        interval=market.interval, sha256=sha256_of(weights), origin="a test",
-    )  # fmt: skip
+        name="cross",
+        model="LinearModel",
+        features="log_return_lags(3)",
+        no_features=3,
+        symbols=(market.sym,),
+        interval=market.interval,
+        sha256=sha256_of(weights),
+        origin="a test",
+    )
     write_model(folder, card, weights)
     found: Settings = load_settings(
-        interval=market.interval, symbols=(market.sym,), run_id="cross", signal={"model": "cross", "weights": folder},
-        ingestor={"source": "replay", "files": {market.sym: file}}, strategy={"balance": CASH, **strategy},
+        interval=market.interval,
+        symbols=(market.sym,),
+        run_id="cross",
+        signal={"model": "cross", "weights": folder},
+        ingestor={"source": "replay", "files": {market.sym: file}},
+        strategy={"balance": CASH, **strategy},
         gateway={"fee": str(FEE)},
-    )  # fmt: skip
+    )
     return found
 
 
@@ -143,9 +153,17 @@ def ours(folder: Path, market: Market, fill: Fill, strategy: dict[str, Any]) -> 
 
 def theirs(market: Market, fill: Fill, **parameters: object) -> pd.Series:
     backtest = backtesting.lib.FractionalBacktest(
-        market.prices, Theirs, fractional_unit=UNIT, cash=CASH, commission=FEE, margin=0.01,
-        trade_on_close=fill == "decision", exclusive_orders=False, hedging=False, finalize_trades=False,
-    )  # fmt: skip
+        market.prices,
+        Theirs,
+        fractional_unit=UNIT,
+        cash=CASH,
+        commission=FEE,
+        margin=0.01,
+        trade_on_close=fill == "decision",
+        exclusive_orders=False,
+        hedging=False,
+        finalize_trades=False,
+    )
     return backtest.run(market=market, **parameters)
 
 

@@ -29,9 +29,14 @@ pytestmark = pytest.mark.skipif(not REAL.exists(), reason=f"{REAL} is not here")
 @pytest.fixture(scope="module")
 def trips() -> list[RoundTrip]:
     settings = load_settings(
-        interval="12h", symbols=(SYM,), run_id="backtest", signal={"model": "btcusdt_12h_linear"},
-        ingestor={"source": "replay", "files": {SYM: REAL}}, strategy={"balance": "100"}, gateway={"fee": str(FEE)},
-    )  # fmt: skip
+        interval="12h",
+        symbols=(SYM,),
+        run_id="backtest",
+        signal={"model": "btcusdt_12h_linear"},
+        ingestor={"source": "replay", "files": {SYM: REAL}},
+        strategy={"balance": "100"},
+        gateway={"fee": str(FEE)},
+    )
     seen = Seen()
     Backtest(settings).run([seen])
     return seen.trips

@@ -138,11 +138,25 @@ def test_trades_and_their_sides_by_hand() -> None:
     metrics.on_trip(trip(1, "3", "1", log=0.03, entry="25", qty="1"))
     found = strict(metrics.result(totals(105.5)))
     expected = TripMetrics(
-        trades=5, wins=2, win_rate=0.4, gross_win_rate=0.8, average_win=5.5, average_loss=-2.75, best=9, worst=-5,
-        average_return=0.023, best_return=0.09, worst_return=-0.05,
-        profit_factor=2, expectancy=1.1, average_days=0.6, gross_pnl=10.5, fees=5, net_pnl=5.5,
+        trades=5,
+        wins=2,
+        win_rate=0.4,
+        gross_win_rate=0.8,
+        average_win=5.5,
+        average_loss=-2.75,
+        best=9,
+        worst=-5,
+        average_return=0.023,
+        best_return=0.09,
+        worst_return=-0.05,
+        profit_factor=2,
+        expectancy=1.1,
+        average_days=0.6,
+        gross_pnl=10.5,
+        fees=5,
+        net_pnl=5.5,
         sum_log_return=0.105,
-    )  # fmt: skip
+    )
     assert found.trades.model_dump() == pytest.approx(expected.model_dump())
     assert (found.long.trades, found.long.wins, found.long.net_pnl) == (3, 2, pytest.approx(10.5))
     assert (found.short.trades, found.short.win_rate, found.short.profit_factor) == (2, 0, 0)

@@ -110,8 +110,9 @@ def test_a_block_bootstrap_against_one_that_really_resamples() -> None:
         linear.append(scipy.stats.pearsonr(x[at], y[at]).statistic)
     blocks = np.array([sums_of(a, b) for a, b in zip(x.reshape(12, 8), y.reshape(12, 8), strict=True)])
     for found, expected in (
-        (spearman_interval(x, y, block, 200, seed=9), rank), (pearson_interval(blocks, 200, seed=9), linear),
-    ):  # fmt: skip
+        (spearman_interval(x, y, block, 200, seed=9), rank),
+        (pearson_interval(blocks, 200, seed=9), linear),
+    ):
         assert found == pytest.approx(np.quantile(expected, [0.025, 0.975]))
 
 

@@ -24,9 +24,15 @@ INSTANCE = "any"
 def prediction(n: int, **changed: Any) -> Prediction:
     """Long at odd numbers, short at even ones, so that each is traded."""
     fields = {
-        "n": n, "sym": SYM, "ts_event": n, "tr": f"t:{SYM}:{n}", "tick_n": n, "price": Decimal(100 + n),
-        "y_hat": 0.1 if n % 2 else -0.1, "model": "m",
-    }  # fmt: skip
+        "n": n,
+        "sym": SYM,
+        "ts_event": n,
+        "tr": f"t:{SYM}:{n}",
+        "tick_n": n,
+        "price": Decimal(100 + n),
+        "y_hat": 0.1 if n % 2 else -0.1,
+        "model": "m",
+    }
     return Prediction.model_validate(fields | changed)
 
 

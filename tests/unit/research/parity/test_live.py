@@ -137,7 +137,18 @@ def test_a_session_with_dust_and_with_capital_that_a_person_has_changed(tmp_path
 
 def capital(n: int) -> ExecutionReport:
     return ExecutionReport(
-        n=n, sym=SYM, ts_event=1, tr="capital", tick_n=0, order_n=0, client_order_id="c" * 32, leg=Leg.CAPITAL,
-        status=OrderStatus.FILLED, last_qty=Decimal(0), last_px=None, commission=Decimal(0), reason=None,
+        n=n,
+        sym=SYM,
+        ts_event=1,
+        tr="capital",
+        tick_n=0,
+        order_n=0,
+        client_order_id="c" * 32,
+        leg=Leg.CAPITAL,
+        status=OrderStatus.FILLED,
+        last_qty=Decimal(0),
+        last_px=None,
+        commission=Decimal(0),
+        reason=None,
         capital=Decimal(150),
-    )  # fmt: skip
+    )

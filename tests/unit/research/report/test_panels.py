@@ -133,7 +133,7 @@ def test_where_the_model_was_fitted_is_shaded() -> None:
         pytest.param(lambda: rolling_ic(made(varies=False)[1], NOTHING, None), "did not vary", id="constant said"),
         pytest.param(lambda: rolling_ic(made(moves=False)[1], NOTHING, None), "did not vary", id="constant price"),
     ],
-)  # fmt: skip
+)
 def test_a_sentence_where_there_is_nothing_to_draw(panel: Any, sentence: str) -> None:
     found: Panel = panel()
     assert found.spec is None

@@ -21,9 +21,13 @@ WAYS = (
 
 def settings_of(path: Path, fee: str = "0.0003") -> Settings:
     settings: Settings = load_settings(
-        interval="1h", symbols=(SYM,), run_id="sweep", gateway={"fee": fee},
-        ingestor={"source": "replay", "files": {SYM: path}}, strategy={"balance": Decimal(100)},
-    )  # fmt: skip
+        interval="1h",
+        symbols=(SYM,),
+        run_id="sweep",
+        gateway={"fee": fee},
+        ingestor={"source": "replay", "files": {SYM: path}},
+        strategy={"balance": Decimal(100)},
+    )
     return settings
 
 

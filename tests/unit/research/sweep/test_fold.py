@@ -38,9 +38,12 @@ def test_a_fold_is_a_backtest_of_that_time_with_that_model(tmp_path: Path) -> No
     task = task_of(path)
     (tmp_path / "past").mkdir()
     spec = TrainSpec(
-        data=written(tmp_path / "past", PRICES[:200]), sym=SYM, interval="1h", features="log_return_lags(2)",
+        data=written(tmp_path / "past", PRICES[:200]),
+        sym=SYM,
+        interval="1h",
+        features="log_return_lags(2)",
         test_share=0.0,
-    )  # fmt: skip
+    )
     _, card = train(spec).save(tmp_path / "models")
     for way, traded in zip(WAYS, trade(task), strict=True):
         settings = way.settings(task.settings)

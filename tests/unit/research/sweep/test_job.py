@@ -16,9 +16,13 @@ from shared.models.registry import MODELS
 from tests.unit.research.sweep.made import PRICES, settings_of, written
 
 SPEC = SweepSpec(
-    lags=(1, 3), intervals=("1h", "2h"), leverages=(Decimal(1), Decimal(2)), thresholds=(0.0, 0.002), folds=2,
+    lags=(1, 3),
+    intervals=("1h", "2h"),
+    leverages=(Decimal(1), Decimal(2)),
+    thresholds=(0.0, 0.002),
+    folds=2,
     netting=True,
-)  # fmt: skip
+)
 
 
 def test_the_same_for_any_number_of_jobs(tmp_path: Path) -> None:

@@ -27,9 +27,14 @@ def scored(sharpe: float | None, periods: int = 1250, a_year: int = YEAR) -> Sco
     """A score with this Sharpe ratio of a year, and the moments of the paper's example."""
     per_period = None if sharpe is None else sharpe / a_year**0.5
     return Score(
-        periods=periods, fills=1, ruined=sharpe is None, sharpe=sharpe, sharpe_per_period=per_period, skewness=-3.0,
+        periods=periods,
+        fills=1,
+        ruined=sharpe is None,
+        sharpe=sharpe,
+        sharpe_per_period=per_period,
+        skewness=-3.0,
         kurtosis=10.0,
-    )  # fmt: skip
+    )
 
 
 def test_the_papers_example() -> None:

@@ -40,9 +40,12 @@ def test_what_is_refused(given: dict[str, object], said: str) -> None:
 
 def test_every_combination_is_there_once() -> None:
     spec = SweepSpec(
-        lags=(1, 3), intervals=("1h", "2h"), sizings=("compounding", "constant"), leverages=(Decimal(1), Decimal(3)),
+        lags=(1, 3),
+        intervals=("1h", "2h"),
+        sizings=("compounding", "constant"),
+        leverages=(Decimal(1), Decimal(3)),
         thresholds=(0.0, 0.1, 0.2),
-    )  # fmt: skip
+    )
     found = trials(spec)
     assert len(found) == len(set(found)) == 2 * 2 * 2 * 2 * 3
 

@@ -48,10 +48,12 @@ def test_features_and_predictions_are_the_lines_own_to_the_bit(tmp_path: Path) -
     prices = prices_of(reverting_returns(200))
     file = write_prices(tmp_path / "bars.csv", prices, hours=12)
     settings = load_settings(
-        interval="12h", symbols=("BTCUSDT",), run_id="r",
+        interval="12h",
+        symbols=("BTCUSDT",),
+        run_id="r",
         ingestor={"source": "replay", "files": {"BTCUSDT": file}},
         signal={"model": "btcusdt_12h_linear"},
-    )  # fmt: skip
+    )
     plans = line_plans(settings)
     line = InProcessLine(plans, "BTCUSDT")
     written = [message for quote in plans.source.open("BTCUSDT", 0).take(1_000) for message in line.on_tick(quote)]

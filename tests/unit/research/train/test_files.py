@@ -27,9 +27,15 @@ WEIGHTS = weights_bytes(STATE)
 
 def card(name: str = "m", weights: bytes = WEIGHTS, origin: str = "a test") -> Card:
     return Card(
-        name=name, model="LinearModel", features="log_return_lags(3)", no_features=3, symbols=("BTCUSDT",),
-        interval="1h", sha256=sha256_of(weights), origin=origin,
-    )  # fmt: skip
+        name=name,
+        model="LinearModel",
+        features="log_return_lags(3)",
+        no_features=3,
+        symbols=("BTCUSDT",),
+        interval="1h",
+        sha256=sha256_of(weights),
+        origin=origin,
+    )
 
 
 def test_the_same_tensors_are_the_same_bytes() -> None:

@@ -81,8 +81,10 @@ def test_from_a_file_to_a_model(file: Path, tmp_path: Path) -> None:
     assert training.y_hat.n == 300
     assert training.walk_forward is not None
     assert [(fold.train.samples, fold.test.samples) for fold in training.walk_forward.folds] == [
-        (75, 75), (150, 75), (225, 75),
-    ]  # fmt: skip
+        (75, 75),
+        (150, 75),
+        (225, 75),
+    ]
     assert training.walk_forward.mean.samples == 225
 
 
