@@ -218,12 +218,12 @@ def check_trades(path: Path, interval: str | None, timezone: str, progress: Call
                 progress(trades)
             yield trade
 
-    bars = holes = 0
+    bars = gaps = 0
     before: int | None = None
     length = interval_ns(interval or "1d")
     try:
         for bar in bars_of_trades(counted(), length, zone):
-            holes += before is not None and bar.ts_event - before >= 2 * length
+            gaps += before is not None and bar.ts_event - before >= 2 * length
             bars, before = bars + 1, bar.ts_event
     except DataError as error:  # behind it nothing can be read
         if not trades:
@@ -237,7 +237,7 @@ def check_trades(path: Path, interval: str | None, timezone: str, progress: Call
         f"unusable rows: {order.unusable:,}" if order.unusable else "unusable rows: none",
     ]
     if interval is not None:
-        lines.append(f"whole bars of {interval}: {bars:,}, gaps: {holes:,}")
+        lines.append(f"whole bars of {interval}: {bars:,}, gaps: {gaps:,}")
         if not bars:
             order.refuse(0, DataError(f"{path}: has no whole bar of {interval}: pass a shorter --interval"))
     more = f" (and {order.unusable - 1:,} more)" if order.unusable > 1 else ""

@@ -59,7 +59,7 @@ def variants(settings: Settings) -> dict[str, Settings]:
     return {NETTED: settings, LEGS: other} if netting else {LEGS: settings, NETTED: other}
 
 
-class Given(NamedTuple):
+class Inputs(NamedTuple):
     """A backtest trades this instead of the file and the weights that the settings name: bars in memory, and plans."""
 
     bars: Iterable[Bar]
@@ -74,7 +74,7 @@ class Backtest:
 
     start_ns, end_ns: only bars whose end is in [start_ns, end_ns) are traded on. Those before warm the features, then
         trading starts flat.
-    given: what is traded instead of the file and the model, which are then not read.
+    inputs: what is traded instead of the file and the model, which are then not read.
 
     Raises ConfigError for settings that make no backtest, DataError for a file, or a model, that does not fit them.
     """
@@ -85,7 +85,7 @@ class Backtest:
         rules: VenueRules = VenueRules(),  # noqa: B008  (frozen)
         start_ns: int | None = None,
         end_ns: int | None = None,
-        given: Given | None = None,
+        inputs: Inputs | None = None,
     ) -> None:
         self._sym = settings.symbols[0]
         path = settings.ingestor.files.get(self._sym) if settings.ingestor.source == "replay" else None
@@ -96,7 +96,7 @@ class Backtest:
         self._settings = settings
         self._rules = rules
         self._path = path
-        self._given = given
+        self._inputs = inputs
         self._start_ns = 0 if start_ns is None else start_ns
         self._end_ns = MAX_NS + 1 if end_ns is None else end_ns
         if self._start_ns >= self._end_ns:
@@ -132,14 +132,14 @@ class Backtest:
 
     def _bars(self) -> Generator[Bar, None, None]:
         yield from (
-            self._given.bars
-            if self._given
+            self._inputs.bars
+            if self._inputs
             else bars(self._path, self._settings.interval, timezone=self._settings.ingestor.timezone)
         )
 
     def _plans(self) -> LinePlans:
-        if self._given is not None:
-            return self._given.plans
+        if self._inputs is not None:
+            return self._inputs.plans
         try:
             return line_plans(self._settings)
         except ConfigError as error:

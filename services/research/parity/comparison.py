@@ -64,7 +64,7 @@ class RecordedRows:
     def lacks(self, n: int) -> bool:
         """Says whether n is not there, though the recorder had it.
 
-        The recorder noted no hole then, and has rows on both sides of it.
+        The recorder noted no missing rows then, and has rows on both sides of it.
         """
         row = self.peek()
         return row is not None and row.n > n and not row.missing and 0 < self.first_n <= self.last_n

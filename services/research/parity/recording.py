@@ -114,7 +114,7 @@ def _spans(folder: Path, model: str | None) -> list[_Span]:
 class _Symbol:
     """Replays one symbol's stages, each from the first checkpoint on.
 
-    Behind a hole, or new settings, it goes on from the next checkpoint.
+    Behind missing rows, or new settings, it goes on from the next checkpoint.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from services.research.backtest import Backtest, Given, Observer, Totals
+from services.research.backtest import Backtest, Inputs, Observer, Totals
 from services.research.line import line_plans_with
 from services.research.sweep.data import PriceSeries, Span
 from services.research.sweep.spec import Trading
@@ -70,8 +70,8 @@ def backtest(task: Task, model: Model, trading: Trading, observers: list[Observe
     settings = trading.settings(task.settings)
     warm = max(task.prices.count_until(task.span.start_ns) - task.lags, 0)
     with blaming(_sym(task)):
-        given = Given(task.prices.bars(warm), line_plans_with(settings, model, features(task), "sweep"))
-    return Backtest(settings, start_ns=task.span.start_ns, end_ns=task.span.end_ns, given=given).run(observers)
+        inputs = Inputs(task.prices.bars(warm), line_plans_with(settings, model, features(task), "sweep"))
+    return Backtest(settings, start_ns=task.span.start_ns, end_ns=task.span.end_ns, inputs=inputs).run(observers)
 
 
 def features(task: Task) -> str:

@@ -1,4 +1,4 @@
-"""Backtest: what is traded, what is told to observers, and what is refused."""
+"""Backtest: what is traded, what observers get, and what is refused."""
 
 import math
 from decimal import Decimal

@@ -89,7 +89,7 @@ def test_a_cut_before_any_price_moved_is_not_made(settings_of: MakeSettings) -> 
 
 
 def test_a_cut_is_made_where_the_rows_before_it_are_a_file_by_themselves(settings_of: MakeSettings) -> None:
-    """A file of holes alone would be refused for its interval."""
+    """A file of gaps alone would be refused for its interval."""
     settings = settings_of(ROWS)
     days = [0, 2, 4, 6, 8, 9, 11, 12]
     lines = [f"{time_text(START_NS + day * DAY_NS)},{100 + day}" for day in days]

@@ -1,4 +1,4 @@
-"""A whole session from its checkpoints: begun amid its life, behind a hole, cut off, without an order."""
+"""A whole session from its checkpoints: begun in the middle, behind missing rows, cut off, without an order."""
 
 import runpy
 from collections.abc import Callable, Iterator
@@ -133,12 +133,12 @@ def test_behind_a_hole_it_goes_on_at_the_next_checkpoint(tmp_path: Path) -> None
     line.record()
     line.run(10)
     line.record()
-    hole = parts(tmp_path, Stream.TICKS, Stream.PREDICTIONS)[-2:]
+    missing = parts(tmp_path, Stream.TICKS, Stream.PREDICTIONS)[-2:]
     line.run(10)
     line.checkpoint()
     line.run(25)
     line.record()
-    for part in hole:
+    for part in missing:
         part.path.unlink()
     found = parity(tmp_path)
     assert counts(found) == [17 + 25, 17 + 25]
