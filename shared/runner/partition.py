@@ -31,7 +31,9 @@ MAX_SYMBOL, MAX_TRACE, MAX_N = 64, 160, 2**63 - 1  # what a message can hold
 class Partition:
     """A partition's memory between two commits: entries go in, the next commit comes out.
 
-    poison: entries at which the stage failed twice, and why. foreign: entries of a wire that nobody may write here.
+    - stored: what lies on the bus. cursors_id: the id under which its cursors hold; under another all is read again.
+    - poison: entries at which the stage failed twice, and why.
+    - wire: the one that stands on the bus. foreign: entries of a wire that nobody may write here, and why.
     """
 
     def __init__(
@@ -166,7 +168,7 @@ class Partition:
             raise StageFailed("a commit", self._last_taken, error) from error
 
     def _packed(self) -> Commit:
-        """Entries and snapshots in their wire form. All decoding, all stages, all encoding: in a row each is faster."""
+        """Puts entries and snapshots in their wire form; all stages first, then all encoding: each in a row is faster."""
         if self._on_attach:
             self._fields = {**self._on_attach, **self._fields}
             self._on_attach = {}
@@ -255,13 +257,6 @@ class Partition:
             self.written[stream] += 1
             self._entries.append(message)
 
-    def _taken(self, symbol: Symbol, cursor: InputCursor, n: int, tr: str) -> None:
-        stream = cursor.source.stream
-        cursor.position += n - symbol.last[stream].n
-        symbol.last[stream] = Taken(n, tr)
-        self._moved.add(stream)
-        self._touched[symbol.name] = symbol
-
     def _bad(self, symbol: Symbol, cursor: InputCursor, entry: Entry, cause: str, gap: GapCause) -> bool:
         stream = cursor.source.stream
         if cursor.source.strict:
@@ -280,7 +275,7 @@ class Partition:
         return True
 
     def _missing(self, symbol: Symbol, cursor: InputCursor, before: Message, cause: GapCause, upto: int) -> bool:
-        """Tell the stage, when it is ready for it, that everything up to n = `upto` is missing."""
+        """Tells the stage, when it is ready for it, that everything up to n = `upto` is missing."""
         stream = cursor.source.stream
         if cursor.source.strict:
             self._stop(symbol, f"{stream} n={upto} is missing")
@@ -294,7 +289,10 @@ class Partition:
             self._stop(symbol, described(error, "the stage failed at a gap"))
             return True
         self.counts["gaps"] += 1
-        self._taken(symbol, cursor, upto, "")
+        cursor.position += upto - symbol.last[stream].n
+        symbol.last[stream] = Taken(upto)
+        self._moved.add(stream)
+        self._touched[symbol.name] = symbol
         return True
 
     def _bury(self, entry: Entry, stream: Stream, cause: str) -> None:

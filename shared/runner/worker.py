@@ -1,4 +1,9 @@
-"""The loop of every service: gather input, run the stages, commit; and reload whenever something was lost."""
+"""The worker runs the loop of every service: gather input, run the stages, commit, and load anew what was lost.
+
+A commit's answer is awaited only when the next one is to be sent, so that reading and the stages go on meanwhile.
+What ends a cycle: the stage failed or the commit was in CONFLICT (load that partition anew), FENCED (drop what is not
+ours), the bus or the store is lost (drop everything, wait, attach again), a newer wire (stand by).
+"""
 
 import asyncio
 import contextlib
@@ -21,13 +26,15 @@ from shared.runner.spec import Limits, ServiceSpec
 from shared.runner.suspects import NewerEntry, StageFailed, Suspects
 
 log = structlog.get_logger()
-
-
 Refused = tuple[Partition, Outcome]
 
 
 class Worker:
-    """A worker does one process's part of a service. `run` returns after `stop`."""
+    """A worker does one process's part of a service; `run` returns after `stop`.
+
+    - partitions: how many the namespace has. limits: of reads, commits and pauses.
+    - store: what must be kept before each commit. close: called at the end.
+    """
 
     def __init__(
         self,
@@ -48,7 +55,6 @@ class Worker:
         self._store = store
         self._close = close
         self._limits = limits
-        self._partitions = partitions
         self._stopping = False
         self._session: Session | None = None
         self._preparing: asyncio.Task[None] | None = None
@@ -62,7 +68,7 @@ class Worker:
         self._sent: asyncio.Task[list[Refused]] | None = None  # the commit that was not answered yet
 
     def stop(self) -> None:
-        """Finishes the batch, commit, release, return; a store that still gets ready is not waited for."""
+        """Lets `run` finish its batch, commit, release and return; it does not wait for a store that gets ready."""
         self._stopping = True
         if self._preparing is not None:
             self._preparing.cancel()
@@ -70,7 +76,7 @@ class Worker:
             self._session.wake()
 
     async def run(self) -> None:
-        """Works until stopped. A lost bus is waited for; nothing uncommitted survives it."""
+        """Works until stopped. It waits for a lost bus, and nothing uncommitted survives that."""
         try:
             await self._run()
         finally:
@@ -127,7 +133,7 @@ class Worker:
         return not self._stopping
 
     async def _let_go(self, session: Session) -> None:
-        """Give everything up, in the order in which it was taken on: nothing is done any more for what is another's."""
+        """Gives everything up, first the work, then the leases: nothing is done any more for what is another's."""
         if self._store is not None:
             await self._store.detach()
         with contextlib.suppress(BusLost):  # then the leases run out by themselves
@@ -140,7 +146,7 @@ class Worker:
         self._backoff_s = min(2 * self._backoff_s, self._limits.backoff_max_s)
 
     async def _stand_by(self, newer: NewerWire) -> None:
-        """Leaves the work to a newer Tickline, and look again after a while: ours may be the only one left."""
+        """Leaves the work to a newer Tickline, and looks again after a while: ours may be the only one left."""
         if str(newer) != self._stood_by:
             log.warning("stands by", instance=self.spec.instance, why=str(newer), remedy="run that Tickline here, too")
             self._stood_by = str(newer)
@@ -222,7 +228,7 @@ class Worker:
         await self._pressure.refresh(session, parts)
         if not any(part.busy and self._pressure.room(part) > 0 for part in parts):
             await self._feeder.gather(session, parts, self._pressure, wait_s)
-        working, commits = [], []
+        commits: list[tuple[Partition, Commit]] = []
         failed: list[tuple[Partition, StageFailed]] = []
         for part in parts:
             try:
@@ -242,9 +248,8 @@ class Worker:
                 failed.append((part, error))
                 continue
             if commit is not None:
-                working.append(part)
-                commits.append(commit)
-        await self._send(session, working, commits)
+                commits.append((part, commit))
+        await self._send(session, commits)
         if failed:
             await self._settle(session)
         for part, failure in failed:
@@ -258,16 +263,15 @@ class Worker:
         else:
             part.work(min(self._limits.commit_entries, self._pressure.room(part)))
 
-    async def _send(self, session: Session, parts: Sequence[Partition], commits: Sequence[Commit]) -> None:
-        """Send the commits, when those before them have been answered, and go on: the answer is asked for by `_settle`.
+    async def _send(self, session: Session, commits: Sequence[tuple[Partition, Commit]]) -> None:
+        """Sends the commits when those before them have been answered; `_settle` waits for the answer.
 
-        Reading and the stages go on meanwhile. A commit that was refused lets the partition's next one be refused too,
-        by its number.
+        Where a commit was refused, the bus refuses the partition's next one too, by its number.
         """
         if not commits:
             return
         await self._settle(session)
-        good = [(part, commit) for part, commit in zip(parts, commits, strict=True) if self._holds(part)]
+        good = [(part, commit) for part, commit in commits if self._holds(part)]
         if good:
             self._sent = asyncio.create_task(self._commit(session, good))
 
