@@ -168,7 +168,7 @@ class Partition:
             raise StageFailed("a commit", self._last_taken, error) from error
 
     def _packed(self) -> Commit:
-        """Puts entries and snapshots in their wire form; all stages first, then all encoding: each in a row is faster."""
+        """Puts all in its wire form, after all stages have worked: many of one kind in a row are faster."""
         if self._on_attach:
             self._fields = {**self._on_attach, **self._fields}
             self._on_attach = {}
