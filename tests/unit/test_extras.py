@@ -29,7 +29,7 @@ def test_the_gateway_says_it() -> None:
 
 def test_paper_needs_none() -> None:
     settings = load_settings()
-    assert build(settings, limits_of(settings)).keeper is None
+    assert build(settings, limits_of(settings)).store is None
 
 
 def test_the_verbs_say_it() -> None:
