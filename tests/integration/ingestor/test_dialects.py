@@ -131,8 +131,8 @@ async def test_what_ccxt_itself_raises_while_it_reads_ends_the_connection(
     async with wired(venue, plan=PLAN) as fake, listening(bus, fake, exchange, market) as ingestor:
         ours, listener = ingestor.venue, ingestor.venue.listener
 
-        def listening_badly(ears: Any) -> Any:
-            made = listener(ears)
+        def listening_badly(hooks: Any) -> Any:
+            made = listener(hooks)
             parse = made.safe_trade
 
             def once(trade: Any, market: Any = None) -> Any:

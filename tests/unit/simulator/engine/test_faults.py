@@ -8,11 +8,11 @@ def order(number: int) -> HttpRequest:
     return HttpRequest("fapi.binance.com/fapi/v1/order", {}, "POST", "", f"symbol=X&newClientOrderId=id{number}")
 
 
-def lots(weather: RandomFaults, numbers: list[int]) -> dict[int, str]:
+def lots(random_faults: RandomFaults, numbers: list[int]) -> dict[int, str]:
     return {
         number: str(fault and (fault.mode, fault.after, fault.status == 429))
         for number in numbers
-        for fault in [weather.fault(order(number))]
+        for fault in [random_faults.fault(order(number))]
     }
 
 
@@ -24,30 +24,30 @@ def test_an_orders_lot_is_the_seeds_whatever_else_was_asked_before() -> None:
 
 
 def test_every_trouble_comes_about_as_often_as_wanted() -> None:
-    weather = RandomFaults(1, dict.fromkeys(TROUBLES, 0.1))
-    drawn = list(lots(weather, list(range(2000))).values())
+    random_faults = RandomFaults(1, dict.fromkeys(TROUBLES, 0.1))
+    drawn = list(lots(random_faults, list(range(2000))).values())
     assert len(set(drawn)) == len(TROUBLES) + 1
     assert 0.15 < drawn.count("None") / 2000 < 0.25
 
 
 def test_a_second_asking_has_a_lot_of_its_own() -> None:
-    weather = RandomFaults(1, {"drop_before": 0.5})
-    assert len({weather.fault(order(1)) is None for _ in range(20)}) == 2
+    random_faults = RandomFaults(1, {"drop_before": 0.5})
+    assert len({random_faults.fault(order(1)) is None for _ in range(20)}) == 2
 
 
 def test_fair_weather_by_default() -> None:
-    weather = RandomFaults()
-    assert weather.fault(order(1)) is None
-    assert (weather.plan("x").parts, weather.rejects("x"), weather.stale(order(1))) == (1, False, 0)
+    random_faults = RandomFaults()
+    assert random_faults.fault(order(1)) is None
+    assert (random_faults.plan("x").parts, random_faults.rejects("x"), random_faults.stale(order(1))) == (1, False, 0)
 
 
 @pytest.mark.parametrize("name", [*ORDERS, *READS])
 def test_what_is_certain_happens(name: str) -> None:
-    weather = RandomFaults(1, {name: 1.0})
-    plan = weather.plan("x")
+    random_faults = RandomFaults(1, {name: 1.0})
+    plan = random_faults.plan("x")
     happened = {
-        "reject": weather.rejects("x"), "partial": plan.parts > 1 and plan.share == 1, "expire": plan.share < 1,
-        "stale": weather.stale(order(1)) > 0,
+        "reject": random_faults.rejects("x"), "partial": plan.parts > 1 and plan.share == 1, "expire": plan.share < 1,
+        "stale": random_faults.stale(order(1)) > 0,
     }  # fmt: skip
     assert happened[name] and sum(happened.values()) == 1
 
