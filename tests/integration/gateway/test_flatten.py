@@ -1,4 +1,4 @@
-"""A flatten while requests fail at random: flat in the end, never through zero, and nothing sent that was not in the journal first."""
+"""A flatten while requests fail at random ends flat, never goes through zero, and journals before it sends."""
 
 import time
 from collections.abc import Sequence
