@@ -13,11 +13,11 @@ import pytest
 from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.websocket.faults import Trouble
 from shared.messages import Stream
-from tests.chaos import fake_venue
-from tests.chaos.fake_venue import S_MS
+from tests.chaos import simulator
 from tests.chaos.line import Line
 from tests.chaos.server import Server
 from tests.chaos.simulated import NAMESPACE, server_in
+from tests.chaos.simulator import S_MS
 from tests.chaos.usage import Usage
 from tests.chaos.verdict import S_NS, Verdict, told
 from tests.chaos.watch import Watch
@@ -53,18 +53,18 @@ def test_bars_are_those_of_a_perfect_feed_or_marked(
     markets, kills, for_s = (4, 5, SHORT_S) if short else (20, 50, FULL_S)
     start_ms = time.time_ns() // MS_NS
     listings = markets("binance", markets)
-    histories = {x.id: fake_venue.history(x, start_ms) for x in listings}
+    histories = {x.id: simulator.history(x, start_ms) for x in listings}
     usage, began = Usage(), time.monotonic()
     say(f"the history's start_ms={start_ms}")
 
-    with server_in(folder) as (server, client), fake_venue.venue(markets, start_ms) as url:
+    with server_in(folder) as (server, client), simulator.venue(markets, start_ms) as url:
         watch = Watch(client, NAMESPACE)
-        with Line(folder, server.url, fake_venue.environment(url, listings)) as line:
+        with Line(folder, server.url, simulator.environment(url, listings)) as line:
             line.start("ingestor")
             watch.wait("the first bars", lambda now: now.out(Stream.TICKS) >= 6 * markets)
-            fake_venue.storm(url, rng.randrange(1_000_000))
+            simulator.storm(url, rng.randrange(1_000_000))
             killed = kill_at_random(line, rng, kills, for_s, usage)
-            struck = fake_venue.calm(url)
+            struck = simulator.calm(url)
             until_told(server, list(histories), time.time_ns() + 3 * S_NS)
             usage.look(line)
         verdicts = {sym: judged(server, sym, history) for sym, history in histories.items()}

@@ -23,10 +23,10 @@ from shared.config import load_settings
 from shared.messages import Decision, Gap, GapCause, Reason, Stream, decode
 from shared.recording.layout import UNFINISHED
 from shared.recording.part import read_rows
-from tests.chaos.fake_venue import post, venue
 from tests.chaos.line import Line
 from tests.chaos.session import Session
 from tests.chaos.simulated import NAMESPACE, server_in
+from tests.chaos.simulator import post, venue
 from tests.chaos.test_gateway import arm, as_variables
 from tests.chaos.test_gateway import given as gateway_given
 from tests.chaos.test_recorder import recorded_upto

@@ -1,4 +1,4 @@
-"""An account at the fake exchange, and the verbs on it: as processes, with and without a terminal."""
+"""An account at the simulator, and the verbs on it: as processes, with and without a terminal."""
 
 import asyncio
 import fcntl
@@ -76,7 +76,7 @@ class Account:
         return with_journal(self.folder / "state", ACCOUNT, work)
 
     def ask(self, name: str, **content: object) -> Any:
-        """A switch of the fake exchange, or its own book."""
+        """A switch of the simulator, or its own book."""
         return ask(self.url, name, **content)
 
     def position(self) -> str:
@@ -114,7 +114,7 @@ def with_journal(folder: Path, account: str, work: Callable[[Journal], Awaitable
 
 
 def ask(url: str, name: str, **content: object) -> Any:
-    """A switch of a fake exchange, or its own book."""
+    """A switch of a simulator, or its own book."""
     request = urllib.request.Request(
         f"{url}/_fake/{name}", json.dumps(content).encode(), {"content-type": "application/json"}
     )
@@ -124,7 +124,7 @@ def ask(url: str, name: str, **content: object) -> Any:
 
 @contextmanager
 def fake_exchange() -> Iterator[str]:
-    """The fake exchange as a process; its URL."""
+    """The simulator as a process; its URL."""
     process = subprocess.Popen(
         [sys.executable, "-m", "services.simulator", "--port", "0", "--walk-ms", "0"],
         stdout=subprocess.PIPE, text=True,

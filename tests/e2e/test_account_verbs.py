@@ -1,4 +1,4 @@
-"""The verbs on an account through the real command, against the fake exchange, with neither bus nor gateway."""
+"""The verbs on an account through the real command, against the simulator, with neither bus nor gateway."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""`tickline download`: a process of its own, against the fake exchange through ccxt's own class."""
+"""`tickline download`: a process of its own, against the simulator through ccxt's own class."""
 
 import asyncio
 import os

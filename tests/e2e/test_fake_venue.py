@@ -32,7 +32,7 @@ def in_state(folder: Path, state: OrderPhase) -> dict[str, Decimal]:
 
 
 def book(folder: Path) -> Any:
-    """The fake exchange's own, of a run that is up."""
+    """The simulator's own, of a run that is up."""
     return ask(tomllib.loads((folder / "fake.toml").read_text())["gateway"]["fake_url"], "book")
 
 

@@ -1,4 +1,4 @@
-"""Every command of docs/going-live.md is run, in its order, with its own config, against the fake exchange."""
+"""Every command of docs/going-live.md is run, in its order, with its own config, against the simulator."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""One market at the present time: the ingestor's ticks and the fake exchange's quotes."""
+"""One market at the present time: the ingestor's ticks and the simulator's quotes."""
 
 from decimal import Decimal
 

@@ -9,7 +9,7 @@ import ccxt.pro
 
 from services.simulator.engine.trade_history import BEHIND, FIRST_ID
 from shared.exchanges.client import redirected
-from tests.bench.feed.asked import HOST, STREAM, Asked
+from tests.bench.feed.reader_task import HOST, STREAM, ReaderTask
 from tests.bench.feed.span import spanned
 
 EVENT = b'"e":"%s"' % STREAM.encode()
@@ -27,8 +27,8 @@ class Taken:
         return self.count
 
 
-async def wire(given: Asked) -> dict[str, Any]:
-    """The bytes, one connection for each market: what the fake can send."""
+async def wire(given: ReaderTask) -> dict[str, Any]:
+    """The bytes, one connection for each market: what the simulator can send."""
     taken = Taken()
 
     async def read(name: str) -> None:
@@ -50,7 +50,7 @@ async def wire(given: Asked) -> dict[str, Any]:
     return await _all(given, taken, read)
 
 
-async def messages(given: Asked) -> dict[str, Any]:
+async def messages(given: ReaderTask) -> dict[str, Any]:
     """Websocket messages by aiohttp."""
     taken = Taken()
     async with aiohttp.ClientSession() as session:
@@ -64,14 +64,14 @@ async def messages(given: Asked) -> dict[str, Any]:
         return await _all(given, taken, read)
 
 
-async def _all(given: Asked, taken: Taken, read: Any) -> dict[str, Any]:
+async def _all(given: ReaderTask, taken: Taken, read: Any) -> dict[str, Any]:
     async with asyncio.TaskGroup() as group:
         for listing in given.listings:
             group.create_task(read(f"{listing.id.lower()}@{STREAM}"))
         return await spanned(given, taken)
 
 
-async def watch_trades(given: Asked) -> dict[str, Any]:
+async def watch_trades(given: ReaderTask) -> dict[str, Any]:
     """Bare ccxt.pro: a task for each market. Raises AssertionError where a trade is missing."""
     taken = Taken()
     exchange = ccxt.pro.binance({"options": {"fetchMarkets": {"types": ["linear"]}, "tradesLimit": HELD}})

@@ -1,4 +1,4 @@
-"""Trades taken per second by one reader on one core, from the websocket of one fake exchange that sends to all alike.
+"""Trades taken per second by one reader on one core, from the websocket of one simulator that sends to all alike.
 
 make bench WHAT=feed                       five rounds of 500,000 trades each, then a long run for the memory: minutes
 make bench WHAT=feed ARGS="--rounds 9 --trades 200000"
@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.bench.feed.asked import OTHERS_CORE, Asked, pin
-from tests.bench.feed.fake import fake
+from tests.bench.feed.reader_task import OTHERS_CORE, ReaderTask, pin
 from tests.bench.feed.report import NOTES, VERSIONS, show
+from tests.bench.feed.simulator import simulator
 from tests.bench.heading import about
 from tests.bench.processes import ROOT
 from tests.bench.server import server
@@ -64,7 +64,7 @@ def main() -> None:
     settings = {"markets": given.markets, "trades": given.markets * given.trades, "rounds": given.rounds}
     result: dict[str, Any] = {
         "about": about(VERSIONS, settings, NOTES), "readers": READERS, "rounds": rounds,
-        "costs": _read(Asked("costs", "", 1, 1)), "memory": memory and memory["memory"],
+        "costs": _read(ReaderTask("costs", "", 1, 1)), "memory": memory and memory["memory"],
     }  # fmt: skip
     result["reached"] = show(result)
     given.output.parent.mkdir(parents=True, exist_ok=True)
@@ -73,11 +73,11 @@ def main() -> None:
 
 
 def _measured(name: str, markets: int, trades: int, memory_every: int = 0) -> dict[str, Any]:
-    """One reader, with a fake and a bus of its own. In a long run the fake makes its messages as it sends."""
+    """One reader, with a simulator and a bus of its own. In a long run the simulator makes its messages as it sends."""
     reader = "ingestor" if name in ("memory", "redis") else name
-    with _bus(name) as bus, fake(markets, trades, prepared=not memory_every) as (url, process):
+    with _bus(name) as bus, simulator(markets, trades, prepared=not memory_every) as (url, process):
         sent_s = -sum(process.cpu_times()[:2])
-        found = _read(Asked(reader, url, markets, trades, bus, memory_every))
+        found = _read(ReaderTask(reader, url, markets, trades, bus, memory_every))
         sent_s += sum(process.cpu_times()[:2])
     return {**found, "fake_cpu_s": sent_s}
 
@@ -92,7 +92,7 @@ def _bus(name: str) -> Iterator[str]:
         yield made.url
 
 
-def _read(given: Asked) -> dict[str, Any]:
+def _read(given: ReaderTask) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.bench.feed.reader", *given.arguments()]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=LIMIT_S)
     found: dict[str, Any] = json.loads(done.stdout)

@@ -16,14 +16,14 @@ from shared.exchanges.client import RateLimit, load_ccxt
 from shared.exchanges.market_data.client import WebsocketHooks, make_market_data_client
 from shared.exchanges.market_data.events import Clock, Connected, Event
 from shared.exchanges.market_data.options import LiveOptions
-from tests.bench.feed.asked import RATE, START_MS, Asked
+from tests.bench.feed.reader_task import RATE, START_MS, ReaderTask
 
 COUNT, ROUNDS, US = 50_000, 3, 1e6
 MS = 1_000_000
 MARKET, ID = "BTC/USDT:USDT", "BTCUSDT"
 
 
-async def costs(given: Asked) -> dict[str, Any]:
+async def costs(given: ReaderTask) -> dict[str, Any]:
     """By part. The last is what `read` and the queue replace."""
     rows = TradeHistory(swap(), start_ms=START_MS, rate=RATE, count=COUNT).rows(0, COUNT)
     texts = [agg_trade(swap())(*row) for row in zip(*rows, strict=True)]

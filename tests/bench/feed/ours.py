@@ -1,4 +1,4 @@
-"""The ingestor as `tickline run` makes it, but for the clock: the fake's time runs as it is read, and not as ours."""
+"""The ingestor as `tickline run` makes it, but for the clock: the simulator's time runs as it is read."""
 
 import asyncio
 import gc
@@ -27,7 +27,7 @@ from shared.runner.service import limits_of, make_bus
 from shared.runner.spec import ServiceSpec
 from shared.runner.worker import Worker
 from shared.tick import Tick
-from tests.bench.feed.asked import RATE, START_MS, Asked
+from tests.bench.feed.reader_task import RATE, START_MS, ReaderTask
 from tests.bench.feed.span import spanned
 
 MS, S_MS = 1_000_000, 1_000
@@ -58,11 +58,11 @@ class Stages:
         return min((order.last_ns for order in self._orders()), default=0)
 
     def _orders(self) -> list[OrderById]:
-        return [stage._route.heard._order for stage in self.made.values()]  # type: ignore[union-attr,misc]
+        return [stage._pipeline.heard._order for stage in self.made.values()]  # type: ignore[union-attr,misc]
 
 
 class TakenClock(ExchangeClock):
-    """The time of the trades that were taken: the fake sends ahead as far as sockets hold."""
+    """The time of the trades that were taken: the simulator sends ahead as far as sockets hold."""
 
     stages: Stages
 
@@ -70,7 +70,7 @@ class TakenClock(ExchangeClock):
         return Clock(max(self.stages.heard_ns(), START_MS * MS - MS), sure=True)
 
 
-async def ingestor(given: Asked) -> dict[str, Any]:
+async def ingestor(given: ReaderTask) -> dict[str, Any]:
     """Trades taken by the stages, ticks on the bus. Raises AssertionError where a tick is not the history's."""
     settings = settings_of(given)
     options = live_options(settings)
@@ -99,7 +99,7 @@ async def ingestor(given: Asked) -> dict[str, Any]:
     return {**found, "ticks": check_ticks(given, await ticks(bus, settings))}
 
 
-async def ingestor_by_ccxt(given: Asked) -> dict[str, Any]:
+async def ingestor_by_ccxt(given: ReaderTask) -> dict[str, Any]:
     """As `ingestor`, of a venue whose trades only ccxt can read."""
     PROFILES["binance"] = BINANCE._replace(market_data=MARKET_DATA._replace(trade=None))
     return await ingestor(given)
@@ -108,7 +108,7 @@ async def ingestor_by_ccxt(given: Asked) -> dict[str, Any]:
 MAXLENS = {Stream.TICKS: 100_000}
 
 
-def settings_of(given: Asked) -> Settings:
+def settings_of(given: ReaderTask) -> Settings:
     """The defaults, and bars of a second."""
     symbols = [listing.id for listing in given.listings]
     return load_settings(
@@ -132,7 +132,7 @@ async def ticks(bus: Bus, settings: Settings) -> dict[str, list[Message]]:
     return found
 
 
-def check_ticks(given: Asked, found: Mapping[str, Sequence[Message]]) -> int:
+def check_ticks(given: ReaderTask, found: Mapping[str, Sequence[Message]]) -> int:
     """How many there are; each must be the next close of its history, and at most the last bars may still be open."""
     for listing in given.listings:
         history = TradeHistory(listing, start_ms=START_MS, rate=RATE, count=given.trades)

@@ -7,10 +7,9 @@ from typing import Any
 
 import structlog
 import uvloop
+from tests.bench.feed.task_from_arguments import READER_CORE, ReaderTask, pin, task_from_arguments
 
-from tests.bench.feed.asked import READER_CORE, Asked, asked, pin
-
-Read = Callable[[Asked], Awaitable[dict[str, Any]]]
+Read = Callable[[ReaderTask], Awaitable[dict[str, Any]]]
 NAMES = ("wire", "aiohttp", "watch_trades", "ingestor", "cryptofeed", "ingestor_by_ccxt", "costs")
 
 
@@ -38,11 +37,11 @@ def reader(name: str) -> Read:
     return table[name]
 
 
-async def _run(given: Asked) -> dict[str, Any]:
+async def _run(given: ReaderTask) -> dict[str, Any]:
     return await reader(given.reader)(given)
 
 
 if __name__ == "__main__":
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     pin(READER_CORE)
-    print(json.dumps(uvloop.run(_run(asked(NAMES)))))
+    print(json.dumps(uvloop.run(_run(task_from_arguments(NAMES)))))

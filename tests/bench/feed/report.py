@@ -3,7 +3,7 @@
 import statistics
 from typing import Any
 
-from tests.bench.feed.asked import STREAM
+from tests.bench.feed.reader_task import STREAM
 from tests.bench.heading import show_about
 
 US = 1e6

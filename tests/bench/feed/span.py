@@ -1,4 +1,4 @@
-"""How long trades took, from the moment when the fake begins to send them to the last."""
+"""How long trades took, from the moment when the simulator begins to send them to the last."""
 
 import asyncio
 import time
@@ -8,21 +8,21 @@ from typing import Any
 import aiohttp
 import psutil
 
-from tests.bench.feed.asked import HOST, STREAM, Asked
+from tests.bench.feed.reader_task import HOST, STREAM, ReaderTask
 
 LOOK_S = 0.005
 LIMIT_S = 300.0
 MB = 2**20
 
 
-async def spanned(given: Asked, count: Callable[[], int]) -> dict[str, Any]:
-    """Let the fake begin when all markets are subscribed to, and wait until all trades were taken.
+async def spanned(given: ReaderTask, count: Callable[[], int]) -> dict[str, Any]:
+    """Let the simulator begin when all markets are subscribed to, and wait until all trades were taken.
 
     trades, seconds of the clock and of this process's CPU, and its memory on the way.
     """
     memory, process, due = [], psutil.Process(), given.memory_every
     async with asyncio.timeout(LIMIT_S), aiohttp.ClientSession() as session:
-        while await _subscribed(session, given.url) < given.markets:  # noqa: ASYNC110  (the fake's, over HTTP)
+        while await _subscribed(session, given.url) < given.markets:  # noqa: ASYNC110  (the simulator's, over HTTP)
             await asyncio.sleep(LOOK_S)
         begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
         async with session.ws_connect(f"{given.url}/{HOST}/ws/nothing@{STREAM}"):

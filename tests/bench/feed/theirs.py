@@ -1,4 +1,4 @@
-"""cryptofeed on the fake: its endpoints are ours, and nothing else is."""
+"""cryptofeed on the simulator: its endpoints are ours, and nothing else is."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from cryptofeed.exchanges import BinanceFutures
 from cryptofeed.types import Trade
 
 from services.simulator.engine.trade_history import BEHIND, FIRST_ID
-from tests.bench.feed.asked import Asked
+from tests.bench.feed.reader_task import ReaderTask
 from tests.bench.feed.span import spanned
 
 REST = "fapi.binance.com"
@@ -31,7 +31,7 @@ def on_fake(url: str) -> type[BinanceFutures]:
     return OnFake
 
 
-async def cryptofeed(given: Asked) -> dict[str, Any]:
+async def cryptofeed(given: ReaderTask) -> dict[str, Any]:
     """Its Trade objects, given to a callback. Raises AssertionError where a trade is missing."""
     last: dict[str, str] = {}
     count = 0

@@ -26,7 +26,7 @@ from tests.bench.heading import about
 from tests.bench.processes import ROOT
 
 OUTPUT = ROOT / "build" / "bench-gateway.json"
-VENUE = [sys.executable, "-m", "tests.bench.gateway.venue"]
+VENUE = [sys.executable, "-m", "tests.bench.gateway.simulator"]
 
 
 def arguments() -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""A gateway of our own process on a bus in memory, a journal on disk, and a fake exchange behind unmodified ccxt."""
+"""A gateway of our own process on a bus in memory, a journal on disk, and a simulator behind unmodified ccxt."""
 
 import asyncio
 import time

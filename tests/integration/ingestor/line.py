@@ -1,4 +1,4 @@
-"""An ingestor on live data of a fake venue, on a bus in memory."""
+"""An ingestor on live data of a simulator, on a bus in memory."""
 
 import asyncio
 import time

@@ -16,7 +16,7 @@ from tests.virtual_time import virtually
 
 PLAN = TradePlan(rate=8, past_ms=60_000, past_rate=3)
 SWAP, SPOT = "BTC/USDT:USDT", "BTC/USDT"
-# The fake, ccxt's name of the exchange and the market, the exchange's own of the market.
+# The simulator, ccxt's name of the exchange and the market, the exchange's own of the market.
 EACH = [
     ("binance", "binance", SWAP, "BTCUSDT"),
     ("binance-spot", "binance", SPOT, "BTCUSDT"),

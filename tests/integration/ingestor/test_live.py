@@ -1,4 +1,4 @@
-"""Live market data through unmodified ccxt, from the fake's history to ticks on the bus."""
+"""Live market data through unmodified ccxt, from the simulator's history to ticks on the bus."""
 
 import pytest
 
@@ -128,7 +128,7 @@ async def test_mid_prices_of_the_book() -> None:
     bus = new_bus()
     async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, price="mid"):
         await until_ticks(bus, 3)
-        check(bus, fake)  # the fake's best prices stand one tick around the last trade
+        check(bus, fake)  # the simulator's best prices stand one tick around the last trade
         assert set(fake.websockets.subscribed) == {"btcusdt@bookTicker"}
 
 

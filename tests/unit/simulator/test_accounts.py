@@ -38,7 +38,7 @@ def at(request: pytest.FixtureRequest) -> At:
 
 @asynccontextmanager
 async def account(at: At, name: str = "", **options: Any) -> AsyncIterator[tuple[Simulator, Any]]:
-    """The fake and a ccxt instance with its keys."""
+    """The simulator and a ccxt instance with its keys."""
     exchange = (name or at.fake).partition("-")[0]
     kinds = {"binance": ["linear"], "okx": ["swap", "spot"], "bybit": ["linear", "spot"]}[exchange]
     spot = (name or at.fake).endswith("-spot")

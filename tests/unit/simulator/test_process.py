@@ -1,4 +1,4 @@
-"""The fake as a process of its own: started, asked, killed and started again."""
+"""The simulator as a process of its own: started, asked, killed and started again."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The trades that a fake venue has, whatever is asked in whatever order."""
+"""The trades that a simulator has, whatever is asked in whatever order."""
 
 from decimal import Decimal
 from itertools import pairwise

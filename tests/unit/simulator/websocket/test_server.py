@@ -1,4 +1,4 @@
-"""Websockets and history of the fake, through unmodified ccxt.pro."""
+"""Websockets and history of the simulator, through unmodified ccxt.pro."""
 
 import asyncio
 import json

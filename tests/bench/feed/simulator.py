@@ -1,4 +1,4 @@
-"""The fake exchange in a process of its own, which sends as fast as it is read."""
+"""The simulator in a process of its own, which sends as fast as it is read."""
 
 import subprocess
 import sys
@@ -7,13 +7,16 @@ from contextlib import contextmanager
 
 import psutil
 
-from tests.bench.feed.asked import OTHERS_CORE, RATE, START_MS, STREAM, pin
+from tests.bench.feed.reader_task import OTHERS_CORE, RATE, START_MS, STREAM, pin
 from tests.bench.processes import ROOT
 
 
 @contextmanager
-def fake(markets: int, trades: int, prepared: bool = True) -> Iterator[tuple[str, psutil.Process]]:
-    """Its URL, and the process. prepared: its messages are made before, so that it only sends."""
+def simulator(markets: int, trades: int, prepared: bool = True) -> Iterator[tuple[str, psutil.Process]]:
+    """Starts the simulator; yields its URL and the process.
+
+    prepared: its messages are made before, so that it only sends
+    """
     command = [sys.executable, "-m", "services.simulator", "--port", "0", "--walk-ms", "0", "--flood"]
     command += ["--markets", str(markets), "--trades", str(trades), "--trades-per-s", str(RATE)]
     command += ["--start-ms", str(START_MS), "--waits-for", str(markets + 1)]

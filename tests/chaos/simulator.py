@@ -1,4 +1,4 @@
-"""A fake exchange in a process of its own, on which all goes wrong, and the ingestor's config for it."""
+"""A simulator in a process of its own, on which all goes wrong, and the ingestor's config for it."""
 
 import json
 import subprocess
@@ -27,13 +27,13 @@ REST_CHANCES = {"limit": 0.005, "status_before": 0.02, "drop_after": 0.02, "slow
 
 
 def history(listing: Listing, start_ms: int) -> TradeHistory:
-    """What is traded in a market of `venue`."""
+    """Returns what is traded in a market of `venue`."""
     return TradeHistory(listing, start_ms=start_ms, rate=RATE, past_ms=PAST_S * S_MS)
 
 
 @contextmanager
 def venue(markets: int, start_ms: int, rate: float = RATE, cash: int = 10_000) -> Iterator[str]:
-    """The process; its URL."""
+    """Starts the process; yields its URL."""
     port = free_port()
     arguments = {
         "port": port, "markets": markets, "trades-per-s": rate, "past-s": PAST_S, "start-ms": start_ms, "cash": cash,
@@ -54,27 +54,27 @@ def venue(markets: int, start_ms: int, rate: float = RATE, cash: int = 10_000) -
 
 
 def storm(url: str, seed: int) -> None:
-    """From now on all goes wrong, on the websockets and over REST."""
+    """Lets all go wrong from now on, on the websockets and over REST."""
     post(f"{url}/_fake/feed", {**WEATHER, "seed": seed})
     post(f"{url}/_fake/weather", {"chances": REST_CHANCES, "seed": seed})
 
 
 def calm(url: str) -> dict[str, int]:
-    """Nothing goes wrong any more; how often each trouble of the websockets has struck."""
+    """Lets nothing go wrong any more; returns how often each trouble of the websockets has struck."""
     post(f"{url}/_fake/weather", {"chances": {}})
     struck: dict[str, int] = post(f"{url}/_fake/feed", {"chances": {}})["struck"]
     return struck
 
 
 def post(url: str, content: object) -> Any:
-    """Throw a switch of the fake."""
+    """Throws a switch of the simulator; returns its answer."""
     request = urllib.request.Request(url, json.dumps(content).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=300) as answer:
         return json.loads(answer.read())
 
 
 def environment(url: str, listings: tuple[Listing, ...]) -> dict[str, str]:
-    """The ingestor's config."""
+    """Returns the ingestor's config, as environment variables."""
     markets = {listing.id: f"{listing.base}/USDT:USDT" for listing in listings}
     own = {
         "SOURCE": "ccxt", "EXCHANGE": "binance", "MARKETS": json.dumps(markets), "BASE_URL": url, "WARM_BARS": "5",

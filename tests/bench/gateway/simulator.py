@@ -1,4 +1,4 @@
-"""The fake exchange as a process of its own, which notes when each order has arrived.
+"""The simulator as a process of its own, which notes when each order has arrived.
 
 `POST /_fake/arrived` gives {client id: seconds of the monotonic clock}, which is one clock for all processes of a host.
 """

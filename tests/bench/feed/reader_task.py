@@ -1,4 +1,4 @@
-"""What every reader is given: the same trades of the same markets, over the same stream."""
+"""The task of every reader: the same trades of the same markets, over the same stream."""
 
 import argparse
 import os
@@ -16,8 +16,14 @@ READER_CORE, OTHERS_CORE = 0, 1
 
 
 @dataclass(frozen=True)
-class Asked:
-    """url: of the fake. trades: in each market. bus: its URL; empty: in memory. memory_every: trades, 0: not."""
+class ReaderTask:
+    """What a reader is to read.
+
+    url: of the simulator
+    trades: in each market
+    bus: its URL; empty: in memory
+    memory_every: so many trades between looks at the memory; 0: none
+    """
 
     reader: str
     url: str
@@ -28,24 +34,24 @@ class Asked:
 
     @property
     def listings(self) -> tuple[Listing, ...]:
-        """The markets."""
+        """The markets, as the simulator lists them."""
         return markets("binance", self.markets)
 
     @property
     def whole(self) -> int:
-        """All trades."""
+        """The number of all trades."""
         return self.markets * self.trades
 
     def arguments(self) -> list[str]:
-        """As command line arguments of a reader."""
+        """Returns the command line arguments of a reader."""
         return [
             self.reader, f"--url={self.url}", f"--markets={self.markets}", f"--trades={self.trades}",
             f"--bus={self.bus}", f"--memory-every={self.memory_every}",
         ]  # fmt: skip
 
 
-def asked(readers: Sequence[str]) -> Asked:
-    """From the command line of a reader."""
+def task_from_arguments(readers: Sequence[str]) -> ReaderTask:
+    """Returns the task out of a reader's command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("reader", choices=readers)
     parser.add_argument("--url")
@@ -53,10 +59,10 @@ def asked(readers: Sequence[str]) -> Asked:
     parser.add_argument("--trades", type=int)
     parser.add_argument("--bus", default="")
     parser.add_argument("--memory-every", type=int, default=0)
-    return Asked(**vars(parser.parse_args()))
+    return ReaderTask(**vars(parser.parse_args()))
 
 
 def pin(core: int, pid: int = 0) -> None:
-    """Keep a process on one core, where there are two."""
+    """Keeps a process on one core, where there are two."""
     if (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(pid, {core})
