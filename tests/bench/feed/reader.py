@@ -7,7 +7,8 @@ from typing import Any
 
 import structlog
 import uvloop
-from tests.bench.feed.task_from_arguments import READER_CORE, ReaderTask, pin, task_from_arguments
+
+from tests.bench.feed.reader_task import READER_CORE, ReaderTask, pin, task_from_arguments
 
 Read = Callable[[ReaderTask], Awaitable[dict[str, Any]]]
 NAMES = ("wire", "aiohttp", "watch_trades", "ingestor", "cryptofeed", "ingestor_by_ccxt", "costs")
