@@ -81,8 +81,15 @@ def test_a_person_is_needed(account: Account, verb: tuple[str, ...]) -> None:
     assert not (account.folder / "state").exists()
 
 
-def test_arming(account: Account) -> None:
-    before_ms = now_ms()
+@pytest.fixture
+def untraded(tmp_path: Path) -> Iterator[Account]:
+    """At an exchange of its own: what others have traded has cost fees, whichever tests ran before."""
+    with fake_exchange() as url:
+        yield Account(tmp_path, url)
+
+
+def test_arming(untraded: Account) -> None:
+    account, before_ms = untraded, now_ms()
     made = account.at_terminal(*ARM, typed="main")
     assert made.code == 0
     for line in (
