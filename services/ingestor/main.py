@@ -59,7 +59,7 @@ class SourceFeeder:
             await asyncio.sleep(wait_s)  # until the next quote is due, or the consumers may have moved
 
     def _open(self, part: Partition) -> dict[str, Feed]:
-        p = part.lease.place.p
+        p = part.lease.partition.p
         if p not in self._feeds:
             self._feeds[p] = {
                 sym: self._source.open(sym, cast(IngestStage, part.symbol(sym).stage).position)
@@ -148,7 +148,7 @@ class ExchangeFeeder:
         return clocks
 
     def _open(self, part: Partition) -> dict[str, LiveFeed]:
-        p = part.lease.place.p
+        p = part.lease.partition.p
         feeds = self._feeds.setdefault(p, {})
         for sym in self._symbols[p]:
             venue, feed = self._venues.of(sym), feeds.get(sym)

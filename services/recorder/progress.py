@@ -118,7 +118,7 @@ class ProgressOnBus:
 
     async def load(self) -> None:
         """Takes up the commit numbers."""
-        stored = await self._session.load([lease.place for lease in self._leases.values()])
+        stored = await self._session.load([lease.partition for lease in self._leases.values()])
         self._seqs = {p: state.seq for p, state in zip(self._leases, stored, strict=True)}
 
     async def tell(self, positions: Mapping[Stream, Positions]) -> None:

@@ -29,9 +29,9 @@ class StrategyFeeder:
     async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
         """Gathers as BusReader does; raises SafetyRefusal or ConfigError for a book that it cannot take back."""
         for part in parts:
-            if part.lease.place.p not in self._restored:
+            if part.lease.partition.p not in self._restored:
                 self._take_back(part)
-                self._restored.add(part.lease.place.p)
+                self._restored.add(part.lease.partition.p)
         await self._bus.gather(session, parts, pressure, wait_s)
 
     def forget(self, p: int) -> None:
@@ -42,7 +42,7 @@ class StrategyFeeder:
     def _take_back(self, part: Partition) -> None:
         own = self._settings
         for sym in own.symbols:
-            if partition_of(sym, own.bus.partitions) == part.lease.place.p:
+            if partition_of(sym, own.bus.partitions) == part.lease.partition.p:
                 stage = part.symbol(sym).stage
                 assert isinstance(stage, StrategyStage)
                 if own.gateway.mode is Mode.PAPER:  # elsewhere the gateway judges it: it has the journal

@@ -31,7 +31,7 @@ class Outcome(StrEnum):
 class Lease(NamedTuple):
     """A lease gives its owner the right to write one partition; `epoch` grows with every acquisition."""
 
-    place: PartitionId
+    partition: PartitionId
     owner: str
     epoch: int
 
@@ -120,7 +120,7 @@ class Session(Protocol):
         written after the entries that it stands behind, so these are there too. Cluster's servers each lose their own.
         """
 
-    async def acquire(self, place: PartitionId, owner: str) -> Lease | None:
+    async def acquire(self, partition: PartitionId, owner: str) -> Lease | None:
         """Owns the partition, unless somebody else's lease is still good."""
 
     async def renew(self, leases: Sequence[Lease]) -> list[bool]:
@@ -129,7 +129,7 @@ class Session(Protocol):
     async def release(self, leases: Sequence[Lease]) -> None:
         """Gives the partitions up at once."""
 
-    async def load(self, places: Sequence[PartitionId]) -> list[Stored]:
+    async def load(self, partitions: Sequence[PartitionId]) -> list[Stored]:
         """Reads the partitions' states."""
 
     async def fields(self, wanted: Sequence[tuple[PartitionId, str]]) -> list[bytes | None]:

@@ -57,9 +57,9 @@ class MemoryBus:
         """Acts as a clean restart of the server: nothing is lost, every session is over."""
         self.run_id = uuid4().hex
 
-    def partition(self, place: PartitionId) -> _Partition:
+    def partition(self, partition: PartitionId) -> _Partition:
         """Returns the partition's state, made when it is new."""
-        return self.partitions.setdefault(place, _Partition())
+        return self.partitions.setdefault(partition, _Partition())
 
     def raise_wire(self, now: float) -> None:
         """Raises it, where all replicas know a newer one, and have for long enough."""
@@ -106,17 +106,17 @@ class MemorySession:
         if self._closed or self._run_id != self._bus.run_id:
             raise BusLost("bus in memory: the session is over")
 
-    async def acquire(self, place: PartitionId, owner: str) -> Lease | None:
+    async def acquire(self, partition: PartitionId, owner: str) -> Lease | None:
         """Owns the partition, unless somebody else's lease is still good."""
         self._check()
-        held, now = self._bus.partition(place), self._bus.clock()
+        held, now = self._bus.partition(partition), self._bus.clock()
         if held.owner not in ("", owner) and held.until >= now:
             return None
         held.owner, held.epoch, held.until = owner, held.epoch + 1, now + self._bus.lease_s
-        return Lease(place, owner, held.epoch)
+        return Lease(partition, owner, held.epoch)
 
     def _held(self, lease: Lease) -> _Partition | None:
-        held = self._bus.partition(lease.place)
+        held = self._bus.partition(lease.partition)
         return held if (held.owner, held.epoch) == (lease.owner, lease.epoch) else None
 
     async def renew(self, leases: Sequence[Lease]) -> list[bool]:
@@ -140,16 +140,16 @@ class MemorySession:
             if held is not None:
                 held.owner, held.until = "", 0.0
 
-    async def load(self, places: Sequence[PartitionId]) -> list[Stored]:
+    async def load(self, partitions: Sequence[PartitionId]) -> list[Stored]:
         """Reads the partitions' states."""
         self._check()
-        held = [self._bus.partition(place) for place in places]
+        held = [self._bus.partition(partition) for partition in partitions]
         return [Stored(state.seq, dict(state.fields)) for state in held]
 
     async def fields(self, wanted: Sequence[tuple[PartitionId, str]]) -> list[bytes | None]:
         """Returns single fields of partitions' states."""
         self._check()
-        return [self._bus.partition(place).fields.get(name) for place, name in wanted]
+        return [self._bus.partition(partition).fields.get(name) for partition, name in wanted]
 
     async def commit(self, commits: Sequence[Commit]) -> list[Outcome]:
         """Writes each commit atomically."""
@@ -169,7 +169,7 @@ class MemorySession:
             held.fields[name] = value.encode() if isinstance(value, str) else value
         wall = str(time.time_ns())
         for out in commit.entries:
-            written = self._bus.streams.setdefault((out.stream, commit.lease.place), [])
+            written = self._bus.streams.setdefault((out.stream, commit.lease.partition), [])
             parts = zip(("t", "k", "n", "h", "tr", "d", "w"), (*out[1:], wall), strict=True)
             flat = [part if isinstance(part, bytes) else str(part).encode() for pair in parts for part in pair]
             written.append(Entry(self._bus.next_id(), flat))
@@ -177,7 +177,7 @@ class MemorySession:
             if longest and len(written) > longest:
                 del written[: len(written) - longest]
         for stream, lowest in commit.trims.items():
-            kept = self._bus.streams.get((stream, commit.lease.place), [])
+            kept = self._bus.streams.get((stream, commit.lease.partition), [])
             kept[:] = [entry for entry in kept if EntryId.of(entry.id) >= EntryId.of(lowest.encode())]
         held.seq += 1
         held.until = now + self._bus.lease_s

@@ -50,13 +50,13 @@ class Names:
         if not _NAMESPACE.fullmatch(self.namespace):
             raise ValueError(f"namespace {self.namespace!r}: use letters, digits and . _ : - only")
 
-    def stream(self, stream: str, place: PartitionId) -> str:
+    def stream(self, stream: str, partition: PartitionId) -> str:
         """Returns a stream's key."""
-        return f"{self.namespace}:{stream}:{{{place}}}"
+        return f"{self.namespace}:{stream}:{{{partition}}}"
 
-    def state(self, place: PartitionId) -> str:
+    def state(self, partition: PartitionId) -> str:
         """Returns the key of a partition's state hash."""
-        return f"{self.namespace}:state:{{{place}}}"
+        return f"{self.namespace}:state:{{{partition}}}"
 
     def replicas(self) -> str:
         """Returns the key of the replicas' register."""

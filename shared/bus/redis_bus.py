@@ -96,11 +96,11 @@ class RedisSession:
         """Returns one id for ever on one server; on a Cluster the run id."""
         return self._cursors_id
 
-    async def acquire(self, place: PartitionId, owner: str) -> Lease | None:
+    async def acquire(self, partition: PartitionId, owner: str) -> Lease | None:
         """Owns the partition, unless somebody else's lease is still good."""
-        keys = [self._names.state(place)]
+        keys = [self._names.state(partition)]
         (epoch,) = await self._commands.scripts(ACQUIRE, [(keys, (owner, self._bus.lease_ms))])
-        return Lease(place, owner, epoch) if epoch else None
+        return Lease(partition, owner, epoch) if epoch else None
 
     async def renew(self, leases: Sequence[Lease]) -> list[bool]:
         """Lengthens the leases; False where it is ours no more."""
@@ -113,13 +113,13 @@ class RedisSession:
     async def _lengthen(self, leases: Sequence[Lease], lease_ms: int) -> list[bool]:
         if not leases:
             return []
-        calls = [([self._names.state(x.place)], (x.owner, x.epoch, lease_ms)) for x in leases]
+        calls = [([self._names.state(x.partition)], (x.owner, x.epoch, lease_ms)) for x in leases]
         return [reply == 1 for reply in await self._commands.scripts(RENEW, calls)]
 
-    async def load(self, places: Sequence[PartitionId]) -> list[Stored]:
+    async def load(self, partitions: Sequence[PartitionId]) -> list[Stored]:
         """Reads the partitions' states."""
         states = []
-        for flat in await self._replies([("HGETALL", self._names.state(place)) for place in places]):
+        for flat in await self._replies([("HGETALL", self._names.state(partition)) for partition in partitions]):
             fields = {key.decode(): value for key, value in zip(flat[::2], flat[1::2], strict=True)}
             seq = int(fields.get("seq", b"0"))
             states.append(Stored(seq, {k: v for k, v in fields.items() if k not in OWN_FIELDS}))
@@ -127,7 +127,7 @@ class RedisSession:
 
     async def fields(self, wanted: Sequence[tuple[PartitionId, str]]) -> list[bytes | None]:
         """Returns single fields of partitions' states."""
-        return await self._replies([("HGET", self._names.state(place), name) for place, name in wanted])
+        return await self._replies([("HGET", self._names.state(partition), name) for partition, name in wanted])
 
     async def commit(self, commits: Sequence[Commit]) -> list[Outcome]:
         """Writes each commit atomically, all in one round trip."""
@@ -142,8 +142,8 @@ class RedisSession:
             if written is None:
                 written = streams[out.stream] = []
             written += out[1:]
-        stream_key = partial(self._names.stream, place=lease.place)
-        keys = [self._names.state(lease.place), *map(stream_key, streams), *map(stream_key, commit.trims)]
+        stream_key = partial(self._names.stream, partition=lease.partition)
+        keys = [self._names.state(lease.partition), *map(stream_key, streams), *map(stream_key, commit.trims)]
         args: list[Arg] = [lease.owner, lease.epoch, commit.seq, self._bus.lease_ms, time.time_ns()]
         args += (len(commit.fields), len(streams))
         for item in commit.fields.items():

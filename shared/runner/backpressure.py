@@ -31,7 +31,7 @@ class Backpressure:
         """Returns how many more entries each of this partition's streams may take."""
         if not self._bounded:
             return self._limits.commit_entries
-        room, p = min(output.bound - self._ahead(part, output) for output in self._bounded), part.lease.place.p
+        room, p = min(output.bound - self._ahead(part, output) for output in self._bounded), part.lease.partition.p
         if room <= 0:
             self._full.add(p)
         elif p in self._full:
@@ -41,7 +41,7 @@ class Backpressure:
         return room
 
     def _ahead(self, part: Partition, output: Output) -> int:
-        return part.written[output.stream] - self._seen.get((part.lease.place.p, output.stream), 0)
+        return part.written[output.stream] - self._seen.get((part.lease.partition.p, output.stream), 0)
 
     async def refresh(self, session: Session, parts: Sequence[Partition]) -> None:
         """Asks the bus how far the consumers are, for partitions that are short of room."""
@@ -49,7 +49,7 @@ class Backpressure:
         if not short:
             return
         for part, output, stored in await self._ask(session, short, self._bounded):
-            self._seen[part.lease.place.p, output.stream] = min(position_in(field) for field in stored)
+            self._seen[part.lease.partition.p, output.stream] = min(position_in(field) for field in stored)
 
     async def trim(self, session: Session, parts: Sequence[Partition]) -> None:
         """Lets the next commits cut off what all consumers have committed and what is old enough."""
@@ -78,7 +78,7 @@ class Backpressure:
             (part, output, output.recorders if recorders else output.consumers) for part in parts for output in outputs
         ]
         wanted = [
-            (PartitionId(reader, part.lease.place.p), f"in:{output.stream}")
+            (PartitionId(reader, part.lease.partition.p), f"in:{output.stream}")
             for part, output, readers in asked
             for reader in readers
         ]
@@ -102,7 +102,7 @@ class BusReader:
             stalled = stalled or full
             for stream, cursor in part.cursors.items():
                 if part.wants(stream) and (cursor.source.always or not full):
-                    source = (str(stream), PartitionId(cursor.source.instance, part.lease.place.p))
+                    source = (str(stream), PartitionId(cursor.source.instance, part.lease.partition.p))
                     cursors[source] = cursor.read_to
                     owners[source] = (part, stream)
         if stalled:

@@ -52,7 +52,7 @@ class PartitionLeases:
         held = [lease for p, lease in self.leases.items() if p not in renewed]
         for lease, kept in zip(held, await session.renew(held), strict=True):
             if not kept:
-                self.lose(lease.place.p)
+                self.lose(lease.partition.p)
         taken = await self._take(session, mine)
         if not self._exclusive:
             return taken
@@ -89,5 +89,5 @@ class PartitionLeases:
             return
         await session.release(leases)
         for lease in leases:
-            self.leases.pop(lease.place.p, None)
+            self.leases.pop(lease.partition.p, None)
         self._together = False

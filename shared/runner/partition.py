@@ -330,7 +330,7 @@ class Partition:
         except NewerWire as newer:
             suspect = (stream, entry.id)
             if suspect not in self._foreign:
-                raise NewerEntry(self.lease.place.p, suspect, newer) from newer
+                raise NewerEntry(self.lease.partition.p, suspect, newer) from newer
             entry.cause = self._foreign[suspect]
             return
         if message.sym != entry.k or message.n != entry.n:

@@ -199,11 +199,11 @@ class Worker:
         await self._drop_lost()
         if not taken:
             return
-        for lease, stored in zip(taken, await session.load([x.place for x in taken]), strict=True):
-            p = lease.place.p
+        for lease, stored in zip(taken, await session.load([x.partition for x in taken]), strict=True):
+            p = lease.partition.p
             self._drop(p)
             self._parts[p] = self._partition(lease, stored, session)
-        log.info("partitions taken", instance=self.spec.instance, p=[x.place.p for x in taken])
+        log.info("partitions taken", instance=self.spec.instance, p=[x.partition.p for x in taken])
         if self._store is not None:
             await self._store.attach(session, list(self._parts.values()))
 
@@ -211,7 +211,7 @@ class Worker:
         """Writes what stands on the bus from now on."""
         for part in self._parts.values():
             if part.wire != wire:
-                log.info("wire raised", instance=self.spec.instance, p=part.lease.place.p, wire=wire)
+                log.info("wire raised", instance=self.spec.instance, p=part.lease.partition.p, wire=wire)
                 part.wire = wire
 
     async def _drop_lost(self) -> None:
@@ -258,7 +258,7 @@ class Worker:
                 await self._reload(session, part)
 
     def _work(self, part: Partition) -> None:
-        if part.lease.place.p in self._suspects.retried:
+        if part.lease.partition.p in self._suspects.retried:
             part.work_alone()
         else:
             part.work(min(self._limits.commit_entries, self._pressure.room(part)))
@@ -280,7 +280,7 @@ class Worker:
         refused: list[Refused] = []
         outcomes = await session.commit([commit for _, commit in sent])
         for (part, _), outcome in zip(sent, outcomes, strict=True):
-            p = part.lease.place.p
+            p = part.lease.partition.p
             for alarm in part.alarms:
                 log.error("alarm", instance=self.spec.instance, p=p, what=alarm)
             part.alarms.clear()
@@ -301,7 +301,7 @@ class Worker:
             return
         sent, self._sent = self._sent, None
         for part, outcome in await sent:
-            p = part.lease.place.p
+            p = part.lease.partition.p
             log.warning("commit refused", instance=self.spec.instance, p=p, outcome=outcome)
             if outcome is Outcome.FENCED:
                 self._leases.lose(p)
@@ -317,21 +317,21 @@ class Worker:
             await asyncio.gather(sent, return_exceptions=True)
 
     def _holds(self, part: Partition) -> bool:
-        return self._parts.get(part.lease.place.p) is part
+        return self._parts.get(part.lease.partition.p) is part
 
     async def _reload(self, session: Session, part: Partition) -> None:
-        (stored,) = await session.load([part.lease.place])
-        self._feeder.forget(part.lease.place.p)
-        self._parts[part.lease.place.p] = self._partition(part.lease, stored, session)
+        (stored,) = await session.load([part.lease.partition])
+        self._feeder.forget(part.lease.partition.p)
+        self._parts[part.lease.partition.p] = self._partition(part.lease, stored, session)
 
     def _partition(self, lease: Lease, stored: Stored, session: Session) -> Partition:
-        p = lease.place.p
+        p = lease.partition.p
         poison, foreign = self._suspects.poison(p), self._suspects.foreign(p)
         cursors_id, wire = session.cursors_id, self._leases.wire
         return Partition(self.spec, self._limits, lease, stored, cursors_id, poison, wire, foreign)
 
     def _suspect(self, part: Partition, failure: StageFailed) -> None:
-        p = part.lease.place.p
+        p = part.lease.partition.p
         if self._suspects.failed(p, failure):
             code = {} if failure.place is None else {"code": str(failure.place)}
             log.error("entry set aside", instance=self.spec.instance, p=p, why=str(failure), **code)

@@ -138,7 +138,7 @@ class Asker:
         commits = [Commit(leases[p], seqs[p], {"in:executions": f"0-0 {taken[p]}"}, own) for p, own in entries.items()]
         for commit, outcome in zip(commits, await session.commit(commits), strict=True):
             assert outcome == "OK", outcome
-            seqs[commit.lease.place.p] += 1
+            seqs[commit.lease.partition.p] += 1
         self._told |= taken
         for book in self.books.values():
             book.written = len(book.asked)

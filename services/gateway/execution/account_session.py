@@ -185,7 +185,7 @@ class AccountSession:
                     )
 
     def _lies_in(self, part: Partition, sym: str) -> bool:
-        return partition_of(sym, self._config.partitions) == part.lease.place.p
+        return partition_of(sym, self._config.partitions) == part.lease.partition.p
 
     async def _load_books(self, seqs: Mapping[str, int], before: Whereabouts) -> None:
         """Loads the books; a new one begins with the config's capital. ConfigError where that says otherwise.

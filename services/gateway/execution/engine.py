@@ -191,7 +191,7 @@ class GatewayReader:
     async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
         """Feeds what waits in the outbox, as far as there is room; then orders, waiting only if there was nothing."""
         for part in parts:
-            p = part.lease.place.p
+            p = part.lease.partition.p
             if p in self._stale:
                 self._stale.discard(p)
                 await self._engine.reload(part)

@@ -55,14 +55,14 @@ async def session(clock: Clock) -> MemorySession:
 async def test_the_first_takes_all_and_gives_half_to_the_second(session: MemorySession) -> None:
     one, two = PartitionLeases("signal", 5, exclusive=False), PartitionLeases("signal", 5, exclusive=False)
     assert one.owner != two.owner
-    assert [x.place.p for x in await one.round(session)] == [0, 1, 2, 3, 4]
+    assert [x.partition.p for x in await one.round(session)] == [0, 1, 2, 3, 4]
     assert await two.round(session) == []  # the first still holds them
     assert await one.round(session) == []
     assert sorted(one.leases) == [0, 2, 4]
-    assert [x.place.p for x in await two.round(session)] == [1, 3]
+    assert [x.partition.p for x in await two.round(session)] == [1, 3]
     await one.leave(session)
     assert one.leases == {}
-    assert [x.place.p for x in await two.round(session)] == [0, 2, 4]
+    assert [x.partition.p for x in await two.round(session)] == [0, 2, 4]
 
 
 async def test_what_a_dead_replica_held_is_taken_when_its_lease_is_over(session: MemorySession, clock: Clock) -> None:
@@ -72,7 +72,7 @@ async def test_what_a_dead_replica_held_is_taken_when_its_lease_is_over(session:
     clock.now_s += 2
     assert await living.round(session) == []
     clock.now_s += 1.1
-    assert [(x.place.p, x.epoch) for x in await living.round(session)] == [(0, 2), (1, 2), (2, 2), (3, 2)]
+    assert [(x.partition.p, x.epoch) for x in await living.round(session)] == [(0, 2), (1, 2), (2, 2), (3, 2)]
 
 
 async def test_after_a_long_pause_the_leases_are_new_ones(session: MemorySession, clock: Clock) -> None:
@@ -97,7 +97,7 @@ async def test_a_stand_by_gets_nothing_while_one_partition_is_held(session: Memo
     assert await waiting.round(session) == []
     await session.release([held])
     taken = await waiting.round(session)
-    assert [(x.place.p, x.epoch) for x in taken] == [(0, 1), (2, 1), (1, 2)]
+    assert [(x.partition.p, x.epoch) for x in taken] == [(0, 1), (2, 1), (1, 2)]
     assert await waiting.round(session) == []
 
 

@@ -268,7 +268,7 @@ class FlakySession(MemorySession):
         self._flaky = bus
 
     async def commit(self, commits: Sequence[Commit]) -> list[Outcome]:
-        if not self._flaky.trouble or commits[0].lease.place.instance != "signal":
+        if not self._flaky.trouble or commits[0].lease.partition.instance != "signal":
             return await super().commit(commits)
         trouble = self._flaky.trouble.pop(0)
         self._flaky.held += 1
