@@ -130,6 +130,7 @@ class Partition:
                 if queue and self._take(symbol, cursor, queue[0]):
                     if queue[0].settled:
                         queue.popleft()
+                        self._moved.add(stream)
                     return
             del self._active[name]
 
@@ -198,6 +199,7 @@ class Partition:
                     took = True
                     if entry.settled:
                         queue.popleft()
+                        self._moved.add(stream)
         return True
 
     def _take(self, symbol: Symbol, cursor: InputCursor, entry: Entry) -> bool:
@@ -226,7 +228,6 @@ class Partition:
             return False
         cursor.position += 1
         last.n, last.tr, last.said = entry.n, entry.tr, message
-        self._moved.add(stream)
         entry.settled = True
         return True
 

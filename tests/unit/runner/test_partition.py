@@ -102,6 +102,19 @@ def test_reading_stops_at_the_bound_of_pending_entries() -> None:
 # Gaps and divergence
 
 
+@pytest.mark.parametrize("late", [entry(tick(7), 1, d=b"\xc1"), entry(tick(1), 1)], ids=["unreadable", "skipped"])
+def test_reading_goes_on_where_the_last_entry_is_only_put_away(late: Entry) -> None:
+    """Or a partition whose reading waits for it would wait for ever."""
+    store = Store(TICKS_IN, Limits(pending=1))
+    part = store.partition()
+    store.run(part, T, *ticks(1))
+    part.offer(T, [late])
+    store.write(part.commit())  # before any work: as where the limit cut it off
+    assert not part.wants(T)
+    store.run(part, T)
+    assert part.wants(T)
+
+
 def test_a_jump_becomes_a_gap() -> None:
     store = Store(TICKS_IN)
     part = store.partition()
