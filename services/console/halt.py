@@ -41,7 +41,7 @@ async def stop(
         epoch = await latches.halt(stopped.journal, by, now_ms(), at_work=cancel or flatten)
         typer.echo(f"{stopped.account} is halted: nothing is sent until `tickline resume HALT`")
         if cancel or flatten:
-            from services.gateway.account.way_out import leave
+            from services.gateway.account.halt import leave
 
             await leave(stopped, epoch, by, typer.echo, warn, flatten=flatten, within_s=within_s)
     return ()

@@ -2,8 +2,9 @@
 
 from shared.messages.base import Message, Stream
 from shared.messages.codec import DecodeError, decode, encode
+from shared.messages.decisions import Decision
 from shared.messages.market import Gap, MarketTick
-from shared.messages.orders import Decision, ExecutionReport, OrderIntent
+from shared.messages.orders import ExecutionReport, OrderIntent
 from shared.messages.reasons import GapCause, Leg, OrderPhase, OrderStatus, Reason
 from shared.messages.signals import Features, Prediction, Tensor
 

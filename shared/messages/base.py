@@ -26,6 +26,7 @@ Nanoseconds = Annotated[int, Field(ge=0, lt=2**63)]
 Counter = Annotated[int, Field(ge=1, lt=2**63)]
 Symbol = Annotated[str, Field(min_length=1, max_length=64)]
 Trace = Annotated[str, Field(min_length=1, max_length=160)]
+ClientOrderId = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{8,36}$")]
 
 
 class Message(Record):

@@ -13,8 +13,9 @@ import msgpack
 from msgpack import ExtType
 
 from shared.messages.base import Message
+from shared.messages.decisions import Decision
 from shared.messages.market import Gap, MarketTick
-from shared.messages.orders import Decision, ExecutionReport, OrderIntent
+from shared.messages.orders import ExecutionReport, OrderIntent
 from shared.messages.signals import Features, Prediction
 from shared.record import FIRST, WIRE, WIRE_FIELD, NewerWire, Record, at_wire, checked_wire, read_fields, read_kept
 from shared.tick import State

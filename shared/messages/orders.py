@@ -1,42 +1,12 @@
-"""A decision leads to orders, and an order to reports. Quantities are Decimals in base units."""
+"""An order leads to a report. Quantities are Decimals in base units."""
 
 from decimal import Decimal
 from typing import Annotated, ClassVar
 
-from pydantic import Field
-
-from shared.messages.base import Message, Nanoseconds, Stream
+from shared.messages.base import ClientOrderId, Message, Nanoseconds, Stream
 from shared.messages.market import Price
 from shared.messages.reasons import Leg, OrderStatus, Reason
-from shared.plural import plural
 from shared.record import BY_VALUE
-
-ClientOrderId = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{8,36}$")]
-
-
-class Decision(Message):
-    """A decision is a strategy's answer to one prediction: its orders, or the reason why there are none.
-
-    - booked_n: n of the last execution report that was booked before this decision (0: none yet).
-    - balance, signed_qty: the book as the decision found it; signed_qty includes dust, which the decision did not see.
-    """
-
-    STREAM: ClassVar[Stream] = Stream.DECISIONS
-
-    tick_n: int
-    prediction_n: int
-    booked_n: int
-    y_hat: float | None
-    balance: Decimal
-    signed_qty: Decimal
-    orders: Annotated[tuple[ClientOrderId, ...], Field(strict=False)]
-    reason: Annotated[Reason | None, BY_VALUE]
-
-    def human(self) -> str:
-        """Returns e.g. `BTCUSDT 2 orders` or `BTCUSDT no order: NO_CHANGE`."""
-        return (
-            f"{self.sym} {plural(len(self.orders), 'order')}" if self.orders else f"{self.sym} no order: {self.reason}"
-        )
 
 
 class OrderIntent(Message):

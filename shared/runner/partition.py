@@ -20,8 +20,8 @@ from shared.bus.entry import Entry, EntryId, Outgoing
 from shared.messages import DecodeError, Gap, GapCause, Message, Stream, decode
 from shared.messages.codec import content_hash
 from shared.record import WIRE, NewerWire
+from shared.runner.poison import NewerEntry, StageFailed, Suspect
 from shared.runner.spec import Limits, ServiceSpec, Stage
-from shared.runner.suspects import NewerEntry, StageFailed, Suspect
 from shared.runner.symbol import FIELD, InputCursor, Symbol, Taken
 from shared.user_code import described
 

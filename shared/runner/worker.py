@@ -22,8 +22,8 @@ from shared.runner.health import touch
 from shared.runner.leases import PartitionLeases
 from shared.runner.partition import Partition
 from shared.runner.parts import ExternalStore, ExternalStoreLost, Feeder
+from shared.runner.poison import NewerEntry, StageFailed, Suspects
 from shared.runner.spec import Limits, ServiceSpec
-from shared.runner.suspects import NewerEntry, StageFailed, Suspects
 
 log = structlog.get_logger()
 Refused = tuple[Partition, Outcome]

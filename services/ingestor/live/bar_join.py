@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
-from services.ingestor.live.saved import (
+from services.ingestor.live.saved_events import (
     SavedBar,
     SavedPrice,
     SavedQuestion,

@@ -15,7 +15,7 @@ The rules:
 
 from typing import Any, cast
 
-from services.ingestor.live.saved import SavedQuestion, question_in, saved_question
+from services.ingestor.live.saved_events import SavedQuestion, question_in, saved_question
 from services.ingestor.live.trade_order import OrderById, OrderByTime
 from shared.exchanges.market_data.events import (
     Answered,

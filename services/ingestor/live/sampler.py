@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Protocol, TypeAlias
 
 from services.ingestor.live.bar_join import Close, Cut
-from services.ingestor.live.saved import SavedBar, SavedPrice, saved_bar, saved_price
+from services.ingestor.live.saved_events import SavedBar, SavedPrice, saved_bar, saved_price
 from shared.exchanges.market_data.events import ClosedBar, Late, Lost, MissingTrades, Sampled, Watermark
 from shared.messages.reasons import GapCause
 from shared.record import Snapshot, fields_of

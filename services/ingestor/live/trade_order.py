@@ -2,7 +2,7 @@
 
 from heapq import heappop, heappush
 
-from services.ingestor.live.saved import SavedTrade, saved_trade, trade_in
+from services.ingestor.live.saved_events import SavedTrade, saved_trade, trade_in
 from shared.exchanges.market_data.events import Missing, MissingTrades, Trade
 from shared.record import Record, Snapshot, fields_of
 from shared.tick import State

@@ -1,6 +1,6 @@
 """Entries that a partition must not give to its stages, remembered across its loading anew."""
 
-from shared.runner.suspects import StageFailed, Suspects
+from shared.runner.poison import StageFailed, Suspects
 
 FIRST, SECOND = ("ticks", b"1-0"), ("ticks", b"2-0")
 
