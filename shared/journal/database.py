@@ -125,6 +125,7 @@ class Address(NamedTuple):
     """An address has the parts of a journal's URL; those that it does not name are empty.
 
     user: as it was written, quoted where it must be.
+    query: what goes to the driver; several `host=` are one, as libpq wants them, and so are their ports.
     """
 
     scheme: str
@@ -138,12 +139,13 @@ class Address(NamedTuple):
 
 _URL = re.compile(
     r"([\w+]+)://"
-    r"(?:([^:/@]*)(?::([^@]*))?@)?"
+    r"(?:([^:/]*)(?::([^@]*))?@)?"
     r"(?:\[([^/?\]]+)\]|([^/:?@\[]*))"  # an address of IPv6 stands in brackets
     r"(?::(\d+))?"
     r"(?:/([^?]*))?"
     r"(?:\?(.*))?"
 )
+_SERVER = re.compile(r"([A-Za-z0-9.-]*)(?::(\d*))?")  # the value of a `host=`; a socket's folder and IPv6 are none
 
 
 def parse_url(url: str) -> Address:
@@ -153,6 +155,8 @@ def parse_url(url: str) -> Address:
     '/var/lib/tickline/journal.db'
     >>> parse_url("postgresql://ann@host:5432/journal?sslmode=require")[3:]
     ('host', 5432, 'journal', {'sslmode': 'require'})
+
+    What is quoted (`%20`) is read as what it stands for, in the path too.
     """
     found = _URL.fullmatch(url)
     if found is None:
@@ -166,9 +170,23 @@ def parse_url(url: str) -> Address:
         None if password is None else unquote(password),
         ipv6 or host,
         None if port is None else int(port),
-        name or "",
-        dict(parse_qsl(query or "")),
+        unquote(name or ""),
+        _options(query or ""),
     )
+
+
+def _options(query: str) -> dict[str, str]:
+    given = parse_qsl(query)
+    options = dict(given)
+    if hosts := [value for name, value in given if name == "host"]:
+        servers = [_SERVER.fullmatch(host) for host in hosts]
+        options["host"] = ",".join(
+            host if server is None else server[1] for host, server in zip(hosts, servers, strict=True)
+        )
+        ports = ",".join((server and server[2]) or "" for server in servers)
+        if ports.strip(","):
+            options["port"] = ports
+    return options
 
 
 # By the beginning of SQLite's name of the error, or of PostgreSQL's SQLSTATE; the longest that fits.

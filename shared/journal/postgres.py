@@ -1,7 +1,7 @@
 """PostgreSQL, for replicas on several hosts."""
 
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import psycopg
 
@@ -37,9 +37,10 @@ class PostgresDatabase:
         if address.scheme not in SCHEMES:
             raise ConfigError(f"config: the journal's URL begins with {address.scheme}: write {self.dialect}://")
         password = "" if address.password is None else ":***"
-        user = f"{address.user}{password}@" if address.user or password else ""
+        named = quote(unquote(address.user), safe=" +")
+        user = f"{named}{password}@" if named or password else ""
         port = "" if address.port is None else f":{address.port}"
-        name = f"/{address.name}" if address.name else ""
+        name = f"/{quote(address.name, safe=' +/')}" if address.name else ""
         host = f"[{address.host}]" if ":" in address.host else address.host
         self.shown = f"{self.dialect}://{user}{host}{port}{name}"
         self._address = address
@@ -48,6 +49,18 @@ class PostgresDatabase:
     def statement(self, text: str) -> str:
         """The driver's sign is `%s`."""
         return text.replace("?", "%s")
+
+    def named(self) -> dict[str, str]:
+        """Returns the address as the driver's arguments, without what is empty."""
+        address = self._address
+        named = {
+            "host": address.host,
+            "port": "" if address.port is None else str(address.port),
+            "dbname": address.name,
+            "user": unquote(address.user),
+            "password": address.password,
+        }
+        return {**{name: value for name, value in named.items() if value}, **address.query}
 
     def prepare(self, create: bool) -> None:
         """The database must be there."""
@@ -92,22 +105,10 @@ class PostgresDatabase:
 
     def _connect(self, **settings: str) -> "psycopg.Connection[tuple[Any, ...]]":
         """A connection whose transactions this room begins, not the driver."""
-        address = self._address
-        named = {
-            "host": address.host,
-            "port": address.port,
-            "dbname": address.name,
-            "user": unquote(address.user),
-            "password": address.password,
+        given: dict[str, Any] = {
+            **self.named(),
+            **KEEPALIVE,
+            "connect_timeout": CONNECT_S,
+            "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
         }
-        given: dict[str, Any] = {name: value for name, value in named.items() if value}
-        return psycopg.connect(
-            autocommit=True,
-            **{
-                **given,
-                **address.query,
-                **KEEPALIVE,
-                "connect_timeout": CONNECT_S,
-                "options": " ".join(f"-c {name}={value}" for name, value in settings.items()),
-            },
-        )
+        return psycopg.connect(autocommit=True, **given)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from psycopg import errors
+from sqlalchemy import make_url
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from shared.errors import ConfigError
 from shared.journal.database import Address, parse_url, unwritable
@@ -59,7 +61,7 @@ def test_what_is_no_error_of_the_database_is_a_fault_of_ours() -> None:
     ("url", "parts"),
     [
         ("sqlite:///state/journal.db", Address("sqlite", "", None, "", None, "state/journal.db", {})),
-        ("sqlite:////a b/#1%20.db", Address("sqlite", "", None, "", None, "/a b/#1%20.db", {})),
+        ("sqlite:////a b/#1%20.db", Address("sqlite", "", None, "", None, "/a b/#1 .db", {})),
         ("sqlite://", Address("sqlite", "", None, "", None, "", {})),
         (
             "postgresql+psycopg://ann%40x:p%3Aw@[::1]:5433/j?sslmode=require&a=%20",
@@ -69,10 +71,45 @@ def test_what_is_no_error_of_the_database_is_a_fault_of_ours() -> None:
             "postgresql:///j?host=/run/postgresql",
             Address("postgresql", "", None, "", None, "j", {"host": "/run/postgresql"}),
         ),
+        ("postgresql://ann@db1:p@db1.example/j", Address("postgresql", "ann@db1", "p", "db1.example", None, "j", {})),
+        (
+            "postgresql://ann@/j%201?host=a:5432&host=b.example:5433&host=c",
+            Address("postgresql", "ann", None, "", None, "j 1", {"host": "a,b.example,c", "port": "5432,5433,"}),
+        ),
+        (
+            "postgresql:///j?host=a,b&port=1,2&host=::1",
+            Address("postgresql", "", None, "", None, "j", {"host": "a,b,::1", "port": "1,2"}),
+        ),
     ],
 )
 def test_an_address(url: str, parts: Address) -> None:
     assert parse_url(url) == parts
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ann@db1:p@db1.example/j",
+        "postgresql://ann:@db1:5/j%201",
+        "postgresql://a%40b:p%20q@[::1]:5433/j?sslmode=require&a=%20",
+        "postgresql:///j?host=/run/postgresql",
+        "postgresql://ann:p@/j?host=a:5432&host=b:5433&target_session_attrs=read-write",
+        "postgresql://ann:p/q?r[s@h1,h2/j%3F",
+    ],
+)
+def test_an_address_means_what_sqlalchemy_reads_in_it(url: str) -> None:
+    """It was SQLAlchemy that opened the first journals: the same URL leads to the same one."""
+    driver = make_url(url).set(drivername="postgresql+psycopg")
+    _, expected = PGDialect_psycopg().create_connect_args(driver)
+    database = PostgresDatabase(parse_url(url), 1.0)
+    assert database.named() == {name: str(value) for name, value in expected.items()}
+    assert database.shown == driver.set(query={}).render_as_string(hide_password=True)
+
+
+@pytest.mark.parametrize("url", ["sqlite:////a%20b/j.db", "sqlite:////a b/50%.db", "sqlite:////%2525/j.db"])
+def test_a_path_is_read_as_it_always_was(url: str) -> None:
+    """A journal that lies elsewhere is an empty one: without orders, latches and epochs."""
+    assert str(SqliteDatabase(parse_url(url), 1.0).path) == make_url(url).database
 
 
 def test_what_is_shown_of_an_address_has_no_password_and_no_query() -> None:
