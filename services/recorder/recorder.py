@@ -230,8 +230,9 @@ class Recorder:
     async def _diverges(self, recording: RecordingSession, source: Source, entry: Entry) -> bool:
         """Whether the entry's symbol went another way than what is recorded: its number stands for something else.
 
-        A recording is of one history: nothing more of that symbol is recorded, in this stream, by this process. What
-        the next one leaves out so is a hole like any other.
+        A recording is of one history: nothing more of that symbol is recorded, in this stream, by this process. The
+        next one goes on where the entry is not read again, and what was left out is a hole like any other. A dead
+        letter is no symbol's history: the ones behind it are recorded.
         """
         stream, position = Stream(source[0]), recording.position(source)
         name = position.name(stream, entry)
@@ -241,10 +242,14 @@ class Recorder:
             return False
         if entry.tr == position.last[name][1] and not await recording.last.contradicts(source, entry):
             return False
+        what = f"divergence: {stream} of {entry.k or source[1]} n={entry.n} was recorded otherwise"
+        if stream is Stream.DEAD:
+            self._alarm(what)
+            return False
         self._diverged.add((source, name))
         self._alarm(
-            f"divergence: {stream} of {entry.k or source[1]} n={entry.n} was recorded otherwise: nothing more of it is "
-            "recorded until the recorder is started anew"
+            f"{what}: nothing more of it is recorded: start the recorder anew when that entry has left the bus, or "
+            "name another folder"
         )
         return True
 

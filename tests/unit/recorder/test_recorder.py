@@ -216,8 +216,8 @@ async def test_a_symbol_that_went_another_way_is_recorded_no_further(
             said = await forgotten_and_written_again(line, tmp_path, other, tick(3))
     assert [(row.k, row.n) for row in ticks(tmp_path)] == [("A", 1), ("A", 2), ("B", 1)]
     assert said == [
-        "divergence: ticks of A n=2 was recorded otherwise: nothing more of it is recorded until the recorder is "
-        "started anew"
+        "divergence: ticks of A n=2 was recorded otherwise: nothing more of it is recorded: start the recorder anew "
+        "when that entry has left the bus, or name another folder"
     ]
 
 
@@ -254,6 +254,49 @@ async def test_what_a_stopped_symbol_missed_is_a_hole_for_the_next_recorder(tmp_
         await line.write("ingestor", tick(4))
         await recorded(tmp_path, 4)
     assert [(row.k, row.n, row.missing) for row in ticks(tmp_path)][-1] == ("A", 4, 1)
+
+
+async def test_the_next_recorder_stops_at_the_same_entry_while_it_is_on_the_bus(tmp_path: Path) -> None:
+    """No other symbol has moved the cursor behind it."""
+    line = Line()
+    await line.write("ingestor", *map(tick, (1, 2)), tick(2, tr="other"), tick(3))
+    for _ in range(2):
+        with structlog.testing.capture_logs() as logs:
+            async with recording(line, settings(tmp_path)) as recorder:
+                await until(lambda recorder=recorder: recorder.counts["skipped"] == 2)
+        assert [each["what"].partition(":")[0] for each in logs if each["event"] == "alarm"] == ["divergence"]
+    line.bus.streams[Stream.TICKS, PartitionId("ingestor", 0)].clear()
+    async with recording(line, settings(tmp_path)):
+        await line.write("ingestor", tick(4))
+        await recorded(tmp_path, 3)
+    assert [(row.n, row.missing) for row in ticks(tmp_path)] == [(1, 0), (2, 0), (4, 1)]
+
+
+async def test_dead_letters_go_on_behind_one_that_was_recorded_otherwise(tmp_path: Path) -> None:
+    """Their number is the partition's, and whoever looks for a fault needs the next one."""
+    line = Line()
+    place = PartitionId("signal", 0)
+
+    async def bury(n: int, tr: str) -> None:
+        session = await line.bus.connect()
+        lease = await session.acquire(place, "writer")
+        assert lease is not None
+        (stored,) = await session.load([place])
+        letter = Outgoing(Stream.DEAD, f"Dead/{WIRE}", "A", n, "ticks 1-0 unreadable", tr, b"?")
+        await session.commit([Commit(lease, stored.seq, {}, [letter])])
+        await session.close()
+
+    def letters() -> list[int]:
+        return [row.n for row in read_rows(tmp_path, Stream.DEAD, "signal")]
+
+    with structlog.testing.capture_logs() as logs:
+        async with recording(line, settings(tmp_path)):
+            for n, tr in ((1, "a"), (1, "b"), (2, "c")):
+                await bury(n, tr)
+            await until(lambda: letters() == [1, 2])
+    assert [each["what"] for each in logs if each["event"] == "alarm"] == [
+        "divergence: dead of A n=1 was recorded otherwise"
+    ]
 
 
 async def test_chosen_streams_and_a_shadow_instance(tmp_path: Path) -> None:
