@@ -60,12 +60,12 @@ COPY shared ./shared
 COPY services ./services
 RUN python -m compileall -q shared services && install --directory --owner tickline --group tickline /recording
 USER tickline
-CMD ["python", "-m", "services.recorder"]
+CMD ["python", "-m", "services", "recorder"]
 
 
 FROM line AS live
 COPY --from=dependencies-live /opt/venv /opt/venv
-CMD ["python", "-m", "services.gateway"]
+CMD ["python", "-m", "services", "gateway"]
 
 
 FROM runtime AS signal
@@ -75,4 +75,4 @@ COPY shared ./shared
 COPY services ./services
 RUN python -m compileall -q shared services
 USER tickline
-CMD ["python", "-m", "services.signal"]
+CMD ["python", "-m", "services", "signal"]

@@ -1,6 +1,6 @@
 """The simulator: a local exchange that unmodified ccxt classes take for a real one.
 
-    python -m services.simulator --venue binance --port 8900 --state .tickline/fake-binance
+    python -m services simulator --venue binance --port 8900 --state .tickline/fake-binance
 
 `--venue`: binance, binance-spot, okx (swaps and spot), bybit, bybit-spot. What the exchange serves at
 `https://HOST/PATH` is here at `http://127.0.0.1:PORT/HOST/PATH`. Its keys are `fake-key`, `fake-secret` and
@@ -51,7 +51,7 @@ What a person or the exchange does with the account, and the same in a test's pr
 
 What befalls websocket messages and subscriptions is in `websocket/faults.py`, by switch and at random:
 
-    python -m services.simulator --port 8900 --markets 20 --trades-per-s 50 --past-s 3600
+    python -m services simulator --port 8900 --markets 20 --trades-per-s 50 --past-s 3600
     curl -d '{"chances": {"gap": 0.001, "disconnect": 0.0001}, "seed": 7}' http://127.0.0.1:8900/_fake/feed
     curl -d '{"trouble": "silence", "stream": "btcusdt@trade", "ms": 5000}' .../_fake/feed_fault
     curl -d '{"what": "mute", "stream": "trades:BTC-USDT-SWAP", "times": 2}' .../_fake/feed_start

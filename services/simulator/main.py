@@ -1,4 +1,4 @@
-"""The simulator as a process: `python -m services.simulator --port 8900`."""
+"""The simulator as a process: `python -m services simulator --port 8900`."""
 
 import argparse
 import asyncio
@@ -21,7 +21,7 @@ MS = 1000
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m services.simulator", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m services simulator", description=__doc__)
     parser.add_argument("--venue", choices=sorted(DIALECTS), default="binance", help="whose API it speaks")
     parser.add_argument("--port", type=int, default=8900, help="0: a free one; the URL is printed")
     parser.add_argument("--state", type=Path, help="a file that keeps its orders and money over a restart")

@@ -1,4 +1,4 @@
-"""A simulator, put together and served: for tests in their own process, and for `python -m services.simulator`."""
+"""A simulator, put together and served: for tests in their own process, and for `python -m services simulator`."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager

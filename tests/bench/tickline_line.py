@@ -22,7 +22,7 @@ class TicklineLine:
     def commands(self, run: Run) -> dict[str, Command]:
         """The four services."""
         environment = self._environment(run)
-        return {stage: Command([sys.executable, "-m", f"services.{stage}"], environment) for stage in STAGES}
+        return {stage: Command([sys.executable, "-m", "services", stage], environment) for stage in STAGES}
 
     def _environment(self, run: Run) -> dict[str, str]:
         bus = {

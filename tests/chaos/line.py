@@ -53,7 +53,7 @@ class Line:
             }  # fmt: skip
             log = self._logs.enter_context(self.log_path(name).open("ab"))
             self._processes[name] = subprocess.Popen(
-                [sys.executable, "-m", f"services.{service}"],
+                [sys.executable, "-m", "services", service],
                 cwd=self._code.get(name, ROOT), env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log,
             )  # fmt: skip
 

@@ -38,7 +38,7 @@ def venue(markets: int, start_ms: int, rate: float = RATE, cash: int = 10_000) -
     arguments = {
         "port": port, "markets": markets, "trades-per-s": rate, "past-s": PAST_S, "start-ms": start_ms, "cash": cash,
     }  # fmt: skip
-    command = [sys.executable, "-m", "services.simulator"]
+    command = [sys.executable, "-m", "services", "simulator"]
     for name, value in arguments.items():
         command += [f"--{name}", str(value)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)

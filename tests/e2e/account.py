@@ -126,7 +126,7 @@ def ask(url: str, name: str, **content: object) -> Any:
 def fake_exchange() -> Iterator[str]:
     """The simulator as a process; its URL."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "services.simulator", "--port", "0", "--walk-ms", "0"],
+        [sys.executable, "-m", "services", "simulator", "--port", "0", "--walk-ms", "0"],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None

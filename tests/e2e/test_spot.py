@@ -50,7 +50,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 @pytest.fixture
 def url() -> Iterator[str]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "services.simulator", "--venue", "binance-spot", "--port", "0", "--simulated", "1s",
+        [sys.executable, "-m", "services", "simulator", "--venue", "binance-spot", "--port", "0", "--simulated", "1s",
          "--cash", str(CASH)],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip

@@ -78,6 +78,17 @@ def test_these_services_load_neither_torch_nor_a_venue_client(service: str) -> N
     assert done.stdout.strip() == ""
 
 
+def test_a_service_that_there_is_not() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "services", "gate"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "python -m services: there is no service 'gate': "
+        "name one of ingestor, signal, strategy, gateway, recorder, simulator"
+    ]
+
+
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 
 

@@ -86,7 +86,7 @@ class SimulatorProcess:
             raise VenueError(f"the fake exchange's log {self._log} cannot be written: {error.strerror}") from error
         with log:
             self._process = subprocess.Popen(
-                [*PYTHON, "-m", "services.simulator", "--port", port, *self._options],
+                [*PYTHON, "-m", "services", "simulator", "--port", port, *self._options],
                 text=True,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -248,7 +248,8 @@ class Supervisor:
             process = await asyncio.create_subprocess_exec(
                 *PYTHON,
                 "-m",
-                f"services.{name}",
+                "services",
+                name,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,

@@ -17,7 +17,7 @@ def simulator(markets: int, trades: int, prepared: bool = True) -> Iterator[tupl
 
     prepared: its messages are made before, so that it only sends
     """
-    command = [sys.executable, "-m", "services.simulator", "--port", "0", "--walk-ms", "0", "--flood"]
+    command = [sys.executable, "-m", "services", "simulator", "--port", "0", "--walk-ms", "0", "--flood"]
     command += ["--markets", str(markets), "--trades", str(trades), "--trades-per-s", str(RATE)]
     command += ["--start-ms", str(START_MS), "--waits-for", str(markets + 1)]
     command += ["--prepared", STREAM] if prepared else []

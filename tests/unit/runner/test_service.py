@@ -42,7 +42,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
         given = {f"TICKLINE_{name}": value for name, value in settings.items()}
         started.append(
             subprocess.Popen(
-                [sys.executable, "-m", f"services.{service}"],
+                [sys.executable, "-m", "services", service],
                 env={**clean, "PYTHONPATH": str(Path.cwd()), **given},
                 cwd=tmp_path, text=True, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             )

@@ -25,7 +25,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         for process in running:
             process.kill()
             process.wait(10)
-        command = [sys.executable, "-m", "services.simulator", "--state", str(tmp_path / "state"), *options]
+        command = [sys.executable, "-m", "services", "simulator", "--state", str(tmp_path / "state"), *options]
         running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         stdout = running[-1].stdout
         assert stdout is not None
@@ -92,7 +92,7 @@ def test_the_switches(start: Start) -> None:
 
 def test_it_ends_with_its_parent() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "services.simulator", "--port", "0", "--simulated", "1s"],
+        [sys.executable, "-m", "services", "simulator", "--port", "0", "--simulated", "1s"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"TICKLINE_WITH_PARENT": "1"},
     )  # fmt: skip
     assert process.stdout is not None

@@ -1,8 +1,0 @@
-"""`python -m services.ingestor`."""
-
-from shared.runner.process import loading
-
-with loading():
-    from services.ingestor.main import main
-
-main()
