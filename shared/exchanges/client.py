@@ -68,15 +68,19 @@ def require_known(ccxt: Any, exchange: str, where: str, shown: int = 5) -> None:
     )
 
 
-def make_client(made_by: Callable[[Mapping[str, Any]], Any], config: Mapping[str, Any]) -> Any:
+def make_client(
+    made_by: Callable[[Mapping[str, Any]], Any], config: Mapping[str, Any], *, currencies: bool = False
+) -> Any:
     """Makes one instance. Numbers are the exchange's own digits, as strings: a Decimal would lose ccxt its fees.
 
     - made_by: a class of ccxt, with the seams of its half
     - config: ccxt's own
+    - currencies: whether it asks for these before the markets: with a key that takes rights which neither trading nor
+      prices need, and without these latoken has no markets
     """
     made: Any = made_by(config)
     made.number = str
-    made.has["fetchCurrencies"] = False  # it asks for rights that neither trading nor prices need
+    made.has["fetchCurrencies"] = currencies and made.has["fetchCurrencies"]
     made.logger = logging.getLogger("ccxt.silent")
     made.logger.disabled = True  # it writes headers, and so the key
     return made

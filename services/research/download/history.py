@@ -51,7 +51,7 @@ class PublicExchange:
         require_known(ccxt, name, "--exchange", SHOWN)
         self.name = name
         self.profile = market_data_profile(name)
-        self.ccxt = make_client(answering(exchange_class(ccxt, name), ccxt, limit), options or {})
+        self.ccxt = make_client(answering(exchange_class(ccxt, name), ccxt, limit), options or {}, currencies=True)
         redirect(self.ccxt, base_url)
         self._caller = RestCaller(
             ccxt, self.ccxt, CallRules(ATTEMPTS), limit, redact=partial(one_line, longest=LONGEST), say=say

@@ -8,6 +8,8 @@ from services.research.download.history import History, PublicExchange
 from services.research.download.kinds import KINDS, HistoryRow, KindName
 from shared.exchanges.registry import market_data_profile
 
+LOCAL = {"options": {"adjustForTimeDifference": False}}
+
 
 class Answering:
     """A venue whose trades are these, as Bybit has them; ccxt puts those of one time in the order of their ids."""
@@ -53,3 +55,20 @@ async def test_trades_of_one_millisecond_are_in_the_exchanges_order_and_not_in_t
 async def test_a_block_trade_is_no_price() -> None:
     found = await read(trade(5, 11, "a"), trade(6, 12, "b", block=True))
     assert [row.on_book for row in found] == [True, False]
+
+
+async def test_markets_that_ccxt_builds_from_the_currencies_are_there() -> None:
+    """C: latoken.fetch_markets leaves out each market whose currencies were not asked for."""
+    exchange = PublicExchange("latoken", base_url="http://127.0.0.1:9", options=LOCAL)
+    names = {"base": "BTC", "quote": "USDT"}
+
+    async def currencies(params: object = None) -> dict[str, Any]:
+        return {name: {"id": id_, "code": name, "info": {"tag": name}} for id_, name in names.items()}
+
+    async def pairs(params: object = None) -> list[dict[str, Any]]:
+        pair = {"id": "pair", "baseCurrency": "base", "quoteCurrency": "quote", "status": "PAIR_STATUS_ACTIVE"}
+        return [pair | {"priceTick": "0.1", "quantityTick": "0.1", "minOrderQuantity": "0.1"}]
+
+    exchange.ccxt.fetch_currencies, exchange.ccxt.publicGetPair = currencies, pairs
+    async with exchange:
+        assert exchange.market("BTC/USDT")["id"] == "pair"
