@@ -86,7 +86,7 @@ def _processes(console: "subprocess.Popen[bytes]") -> dict[str, psutil.Process]:
         found = {"console": own}
         for child in own.children():
             line = child.cmdline()
-            name = line[-1].removeprefix("services.") if "-m" in line else "bus"
+            name = line[-1] if "-m" in line else "bus"
             found[name] = child
         if found.keys() >= {*SERVICES, "bus"}:
             return {name: found[name] for name in (*SERVICES, "bus", "console")}

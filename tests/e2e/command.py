@@ -139,5 +139,5 @@ def wait_for(holds: Callable[[], T | None], what: str, within_s: float = RUN_S, 
 
 def _name(command: list[str]) -> str:
     if "-m" in command:
-        return command[command.index("-m") + 1].removeprefix("services.")
+        return command[command.index("services") + 1]
     return "console" if any(Path(part).name == "tickline" for part in command) else " ".join(command)
