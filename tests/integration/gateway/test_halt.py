@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from decimal import Decimal
@@ -122,8 +123,9 @@ async def test_within_ends_it_and_says_that_it_is_halted_all_the_same(
     assert "it goes on trying; it ends after 1 s, and main stays halted" in capsys.readouterr().out
 
 
-async def test_ctrl_c_while_the_venue_is_silent_says_what_is_not_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_whoever_ends_it_while_the_venue_is_silent_is_told_what_is_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     asked = asyncio.Event()
 
@@ -135,12 +137,14 @@ async def test_ctrl_c_while_the_venue_is_silent_says_what_is_not_done(
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     configured(tmp_path, monkeypatch, url)
-    task = asyncio.create_task(halting(cancel=True, flatten=False))
-    async with asyncio.timeout(100):
+    ends = await asyncio.create_subprocess_exec(
+        *(str(COMMAND), "halt", "--cancel"), stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
+    )
+    async with asyncio.timeout(500):
         await asked.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+        ends.send_signal(number)
+        _, shown = await ends.communicate()
     server.close()
     await server.wait_closed()
-    assert "stopped: main stays halted: not all that was asked for is done" in capsys.readouterr().err
+    assert ends.returncode == 130
+    assert "stopped: main stays halted: not all that was asked for is done" in shown.decode()
