@@ -28,10 +28,13 @@ SLEEP = STARTED + "print('sleeping', flush=True)\ntime.sleep(60)\n"
 
 @pytest.fixture
 async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Make]:
-    """A supervisor of scripts by name; `python -m services.NAME` finds them in the working directory."""
+    """A supervisor of scripts by name; `python -m services NAME` finds them in the working directory."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "services").mkdir()
     (tmp_path / "services" / "__init__.py").write_text("")
+    (tmp_path / "services" / "__main__.py").write_text(
+        "import importlib, sys; importlib.import_module('services.' + sys.argv[1])"
+    )
     made = []
 
     def supervisor(
