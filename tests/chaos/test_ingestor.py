@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from services.simulator import dialects
 from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.websocket.faults import Trouble
 from shared.messages import Stream
@@ -52,7 +53,7 @@ def test_bars_are_those_of_a_perfect_feed_or_marked(
 ) -> None:
     markets, kills, for_s = (4, 5, SHORT_S) if short else (20, 50, FULL_S)
     start_ms = time.time_ns() // MS_NS
-    listings = markets("binance", markets)
+    listings = dialects.markets("binance", markets)
     histories = {x.id: simulator.history(x, start_ms) for x in listings}
     usage, began = Usage(), time.monotonic()
     say(f"the history's start_ms={start_ms}")

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import pytest
 
+from services.simulator import dialects
 from shared.bus.names import PartitionId
 from shared.config import load_settings
 from shared.messages import Decision, Gap, GapCause, Reason, Stream, decode
@@ -62,7 +63,7 @@ SHORT, FULL = Size(4, 7, 2, outage=False), Size(4, 60, 20, outage=True)
 
 def environment(folder: Path, url: str, markets: int) -> tuple[dict[str, object], dict[str, str]]:
     """The whole line's settings, as load_settings takes them and as variables: short patience everywhere."""
-    listed = {listing.id: f"{listing.base}/USDT:USDT" for listing in markets("binance", markets)}
+    listed = {listing.id: f"{listing.base}/USDT:USDT" for listing in dialects.markets("binance", markets)}
     gateway = gateway_given(folder, url)["gateway"]
     assert isinstance(gateway, dict)
     values: dict[str, object] = {

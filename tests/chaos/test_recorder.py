@@ -50,7 +50,9 @@ def record(server: Server, folder: Path, replay: Replay, rng: random.Random, vic
     server.start()
     try:
         with server.client() as client, Line(folder, urls, environment) as line:
-            line.start(RECORDER, *SERVICES)
+            line.start(RECORDER)
+            _await_checkpoint(line)
+            line.start(*SERVICES)
             watch = Watch(client, NAMESPACE, line.tend)
             pace = Pace(line, client, replay.ticks, len(victims))
             for victim in victims:
@@ -86,6 +88,16 @@ def record(server: Server, folder: Path, replay: Replay, rng: random.Random, vic
     assert again.proved, (again.first_difference, again.not_compared)
     assert again.compared == {stream: replay.expected.count(stream) for stream in COMPARED}
     return lost
+
+
+def _await_checkpoint(line: Line) -> None:
+    """Until the recorder has written down where it begins: what the line did before, nobody can compute again."""
+    until = time.monotonic() + 300
+    while "recording  " not in line.log(RECORDER):
+        line.tend()
+        if time.monotonic() > until:
+            raise Timeout(f"the recorder does not begin: {line.log(RECORDER)[-1500:]}")
+        time.sleep(0.01)
 
 
 def _await_files(recording: Path, line: Line, pace: Pace) -> None:

@@ -16,7 +16,7 @@ def profit(settings: Settings, ticks: int) -> Decimal:
     """Of all books together, after so many ticks of each symbol."""
     plans, equity = line_plans(settings), Decimal(0)
     for sym in settings.symbols:
-        line = InProcessLine(plans, sym, unread=(Stream.FEATURES, Stream.DECISIONS))
+        line = InProcessLine(plans, sym, muted=(Stream.FEATURES, Stream.DECISIONS))
         for quote in plans.source.open(sym, 0).take(ticks):
             line.on_tick(quote)
         equity += line.strategy.equity()
