@@ -93,7 +93,7 @@ def record(server: Server, folder: Path, replay: Replay, rng: random.Random, vic
 def _await_checkpoint(line: Line) -> None:
     """Until the recorder has written down where it begins: what the line did before, nobody can compute again."""
     until = time.monotonic() + 300
-    while "recording  " not in line.log(RECORDER):
+    while '"event": "recording"' not in line.log(RECORDER):
         line.tend()
         if time.monotonic() > until:
             raise Timeout(f"the recorder does not begin: {line.log(RECORDER)[-1500:]}")
