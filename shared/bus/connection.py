@@ -136,7 +136,7 @@ class BusConnection:
             async with asyncio.timeout(self._timeout_s):
                 await self._connection.connect()  # type: ignore[no-untyped-call]
         except (RedisError, OSError, TimeoutError) as error:
-            raise await self._ended("cannot connect", error) from error
+            raise await self._ended("cannot connect", error, "is it running?") from error
 
     async def call(self, *command: Arg, patience_s: float = 0.0) -> Any:
         """Sends one command and returns its reply; raises BusLost for an error reply."""
@@ -189,10 +189,10 @@ class BusConnection:
         """Closes; nothing can be sent any more."""
         await self._ended("closed", None)
 
-    async def _ended(self, what: str, error: BaseException | None) -> BusLost:
+    async def _ended(self, what: str, error: BaseException | None, otherwise: str = "") -> BusLost:
         if self._over is None:
             reason = f": {type(error).__name__} {error}".rstrip() if error is not None else ""
-            todo = remedy(error) if error is not None else ""
+            todo = (remedy(error) if error is not None else "") or otherwise
             self._over = f"bus {without_password(self.url)}: {what}{reason}{': ' if todo else ''}{todo}"
         await self._connection.disconnect(nowait=True)
         return BusLost(self._over)

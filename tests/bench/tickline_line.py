@@ -11,7 +11,7 @@ from tests.bench.contestant import Command
 
 
 class TicklineLine:
-    """`python -m services.<stage>`, configured by the environment only."""
+    """`python -m services STAGE`, configured by the environment only."""
 
     name = "line"
     groups = False
