@@ -78,9 +78,19 @@ def replay_signal(
                 comparison.differs(0, f"{sym} ticks n={row.n}: cannot be read, and no Gap was recorded for it")
                 return
         _compare(stage.on_tick(tick) or [], recorded, comparison)
+    _take_unanswered(stage, ticks)
     comparison.ahead[Stream.TICKS] += ticks.left()
     if behind := predictions.left():
         comparison.not_compared.append(f"{sym}: {plural(behind, 'prediction')} behind the last recorded tick")
+
+
+def _take_unanswered(stage: Stage, ticks: RecordedRows) -> None:
+    """Takes the ticks behind the last prediction that lead to none: they fill a window that a Gap had emptied."""
+    while (row := ticks.peek()) is not None and row.n == ticks.last_n + 1:
+        tick = message_of(row)
+        if tick is None or stage.on_tick(tick):
+            return
+        ticks.next()
 
 
 def _compare(computed: list[Message], recorded: dict[Stream, RecordedRows], comparison: Comparison) -> None:

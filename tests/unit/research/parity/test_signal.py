@@ -125,6 +125,12 @@ def test_the_end_of_a_recording_may_be_uneven(tmp_path: Path, session: Session, 
     assert (comparison.first, comparison.not_compared, comparison.ahead[Stream.TICKS]) == (None, [], 1)
 
 
+def test_ticks_that_fill_a_window_are_answered(tmp_path: Path, session: Session, again: SignalStage) -> None:
+    give(session, *map(tick, range(1, 9)), gap(9, "t:A:9", GapCause.MISSED, 9), *map(tick, range(10, 13)))
+    comparison = replayed(again, session.record(tmp_path))
+    assert (comparison.first, comparison.not_compared, comparison.ahead[Stream.TICKS]) == (None, [], 0)
+
+
 def test_predictions_behind_the_last_tick(tmp_path: Path, session: Session, again: SignalStage) -> None:
     give(session, *map(tick, range(1, 9)))
     comparison = replayed(again, session.record(tmp_path, without=[(Stream.TICKS, 8)]))
