@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shared.errors import ConfigError, DataError
-from shared.history.bar import Bar, bars_of_trades
+from shared.history.bar import HistoryBar, bars_of_trades
 from shared.history.files import is_trades, read
 from shared.history.row_order import RowOrder, Steps, TradeOrder
 from shared.history.times import Instant, time_text
@@ -210,7 +210,7 @@ def check_trades(path: Path, interval: str | None, timezone: str, progress: Call
     order = TradeFindings(str(path), zone)
     trades, first, last = 0, 0, 0
 
-    def counted() -> Iterator[Bar]:
+    def counted() -> Iterator[HistoryBar]:
         nonlocal trades, first, last
         for trade in read(path, order):
             trades, first, last = trades + 1, first or trade.ts_event, trade.ts_event

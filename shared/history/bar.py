@@ -11,7 +11,7 @@ from shared.intervals import interval_text
 _new = tuple.__new__  # of a named tuple, at half the cost of its constructor
 
 
-class Bar(NamedTuple):
+class HistoryBar(NamedTuple):
     """A bar is known at `ts_event`, its end, in ns since 1970 UTC.
 
     In a file with a price alone all four prices are that one.
@@ -27,7 +27,7 @@ class Bar(NamedTuple):
     row: int
 
 
-def bar_of(ts_event: int, prices: Sequence[Decimal], row: int) -> Bar:
+def bar_of(ts_event: int, prices: Sequence[Decimal], row: int) -> HistoryBar:
     """Returns a bar of open, high, low and close, or of one price; raises ValueError where they contradict each other.
 
     >>> bar_of(0, [Decimal(7)], 2).low
@@ -38,10 +38,10 @@ def bar_of(ts_event: int, prices: Sequence[Decimal], row: int) -> Bar:
     """
     if len(prices) == 1:
         price = prices[0]
-        return _new(Bar, (ts_event, price, price, price, price, row))
+        return _new(HistoryBar, (ts_event, price, price, price, price, row))
     first, high, low, last = prices
     if low <= first <= high and low <= last <= high:
-        return _new(Bar, (ts_event, first, high, low, last, row))
+        return _new(HistoryBar, (ts_event, first, high, low, last, row))
     raise ValueError(f"{_fault(first, high, low, last)}: correct or remove the row")
 
 
@@ -53,7 +53,7 @@ def _fault(first: Decimal, high: Decimal, low: Decimal, last: Decimal) -> str:
     return f"{side} {edge} is {beyond} {name} {price}"
 
 
-def resample(bars: Iterable[Bar], interval_ns: int) -> Iterator[Bar]:
+def resample(bars: Iterable[HistoryBar], interval_ns: int) -> Iterator[HistoryBar]:
     """Returns bars of `interval_ns`, aligned to its multiples since 1970 UTC, as the shorter ones come.
 
     A period takes the bars that end within it or with it, so nothing is known before its time; `row` is that of its
@@ -64,7 +64,8 @@ def resample(bars: Iterable[Bar], interval_ns: int) -> Iterator[Bar]:
 
     >>> from decimal import Decimal
     >>> one, two, three = Decimal(1), Decimal(2), Decimal(3)
-    >>> hours = [Bar(60, two, two, one, one, 2), Bar(120, one, three, one, two, 3), Bar(180, two, two, two, two, 4)]
+    >>> hours = [HistoryBar(60, two, two, one, one, 2), HistoryBar(120, one, three, one, two, 3)]
+    >>> hours.append(HistoryBar(180, two, two, two, two, 4))
     >>> [(bar.ts_event, *map(int, bar[1:])) for bar in resample(hours, 120)]
     [(120, 2, 3, 1, 2, 3)]
     """
@@ -73,7 +74,7 @@ def resample(bars: Iterable[Bar], interval_ns: int) -> Iterator[Bar]:
     return _periods(bars, interval_ns)
 
 
-def _periods(bars: Iterable[Bar], interval_ns: int) -> Iterator[Bar]:
+def _periods(bars: Iterable[HistoryBar], interval_ns: int) -> Iterator[HistoryBar]:
     found = iter(bars)
     last = next(found, None)
     if last is None:
@@ -89,7 +90,7 @@ def _periods(bars: Iterable[Bar], interval_ns: int) -> Iterator[Bar]:
         if bar.ts_event > end:
             # The first bar's start is not known, but the closest two bars tell how long it is.
             if entered or begins - closest <= end - interval_ns:
-                yield Bar(end, first, high, low, last.close, last.row)
+                yield HistoryBar(end, first, high, low, last.close, last.row)
             entered, end = True, _end(bar.ts_event, interval_ns)
             first, high, low = bar.open, bar.high, bar.low
         else:
@@ -99,14 +100,14 @@ def _periods(bars: Iterable[Bar], interval_ns: int) -> Iterator[Bar]:
         longer, shorter = interval_text(closest), interval_text(interval_ns)
         raise DataError(f"bars that are {longer} apart cannot be resampled to {shorter}: pass {longer} or a multiple")
     if last.ts_event == end and (entered or closest is None or begins - closest <= end - interval_ns):
-        yield Bar(end, first, high, low, last.close, last.row)
+        yield HistoryBar(end, first, high, low, last.close, last.row)
 
 
 def _end(ts_event: int, interval_ns: int) -> int:
     return -(-ts_event // interval_ns) * interval_ns
 
 
-def bars_of_trades(trades: Iterable[Bar], interval_ns: int, zone: Zone | None = None) -> Iterator[Bar]:
+def bars_of_trades(trades: Iterable[HistoryBar], interval_ns: int, zone: Zone | None = None) -> Iterator[HistoryBar]:
     """Returns bars of `interval_ns` at its multiples since 1970, of UTC or, for whole days, of the zone's clock.
 
     A bar has the trades from its start until before its end; `row` is that of its last one. One without trades is a
@@ -114,7 +115,7 @@ def bars_of_trades(trades: Iterable[Bar], interval_ns: int, zone: Zone | None = 
     in its midst.
 
     >>> from decimal import Decimal
-    >>> trades = [Bar(at, *[Decimal(p)] * 4, row) for row, (at, p) in enumerate([(60, 3), (90, 1), (120, 2)], 1)]
+    >>> trades = [HistoryBar(at, *[Decimal(p)] * 4, row) for row, (at, p) in enumerate([(60, 3), (90, 1), (120, 2)], 1)]
     >>> [(bar.ts_event, *map(int, bar[1:])) for bar in bars_of_trades(trades, 60)]
     [(120, 3, 3, 1, 1, 2)]
     """
@@ -132,11 +133,11 @@ def bars_of_trades(trades: Iterable[Bar], interval_ns: int, zone: Zone | None = 
     for trade in trades:
         price = trade.close
         if bar is not None and trade.ts_event < end:
-            bar = Bar(end, bar.open, max(bar.high, price), min(bar.low, price), price, trade.row)
+            bar = HistoryBar(end, bar.open, max(bar.high, price), min(bar.low, price), price, trade.row)
             continue
         if bar is not None and whole:
             yield bar
         start, end = bounds(trade.ts_event)
         whole = bar is not None or start == trade.ts_event
         # Another object than its close: of a bar whose open is its close there was one price alone.
-        bar = Bar(end, price.copy_abs(), price, price, price, trade.row)
+        bar = HistoryBar(end, price.copy_abs(), price, price, price, trade.row)

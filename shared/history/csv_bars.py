@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from shared.errors import DataError
-from shared.history.bar import Bar, bar_of
+from shared.history.bar import HistoryBar, bar_of
 from shared.history.columns import Columns, columns_of, columns_without_header
 from shared.history.packed import opened, opened_text
 from shared.history.prices import DecimalMark, text_prices
@@ -36,7 +36,7 @@ class OpenedCsv(NamedTuple):
     separator: str
 
 
-def csv_bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
+def csv_bars(path: Path, order: RowOrder, skip: int) -> Iterator[HistoryBar]:
     """Returns the bars or trades behind the first `skip` rows, which are not looked at apart from the file's form."""
     number = 1
     try:

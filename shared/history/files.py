@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shared.errors import ConfigError, DataError
-from shared.history.bar import Bar, bars_of_trades
+from shared.history.bar import HistoryBar, bars_of_trades
 from shared.history.columns import Columns
 from shared.history.csv_bars import csv_bars, csv_columns
 from shared.history.packed import PARQUET, begins_with
@@ -33,7 +33,7 @@ class PriceFormat(NamedTuple):
 
     recognises: Callable[[Path], bool]
     columns: Callable[[Path], Columns]
-    bars: Callable[[Path, RowOrder, int], Iterator[Bar]]
+    bars: Callable[[Path, RowOrder, int], Iterator[HistoryBar]]
 
 
 # The first that recognises a file reads it.
@@ -43,7 +43,7 @@ FORMATS = (
 )
 
 
-def bars(path: Path, interval: str, *, skip: int = 0, timezone: str = "") -> Iterator[Bar]:
+def bars(path: Path, interval: str, *, skip: int = 0, timezone: str = "") -> Iterator[HistoryBar]:
     """Returns the bars of one CSV or Parquet file behind the first `skip` of them; memory does not grow with the file.
 
     The file has the columns `datetime, open, high, low, close` or `datetime, price`, in small or capital letters; for
@@ -113,7 +113,7 @@ def is_trades(path: Path) -> bool:
     return _format(path).columns(path).trades
 
 
-def read(path: Path, order: RowOrder) -> Iterator[Bar]:
+def read(path: Path, order: RowOrder) -> Iterator[HistoryBar]:
     """Returns the rows of a file, held against an order of one's own; what only a whole file shows is left out."""
     _require_file(path)
     return _read(path, order, 0)
@@ -128,7 +128,7 @@ def _require_file(path: Path) -> None:
         raise DataError(f"{path}: is no regular file, and it is read more than once: copy it into one")
 
 
-def _bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
+def _bars(path: Path, order: RowOrder, skip: int) -> Iterator[HistoryBar]:
     if is_trades(path):
         yield from _made_of_trades(path, order.interval_ns, order.zone, skip)
         return
@@ -149,7 +149,7 @@ def _bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
         order.whole_file()
 
 
-def _made_of_trades(path: Path, length: int, zone: Zone | None, skip: int) -> Iterator[Bar]:
+def _made_of_trades(path: Path, length: int, zone: Zone | None, skip: int) -> Iterator[HistoryBar]:
     found = bars_of_trades(_read(path, TradeOrder(str(path), zone), 0), length, zone)
     skipped = sum(1 for _ in islice(found, skip))
     if skipped < skip:
@@ -164,7 +164,7 @@ def _made_of_trades(path: Path, length: int, zone: Zone | None, skip: int) -> It
         )
 
 
-def _read(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
+def _read(path: Path, order: RowOrder, skip: int) -> Iterator[HistoryBar]:
     return _format(path).bars(path, order, skip)
 
 

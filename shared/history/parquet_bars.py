@@ -13,7 +13,7 @@ import numpy as np
 
 from shared.errors import ConfigError, DataError
 from shared.extras import to_install
-from shared.history.bar import Bar, bar_of
+from shared.history.bar import HistoryBar, bar_of
 from shared.history.columns import Columns, columns_of
 from shared.history.prices import text_price
 from shared.history.row_order import RowOrder
@@ -99,7 +99,7 @@ BATCH_ROWS = 8_192
 READ_BYTES = 1 << 20
 
 
-def parquet_bars(path: Path, order: RowOrder, skip: int) -> Iterator[Bar]:
+def parquet_bars(path: Path, order: RowOrder, skip: int) -> Iterator[HistoryBar]:
     """Returns the bars or trades behind the first `skip` rows. Imports pyarrow with the first such file."""
     with _opened(path) as file:
         yield from _bars(path, file, order, skip)
@@ -128,7 +128,7 @@ def _opened(path: Path) -> Iterator[Any]:
         raise DataError(f"{path}: not a whole Parquet file ({str(error).strip()[:160]}): write it again") from error
 
 
-def _bars(path: Path, file: Any, order: RowOrder, skip: int) -> Iterator[Bar]:
+def _bars(path: Path, file: Any, order: RowOrder, skip: int) -> Iterator[HistoryBar]:
     schema, total = file.schema_arrow, file.metadata.num_rows
     found = columns_of(str(path), schema.names)
     time, *columns = (schema.names[at] for at in (found.time, *found.prices))

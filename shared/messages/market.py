@@ -1,15 +1,17 @@
 """Market data are prices that were known at a time; a gap says that something is missing."""
 
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from shared.messages.base import Message, Stream
 from shared.messages.reasons import GapCause
-from shared.record import BY_VALUE
+from shared.record import BY_VALUE, Record
 
 Price = Annotated[Decimal, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0)]
 
 
 def trace_id(venue: str, sym: str, ts_event: int, n: int) -> str:
@@ -19,6 +21,52 @@ def trace_id(venue: str, sym: str, ts_event: int, n: int) -> str:
     'replay:BTCUSDT:1730203200000000000:1'
     """
     return f"{venue}:{sym}:{ts_event}:{n}"
+
+
+class Group(StrEnum):
+    """A group of fields comes as a whole or not at all, from one source for history and live alike.
+
+    Every tick has a price; the groups are what a model or a strategy may need beside it.
+    """
+
+    BAR = "bar"
+    QUOTE = "quote"
+    FUNDING = "funding"
+
+
+Amount = Annotated[float, Field(ge=0)]
+
+
+class BarGroup(Record):
+    """The bar group has what an exchange says of a whole bar; its close is the tick's price.
+
+    - volume, taker_volume: base units; taker_volume is what takers bought. quote_volume: quote units.
+    - trades: how many there were.
+    - The last three are None where the source does not tell.
+    """
+
+    open: Positive
+    high: Positive
+    low: Positive
+    volume: Amount
+    quote_volume: Amount | None = None
+    trades: Annotated[int, Field(ge=0)] | None = None
+    taker_volume: Amount | None = None
+
+
+class QuoteGroup(Record):
+    """The quote group has the best bid and ask, and how much lies there in base units."""
+
+    bid: Positive
+    ask: Positive
+    bid_qty: Amount
+    ask_qty: Amount
+
+
+class FundingGroup(Record):
+    """The funding group has the rate of a perpetual swap that was known last, as a share; > 0: longs pay."""
+
+    rate: float
 
 
 class MarketTick(Message):

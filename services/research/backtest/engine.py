@@ -18,7 +18,7 @@ from services.research.line import InProcessLine, LinePlans, Tap, line_plans
 from shared.account import Fill, RoundTrips
 from shared.config import Settings
 from shared.errors import ConfigError, DataError
-from shared.history import Bar, bars
+from shared.history import HistoryBar, bars
 from shared.history.times import MAX_NS, time_text
 from shared.history.zone import zone_of
 from shared.intervals import interval_ns
@@ -62,7 +62,7 @@ def variants(settings: Settings) -> dict[str, Settings]:
 class Inputs(NamedTuple):
     """A backtest trades this instead of the file and the weights that the settings name: bars in memory, and plans."""
 
-    bars: Iterable[Bar]
+    bars: Iterable[HistoryBar]
     plans: LinePlans
 
 
@@ -130,7 +130,7 @@ class Backtest:
         self._require_sense(run, rows)
         return run.totals()
 
-    def _bars(self) -> Generator[Bar, None, None]:
+    def _bars(self) -> Generator[HistoryBar, None, None]:
         yield from (
             self._inputs.bars
             if self._inputs
@@ -217,12 +217,12 @@ class _Run:
         self._at_open = rules.fill == "next_open"
         self._trips = RoundTrips()
         self._y_hat = math.nan
-        self._bar: Bar | None = None
+        self._bar: HistoryBar | None = None
         self._first_ts = 0
         self._fees = self._funding = self._slippage = self._turnover = _ZERO
         self._fills = self._expired = self._liquidations = 0
 
-    def on_bars(self, bars: list[Bar], start_ns: int) -> None:
+    def on_bars(self, bars: list[HistoryBar], start_ns: int) -> None:
         """Takes the next bars; those that end before `start_ns` are not traded on."""
         ahead, sym = self._line.ahead, self._sym
         written = [ahead(_new(Quote, (sym, bar.ts_event, bar.close))) for bar in bars]
@@ -230,7 +230,7 @@ class _Run:
             if bar.ts_event >= start_ns:
                 self._on_bar(bar, messages)
 
-    def _on_bar(self, bar: Bar, messages: list[Message]) -> None:
+    def _on_bar(self, bar: HistoryBar, messages: list[Message]) -> None:
         before, self._bar = self._bar, bar
         if before is None:
             self._first_ts = bar.ts_event
@@ -270,7 +270,7 @@ class _Run:
             unrealised=unrealised,
         )
 
-    def _mark(self, bar: Bar) -> None:
+    def _mark(self, bar: HistoryBar) -> None:
         account, price = self._account, float(bar.close)
         position = account.position(self._sym)
         if position is None:

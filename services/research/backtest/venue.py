@@ -12,7 +12,7 @@ from services.research.backtest.funding import FundingRates
 from services.strategy.stage import client_order_id
 from shared.account import Account, Position
 from shared.account.paper_fill import PaperFill
-from shared.history import Bar
+from shared.history import HistoryBar
 from shared.history.zone import Zone, start_of
 from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Reason, Stream
 from shared.messages.market import trace_id
@@ -121,7 +121,7 @@ class BacktestVenue(Stage):
             return []
         return [self._filled(order, order.price, order.ts_event)]
 
-    def on_bar(self, bar: Bar, account: Account) -> Iterator[ExecutionReport]:
+    def on_bar(self, bar: HistoryBar, account: Account) -> Iterator[ExecutionReport]:
         """Yields what happens in a bar before its close.
 
         Each report is to be booked in `account` before the next one is taken: funding and liquidation look at the
@@ -153,7 +153,7 @@ class BacktestVenue(Stage):
                 reason=Reason.END_OF_DATA, dust=_ZERO, capital=None,
             )  # fmt: skip
 
-    def _funded(self, funding: FundingRates, bar: Bar, account: Account) -> Iterator[ExecutionReport]:
+    def _funded(self, funding: FundingRates, bar: HistoryBar, account: Account) -> Iterator[ExecutionReport]:
         """Yields the funding that fell due.
 
         The position is valued at the price nearest in time that the bar knows: its open in its first half, its close

@@ -13,7 +13,7 @@ from services.research.lookahead.cuts import Change, Shortest, changed, choose_c
 from services.research.lookahead.guard import Guard
 from shared.config import Settings
 from shared.errors import LookaheadFound
-from shared.history import Bar, bars
+from shared.history import HistoryBar, bars
 from shared.history.times import time_text
 from shared.history.zone import zone_of
 from shared.intervals import interval_ns
@@ -195,7 +195,7 @@ class LookaheadCheck:
                 other.unlink()
         return NoLookahead(bisect_right(decided_at, chosen[-1]), len(chosen))
 
-    def _bars(self, path: Path) -> Iterator[Bar]:
+    def _bars(self, path: Path) -> Iterator[HistoryBar]:
         return bars(path, self._settings.interval, timezone=self._timezone)
 
     def _compare(self, record: TickDigests, true: Path, other: Path, cut: int, change: Change) -> None:

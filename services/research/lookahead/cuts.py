@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
-from shared.history import Bar
+from shared.history import HistoryBar
 from shared.history.columns import OHLC, PRICE, TIME
 from shared.history.prices import HIGHEST, LOWEST
 from shared.history.times import time_text
@@ -42,9 +42,9 @@ class Shortest:
         self._interval_ns = interval_ns
         self.rows = sys.maxsize
 
-    def watch(self, found: Iterable[Bar]) -> Iterator[Bar]:
+    def watch(self, found: Iterable[HistoryBar]) -> Iterator[HistoryBar]:
         """Yields the bars, as they are."""
-        before: Bar | None = None
+        before: HistoryBar | None = None
         moved = close = False
         for n, bar in enumerate(found, 1):
             if before is not None and not (moved and close):
@@ -72,7 +72,7 @@ class Change(StrEnum):
     REMOVED = "removed"
 
 
-def changed(bars: Iterable[Bar], cut: int, change: Change) -> Iterator[Bar]:
+def changed(bars: Iterable[HistoryBar], cut: int, change: Change) -> Iterator[HistoryBar]:
     """Yields the bars, the first `cut` (1 or more) as they are, the others changed but for their times.
 
     What is random is seeded by `cut`: the same future each time.
@@ -97,7 +97,7 @@ def changed(bars: Iterable[Bar], cut: int, change: Change) -> Iterator[Bar]:
             yield _with(bar, by * bar.open, by * bar.high, by * bar.low, by * bar.close)
 
 
-def _with(bar: Bar, *prices: Decimal) -> Bar:
+def _with(bar: HistoryBar, *prices: Decimal) -> HistoryBar:
     """Returns the bar with these prices, as far as a file can hold them; a price alone stays one."""
     first, high, low, last = (min(max(price, LOWEST), HIGHEST) for price in prices)
     if bar.open is bar.close:
@@ -105,7 +105,7 @@ def _with(bar: Bar, *prices: Decimal) -> Bar:
     return bar._replace(open=first, high=high, low=low, close=last)
 
 
-def write_bars(path: Path, bars: Iterable[Bar], interval_ns: int, zone: Zone | None = None) -> int:
+def write_bars(path: Path, bars: Iterable[HistoryBar], interval_ns: int, zone: Zone | None = None) -> int:
     """Writes bars as a CSV file out of which `shared.history.bars` reads the same ones; returns how many there were.
 
     zone: whose days they are, where they are of whole days.

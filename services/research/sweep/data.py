@@ -11,7 +11,7 @@ import numpy.typing as npt
 from services.research.train import holdout, walk_forward_splits
 from services.research.train.dataset import ClosePrice
 from shared.errors import ConfigError
-from shared.history import Bar
+from shared.history import HistoryBar
 from shared.plural import plural
 
 
@@ -22,7 +22,7 @@ class PriceSeries:
     ts: int64 (n,), when each was known, ns since 1970 UTC, ascending. text: bytes (n,), all their digits. They are two
     arrays, so that joblib maps large ones into its workers instead of copying them.
 
-    >>> prices = PriceSeries.of("1h", [Bar(ts, *[Decimal(p)] * 4, 2) for ts, p in ((1, "1.50"), (2, "2"))])
+    >>> prices = PriceSeries.of("1h", [HistoryBar(ts, *[Decimal(p)] * 4, 2) for ts, p in ((1, "1.50"), (2, "2"))])
     >>> len(prices), list(prices.closes()), prices.until(2).text.tolist()
     (2, [ClosePrice(ts_event=1, price=1.5), ClosePrice(ts_event=2, price=2.0)], [b'1.50'])
     """
@@ -32,7 +32,7 @@ class PriceSeries:
     text: npt.NDArray[np.bytes_]
 
     @classmethod
-    def of(cls, interval: str, bars: Iterable[Bar]) -> "PriceSeries":
+    def of(cls, interval: str, bars: Iterable[HistoryBar]) -> "PriceSeries":
         """Returns the closes of bars."""
         rows = [(bar.ts_event, str(bar.close).encode()) for bar in bars]
         return cls(
@@ -55,11 +55,11 @@ class PriceSeries:
         """Yields the closes as floats, for training."""
         return (ClosePrice(ts, float(text)) for ts, text in zip(self.ts.tolist(), self.text.tolist(), strict=True))
 
-    def bars(self, first: int) -> Iterator[Bar]:
+    def bars(self, first: int) -> Iterator[HistoryBar]:
         """Yields the bars behind the first `first`, as Decimals, for trading; row: the place among the closes."""
         for row, (ts, text) in enumerate(zip(self.ts[first:].tolist(), self.text[first:].tolist(), strict=True), first):
             price = Decimal(text.decode())
-            yield Bar(ts, price, price, price, price, row)
+            yield HistoryBar(ts, price, price, price, price, row)
 
 
 MIN_BARS = 3  # two bars have one return of the market between them, of which there is no deviation

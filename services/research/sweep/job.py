@@ -12,7 +12,7 @@ from services.research.sweep.results import Holdout, RankedTrial, Score, Swept, 
 from services.research.sweep.spec import SweepSpec, Trading, Trial, tradings, trials
 from shared.config import Settings
 from shared.errors import DataError
-from shared.history import Bar, bars
+from shared.history import HistoryBar, bars
 from shared.history.bar import resample
 from shared.history.times import time_text
 from shared.history.zone import DAY_NS
@@ -61,7 +61,7 @@ def sweep(settings: Settings, spec: SweepSpec, pool: Pool | None = None, progres
     )
 
 
-def _resampled(base: Sequence[Bar], own: str, interval: str, path: Path, timezone: str) -> Iterable[Bar]:
+def _resampled(base: Sequence[HistoryBar], own: str, interval: str, path: Path, timezone: str) -> Iterable[HistoryBar]:
     length, shortest = interval_ns(interval), interval_ns(own)
     if length % shortest:
         raise DataError(

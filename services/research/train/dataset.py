@@ -11,7 +11,7 @@ import numpy.typing as npt
 from shared.errors import ConfigError
 from shared.features.log_return import LogReturn
 from shared.features.registry import make_feature
-from shared.history.bar import Bar
+from shared.history.bar import HistoryBar
 from shared.history.times import time_text
 from shared.models.training import Window
 from shared.plural import plural
@@ -63,14 +63,14 @@ class Dataset:
         return int(np.count_nonzero(self.ts_next - self.ts > interval_ns))
 
 
-def dataset(bars: Iterable[Bar], feature_spec: str) -> Dataset:
+def dataset(bars: Iterable[HistoryBar], feature_spec: str) -> Dataset:
     """Makes the samples of `bars`, by their closes.
 
     Raises ValueError for an unknown feature, or one that is not finite somewhere.
 
     >>> from decimal import Decimal
     >>> prices = [Decimal(p) for p in (100, 110, 121, 100)]
-    >>> data = dataset([Bar(i, p, p, p, p, i + 2) for i, p in enumerate(prices)], "log_return_lags(1)")
+    >>> data = dataset([HistoryBar(i, p, p, p, p, i + 2) for i, p in enumerate(prices)], "log_return_lags(1)")
     >>> data.x.tolist(), data.y.round(4).tolist(), data.ts.tolist()
     ([[0.09531018137931824], [0.09531018137931824]], [0.0953, -0.1906], [1, 2])
     """

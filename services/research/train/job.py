@@ -13,7 +13,7 @@ from services.research.train.fit import EpochDone, FitSpec, fit
 from services.research.train.scores import evaluate_on_file, mean_scores, predictions, score
 from shared.errors import DataError
 from shared.features.registry import make_feature
-from shared.history import Bar, bars
+from shared.history import HistoryBar, bars
 from shared.history.zone import DAY_NS
 from shared.intervals import interval_ns
 from shared.messages.base import Symbol
@@ -144,7 +144,7 @@ def _longest_ns(spec: TrainSpec) -> int:
 def _read(spec: TrainSpec, say: Progress) -> Dataset:
     rows = 0
 
-    def counted() -> Iterator[Bar]:
+    def counted() -> Iterator[HistoryBar]:
         nonlocal rows
         for rows, bar in enumerate(bars(spec.data, spec.interval, timezone=spec.timezone), 1):
             if rows % ROWS_SAID_EVERY == 0:

@@ -17,7 +17,7 @@ import pytest
 from pyarrow import parquet
 
 from shared.errors import DataError
-from shared.history import Bar, bars, infer_interval, is_trades
+from shared.history import HistoryBar, bars, infer_interval, is_trades
 
 MS = 1_735_689_600_000  # 2025-01-01T00:00:00Z
 KLINES = (
@@ -41,7 +41,7 @@ def archive(header: str, row: str, per_ms: int) -> str:
     return "\n".join(([header] if header else []) + rows) + "\n"
 
 
-def closes(found: list[Bar]) -> list[tuple[str, str]]:
+def closes(found: list[HistoryBar]) -> list[tuple[str, str]]:
     return [(datetime.fromtimestamp(bar.ts_event / 1e9, UTC).strftime("%H:%M"), str(bar.close)) for bar in found]
 
 
@@ -93,8 +93,8 @@ def test_trades_make_the_bars_that_the_exchange_makes_of_them(write: Write) -> N
         f"7,1,1,1,{MS + 300_000},true\n"  # three minutes without one
     )
     first, second = bars(path, "1m")
-    assert first == Bar((MS + 60_000) * 10**6, *map(Decimal, (5, 7, 4, 6)), row=6)
-    assert second == Bar((MS + 120_000) * 10**6, *map(Decimal, (8, 8, 8, 8)), row=7)
+    assert first == HistoryBar((MS + 60_000) * 10**6, *map(Decimal, (5, 7, 4, 6)), row=6)
+    assert second == HistoryBar((MS + 120_000) * 10**6, *map(Decimal, (8, 8, 8, 8)), row=7)
 
 
 def test_trades_that_are_not_in_order_are_refused_but_a_clock_that_steps_back_is_not(write: Write) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from services.research.check import check_file
 from shared.errors import DataError
-from shared.history import Bar, bars, infer_interval
+from shared.history import HistoryBar, bars, infer_interval
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -190,7 +190,7 @@ def test_a_local_time_that_was_never_or_twice(write: Write, time: str, said: str
 
 def test_hours_of_a_timezone_are_as_long_as_others(write: Write) -> None:
     path = write(["2024-07-01T00:00", "2024-07-01T01:00"])
-    first: Bar = next(bars(path, "1h", timezone="Europe/Berlin"))
+    first: HistoryBar = next(bars(path, "1h", timezone="Europe/Berlin"))
     assert datetime.fromtimestamp(first.ts_event / 1e9, UTC).isoformat() == "2024-06-30T23:00:00+00:00"
 
 

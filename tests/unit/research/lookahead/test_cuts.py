@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.research.lookahead.cuts import Change, changed, choose_cuts, write_bars
-from shared.history import Bar, bars
+from shared.history import HistoryBar, bars
 from shared.history.bar import bar_of
 from shared.history.prices import HIGHEST, LOWEST, text_price
 from shared.intervals import interval_ns
@@ -26,18 +26,20 @@ def test_cuts_are_drawn_without_repetition_and_the_same_each_time() -> None:
 PRICES = st.decimals(LOWEST, HIGHEST, allow_nan=False, places=18)
 
 
-def bars_of(prices: list[tuple[Decimal, ...]]) -> list[Bar]:
+def bars_of(prices: list[tuple[Decimal, ...]]) -> list[HistoryBar]:
     return [bar_of(n, price, n + 2) for n, price in enumerate(prices)]
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[Bar]:
+def histories(draw: st.DrawFn) -> list[HistoryBar]:
     prices = [sorted(four) for four in draw(st.lists(st.tuples(*[PRICES] * 4), min_size=1, max_size=8))]
     return bars_of([(first, high, low, last) for low, first, last, high in prices])
 
 
 @given(histories(), st.sampled_from(Change), st.integers(1, 8))
-def test_the_past_stays_and_the_future_is_one_that_a_file_may_hold(bars: list[Bar], change: Change, cut: int) -> None:
+def test_the_past_stays_and_the_future_is_one_that_a_file_may_hold(
+    bars: list[HistoryBar], change: Change, cut: int
+) -> None:
     found = list(changed(bars, cut, change))
     assert found[:cut] == bars[:cut]
     assert len(found) == (min(cut, len(bars)) if change is Change.REMOVED else len(bars))

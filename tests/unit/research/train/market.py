@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.research.train import Dataset, dataset
-from shared.history import Bar
+from shared.history import HistoryBar
 
 HOUR_NS = 3_600_000_000_000
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -28,9 +28,9 @@ def prices_of(returns: npt.NDArray[np.float64]) -> list[Decimal]:
     return [Decimal(str(round(p, 6))) for p in 100 * np.exp(np.concatenate([[0.0], np.cumsum(returns)]))]
 
 
-def hourly(prices: list[Decimal]) -> list[Bar]:
+def hourly(prices: list[Decimal]) -> list[HistoryBar]:
     """Bars of these closes."""
-    return [Bar((i + 1) * HOUR_NS, p, p, p, p, i + 2) for i, p in enumerate(prices)]
+    return [HistoryBar((i + 1) * HOUR_NS, p, p, p, p, i + 2) for i, p in enumerate(prices)]
 
 
 def write_prices(path: Path, prices: list[Decimal], hours: int = 1) -> Path:
