@@ -78,8 +78,8 @@ def train(
     with ExitStack() as stack:
         output = None if json_file is None else stack.enter_context(OutputFile("--json", json_file))
         from services.research.train import train as run  # the models' runtime takes seconds to load
-        from services.research.train.files import check_name
         from services.research.train.summary import lines
+        from shared.models.model_files import check_name
 
         spec = _spec(given)
         check_name(folder, spec.model_name, force=force)  # found out now, not afterwards

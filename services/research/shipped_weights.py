@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from services.research.train.dataset import Dataset, dataset, holdout
-from services.research.train.files import sha256_of, weights_bytes, write_model
-from services.research.train.scores import evaluate, evaluate_on_file, least_squares
 from shared.history import bars
 from shared.models.card import Card
+from shared.models.dataset import Dataset, dataset, holdout
 from shared.models.linear_model import LinearModel
+from shared.models.model_files import sha256_of, weights_bytes, write_model
+from shared.models.scores import evaluate, evaluate_on_file, least_squares
 from shared.simulated_market import PHI, SIGMA
 
 NO_LAGS = 3

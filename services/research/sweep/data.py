@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from services.research.train import holdout, walk_forward_splits
-from services.research.train.dataset import ClosePrice
 from shared.errors import ConfigError
 from shared.history import HistoryBar
+from shared.models.dataset import ClosePrice
 from shared.plural import plural
 
 

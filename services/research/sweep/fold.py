@@ -11,11 +11,11 @@ from services.research.line import line_plans_with
 from services.research.sweep.data import PriceSeries, Span
 from services.research.sweep.spec import Trading
 from services.research.train import fit
-from services.research.train.dataset import Floats, samples
 from services.research.train.fit import FitSpec
 from shared.account import RoundTrip
 from shared.config import Settings
 from shared.errors import ConfigError, DataError, UserCodeFailed
+from shared.models.dataset import Floats, samples
 from shared.models.model import Model
 from shared.user_code import blaming
 

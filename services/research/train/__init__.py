@@ -1,9 +1,9 @@
 """Training makes a carded model out of a file of prices."""
 
-from services.research.train.dataset import Dataset, dataset, holdout, walk_forward_splits
 from services.research.train.fit import Diverged, FitSpec, Fitted, fit
 from services.research.train.job import Progress, Trained, TrainSpec, train
-from services.research.train.scores import predictions, score
+from shared.models.dataset import Dataset, dataset, holdout, walk_forward_splits
+from shared.models.scores import predictions, score
 
 __all__ = [
     "Dataset",

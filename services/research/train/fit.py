@@ -11,8 +11,8 @@ import torch
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from torch import nn
 
-from services.research.train.dataset import Dataset
 from shared.errors import ConfigError, DataError
+from shared.models.dataset import Dataset
 from shared.models.model import Model
 from shared.models.registry import MODELS
 from shared.models.training import Recipe

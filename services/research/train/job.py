@@ -7,10 +7,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from services.research.train.dataset import Dataset, dataset, holdout, walk_forward_splits
-from services.research.train.files import git_revision, library_versions, sha256_of, weights_bytes, write_model
 from services.research.train.fit import EpochDone, FitSpec, fit
-from services.research.train.scores import evaluate_on_file, mean_scores, predictions, score
 from shared.errors import DataError
 from shared.features.registry import make_feature
 from shared.history import HistoryBar, bars
@@ -18,7 +15,10 @@ from shared.history.zone import DAY_NS
 from shared.intervals import interval_ns
 from shared.messages.base import Symbol
 from shared.models.card import Card
+from shared.models.dataset import Dataset, dataset, holdout, walk_forward_splits
 from shared.models.model import Model
+from shared.models.model_files import git_revision, library_versions, sha256_of, weights_bytes, write_model
+from shared.models.scores import evaluate_on_file, mean_scores, predictions, score
 from shared.models.training import Fit, Fold, WalkForward
 from shared.plural import plural
 from shared.user_code import blaming

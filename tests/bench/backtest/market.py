@@ -66,8 +66,8 @@ def _rows(rng: Any, log_price: float, first: int, count: int) -> tuple[str, floa
 def _write_model(folder: Path) -> None:
     import torch
 
-    from services.research.train.files import sha256_of, weights_bytes, write_model
     from shared.models.card import Card
+    from shared.models.model_files import sha256_of, weights_bytes, write_model
 
     weights = weights_bytes({"linear.weight": torch.tensor([WEIGHTS]), "linear.bias": torch.tensor([BIAS])})
     card = Card(

@@ -15,8 +15,8 @@ from services.research.shipped_weights import (
     write_notebook_model,
     write_simulated_model,
 )
-from services.research.train.scores import least_squares
 from shared.models.load_model import load_model
+from shared.models.scores import least_squares
 
 DATA_DIR = Path(os.environ.get("TICKLINE_DATA_DIR") or Path(__file__).parents[4] / "shared" / "data")
 REAL = DATA_DIR / "BTCUSDT_12h_ohlc.csv"

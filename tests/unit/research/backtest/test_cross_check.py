@@ -18,11 +18,11 @@ import torch
 from backtesting.test import EURUSD, GOOG
 
 from services.research.backtest import Backtest, Totals, VenueRules
-from services.research.train.files import sha256_of, weights_bytes, write_model
 from shared.account import RoundTrip
 from shared.config import Settings, load_settings
 from shared.intervals import interval_ns
 from shared.models.card import Card
+from shared.models.model_files import sha256_of, weights_bytes, write_model
 
 UNIT = 1e-10
 CASH = 10_000

@@ -11,9 +11,9 @@ from services.research.backtest import Backtest
 from services.research.sweep import Trading
 from services.research.sweep.fold import learn, trade
 from services.research.train import TrainSpec, dataset, fit, train
-from services.research.train.files import weights_bytes
 from shared.errors import DataError
 from shared.history import bars
+from shared.models.model_files import weights_bytes
 from tests.unit.research.backtest.helpers import Seen
 from tests.unit.research.sweep.made import PRICES, SYM, WAYS, task_of, written
 

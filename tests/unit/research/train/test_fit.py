@@ -10,11 +10,11 @@ import torch
 from pydantic import ValidationError
 
 from services.research.train import Dataset, Diverged, FitSpec, dataset, fit, predictions
-from services.research.train.files import sha256_of, weights_bytes
-from services.research.train.scores import least_squares
 from shared.errors import ConfigError, DataError
 from shared.models import registry
 from shared.models.model import Model
+from shared.models.model_files import sha256_of, weights_bytes
+from shared.models.scores import least_squares
 from shared.models.training import Loss, Optimiser, Recipe
 from tests.unit.research.train.market import hourly, samples_of
 

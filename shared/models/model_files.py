@@ -79,7 +79,7 @@ def _replace(path: Path, data: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 LIBRARIES = ("numpy", "tickline", "torch")
 
 

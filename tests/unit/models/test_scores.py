@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.research.train.dataset import ClosePrice, samples
-from services.research.train.scores import baselines, mean_scores, score, score_sides
+from shared.models.dataset import ClosePrice, samples
+from shared.models.scores import baselines, mean_scores, score, score_sides
 from shared.models.training import Scores
 
 RETURN = st.integers(-(10**9), 10**9).map(lambda units: units / 1e10)

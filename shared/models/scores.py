@@ -8,9 +8,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from services.research.train.dataset import Dataset, Floats
-from services.research.train.files import file_sha256
+from shared.models.dataset import Dataset, Floats
 from shared.models.model import Predict
+from shared.models.model_files import file_sha256
 from shared.models.training import Compared, Distribution, Scores, Training, rounded
 
 

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from services.research.train.files import (
+from shared.errors import ConfigError, DataError
+from shared.models.card import Card
+from shared.models.linear_model import LinearModel
+from shared.models.load_model import load_model
+from shared.models.model_files import (
     check_name,
     file_sha256,
     git_revision,
@@ -16,10 +20,6 @@ from services.research.train.files import (
     weights_bytes,
     write_model,
 )
-from shared.errors import ConfigError, DataError
-from shared.models.card import Card
-from shared.models.linear_model import LinearModel
-from shared.models.load_model import load_model
 
 STATE = LinearModel(3).state_dict()
 WEIGHTS = weights_bytes(STATE)

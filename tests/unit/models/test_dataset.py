@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from services.research.line import InProcessLine, line_plans
 from services.research.train import dataset, holdout, predictions, walk_forward_splits
-from services.research.train.dataset import ClosePrice, samples
 from shared.config import load_settings
 from shared.errors import ConfigError
 from shared.features import registry
 from shared.features.feature import Feature
 from shared.messages import Features, Prediction
+from shared.models.dataset import ClosePrice, samples
 from shared.models.load_model import load_model
 from tests.unit.research.train.market import HOUR_NS, hourly, prices_of, reverting_returns, write_prices
 
