@@ -199,7 +199,7 @@ def described(settings: Settings, rules: "VenueRules", traded: TimeRange) -> dic
         "from": "the first row" if traded.start_ns is None else time_text(traded.start_ns),
         "to": "the last row" if traded.end_ns is None else f"before {time_text(traded.end_ns)}",
         "model": identity.model_shown,
-        "features": card.features,
+        "features": ", ".join(card.features),
         "strategy": f"{own.name}({params})",
         "balance": str(own.balance),
         "fee": str(settings.gateway.fee),

@@ -61,7 +61,7 @@ def write_notebook_model(folder: Path, data: Path) -> None:
     card = Card(
         name="btcusdt_12h_linear",
         model="LinearModel",
-        features=FEATURES,
+        features=(FEATURES,),
         no_features=NO_LAGS,
         symbols=("BTCUSDT",),
         interval="12h",
@@ -85,7 +85,7 @@ def write_simulated_model(folder: Path) -> None:
     card = Card(
         name="simulated_linear",
         model="LinearModel",
-        features=FEATURES,
+        features=(FEATURES,),
         no_features=NO_LAGS,
         symbols=("*",),
         interval="1s",

@@ -86,10 +86,10 @@ def plan(settings: Settings) -> ServiceSpec:
     """Loads the model, once for all symbols; a ConfigError when it may not be used."""
     try:
         path = chosen_model(settings)
-        module, card = load_model(path, symbols=settings.symbols, interval=settings.interval)
+        loaded = load_model(path, symbols=settings.symbols, interval=settings.interval)
     except ModelRefused as refused:
         raise ConfigError(str(refused)) from refused
-    return plan_with(settings, module, card.features, card.short_hash)
+    return plan_with(settings, loaded.module, loaded.card.features[0], loaded.hash)
 
 
 def plan_with(settings: Settings, module: nn.Module, features: str, model: str) -> ServiceSpec:

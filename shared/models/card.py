@@ -1,17 +1,26 @@
 """A card is the JSON file beside a model's weights that says what they are."""
 
+import hashlib
+import json
 from codecs import BOM_UTF8
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from shared.errors import SafetyRefusal
 from shared.intervals import TRADE, interval_ns
 from shared.messages.base import Symbol
+from shared.messages.market import Group
+from shared.models.runtime import Runtime
 from shared.models.training import Training
 
 ANY_SYMBOL = "*"
+Format = Literal["torch", "onnx"]
+SUFFIXES: Final[Mapping[Format, str]] = {"torch": ".pth", "onnx": ".onnx"}
+MODEL_FILES = (".json", *SUFFIXES.values())  # a card and weights of one name make a model
+DECIDING = ("model", "params", "features", "needs", "no_features", "window", "batched", "format", "interval", "sha256")
 
 
 class ModelRefused(SafetyRefusal, ValueError):
@@ -24,20 +33,39 @@ def _known_interval(text: str) -> str:
     return text
 
 
+def _as_list(value: object) -> object:
+    return (value,) if isinstance(value, str) else value  # a card of before there were several
+
+
+FeatureSpec = Annotated[str, Field(min_length=1, max_length=200)]
+FeatureSpecs = Annotated[
+    tuple[FeatureSpec, ...], Field(min_length=1, max_length=1_000, strict=False), BeforeValidator(_as_list)
+]
+Param = int | float | bool | Annotated[str, Field(max_length=1_000)]
+Params = dict[Annotated[str, Field(min_length=1, max_length=100)], Param]
+
+
 class Card(BaseModel):
     """A card says what a weights file is and what it is for. It is frozen and strict and refuses unknown fields.
 
     - name: the stem of both files.
-    - model, params: a name in `shared.models.registry`, and its constructor's further arguments.
-    - features, no_features: a feature spec, and how many numbers it gives.
+    - format: torch, whose weights are a state_dict in NAME.pth, or onnx, a whole model in NAME.onnx.
+    - model, params: of torch, a name in `shared.models.registry` or the user's `file.py:Class` or
+      `package.module:Class`, and its constructor's arguments; `no_features` is given to it where it asks for it.
+    - features, no_features: feature specs, and how many numbers they give together, in this order.
+    - needs: the groups of market data without which the features cannot work.
+    - window: how many feature vectors the model is shown, oldest first: an array (window, no_features) where it is
+      above 1, else (no_features,).
+    - batched: the model is given a batch of one, so an array with a further first axis.
     - symbols: those it was made for, ["*"] for any.
     - interval: time from tick to tick.
     - sha256: of the weights file.
     - origin: where the weights come from, for a person.
     - training: how the model was fitted, how good it was, and the distributions of its features and predictions; None
       where nobody knows.
+    - runtime: the versions and the CPU on which the distributions were computed.
 
-    >>> Card(name="a", model="LinearModel", features="log_return_lags(3)", no_features=3, symbols=("BTCUSDT",),
+    >>> Card(name="a", model="LinearModel", features=("log_return_lags(3)",), no_features=3, symbols=("BTCUSDT",),
     ...      interval="12h", sha256="0" * 64, origin="an example").covers("ETHUSDT")
     False
     """
@@ -45,15 +73,29 @@ class Card(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
-    model: Annotated[str, Field(min_length=1, max_length=100)]
-    params: dict[str, Annotated[int, Field(ge=1, le=100_000)]] = {}
-    features: Annotated[str, Field(min_length=1, max_length=200)]
+    format: Format = "torch"
+    model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    params: Params = {}
+    features: FeatureSpecs
     no_features: Annotated[int, Field(ge=1, le=100_000)]
+    needs: Annotated[tuple[Annotated[Group, Field(strict=False)], ...], Field(strict=False)] = ()
+    window: Annotated[int, Field(ge=1, le=10_000)] = 1
+    batched: bool = False
     symbols: Annotated[tuple[Symbol, ...], Field(min_length=1, strict=False)]
     interval: Annotated[str, AfterValidator(_known_interval)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     origin: Annotated[str, Field(min_length=1)]
     training: Training | None = None
+    runtime: Runtime | None = None
+
+    @model_validator(mode="after")
+    def _class_of_its_format(self) -> Self:
+        if (self.model is None) == (self.format == "torch"):
+            needs = "needs a class in `model`" if self.format == "torch" else "has no class: leave `model` out"
+            raise ValueError(f"a model of format {self.format} {needs}")
+        if self.params and self.format == "onnx":
+            raise ValueError("a model of format onnx takes no params: leave them out")
+        return self
 
     def covers(self, sym: str) -> bool:
         """Says whether the model was made for `sym`."""
@@ -61,14 +103,38 @@ class Card(BaseModel):
 
     def ticks_every(self, interval: str) -> bool:
         """Says whether the model was made for ticks at `interval`; 60s equals 1m."""
+        return self.ticks_in(interval) == 1
+
+    def ticks_in(self, interval: str) -> int | None:
+        """Returns how many ticks at `interval` make one of the model's; None where they do not fill it.
+
+        >>> card = Card(name="a", model="LinearModel", features=("log_return_lags(3)",), no_features=3, symbols=("*",),
+        ...             interval="1h", sha256="0" * 64, origin="an example")
+        >>> card.ticks_in("60m"), card.ticks_in("1m"), card.ticks_in("7m"), card.ticks_in("2h")
+        (1, 60, None, None)
+        """
         if TRADE in (interval, self.interval):
-            return interval == self.interval
-        return interval == self.interval or interval_ns(interval) == interval_ns(self.interval)
+            return 1 if interval == self.interval else None
+        own, fine = interval_ns(self.interval), interval_ns(interval)
+        return own // fine if own % fine == 0 else None
+
+    @property
+    def weights_suffix(self) -> str:
+        """Returns `.pth` or `.onnx`."""
+        return SUFFIXES[self.format]
+
+    def predicting_hash(self, code: Mapping[str, str] | None = None) -> str:
+        """Returns the sha256, in hex, of everything that predicts: weights, the card's deciding fields, user code.
+
+        - code: the spec of each class and feature of the user's, and the hash of the files behind it.
+        """
+        told = self.model_dump(mode="json", include=set(DECIDING)) | {"code": dict(code or {})}
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
     @property
     def short_hash(self) -> str:
-        """Returns the first 16 hex digits of sha256, which every Prediction carries."""
-        return self.sha256[:16]
+        """Returns the first 16 hex digits of `predicting_hash`, which every Prediction carries, without user code."""
+        return self.predicting_hash()[:16]
 
 
 def card_of(path: Path, data: bytes) -> Card:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from shared.config import Mode, Settings
 from shared.errors import ConfigError
-from shared.models.card import Card, ModelRefused, card_of
+from shared.models.card import MODEL_FILES, Card, ModelRefused, card_of
 
 AUTO = "auto"
-FILES = (".json", ".pth")  # a card and weights of one name make a model
 
 
 def chosen_model(settings: Settings) -> Path:
@@ -75,7 +74,7 @@ def card_at(path: Path) -> Card:
 
 def _named(model: str, folders: Sequence[Path]) -> Path:
     path = Path(model)
-    if path.suffix in FILES:
+    if path.suffix in MODEL_FILES:
         return path.with_suffix(".json")
     if len(path.parts) > 1:
         return Path(f"{model}.json")

@@ -1,44 +1,67 @@
-"""Loading turns a file into a model that may trade, or says in one line why not."""
+"""Loading turns a file into a model that may trade, or says in one line why not.
+
+It imports the runtime that the card names, and no other.
+"""
 
 import hashlib
-import io
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Any, cast
 
 from shared.features.registry import make_feature
-from shared.models.card import Card, ModelRefused, card_of
-from shared.models.registry import MODELS
+from shared.models.card import MODEL_FILES, Card, ModelRefused, card_of
 from shared.plural import plural
+from shared.tick import Tick
+
+if TYPE_CHECKING:
+    from torch import nn
 
 MAX_CARD_BYTES = 1_000_000
 MAX_WEIGHTS_BYTES = 1_000_000_000
 
 
-class LoadedModel(NamedTuple):
-    """A loaded model is in eval mode, has frozen parameters, and matches its card."""
+@dataclass(frozen=True)
+class LoadedModel:
+    """A loaded model matches its card; its parameters are frozen.
 
-    module: nn.Module
+    - card: what it is.
+    - hash: 16 hex digits of what predicts, which every Prediction carries: see `Card.predicting_hash`.
+    """
+
     card: Card
+    hash: str
+    _loaded: Any
+
+    @property
+    def module(self) -> "nn.Module":
+        """Returns the torch module, in eval mode; raises ModelRefused for a model that is none."""
+        if self.card.format != "torch":
+            raise ModelRefused(f"model {self.card.name} is an ONNX file and has no torch module: use `predict()`")
+        return cast("nn.Module", self._loaded)
+
+    def predict(self) -> Tick[Any, float]:
+        """Returns the Tick that asks the model for y_hat: a Predict, or an OnnxPredict."""
+        from shared.models.model import Predict
+
+        return Predict(self._loaded, batched=self.card.batched)
 
 
 def load_model(path: str | Path, *, symbols: str | Iterable[str] = (), interval: str | None = None) -> LoadedModel:
-    """Loads the model whose card (.json) or weights (.pth) `path` names; both lie side by side under one name.
+    """Loads the model whose card (.json) or weights (.pth, .onnx) `path` names; both lie side by side under one name.
 
-    It checks the files, the card, the symbols and the interval (where given), the sha256 of the weights, that they are
-    plain tensors, and that they fit the model's class. The first failure raises ModelRefused, in one line.
+    It checks the files, the card, the symbols and the interval (where given), the sha256 of the weights, and that they
+    fit the card: plain tensors for the model's class, or an ONNX file with everything in it. The first failure raises
+    ModelRefused, in one line.
 
     >>> loaded = load_model("weights/btcusdt_12h_linear.json", symbols="BTCUSDT", interval="12h")
     >>> loaded.card.features, loaded.module.linear.weight
-    ('log_return_lags(3)', Parameter containing:
+    (('log_return_lags(3)',), Parameter containing:
     tensor([[-0.1040, -0.0673,  0.0283]]))
     """
     path = Path(path)
-    card_path, weights_path = path.with_suffix(".json"), path.with_suffix(".pth")
-    card = _read_card(card_path)
+    card_path = path.with_suffix(".json") if path.suffix in MODEL_FILES else Path(f"{path}.json")
+    card = card_of(card_path, _read(card_path, MAX_CARD_BYTES))
     for sym in [symbols] if isinstance(symbols, str) else symbols:
         if not card.covers(sym):
             made_for = ", ".join(card.symbols)
@@ -46,16 +69,28 @@ def load_model(path: str | Path, *, symbols: str | Iterable[str] = (), interval:
     if interval is not None and not _fits(card, interval):
         made_for = card.interval
         raise ModelRefused(f"model {card.name} is for {made_for}, not for {interval} (card {card_path}): use another")
-    module = _empty_model(card, card_path)
+    weights_path = card_path.with_suffix(card.weights_suffix)
     weights = _read(weights_path, MAX_WEIGHTS_BYTES)
     found = hashlib.sha256(weights).hexdigest()
     if found != card.sha256:
         raise ModelRefused(
-            f"weights {weights_path} have sha256 {found[:16]}…, the card says {card.short_hash}…: "
+            f"weights {weights_path} have sha256 {found[:16]}…, the card says {card.sha256[:16]}…: "
             "one of the two was altered; restore it, or train anew"
         )
-    _fill(module, weights, weights_path, card)
-    return LoadedModel(module.eval().requires_grad_(False), card)
+    return model_of(card, weights, card_path)
+
+
+def model_of(card: Card, weights: bytes, card_path: Path) -> LoadedModel:
+    """Returns the model that a card and the content of its weights file make; raises ModelRefused."""
+    code = _check_features(card, card_path)
+    weights_path = card_path.with_suffix(card.weights_suffix)
+    if card.format == "onnx":
+        raise ModelRefused(f"card {card_path}: models of format onnx are not read yet")
+    from shared.models.torch_model import torch_model
+
+    loaded, own_code = torch_model(card, weights, card_path, weights_path)
+    code |= own_code
+    return LoadedModel(card, card.predicting_hash(code)[:16], loaded)
 
 
 def _fits(card: Card, interval: str) -> bool:
@@ -70,60 +105,30 @@ def _read(path: Path, limit: int) -> bytes:
         with path.open("rb") as file:
             data = file.read(limit + 1)
     except OSError as error:
-        why = f"{error.strerror}; a model is a card (.json) and weights (.pth) side by side"
+        why = f"{error.strerror}; a model is a card (.json) and weights (.pth or .onnx) side by side"
         raise ModelRefused(f"model file {path} cannot be read: {why}") from error
     if len(data) > limit:
         raise ModelRefused(f"model file {path} has more than {limit} bytes: it is no model of ours")
     return data
 
 
-def _read_card(path: Path) -> Card:
-    return card_of(path, _read(path, MAX_CARD_BYTES))
-
-
-def _empty_model(card: Card, path: Path) -> nn.Module:
-    if card.model not in MODELS:
-        raise ModelRefused(f"card {path}: model {card.model!r} is unknown; there are: {', '.join(MODELS)}")
+def _check_features(card: Card, path: Path) -> dict[str, str]:
+    """Refuses features that do not give what the card says; returns the hash of each one's user code."""
     try:
-        width = make_feature(card.features).width
-        module = MODELS[card.model](card.no_features, **card.params)
+        features = [make_feature(spec) for spec in card.features]
     except (ValueError, TypeError) as error:
         raise ModelRefused(f"card {path}: {error}") from error
+    shown = ", ".join(card.features)
+    width = sum(feature.width for feature in features)
     if width != card.no_features:
         raise ModelRefused(
-            f"card {path}: {card.features} gives {plural(width, 'feature')}, no_features says {card.no_features}"
+            f"card {path}: {shown} gives {plural(width, 'feature')}, no_features says {card.no_features}"
         )
     if card.training is not None and len(card.training.features) != width:
         described = len(card.training.features)
-        raise ModelRefused(
-            f"card {path}: {card.features} gives {plural(width, 'feature')}, training describes {described}"
-        )
-    return module
-
-
-def _fill(module: nn.Module, weights: bytes, path: Path, card: Card) -> None:
-    """Puts the weights into the module; refuses tensors of other names, shapes or dtypes."""
-    try:
-        loaded = torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True)
-    except Exception as error:  # the file may hold any bytes, and torch has no one error for them
-        why = f"{type(error).__name__}; save model.state_dict() with torch.save"
-        raise ModelRefused(f"weights {path} cannot be loaded as plain tensors: {why}") from error
-    if not isinstance(loaded, dict):
-        raise ModelRefused(f"weights {path} hold a {type(loaded).__name__}, not a state_dict: save model.state_dict()")
-    wanted = module.state_dict()
-    if loaded.keys() != wanted.keys():
-        found = ", ".join(sorted(str(key) for key in loaded))
-        raise ModelRefused(f"weights {path} hold [{found:.200}], a {card.model} has [{', '.join(wanted)}]")
-    for name, tensor in wanted.items():
-        _check_tensor(name, loaded[name], tensor, path)
-    module.load_state_dict(loaded)
-
-
-def _check_tensor(name: str, found: object, wanted: torch.Tensor, path: Path) -> None:
-    if not isinstance(found, torch.Tensor):
-        raise ModelRefused(f"weights {path}: {name} is a {type(found).__name__}, not a tensor")
-    if found.shape != wanted.shape or found.dtype != wanted.dtype:
-        has, needs = f"{found.dtype} {tuple(found.shape)}", f"{wanted.dtype} {tuple(wanted.shape)}"
-        raise ModelRefused(f"weights {path}: {name} is {has}, the card's model needs {needs}")
-    if not bool(torch.isfinite(found).all()):
-        raise ModelRefused(f"weights {path}: {name} has values that are not finite: train anew")
+        raise ModelRefused(f"card {path}: {shown} gives {plural(width, 'feature')}, training describes {described}")
+    needs = frozenset().union(*(feature.needs for feature in features))
+    if needs != set(card.needs):
+        said, wanted = (", ".join(sorted(groups)) or "nothing" for groups in (card.needs, needs))
+        raise ModelRefused(f"card {path}: {shown} needs {wanted}, the card's needs say {said}")
+    return {}

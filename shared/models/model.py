@@ -4,12 +4,15 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from shared.tick import Tick
 
 TensorFunction: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
+Sample: TypeAlias = torch.Tensor | NDArray[np.float32]
 
 
 class Model(nn.Module):
@@ -35,11 +38,13 @@ class Model(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} has no `rescale`")
 
 
-class Predict(Tick[torch.Tensor, float]):
-    """Predict gives y_hat for one feature vector: the float32 of `module(x)`, as a Python float. It has no memory.
+class Predict(Tick[Sample, float]):
+    """Predict gives y_hat for one sample: the float32 of `module(x)`, as a Python float. It has no memory.
 
-    - Input: float32 of shape (no_features,); always one sample, since a batched float32 product may differ in the last
-      bit.
+    - module: any module that gives one number for a sample.
+    - batched: the module is given a batch of one, a view with a further first axis.
+    - Input: float32 of shape (no_features,), or (window, no_features), as a tensor or in numpy memory of its own;
+      always one sample, since a batched float32 product may differ in the last bit.
     - Output: a predicted log return; NaN where the model gives NaN.
 
     The constructor puts the module into eval mode, freezes its parameters (torch then builds no graph, at less cost
@@ -52,15 +57,17 @@ class Predict(Tick[torch.Tensor, float]):
     '0.0008'
     """
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, *, batched: bool = False) -> None:
         torch.set_num_threads(1)
         module.eval().requires_grad_(False)
         self._module = module
-        self._function = module.plain() if isinstance(module, Model) else module.__call__
+        self._batched = batched
+        self._function = module.plain() if isinstance(module, Model) and not batched else module.__call__
 
-    def on_tick(self, val: torch.Tensor) -> float | None:
+    def on_tick(self, val: Sample) -> float | None:
         """Returns the prediction for `val`."""
-        y_hat: float = self._function(val).item()
+        x = val if isinstance(val, torch.Tensor) else torch.from_numpy(val)
+        y_hat: float = self._function(x.unsqueeze(0) if self._batched else x).item()
         return y_hat
 
     def __repr__(self) -> str:

@@ -6,6 +6,8 @@ from torch.nn.functional import linear
 
 from shared.models.model import Model, TensorFunction
 
+MAX_HIDDEN = 100_000
+
 
 class NonLinearModel(Model):
     """A NonLinearModel computes y = W2 · relu(W1 · x + b1) + b2, with `hidden` units between.
@@ -21,6 +23,8 @@ class NonLinearModel(Model):
     """
 
     def __init__(self, no_features: int, hidden: int = 64) -> None:
+        if not 1 <= hidden <= MAX_HIDDEN:
+            raise ValueError(f"hidden is from 1 to {MAX_HIDDEN}, not {hidden}")
         super().__init__()
         self.hidden = nn.Linear(no_features, hidden)
         self.relu = nn.ReLU()

@@ -123,8 +123,8 @@ def _train(spec: TrainSpec, say: Progress) -> Trained:
     card = Card(
         name=spec.model_name,
         model=spec.fit.model,
-        params=spec.fit.params,
-        features=spec.features,
+        params=dict(spec.fit.params),
+        features=(spec.features,),
         no_features=inside.x.shape[1],
         symbols=(spec.sym,),
         interval=spec.interval,

@@ -23,7 +23,8 @@ def lines(card: Card, holes: int = 0) -> list[str]:
     training = card.training
     if training is None:
         return [f"model {card.name}: its card says nothing of its training"]
-    out = [f"model {card.name}: {card.model} on {card.features}, for {', '.join(card.symbols)} at {card.interval}"]
+    kind, features, symbols = card.model or "ONNX", ", ".join(card.features), ", ".join(card.symbols)
+    out = [f"model {card.name}: {kind} on {features}, for {symbols} at {card.interval}"]
     if training.fit is not None:
         recipe = training.fit.recipe
         out.append(

@@ -34,12 +34,12 @@ class Stages:
     def costs(self) -> dict[str, float]:
         """By stage, in the order of a tick's way; the sum is a whole backtest with metrics and rows."""
         plans, prices = self._plans, [float(quote.price) for quote in self._quotes]
-        module, card = load_model(self._market.folder / f"{MODEL}.json")
-        feature, predict = make_feature(card.features), Predict(module)
+        loaded = load_model(self._market.folder / f"{MODEL}.json")
+        feature, predict = make_feature(loaded.card.features[0]), Predict(loaded.module)
         seen = [x for x in map(feature.on_tick, prices) if x is not None]
         read = self._us(lambda: _drain(bars(self._market.file, INTERVAL)))
         ingest = self._stage(plans.ingestor.make_stage, self._quotes)
-        features = self._stage(lambda _: make_feature(card.features), prices)
+        features = self._stage(lambda _: make_feature(loaded.card.features[0]), prices)
         model = self._stage(lambda _: predict, seen)
         signal = self._stage(plans.signal.make_stage, self._of(MarketTick))
         strategy = self._stage(plans.strategy.make_stage, self._of(Prediction, ExecutionReport))

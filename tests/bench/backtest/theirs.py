@@ -49,8 +49,8 @@ class Predicting(Decide):
 
     def init(self) -> None:
         assert self.market is not None
-        module, card = load_model(self.market.folder / f"{MODEL}.json")
-        self.feature, self.predict = make_feature(card.features), Predict(module)
+        loaded = load_model(self.market.folder / f"{MODEL}.json")
+        self.feature, self.predict = make_feature(loaded.card.features[0]), Predict(loaded.module)
         self.y_hat(self.prices[0])  # its first `next` is that of the second bar
 
     def next(self) -> None:

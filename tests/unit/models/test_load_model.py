@@ -54,9 +54,10 @@ def refused(path: Path, **wanted: Any) -> str:
 
 @pytest.mark.parametrize("path", ["weights/btcusdt_12h_linear.json", "weights/btcusdt_12h_linear.pth"])
 def test_the_shipped_model_loads_by_card_or_weights(path: str) -> None:
-    module, card = load_model(path, symbols=["BTCUSDT"], interval="12h")
+    loaded = load_model(path, symbols=["BTCUSDT"], interval="12h")
+    module, card = loaded.module, loaded.card
     assert card.symbols == ("BTCUSDT",)
-    assert card.sha256.startswith(card.short_hash)
+    assert loaded.hash == card.short_hash
     assert not module.training
     assert not any(parameter.requires_grad for parameter in module.parameters())
     state = module.state_dict()
@@ -65,9 +66,9 @@ def test_the_shipped_model_loads_by_card_or_weights(path: str) -> None:
 
 
 def test_the_simulated_model_is_for_any_symbol() -> None:
-    module, card = load_model(Path("weights/simulated_linear.json"), symbols=["SIM-A", "SIM-H"], interval="1s")
-    assert card.covers("whatever")
-    assert module.state_dict()["linear.weight"][0, 0].item() == pytest.approx(-0.5, abs=0.01)
+    loaded = load_model(Path("weights/simulated_linear.json"), symbols=["SIM-A", "SIM-H"], interval="1s")
+    assert loaded.card.covers("whatever")
+    assert loaded.module.state_dict()["linear.weight"][0, 0].item() == pytest.approx(-0.5, abs=0.01)
 
 
 @pytest.mark.parametrize("params", [{}, {"hidden": 5}])

@@ -1,0 +1,104 @@
+"""A torch model is a class, of ours or of the user's, and a state_dict of plain tensors for it."""
+
+import inspect
+import io
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from shared.models.card import Card, ModelRefused
+from shared.models.registry import MODELS
+from shared.user_code import described
+
+NO_FEATURES = "no_features"
+
+
+def torch_model(card: Card, weights: bytes, card_path: Path, weights_path: Path) -> tuple[nn.Module, dict[str, str]]:
+    """Returns the module of a card with its weights, in eval mode and frozen, and spec -> hash of the user's code."""
+    assert card.model is not None  # the card checks it
+    make, code = _class_of(card.model, f"card {card_path}")
+    module = empty_module(make, card.model, card.no_features, card.params, f"card {card_path}")
+    fill(module, weights, weights_path, card.model)
+    return module.eval().requires_grad_(False), code
+
+
+def _class_of(model: str, where: str) -> tuple[Callable[..., nn.Module], dict[str, str]]:
+    if model in MODELS:
+        return MODELS[model], {}
+    name, colon, what = model.partition(":")
+    if not colon:
+        known = ", ".join(MODELS)
+        raise ModelRefused(
+            f"{where}: model {model!r} is unknown; there are: {known}; a class of your own is written as "
+            "file.py:Class or package.module:Class"
+        )
+    try:
+        return getattr(import_module(name), what), {}
+    except (ImportError, AttributeError) as error:
+        raise ModelRefused(f"{where}: model {described(error, model)}") from error
+
+
+def empty_module(
+    make: Callable[..., nn.Module], name: str, no_features: int, params: Mapping[str, Any], where: str
+) -> nn.Module:
+    """Returns a new module of a class; raises ModelRefused.
+
+    The class is given `params`, and `no_features` where it has such a parameter, or as the first of those that it
+    requires and `params` does not have.
+    """
+    given = dict(params)
+    takes = inspect.signature(make).parameters
+    required = [each.name for each in takes.values() if each.default is each.empty and each.kind in _NAMED]
+    missing = [each for each in required if each not in given]
+    first = NO_FEATURES if NO_FEATURES in takes else missing[0] if missing else None
+    if first is not None:
+        given.setdefault(first, no_features)
+    try:
+        module = make(**given)
+    except Exception as error:  # a class of the user's may raise anything
+        shown = ", ".join(takes) or "nothing"
+        raise ModelRefused(f"{where}: {described(error, name)}; it takes {shown}: correct params") from error
+    if not isinstance(module, nn.Module):
+        raise ModelRefused(f"{where}: {name} makes a {type(module).__name__}, not a torch.nn.Module")
+    return module
+
+
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def state_in(weights: bytes, where: str) -> dict[str, Any]:
+    """Returns the state_dict in a file's bytes, read by torch with weights_only; raises ModelRefused."""
+    try:
+        loaded = torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True)
+    except Exception as error:  # the file may hold any bytes, and torch has no one error for them
+        why = f"{type(error).__name__}; save model.state_dict() with torch.save"
+        raise ModelRefused(f"weights {where} cannot be loaded as plain tensors: {why}") from error
+    if not isinstance(loaded, dict):
+        raise ModelRefused(f"weights {where} hold a {type(loaded).__name__}, not a state_dict: save model.state_dict()")
+    return loaded
+
+
+def fill(module: nn.Module, weights: bytes, path: Path, model: str) -> None:
+    """Puts the weights into the module; refuses tensors of other names, shapes or dtypes."""
+    loaded = state_in(weights, str(path))
+    wanted = module.state_dict()
+    if loaded.keys() != wanted.keys():
+        found = ", ".join(sorted(str(key) for key in loaded))
+        raise ModelRefused(f"weights {path} hold [{found:.200}], a {model} has [{', '.join(wanted):.200}]")
+    for name, tensor in wanted.items():
+        _check_tensor(name, loaded[name], tensor, path)
+    module.load_state_dict(loaded)
+
+
+def _check_tensor(name: str, found: object, wanted: torch.Tensor, path: Path) -> None:
+    if not isinstance(found, torch.Tensor):
+        raise ModelRefused(f"weights {path}: {name} is a {type(found).__name__}, not a tensor")
+    if found.shape != wanted.shape or found.dtype != wanted.dtype:
+        has, needs = f"{found.dtype} {tuple(found.shape)}", f"{wanted.dtype} {tuple(wanted.shape)}"
+        raise ModelRefused(f"weights {path}: {name} is {has}, the card's model needs {needs}")
+    if not bool(torch.isfinite(found).all()):
+        raise ModelRefused(f"weights {path}: {name} has values that are not finite: train anew")
