@@ -2,7 +2,7 @@
 
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from shared.errors import TicklineError, UserCodeFailed
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 _AUTHORS = tuple(str(ROOT / "shared" / name) + "/" for name in ("strategies", "features", "models"))
 _OURS = (str(ROOT / "shared") + "/", str(ROOT / "services") + "/")
 # These lie in the authors' folders, but are no author's code.
 _MACHINERY = frozenset({"decider.py", "feature.py", "model.py", "registry.py", "strategy.py", "reserve.py"})
+_offered: set[str] = set()  # folders of packages whose strategies, features and models are used
 _LIBRARIES = tuple({sysconfig.get_path(name) + "/" for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
@@ -39,11 +40,18 @@ class WrongDecision(TypeError):
         self.place = place
 
 
+def also_authors(folders: Iterable[str]) -> None:
+    """Counts what lies in these folders as authors' code, though it is installed as a package."""
+    _offered.update(f"{folder}/" for folder in folders)
+
+
 def place_of(error: BaseException) -> Place | None:
     """Returns the innermost line of an author's code through which the exception went, or None."""
     if isinstance(error, WrongDecision):
         return error.place
     found = [place for place in _places(error.__traceback__) if _is_authors(place.file)]
+    if isinstance(error, SyntaxError) and error.filename and error.lineno and _is_authors(error.filename):
+        return Place(error.filename, error.lineno, "<module>")
     outside = [place for place in found if not place.file.startswith(_OURS)]
     return (outside or found)[-1] if found else None
 
@@ -82,6 +90,8 @@ def _places(at: TracebackType | None) -> Iterator[Place]:
 
 
 def _is_authors(file: str) -> bool:
+    if file.startswith(tuple(_offered)):
+        return True
     if file.startswith("<") or file.startswith(_LIBRARIES) or file == sys.argv[0]:
         return False
     if file.startswith(_AUTHORS):

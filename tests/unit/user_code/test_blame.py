@@ -14,7 +14,7 @@ from shared.features.log_return_lags import LogReturnLags
 from shared.messages import Reason
 from shared.strategies import BasicTaker
 from shared.strategies.decider import BarePrediction, require_orders
-from shared.user_code import WrongDecision, blaming, place_of
+from shared.user_code.blame import WrongDecision, blaming, place_of
 
 MINE = """
 from decimal import Decimal
@@ -58,7 +58,7 @@ def test_it_is_the_authors_last_line(
 
 
 def test_what_is_nobodys_goes_through_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.user_code._is_authors", lambda file: False)
+    monkeypatch.setattr("shared.user_code.blame._is_authors", lambda file: False)
     with pytest.raises(KeyError), blaming("A"):
         {}["a"]
     with pytest.raises(DataError), blaming("A"):

@@ -1,0 +1,22 @@
+"""Users' own code: how it is found, loaded and hashed, and whose line raised.
+
+`load("mine.py:Mine")` returns a class of the user's folder with the hash of all that decides in it.
+"""
+
+from shared.user_code.blame import Place, WrongDecision, blaming, described, place_of, user_code_failed
+from shared.user_code.loader import Loaded, code_hash, load, load_named, use_folder, user_folder
+
+__all__ = [
+    "Loaded",
+    "Place",
+    "WrongDecision",
+    "blaming",
+    "code_hash",
+    "described",
+    "load",
+    "load_named",
+    "place_of",
+    "use_folder",
+    "user_code_failed",
+    "user_folder",
+]

@@ -1,0 +1,63 @@
+"""The hash of code says what decides: the same files with the same bytes have the same hash, wherever they lie."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import file_digest, sha256
+from importlib.metadata import Distribution, packages_distributions
+from importlib.util import find_spec
+from pathlib import Path
+
+from shared.errors import ConfigError
+
+
+def hash_of(spec: str, files: Mapping[str, bytes]) -> str:
+    """Returns the sha256, in hex, of what is named and of files by path.
+
+    >>> hash_of("mine.py:Mine", {"mine.py": b"1"}) == hash_of("mine.py:Mine", {"mine.py": b"2"})
+    False
+    """
+    return _of_lines(spec, ((path, sha256(data).hexdigest()) for path, data in files.items()))
+
+
+def package_hash(spec: str, module: str, dist: Distribution | None = None) -> str:
+    """Returns the sha256 of an installed package: its name, its version, and all files beside its modules.
+
+    - module: the one that is named; all of its top-level package counts.
+    - dist: the distribution, where it is known.
+    """
+    names = [dist] if dist is not None else list(_distributions(module))
+    what = [spec, *sorted(f"{each.name}=={each.version}" for each in names)]
+    return _of_lines("\n".join(what), ((shown, _digest(path)) for shown, path in package_files(module)))
+
+
+def package_files(module: str) -> Iterator[tuple[str, Path]]:
+    """Yields the files of a module's top-level package, each with its path from there; what Python compiled is none."""
+    top = module.partition(".")[0]
+    spec = find_spec(top)
+    if spec is None:
+        return
+    if spec.submodule_search_locations is None:
+        if spec.origin is not None and Path(spec.origin).is_file():
+            yield Path(spec.origin).name, Path(spec.origin)
+        return
+    for place in spec.submodule_search_locations:
+        for path in sorted(Path(place).rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield f"{top}/{path.relative_to(place).as_posix()}", path
+
+
+def _distributions(module: str) -> Iterator[Distribution]:
+    for name in sorted(set(packages_distributions().get(module.partition(".")[0], ()))):
+        yield Distribution.from_name(name)
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _of_lines(what: str, files: Iterable[tuple[str, str]]) -> str:
+    text = "\n".join([what, *(f"{digest}  {path}" for path, digest in sorted(files))])
+    return sha256(text.encode()).hexdigest()

@@ -1,0 +1,187 @@
+"""The source files of a user's folder: which module lies where, and which modules an import statement names."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
+from pathlib import Path
+from typing import NamedTuple
+
+from shared.errors import ConfigError
+
+# Modules of ours. User code imports only `tickline`; a file or folder of these other names is the user's own.
+FACE, INNER = "tickline", ("shared", "services")
+_ROOT = Path(__file__).parents[2]
+
+
+class Source(NamedTuple):
+    """A source is one module of the folder, read once: what is hashed is what is compiled.
+
+    - name: the module's, dotted, from the folder on; empty for the folder itself.
+    - path: the file's, from the folder on, with slashes; empty for a folder without `__init__.py`.
+    - data: its bytes.
+    """
+
+    name: str
+    path: str
+    data: bytes
+    is_package: bool
+
+    @property
+    def package(self) -> str:
+        """Returns the name from which its relative imports start."""
+        return self.name if self.is_package else self.name.rpartition(".")[0]
+
+
+def at(folder: Path, name: str) -> Source | None:
+    """Returns the module of a dotted name as it lies in the folder now, or None.
+
+    Only source counts: no `.pyc`, and no compiled extension, whose code nobody can hash as it was loaded. Raises
+    ConfigError for such a one, and for a file that lies elsewhere (a link out of the folder).
+    """
+    place = folder.joinpath(*name.split(".")) if name else folder
+    for path, is_package in ((place / "__init__.py", True), (place.with_name(f"{place.name}.py"), False)):
+        if (name or is_package) and path.is_file():
+            return Source(name, path.relative_to(folder).as_posix(), read(folder, path), is_package)
+    for suffix in EXTENSION_SUFFIXES:
+        compiled = place.with_name(place.name + suffix)
+        if name and compiled.is_file():
+            raise ConfigError(f"{compiled}: compiled code cannot be hashed as it runs: install it as a package")
+    return Source(name, "", b"", is_package=True) if place.is_dir() else None
+
+
+def read(folder: Path, path: Path) -> bytes:
+    """Returns a file's bytes; raises ConfigError where it cannot be read, or lies outside of the folder."""
+    try:
+        real = path.resolve(strict=True)
+        if not real.is_relative_to(folder):
+            raise ConfigError(f"{path} is a link to {real}, outside of {folder}: put a copy into the folder")
+        return real.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def installed(top: str, folder: Path) -> str:
+    """Returns what else has this module's name, for a person: Python's library or a package; empty if nothing has."""
+    return _installed(top, folder, tuple(sys.path))
+
+
+@lru_cache(maxsize=4096)
+def _installed(top: str, folder: Path, paths: tuple[str, ...]) -> str:
+    if top in sys.stdlib_module_names:
+        return "Python's standard library"
+    if top == FACE:
+        return "Tickline"
+    elsewhere = [entry for entry in paths if Path(entry or ".").resolve() != folder]
+    for finder in sys.meta_path:
+        found = finder.find_spec(top, elsewhere if finder is PathFinder else None)
+        if found is None or (found.origin is None and not _in_site_packages(found.submodule_search_locations)):
+            continue
+        if found.origin is None or not Path(found.origin).is_relative_to(folder):
+            return f"the installed package {top}"
+    return ""
+
+
+def _in_site_packages(places: object) -> bool:
+    """Says whether one of a namespace's places is installed; any folder on the path has such a name otherwise."""
+    return any("-packages" in str(place) for place in places or ())  # type: ignore[attr-defined]
+
+
+def own(folder: Path, name: str, importer: Source) -> str | None:
+    """Returns which module of the folder an absolute import means, or None where it means another's.
+
+    It is looked for in the folder, then beside the module that imports it. Raises ConfigError where both have it.
+    """
+    top = name.partition(".")[0]
+    if top == FACE or (folder == _ROOT if top in INNER else installed(top, folder)):
+        return None
+    beside = importer.package
+    found = [prefix for prefix in dict.fromkeys(("", f"{beside}." * bool(beside))) if _has(folder, prefix + top)]
+    if len(found) > 1:
+        raise ConfigError(
+            f"{folder / importer.path}: there are two modules {top}, in {folder} and beside this file: write "
+            f"`from .{top} import ...` for the one beside it, or rename one"
+        )
+    return found[0] + name if found else None
+
+
+def shadows(folder: Path, top: str) -> Path | None:
+    """Returns the file in the folder that has the name of an installed module, or None."""
+    if folder == _ROOT:
+        return None
+    return next((path for path in (folder / f"{top}.py", folder / top / "__init__.py") if path.is_file()), None)
+
+
+def _has(folder: Path, name: str) -> bool:
+    place = folder.joinpath(*name.split("."))
+    names = (f"{place.name}.py", *(place.name + suffix for suffix in EXTENSION_SUFFIXES))
+    return place.is_dir() or any(place.with_name(file).is_file() for file in names)
+
+
+def imported(folder: Path, source: Source) -> Iterator[str]:
+    """Yields the names of the folder's modules that a module's import statements may load, wherever they stand.
+
+    So what is imported only when a function runs is among them. Raises SyntaxError or ValueError where it is no Python.
+    """
+    for node in ast.walk(ast.parse(source.data, str(folder / source.path))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _parents(own(folder, alias.name, source))
+        elif isinstance(node, ast.ImportFrom):
+            base = _base(folder, node, source)
+            if base is None:
+                continue
+            yield from _parents(base)
+            for alias in node.names:
+                if alias.name == "*":
+                    yield from _all_in(folder, base)
+                else:
+                    yield f"{base}.{alias.name}".lstrip(".")
+
+
+def _base(folder: Path, node: ast.ImportFrom, source: Source) -> str | None:
+    if not node.level:
+        return own(folder, node.module or "", source)
+    parts = source.package.split(".") if source.package else []
+    if node.level - 1 > len(parts):
+        return None  # beyond the folder: the import itself raises
+    start = parts[: len(parts) - (node.level - 1)]
+    return ".".join([*start, *((node.module or "").split(".") if node.module else [])])
+
+
+def _parents(name: str | None) -> Iterator[str]:
+    """Yields a, a.b, a.b.c."""
+    if name is not None:
+        parts = name.split(".") if name else []
+        yield from (".".join(parts[:length]) for length in range(len(parts) + 1))
+
+
+def _all_in(folder: Path, name: str) -> Iterator[str]:
+    """Yields all modules of a package, since its `__all__` may name any of them."""
+    place = folder.joinpath(*name.split(".")) if name else folder
+    for path in sorted(place.iterdir()) if place.is_dir() else ():
+        if path.suffix == ".py" and path.stem != "__init__":
+            yield f"{name}.{path.stem}".lstrip(".")
+
+
+def closure(folder: Path, root: str) -> dict[str, Source]:
+    """Returns every module of the folder that one of them may load, itself included, each read once.
+
+    Raises ConfigError where there is no such module. A file that is no Python is among them: to load it raises.
+    """
+    found: dict[str, Source] = {}
+    waiting = list(_parents(root))
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        source = at(folder, name)
+        if source is None:
+            continue  # a name of a module, no module; or one that is not there: its import raises
+        found[name] = source
+        try:
+            waiting += imported(folder, source)
+        except (SyntaxError, ValueError):
+            continue
+    return found
