@@ -35,7 +35,7 @@ FILLS = st.builds(
     FillRow,
     **dict.fromkeys(("sym", "trade_id", "venue_order_id", "client_order_id", "fee_currency"), TEXTS),
     **dict.fromkeys(("signed_qty", "price", "fee"), AMOUNTS),
-    at_ms=INTEGERS,
+    at_ms=INTEGERS, extra_fees=st.none() | TEXTS,
 )  # fmt: skip
 FUNDING = st.builds(FundingRow, sym=TEXTS, payment_id=TEXTS, amount=AMOUNTS, at_ms=INTEGERS)
 ARMINGS = st.builds(ArmingRow, AMOUNTS, INTEGERS, INTEGERS, TEXTS, TEXTS)
