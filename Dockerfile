@@ -13,7 +13,8 @@ WORKDIR /app
 RUN python -m venv --without-pip /opt/venv
 COPY pyproject.toml requirements.lock LICENSE ./
 # Editable, so that only dependencies and a pointer to /app are installed; the packages themselves come last.
-RUN --mount=type=cache,target=/root/.cache/pip mkdir shared services && touch shared/__init__.py services/__init__.py \
+RUN --mount=type=cache,target=/root/.cache/pip mkdir tickline shared services \
+    && touch tickline/__init__.py shared/__init__.py services/__init__.py \
     && pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable .
 
 
@@ -48,7 +49,8 @@ COPY --from=dependencies /opt/venv /opt/venv
 COPY weights ./weights
 COPY shared ./shared
 COPY services ./services
-RUN python -m compileall -q shared services
+COPY tickline ./tickline
+RUN python -m compileall -q tickline shared services
 USER tickline
 CMD ["tickline", "--help"]
 
@@ -58,7 +60,8 @@ COPY --from=dependencies-parquet /opt/venv /opt/venv
 COPY weights ./weights
 COPY shared ./shared
 COPY services ./services
-RUN python -m compileall -q shared services && install --directory --owner tickline --group tickline /recording
+COPY tickline ./tickline
+RUN python -m compileall -q tickline shared services && install --directory --owner tickline --group tickline /recording
 USER tickline
 CMD ["python", "-m", "services", "recorder"]
 
@@ -73,6 +76,7 @@ COPY --from=dependencies-torch /opt/venv /opt/venv
 COPY weights ./weights
 COPY shared ./shared
 COPY services ./services
-RUN python -m compileall -q shared services
+COPY tickline ./tickline
+RUN python -m compileall -q tickline shared services
 USER tickline
 CMD ["python", "-m", "services", "signal"]
