@@ -27,9 +27,9 @@ class Folder:
     - on_demand: nobody asked for its hash in this process, e.g. a pool's worker: what is imported is read then.
     """
 
-    def __init__(self, path: Path, edition: int = 0, shown: Path | None = None) -> None:
+    def __init__(self, path: Path, shown: Path, edition: int = 0) -> None:
         self.path = path
-        self.shown = shown or path
+        self.shown = shown
         self.package = f"{PACKAGE}.{encoded(path, edition)}"
         self.sources: dict[str, Source] = {}
         self.on_demand = False
@@ -126,16 +126,29 @@ class SourceLoader(Loader):
 
 
 class UserFinder(MetaPathFinder):
-    """The finder finds what lies in users' folders; it is asked last, and knows no other name."""
+    """The finder finds what lies in users' folders; it is asked last, and knows no other name.
+
+    - folders: by the name of their package.
+    - moved: folder -> where its files lie in this process, of those that came in a bundle.
+    """
 
     def __init__(self) -> None:
         self.folders: dict[str, Folder] = {}
+        self.moved: dict[Path, Path] = {}
 
-    def opened(self, path: Path, sources: Mapping[str, Source], shown: Path | None = None) -> Folder:
+    def place(self, folder: Path) -> Path:
+        """Returns where a folder's files lie."""
+        return self.moved.get(folder, folder)
+
+    def shown(self, place: Path) -> Path:
+        """Returns the folder whose files lie at a place."""
+        return next((folder for folder, other in self.moved.items() if other == place), place)
+
+    def opened(self, path: Path, sources: Mapping[str, Source]) -> Folder:
         """Returns the folder with these modules in it; a new edition where the files have changed since."""
         for edition in range(len(self.folders) + 1):
             name = encoded(path, edition)
-            folder = self.folders.get(name) or Folder(path, edition, shown)
+            folder = self.folders.get(name) or Folder(path, self.shown(path), edition)
             if folder.admit(sources):
                 self.folders[name] = folder
                 return folder
@@ -171,7 +184,7 @@ class UserFinder(MetaPathFinder):
         path = decoded(first)
         if path is None or not path.is_dir():
             return None
-        folder = Folder(path)
+        folder = Folder(path, path)
         folder.package, folder.on_demand = f"{PACKAGE}.{first}", True
         self.folders[first] = folder
         return folder

@@ -18,6 +18,18 @@ def hash_of(spec: str, files: Mapping[str, bytes]) -> str:
     return _of_lines(spec, ((path, sha256(data).hexdigest()) for path, data in files.items()))
 
 
+def decided_by(strategy: str, model: str) -> str:
+    """Returns what an order carries of those who decided on it: 16 hex digits.
+
+    - strategy: the hash of the strategy's code and parameters.
+    - model: the prediction's `model`, of all that predicts.
+
+    >>> decided_by("strategy", "model")
+    '40a0c07c3b3348c5'
+    """
+    return sha256(f"{strategy} {model}".encode()).hexdigest()[:16]
+
+
 def package_hash(spec: str, module: str, dist: Distribution | None = None) -> str:
     """Returns the sha256 of an installed package: its name, its version, and all files beside its modules.
 

@@ -1,7 +1,7 @@
 """The loader finds what a spec names: `file.py:Class`, `package.module:Class`, or a package's entry point."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -46,6 +46,11 @@ def use_folder(folder: Path | None) -> None:
     _chosen = folder
 
 
+def chosen_folder() -> Path | None:
+    """Returns what `use_folder` has set."""
+    return _chosen
+
+
 def user_folder() -> Path:
     """Returns the folder in which specs are looked for."""
     from shared.config.settings import config_folder
@@ -83,6 +88,14 @@ def code_hash(spec: str, folder: Path | None = None) -> str:
     return _hashed(named, _sources(named))[0]
 
 
+def files_of(spec: str, folder: Path | None = None) -> Iterator[tuple[Path, str, bytes]]:
+    """Yields what is hashed of a spec: folder, path from there, bytes; nothing of a package."""
+    named = _named(spec, folder)
+    for source in () if named is None else _sources(named).values():
+        if named is not None and source.path:
+            yield named.folder, source.path, source.data
+
+
 def load_named(name: str, registry: Mapping[str, Any], group: str, folder: Path | None = None) -> Loaded | None:
     """Returns what a name means: a spec, an entry of ours, or a package's entry point. None where it means nothing.
 
@@ -118,7 +131,7 @@ def _named(spec: str, folder: Path | None) -> _Named | None:
     where, _, what = spec.rpartition(":")
     if not where or not what.isidentifier():
         raise ConfigError(f"{spec!r:.200}: write file.py:Class or package.module:Class")
-    root = (folder if folder is not None else user_folder()).resolve()
+    root = FINDER.place((folder if folder is not None else user_folder()).resolve())
     if where.endswith(".py"):
         return _of_file(spec, root, Path(where), what)
     if not all(part.isidentifier() for part in where.split(".")):
@@ -136,7 +149,7 @@ def _named(spec: str, folder: Path | None) -> _Named | None:
 def _of_file(spec: str, root: Path, path: Path, what: str) -> _Named:
     full = Path(os.path.normpath(root / path.expanduser()))
     if not full.is_relative_to(root):
-        root = full.parent.resolve()  # another folder's file: its own modules lie beside it
+        root = FINDER.place(full.parent.resolve())  # another folder's file: its own modules lie beside it
         full = root / full.name
     parts = full.relative_to(root).with_suffix("").parts
     for part in parts:
@@ -148,7 +161,7 @@ def _of_file(spec: str, root: Path, path: Path, what: str) -> _Named:
 def _sources(named: _Named) -> dict[str, Source]:
     found = closure(named.folder, named.module)
     if not found.get(named.module, _NOTHING).path:
-        where = named.folder / f"{named.module.replace('.', '/')}.py"
+        where = FINDER.shown(named.folder) / f"{named.module.replace('.', '/')}.py"
         raise ConfigError(f"{named.spec}: there is no file {where}: write file.py:Class with the file's own path")
     return found
 
