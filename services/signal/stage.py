@@ -7,7 +7,7 @@ from torch import nn
 
 from shared.config import Settings
 from shared.errors import ConfigError
-from shared.features import Feature, make_feature
+from shared.features import AnyFeature, make_feature
 from shared.messages import Features, Gap, MarketTick, Message, Prediction, Stream, Tensor
 from shared.models.card import ModelRefused
 from shared.models.choose import chosen_model
@@ -34,7 +34,7 @@ class SignalStage(Stage):
     A Gap empties the window and is passed on to both streams.
     """
 
-    def __init__(self, feature: Feature[torch.Tensor], predict: Predict, model: str) -> None:
+    def __init__(self, feature: AnyFeature[float, torch.Tensor], predict: Predict, model: str) -> None:
         self._feature = feature
         self._predict = predict
         self._model = model

@@ -1,44 +1,117 @@
-"""A feature adds to a Tick a name that a card can carry, what it needs of the market, and a way to forget."""
+"""A feature adds to a Tick a name that a card can carry, what it needs of the market, and a way to forget.
 
-from abc import abstractmethod
-from typing import Any, ClassVar, Generic, TypeVar
+An author writes a constructor and `on_tick`. Spec and `reset` come from the constructor's arguments, state and
+`restore` from the attributes.
+"""
+
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.bar import Bar
+from shared.features.spec import Made
+from shared.memory import restored_attributes, saved_attributes
 from shared.messages.market import Group
-from shared.tick import Tick
+from shared.record import Snapshot, fields_of
+from shared.tick import State, Tick
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_MADE = "_made"  # the attribute with the constructor's arguments, which is no memory
+
+
+class FeatureSnapshot(Snapshot):
+    """The saved form of a feature that does not write its own: its arguments, and its attributes by name."""
+
+    arguments: str
+    memory: Any
+
+
+_snapshot = fields_of(FeatureSnapshot)
 
 
 class AnyFeature(Tick[T, R], Generic[T, R]):
     """A feature turns market data into one or several numbers, or into None until it has seen enough of them.
 
-    - spec: the text from which `make_feature` builds an equal, empty feature, e.g. `log_return_lags(3)`. A model's card
-      holds it.
-    - width: how many numbers one result has; a model of this feature has as many inputs.
     - needs: the groups without which it cannot work.
+    - width: how many numbers one result has; a model of this feature has as many inputs. A class attribute, or set by
+      the constructor.
+
+    >>> from collections import deque
+    >>> class Momentum(Feature[float]):
+    ...     def __init__(self, n: int) -> None:
+    ...         self._prices: deque[float] = deque(maxlen=n + 1)
+    ...
+    ...     def on_tick(self, val: float) -> float | None:
+    ...         self._prices.append(val)
+    ...         return val / self._prices[0] - 1 if len(self._prices) == self._prices.maxlen else None
+    >>> momentum = Momentum(2)
+    >>> [momentum.on_tick(price) for price in (2.0, 3.0, 4.0)]
+    [None, None, 1.0]
+    >>> momentum.reset()
+    >>> momentum.on_tick(4.0)
     """
 
     needs: ClassVar[frozenset[Group]] = frozenset()
     width: int = 1
 
-    @property
-    @abstractmethod
-    def spec(self) -> str:
-        """Returns the feature's name and arguments, e.g. `log_return_lags(3)`."""
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Notes the arguments, so that no author has to."""
+        if cls.__init__ is object.__init__ and (args or kwargs):
+            raise TypeError(f"{cls.__name__}() takes no arguments")
+        feature = super().__new__(cls)
+        vars(feature)[_MADE] = Made(cls, args, kwargs)
+        return feature
 
-    @abstractmethod
+    @property
+    def made(self) -> Made:
+        """Returns the arguments that made it, and the name under which a spec asked for it."""
+        made: Made = vars(self)[_MADE]
+        return made
+
+    @property
+    def spec(self) -> str:
+        """Returns the text from which `make_feature` builds an equal, empty feature, e.g. `log_return_lags(3)`.
+
+        Raises TypeError where an argument is neither a number nor a text.
+        """
+        return self.made.spec
+
     def reset(self) -> None:
         """Forgets all it has seen; the service calls it after a gap, which no window may span."""
+        made = self.made
+        assert made.arguments  # a TypeError for an argument that may have a memory itself
+        vars(self).clear()
+        vars(self)[_MADE] = made
+        type(self).__init__(self, *made.args, **made.kwargs)
+
+    def state(self) -> State:
+        """Returns what the attributes hold; raises TypeError for what `shared.memory` cannot save."""
+        arguments = self.made.arguments
+        return _snapshot(arguments=arguments, memory=saved_attributes(type(self).__name__, self._attributes()))
+
+    def restore(self, state: State) -> None:
+        """Takes back what `state()` gave, whatever this feature has seen; raises ValueError for another's state."""
+        saved, made, name = FeatureSnapshot.of(state), self.made, type(self).__name__
+        if saved.arguments != made.arguments:
+            raise ValueError(f"{name}{made.arguments} does not take the state of a {name}{saved.arguments:.80}")
+        self.reset()
+        restored = restored_attributes(name, self._attributes(), saved.memory)
+        vars(self).update(restored)
+        vars(self)[_MADE] = made
+
+    def _attributes(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != _MADE}
 
     def numbers(self, val: T) -> NDArray[Any] | None:
         """Takes a value as `on_tick` does, and returns the result in numpy memory of its own, of shape (width,)."""
         result = self.on_tick(val)
         return None if result is None else np.array(result, dtype=np.float32, ndmin=1)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._attributes().items())})"
 
 
 class Feature(AnyFeature[float, R], Generic[R]):

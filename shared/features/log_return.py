@@ -39,11 +39,6 @@ class LogReturn(Feature[float]):
     def __init__(self) -> None:
         self._window = NumpyWindow(2)
 
-    @property
-    def spec(self) -> str:
-        """Returns `log_return`."""
-        return "log_return"
-
     def on_tick(self, val: float) -> float | None:
         """Takes a price; returns the log return since the one before."""
         price = float(val)
@@ -59,10 +54,6 @@ class LogReturn(Feature[float]):
         else:
             result = np.log(price) - np.log(before)
         return result
-
-    def reset(self) -> None:
-        """Forgets the price before."""
-        self._window = NumpyWindow(2)
 
     def state(self) -> State:
         """Returns the last one or two prices."""

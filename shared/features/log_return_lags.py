@@ -1,15 +1,18 @@
 """The last log returns form a model's input."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
 from shared.features.feature import Feature
 from shared.features.log_return import LogReturn
 from shared.record import Snapshot, fields_of
 from shared.tick import State
 from shared.windows.numpy_window import NumpyWindow
+
+if TYPE_CHECKING:
+    import torch
 
 _FLOAT32 = np.dtype(np.float32)
 
@@ -24,7 +27,7 @@ class LogReturnLagsSnapshot(Snapshot):
 _snapshot = fields_of(LogReturnLagsSnapshot)
 
 
-class LogReturnLags(Feature[torch.Tensor]):
+class LogReturnLags(Feature["torch.Tensor"]):
     """LogReturnLags gives the last `no_lags` log returns, newest first; None until it has seen no_lags + 1 prices.
 
     - no_lags: positive, else ValueError.
@@ -44,25 +47,22 @@ class LogReturnLags(Feature[torch.Tensor]):
         self._log_return = LogReturn()
         self.width = no_lags
 
-    @property
-    def spec(self) -> str:
-        """Returns e.g. `log_return_lags(3)`."""
-        return f"log_return_lags({self.width})"
+    def on_tick(self, val: float) -> "torch.Tensor | None":
+        """Takes a price; returns the lags as a tensor once there are enough."""
+        import torch  # a signal process without torch asks for `numbers`
 
-    def on_tick(self, val: float) -> torch.Tensor | None:
-        """Takes a price; returns the lags once there are enough."""
+        lags = self.numbers(val)
+        return None if lags is None else torch.from_numpy(lags)
+
+    def numbers(self, val: float) -> NDArray[np.float32] | None:
+        """Takes a price; returns the lags in numpy memory once there are enough."""
         log_return = self._log_return.on_tick(val)
         if log_return is None:
             return None
         lags = self._lags
         if lags.append_left(log_return) is None and not lags.is_full():
             return None
-        return torch.from_numpy(lags.astype(_FLOAT32))
-
-    def reset(self) -> None:
-        """Forgets all prices."""
-        self._lags = NumpyWindow(self.width)
-        self._log_return.reset()
+        return lags.astype(_FLOAT32)
 
     def state(self) -> State:
         """Returns the lags and the last prices."""

@@ -34,7 +34,7 @@ ONE = Decimal(1)
 def has_memory(found: ast.ClassDef) -> bool:
     """Whether the class itself says what it remembers."""
     methods = {each.name for each in found.body if isinstance(each, ast.FunctionDef)}
-    return {"state", "restore"} <= methods and found.name != "Tick"
+    return {"state", "restore"} <= methods and found.name not in {"Tick", "AnyFeature"}
 
 
 def classes_with_memory() -> set[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 import shared
 from shared.account import Account
 from shared.exchanges.clock import ClockSkew, TimeAnswer
-from shared.features import LogReturn
+from shared.features import FeatureVector, LogReturn
 from shared.features.log_return_lags import LogReturnLags
 from shared.messages.codec import pack, unpack
 from shared.models.load_model import load_model
@@ -26,6 +27,7 @@ from shared.strategies import BasicTakerStrat, Strategy, Threshold
 from shared.tick import Pipe, Tick
 from shared.windows import DequeWindow, Last, NumpyWindow
 from shared.windows.tensor_window import TensorWindow
+from tests.unit.features.bars import BARS
 
 AnyTick = Tick[Any, Any]
 SYM = "BTCUSDT"
@@ -70,6 +72,10 @@ def vectors(width: int) -> st.SearchStrategy[torch.Tensor]:
 TIMES = st.integers(0, 2**62)
 CASES: dict[type[AnyTick], list[Case]] = {
     ClockSkew: [Case(lambda: ClockSkew(2), st.builds(TimeAnswer, TIMES, TIMES, TIMES))],
+    FeatureVector: [
+        Case(lambda: FeatureVector(["log_return_lags(2)"]), BARS),
+        Case(lambda: FeatureVector(["log_return_lags(2)", "log_return()"]), BARS),
+    ],
     DequeWindow: [Case(lambda: DequeWindow[Any](3), STATES)],
     Last: [Case(lambda: Last[Any](), STATES)],
     LogReturn: [Case(LogReturn, PRICES)],
@@ -136,6 +142,8 @@ def shown(result: Any) -> str:
     """A result so that equal text means equal bits; NaN equals NaN."""
     if isinstance(result, torch.Tensor):
         return f"{result.dtype} {tuple(result.shape)} {result.tolist()}"
+    if isinstance(result, np.ndarray):
+        return f"{result.dtype} {result.tolist()}"
     if isinstance(result, list):
         return str([(str(order), getattr(order, "leg", None)) for order in result])
     return repr(result)

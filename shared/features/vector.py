@@ -1,0 +1,111 @@
+"""A model's input is one vector, whatever features it is made of."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.bar import Bar
+from shared.features.feature import AnyFeature, BarFeature
+from shared.features.registry import make_feature
+from shared.record import Snapshot, fields_of
+from shared.tick import State, Tick
+
+
+class FeatureVectorSnapshot(Snapshot):
+    """The saved form of a FeatureVector of several features: their states by their specs."""
+
+    features: dict[str, Any]
+
+
+_snapshot = fields_of(FeatureVectorSnapshot)
+
+
+class FeatureVector(Tick[Bar, NDArray[np.float32]]):
+    """A FeatureVector puts the numbers of several features side by side, and gives None until all of them have some.
+
+    - specs: of features of prices and of bars, in the order of the model's inputs. folder: where files of a user lie.
+    - Output: float32 of shape (width,), in memory of its own.
+    - width, needs: the sum of the features' widths, and all groups that one of them needs.
+    - takes_bars: says whether `on_tick` with a Bar is needed, or `on_price` with a price is enough, which costs less.
+    - Raises ValueError for no spec, a bad one, the same one twice, or a feature whose result has another width than it
+      says.
+
+    >>> vector = FeatureVector(["log_return()", "log_return_lags(2)"])
+    >>> vector.width, vector.takes_bars
+    (3, False)
+    >>> [vector.on_price(price) for price in (90.0, 100.0, 150.0)]
+    [None, None, array([0.4054651 , 0.4054651 , 0.10536052], dtype=float32)]
+    """
+
+    def __init__(self, specs: Sequence[str], folder: Path | None = None) -> None:
+        if isinstance(specs, str) or not specs:
+            raise ValueError(f"a FeatureVector is made of a list of specs, not of {specs!r:.80}")
+        self._features: list[AnyFeature[Any, Any]] = [make_feature(spec, folder) for spec in specs]
+        self._only = self._features[0] if len(self._features) == 1 else None
+        self.specs = tuple(feature.spec for feature in self._features)
+        if twice := [spec for at, spec in enumerate(self.specs) if spec in self.specs[:at]]:
+            raise ValueError(f"feature {twice[0]} stands twice among the features")
+        self.width = sum(feature.width for feature in self._features)
+        self.needs = frozenset().union(*(feature.needs for feature in self._features))
+        self.takes_bars = any(isinstance(feature, BarFeature) for feature in self._features)
+        self._of_bars = [isinstance(feature, BarFeature) for feature in self._features]
+
+    def on_tick(self, val: Bar) -> NDArray[np.float32] | None:
+        """Takes a Bar; features of prices get its `close`."""
+        return self._joined(val.close, val)
+
+    def on_price(self, price: float) -> NDArray[np.float32] | None:
+        """Takes a price, where no feature is of bars."""
+        if self._only is None:
+            return self._joined(price, None)
+        numbers = self._only.numbers(price)
+        if numbers is not None and numbers.shape != (self.width,):
+            raise ValueError(_wrong_width(self._only, numbers))
+        return numbers
+
+    def _joined(self, price: float, bar: Bar | None) -> NDArray[np.float32] | None:
+        joined: NDArray[np.float32] = np.empty(self.width, np.float32)
+        at: int | None = 0
+        for feature, of_bars in zip(self._features, self._of_bars, strict=True):  # each takes the tick, full or not
+            numbers = feature.numbers(bar if of_bars else price)
+            if numbers is None:
+                at = None
+            elif numbers.shape != (feature.width,):
+                raise ValueError(_wrong_width(feature, numbers))
+            elif at is not None:
+                joined[at : at + feature.width] = numbers
+                at += feature.width
+        return None if at is None else joined
+
+    def reset(self) -> None:
+        """Forgets all that the features have seen."""
+        for feature in self._features:
+            feature.reset()
+
+    def state(self) -> State:
+        """Returns the features' states; of a single one its own."""
+        if self._only is not None:
+            return self._only.state()
+        states = [feature.state() for feature in self._features]
+        return _snapshot(features=dict(zip(self.specs, states, strict=True)))
+
+    def restore(self, state: State) -> None:
+        """Takes back what `state()` gave."""
+        if self._only is not None:
+            self._only.restore(state)
+            return
+        saved = FeatureVectorSnapshot.of(state).features
+        if saved.keys() != set(self.specs):
+            raise ValueError(f"features {', '.join(self.specs)} do not take the states of {', '.join(saved):.200}")
+        for spec, feature in zip(self.specs, self._features, strict=True):
+            feature.restore(saved[spec])
+
+    def __repr__(self) -> str:
+        return f"FeatureVector([{', '.join(map(repr, self._features))}])"
+
+
+def _wrong_width(feature: AnyFeature[Any, Any], numbers: NDArray[Any]) -> str:
+    return f"{feature.spec} gives numbers of shape {numbers.shape}, and its width is {feature.width}"

@@ -1,0 +1,166 @@
+"""A feature of which the author wrote only a constructor and `on_tick`."""
+
+from collections import deque
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.bar import Bar
+from shared.features import BarFeature, Feature, FeatureVector, make_feature
+from shared.features.registry import FEATURES
+from shared.messages.codec import pack, unpack
+from shared.messages.market import Group
+from shared.windows import NumpyWindow
+from tests.unit.features.bars import BARS
+
+PRICES = st.lists(st.floats(0.01, 1e6), max_size=20)
+
+
+class Momentum(Feature[float]):
+    """The price beside the one n ticks before, and beside the mean of the last `slow`."""
+
+    width = 2
+
+    def __init__(self, n: int, slow: int = 3) -> None:
+        self._prices: deque[float] = deque(maxlen=n + 1)
+        self._slow = NumpyWindow(slow)
+        self._seen = {"high": -1.0}
+        self._pair: tuple[float, ...] = ()
+
+    def on_tick(self, val: float) -> Any:
+        self._prices.append(val)
+        self._slow.on_tick(val)
+        self._seen["high"] = max(val, self._seen["high"])
+        self._pair = (val, *self._pair[:1])
+        if len(self._prices) < self._prices.maxlen or not self._slow.is_full():  # type: ignore[operator]
+            return None
+        return [val / self._prices[0], self._slow.values().mean() / self._seen["high"] * self._pair[-1]]
+
+
+class Range(BarFeature[float]):
+    """The bar's height."""
+
+    def on_tick(self, val: Bar) -> float | None:
+        return None if val.high is None or val.low is None else val.high - val.low
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _registered() -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(FEATURES, "momentum", Momentum)
+        patch.setitem(FEATURES, "range", Range)
+        yield
+
+
+def run(feature: Any, values: list[Any]) -> list[Any]:
+    return [None if x is None else x.tolist() for x in (feature.numbers(value) for value in values)]
+
+
+@given(PRICES, st.integers(0, 20))
+def test_restored_is_never_stopped_and_reset_is_new(prices: list[float], cut: int) -> None:
+    feature = make_feature("momentum(2, slow=4)")
+    before, saved = run(feature, prices[:cut]), pack(feature.state())
+    after = run(feature, prices[cut:])
+    other = make_feature("momentum(2, slow=4)")
+    run(other, [5.0] * 7)
+    other.restore(unpack(saved))
+    assert pack(other.state()) == saved
+    assert run(other, prices[cut:]) == after
+    assert pack(other.state()) == pack(feature.state())
+    other.reset()
+    assert run(other, prices) == before + after
+    assert other.spec == "momentum(2, 4)"
+
+
+def test_a_state_of_other_arguments_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"Momentum\(2, 3\) does not take the state of a Momentum\(2, 4\)"):
+        Momentum(2).restore(Momentum(2, 4).state())
+
+
+VECTOR = ["momentum(2)", "range()", "log_return_lags(3)"]
+
+
+@given(st.lists(BARS, max_size=12), st.integers(0, 12))
+def test_a_vector_is_its_features_side_by_side(bars: list[Bar], cut: int) -> None:
+    vector, alone = FeatureVector(VECTOR), [make_feature(spec) for spec in VECTOR]
+    got = []
+    for bar in bars:
+        parts = [feature.numbers(bar if feature.needs else bar.close) for feature in alone]
+        x = vector.on_tick(bar)
+        got.append(x)
+        if any(part is None for part in parts):
+            assert x is None
+            continue
+        assert x is not None
+        assert (x.dtype, x.shape) == (np.float32, (vector.width,))
+        assert x.tolist() == [number for part in parts for number in part.tolist()]
+    assert all(x is not None for x in got[3:])
+    stopped = FeatureVector(VECTOR)
+    for bar in bars[:cut]:
+        stopped.on_tick(bar)
+    restored = FeatureVector(VECTOR)
+    restored.restore(unpack(pack(stopped.state())))
+    for bar, x in zip(bars[cut:], got[cut:], strict=False):
+        again = restored.on_tick(bar)
+        assert (again is None) == (x is None)
+        assert again is None or x is None or again.tolist() == x.tolist()
+    restored.reset()
+    assert repr(restored) == repr(FeatureVector(VECTOR))
+
+
+def test_a_vector_knows_what_it_needs() -> None:
+    vector = FeatureVector(VECTOR)
+    assert (vector.width, vector.needs, vector.takes_bars) == (6, frozenset({Group.BAR}), True)
+    assert vector.specs == ("momentum(2, 3)", "range()", "log_return_lags(3)")
+    prices = FeatureVector(["momentum(2)", "log_return()"])
+    assert (prices.width, prices.needs, prices.takes_bars) == (3, frozenset(), False)
+
+
+def test_one_feature_of_prices_is_itself() -> None:
+    vector, feature = FeatureVector(["log_return_lags(2)"]), make_feature("log_return_lags(2)")
+    for price in (90.0, 100.0, 150.0, 110.0):
+        x, y = vector.on_price(price), feature.numbers(price)
+        assert (x is None) == (y is None)
+        assert x is None or y is None or x.tolist() == y.tolist()
+    assert pack(vector.state()) == pack(feature.state())
+    vector.restore(feature.state())
+    vector.reset()
+    assert vector.on_price(1.0) is None
+
+
+@pytest.mark.parametrize(
+    ("specs", "words"),
+    [
+        ([], "list of specs"),
+        ("log_return()", "list of specs"),
+        (["log_return()", "rsy(3)"], "'rsy' is unknown"),
+        (["log_return_lags(2)", "log_return_lags(no_lags=2)"], r"log_return_lags\(2\) stands twice"),
+    ],
+)
+def test_what_is_no_list_of_specs_is_refused(specs: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        FeatureVector(specs)
+
+
+@pytest.mark.parametrize("specs", [["lying()"], ["log_return()", "lying()"]])
+def test_another_width_than_said_is_refused(specs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Lying(Feature[Any]):
+        """A feature that says one number and gives two."""
+
+        def on_tick(self, val: float) -> Any:
+            return [val, val]
+
+    monkeypatch.setitem(FEATURES, "lying", Lying)
+    with pytest.raises(ValueError, match=r"lying\(\) gives numbers of shape \(2,\), and its width is 1"):
+        FeatureVector(specs).on_price(1.0)
+
+
+def test_a_state_of_other_features_is_refused() -> None:
+    two = FeatureVector(["log_return()", "momentum(2)"])
+    with pytest.raises(
+        ValueError, match=r"features log_return\(\), momentum\(2, 3\) do not take the states of momentum"
+    ):
+        two.restore(FeatureVector(VECTOR).state())
