@@ -1,12 +1,14 @@
 """The registry names the features on which a model can be trained. To add one: its file, and its line here."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from shared.features.feature import AnyFeature
 from shared.features.spec import parsed
 from shared.registry import Registry
+from shared.user_code import blaming, load_named
 
 FEATURES = Registry[Callable[..., AnyFeature[Any, Any]]](
     {
@@ -16,29 +18,32 @@ FEATURES = Registry[Callable[..., AnyFeature[Any, Any]]](
 )
 
 
-def make_feature(spec: str, folder: Path | None = None) -> AnyFeature[Any, Any]:
-    """Returns a new feature from its spec; raises ValueError for an unknown name or arguments that do not fit.
+_GROUP = "tickline.features"  # of the entry points by which packages offer theirs
 
-    - spec: `name(arguments)` of a shipped feature; `file.py:Class(arguments)` or `package.module:Class(arguments)` of
-      another.
-    - folder: where such a file or package lies.
+
+def make_feature(spec: str, folder: Path | None = None) -> AnyFeature[Any, Any]:
+    """Returns a new feature from its spec.
+
+    - spec: `name(arguments)` of a shipped feature, or of one that a package offers; of another
+      `file.py:Class(arguments)` or `package.module:Class(arguments)`.
+    - folder: where such a file or package lies; None is the folder of the configuration.
+    - Raises ValueError for an unknown name or arguments that do not fit, ConfigError where there is no such file or
+      class, UserCodeFailed where its code raises.
 
     >>> make_feature("log_return_lags(3)").spec
     'log_return_lags(3)'
     """
     call = parsed(spec)
-    kind = FEATURES[call.name] if call.name in FEATURES else _from_outside(call.name, folder)
+    found = load_named(call.name, FEATURES, _GROUP, folder)
+    if found is None:
+        raise ValueError(f"feature {call.name!r:.60} is unknown; there are: {', '.join(FEATURES)}")
+    kind = found.object
     try:
-        feature = kind(*call.args, **call.kwargs)
+        with blaming(f"feature {spec:.80}") if found.hash else nullcontext():
+            feature = kind(*call.args, **call.kwargs)
     except (TypeError, ValueError) as error:
         raise ValueError(f"feature {spec!r:.80} cannot be built: {error}") from error
-    if isinstance(feature, AnyFeature):
-        feature.made.name = call.name
-        return feature
-    raise ValueError(f"feature {spec!r:.80} is a {type(feature).__name__}, not a Feature or a BarFeature")
-
-
-def _from_outside(name: str, folder: Path | None) -> Callable[..., AnyFeature[Any, Any]]:
-    if ":" not in name:
-        raise ValueError(f"feature {name!r:.60} is unknown; there are: {', '.join(FEATURES)}")
-    raise ValueError(f"feature {name!r:.200} cannot be loaded")  # the loader of shared.user_code has its place here
+    if not isinstance(feature, AnyFeature):
+        raise ValueError(f"feature {spec!r:.80} makes a {type(feature).__name__}, not a Feature or a BarFeature")
+    feature.made.name = call.name
+    return feature

@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[2]
 _AUTHORS = tuple(str(ROOT / "shared" / name) + "/" for name in ("strategies", "features", "models"))
 _OURS = (str(ROOT / "shared") + "/", str(ROOT / "services") + "/")
 # These lie in the authors' folders, but are no author's code.
-_MACHINERY = frozenset({"decider.py", "feature.py", "model.py", "registry.py", "strategy.py", "reserve.py"})
+_MACHINERY = frozenset(
+    {"decider.py", "feature.py", "vector.py", "spec.py", "model.py", "registry.py", "strategy.py", "reserve.py"}
+)
 _offered: set[str] = set()  # folders of packages whose strategies, features and models are used
 _LIBRARIES = tuple({sysconfig.get_path(name) + "/" for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 

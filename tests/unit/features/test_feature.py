@@ -1,7 +1,10 @@
 """A feature of which the author wrote only a constructor and `on_tick`."""
 
+import sys
 from collections import deque
-from typing import Any
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.bar import Bar
+from shared.errors import ConfigError, UserCodeFailed
 from shared.features import BarFeature, Feature, FeatureVector, make_feature
 from shared.features.registry import FEATURES
 from shared.messages.codec import pack, unpack
@@ -164,3 +168,58 @@ def test_a_state_of_other_features_is_refused() -> None:
         ValueError, match=r"features log_return\(\), momentum\(2, 3\) do not take the states of momentum"
     ):
         two.restore(FeatureVector(VECTOR).state())
+
+
+MINE = """
+from tickline import Feature
+
+
+class Half(Feature[float]):
+    def __init__(self, by: float = 2.0) -> None:
+        if by == 0:
+            raise ValueError("by must not be 0")
+        self._by = by
+
+    def on_tick(self, val):
+        return val / self._by
+
+
+class Other:
+    pass
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setitem(sys.modules, "tickline", cast(ModuleType, SimpleNamespace(Feature=Feature)))
+    (tmp_path / "mine.py").write_text(MINE)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["mine.py:Half", "mine:Half"])
+def test_a_feature_of_a_users_file(folder: Path, name: str) -> None:
+    feature = make_feature(f"{name}(4.0)", folder)
+    assert feature.spec == f"{name}(4.0)"
+    assert feature.numbers(2.0).tolist() == [0.5]  # type: ignore[union-attr]
+    vector = FeatureVector(["log_return()", name], folder)
+    assert vector.specs == ("log_return()", f"{name}(2.0)")
+    vector.reset()
+    assert [vector.on_price(price) is None for price in (1.0, 2.0)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind", "words"),
+    [
+        ("mine.py:Half(0)", UserCodeFailed, r"mine\.py:8, in __init__"),
+        ("mine.py:Half(1, 2)", ValueError, "cannot be built"),
+        ("mine.py:Other", ValueError, "makes a Other, not a Feature"),
+        ("mine.py:None(1)", ConfigError, "there is no None in it"),
+        ("yours.py:Half", ConfigError, "there is no file"),
+    ],
+)
+def test_what_is_no_feature_of_a_users_file_is_refused(
+    folder: Path, spec: str, kind: type[Exception], words: str
+) -> None:
+    with pytest.raises(kind, match=words) as refused:
+        make_feature(spec, folder)
+    assert "\n" not in str(refused.value)
