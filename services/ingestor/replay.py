@@ -89,7 +89,7 @@ class ReplaySource:
         file = self._file(sym)
         if is_recording(file):
             return recorded_ticks(file, sym, position)
-        found = bars(file, self._interval, skip=position, timezone=self._timezone)
+        found = bars(file, self._interval, skip=position, timezone=self._timezone, groups=frozenset())
         return (Quote(sym, bar.ts_event, bar.close) for bar in found)
 
     def _file(self, sym: str) -> Path:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shared.errors import ConfigError, DataError
-from shared.history.bar import HistoryBar, bars_of_trades
+from shared.history.bar import HistoryBar
 from shared.history.files import is_trades, read
 from shared.history.row_order import RowOrder, Steps, TradeOrder
 from shared.history.times import Instant, time_text
+from shared.history.trades import bars_of_trades
 from shared.history.zone import Zone, zone_of
 from shared.intervals import interval_ns, interval_text
 from shared.plural import plural
@@ -212,7 +213,7 @@ def check_trades(path: Path, interval: str | None, timezone: str, progress: Call
 
     def counted() -> Iterator[HistoryBar]:
         nonlocal trades, first, last
-        for trade in read(path, order):
+        for trade in read(path, order, frozenset()):
             trades, first, last = trades + 1, first or trade.ts_event, trade.ts_event
             if trades % EVERY == 0:
                 progress(trades)

@@ -1,7 +1,7 @@
 """Bars out of a CSV file, one row at a time: memory does not grow with the file."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -13,6 +13,7 @@ from shared.history.columns import Columns, columns_of, columns_without_header
 from shared.history.packed import opened, opened_text
 from shared.history.prices import DecimalMark, text_prices
 from shared.history.row_order import RowOrder
+from shared.history.rows import RowReader
 from shared.history.times import text_time
 from shared.plural import plural
 
@@ -36,8 +37,11 @@ class OpenedCsv(NamedTuple):
     separator: str
 
 
-def csv_bars(path: Path, order: RowOrder, skip: int) -> Iterator[HistoryBar]:
-    """Returns the bars or trades behind the first `skip` rows, which are not looked at apart from the file's form."""
+def csv_bars(path: Path, order: RowOrder, skip: int, groups: Set[str]) -> Iterator[HistoryBar]:
+    """Returns the bars or trades behind the first `skip` rows, which are not looked at apart from the file's form.
+
+    groups: those that are read; what is only of others is not looked at.
+    """
     number = 1
     try:
         with opened_text(path) as file:
@@ -50,7 +54,9 @@ def csv_bars(path: Path, order: RowOrder, skip: int) -> Iterator[HistoryBar]:
                     f"{path}: has {plural(skipped, 'row')}, but {skip} were taken before: it is another file now"
                 )
             number = 1 if table.first and not skip else reader.line_num + 1
-            time_at, places, names, width, _ = table.columns
+            time_at, places, names, width, *_ = table.columns
+            extra = RowReader(table.columns, groups)
+            extras = extra.places
             mark, end, zone = None if table.separator == "," else DecimalMark(), order.end, order.zone
             for fields in rows:
                 if fields:  # an empty line is no row
@@ -61,7 +67,13 @@ def csv_bars(path: Path, order: RowOrder, skip: int) -> Iterator[HistoryBar]:
                             )
                         texts = [fields[at] for at in places]
                         prices = text_prices(names, texts if mark is None else list(map(mark.plain, texts)))
-                        bar = bar_of(end(number, text_time(fields[time_at], zone)), prices, number)
+                        ts_event = end(number, text_time(fields[time_at], zone))
+                        if extras:
+                            texts = [fields[at] for at in extras]
+                            told = texts if mark is None else list(map(mark.plain, texts))
+                            bar = extra.bar(ts_event, prices, number, told)
+                        else:
+                            bar = bar_of(ts_event, prices, number)
                     except (ValueError, DataError) as error:
                         order.refuse(number, error)
                     else:

@@ -1,18 +1,19 @@
 """Bars out of price files of every format. A new format is a module like csv_bars.py, and a line in FORMATS."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from shared.errors import ConfigError, DataError
-from shared.history.bar import HistoryBar, bars_of_trades
-from shared.history.columns import Columns
+from shared.history.bar import HistoryBar
+from shared.history.columns import ALL_GROUPS, Columns
 from shared.history.csv_bars import csv_bars, csv_columns
 from shared.history.packed import PARQUET, begins_with
 from shared.history.parquet_bars import parquet_bars, parquet_columns
 from shared.history.row_order import RowOrder, Steps, TradeOrder
-from shared.history.zone import Zone, zone_of
+from shared.history.trades import bars_of_trades
+from shared.history.zone import zone_of
 from shared.intervals import interval_ns, interval_text
 from shared.plural import plural
 
@@ -28,12 +29,12 @@ class PriceFormat(NamedTuple):
     """A format of price files says which files are its own, what their rows are, and reads them.
 
     columns: raises DataError where a file has no usable columns.
-    bars: gives the bars or trades behind the first `skip` rows, each held against an order.
+    bars: gives the bars or trades behind the first `skip` rows, each held against an order, with the groups wanted.
     """
 
     recognises: Callable[[Path], bool]
     columns: Callable[[Path], Columns]
-    bars: Callable[[Path, RowOrder, int], Iterator[HistoryBar]]
+    bars: Callable[[Path, RowOrder, int, Set[str]], Iterator[HistoryBar]]
 
 
 # The first that recognises a file reads it.
@@ -43,14 +44,19 @@ FORMATS = (
 )
 
 
-def bars(path: Path, interval: str, *, skip: int = 0, timezone: str = "") -> Iterator[HistoryBar]:
+def bars(
+    path: Path, interval: str, *, skip: int = 0, timezone: str = "", groups: Set[str] = ALL_GROUPS
+) -> Iterator[HistoryBar]:
     """Returns the bars of one CSV or Parquet file behind the first `skip` of them; memory does not grow with the file.
 
     The file has the columns `datetime, open, high, low, close` or `datetime, price`, in small or capital letters; for
-    `datetime` also `open_time`, `timestamp` or `date`; others are left out (`columns.py`). The time is the bar's start,
-    so `ts_event` is that + interval. A hole in the times is let through. Klines, trades and aggTrades of
-    data.binance.vision are read without a header too; trades become bars (`bars_of_trades`). Commas, semicolons or tabs
-    separate the fields; a file may be packed (`packed.py`).
+    `datetime` also `open_time`, `timestamp` or `date`. It may have `volume, quote_volume, trades, taker_volume`, `bid,
+    ask, bid_qty, ask_qty` and `funding_rate`, by those names or an exchange's; others are left out (`columns.py`). The
+    time is the bar's start, so `ts_event` is that + interval. A hole in the times is let through. Klines, trades and
+    aggTrades of data.binance.vision, and rows of ccxt's `fetch_ohlcv`, are read without a header too; trades become
+    bars (`bars_of_trades`). Commas, semicolons or tabs separate the fields; a file may be packed (`packed.py`).
+
+    groups: what is read beside the prices; columns of others are not looked at, which is faster.
 
     timezone: an IANA name, of times that have no offset; bars of whole days are then days there, which end at local
     midnight. By default UTC.
@@ -71,7 +77,13 @@ def bars(path: Path, interval: str, *, skip: int = 0, timezone: str = "") -> Ite
         raise ValueError(f"skip {skip} is negative")
     length, zone = interval_ns(interval), zone_of(timezone)
     _require_file(path)
-    return _bars(path, RowOrder(str(path), length, zone), skip)
+    return _bars(path, RowOrder(str(path), length, zone), skip, groups)
+
+
+def groups_of(path: Path) -> frozenset[str]:
+    """Returns the groups that a file's columns have; raises DataError for one that is no price file."""
+    _require_file(path)
+    return _format(path).columns(path).groups
 
 
 def infer_interval(path: Path, timezone: str = "") -> str:
@@ -94,7 +106,7 @@ def infer_interval(path: Path, timezone: str = "") -> str:
         raise ConfigError(f"--timezone: {error}") from error
     if is_trades(path):
         raise DataError(f"{path}: has trades, of which bars of any length are made: pass --interval, e.g. 1m")
-    for _ in read(path, steps):
+    for _ in read(path, steps, frozenset()):
         pass
     commonest = steps.commonest_ns()
     if commonest is None:
@@ -113,10 +125,10 @@ def is_trades(path: Path) -> bool:
     return _format(path).columns(path).trades
 
 
-def read(path: Path, order: RowOrder) -> Iterator[HistoryBar]:
+def read(path: Path, order: RowOrder, groups: Set[str] = ALL_GROUPS) -> Iterator[HistoryBar]:
     """Returns the rows of a file, held against an order of one's own; what only a whole file shows is left out."""
     _require_file(path)
-    return _read(path, order, 0)
+    return _read(path, order, 0, groups)
 
 
 def _require_file(path: Path) -> None:
@@ -128,12 +140,12 @@ def _require_file(path: Path) -> None:
         raise DataError(f"{path}: is no regular file, and it is read more than once: copy it into one")
 
 
-def _bars(path: Path, order: RowOrder, skip: int) -> Iterator[HistoryBar]:
+def _bars(path: Path, order: RowOrder, skip: int, groups: Set[str]) -> Iterator[HistoryBar]:
     if is_trades(path):
-        yield from _made_of_trades(path, order.interval_ns, order.zone, skip)
+        yield from _made_of_trades(path, order, skip, groups)
         return
     # The row before is read again, so that the first new one is held against it.
-    found = _read(path, order, max(skip - 1, 0))
+    found = _read(path, order, max(skip - 1, 0), groups)
     first = next(found, None)
     if first is None:
         raise DataError(
@@ -149,8 +161,9 @@ def _bars(path: Path, order: RowOrder, skip: int) -> Iterator[HistoryBar]:
         order.whole_file()
 
 
-def _made_of_trades(path: Path, length: int, zone: Zone | None, skip: int) -> Iterator[HistoryBar]:
-    found = bars_of_trades(_read(path, TradeOrder(str(path), zone), 0), length, zone)
+def _made_of_trades(path: Path, order: RowOrder, skip: int, groups: Set[str]) -> Iterator[HistoryBar]:
+    length, zone = order.interval_ns, order.zone
+    found = bars_of_trades(_read(path, TradeOrder(str(path), zone), 0, groups), length, zone)
     skipped = sum(1 for _ in islice(found, skip))
     if skipped < skip:
         raise DataError(f"{path}: gives {plural(skipped, 'bar')}, but {skip} were taken before: it is another file now")
@@ -164,8 +177,8 @@ def _made_of_trades(path: Path, length: int, zone: Zone | None, skip: int) -> It
         )
 
 
-def _read(path: Path, order: RowOrder, skip: int) -> Iterator[HistoryBar]:
-    return _format(path).bars(path, order, skip)
+def _read(path: Path, order: RowOrder, skip: int, groups: Set[str]) -> Iterator[HistoryBar]:
+    return _format(path).bars(path, order, skip, groups)
 
 
 def _format(path: Path) -> PriceFormat:

@@ -3,7 +3,7 @@
 pyarrow ships no types, so its columns and types are `Any` here; it is imported only with the first Parquet file.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -13,10 +13,11 @@ import numpy as np
 
 from shared.errors import ConfigError, DataError
 from shared.extras import to_install
-from shared.history.bar import HistoryBar, bar_of
+from shared.history.bar import HistoryBar
 from shared.history.columns import Columns, columns_of
 from shared.history.prices import text_price
 from shared.history.row_order import RowOrder
+from shared.history.rows import RowReader
 from shared.history.times import Instant, epoch_time, text_time, timestamp_time
 from shared.history.zone import Zone
 from shared.intervals import NS_PER_S
@@ -65,15 +66,26 @@ def price_column(name: str, arrow_type: Any) -> Column[Decimal]:
     """Returns a column of floats (as the shortest digits that give the same float), decimals, integers or texts."""
     from pyarrow import types
 
+    if types.is_boolean(arrow_type):
+        raise ValueError(f"column {name} is bool, which is no price: use a float, a decimal, an integer or a string")
+    texts = text_column(name, arrow_type, "price")
+    return Column(name, _plain, lambda price: text_price(name, texts.value(price)))
+
+
+def text_column(name: str, arrow_type: Any, what: str = "number") -> Column[str]:
+    """Returns a column of the same types, or of true and false, as the text that a CSV would have."""
+    from pyarrow import types
+
     if types.is_float64(arrow_type):
-        return Column(name, _plain, lambda price: text_price(name, repr(price)))
+        return Column(name, _plain, repr)
     if types.is_floating(arrow_type):
         kind = np.dtype(arrow_type.to_pandas_dtype()).type
-        return Column(name, _plain, lambda price: text_price(name, str(kind(price))))
-    if types.is_decimal(arrow_type) or types.is_integer(arrow_type) or _is_text(arrow_type):
-        return Column(name, _plain, lambda price: text_price(name, str(price)))
+        return Column(name, _plain, lambda number: str(kind(number)))
+    known = (types.is_decimal, types.is_integer, types.is_boolean, _is_text)
+    if any(is_one(arrow_type) for is_one in known):
+        return Column(name, _plain, str)
     raise ValueError(
-        f"column {name} is {arrow_type}, which is no price: use a float, a decimal, an integer or a string"
+        f"column {name} is {arrow_type}, which is no {what}: use a float, a decimal, an integer or a string"
     )
 
 
@@ -99,10 +111,13 @@ BATCH_ROWS = 8_192
 READ_BYTES = 1 << 20
 
 
-def parquet_bars(path: Path, order: RowOrder, skip: int) -> Iterator[HistoryBar]:
-    """Returns the bars or trades behind the first `skip` rows. Imports pyarrow with the first such file."""
+def parquet_bars(path: Path, order: RowOrder, skip: int, groups: Set[str]) -> Iterator[HistoryBar]:
+    """Returns the bars or trades behind the first `skip` rows, with what they have of these groups.
+
+    Imports pyarrow with the first such file.
+    """
     with _opened(path) as file:
-        yield from _bars(path, file, order, skip)
+        yield from _bars(path, file, order, skip, groups)
 
 
 def parquet_columns(path: Path) -> Columns:
@@ -128,24 +143,32 @@ def _opened(path: Path) -> Iterator[Any]:
         raise DataError(f"{path}: not a whole Parquet file ({str(error).strip()[:160]}): write it again") from error
 
 
-def _bars(path: Path, file: Any, order: RowOrder, skip: int) -> Iterator[HistoryBar]:
+def _bars(path: Path, file: Any, order: RowOrder, skip: int, groups: Set[str]) -> Iterator[HistoryBar]:
     schema, total = file.schema_arrow, file.metadata.num_rows
     found = columns_of(str(path), schema.names)
     time, *columns = (schema.names[at] for at in (found.time, *found.prices))
+    reader = RowReader(found, groups)
     if skip > total:
         raise DataError(f"{path}: has {plural(total, 'row')}, but {skip} were taken before: it is another file now")
     try:
         times = time_column(time, schema.field(time).type, order.zone)
         prices = [price_column(column, schema.field(column).type) for column in columns]
+        extras = [text_column(schema.names[at], schema.field(at).type) for at in reader.places]
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
-    for first, batch in _batches(file, [time, *columns], skip):
+    count = len(prices)
+    for first, batch in _batches(file, [time, *columns, *(extra.name for extra in extras)], skip):
         starts = times.cells(batch.column(time))
-        rows = zip(*(price.cells(batch.column(price.name)) for price in prices), strict=True)
+        cells_of = [price.cells(batch.column(price.name)) for price in prices]
+        cells_of += [extra.cells(batch.column(extra.name)) for extra in extras]
+        rows = zip(*cells_of, strict=True)
         for number, (start, cells) in enumerate(zip(starts, rows, strict=True), first):
             try:
-                values = [_value(price, cell) for price, cell in zip(prices, cells, strict=True)]
-                bar = bar_of(order.end(number, _value(times, start)), values, number)
+                values = [_value(price, cell) for price, cell in zip(prices, cells[:count], strict=True)]
+                texts = [
+                    "" if cell is None else extra.value(cell) for extra, cell in zip(extras, cells[count:], strict=True)
+                ]
+                bar = reader.bar(order.end(number, _value(times, start)), values, number, texts)
             except (ValueError, DataError) as error:
                 order.refuse(number, error)
             else:

@@ -46,6 +46,66 @@ def text_prices(columns: Sequence[str], texts: Sequence[str]) -> list[Decimal]:
     return [text_price(column, text) for column, text in zip(columns, texts, strict=True)]
 
 
+HIGHEST_AMOUNT = Decimal("1e30")
+HIGHEST_RATE = Decimal(10)
+
+
+def text_amount(column: str, text: str) -> Decimal:
+    """Returns a quantity exactly as written; it must be finite, and not below zero.
+
+    >>> text_amount("volume", "0.000")
+    Decimal('0.000')
+    >>> text_amount("volume", "-3")
+    Traceback (most recent call last):
+    ValueError: volume '-3' is below zero: correct or remove the row
+    """
+    amount = _number(column, text)
+    if amount < 0:
+        raise ValueError(f"{column} {text.strip()!r} is below zero: correct or remove the row")
+    if amount > HIGHEST_AMOUNT:
+        raise ValueError(f"{column} {text.strip()!r} is above {HIGHEST_AMOUNT}: correct or remove the row")
+    return amount
+
+
+def text_count(column: str, text: str) -> int:
+    """Returns a number of things.
+
+    >>> text_count("trades", "12.0")
+    12
+    >>> text_count("trades", "1.5")
+    Traceback (most recent call last):
+    ValueError: trades '1.5' is no whole number: correct or remove the row
+    """
+    count = text_amount(column, text)
+    if count != int(count):
+        raise ValueError(f"{column} {text.strip()!r} is no whole number: correct or remove the row")
+    return int(count)
+
+
+def text_rate(column: str, text: str) -> Decimal:
+    """Returns a share, which may be below zero.
+
+    >>> text_rate("funding_rate", "-0.0001")
+    Decimal('-0.0001')
+    """
+    rate = _number(column, text)
+    if abs(rate) > HIGHEST_RATE:
+        raise ValueError(f"{column} {text.strip()!r} is no share: write 0.0001 for 0.01 %")
+    return rate
+
+
+def _number(column: str, text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+        if number.is_finite() and len(text) <= MAX_CHARS and text.isascii() and "_" not in text:
+            return number
+    except InvalidOperation:
+        number = None
+    finite = number is None or number.is_finite()
+    what = "is not finite" if not finite else f"is not a number of at most {MAX_CHARS} characters"
+    raise ValueError(f"{column} {text.strip()[:MAX_CHARS]!r} {what}: correct or remove the row")
+
+
 def _fault(column: str, text: str, price: Decimal | None) -> str:
     shown = repr(text.strip()[:MAX_CHARS])
     if not text.strip():

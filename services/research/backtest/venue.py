@@ -127,7 +127,7 @@ class BacktestVenue(Stage):
         Each report is to be booked in `account` before the next one is taken: funding and liquidation look at the
         position as the fills left it.
         """
-        opened = bar.ts_event if bar.open is bar.close else self._start_of(bar.ts_event)  # a price has no open
+        opened = bar.ts_event if bar.price_alone else self._start_of(bar.ts_event)
         while self._waiting:
             yield self._filled(self._waiting.popleft(), bar.open, opened)
         if self._funding is not None:

@@ -59,7 +59,7 @@ class PriceSeries:
         """Yields the bars behind the first `first`, as Decimals, for trading; row: the place among the closes."""
         for row, (ts, text) in enumerate(zip(self.ts[first:].tolist(), self.text[first:].tolist(), strict=True), first):
             price = Decimal(text.decode())
-            yield HistoryBar(ts, price, price, price, price, row)
+            yield HistoryBar(ts, price, price, price, price, row, price_alone=True)
 
 
 MIN_BARS = 3  # two bars have one return of the market between them, of which there is no deviation

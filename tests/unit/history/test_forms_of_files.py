@@ -93,8 +93,14 @@ def test_trades_make_the_bars_that_the_exchange_makes_of_them(write: Write) -> N
         f"7,1,1,1,{MS + 300_000},true\n"  # three minutes without one
     )
     first, second = bars(path, "1m")
-    assert first == HistoryBar((MS + 60_000) * 10**6, *map(Decimal, (5, 7, 4, 6)), row=6)
-    assert second == HistoryBar((MS + 120_000) * 10**6, *map(Decimal, (8, 8, 8, 8)), row=7)
+    assert first == HistoryBar(
+        (MS + 60_000) * 10**6, *map(Decimal, (5, 7, 4, 6)), row=6,
+        volume=Decimal(4), quote_volume=Decimal(22), trades=4, taker_volume=Decimal(0),
+    )  # fmt: skip
+    assert second == HistoryBar(
+        (MS + 120_000) * 10**6, *map(Decimal, (8, 8, 8, 8)), row=7,
+        volume=Decimal(1), quote_volume=Decimal(8), trades=1, taker_volume=Decimal(0),
+    )  # fmt: skip
 
 
 def test_trades_that_are_not_in_order_are_refused_but_a_clock_that_steps_back_is_not(write: Write) -> None:
