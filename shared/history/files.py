@@ -12,6 +12,7 @@ from shared.history.csv_bars import csv_bars, csv_columns
 from shared.history.packed import PARQUET, begins_with
 from shared.history.parquet_bars import parquet_bars, parquet_columns
 from shared.history.row_order import RowOrder, Steps, TradeOrder
+from shared.history.tables import PriceData, price_file
 from shared.history.trades import bars_of_trades
 from shared.history.zone import zone_of
 from shared.intervals import interval_ns, interval_text
@@ -45,9 +46,11 @@ FORMATS = (
 
 
 def bars(
-    path: Path, interval: str, *, skip: int = 0, timezone: str = "", groups: Set[str] = ALL_GROUPS
+    path: PriceData, interval: str, *, skip: int = 0, timezone: str = "", groups: Set[str] = ALL_GROUPS
 ) -> Iterator[HistoryBar]:
     """Returns the bars of one CSV or Parquet file behind the first `skip` of them; memory does not grow with the file.
+
+    A DataFrame of polars or pandas stands for its file (`tables.py`).
 
     The file has the columns `datetime, open, high, low, close` or `datetime, price`, in small or capital letters; for
     `datetime` also `open_time`, `timestamp` or `date`. It may have `volume, quote_volume, trades, taker_volume`, `bid,
@@ -76,6 +79,9 @@ def bars(
     if skip < 0:
         raise ValueError(f"skip {skip} is negative")
     length, zone = interval_ns(interval), zone_of(timezone)
+    if not isinstance(path, str | Path):
+        return _bars_of_table(path, interval, skip, timezone, groups)
+    path = Path(path)
     _require_file(path)
     return _bars(path, RowOrder(str(path), length, zone), skip, groups)
 
@@ -86,7 +92,7 @@ def groups_of(path: Path) -> frozenset[str]:
     return _format(path).columns(path).groups
 
 
-def infer_interval(path: Path, timezone: str = "") -> str:
+def infer_interval(path: PriceData, timezone: str = "") -> str:
     """Returns the interval of a file's bars: the most frequent difference between its times. Reads the whole file.
 
     Rows that cannot be used are skipped: `bars` names them. A DataError where none can, for fewer than two, for
@@ -100,6 +106,11 @@ def infer_interval(path: Path, timezone: str = "") -> str:
     '1d'
     >>> folder.cleanup()
     """
+    with price_file(path) as file:
+        return _commonest_step(file, timezone)
+
+
+def _commonest_step(path: Path, timezone: str) -> str:
     try:
         steps = Steps(str(path), zone_of(timezone))
     except ValueError as error:
@@ -138,6 +149,11 @@ def _require_file(path: Path) -> None:
         raise DataError(f"{path}: there is no such file: check the path")
     if not path.is_file():
         raise DataError(f"{path}: is no regular file, and it is read more than once: copy it into one")
+
+
+def _bars_of_table(table: PriceData, interval: str, skip: int, timezone: str, groups: Set[str]) -> Iterator[HistoryBar]:
+    with price_file(table) as path:
+        yield from bars(path, interval, skip=skip, timezone=timezone, groups=groups)
 
 
 def _bars(path: Path, order: RowOrder, skip: int, groups: Set[str]) -> Iterator[HistoryBar]:
