@@ -4,8 +4,9 @@ One number, the wire, counts the changes of everything that lies on a bus, in a 
 knows every wire from FIRST to WIRE. It writes the one that stands on the bus, which is raised when every replica knows
 the next; until then the older code can take over again, and read what this one wrote.
 
-To add a field: raise WIRE by one, give the field a default and mark it `Since(WIRE)`. That is all. For any other change
-(a new name, another meaning) `upgrade` says how the old fields become the new, and `downgrade` the way back.
+To add a field: raise WIRE by one, give the field a default and mark it `Since(WIRE)`. That is all. A record at that
+default does not hold the field at all, so nobody writes, reads or pays for what is not there. For any other change (a
+new name, another meaning) `upgrade` says how the old fields become the new, and `downgrade` the way back.
 """
 
 from collections.abc import Callable, Mapping, Sized
@@ -26,10 +27,12 @@ from typing import (
     get_origin,
 )
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, core_schema
 
 FIRST = 3  # 1 and 2 had lists without names; nobody traded on them
-WIRE = 3
+WIRE = 4
 WIRE_FIELD = "v"  # beside a snapshot's own fields
 
 BY_VALUE = Field(strict=False)  # an enum's member, or a tuple, is written as its value and read back from it
@@ -37,7 +40,10 @@ BY_VALUE = Field(strict=False)  # an enum's member, or a tuple, is written as it
 
 @dataclass(frozen=True)
 class Since:
-    """A mark names the wire that brought a field; a field without one was there from the first."""
+    """A mark names the wire that brought a field; a field without one was there from the first.
+
+    A record holds such a field only where it is not at its default; who reads the attribute gets the default.
+    """
 
     wire: int
 
@@ -48,6 +54,35 @@ class NewerWire(Exception):
     def __init__(self, what: str, wire: int) -> None:
         super().__init__(f"{what} was written by a newer Tickline (wire {wire}; this one knows {WIRE})")
         self.what, self.wire = what, wire
+
+
+R = TypeVar("R", bound="Record")
+
+
+def _marks(field: FieldInfo) -> list[int]:
+    return [mark.wire for mark in field.metadata if isinstance(mark, Since)]
+
+
+def _later(kind: type["Record"]) -> dict[str, Any]:
+    """Returns the default of each field that came later."""
+    later = {name: field for name, field in kind.model_fields.items() if _marks(field)}
+    for name, field in later.items():
+        if field.is_required() or field.default_factory is not None:
+            raise TypeError(f"{kind.__name__}.{name} came later: it needs a default, and not one that is made anew")
+    return {name: field.default for name, field in later.items()}
+
+
+def _leaves_out(later: dict[str, Any]) -> Callable[[R], R]:
+    """Returns the function that takes fields at their default out of a record, and returns that very record."""
+
+    values: dict[str, Any] = {"later": later}
+    lines = ["def left_out(record):", "    fields = record.__dict__"]
+    for name, default in later.items():
+        same = f"fields[{name!r}] is None" if default is None else f"fields[{name!r}] == later[{name!r}]"
+        lines.append(f"    if {name!r} in fields and {same}: del fields[{name!r}]")
+    exec("\n".join([*lines, "    return record"]), values)  # noqa: S102  (of the class's own field names)
+    left_out: Callable[[R], R] = values["left_out"]
+    return left_out
 
 
 class Record(BaseModel):
@@ -64,7 +99,7 @@ class Record(BaseModel):
         def __getattr__(self, name: str) -> Any:
             """What `unvalidated` left out, for pydantic alone: it asks for these when it compares, copies or shows."""
             if name == "__pydantic_fields_set__":
-                return set(type(self).model_fields)
+                return set(self.__dict__)
             if name in ("__pydantic_extra__", "__pydantic_private__"):
                 return None
             return super().__getattr__(name)
@@ -72,13 +107,21 @@ class Record(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         """Finds the fields that came later."""
-        marks = {name: [mark.wire for mark in field.metadata if isinstance(mark, Since)]
-                 for name, field in cls.model_fields.items()}  # fmt: skip
-        cls.LATER = {name: wires[-1] for name, wires in marks.items() if wires}
-        for name in cls.LATER:
-            if cls.model_fields[name].is_required():
-                raise TypeError(f"{cls.__name__}.{name} came later: it needs a default")
+        cls.LATER = {name: wires[-1] for name, field in cls.model_fields.items() if (wires := _marks(field))}
+        for name, default in _later(cls).items():
+            setattr(cls, name, default)  # of every record that does not hold the field
         cls.deciding = staticmethod(_picked(cls))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Lets validation leave out what came later and is at its default."""
+        schema, later = handler(source), _later(cls)
+        return core_schema.no_info_after_validator_function(_leaves_out(later), schema) if later else schema
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Returns a copy with other values, which are not validated."""
+        made = super().model_copy(update=update, deep=deep)
+        return _leaves_out(_later(type(self)))(made) if update and self.LATER else made
 
     @classmethod
     def upgrade(cls, fields: dict[str, Any], wire: int) -> dict[str, Any]:
@@ -102,9 +145,19 @@ def _picked(kind: type[Record]) -> Callable[[dict[str, Any]], dict[str, Any]]:
     defaults = {
         name: field.get_default(call_default_factory=True) for name, field in fields.items() if not field.is_required()
     }
-    values: dict[str, Any] = {"defaults": defaults}
-    lines = ["def picked(values):", f"    found = {{{', '.join(f'{name!r}: values[{name!r}]' for name in fields)}}}"]
-    lines += [f"    if found[{name!r}] == defaults[{name!r}]: del found[{name!r}]" for name in defaults]
+    always = [name for name in fields if name not in kind.LATER]
+    values: dict[str, Any] = {"defaults": defaults, "always": len(kind.model_fields) - len(kind.LATER)}
+    lines = ["def picked(values):", f"    found = {{{', '.join(f'{name!r}: values[{name!r}]' for name in always)}}}"]
+    lines += [
+        f"    if found[{name!r}] == defaults[{name!r}]: del found[{name!r}]" for name in defaults if name in always
+    ]
+    if len(always) < len(fields):
+        lines += ["    if len(values) > always:"]
+        lines += [
+            f"        if {name!r} in values: found[{name!r}] = values[{name!r}]"
+            for name in fields
+            if name in kind.LATER
+        ]
     exec("\n".join([*lines, "    return found"]), values)  # noqa: S102  (of the class's own field names)
     picked: Callable[[dict[str, Any]], dict[str, Any]] = values["picked"]
     return picked
@@ -116,7 +169,7 @@ class Snapshot(Record):
     >>> class Seen(Snapshot):
     ...     count: int
     ...     last: str = ""
-    >>> Seen.of({"v": 3, "count": 2})
+    >>> Seen.of({"v": 4, "count": 2})
     Seen(count=2, last='')
     """
 
@@ -128,9 +181,6 @@ class Snapshot(Record):
     def of(cls, saved: object) -> Self:
         """Returns the snapshot in what `written` gave, at any wire; raises ValueError or NewerWire."""
         return saved if isinstance(saved, cls) else read_kept(cls, saved)
-
-
-R = TypeVar("R", bound=Record)
 
 
 def read_kept(kind: type[R], saved: object, *, gains_only: bool = False) -> R:
@@ -256,16 +306,21 @@ W = TypeVar("W")
 def unvalidated(kind: Callable[P, W]) -> Callable[P, W]:
     """Returns a constructor of a record without validation, for values that are right by construction.
 
-    It costs a fifth of the validating one, and the type checker sees the same parameters. It needs all fields. Data
-    from outside (wire, config, venue) always go through validation.
+    It costs a fifth of the validating one, and the type checker sees the same parameters. It needs all fields but those
+    that came later. Data from outside (wire, config, venue) always go through validation.
     """
     cls = cast(Any, kind)
-    names, count = set(cls.model_fields), len(cls.model_fields)
+    names, later = set(cls.model_fields), _later(cls)
+    count = len(names) - len(later)
     new, put_fields = cls.__new__, BaseModel.__dict__["__dict__"].__set__
 
     def make(*_: P.args, **fields: P.kwargs) -> W:
         if len(fields) != count:
-            raise TypeError(f"{cls.__name__} needs all of {', '.join(sorted(names))}")
+            for name, default in later.items():
+                if name in fields and fields[name] == default:
+                    del fields[name]
+            if len(fields) - len(later.keys() & fields.keys()) != count:
+                raise TypeError(f"{cls.__name__} needs all of {', '.join(sorted(names - later.keys()))}")
         record: W = new(cls)
         put_fields(record, fields)
         return record

@@ -43,7 +43,7 @@ class ReplaySource:
     >>> source.check()["BTCUSDT"].rows
     2
     >>> source.open("BTCUSDT", 0).take(1)
-    [Quote(sym='BTCUSDT', ts_event=1730203200000000000, price=Decimal('71440.10'))]
+    [Quote(sym='BTCUSDT', ts_event=1730203200000000000, price=Decimal('71440.10'), ...)]
     >>> folder.cleanup()
     """
 

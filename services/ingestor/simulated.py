@@ -27,9 +27,9 @@ class SimulatedSource:
 
     >>> source = SimulatedSource(seed=7, interval="1s", ticks_per_s=0, limit=10_000_001)
     >>> source.open("SIM-A", 0).take(2)
-    [Quote(sym='SIM-A', ts_event=1735689601000000000, price=Decimal('99.95')), Quote(...)]
+    [Quote(sym='SIM-A', ts_event=1735689601000000000, price=Decimal('99.95'), ...), Quote(...)]
     >>> source.open("SIM-A", 10_000_000).take(5)
-    [Quote(sym='SIM-A', ts_event=1745689601000000000, price=Decimal('...'))]
+    [Quote(sym='SIM-A', ts_event=1745689601000000000, price=Decimal('...'), ...)]
     """
 
     def __init__(

@@ -5,14 +5,21 @@ from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from shared.messages import Gap, MarketTick
+from shared.messages.market import BarGroup, FundingGroup, QuoteGroup
 
 
 class Quote(NamedTuple):
-    """A quote says which price became known at `ts_event` (ns since 1970 UTC; for a bar its end)."""
+    """A quote says which price became known at `ts_event` (ns since 1970 UTC; for a bar its end).
+
+    bar, quote, funding: the groups that the source gives beside the price.
+    """
 
     sym: str
     ts_event: int
     price: Decimal
+    bar: BarGroup | None = None
+    quote: QuoteGroup | None = None
+    funding: FundingGroup | None = None
 
 
 # A recording gives messages: they say what was history, and what was missing.

@@ -63,7 +63,7 @@ class IngestStage(Tick[Datum, list[Message]]):
         """Returns the tick of a quote; raises ValueError for another symbol's quote or an impossible price."""
         if val.__class__ is not Quote:
             return [self._again(cast(MarketTick | Gap, val))]
-        sym, ts_event, price = val
+        sym, ts_event, price, bar, quote, funding = val
         if sym != self._sym:
             raise ValueError(f"a quote of {sym} was given to {self._sym}")
         if ts_event <= self._last_ts_event:
@@ -76,7 +76,14 @@ class IngestStage(Tick[Datum, list[Message]]):
         self._last_ts_event = ts_event
         self._position += 1
         trace = trace_id(venue, sym, ts_event, n)
-        return [_market_tick(n=n, sym=sym, ts_event=ts_event, tr=trace, venue=venue, price=price, history=False)]
+        if bar is None and quote is None and funding is None:
+            return [_market_tick(n=n, sym=sym, ts_event=ts_event, tr=trace, venue=venue, price=price, history=False)]
+        return [
+            _market_tick(
+                n=n, sym=sym, ts_event=ts_event, tr=trace, venue=venue, price=price, history=False,
+                bar=bar, quote=quote, funding=funding,
+            )
+        ]  # fmt: skip
 
     def _again(self, recorded: MarketTick | Gap) -> Message:
         """Returns the message under this line's number, which is the last part of its trace."""

@@ -15,7 +15,7 @@ from shared.messages import Decision, ExecutionReport, Gap, Leg, Message, OrderI
 from shared.record import Snapshot, fields_of, unvalidated
 from shared.runner.spec import SequenceNumbers, Stage
 from shared.strategies import Decider
-from shared.strategies.decider import require_orders
+from shared.strategies.decider import AnyPrediction, require_orders
 from shared.tick import State
 
 
@@ -113,7 +113,9 @@ class StrategyStage(Stage):
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
         if prediction.history:
             return self._decided(prediction, Reason.HISTORY)
-        made = self._decider.decide(prediction, self.account)
+        if prediction.y_hat is None:
+            return self._decided(prediction, Reason.NO_PREDICTION)
+        made = self._decider.decide(cast(AnyPrediction, prediction), self.account)
         if made.__class__ is not Reason:
             require_orders(made, self._sym, self._decider)
         return self._decided(prediction, made)
@@ -123,11 +125,11 @@ class StrategyStage(Stage):
         intents: list[Message] = [] if isinstance(made, Reason) else self._intents(made, prediction)
         if _DECISIONS in self.muted:
             return intents
-        held = self.account.held(self._sym)
+        held, y_hat = self.account.held(self._sym), prediction.y_hat
         decision = _decision(
             n=self._numbers.next(_DECISIONS), sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
             tick_n=prediction.tick_n, prediction_n=prediction.n, booked_n=self._booked_n,
-            y_hat=prediction.y_hat if math.isfinite(prediction.y_hat) else None,
+            y_hat=y_hat if y_hat is not None and math.isfinite(y_hat) else None,
             balance=self.account.balance(), signed_qty=held.signed_qty if held else _ZERO,
             orders=tuple(self._in_flight) if intents else (),
             reason=made if isinstance(made, Reason) else None,

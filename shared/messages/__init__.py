@@ -5,7 +5,7 @@ from shared.messages.codec import DecodeError, decode, encode
 from shared.messages.decisions import Decision
 from shared.messages.market import Gap, MarketTick
 from shared.messages.orders import ExecutionReport, OrderIntent
-from shared.messages.reasons import GapCause, Leg, OrderPhase, OrderStatus, Reason
+from shared.messages.reasons import GapCause, Leg, OrderPhase, OrderStatus, Origin, Reason
 from shared.messages.signals import Features, Prediction, Tensor
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "OrderIntent",
     "OrderPhase",
     "OrderStatus",
+    "Origin",
     "Prediction",
     "Reason",
     "Stream",

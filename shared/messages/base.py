@@ -38,7 +38,7 @@ class Message(Record):
     """
 
     STREAM: ClassVar[Stream]
-    TAG: ClassVar[str]  # type and wire as they stand on the bus, e.g. `MarketTick/3`
+    TAG: ClassVar[str]  # type and wire as they stand on the bus, e.g. `MarketTick/4`
     NOT_DECIDING: ClassVar[frozenset[str]] = frozenset({"n"})
 
     @classmethod

@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from shared.messages.base import ClientOrderId, Message, Stream
-from shared.messages.reasons import Reason
+from shared.messages.reasons import Origin, Reason
 from shared.plural import plural
-from shared.record import BY_VALUE
+from shared.record import BY_VALUE, Since
 
 
 class Decision(Message):
@@ -16,6 +16,8 @@ class Decision(Message):
 
     - booked_n: n of the last execution report that was booked before this decision (0: none yet).
     - balance, signed_qty: the book as the decision found it; signed_qty includes dust, which the decision did not see.
+    - origin: the call that decided.
+    - target: the position aimed at, in base units, also without an order; None where the strategy does not say.
     """
 
     STREAM: ClassVar[Stream] = Stream.DECISIONS
@@ -28,6 +30,8 @@ class Decision(Message):
     signed_qty: Decimal
     orders: Annotated[tuple[ClientOrderId, ...], Field(strict=False)]
     reason: Annotated[Reason | None, BY_VALUE]
+    origin: Annotated[Origin, BY_VALUE, Since(4)] = Origin.PREDICTION
+    target: Annotated[Decimal | None, Since(4)] = None
 
     def human(self) -> str:
         """Returns e.g. `BTCUSDT 2 orders` or `BTCUSDT no order: NO_CHANGE`."""

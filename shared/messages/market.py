@@ -8,7 +8,7 @@ from pydantic import Field
 
 from shared.messages.base import Message, Stream
 from shared.messages.reasons import GapCause
-from shared.record import BY_VALUE, Record
+from shared.record import BY_VALUE, Record, Since
 
 Price = Annotated[Decimal, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -49,9 +49,9 @@ class BarGroup(Record):
     high: Positive
     low: Positive
     volume: Amount
-    quote_volume: Amount | None = None
-    trades: Annotated[int, Field(ge=0)] | None = None
-    taker_volume: Amount | None = None
+    quote_volume: Annotated[Amount | None, Since(4)] = None
+    trades: Annotated[Annotated[int, Field(ge=0)] | None, Since(4)] = None
+    taker_volume: Annotated[Amount | None, Since(4)] = None
 
 
 class QuoteGroup(Record):
@@ -72,6 +72,7 @@ class FundingGroup(Record):
 class MarketTick(Message):
     """A tick is one price; of a bar its close, with the bar's end as `ts_event`.
 
+    - bar, quote, funding: the groups that its source gives beside the price.
     - history: the tick was older than the age limit when it was committed, or its age is in doubt. Features warm by it,
       and no strategy trades on it. A replay sets it only where the recording has it.
     """
@@ -82,6 +83,9 @@ class MarketTick(Message):
     venue: str
     price: Price
     history: bool = False
+    bar: Annotated[BarGroup | None, Since(4)] = None
+    quote: Annotated[QuoteGroup | None, Since(4)] = None
+    funding: Annotated[FundingGroup | None, Since(4)] = None
 
     def human(self) -> str:
         """Returns e.g. `BTCUSDT 71440.1`, or `BTCUSDT 71440.1 history`."""

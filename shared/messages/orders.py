@@ -3,10 +3,12 @@
 from decimal import Decimal
 from typing import Annotated, ClassVar
 
+from pydantic import Field
+
 from shared.messages.base import ClientOrderId, Message, Nanoseconds, Stream
 from shared.messages.market import Price
-from shared.messages.reasons import Leg, OrderStatus, Reason
-from shared.record import BY_VALUE
+from shared.messages.reasons import Leg, OrderStatus, Origin, Reason
+from shared.record import BY_VALUE, Since
 
 
 class OrderIntent(Message):
@@ -16,6 +18,8 @@ class OrderIntent(Message):
     - price: the decision price.
     - valid_until: nobody may send it after this time, in ns; 0 means no limit.
     - after: the order that must be FILLED before this one goes out, e.g. an open leg's close leg.
+    - by: the hash of what decided (code, parameters, model, card); empty where nobody says.
+    - origin: the call of the strategy that it comes from.
     """
 
     STREAM: ClassVar[Stream] = Stream.ORDERS
@@ -28,6 +32,8 @@ class OrderIntent(Message):
     price: Price
     valid_until: Nanoseconds
     after: ClientOrderId | None
+    by: Annotated[str, Field(max_length=64), Since(4)] = ""
+    origin: Annotated[Origin, BY_VALUE, Since(4)] = Origin.PREDICTION
 
     def human(self) -> str:
         """Returns e.g. `BUY 0.00139977 BTCUSDT (open) at 71440.1`."""

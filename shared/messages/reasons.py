@@ -8,6 +8,7 @@ class Reason(StrEnum):
 
     ZERO_PREDICTION = "ZERO_PREDICTION"
     NAN_PREDICTION = "NAN_PREDICTION"
+    NO_PREDICTION = "NO_PREDICTION"  # none at this tick: the window is not full, the model's bar not over, or no model
     BELOW_THRESHOLD = "BELOW_THRESHOLD"
     NO_CHANGE = "NO_CHANGE"
     NO_EQUITY = "NO_EQUITY"
@@ -63,6 +64,13 @@ class Reason(StrEnum):
     CAPITAL_ABOVE_EQUITY = "CAPITAL_ABOVE_EQUITY"
     ORDERS_PER_MINUTE = "ORDERS_PER_MINUTE"
     NOT_RECONCILED = "NOT_RECONCILED"
+
+
+class Origin(StrEnum):
+    """An origin says which call of the strategy an order or a decision comes from."""
+
+    TICK = "tick"
+    PREDICTION = "prediction"
 
 
 class GapCause(StrEnum):

@@ -1,5 +1,6 @@
 """The signal service answers a tick with its features and with the model's prediction."""
 
+import math
 from collections.abc import Callable
 from functools import cache
 from struct import Struct
@@ -10,8 +11,8 @@ import numpy.typing as npt
 from pydantic import ConfigDict, Field, model_validator
 
 from shared.messages.base import Message, Stream
-from shared.messages.market import Price
-from shared.record import Record, unvalidated
+from shared.messages.market import BarGroup, FundingGroup, Price, QuoteGroup
+from shared.record import Record, Since, unvalidated
 
 Dtype = Literal["float32", "float64"]
 
@@ -87,12 +88,14 @@ class Features(Message):
 
 
 class Prediction(Message):
-    """A prediction is the model's answer to one tick.
+    """A prediction answers one tick; signal answers every tick with exactly one.
 
     - price: the tick's.
-    - y_hat: predicted log return until the next tick; NaN stays NaN and trades nothing.
-    - model: the first 16 hex digits of the weights' sha256.
+    - y_hat: predicted log return until the model's next bar; None where there is none (the window is not full, no bar
+      of the model's interval ended, no model). NaN stays NaN; neither trades.
+    - model: 16 hex digits of what predicts; empty without a model.
     - history: as in its tick.
+    - bar, quote, funding: of the tick's groups those that the strategy needs.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=True)
@@ -101,10 +104,20 @@ class Prediction(Message):
 
     tick_n: int
     price: Price
-    y_hat: float
+    y_hat: float | None
     model: str
     history: bool = False
+    bar: Annotated[BarGroup | None, Since(4)] = None
+    quote: Annotated[QuoteGroup | None, Since(4)] = None
+    funding: Annotated[FundingGroup | None, Since(4)] = None
+
+    @classmethod
+    def downgrade(cls, fields: dict[str, Any], wire: int) -> dict[str, Any]:
+        """Returns the fields as `wire` names them: before 4 a y_hat was always there, and NaN trades nothing."""
+        fields = super().downgrade(fields, wire)
+        return {**fields, "y_hat": math.nan} if wire < 4 and fields["y_hat"] is None else fields
 
     def human(self) -> str:
         """Returns e.g. `BTCUSDT y_hat=+0.000813 at 71440.1`."""
-        return f"{self.sym} y_hat={self.y_hat:+.6f} at {self.price!s}"
+        y_hat = "none" if self.y_hat is None else f"{self.y_hat:+.6f}"
+        return f"{self.sym} y_hat={y_hat} at {self.price!s}"

@@ -56,8 +56,8 @@ class MessageColumn(NamedTuple):
 def message_columns(stream: Stream) -> tuple[MessageColumn, ...]:
     """Returns the columns of the messages that may stand in a stream.
 
-    >>> [column.name for column in message_columns(Stream.TICKS)]
-    ['ts_event', 'venue', 'price', 'history', 'cause']
+    >>> [column.name for column in message_columns(Stream.EXECUTIONS)][-4:]
+    ['commission', 'reason', 'dust', 'capital']
     """
     found: dict[str, MessageColumn] = {}
     for kind in TYPES.values():

@@ -20,7 +20,7 @@ EVERY_BYTE = bytes(range(256))
 
 
 def out(n: int = 1, stream: str = "ticks", sym: str = "BTCUSDT", d: bytes = b"d") -> Outgoing:
-    return Outgoing(stream, "MarketTick/3", sym, n, f"{sym} {n}", f"replay:{sym}:{n}", d)
+    return Outgoing(stream, "MarketTick/4", sym, n, f"{sym} {n}", f"replay:{sym}:{n}", d)
 
 
 def commit(lease: Lease, seq: int, *entries: Outgoing, **fields: bytes | str) -> Commit:
@@ -182,7 +182,7 @@ async def test_a_commit_writes_fields_entries_and_number(session: Session) -> No
     assert [e.n for e in features] == [1]
     entry = ticks[1]
     assert (entry.t, entry.k, entry.h, entry.tr, entry.d) == (
-        b"MarketTick/3", "BTCUSDT", b"BTCUSDT 2", "replay:BTCUSDT:2", b"d",
+        b"MarketTick/4", "BTCUSDT", b"BTCUSDT 2", "replay:BTCUSDT:2", b"d",
     )  # fmt: skip
     assert before_ns <= entry.w <= time.time_ns()
     assert entry.message is None

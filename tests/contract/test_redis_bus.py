@@ -28,7 +28,7 @@ StartServer = Callable[..., Server]
 
 
 def out(n: int, stream: str = "ticks") -> Outgoing:
-    return Outgoing(stream, "MarketTick/3", "BTCUSDT", n, f"BTCUSDT {n}", f"replay:BTCUSDT:{n}", b"\x81\xa1n")
+    return Outgoing(stream, "MarketTick/4", "BTCUSDT", n, f"BTCUSDT {n}", f"replay:BTCUSDT:{n}", b"\x81\xa1n")
 
 
 def bus_at(url: str, *, timeout_s: float = 5.0, namespace: str = "") -> RedisBus:
@@ -488,7 +488,7 @@ async def test_entries_are_readable_for_a_person(start_server: StartServer, own:
     assert fields[::2] == [b"t", b"k", b"n", b"h", b"tr", b"d", b"w"]
     shown = dict(zip(fields[::2], fields[1::2], strict=True))
     assert (shown[b"t"], shown[b"k"], shown[b"n"], shown[b"h"], shown[b"tr"]) == (
-        b"MarketTick/3", b"BTCUSDT", b"1", b"BTCUSDT 1", b"replay:BTCUSDT:1",
+        b"MarketTick/4", b"BTCUSDT", b"1", b"BTCUSDT 1", b"replay:BTCUSDT:1",
     )  # fmt: skip
     state = await owned.session.call("HGETALL", owned.bus.names.state(PLACE))
     assert set(state[::2]) == {b"owner", b"epoch", b"until", b"seq", b"a"}

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 import shared.messages.codec
 import shared.record
@@ -131,9 +132,43 @@ def test_a_field_that_came_later_needs_a_default() -> None:
             late: Annotated[int, Since(NEXT)]
 
 
-def test_without_validation_all_fields_must_be_given() -> None:
-    with pytest.raises(TypeError, match="Leg needs all of note, size"):
-        unvalidated(Leg)(size=1)
+def test_a_later_field_has_a_default_that_all_records_can_share() -> None:
+    with pytest.raises(TypeError, match=r"Bad\.late came later: it needs a default, and not one that is made anew"):
+
+        class Bad(Record):
+            late: Annotated[list[int], Since(NEXT)] = Field(default_factory=list)
+
+
+@pytest.mark.parametrize("given", [{}, {"note": ""}], ids=["left out", "given"])
+def test_a_record_does_not_hold_what_came_later_and_is_at_its_default(given: dict[str, str]) -> None:
+    made = [
+        Leg(size=1, **given),
+        Leg.model_validate({"size": 1, **given}),
+        unvalidated(Leg)(size=1, **given),
+        Leg(size=1, note="n").model_copy(update={"note": ""}),
+        Book(one={"size": 1, **given}).one,  # type: ignore[arg-type]
+    ]
+    for leg in made:
+        assert leg.__dict__ == {"size": 1}
+        assert leg.note == ""
+        assert leg == made[0]
+        assert (hash(leg), repr(leg), leg.model_dump()) == (hash(made[0]), "Leg(size=1)", {"size": 1})
+        assert Leg.deciding(leg.__dict__) == {"size": 1}
+        assert unpack(pack({"leg": leg})) == {"leg": {"size": 1}}
+
+
+def test_a_record_holds_what_came_later_and_says_something() -> None:
+    made = [LEG, unvalidated(Leg)(size=2, note="n"), Leg(size=2).model_copy(update={"note": "n"})]
+    for leg in made:
+        assert leg.__dict__ == Leg.deciding(leg.__dict__) == {"size": 2, "note": "n"}
+        assert leg == LEG
+        assert repr(leg) == "Leg(size=2, note='n')"
+
+
+@pytest.mark.parametrize("given", [{}, {"note": "n", "other": 1}])
+def test_without_validation_all_fields_from_the_first_must_be_given(given: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="Leg needs all of size"):
+        unvalidated(Leg)(**given)
 
 
 @given(st.dictionaries(st.text(max_size=4), st.none() | st.integers() | st.text(max_size=4), max_size=5))

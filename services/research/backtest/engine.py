@@ -283,7 +283,7 @@ class _Run:
             on_mark(bar.ts_event, price, equity, exposure, self._y_hat)
 
     def _on_prediction(self, prediction: Prediction) -> None:
-        self._y_hat = prediction.y_hat
+        self._y_hat = math.nan if prediction.y_hat is None else prediction.y_hat
         self.predictions += 1
 
     def _on_execution(self, report: ExecutionReport) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from shared.messages import Features, Gap, GapCause, Message, Stream, Tensor, encode
 from shared.messages.codec import TYPES
+from shared.messages.market import BarGroup
 from shared.recording.part import ReceivedEntry, message_columns, schema, table
 from tests.unit.recording.entries import PLACE, raw
 from tests.unit.runner.fakes import entry, prediction, report, tick
@@ -19,12 +20,17 @@ def row(stream: Stream, message: Message) -> dict[str, object]:
 
 
 def test_a_row_has_the_entry_and_the_message() -> None:
-    message = tick(3).model_copy(update={"price": Decimal("71440.10")})
+    message = tick(3).model_copy(
+        update={"price": Decimal("71440.10"), "bar": BarGroup(open=2.0, high=3.0, low=1.0, volume=5.5, trades=7)}
+    )
     found = row(Stream.TICKS, message)
     assert found == {
         "id": "7-0", "instance": "ingestor", "p": 3, "t": message.TAG, "k": "A", "n": 3, "h": message.human(),
         "tr": "t:A:3", "w": 1, "d": encode(message), "missing": 2,
         "ts_event": 3, "venue": "t", "price": "71440.10", "history": False, "cause": None,
+        "bar_open": 2.0, "bar_high": 3.0, "bar_low": 1.0, "bar_volume": 5.5, "bar_quote_volume": None, "bar_trades": 7,
+        "bar_taker_volume": None, "quote_bid": None, "quote_ask": None, "quote_bid_qty": None, "quote_ask_qty": None,
+        "funding_rate": None,
     }  # fmt: skip
 
 
