@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from shared.extras import to_install
 from shared.features.registry import make_feature
 from shared.models.card import MODEL_FILES, Card, ModelRefused, card_of
 from shared.plural import plural
@@ -16,6 +17,8 @@ from shared.tick import Tick
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from shared.models.onnx_model import OnnxModel
 
 MAX_CARD_BYTES = 1_000_000
 MAX_WEIGHTS_BYTES = 1_000_000_000
@@ -31,7 +34,7 @@ class LoadedModel:
 
     card: Card
     hash: str
-    _loaded: Any
+    _loaded: "nn.Module | OnnxModel"
 
     @property
     def module(self) -> "nn.Module":
@@ -42,9 +45,13 @@ class LoadedModel:
 
     def predict(self) -> Tick[Any, float]:
         """Returns the Tick that asks the model for y_hat: a Predict, or an OnnxPredict."""
+        if self.card.format == "onnx":
+            from shared.models.onnx_model import OnnxPredict
+
+            return OnnxPredict(cast("OnnxModel", self._loaded))
         from shared.models.model import Predict
 
-        return Predict(self._loaded, batched=self.card.batched)
+        return Predict(self.module, batched=self.card.batched)
 
 
 def load_model(path: str | Path, *, symbols: str | Iterable[str] = (), interval: str | None = None) -> LoadedModel:
@@ -84,13 +91,29 @@ def model_of(card: Card, weights: bytes, card_path: Path) -> LoadedModel:
     """Returns the model that a card and the content of its weights file make; raises ModelRefused."""
     code = _check_features(card, card_path)
     weights_path = card_path.with_suffix(card.weights_suffix)
+    loaded: nn.Module | OnnxModel
     if card.format == "onnx":
-        raise ModelRefused(f"card {card_path}: models of format onnx are not read yet")
-    from shared.models.torch_model import torch_model
+        loaded = _onnx_model(card, weights, card_path, weights_path)
+    else:
+        from shared.models.torch_model import torch_model
 
-    loaded, own_code = torch_model(card, weights, card_path, weights_path)
-    code |= own_code
+        loaded, own_code = torch_model(card, weights, card_path, weights_path)
+        code |= own_code
     return LoadedModel(card, card.predicting_hash(code)[:16], loaded)
+
+
+def _onnx_model(card: Card, data: bytes, card_path: Path, path: Path) -> "OnnxModel":
+    try:
+        from shared.models.onnx_model import OnnxModel
+    except ModuleNotFoundError as error:
+        raise ModelRefused(f"model {path} needs {error.name}: {to_install('onnx')}") from error
+    model = OnnxModel(data, card.no_features, card.window, where=str(path))
+    if model.batched != card.batched:
+        has = "a batch" if model.batched else "no batch"
+        raise ModelRefused(
+            f"card {card_path}: batched is {card.batched}, the input of {path.name} has {has}: correct it"
+        )
+    return model
 
 
 def _fits(card: Card, interval: str) -> bool:
