@@ -23,6 +23,7 @@ def linear(
     opsets: Mapping[str, int] | None = None,
     inputs: Sequence[str] = ("x",),
     outputs: Sequence[str] = ("y",),
+    name: str = "w",
 ) -> onnx.ModelProto:
     """y = x @ weight, or what `nodes` make of x and w."""
     graph = helper.make_graph(
@@ -30,7 +31,7 @@ def linear(
         "graph",
         [helper.make_tensor_value_info(name, element, shape) for name in inputs],
         [helper.make_tensor_value_info(name, element, out) for name in outputs],
-        [numpy_helper.from_array(weight, "w")],
+        [numpy_helper.from_array(weight, name)],
     )
     imports = [helper.make_opsetid(domain, version) for domain, version in (opsets or {"": 18}).items()]
     return helper.make_model(graph, opset_imports=imports, functions=list(functions), ir_version=10)

@@ -18,7 +18,7 @@ FEATURES = Registry[Callable[..., AnyFeature[Any, Any]]](
 )
 
 
-_GROUP = "tickline.features"  # of the entry points by which packages offer theirs
+GROUP = "tickline.features"  # of the entry points by which packages offer theirs
 
 
 def make_feature(spec: str, folder: Path | None = None) -> AnyFeature[Any, Any]:
@@ -34,7 +34,7 @@ def make_feature(spec: str, folder: Path | None = None) -> AnyFeature[Any, Any]:
     'log_return_lags(3)'
     """
     call = parsed(spec)
-    found = load_named(call.name, FEATURES, _GROUP, folder)
+    found = load_named(call.name, FEATURES, GROUP, folder)
     if found is None:
         raise ValueError(f"feature {call.name!r:.60} is unknown; there are: {', '.join(FEATURES)}")
     kind = found.object

@@ -20,7 +20,10 @@ ANY_SYMBOL = "*"
 Format = Literal["torch", "onnx"]
 SUFFIXES: Final[Mapping[Format, str]] = {"torch": ".pth", "onnx": ".onnx"}
 MODEL_FILES = (".json", *SUFFIXES.values())  # a card and weights of one name make a model
-DECIDING = ("model", "params", "features", "needs", "no_features", "window", "batched", "format", "interval", "sha256")
+DECIDING = (
+    "format", "model", "params", "standardised", "features", "no_features", "needs", "window", "batched", "interval",
+    "sha256",
+)  # fmt: skip
 
 
 class ModelRefused(SafetyRefusal, ValueError):
@@ -52,6 +55,7 @@ class Card(BaseModel):
     - format: torch, whose weights are a state_dict in NAME.pth, or onnx, a whole model in NAME.onnx.
     - model, params: of torch, a name in `shared.models.registry` or the user's `file.py:Class` or
       `package.module:Class`, and its constructor's arguments; `no_features` is given to it where it asks for it.
+    - standardised: the weights are those of a `Standardised` around it.
     - features, no_features: feature specs, and how many numbers they give together, in this order.
     - needs: the groups of market data without which the features cannot work.
     - window: how many feature vectors the model is shown, oldest first: an array (window, no_features) where it is
@@ -76,6 +80,7 @@ class Card(BaseModel):
     format: Format = "torch"
     model: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     params: Params = {}
+    standardised: bool = False
     features: FeatureSpecs
     no_features: Annotated[int, Field(ge=1, le=100_000)]
     needs: Annotated[tuple[Annotated[Group, Field(strict=False)], ...], Field(strict=False)] = ()
@@ -93,8 +98,8 @@ class Card(BaseModel):
         if (self.model is None) == (self.format == "torch"):
             needs = "needs a class in `model`" if self.format == "torch" else "has no class: leave `model` out"
             raise ValueError(f"a model of format {self.format} {needs}")
-        if self.params and self.format == "onnx":
-            raise ValueError("a model of format onnx takes no params: leave them out")
+        if self.format == "onnx" and (self.params or self.standardised):
+            raise ValueError("a model of format onnx takes no params and is not standardised: leave both out")
         return self
 
     def covers(self, sym: str) -> bool:
@@ -126,7 +131,8 @@ class Card(BaseModel):
     def predicting_hash(self, code: Mapping[str, str] | None = None) -> str:
         """Returns the sha256, in hex, of everything that predicts: weights, the card's deciding fields, user code.
 
-        - code: the spec of each class and feature of the user's, and the hash of the files behind it.
+        - code: the spec of each class and feature of the user's, and the hash of the files behind it; see
+          `shared.models.code`.
         """
         told = self.model_dump(mode="json", include=set(DECIDING)) | {"code": dict(code or {})}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

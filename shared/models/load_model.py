@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from shared.errors import ConfigError
 from shared.extras import to_install
-from shared.features.registry import make_feature
+from shared.features.vector import FeatureVector
 from shared.models.card import MODEL_FILES, Card, ModelRefused, card_of
+from shared.models.code import predicting_hash
 from shared.plural import plural
 from shared.tick import Tick
 
@@ -54,8 +56,16 @@ class LoadedModel:
         return Predict(self.module, batched=self.card.batched)
 
 
-def load_model(path: str | Path, *, symbols: str | Iterable[str] = (), interval: str | None = None) -> LoadedModel:
+def load_model(
+    path: str | Path,
+    *,
+    symbols: str | Iterable[str] = (),
+    interval: str | None = None,
+    folder: Path | None = None,
+) -> LoadedModel:
     """Loads the model whose card (.json) or weights (.pth, .onnx) `path` names; both lie side by side under one name.
+
+    - folder: where files of a user's classes and features lie; None is the folder of the configuration.
 
     It checks the files, the card, the symbols and the interval (where given), the sha256 of the weights, and that they
     fit the card: plain tensors for the model's class, or an ONNX file with everything in it. The first failure raises
@@ -84,12 +94,12 @@ def load_model(path: str | Path, *, symbols: str | Iterable[str] = (), interval:
             f"weights {weights_path} have sha256 {found[:16]}…, the card says {card.sha256[:16]}…: "
             "one of the two was altered; restore it, or train anew"
         )
-    return model_of(card, weights, card_path)
+    return model_of(card, weights, card_path, folder)
 
 
-def model_of(card: Card, weights: bytes, card_path: Path) -> LoadedModel:
+def model_of(card: Card, weights: bytes, card_path: Path, folder: Path | None = None) -> LoadedModel:
     """Returns the model that a card and the content of its weights file make; raises ModelRefused."""
-    code = _check_features(card, card_path)
+    _check_features(card, card_path, folder)
     weights_path = card_path.with_suffix(card.weights_suffix)
     loaded: nn.Module | OnnxModel
     if card.format == "onnx":
@@ -97,9 +107,8 @@ def model_of(card: Card, weights: bytes, card_path: Path) -> LoadedModel:
     else:
         from shared.models.torch_model import torch_model
 
-        loaded, own_code = torch_model(card, weights, card_path, weights_path)
-        code |= own_code
-    return LoadedModel(card, card.predicting_hash(code)[:16], loaded)
+        loaded = torch_model(card, weights, weights_path, folder)
+    return LoadedModel(card, predicting_hash(card, folder)[:16], loaded)
 
 
 def _onnx_model(card: Card, data: bytes, card_path: Path, path: Path) -> "OnnxModel":
@@ -135,23 +144,18 @@ def _read(path: Path, limit: int) -> bytes:
     return data
 
 
-def _check_features(card: Card, path: Path) -> dict[str, str]:
-    """Refuses features that do not give what the card says; returns the hash of each one's user code."""
+def _check_features(card: Card, path: Path, folder: Path | None) -> None:
+    """Refuses features that do not give what the card says."""
     try:
-        features = [make_feature(spec) for spec in card.features]
-    except (ValueError, TypeError) as error:
+        vector = FeatureVector(card.features, folder)
+    except (ValueError, TypeError, ConfigError) as error:
         raise ModelRefused(f"card {path}: {error}") from error
     shown = ", ".join(card.features)
-    width = sum(feature.width for feature in features)
-    if width != card.no_features:
-        raise ModelRefused(
-            f"card {path}: {shown} gives {plural(width, 'feature')}, no_features says {card.no_features}"
-        )
-    if card.training is not None and len(card.training.features) != width:
-        described = len(card.training.features)
-        raise ModelRefused(f"card {path}: {shown} gives {plural(width, 'feature')}, training describes {described}")
-    needs = frozenset().union(*(feature.needs for feature in features))
-    if needs != set(card.needs):
-        said, wanted = (", ".join(sorted(groups)) or "nothing" for groups in (card.needs, needs))
+    gives = f"card {path}: {shown} gives {plural(vector.width, 'feature')}"
+    if vector.width != card.no_features:
+        raise ModelRefused(f"{gives}, no_features says {card.no_features}")
+    if card.training is not None and len(card.training.features) != vector.width:
+        raise ModelRefused(f"{gives}, training describes {len(card.training.features)}")
+    if vector.needs != set(card.needs):
+        said, wanted = (", ".join(sorted(groups)) or "nothing" for groups in (card.needs, vector.needs))
         raise ModelRefused(f"card {path}: {shown} needs {wanted}, the card's needs say {said}")
-    return {}

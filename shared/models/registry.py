@@ -8,6 +8,8 @@ from shared.registry import Registry
 if TYPE_CHECKING:
     from shared.models.model import Model
 
+GROUP = "tickline.models"  # of the entry points by which packages offer theirs
+
 # name -> the class, or a function, that makes one from no_features and the card's params
 MODELS = Registry[Callable[..., "Model"]](
     {

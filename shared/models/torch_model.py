@@ -3,43 +3,53 @@
 import inspect
 import io
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from shared.errors import ConfigError
 from shared.models.card import Card, ModelRefused
-from shared.models.registry import MODELS
-from shared.user_code import described
+from shared.models.registry import GROUP, MODELS
+from shared.models.standardised import Standardised
+from shared.user_code import described, load_named
 
 NO_FEATURES = "no_features"
 
 
-def torch_model(card: Card, weights: bytes, card_path: Path, weights_path: Path) -> tuple[nn.Module, dict[str, str]]:
-    """Returns the module of a card with its weights, in eval mode and frozen, and spec -> hash of the user's code."""
+def torch_model(card: Card, weights: bytes, path: Path, folder: Path | None = None) -> nn.Module:
+    """Returns the module of a card with its weights, in eval mode and frozen; raises ModelRefused.
+
+    - weights, path: the content of the weights file, and how it is named in an error.
+    - folder: where a user's files lie; None is the folder of the configuration.
+    """
     assert card.model is not None  # the card checks it
-    make, code = _class_of(card.model, f"card {card_path}")
-    module = empty_module(make, card.model, card.no_features, card.params, f"card {card_path}")
-    fill(module, weights, weights_path, card.model)
-    return module.eval().requires_grad_(False), code
+    where = f"card {path.with_suffix('.json')}"
+    module = empty_module(class_of(card.model, where, folder), card.model, card.no_features, card.params, where)
+    if card.standardised:
+        module = Standardised(module, card.no_features)
+    fill(module, weights, path, card.model)
+    return module.eval().requires_grad_(False)
 
 
-def _class_of(model: str, where: str) -> tuple[Callable[..., nn.Module], dict[str, str]]:
-    if model in MODELS:
-        return MODELS[model], {}
-    name, colon, what = model.partition(":")
-    if not colon:
+def class_of(model: str, where: str, folder: Path | None = None) -> Callable[..., nn.Module]:
+    """Returns the class that a card's `model` names: ours, the user's, or a package's; raises ModelRefused.
+
+    - where: how it is named in an error.
+    """
+    try:
+        found = load_named(model, MODELS, GROUP, folder)
+    except ConfigError as error:
+        raise ModelRefused(f"{where}: {error}") from error
+    if found is None:
         known = ", ".join(MODELS)
         raise ModelRefused(
-            f"{where}: model {model!r} is unknown; there are: {known}; a class of your own is written as "
+            f"{where}: model {model!r:.200} is unknown; there are: {known}; one of your own is written as "
             "file.py:Class or package.module:Class"
         )
-    try:
-        return getattr(import_module(name), what), {}
-    except (ImportError, AttributeError) as error:
-        raise ModelRefused(f"{where}: model {described(error, model)}") from error
+    made: Callable[..., nn.Module] = found.object
+    return made
 
 
 def empty_module(

@@ -15,7 +15,19 @@ _AUTHORS = tuple(str(ROOT / "shared" / name) + "/" for name in ("strategies", "f
 _OURS = (str(ROOT / "shared") + "/", str(ROOT / "services") + "/")
 # These lie in the authors' folders, but are no author's code.
 _MACHINERY = frozenset(
-    {"decider.py", "feature.py", "vector.py", "spec.py", "model.py", "registry.py", "strategy.py", "reserve.py"}
+    {
+        "decider.py",
+        "feature.py",
+        "vector.py",
+        "spec.py",
+        "model.py",
+        "registry.py",
+        "strategy.py",
+        "reserve.py",
+        "torch_model.py",
+        "onnx_model.py",
+        "load_model.py",
+    }
 )
 _offered: set[str] = set()  # folders of packages whose strategies, features and models are used
 _LIBRARIES = tuple({sysconfig.get_path(name) + "/" for name in ("stdlib", "platstdlib", "purelib", "platlib")})

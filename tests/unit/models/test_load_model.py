@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -13,12 +14,15 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from shared.errors import SafetyRefusal
 from shared.models import ModelRefused
+from shared.models.code import predicting_hash
 from shared.models.linear_model import LinearModel
 from shared.models.load_model import load_model
 from shared.models.non_linear_model import NonLinearModel
+from shared.models.standardised import Standardised
 
 SHIPPED = Path("weights/btcusdt_12h_linear.json")
 
@@ -223,3 +227,99 @@ def test_a_copied_model_is_the_same_model(tmp_path: Path) -> None:
     for suffix in (".json", ".pth"):
         shutil.copy(SHIPPED.with_suffix(suffix), tmp_path / f"other{suffix}")
     assert load_model(tmp_path / "other.pth").card == load_model(SHIPPED).card
+
+
+# A class of the user's own.
+
+NET = """
+import torch
+from torch import nn
+
+from helper import scaled
+
+
+class Net(nn.Module):
+    def __init__(self, inputs, hidden=4, *, slope=0.1):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(inputs, hidden), nn.LeakyReLU(slope), nn.Linear(hidden, 1))
+
+    def forward(self, x):
+        return scaled(self.layers(x))
+
+
+class NoModule:
+    def __init__(self, inputs):
+        pass
+
+
+class Fails(nn.Module):
+    def __init__(self, inputs):
+        super().__init__()
+        raise RuntimeError("out of luck")
+"""
+HELPER = "def scaled(y):\n    return 2 * y\n"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    (tmp_path / "net.py").write_text(NET)
+    (tmp_path / "helper.py").write_text(HELPER)
+    return tmp_path
+
+
+def net(hidden: int = 4) -> dict[str, torch.Tensor]:
+    layers = nn.Sequential(nn.Linear(3, hidden), nn.LeakyReLU(), nn.Linear(hidden, 1))
+    return {f"layers.{name}": tensor for name, tensor in layers.state_dict().items()}
+
+
+@pytest.mark.parametrize("spec", ["net.py:Net", "net:Net"])
+def test_a_users_class_loads(own: Path, spec: str) -> None:
+    weights = net(hidden=5)
+    path = write(own, weights, model=spec, params={"hidden": 5, "slope": 0.5})
+    loaded = load_model(path, folder=own)
+    x = torch.tensor([0.1, -0.2, 0.3])
+    inner = torch.nn.functional.leaky_relu(x @ weights["layers.0.weight"].T + weights["layers.0.bias"], 0.5)
+    wanted = 2 * (inner @ weights["layers.2.weight"].T + weights["layers.2.bias"])
+    assert loaded.predict().on_tick(x) == pytest.approx(wanted.item(), rel=1e-5)
+
+
+def test_the_hash_is_of_the_users_code_too(own: Path) -> None:
+    path = write(own, net(), model="net.py:Net")
+    first = load_model(path, folder=own)
+    assert first.hash != first.card.short_hash
+    assert first.hash == load_model(path, folder=own).hash == predicting_hash(first.card, own)[:16]
+    (own / "helper.py").write_text(HELPER.replace("2", "3"))
+    assert predicting_hash(first.card, own)[:16] == load_model(path, folder=own).hash != first.hash
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model": "nets.py:Net"}, "nets.py"),
+        ({"model": "net.py:Nets"}, "Nets"),
+        ({"model": "net.py:NoModule"}, "net.py:NoModule makes a NoModule, not a torch.nn.Module"),
+        ({"model": "net.py:Fails"}, "RuntimeError: out of luck"),
+        ({"model": "net.py:Net", "params": {"hiden": 4}}, "it takes inputs, hidden, slope: correct params"),
+        ({"model": "net.py:Net", "params": {"hidden": "many"}}, "correct params"),
+        ({"model": "net.py:Net", "params": {"hidden": 6}}, "layers.0.weight is torch.float32 (4, 3), the card's model "
+         "needs torch.float32 (6, 3)"),
+        ({"model": "no.such.package:Net"}, "no.such.package"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_users_class_is_one_line(own: Path, changes: dict[str, object], words: str) -> None:
+    assert words in refused(write(own, net(), **changes), folder=own)
+
+
+def test_a_line_of_the_users_code_is_named(own: Path) -> None:
+    line = refused(write(own, net(), model="net.py:Fails"), folder=own)
+    assert re.search(r"net\.py:\d+, in __init__", line)
+
+
+def test_a_standardised_model(own: Path) -> None:
+    inner = LinearModel(3)
+    whole = Standardised(inner, 3)
+    whole.rescale(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.5, 0.1, 2.0]), 0.01)
+    loaded = load_model(write(own, whole.state_dict(), standardised=True))
+    x = torch.tensor([0.1, -0.2, 0.3])
+    assert loaded.predict().on_tick(x) == whole(x).item()
+    assert "hold [bias" not in refused(write(own, inner.state_dict(), standardised=True))

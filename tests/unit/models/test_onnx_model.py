@@ -112,8 +112,9 @@ def test_altered_files_are_refused(tmp_path: Path) -> None:
         ({"outputs": ("y", "z"), "nodes": [helper.make_node("MatMul", ["x", "w"], ["y"]),
                                            helper.make_node("Identity", ["y"], ["z"])]}, "has 2 outputs (y, z)"),
         ({"weight": np.ones((3, 2), np.float32), "out": ("batch", 2)}, "output y is tensor(float) (batch, 2), not one"),
-        ({"nodes": [helper.make_node("NonZero", ["x"], ["n"]), helper.make_node("Cast", ["n"], ["y"], to=1)],
-          "out": (None, None)}, "gives (2, 0) for one sample, not one number"),
+        ({"nodes": [helper.make_node("NonZero", ["x"], ["n"]), helper.make_node("Cast", ["n"], ["f"], to=1),
+                    helper.make_node("Reshape", ["f", "s"], ["y"])], "inputs": ("x",), "weight": np.array([-1, 1]),
+          "out": (None, None), "name": "s"}, "gives (0, 1) for one sample, not one number"),
         ({"nodes": [helper.make_node("Hokuspokus", ["x"], ["y"])]}, "cannot be loaded by onnxruntime"),
     ],
 )  # fmt: skip
@@ -141,8 +142,8 @@ def test_it_predicts_in_a_process_without_torch_and_starts_no_thread(tmp_path: P
     code = (
         "import sys, os, numpy as np\n"
         "sys.modules['torch'] = None\n"
-        "from shared.models.onnx_model import OnnxModel, OnnxPredict\n"
-        f"predict = OnnxPredict(OnnxModel(open({str(path.with_suffix('.onnx'))!r}, 'rb').read(), 3))\n"
+        "from shared.models.load_model import load_model\n"
+        f"predict = load_model({str(path)!r}).predict()\n"
         "before = len(os.listdir('/proc/self/task')) if os.path.isdir('/proc/self/task') else 0\n"
         "print(predict.on_tick(np.ones(3, np.float32)), before)\n"
     )
