@@ -81,7 +81,7 @@ class SignalSettings(Section):
     """These settings configure the signal service.
 
     - model: a name, the path of a card, or `auto`, which takes the one card that fits symbols and interval. Testnet and
-      live need a name or a path.
+      live need a name or a path. `none`: there is no model, and a strategy of rules trades.
     - weights: the folder of the models; without it `weights` in the config's folder, then the shipped models.
     """
 

@@ -11,6 +11,7 @@ from shared.errors import ConfigError
 from shared.models.card import MODEL_FILES, Card, ModelRefused, card_of
 
 AUTO = "auto"
+NO_MODEL = "none"  # rule strategies trade without one
 
 
 def chosen_model(settings: Settings) -> Path:
@@ -19,6 +20,8 @@ def chosen_model(settings: Settings) -> Path:
     Raises ModelRefused, and ConfigError where real orders would follow a guess.
     """
     own = settings.signal
+    if own.model == NO_MODEL:
+        raise ModelRefused("signal.model is none: there is no card")
     real = settings.gateway.mode is not Mode.PAPER and settings.ingestor.source != "replay"
     if own.model == AUTO and real:
         fitting = ", ".join(path.stem for folder in own.folders for path in _fitting(folder, settings))
@@ -27,6 +30,11 @@ def chosen_model(settings: Settings) -> Path:
             f'name the model in [signal], e.g. model = "NAME"; {f"there are: {fitting}" if fitting else "none fits"}'
         )
     return choose_model(own.model, own.folders, settings.symbols, settings.interval)
+
+
+def chosen_card(settings: Settings) -> Card | None:
+    """Returns the card that the config names or implies, None for `none`; raises as `chosen_model` does."""
+    return None if settings.signal.model == NO_MODEL else card_at(chosen_model(settings))
 
 
 def choose_model(model: str, folders: Sequence[Path], symbols: Sequence[str], interval: str) -> Path:

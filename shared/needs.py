@@ -1,0 +1,59 @@
+"""What model and strategy need of the market, beside its price, and the refusal where a source does not give it.
+
+It reads the card and the strategy, no feature and no model, so the ingestor may ask it.
+"""
+
+from collections.abc import Set
+
+from shared.config import Settings
+from shared.errors import ConfigError
+from shared.messages.market import Group
+from shared.models.choose import chosen_card
+from shared.strategies.registry import make_decider
+
+
+def model_needs(settings: Settings) -> frozenset[Group]:
+    """Returns the groups that the card of the config's model names; none without a model. Raises ModelRefused."""
+    card = chosen_card(settings)
+    return frozenset() if card is None else frozenset(card.needs)
+
+
+def strategy_needs(settings: Settings) -> frozenset[Group]:
+    """Returns the groups that the config's strategy asks for; raises ConfigError where there is no such strategy."""
+    own = settings.strategy
+    try:
+        decider = make_decider(own.name, own.params)
+    except ValueError as error:
+        raise ConfigError(f"config: {error}") from error
+    return getattr(decider, "needs", frozenset())
+
+
+def needed_groups(settings: Settings) -> frozenset[Group]:
+    """Returns the groups that ticks must carry for this config; raises ModelRefused or ConfigError.
+
+    >>> needed_groups(Settings())
+    frozenset()
+    """
+    return model_needs(settings) | strategy_needs(settings)
+
+
+def require_groups(settings: Settings, offered: Set[Group], source: str) -> None:
+    """Raises ConfigError, by name, where a source does not give what model or strategy need.
+
+    - offered: the groups that the source gives.
+    - source: its name for a person, e.g. `replay of prices.csv`.
+    """
+    for what, needs in (("model", model_needs(settings)), ("strategy", strategy_needs(settings))):
+        if missing := needs - offered:
+            names = " and ".join(sorted(missing))
+            has = " and ".join(["the price", *sorted(offered)])
+            name = _model_name(settings) if what == "model" else settings.strategy.name
+            raise ConfigError(
+                f"config: {what} {name} needs {names}, but {source} gives {has} only: take a source that gives it, or "
+                f"another {what}"
+            )
+
+
+def _model_name(settings: Settings) -> str:
+    card = chosen_card(settings)
+    return settings.signal.model if card is None else card.name

@@ -1,0 +1,39 @@
+"""What a config needs of the market, and its refusal by name."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shared.config import Settings
+from shared.config.settings import SignalSettings
+from shared.errors import ConfigError
+from shared.messages.market import Group
+from shared.needs import needed_groups, require_groups
+
+
+def with_model(tmp_path: Path, needs: tuple[str, ...]) -> Settings:
+    """A config whose model's card names these needs; its features are never looked at."""
+    card = {
+        "name": "mine", "model": "LinearModel", "features": ["mine.py:Volume()"], "no_features": 1, "needs": needs,
+        "symbols": ["*"], "interval": "1s", "sha256": "0" * 64, "origin": "a test",
+    }  # fmt: skip
+    (tmp_path / "mine.json").write_text(json.dumps(card))
+    return Settings(signal=SignalSettings(model=str(tmp_path / "mine.json")))
+
+
+def test_a_config_needs_what_its_card_says(tmp_path: Path) -> None:
+    settings = with_model(tmp_path, ("bar", "funding"))
+    assert needed_groups(settings) == {Group.BAR, Group.FUNDING}
+    require_groups(settings, set(Group), "this source")
+
+
+def test_without_a_model_there_is_nothing_to_need() -> None:
+    assert needed_groups(Settings(signal=SignalSettings(model="none"))) == frozenset()
+
+
+@pytest.mark.parametrize(("offered", "has"), [(set(), "the price only"), ({Group.QUOTE}, "the price and quote only")])
+def test_what_a_source_does_not_give_is_refused_by_name(tmp_path: Path, offered: set[Group], has: str) -> None:
+    settings = with_model(tmp_path, ("bar",))
+    with pytest.raises(ConfigError, match=f"^config: model mine needs bar, but replay of a.csv gives {has}: "):
+        require_groups(settings, offered, "replay of a.csv")
