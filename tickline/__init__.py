@@ -12,6 +12,8 @@ from tickline.own_packages import TYPE_CHECKING, put_first
 put_first()  # before anything of ours or of the standard library is imported
 
 if TYPE_CHECKING:  # for editors and mypy; the table below is what runs
+    from services.research.notebook import BacktestResult as BacktestResult
+    from services.research.notebook import backtest as backtest
     from shared.account import Account as Account
     from shared.account import Fill as Fill
     from shared.account import Order as Order
@@ -41,6 +43,7 @@ if TYPE_CHECKING:  # for editors and mypy; the table below is what runs
     from shared.models.model import Model as Model
     from shared.models.model import Predict as Predict
     from shared.models.non_linear_model import NonLinearModel as NonLinearModel
+    from shared.strategies import AnyPrediction as AnyPrediction
     from shared.strategies import BarePrediction as BarePrediction
     from shared.strategies import BasicTaker as BasicTaker
     from shared.strategies import BasicTakerStrat as BasicTakerStrat
@@ -56,6 +59,7 @@ if TYPE_CHECKING:  # for editors and mypy; the table below is what runs
 
 # module -> what it has for a user's code
 _NAMES = {
+    "services.research.notebook": "BacktestResult backtest",
     "shared.account": "Account Fill Order Position RoundTrip",
     "shared.bar": "Bar",
     "shared.errors": "ConfigError DataError TicklineError",
@@ -70,7 +74,7 @@ _NAMES = {
     "shared.models.load_model": "LoadedModel load_model",
     "shared.models.model": "Model Predict",
     "shared.models.non_linear_model": "NonLinearModel",
-    "shared.strategies": "BarePrediction BasicTaker BasicTakerStrat Decider Strategy Threshold",
+    "shared.strategies": "AnyPrediction BarePrediction BasicTaker BasicTakerStrat Decider Strategy Threshold",
     "shared.tick": "Pipe Tick",
     "shared.windows": "DequeWindow Last NumpyWindow",
     "shared.windows.tensor_window": "TensorWindow",

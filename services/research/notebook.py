@@ -1,0 +1,195 @@
+"""A backtest as a notebook calls it: of a file or a DataFrame, with a strategy by name or as it stands in a cell."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic import ValidationError
+
+from services.research.backtest import Totals, VenueRules
+from services.research.backtest.variants import TimeRange, VariantResult, as_html, described, run_variants
+from services.research.metrics import Results, table
+from shared.account import RoundTrip
+from shared.config import load_settings
+from shared.errors import ConfigError
+from shared.extras import to_install
+from shared.history import infer_interval
+from shared.history.tables import PriceData, price_file
+from shared.history.times import text_time
+from shared.strategies import Decider
+from shared.strategies.registry import STRATEGIES
+from shared.strategies.strategy import frame
+
+if TYPE_CHECKING:
+    import polars
+
+Number = Decimal | float | str  # a float counts as the decimal number that is shown for it
+
+
+class BacktestResult:
+    """A result has what one backtest traded and measured. Shown, it is the table that `tickline backtest` prints.
+
+    - totals: sums in Decimal. metrics: all metrics, in sections, e.g. `metrics.returns`.
+    - trips: a polars DataFrame, one row for each closed round trip.
+    - curve: a polars DataFrame, one row for each bar that was traded on: datetime (its end, UTC), price, equity,
+      exposure (the position's value, signed, / equity) and y_hat (null where there was none).
+    - settings: how it was run, as text.
+    """
+
+    def __init__(self, variants: Mapping[str, VariantResult], watched: "_Watched", settings: Mapping[str, str]) -> None:
+        self._variants = variants
+        first = next(iter(variants.values()))
+        self.totals: Totals = first.totals
+        self.metrics: Results = first.results
+        self.trips: polars.DataFrame = frame(watched.trips)
+        self.curve: polars.DataFrame = _curve(watched.marks)
+        self.settings = dict(settings)
+
+    def report(self, path: str | Path) -> Path:
+        """Writes the report, a page that opens without network, and returns its path."""
+        path = Path(path)
+        path.write_text(as_html(self.settings, self._variants))
+        return path
+
+    def __repr__(self) -> str:
+        return "\n".join(table({name: one.results for name, one in self._variants.items()}))
+
+
+def backtest(
+    data: PriceData,
+    sym: str,
+    strategy: str | Decider | type[Decider] | None = None,
+    *,
+    params: Mapping[str, object] | None = None,
+    model: str | Path | None = None,
+    interval: str | None = None,
+    timezone: str = "",
+    balance: Number | None = None,
+    fee: Number | None = None,
+    slippage_bps: Number | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    fill: str = "decision",
+    maintenance_margin: Number | None = None,
+    funding: str | Path | None = None,
+) -> BacktestResult:
+    """Trades a history with the line's own stages, as `tickline backtest` does, and measures what came of it.
+
+    - data: a price file's path, or a DataFrame of polars or pandas with the same columns.
+    - strategy: a name, `file.py:Class`, or a class or an object of one's own. params: its parameters.
+    - model: a name, the path of a card, `auto` for the one that fits symbol and interval, or `none`.
+    - interval: of the bars; from the data, if not given. timezone: of times without an offset.
+    - balance, fee, slippage_bps: the capital, the share of each fill's value, and how much worse each fill is.
+    - start, end: only bars that end at or after, and before, these times (UTC) are traded on.
+    - fill, maintenance_margin, funding: as in `docs/research/backtest.md`.
+
+    What is not given comes from the config, as it does for the command. Raises ConfigError or DataError, in one line.
+
+    >>> from datetime import datetime, timedelta
+    >>> import polars
+    >>> times = [datetime(2024, 1, 1) + timedelta(hours=12 * n) for n in range(60)]
+    >>> prices = polars.DataFrame({"datetime": times, "price": [100.0 + n % 7 for n in range(60)]})
+    >>> result = backtest(prices, "BTCUSDT", balance=100.0, fee=0.0003)
+    >>> result.totals.bars, result.trips.height, result.curve.columns
+    (60, 56, ['datetime', 'price', 'equity', 'exposure', 'y_hat'])
+    """
+    given = {"fill": fill, "maintenance_margin": _exact(maintenance_margin), "funding": funding}
+    try:
+        rules = VenueRules.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise ConfigError(f"backtest: {first['loc'][0]}: {first['msg']}") from error
+    traded = TimeRange(_time("start", start), _time("end", end))
+    with price_file(data) as path, _named(strategy, params) as (name, chosen):
+        settings = load_settings(
+            interval=interval or infer_interval(path, timezone),
+            symbols=(sym,),
+            run_id="backtest",
+            ingestor={"source": "replay", "files": {sym: path}, "timezone": timezone},
+            signal=_present(model=None if model is None else str(model)),
+            strategy=_present(name=name, params=chosen, balance=_exact(balance)),
+            gateway=_present(fee=_exact(fee), slippage_bps=_exact(slippage_bps)),
+        )
+        watched = _Watched()
+        done = run_variants(settings, rules, traded, [watched], curves=True)
+        said = described(settings, rules, traded)
+    if path.name not in str(data):
+        said["data"] = path.name
+    return BacktestResult(done, watched, said)
+
+
+class _Mark(NamedTuple):
+    datetime: int
+    price: float
+    equity: float
+    exposure: float
+    y_hat: float
+
+
+class _Watched:
+    """Keeps every bar and every round trip."""
+
+    def __init__(self) -> None:
+        self.marks: list[_Mark] = []
+        self.trips: list[RoundTrip] = []
+
+    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float) -> None:
+        self.marks.append(_Mark(ts_event, price, equity, exposure, y_hat))
+
+    def on_trip(self, trip: RoundTrip) -> None:
+        self.trips.append(trip)
+
+
+def _curve(marks: list[_Mark]) -> "polars.DataFrame":
+    try:
+        import polars
+    except ImportError as error:
+        raise ConfigError(f"a backtest's curve needs polars: {to_install('research')}") from error
+    time = polars.Datetime("ns", "UTC")
+    schema = {name: time if name == "datetime" else polars.Float64() for name in _Mark._fields}
+    return polars.DataFrame(marks, schema=schema, orient="row").with_columns(polars.col("y_hat").fill_nan(None))
+
+
+@contextmanager
+def _named(
+    strategy: str | Decider | type[Decider] | None, params: Mapping[str, object] | None
+) -> Iterator[tuple[str | None, dict[str, object] | None]]:
+    """Yields a name by which the line finds the strategy meanwhile, and its parameters as a config has them."""
+    if strategy is None or isinstance(strategy, str):
+        yield strategy, _as_text(params)
+        return
+    chosen = dict(params or {})
+    kind = strategy if isinstance(strategy, type) else type(strategy)
+    if not issubclass(kind, Decider):
+        raise ConfigError(f"backtest: strategy is a name, or a Decider of yours, not {strategy!r:.80}")
+    if isinstance(strategy, Decider):
+        chosen = strategy.model_dump() | chosen
+    STRATEGIES[kind.__name__] = kind
+    try:
+        yield kind.__name__, _as_text(chosen)
+    finally:
+        del STRATEGIES[kind.__name__]
+
+
+def _as_text(params: Mapping[str, object] | None) -> dict[str, object] | None:
+    if params is None:
+        return None
+    return {name: str(value) if isinstance(value, Decimal) else value for name, value in params.items()}
+
+
+def _exact(value: Number | None) -> str | None:
+    whole = isinstance(value, float) and value.is_integer()
+    return None if value is None else str(int(value) if whole else value)
+
+
+def _time(name: str, text: str | None) -> int | None:
+    try:
+        return None if text is None else text_time(text).ns
+    except ValueError as error:
+        raise ConfigError(f"backtest: {name}: {error}") from error
+
+
+def _present(**options: object) -> dict[str, object]:
+    return {name: value for name, value in options.items() if value is not None}

@@ -1,0 +1,113 @@
+"""`tickline.backtest` is the command `tickline backtest`, with what a notebook has at hand."""
+
+import json
+import sys
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars
+import pytest
+
+from services.console.main import main
+from shared.strategies.registry import STRATEGIES
+from tickline import (
+    Account,
+    AnyPrediction,
+    BasicTaker,
+    ConfigError,
+    DataError,
+    Decider,
+    Order,
+    Reason,
+    TicklineError,
+    backtest,
+)
+
+PRICES = [100.0 + (7 * n) % 11 / 10 for n in range(80)]
+BARS = polars.DataFrame(
+    {"datetime": [datetime(2024, 1, 1) + timedelta(hours=12 * n) for n in range(80)], "price": PRICES}
+)
+
+
+class Longs(Decider):
+    """Buys one when it is told to rise, and keeps it."""
+
+    size: Decimal = Decimal(1)
+
+    def decide(self, prediction: AnyPrediction, account: Account) -> list[Order] | Reason:
+        if account.position(prediction.sym) is not None or not prediction.y_hat:
+            return Reason.NO_CHANGE
+        return [Order(prediction.sym, self.size)]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    BARS.write_csv(tmp_path / "bars.csv")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "data", ["bars.csv", Path("bars.csv"), BARS, BARS.to_pandas()], ids=["text", "path", "polars", "pandas"]
+)
+def test_it_is_the_command(data: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (
+        "tickline backtest --data bars.csv --sym BTCUSDT --balance 250 --fee 0.0003 --json out.json --param leverage=2"
+    )
+    monkeypatch.setattr(sys, "argv", words.split())
+    with pytest.raises(SystemExit):
+        main()
+    printed = capsys.readouterr().out
+    result = backtest(data, "BTCUSDT", params={"leverage": 2}, balance=250.0, fee=0.0003)
+    assert printed.startswith(repr(result))
+    said = json.loads(Path("out.json").read_text())
+    assert said["variants"]["legs"]["totals"]["end_equity"] == str(result.totals.end_equity)
+    assert said["settings"] | {"data": ""} == result.settings | {"data": ""}
+    assert result.curve["equity"][-1] == pytest.approx(float(result.totals.end_equity))
+    assert result.curve.height == 80
+    assert result.curve["y_hat"].null_count() == 3
+    assert result.curve["datetime"][0] == BARS["datetime"][1].replace(tzinfo=result.curve["datetime"][0].tzinfo)
+    assert result.trips.height > 50
+
+
+@pytest.mark.parametrize("strategy", [Longs, Longs(size=Decimal("0.5")), Longs()])
+def test_a_strategy_of_a_cell(strategy: Any) -> None:
+    result = backtest(BARS, "BTCUSDT", strategy, params={} if isinstance(strategy, Longs) else {"size": 0.25})
+    size = strategy.size if isinstance(strategy, Longs) else Decimal("0.25")
+    assert result.totals.open_trip is not None
+    assert (result.totals.fills, result.totals.open_trip.signed_qty) == (1, size)
+    assert "Longs" not in STRATEGIES
+    named = backtest(BARS, "BTCUSDT", BasicTaker(leverage=Decimal(2)))
+    assert named.totals == backtest(BARS, "BTCUSDT", "basic_taker", params={"leverage": "2"}).totals
+
+
+def test_its_report_is_a_page(folder: Path) -> None:
+    result = backtest(BARS, "BTCUSDT", start="2024-01-10", end="2024-02-01")
+    assert "Backtest of basic_taker on BTCUSDT" in result.report("report.html").read_text()
+    assert result.settings["from"].startswith("2024-01-10")
+    assert result.totals.bars == 44
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        ({"strategy": "none_such"}, ConfigError, "strategy 'none_such' is unknown"),
+        ({"strategy": Longs, "params": {"sise": 1}}, ConfigError, "parameter 'sise'"),
+        ({"strategy": print}, ConfigError, "a Decider of yours"),
+        ({"fill": "middle"}, ConfigError, "backtest: fill: "),
+        ({"start": "tomorrow"}, ConfigError, "backtest: start: time 'tomorrow' is unreadable"),
+        ({"fee": float("nan")}, ConfigError, "gateway.fee"),
+        ({"balance": -1}, ConfigError, "strategy.balance"),
+        ({"data": "none.csv"}, DataError, "none.csv: there is no such file"),
+        ({"data": BARS.drop("price")}, DataError, "DataFrame.csv: row 1: no column open, high, low, close"),
+        ({"model": "none_such"}, DataError, "there is no model 'none_such'"),
+    ],
+)
+def test_each_refusal_is_one_line(given: dict[str, Any], error: type[TicklineError], said: str) -> None:
+    with pytest.raises(error) as refused:
+        backtest(**{"data": BARS, "sym": "BTCUSDT", **given})
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert "Longs" not in STRATEGIES
