@@ -1,7 +1,9 @@
 """The strategy's stage where time passes while orders are under way.
 
-What differs from a replay, where every prediction is decided on in turn:
-- While orders are in flight only the newest prediction waits; an older one is answered with SUPERSEDED.
+What differs from a replay, where every message waits whole while orders are in flight:
+- `on_tick` runs at once. What it wants while orders are in flight is not sent (IN_FLIGHT).
+- The newest prediction waits (WAITING); an older one is answered with SUPERSEDED. So `on_prediction` may follow later
+  `on_tick`s. What is answered later leaves a second decision, which names the prediction.
 - A prediction that waited too long is answered with STALE_PREDICTION; the time is that of the report it waited for.
 - An order carries the time after which it must not be sent any more.
 - A missing prediction leads out of the market, or leaves the position as it is (`on_missing`).
@@ -9,12 +11,12 @@ What differs from a replay, where every prediction is decided on in turn:
 """
 
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 from services.strategy.stage import StrategyStage
-from shared.messages import Decision, ExecutionReport, Gap, Message, Prediction, Reason
+from shared.messages import Decision, ExecutionReport, Gap, Message, Origin, Prediction, Reason
 from shared.record import Snapshot, fields_of
-from shared.strategies import Decider
+from shared.strategies import AnyStrategy, Made
 from shared.tick import State
 
 MISSING = ":missing:"  # in the trace of a decision that a missing prediction led to
@@ -44,11 +46,20 @@ class LiveStrategySnapshot(Snapshot):
 class LiveStrategyStage(StrategyStage):
     """The live stage is a StrategyStage with the rules above."""
 
-    def __init__(self, sym: str, decider: Decider, balance: Decimal, book: str, rules: LiveRules) -> None:
-        super().__init__(sym, decider, balance, book, rules.valid_ns)
+    def __init__(
+        self,
+        sym: str,
+        strategy: AnyStrategy,
+        balance: Decimal,
+        book: str,
+        rules: LiveRules,
+        *,
+        qty_step: Decimal | None = None,
+        by: str = "",
+    ) -> None:
+        super().__init__(sym, strategy, balance, book, rules.valid_ns, qty_step=qty_step, by=by)
         self._rules = rules
-        self._waiting: Prediction | None = None
-        self._last: Prediction | None = None  # the last one that was decided on: what a closing order is priced by
+        self._last: Prediction | None = None  # the last message: what a closing order is priced by
 
     def ready(self, val: Message) -> bool:
         """Returns True: what must wait does so here, where the newest can take its place."""
@@ -56,29 +67,33 @@ class LiveStrategyStage(StrategyStage):
 
     def on_tick(self, val: Message) -> list[Message] | None:
         """Takes a Prediction, an ExecutionReport or a Gap."""
-        if isinstance(val, ExecutionReport):
-            self._on_execution(val)
-            return self._after_wait(val.ts_event)
         if isinstance(val, Gap):
             return [self._gap(val), *self._on_missing(val)]
-        prediction = cast(Prediction, val)
-        if not self._in_flight:
-            return self._on_prediction(prediction)
-        older, self._waiting = self._waiting, prediction
-        return [] if older is None else self._decided(older, Reason.SUPERSEDED)
+        return super().on_tick(val)
 
-    def _on_prediction(self, prediction: Prediction) -> list[Message]:
+    def _on_message(self, prediction: Prediction) -> list[Message]:
         self._last = prediction
-        return super()._on_prediction(prediction)
+        if not self._in_flight:
+            return super()._on_message(prediction)
+        self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
+        made: Made = None if self._stateful is None else self._ticked(prediction)
+        # The place where what only reduces may pass, once orders protect; until then all of it waits for the next tick.
+        in_flight = Reason.IN_FLIGHT if isinstance(made, list) else None
+        if prediction.history:
+            return self._unasked(prediction, Reason.HISTORY, made)
+        if prediction.y_hat is None:
+            reason = made if isinstance(made, Reason) else in_flight or Reason.NO_PREDICTION
+            return self._unasked(prediction, reason, made)
+        older, self._waiting = self._waiting, prediction
+        said = self._unasked(prediction, in_flight or Reason.WAITING, made)
+        return said if older is None else said + self._decided(older, Reason.SUPERSEDED, Origin.PREDICTION)
 
-    def _after_wait(self, now_ns: int) -> list[Message]:
+    def _take_up(self, now_ns: int) -> list[Message]:
         waiting = self._waiting
-        if waiting is None or self._in_flight:
-            return []
-        self._waiting = None
-        if now_ns - waiting.ts_event > self._rules.stale_ns:
-            return self._decided(waiting, Reason.STALE_PREDICTION)
-        return self._on_prediction(waiting)
+        if waiting is not None and now_ns - waiting.ts_event > self._rules.stale_ns:
+            self._waiting = None
+            return self._decided(waiting, Reason.STALE_PREDICTION, Origin.PREDICTION)
+        return super()._take_up(now_ns)
 
     def _on_missing(self, gap: Gap) -> list[Message]:
         """What a missing prediction leads to: nothing, or the order that closes the position, at any later time."""
@@ -87,7 +102,7 @@ class LiveStrategyStage(StrategyStage):
             return []
         # The order's id comes from the trace: neither that of the last decision nor of the prediction behind the gap.
         missing = {"tr": last.tr + _missing(gap), "ts_event": max(gap.ts_event, last.ts_event)}
-        decision, *orders = self._decided(last.model_copy(update=missing), [close])
+        decision, *orders = self._decided(last.model_copy(update=missing), [close], Origin.PREDICTION)
         return [decision, *(order.model_copy(update={"valid_until": 0}) for order in orders)]
 
     def _on_unknown(self, report: ExecutionReport) -> None:
@@ -102,6 +117,9 @@ class LiveStrategyStage(StrategyStage):
         saved = LiveStrategySnapshot.of(state)
         super().restore(saved.book)
         self._waiting, self._last = saved.waiting, saved.last
+
+    def _kept(self) -> Prediction | None:
+        return None  # it stands beside the book
 
 
 def closed_by(gap: Gap, decision: Decision) -> bool:

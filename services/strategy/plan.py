@@ -6,29 +6,29 @@ from shared.config import Mode, Settings
 from shared.errors import ConfigError
 from shared.messages import Stream
 from shared.runner.spec import Input, Output, ServiceSpec
-from shared.strategies import make_decider
-from shared.strategies.decider import with_reserve
+from shared.strategies import make_strategy
+from shared.strategies.registry import with_reserve
 
 
 def plan(settings: Settings) -> ServiceSpec:
     """Returns the spec, with one book per symbol; raises ConfigError when the strategy or a parameter is unknown."""
     own, gateway = settings.strategy, settings.gateway
     try:
-        decider = make_decider(own.name, own.params)
+        strategy = make_strategy(own)
     except ValueError as error:
         raise ConfigError(f"config: {error}") from error
     run = settings.run_id if settings.ingestor.source == "replay" else ""
     live = gateway.mode is not Mode.PAPER
     if live:
-        decider = with_reserve(decider, gateway.fee, gateway.slippage_bps)
+        strategy = with_reserve(strategy, gateway.fee, gateway.slippage_bps)
     rules = LiveRules(_ns(own.order_valid_s), _ns(own.prediction_stale_s), own.on_missing)
     book = f"{settings.ingestor.source}|{gateway.venue}|{gateway.account}|{own.name}|{run}"
     return ServiceSpec(
         instance=own.instance,
         make_stage=lambda sym: (
-            LiveStrategyStage(sym, decider, own.balance, book, rules)
+            LiveStrategyStage(sym, strategy, own.balance, book, rules, qty_step=own.step_of(sym))
             if live
-            else StrategyStage(sym, decider, own.balance, book)
+            else StrategyStage(sym, strategy, own.balance, book, qty_step=own.step_of(sym))
         ),
         inputs=(
             Input(Stream.EXECUTIONS, gateway.instance, strict=True, always=True),

@@ -1,33 +1,63 @@
-"""The strategy service's Tick stage: one book, which decides on predictions and books executions.
+"""The strategy service's Tick stage: one book, which decides on market data and predictions and books executions.
 
-While orders are in flight the next prediction waits. So the decision sees the book as its own last orders left it,
-and is the same however fast the executions come back.
+While orders are in flight the next message waits whole. So the strategy sees the book as its own last orders left it,
+and decides the same however fast the executions come back. The way of a message:
+
+    arrives, nothing in flight ─▶ on_gap, if one came ─▶ on_tick ─┬─ orders ─▶ in flight ─ done ─▶ on_prediction
+                                                                  └─ none ───────────────────────▶ on_prediction
+
+Every message leaves one Decision when it arrives. Where `on_tick` gave orders, the prediction of the same message
+waits until they are done and leaves a second one. Without a y_hat there is no `on_prediction`.
 """
 
 import math
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 from shared.account import Account, Order
 from shared.account.account import book_report
-from shared.messages import Decision, ExecutionReport, Gap, Leg, Message, OrderIntent, Prediction, Reason, Stream
-from shared.record import Snapshot, fields_of, unvalidated
+from shared.bar import Bar
+from shared.messages import (
+    Decision,
+    ExecutionReport,
+    Gap,
+    Leg,
+    Message,
+    OrderIntent,
+    Origin,
+    Prediction,
+    Reason,
+    Stream,
+)
+from shared.record import Since, Snapshot, fields_of, unvalidated
 from shared.runner.spec import SequenceNumbers, Stage
-from shared.strategies import Decider
-from shared.strategies.decider import AnyPrediction, require_orders
+from shared.strategies import AnyStrategy, Decider, Made
+from shared.strategies.rounding import tradable
+from shared.strategies.stateful import checked_decision, checked_nothing, checked_orders
 from shared.tick import State
 
 
-def client_order_id(book: str, tr: str, leg: Leg) -> str:
+def client_order_id(
+    book: str, tr: str, leg: Leg, origin: Origin = Origin.PREDICTION, k: int = 0, revision: int = 0
+) -> str:
     """Returns the name of an order, which is the same wherever and whenever the same decision is made again.
 
-    32 hex digits from the book (mode, venue, account, strategy, run), the tick's trace id and the leg.
+    It is 32 hex digits.
+
+    - book: mode, venue, account, strategy, run. tr: the tick's trace id.
+    - origin: the call that gave the order. k: which one of that leg it is in that call, from 0.
+    - revision: of the same order, from 0.
 
     >>> client_order_id("paper:paper:basic_taker:run1", "replay:BTCUSDT:1:1", Leg.OPEN)
     '7f36d2d8e45562c7e4bf2328e23b6c08'
+    >>> client_order_id("paper:paper:basic_taker:run1", "replay:BTCUSDT:1:1", Leg.OPEN, Origin.TICK)
+    '120a6d69c180688be68f3cb708de77b9'
     """
-    return blake2b(f"{book}|{tr}|{leg}".encode(), digest_size=16).hexdigest()
+    said = f"{book}|{tr}|{leg}"
+    if k or revision or origin is not _PREDICTION:  # the first of a prediction has the id that it had before wire 4
+        said += f"|{origin}|{k}|{revision}"
+    return blake2b(said.encode(), digest_size=16).hexdigest()
 
 
 _ZERO = Decimal(0)
@@ -35,10 +65,15 @@ _UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING, Leg.CAPITAL})  # what a venu
 
 _decision, _intent = unvalidated(Decision), unvalidated(OrderIntent)
 _DECISIONS, _ORDERS, _CLOSE = Stream.DECISIONS, Stream.ORDERS, Leg.CLOSE
+_TICK, _PREDICTION = Origin.TICK, Origin.PREDICTION
 
 
 class BookSnapshot(Snapshot):
-    """The saved form of a book, and how far it has come; see StrategyStage."""
+    """The saved form of a book, and how far it has come; see StrategyStage.
+
+    - strategy: the memory of a strategy that has one.
+    - waiting: the prediction that waits for the orders in flight. gap: the one that the strategy has not learned yet.
+    """
 
     account: Any
     capital: Decimal
@@ -48,27 +83,48 @@ class BookSnapshot(Snapshot):
     last_tick_n: int
     fees: Decimal
     numbers: Any
+    strategy: Annotated[Any, Since(4)] = None
+    waiting: Annotated[Prediction | None, Since(4)] = None
+    gap: Annotated[Gap | None, Since(4)] = None
 
 
 class StrategyStage(Stage):
     """The stage takes one symbol's predictions and executions, and gives decisions and orders.
 
+    - strategy: it gets a fresh one of its own.
     - book: what names this book in order ids (mode, account, strategy, run).
     - balance: its capital, in quote units.
     - valid_ns: an order must not be sent later than this after its tick; 0 for no limit.
-    - last_price, last_tick_n: of the last prediction that was decided on.
+    - qty_step: of targets and changes, base units, or None.
+    - by: what every order says of what decided.
+    - last_price, last_tick_n: of the last message that was decided on.
     """
 
-    def __init__(self, sym: str, decider: Decider, balance: Decimal, book: str, valid_ns: int = 0) -> None:
+    def __init__(
+        self,
+        sym: str,
+        strategy: AnyStrategy,
+        balance: Decimal,
+        book: str,
+        valid_ns: int = 0,
+        *,
+        qty_step: Decimal | None = None,
+        by: str = "",
+    ) -> None:
         self.account = Account(balance)
         self.last_price: Decimal | None = None
         self.last_tick_n = 0
         self._sym = sym
-        self._decider = decider
+        self._decider = strategy if isinstance(strategy, Decider) else None
+        self._stateful = None if isinstance(strategy, Decider) else strategy.fresh().bind(sym, self.account)
         self._book = book
         self._valid_ns = valid_ns
+        self._step = qty_step
+        self._by = by
         self._numbers = SequenceNumbers()
         self._in_flight: list[str] = []
+        self._waiting: Prediction | None = None
+        self._missed: Gap | None = None
         self._booked_n = 0
         self._fees = Decimal(0)
 
@@ -101,53 +157,111 @@ class StrategyStage(Stage):
         """Takes a Prediction, an ExecutionReport or a Gap."""
         if type(val) is ExecutionReport:
             self._on_execution(val)
-            return []
+            return self._take_up(val.ts_event) if self._waiting is not None and not self._in_flight else []
         if type(val) is Gap:
             return [self._gap(val)]
-        return self._on_prediction(cast(Prediction, val))
+        return self._on_message(cast(Prediction, val))
 
     def _gap(self, gap: Gap) -> Gap:
+        if self._stateful is not None:
+            self._missed = gap
         return gap.model_copy(update={"n": self._numbers.next(_DECISIONS), "stream": _DECISIONS})
 
-    def _on_prediction(self, prediction: Prediction) -> list[Message]:
+    def _on_message(self, prediction: Prediction) -> list[Message]:
+        """Takes a message while nothing is in flight."""
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
+        made: Made = None if self._stateful is None else self._ticked(prediction)
         if prediction.history:
-            return self._decided(prediction, Reason.HISTORY)
+            return self._unasked(prediction, Reason.HISTORY, made)
+        if made.__class__ is list:
+            if prediction.y_hat is not None:
+                self._waiting = prediction
+            return self._decided(prediction, made, _TICK)
         if prediction.y_hat is None:
-            return self._decided(prediction, Reason.NO_PREDICTION)
-        made = self._decider.decide(cast(AnyPrediction, prediction), self.account)
-        if made.__class__ is not Reason:
-            require_orders(made, self._sym, self._decider)
-        return self._decided(prediction, made)
+            return self._decided(prediction, made or Reason.NO_PREDICTION, _TICK)
+        return self._predicted(prediction)
 
-    def _decided(self, prediction: Prediction, made: list[Order] | Reason) -> list[Message]:
-        """The decision and its orders, from now on in flight."""
-        intents: list[Message] = [] if isinstance(made, Reason) else self._intents(made, prediction)
+    def _ticked(self, prediction: Prediction) -> Made:
+        """Returns what `on_tick` makes of the message's market data: orders that may be traded, a Reason, or None."""
+        strategy, missed, sym = self._stateful, self._missed, self._sym
+        assert strategy is not None
+        if missed is not None:
+            self._missed = None
+            checked_nothing(strategy.on_gap(missed), strategy.on_gap)  # type: ignore[func-returns-value]
+        p = prediction
+        made = strategy.on_tick(Bar.of(sym, p.ts_event, p.price, p.bar, p.quote, p.funding))
+        return self._tradable(checked_orders(made, sym, strategy.on_tick))
+
+    def _predicted(self, prediction: Prediction) -> list[Message]:
+        """Returns the decision on a prediction while nothing is in flight."""
+        if self._stateful is not None:
+            call = self._stateful.on_prediction
+            made = checked_orders(call(prediction), self._sym, call)
+        else:
+            assert self._decider is not None
+            made = self._decider.decide(prediction, self.account)  # type: ignore[arg-type]  # its y_hat is there
+            if made.__class__ is not Reason:
+                checked_decision(made, self._sym, self._decider.decide)
+        return self._decided(prediction, self._tradable(made) or Reason.NO_CHANGE, _PREDICTION)
+
+    def _tradable(self, made: Made) -> Made:
+        """Returns orders that may be traded, or NO_CHANGE; anything else as it is, but no orders as None."""
+        if not made or made.__class__ is Reason:
+            return made or None
+        position = self.account.position(self._sym)
+        return tradable(cast(list[Order], made), position.signed_qty if position else _ZERO, self._step)
+
+    def _take_up(self, now_ns: int) -> list[Message]:
+        """Returns the decision on the prediction that waited, now that nothing is in flight."""
+        waiting, self._waiting = self._waiting, None
+        assert waiting is not None
+        return self._predicted(waiting)
+
+    def _unasked(self, prediction: Prediction, reason: Reason, made: Made) -> list[Message]:
+        """Returns the decision that the strategy is not asked, or does not get what it wanted in `on_tick`."""
+        wanted = made if isinstance(made, list) else None
+        origin = _PREDICTION if wanted is None and prediction.y_hat is not None else _TICK
+        return self._decided(prediction, reason, origin, wanted)
+
+    def _decided(
+        self, prediction: Prediction, made: Made, origin: Origin, wanted: list[Order] | None = None
+    ) -> list[Message]:
+        """Returns the decision and its orders, from now on in flight. wanted: orders that are not sent."""
+        reason = made if isinstance(made, Reason) else None
+        orders = cast(list[Order], made) if reason is None else []
+        intents: list[Message] = self._intents(orders, prediction, origin) if orders else []
         if _DECISIONS in self.muted:
             return intents
-        held, y_hat = self.account.held(self._sym), prediction.y_hat
+        account, sym, y_hat = self.account, self._sym, prediction.y_hat
+        held, position = account.held(sym), account.position(sym)
+        target = position.signed_qty if position else _ZERO
+        for order in wanted or orders:
+            target += order.signed_qty
         decision = _decision(
-            n=self._numbers.next(_DECISIONS), sym=self._sym, ts_event=prediction.ts_event, tr=prediction.tr,
+            n=self._numbers.next(_DECISIONS), sym=sym, ts_event=prediction.ts_event, tr=prediction.tr,
             tick_n=prediction.tick_n, prediction_n=prediction.n, booked_n=self._booked_n,
             y_hat=y_hat if y_hat is not None and math.isfinite(y_hat) else None,
-            balance=self.account.balance(), signed_qty=held.signed_qty if held else _ZERO,
-            orders=tuple(self._in_flight) if intents else (),
-            reason=made if isinstance(made, Reason) else None,
+            balance=account.balance(), signed_qty=held.signed_qty if held else _ZERO,
+            orders=tuple(self._in_flight) if intents else (), reason=reason, origin=origin,
+            target=None if wanted is None and reason in _NOT_ASKED else target,
         )  # fmt: skip
         return [decision, *intents]
 
-    def _intents(self, orders: list[Order], prediction: Prediction) -> list[Message]:
+    def _intents(self, orders: list[Order], prediction: Prediction, origin: Origin) -> list[Message]:
         """The orders' messages; they are in flight from now on. An open leg goes after its close leg."""
         ts_event, tr, tick_n, price = prediction.ts_event, prediction.tr, prediction.tick_n, prediction.price
         next_n, book, sym = self._numbers.next, self._book, self._sym
         valid_until = ts_event + self._valid_ns if self._valid_ns else 0
-        self._in_flight = ids = [client_order_id(book, tr, order.leg) for order in orders]
+        legs = [order.leg for order in orders]
+        self._in_flight = ids = [
+            client_order_id(book, tr, leg, origin, legs[:at].count(leg)) for at, leg in enumerate(legs)
+        ]
         closing = ids[0] if len(orders) > 1 and orders[0].leg is _CLOSE else None
         return [
             _intent(
                 n=next_n(_ORDERS), sym=sym, ts_event=ts_event, tr=tr, tick_n=tick_n, client_order_id=order_id,
                 leg=order.leg, signed_qty=order.signed_qty, reduce_only=order.leg is _CLOSE, price=price,
-                valid_until=valid_until, after=None if order_id == closing else closing,
+                valid_until=valid_until, after=None if order_id == closing else closing, by=self._by, origin=origin,
             )
             for order, order_id in zip(orders, ids, strict=True)
         ]  # fmt: skip
@@ -159,18 +273,26 @@ class StrategyStage(Stage):
             self._on_unknown(report)
         self._booked_n = report.n
         self._fees += book_report(self.account, report)
+        if self._stateful is not None:
+            call = self._stateful.on_execution
+            checked_nothing(call(report), call)
 
     def _on_unknown(self, report: ExecutionReport) -> None:
         """A report of an order that this book does not remember."""
         raise ValueError(f"execution n={report.n} is for order {report.client_order_id}, which is not in flight")
 
     def state(self) -> State:
-        """Returns the book, the orders in flight, the stream numbers, and the book's capital."""
+        """Returns the book, the orders in flight, the stream numbers, the book's capital and the strategy's memory."""
         return _snapshot(
             account=self.account.state(), capital=self.account.capital, in_flight=list(self._in_flight),
             booked_n=self._booked_n, last_price=self.last_price, last_tick_n=self.last_tick_n, fees=self._fees,
-            numbers=self._numbers.state(),
+            numbers=self._numbers.state(), strategy=None if self._stateful is None else self._stateful.state(),
+            waiting=self._kept(), gap=self._missed,
         )  # fmt: skip
+
+    def _kept(self) -> Prediction | None:
+        """Returns the prediction that its snapshot of the book is to hold."""
+        return self._waiting
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave, its capital too; ValueError where it does not fit."""
@@ -181,6 +303,13 @@ class StrategyStage(Stage):
         self._booked_n, self._fees = saved.booked_n, saved.fees
         self.last_price, self.last_tick_n = saved.last_price, saved.last_tick_n
         self._numbers.restore(saved.numbers)
+        self._waiting, self._missed = saved.waiting, saved.gap
+        if self._stateful is not None and saved.strategy is not None:
+            self._stateful.restore(saved.strategy)
 
 
+# The strategy has no aim where it is not asked.
+_NOT_ASKED = frozenset(
+    {Reason.HISTORY, Reason.WAITING, Reason.SUPERSEDED, Reason.STALE_PREDICTION, Reason.NO_PREDICTION}
+)
 _snapshot = fields_of(BookSnapshot)

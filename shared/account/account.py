@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from shared.account.money import money
 from shared.messages.orders import ExecutionReport
 from shared.messages.reasons import Leg
 from shared.record import Record, Snapshot, fields_of
@@ -58,7 +59,7 @@ class Position:
     """A position holds a quantity of one symbol at its average entry price; a fill replaces it by a new one.
 
     - signed_qty: base units, > 0 long, < 0 short; finite and not 0, else ValueError.
-    - price: quote units per base unit; finite and positive, else ValueError.
+    - price: quote units per base unit; finite and positive, else ValueError. Another type raises TypeError.
 
     >>> position = Position("BTCUSDT", Decimal(-2), Decimal(100))
     >>> position.unrealised(Decimal(90))
@@ -70,10 +71,16 @@ class Position:
     __slots__ = ("price", "signed_qty", "sym")
 
     def __init__(self, sym: str, qty: Decimal, price: Decimal) -> None:
-        if not qty.is_finite() or not qty:
-            raise ValueError(f"a position's quantity must be finite and not 0, not {qty}")
-        if not price.is_finite() or not price or price.is_signed():
-            raise ValueError(f"a position's price must be finite and positive, not {price}")
+        try:
+            if not qty.is_finite() or not qty:
+                raise ValueError(f"a position's quantity must be finite and not 0, not {qty}")
+            if not price.is_finite() or not price or price.is_signed():
+                raise ValueError(f"a position's price must be finite and positive, not {price}")
+        except AttributeError:  # asked for only where it fails, since every fill comes by here
+            raise TypeError(
+                f"a position's quantity and price are Decimals, not {qty!r:.40} and {price!r:.40}: write "
+                f'Decimal("{qty}") and Decimal("{price}")'
+            ) from None
         self.sym = sym
         self.signed_qty = qty
         self.price = price
@@ -113,7 +120,8 @@ class Account:
     """An account books fills into a balance, in quote units, and into at most one position per symbol.
 
     Realised profit, closed qty × (price − entry), and commissions change the balance; buying takes nothing from it. So
-    equity = balance + unrealised profit. All arithmetic uses Decimal's default context of 28 digits.
+    equity = balance + unrealised profit. All arithmetic uses Decimal's default context of 28 digits. A balance may be
+    given as a float, whose shown digits count: Account(100.0); quantities and prices are Decimals.
 
     A position that is too small for its venue to sell is dust (`leave`). It stays in the book and joins what the next
     fill buys; until then a decision sees the symbol as flat, and equity leaves the dust out.
@@ -129,10 +137,8 @@ class Account:
     Account(balance=Decimal('119.5'), positions=[])
     """
 
-    def __init__(self, balance: Decimal) -> None:
-        if not balance.is_finite():
-            raise ValueError(f"a balance must be finite, not {balance}")
-        self._capital = self._balance = balance
+    def __init__(self, balance: Decimal | float) -> None:
+        self._capital = self._balance = money(balance, "a balance")
         self._positions: dict[str, Position] = {}
         self._dust: dict[str, Position] = {}  # those of the positions that cannot be sold
 
@@ -141,10 +147,9 @@ class Account:
         """Returns the capital that the account was given, in quote units; only `fund` changes it."""
         return self._capital
 
-    def fund(self, capital: Decimal) -> None:
+    def fund(self, capital: Decimal | float) -> None:
         """Replaces the capital, in quote units, and moves the balance by the difference."""
-        if not capital.is_finite():
-            raise ValueError(f"a capital must be finite, not {capital}")
+        capital = money(capital, "a capital")
         self._balance += capital - self._capital
         self._capital = capital
 
@@ -152,11 +157,9 @@ class Account:
         """Returns the money without the profit of open positions, in quote units."""
         return self._balance
 
-    def update(self, trade_pnl: Decimal) -> None:
+    def update(self, trade_pnl: Decimal | float) -> None:
         """Adds a profit to the balance, in quote units; a loss or a fee is negative."""
-        if not trade_pnl.is_finite():
-            raise ValueError(f"a profit must be finite, not {trade_pnl}")
-        self._balance += trade_pnl
+        self._balance += money(trade_pnl, "a profit")
 
     def position(self, sym: str) -> Position | None:
         """Returns the position in `sym`, or None where it is flat or dust."""

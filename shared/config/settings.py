@@ -21,7 +21,7 @@ from pydantic_settings import (
 
 from shared.config.gateway import SECRETS, GatewaySettings, Mode
 from shared.config.ingestor import IngestorSettings
-from shared.config.section import Count, Instance, Positive, Section
+from shared.config.section import Count, Instance, Positive, PositiveMoney, Section
 from shared.errors import ConfigError
 from shared.intervals import TRADE, interval_ns
 from shared.messages.base import Stream
@@ -107,7 +107,10 @@ class StrategySettings(Section):
     """These settings configure the strategy service.
 
     - name, params: the strategy and its own parameters (leverage, netting, threshold ...).
+    - wrappers: what is around it, each a table of a name and its parameters; a later one is around the earlier ones.
     - balance: of each symbol's book, quote units.
+    - qty_step: targets and changes of a position are rounded toward zero to multiples of it, base units. qty_steps: of
+      single symbols, instead.
 
     In testnet and live, where orders take time:
 
@@ -122,7 +125,14 @@ class StrategySettings(Section):
     on_missing: Literal["flat", "hold"] = "flat"
     name: str = "basic_taker"
     params: dict[str, JsonValue] = Field(default_factory=dict)
+    wrappers: tuple[dict[str, JsonValue], ...] = ()
+    qty_step: PositiveMoney | None = None
+    qty_steps: dict[str, PositiveMoney] = Field(default_factory=dict)
     balance: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] = Decimal(100)
+
+    def step_of(self, sym: str) -> Decimal | None:
+        """Returns the step of a symbol's quantities, or None."""
+        return self.qty_steps.get(sym, self.qty_step)
 
 
 class RecorderSettings(Section):
@@ -189,6 +199,8 @@ class Settings(BaseSettings):
             if self.gateway.mode is Mode.LIVE:
                 raise ValueError("gateway.mode is live, but ingestor.source is replay: the past is not traded")
         self._gateway_fits()
+        if unknown := self.strategy.qty_steps.keys() - set(self.symbols):
+            raise ValueError(f"strategy.qty_steps names {', '.join(sorted(unknown))}, which symbols does not")
         return self
 
     def _ingestor_fits(self) -> None:

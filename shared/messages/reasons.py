@@ -15,6 +15,11 @@ class Reason(StrEnum):
     END_OF_DATA = "END_OF_DATA"
     HISTORY = "HISTORY"  # its tick was past the age limit, or of doubtful age
     SUPERSEDED = "SUPERSEDED"  # a newer prediction came while orders were in flight
+    WAITING = "WAITING"  # the prediction waits while orders are in flight; a second decision answers it
+    IN_FLIGHT = "IN_FLIGHT"  # what on_tick wanted is not sent, since orders are in flight
+    WARMING_UP = "WARMING_UP"  # the strategy has not seen enough ticks yet
+    STOPPED = "STOPPED"  # a trailing stop or a take-profit closed the position at this very tick
+    COOLING_DOWN = "COOLING_DOWN"  # the position was closed a few ticks ago, and nothing may add yet
     # An order ended without a full fill.
     PAST_VALID_UNTIL = "PAST_VALID_UNTIL"  # it waited longer than its validity
     CLOSE_NOT_FILLED = "CLOSE_NOT_FILLED"  # the order that had to be filled before it was not

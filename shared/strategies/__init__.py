@@ -1,18 +1,34 @@
-"""A strategy turns a prediction into orders. Nothing here needs torch."""
+"""A strategy turns market data and predictions into orders. Nothing here needs torch."""
 
 from shared.strategies.basic_taker import BasicTaker, BasicTakerStrat
+from shared.strategies.cool_down import CoolDown
 from shared.strategies.decider import AnyPrediction, BarePrediction, Decider
-from shared.strategies.registry import make_decider
+from shared.strategies.exit import Exit
+from shared.strategies.moving_average_cross import MovingAverageCross
+from shared.strategies.registry import AnyStrategy, make_strategy
+from shared.strategies.stateful import Made, StatefulStrategy
 from shared.strategies.strategy import Strategy
+from shared.strategies.take_profit import TakeProfit
 from shared.strategies.threshold import Threshold
+from shared.strategies.trailing_stop import TrailingStop
+from shared.strategies.wrapper import Wrapper
 
 __all__ = [
     "AnyPrediction",
+    "AnyStrategy",
     "BarePrediction",
     "BasicTaker",
     "BasicTakerStrat",
+    "CoolDown",
     "Decider",
+    "Exit",
+    "Made",
+    "MovingAverageCross",
+    "StatefulStrategy",
     "Strategy",
+    "TakeProfit",
     "Threshold",
-    "make_decider",
+    "TrailingStop",
+    "Wrapper",
+    "make_strategy",
 ]

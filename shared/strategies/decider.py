@@ -2,11 +2,13 @@
 
 from abc import abstractmethod
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from types import FunctionType
+from typing import ClassVar, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from shared.account import Account, Order
+from shared.messages.market import Group
 from shared.messages.reasons import Reason
 from shared.user_code import Place, WrongDecision
 
@@ -39,8 +41,8 @@ class BarePrediction(NamedTuple):
     price: Decimal
 
 
-def require_orders(made: object, sym: str, decider: "Decider") -> None:
-    """Raises WrongDecision unless `decide` returned orders for `sym`, so that nobody sends a wrong order."""
+def require_orders(made: object, sym: str, author: FunctionType) -> None:
+    """Raises WrongDecision unless the author's function returned orders for `sym`, so that nobody sends a wrong one."""
     what = made
     if isinstance(made, list):
         for what in made:
@@ -49,9 +51,19 @@ def require_orders(made: object, sym: str, decider: "Decider") -> None:
         else:
             return
     shown = f"{what!r:.80}" if what is made else f"a list with {what!r:.80}"
-    code = type(decider).decide.__code__
-    place = Place(code.co_filename, code.co_firstlineno, code.co_name)
-    raise WrongDecision(f"it returned {shown}: return a list of Order for {sym}, or a Reason", place)
+    raise WrongDecision(f"it returned {shown}: return a list of Order for {sym}, or a Reason", _place(author))
+
+
+def require_nothing(made: object, author: FunctionType) -> None:
+    """Raises WrongDecision where the author's function returned something, though it can give no orders."""
+    if made is not None:
+        said = f"it returned {made!r:.80}: it gives no orders; on_tick and on_prediction do"
+        raise WrongDecision(said, _place(author))
+
+
+def _place(author: FunctionType) -> Place:
+    code = author.__code__
+    return Place(code.co_filename, code.co_firstlineno, code.co_name)
 
 
 class Decider(BaseModel):
@@ -59,30 +71,17 @@ class Decider(BaseModel):
 
     `decide` is a pure function of its two arguments and the parameters: it changes neither the account nor itself, and
     needs no model and no torch. The constructor checks the parameters and refuses unknown ones.
+
+    - needs: the groups of market data that it looks at beside the price; its prediction carries them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    needs: ClassVar[frozenset[Group]] = frozenset()
+
+    def needed(self) -> frozenset[Group]:
+        """Returns the groups that it needs."""
+        return type(self).needs
 
     @abstractmethod
     def decide(self, prediction: AnyPrediction, account: Account) -> list[Order] | Reason:
         """Returns the orders for this prediction, in sending order, or the reason why there are none."""
-
-
-_BPS = Decimal(10_000)
-
-
-def with_reserve(decider: Decider, fee: Decimal, slippage_bps: Decimal) -> Decider:
-    """Returns the decider with a little less leverage: a position opened and closed again costs twice fee and slippage.
-
-    fee: a share of each fill's value. A venue refuses an order for all of the money, since nothing is left for its fee.
-    A decider without the parameter `leverage` stays as it is.
-
-    >>> from shared.strategies import BasicTaker
-    >>> with_reserve(BasicTaker(), Decimal("0.0005"), Decimal(5)).leverage
-    Decimal('0.9980039920159680638722554890')
-    """
-    leverage = getattr(decider, "leverage", None)
-    if not isinstance(leverage, Decimal):
-        return decider
-    cost = 2 * (fee + slippage_bps / _BPS)
-    return decider.model_copy(update={"leverage": leverage / (1 + leverage * cost)})

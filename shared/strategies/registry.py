@@ -1,37 +1,76 @@
 """The registry names the strategies as configs do, and `Identity` says which one a config trades with.
 
-To add a strategy: its file, and its line here.
+To add a strategy, or a wrapper: its file, and its line here.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from shared.config import Settings
+from shared.config.settings import StrategySettings
 from shared.errors import ConfigError
 from shared.models.card import ModelRefused
 from shared.models.choose import card_at, chosen_model
 from shared.registry import Registry
 from shared.strategies.decider import Decider
+from shared.strategies.stateful import StatefulStrategy
+from shared.strategies.wrapper import Stateless, Wrapper, innermost
+from shared.user_code import load_named
 
-STRATEGIES = Registry[type[Decider]](
+T = TypeVar("T", bound=BaseModel)
+AnyStrategy: TypeAlias = Decider | StatefulStrategy
+
+GROUP = "tickline.strategies"  # of packages' entry points, also for wrappers
+
+STRATEGIES = Registry[type[AnyStrategy]](
     {
         "basic_taker": "shared.strategies.basic_taker:BasicTaker",
         "threshold": "shared.strategies.threshold:Threshold",
+        "moving_average_cross": "shared.strategies.moving_average_cross:MovingAverageCross",
+    }
+)
+WRAPPERS = Registry[type[Wrapper]](
+    {
+        "trailing_stop": "shared.strategies.trailing_stop:TrailingStop",
+        "take_profit": "shared.strategies.take_profit:TakeProfit",
+        "cool_down": "shared.strategies.cool_down:CoolDown",
     }
 )
 
 
-def make_decider(name: str, params: Mapping[str, object]) -> Decider:
-    """Returns a strategy with its parameters; raises ValueError, in one line, for a wrong name or parameter.
+def make_strategy(settings: StrategySettings) -> AnyStrategy:
+    """Returns the config's strategy within its wrappers, each by its name, or `file.py:Class`.
 
-    >>> make_decider("basic_taker", {"netting": True})
+    Raises ValueError, in one line, for a wrong name or parameter; ConfigError or UserCodeFailed for users' code.
+
+    >>> make_strategy(StrategySettings(params={"netting": True}))
     BasicTaker(leverage=Decimal('1'), netting=True, sizing='compounding', fraction=Decimal('1'))
+    >>> make_strategy(StrategySettings(wrappers=({"name": "trailing_stop", "distance": 0.02},))).distance
+    0.02
     """
-    kind = STRATEGIES.get(name)
-    if kind is None:
-        raise ValueError(f"strategy {name!r:.60} is unknown; there are: {', '.join(STRATEGIES)}")
+    made: AnyStrategy = _made("strategy", STRATEGIES, settings.name, settings.params, Decider, StatefulStrategy)
+    for wrapper in settings.wrappers:
+        params = dict(wrapper)
+        name = params.pop("name", None)
+        if not isinstance(name, str):
+            raise ValueError(f"strategy.wrappers: each has a name, one of: {', '.join(WRAPPERS)}")
+        made = _made("wrapper", WRAPPERS, name, params, Wrapper).around(made)
+    return made
+
+
+def _made(
+    what: str, registry: Registry[type[T]], name: str, params: Mapping[str, object], *bases: type[BaseModel]
+) -> T:
+    loaded = load_named(name, registry, GROUP)
+    if loaded is None:
+        raise ValueError(f"{what} {name!r:.60} is unknown; there are: {', '.join(registry)}")
+    found = loaded.object
+    if not isinstance(found, type) or not issubclass(found, bases):
+        raise ValueError(f"{what} {name}: it is no {' and no '.join(base.__name__ for base in bases)}")
+    kind = cast(type[T], found)
     try:
         return kind.model_validate(dict(params))
     except ValidationError as error:
@@ -39,7 +78,47 @@ def make_decider(name: str, params: Mapping[str, object]) -> Decider:
         where = ".".join(str(part) for part in first["loc"])
         known = ", ".join(kind.model_fields)
         which = f", parameter {where!r:.60}" if where else ""
-        raise ValueError(f"strategy {name}{which}: {first['msg']} (it has: {known})") from error
+        said = first["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{what} {name}{which}: {said} (it has: {known})") from error
+
+
+_BPS = Decimal(10_000)
+
+
+def with_reserve(strategy: AnyStrategy, fee: Decimal, slippage_bps: Decimal) -> AnyStrategy:
+    """Returns the strategy with a little less leverage, since a venue refuses an order that leaves nothing for its fee.
+
+    A position opened and closed again costs twice fee and slippage. It is the parameter `leverage` of the strategy
+    within all wrappers; one without stays as it is.
+
+    fee: a share of each fill's value.
+
+    >>> with_reserve(make_strategy(StrategySettings()), Decimal("0.0005"), Decimal(5)).leverage
+    Decimal('0.9980039920159680638722554890')
+    """
+    if isinstance(strategy, Wrapper):
+        return strategy.fresh().around(with_reserve(strategy.inner, fee, slippage_bps))
+    if isinstance(strategy, Stateless):
+        return with_reserve(strategy.decider, fee, slippage_bps)
+    leverage = getattr(strategy, "leverage", None)
+    if not isinstance(leverage, Decimal):
+        return strategy
+    cost = 2 * (fee + slippage_bps / _BPS)
+    return strategy.model_copy(update={"leverage": leverage / (1 + leverage * cost)}, deep=True)
+
+
+def described(strategy: AnyStrategy) -> dict[str, Any]:
+    """Returns all parameters as JSON, defaults included, and those of the wrappers, if any, from within outwards.
+
+    >>> described(make_strategy(StrategySettings(wrappers=({"name": "cool_down", "ticks": 2},))))["wrappers"]
+    [{'name': 'CoolDown', 'ticks': 2}]
+    """
+    params: dict[str, Any] = innermost(strategy).model_dump(mode="json")
+    wrappers: list[dict[str, Any]] = []
+    while isinstance(strategy, Wrapper):
+        wrappers.insert(0, {"name": type(strategy).__name__, **strategy.model_dump(mode="json")})
+        strategy = strategy.inner
+    return {**params, "wrappers": wrappers} if wrappers else params
 
 
 class Identity(NamedTuple):
@@ -60,10 +139,10 @@ class Identity(NamedTuple):
         card = card_at(chosen_model(settings))
         own = settings.strategy
         try:
-            decider = make_decider(own.name, own.params)
+            params = described(make_strategy(own))
         except ValueError as error:
             raise ConfigError(f"config: {error}") from error
-        return cls(card.name, card.sha256, own.name, decider.model_dump(mode="json"))
+        return cls(card.name, card.sha256, own.name, params)
 
     @classmethod
     def told(cls, json: Mapping[str, Any]) -> "Identity":

@@ -17,6 +17,10 @@ _OURS = (str(ROOT / "shared") + "/", str(ROOT / "services") + "/")
 _MACHINERY = frozenset(
     {
         "decider.py",
+        "stateful.py",
+        "wrapper.py",
+        "exit.py",
+        "rounding.py",
         "feature.py",
         "vector.py",
         "spec.py",

@@ -24,9 +24,11 @@ from shared.messages.reasons import OrderPhase
 from shared.orders import VenueQuote
 from shared.orders.answers import VenuePosition
 from shared.plural import plural
-from shared.strategies import make_decider
-from shared.strategies.decider import BarePrediction, require_orders, with_reserve
-from shared.strategies.registry import Identity
+from shared.strategies import make_strategy
+from shared.strategies.decider import BarePrediction, Decider
+from shared.strategies.registry import Identity, with_reserve
+from shared.strategies.stateful import checked_decision
+from shared.strategies.wrapper import innermost
 from shared.user_code import blaming
 
 _ZERO = Decimal(0)
@@ -201,11 +203,13 @@ def _first(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: Accoun
     """Returns what the strategy's first order from a flat book would become, and which limit it would meet."""
     price, own = market.quote.ask, settings.strategy
     costs = settings.gateway
-    decider = with_reserve(make_decider(own.name, own.params), costs.fee, costs.slippage_bps)
+    decider = innermost(with_reserve(make_strategy(own), costs.fee, costs.slippage_bps))
+    if not isinstance(decider, Decider):
+        return "not known before the strategy has seen the market: it has a memory"
     with blaming(market.sym):
         decided = decider.decide(BarePrediction(market.sym, UP, price), _flat(settings, seen.books, market.sym))
         if not isinstance(decided, Reason):
-            require_orders(decided, market.sym, decider)
+            checked_decision(decided, market.sym, decider.decide)
     if isinstance(decided, Reason) or not decided:
         return f"none: {decided or 'the strategy wants none'}"
     wanted = decided[0].signed_qty

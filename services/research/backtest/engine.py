@@ -25,7 +25,8 @@ from shared.intervals import interval_ns
 from shared.messages import ExecutionReport, Leg, Message, Prediction, Stream
 from shared.models.card import ModelRefused
 from shared.plural import plural
-from shared.strategies import make_decider
+from shared.strategies import make_strategy
+from shared.strategies.wrapper import innermost
 from shared.user_code import blaming
 
 _ZERO = Decimal(0)
@@ -51,7 +52,7 @@ def variants(settings: Settings) -> dict[str, Settings]:
     [('legs', {}), ('netted', {'netting': True})]
     """
     own = settings.strategy
-    netting = getattr(make_decider(own.name, own.params), "netting", None)
+    netting = getattr(innermost(make_strategy(own)), "netting", None)
     if not isinstance(netting, bool):
         return {own.name: settings}
     strategy = own.model_copy(update={"params": {**own.params, "netting": not netting}})
@@ -151,7 +152,7 @@ class Backtest:
 
     def _venue(self) -> BacktestVenue:
         own, strategy = self._settings.gateway, self._settings.strategy
-        leverage = getattr(make_decider(strategy.name, strategy.params), "leverage", None)
+        leverage = getattr(innermost(make_strategy(strategy)), "leverage", None)
         margin = self._rules.maintenance_margin
         if margin is not None:
             if not isinstance(leverage, Decimal):
@@ -225,7 +226,7 @@ class _Run:
     def on_bars(self, bars: list[HistoryBar], start_ns: int) -> None:
         """Takes the next bars; those that end before `start_ns` are not traded on."""
         ahead, sym = self._line.ahead, self._sym
-        written = [ahead(_new(Quote, (sym, bar.ts_event, bar.close))) for bar in bars]
+        written = [ahead(_new(Quote, (sym, bar.ts_event, bar.close, None, None, None))) for bar in bars]
         for bar, messages in zip(bars, written, strict=True):
             if bar.ts_event >= start_ns:
                 self._on_bar(bar, messages)
@@ -283,7 +284,10 @@ class _Run:
             on_mark(bar.ts_event, price, equity, exposure, self._y_hat)
 
     def _on_prediction(self, prediction: Prediction) -> None:
-        self._y_hat = math.nan if prediction.y_hat is None else prediction.y_hat
+        if prediction.y_hat is None:
+            self._y_hat = math.nan
+            return
+        self._y_hat = prediction.y_hat
         self.predictions += 1
 
     def _on_execution(self, report: ExecutionReport) -> None:

@@ -99,9 +99,6 @@ def _compare(computed: list[Message], recorded: dict[Stream, RecordedRows], comp
             comparison.compare(message, recorded[message.to])
 
 
-SUPERSEDED, STALE = "SUPERSEDED", "STALE_PREDICTION"  # reasons of a live strategy's waiting predictions
-
-
 class Stuck(Exception):
     """The recording does not lead to its next decision."""
 
@@ -109,13 +106,12 @@ class Stuck(Exception):
 class StrategyReplay:
     """Replays one symbol's strategy stage.
 
-    A decision says which prediction it is of and which execution was booked last before it.
+    A decision says which message it is of and which execution was booked last before it. A message leaves its first
+    decision when it comes; a later one, or one beside it, follows of itself.
 
-    - Executions up to that one come first, then predictions up to its own.
-    - A SUPERSEDED prediction was answered when the next one came, so that one is taken too.
-    - A STALE_PREDICTION waited for the last of those executions, so it comes before that one.
-    - A Gap says neither. Where it closes a position, the decision that comes with it does. A prediction that the next
-      decision is of and that stands before the Gap waited then, so it comes before it.
+    - Executions up to that one come first, then messages up to the decision's own.
+    - A Gap says neither. Where it closes a position, the decision that comes with it does; else it comes before the
+      next message, and the strategy learns of it only there.
     """
 
     def __init__(
@@ -164,27 +160,20 @@ class StrategyReplay:
 
     def _lead_to(self, said: Decision) -> None:
         """Gives the stage what it takes for its next decision."""
-        made, last = self._made, said.prediction_n + (said.reason == SUPERSEDED)
+        made = self._made
         while self._made == made:
-            execution, prediction = self._executions.peek(), self._predictions.peek()
-            due = prediction is not None and (prediction.n <= last or said.reason == SUPERSEDED)
-            booked = execution is not None and execution.n <= said.booked_n
-            waits = said.reason == STALE and due and execution is not None and execution.n == said.booked_n
-            if booked and not waits:
+            execution, message = self._executions.peek(), self._predictions.peek()
+            if execution is not None and execution.n <= said.booked_n:
                 self._give(self._executions)
-            elif due:
-                self._executions.require(said.booked_n - waits)
-                self._give(self._predictions)
-            else:
-                self._executions.require(said.booked_n)
-                self._predictions.require(last)
+                continue
+            self._executions.require(said.booked_n)
+            if message is None or message.n > said.prediction_n:
+                self._predictions.require(said.prediction_n)
                 raise Stuck(f"recorded {said.human()}, computed nothing of prediction n={said.prediction_n}")
+            self._give(self._predictions)
 
     def _gap(self, said: Gap) -> None:
         decision = self._next_decision()
-        waits = self._predictions.peek()
-        if decision and waits and waits.tr != said.tr and waits.n == decision.prediction_n:
-            self._give(self._predictions)
         gap = gap_before(said, self._decisions, self._predictions)
         if gap is None:
             raise Stuck(f"recorded {said.human()}, no prediction has its trace")

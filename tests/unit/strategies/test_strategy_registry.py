@@ -4,31 +4,36 @@ from decimal import Decimal
 
 import pytest
 
-from shared.strategies import BasicTaker, Threshold, make_decider
+from shared.config.settings import StrategySettings
+from shared.strategies import AnyStrategy, BasicTaker, CoolDown, Threshold, TrailingStop, make_strategy
+from shared.strategies.registry import described, with_reserve
+from shared.strategies.wrapper import innermost
+
+
+def made(name: str, params: dict[str, object], *wrappers: dict[str, object]) -> AnyStrategy:
+    return make_strategy(StrategySettings.model_validate({"name": name, "params": params, "wrappers": wrappers}))
 
 
 def test_by_name_with_parameters() -> None:
-    assert make_decider("basic_taker", {}) == BasicTaker(leverage=Decimal(1), netting=False)
+    assert made("basic_taker", {}) == BasicTaker(leverage=Decimal(1), netting=False)
     given = {"leverage": "0.5", "netting": True, "sizing": "fraction", "fraction": 0.25}
-    assert make_decider("basic_taker", given).model_dump() == {
+    assert made("basic_taker", given).model_dump() == {
         "leverage": Decimal("0.5"),
         "netting": True,
         "sizing": "fraction",
         "fraction": Decimal("0.25"),
     }
-    assert make_decider("threshold", {"threshold": 0.001, "leverage": 2}) == Threshold(
-        threshold=0.001, leverage=Decimal(2)
-    )
+    assert made("threshold", {"threshold": 0.001, "leverage": 2}) == Threshold(threshold=0.001, leverage=Decimal(2))
 
 
 def test_a_float_becomes_the_decimal_that_a_person_reads() -> None:
-    assert make_decider("basic_taker", {"leverage": 0.1}).model_dump()["leverage"] == Decimal("0.1")
+    assert made("basic_taker", {"leverage": 0.1}).model_dump()["leverage"] == Decimal("0.1")
 
 
 @pytest.mark.parametrize(
     ("name", "params", "words"),
     [
-        ("basic", {}, r"strategy 'basic' is unknown; there are: basic_taker, threshold"),
+        ("basic", {}, r"strategy 'basic' is unknown; there are: basic_taker, threshold, moving_average_cross"),
         ("basic_taker", {"leverag": 2}, r"'leverag'.*it has: leverage, netting"),
         ("basic_taker", {"leverage": 0}, r"'leverage'.*greater than 0"),
         ("basic_taker", {"leverage": "NaN"}, r"'leverage'.*finite"),
@@ -38,10 +43,50 @@ def test_a_float_becomes_the_decimal_that_a_person_reads() -> None:
         ("basic_taker", {"sizing": "constant", "fraction": 0.5}, r"basic_taker: .*fraction 0.5 has no effect"),
         ("threshold", {}, r"'threshold'.*required"),
         ("threshold", {"threshold": -1}, r"'threshold'.*greater than or equal to 0"),
-        ("threshold", {"threshold": float("nan")}, r"'threshold'"),
+        ("threshold", {"threshold": 1e999}, r"'threshold'"),
+        ("moving_average_cross", {"fast": 5, "slow": 5}, r"moving_average_cross: fast is below slow, not 5 and 5"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(name: str, params: dict[str, object], words: str) -> None:
     with pytest.raises(ValueError, match=words) as refused:
-        make_decider(name, params)
+        made(name, params)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "words"),
+    [
+        ({}, r"strategy.wrappers: each has a name, one of: trailing_stop, take_profit, cool_down"),
+        ({"name": "stop"}, r"wrapper 'stop' is unknown; there are: trailing_stop"),
+        ({"name": "cool_down"}, r"wrapper cool_down, parameter 'ticks': Field required"),
+        ({"name": "cool_down", "ticks": 0}, r"'ticks'.*greater than or equal to 1"),
+        ({"name": "trailing_stop"}, r"wrapper trailing_stop: it takes either distance .* or atr"),
+        ({"name": "trailing_stop", "distance": 0.1, "atr": 2}, r"wrapper trailing_stop: it takes either"),
+        ({"name": "trailing_stop", "distance": 1}, r"'distance'.*less than 1"),
+        ({"name": "take_profit", "gain": 0.1, "_fired": True}, r"wrapper take_profit, parameter '_fired'"),
+    ],
+)
+def test_a_wrapper_that_does_not_fit_is_refused_in_one_line(wrapper: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words) as refused:
+        made("basic_taker", {}, wrapper)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_later_wrapper_is_around_the_earlier_ones() -> None:
+    strategy = made(
+        "threshold", {"threshold": 1}, {"name": "trailing_stop", "atr": 2}, {"name": "cool_down", "ticks": 3}
+    )
+    assert isinstance(strategy, CoolDown)
+    assert isinstance(strategy.inner, TrailingStop)
+    assert innermost(strategy) == Threshold(threshold=1)
+    shown = described(strategy)
+    assert shown["threshold"] == 1
+    assert [wrapper["name"] for wrapper in shown["wrappers"]] == ["TrailingStop", "CoolDown"]
+
+
+def test_the_reserve_is_of_the_strategy_within() -> None:
+    plain = made("basic_taker", {"leverage": 2})
+    wrapped = made("basic_taker", {"leverage": 2}, {"name": "cool_down", "ticks": 3})
+    costs = (Decimal("0.001"), Decimal(10))
+    assert innermost(with_reserve(wrapped, *costs)) == with_reserve(plain, *costs)
+    assert innermost(wrapped) == plain  # another one was made

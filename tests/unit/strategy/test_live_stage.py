@@ -67,8 +67,8 @@ class Venue:
 def test_the_newest_waits_and_the_older_is_answered() -> None:
     live, venue = stage(), Venue()
     (first,) = orders(live.on_tick(prediction(1)))
-    assert live.on_tick(prediction(2)) == []
-    assert reasons(live.on_tick(prediction(3, -0.01))) == [(2, Reason.SUPERSEDED)]
+    assert reasons(live.on_tick(prediction(2))) == [(2, Reason.WAITING)]
+    assert reasons(live.on_tick(prediction(3, -0.01))) == [(3, Reason.WAITING), (2, Reason.SUPERSEDED)]
     made = live.on_tick(venue.fill(first, at=45))
     assert reasons(made) == [(3, None)]
     assert [order.leg for order in orders(made)] == [Leg.CLOSE, Leg.OPEN]

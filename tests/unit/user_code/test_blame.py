@@ -71,7 +71,7 @@ def test_what_is_nobodys_goes_through_as_it_is(monkeypatch: pytest.MonkeyPatch) 
 def test_what_is_no_decision_is_refused(made: object) -> None:
     """An order for another symbol was sent for this one; of None there was no order and no word."""
     with pytest.raises(WrongDecision, match="return a list of Order for A, or a Reason") as wrong:
-        require_orders(made, "A", BasicTaker())
+        require_orders(made, "A", BasicTaker.decide)
     place = place_of(wrong.value)
     assert place is not None
     assert (Path(place.file).name, place.function) == ("basic_taker.py", "decide")
@@ -80,5 +80,5 @@ def test_what_is_no_decision_is_refused(made: object) -> None:
 def test_decisions_pass() -> None:
     made = BasicTaker().decide(BarePrediction("A", 0.1, Decimal(5)), Account(Decimal(100)))
     assert not isinstance(made, Reason)
-    require_orders(made, "A", BasicTaker())
-    require_orders([], "A", BasicTaker())
+    require_orders(made, "A", BasicTaker.decide)
+    require_orders([], "A", BasicTaker.decide)

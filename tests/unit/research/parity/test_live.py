@@ -109,9 +109,9 @@ def test_a_prediction_that_waits_at_a_checkpoint_with_a_gap_behind_it(tmp_path: 
     again.restore(session.stage.state())
     session.predict(gap(3, "t:A:3", GapCause.LATE, 3))
     session.report()
-    assert reasons(session) == ["None", "gap", "None"]
+    assert reasons(session) == ["None", "WAITING", "gap", "None"]
     rows = session.record(tmp_path)
-    for stream in (Stream.PREDICTIONS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS):
+    for stream in (Stream.PREDICTIONS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.DECISIONS, Stream.ORDERS):
         rows[stream].next()
     comparison = Comparison()
     StrategyReplay(SYM, again, rows, rows, comparison).run()

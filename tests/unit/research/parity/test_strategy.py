@@ -10,6 +10,7 @@ from services.research.parity.stages import StrategyReplay
 from services.strategy.stage import StrategyStage
 from shared.messages import Gap, GapCause, Reason, Stream
 from shared.runner.spec import Stage
+from shared.strategies import BasicTaker
 from tests.unit.research.parity.session import SYM, Session, prediction, strategy
 
 
@@ -85,7 +86,7 @@ def test_the_first_difference_names_the_field(tmp_path: Path) -> None:
 def test_other_capital_is_found(tmp_path: Path) -> None:
     session = Session()
     session.predict(prediction(1))
-    comparison = replayed(session.record(tmp_path), StrategyStage(SYM, strategy()._decider, Decimal(99), "book"))
+    comparison = replayed(session.record(tmp_path), StrategyStage(SYM, BasicTaker(), Decimal(99), "book"))
     assert comparison.first is not None
     assert comparison.first.text == "A decisions n=1: recorded balance 100, computed 99"
 

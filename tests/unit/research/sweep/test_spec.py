@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.research.sweep import SweepSpec, Trading, trials
-from shared.strategies import BasicTaker, Threshold, make_decider
+from shared.strategies import BasicTaker, Threshold, make_strategy
 from tests.unit.research.sweep.made import settings_of
 
 
@@ -57,5 +57,5 @@ def test_a_trading_is_a_strategy() -> None:
         (Trading("compounding", Decimal(1), 0.1, True), Threshold(threshold=0.1, netting=True)),
     ):
         own = trading.settings(base).strategy
-        assert make_decider(own.name, own.params) == expected
+        assert make_strategy(own) == expected
         assert own.balance == base.strategy.balance

@@ -1,0 +1,78 @@
+"""A cool-down lets some ticks pass between the end of a position and the next one."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field
+
+from shared.account import Order
+from shared.bar import Bar
+from shared.messages import Prediction
+from shared.messages.reasons import Leg, Reason
+from shared.strategies.stateful import Made
+from shared.strategies.wrapper import Wrapper
+
+
+class CoolDown(Wrapper):
+    """A CoolDown answers what adds with COOLING_DOWN for `ticks` ticks after the symbol became flat.
+
+    Whatever closed the position: a stop within or around it, the strategy, the exchange. The first of these ticks is
+    the one that finds the symbol flat; `ticks=1` leaves out one entry. Orders that close and open at once do not count.
+    What only reduces passes.
+
+    >>> from decimal import Decimal
+    >>> from shared.account import Account
+    >>> from shared.messages import Prediction
+    >>> from shared.strategies import BasicTaker
+    >>> account = Account(100)
+    >>> strategy = CoolDown(ticks=1).around(BasicTaker()).bind("BTCUSDT", account)
+    >>> def tick(n):
+    ...     strategy.on_tick(Bar.of("BTCUSDT", n, Decimal(50)))
+    ...     return strategy.on_prediction(
+    ...         Prediction(n=n, sym="BTCUSDT", ts_event=n, tr="t", tick_n=n, price=Decimal(50), y_hat=0.01, model="")
+    ...     )
+    >>> _ = account.book("BTCUSDT", Decimal(2), Decimal(50)), tick(1)
+    >>> _ = account.book("BTCUSDT", Decimal(-2), Decimal(50))
+    >>> str(tick(2)), str(tick(3)[0])
+    ('COOLING_DOWN', 'Order(BUY 2 BTCUSDT)')
+    """
+
+    ticks: Annotated[int, Field(ge=1)]
+
+    _held: bool = False
+    _left: int = 0
+
+    def on_tick(self, bar: Bar) -> Made:
+        """Returns what the strategy within makes of it, without what adds while it is cooling down."""
+        self._left = max(0, self._left - 1)
+        self._look()
+        return self._cooled(self.ask_tick(bar))
+
+    def on_prediction(self, prediction: Prediction) -> Made:
+        """Returns what the strategy within makes of it, without what adds while it is cooling down."""
+        self._look()
+        return self._cooled(self.ask_prediction(prediction))
+
+    def _look(self) -> None:
+        held = self.account.position(self.sym) is not None
+        if self._held and not held:
+            self._left = self.ticks
+        self._held = held
+
+    def _cooled(self, made: Made) -> Made:
+        if not self._left or not isinstance(made, list):
+            return made
+        return reducing(made, self.held()) or Reason.COOLING_DOWN
+
+
+def reducing(orders: list[Order], held: Decimal) -> list[Order]:
+    """Returns the orders if together they only reduce the position, else those of them that close it.
+
+    >>> orders = [Order("BTCUSDT", Decimal(-2), Leg.CLOSE), Order("BTCUSDT", Decimal(-3))]
+    >>> [str(order) for order in reducing(orders, Decimal(2))]
+    ['Order(SELL 2 BTCUSDT)']
+    """
+    after = held + sum((order.signed_qty for order in orders), Decimal(0))
+    if abs(after) <= abs(held) and after * held >= 0:
+        return orders
+    return [order for order in orders if order.leg is Leg.CLOSE]
