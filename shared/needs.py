@@ -9,7 +9,7 @@ from shared.config import Settings
 from shared.errors import ConfigError
 from shared.messages.market import Group
 from shared.models.choose import chosen_card
-from shared.strategies.registry import make_decider
+from shared.strategies.registry import make_strategy
 
 
 def model_needs(settings: Settings) -> frozenset[Group]:
@@ -20,12 +20,10 @@ def model_needs(settings: Settings) -> frozenset[Group]:
 
 def strategy_needs(settings: Settings) -> frozenset[Group]:
     """Returns the groups that the config's strategy asks for; raises ConfigError where there is no such strategy."""
-    own = settings.strategy
     try:
-        decider = make_decider(own.name, own.params)
+        return make_strategy(settings.strategy).needed()
     except ValueError as error:
         raise ConfigError(f"config: {error}") from error
-    return getattr(decider, "needs", frozenset())
 
 
 def needed_groups(settings: Settings) -> frozenset[Group]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.config import Settings
-from shared.config.settings import SignalSettings
+from shared.config.settings import SignalSettings, StrategySettings
 from shared.errors import ConfigError
 from shared.messages.market import Group
 from shared.needs import needed_groups, require_groups
@@ -30,6 +30,14 @@ def test_a_config_needs_what_its_card_says(tmp_path: Path) -> None:
 
 def test_without_a_model_there_is_nothing_to_need() -> None:
     assert needed_groups(Settings(signal=SignalSettings(model="none"))) == frozenset()
+
+
+def test_what_is_around_a_strategy_needs_too(tmp_path: Path) -> None:
+    wrappers = ({"name": "trailing_stop", "distance": 0.1, "bars": True}, {"name": "cool_down", "ticks": 2})
+    settings = Settings(signal=SignalSettings(model="none"), strategy=StrategySettings(wrappers=wrappers))
+    assert needed_groups(settings) == {Group.BAR}
+    with pytest.raises(ConfigError, match=r"strategy basic_taker needs bar, but replay of a.csv gives the price only"):
+        require_groups(settings, set(), "replay of a.csv")
 
 
 @pytest.mark.parametrize(("offered", "has"), [(set(), "the price only"), ({Group.QUOTE}, "the price and quote only")])
