@@ -9,6 +9,7 @@ from shared.features.feature import Feature
 from shared.features.log_return import LogReturn
 from shared.record import Snapshot, fields_of
 from shared.tick import State
+from shared.windows.capacity import whole
 from shared.windows.numpy_window import NumpyWindow
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _snapshot = fields_of(LogReturnLagsSnapshot)
 class LogReturnLags(Feature["torch.Tensor"]):
     """LogReturnLags gives the last `no_lags` log returns, newest first; None until it has seen no_lags + 1 prices.
 
-    - no_lags: positive, else ValueError.
+    - no_lags: a whole number, positive, else ValueError.
     - Input: a price, finite and positive, else ValueError.
     - Output: float32 tensor of shape (no_lags,), without a unit, in memory of its own. The returns are computed in
       float64 and rounded once.
@@ -43,9 +44,9 @@ class LogReturnLags(Feature["torch.Tensor"]):
     """
 
     def __init__(self, no_lags: int) -> None:
-        self._lags = NumpyWindow(no_lags)
+        self.width = whole(no_lags, "no_lags")
+        self._lags = NumpyWindow(self.width)
         self._log_return = LogReturn()
-        self.width = no_lags
 
     def on_tick(self, val: float) -> "torch.Tensor | None":
         """Takes a price; returns the lags as a tensor once there are enough."""

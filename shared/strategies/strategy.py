@@ -11,7 +11,9 @@ from shared.account.paper_fill import PaperFill
 from shared.errors import ConfigError
 from shared.extras import to_install
 from shared.history import bars, infer_interval
+from shared.history.tables import PriceData, price_file
 from shared.messages.reasons import Reason
+from shared.plural import plural
 from shared.record import Snapshot
 from shared.strategies.decider import AnyPrediction, BarePrediction, Decider
 from shared.tick import State, Tick
@@ -35,7 +37,8 @@ class Strategy(Tick[float, list[Order]]):
 
     `on_tick` returns None while the features warm up, and an empty list where the decision is a reason not to trade. It
     changes nothing in the account: whoever fills the orders books the fills there. The constructor puts the model into
-    eval mode and freezes its parameters, as Predict does.
+    eval mode and freezes its parameters, as Predict does; it raises ValueError for a model that does not take the
+    features, or gives more than one number.
 
     - y_hat: the prediction for the last price, NaN before the first one.
     """
@@ -50,6 +53,7 @@ class Strategy(Tick[float, list[Order]]):
     ) -> None:
         self.sym = sym
         self.model = model.eval().requires_grad_(False)
+        _require_fit(self.model, features)
         self.features = features
         self.account = account
         self.decider = decider
@@ -70,14 +74,14 @@ class Strategy(Tick[float, list[Order]]):
 
     def backtest(
         self,
-        path: str | Path,
+        path: PriceData,
         *,
         interval: str | None = None,
         fee: Decimal = Decimal("0.0003"),
         slippage_bps: Decimal = Decimal(0),
         timezone: str = "",
     ) -> "polars.DataFrame":
-        """Trades the prices of a CSV or Parquet file; returns one row per closed round trip.
+        """Trades the prices of a CSV or Parquet file, or a DataFrame; returns one row per closed round trip.
 
         The columns are RoundTrip's fields. Orders fill as at the paper venue: at their decision price, a bar's close,
         `slippage_bps` against them. Prices, quantities and money are Float64; times are UTC, when the price was known
@@ -91,9 +95,9 @@ class Strategy(Tick[float, list[Order]]):
         - fee: rate of each fill's value.
         - timezone: of the file's times, as `shared.history.bars` takes it.
         """
-        path = Path(path)
-        found = interval if interval is not None else infer_interval(path, timezone)
-        return frame(round_trips(self, path, found, PaperFill(fee, slippage_bps), timezone))
+        with price_file(path) as file:
+            found = interval if interval is not None else infer_interval(file, timezone)
+            return frame(round_trips(self, file, found, PaperFill(fee, slippage_bps), timezone))
 
     def state(self) -> State:
         """Returns the states of features and account; the model remembers nothing."""
@@ -104,6 +108,22 @@ class Strategy(Tick[float, list[Order]]):
         saved = StrategySnapshot.of(state)
         self.features.restore(saved.features)
         self.account.restore(saved.account)
+
+
+def _require_fit(model: "torch.nn.Module", features: "Feature[torch.Tensor]") -> None:
+    weights, width = next(model.parameters(), None), features.width
+    if weights is None:
+        return
+    try:
+        result = model(weights.new_zeros(width))
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        why = str(error).partition("\n")[0]
+        raise ValueError(
+            f"the model does not take the {plural(width, 'number')} of {features.spec} ({why:.200}): give it the "
+            "features that it was trained on"
+        ) from error
+    if not hasattr(result, "numel") or result.numel() != 1:
+        raise ValueError(f"the model gives {result!s:.60} for one sample: it must give one number, y_hat")
 
 
 def frame(trips: Iterable[RoundTrip]) -> "polars.DataFrame":

@@ -4,6 +4,7 @@ from collections import deque
 from typing import Generic, TypeVar, cast
 
 from shared.tick import State, Tick
+from shared.windows.capacity import whole
 
 T = TypeVar("T")
 
@@ -22,8 +23,7 @@ class DequeWindow(Tick[T, T], Generic[T]):
     """
 
     def __init__(self, n: int) -> None:
-        if n <= 0:
-            raise ValueError(f"a DequeWindow's capacity must be positive, not {n}")
+        n = whole(n, "a DequeWindow's capacity")
         self._capacity = n
         self._data: deque[T] = deque(maxlen=n)
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.tick import State, Tick
+from shared.windows.capacity import whole
 
 
 class NumpyWindow(Tick[float, float]):
@@ -26,8 +27,7 @@ class NumpyWindow(Tick[float, float]):
     """
 
     def __init__(self, n: int, dtype: npt.DTypeLike = np.float64) -> None:
-        if n <= 0:
-            raise ValueError(f"a NumpyWindow's capacity must be positive, not {n}")
+        n = whole(n, "a NumpyWindow's capacity")
         self._capacity = n
         self._data: npt.NDArray[Any] = np.zeros(2 * n, dtype=dtype)
         self._float64 = self._data.dtype == np.float64

@@ -3,6 +3,7 @@
 import torch
 
 from shared.tick import State, Tick
+from shared.windows.capacity import whole
 from shared.windows.numpy_window import numbers_of
 
 
@@ -22,8 +23,7 @@ class TensorWindow(Tick[float, float]):
     """
 
     def __init__(self, n: int, dtype: torch.dtype = torch.float32, device: torch.device | str | None = None) -> None:
-        if n <= 0:
-            raise ValueError(f"a TensorWindow's capacity must be positive, not {n}")
+        n = whole(n, "a TensorWindow's capacity")
         self._capacity = n
         self._data = torch.zeros(n, dtype=dtype, device=device)
         self._start = 0  # where the oldest value is

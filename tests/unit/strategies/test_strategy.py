@@ -1,8 +1,11 @@
 """Strategy: the same objects in a row give what they give one by one."""
 
 from decimal import Decimal
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,3 +61,34 @@ def test_a_state_that_does_not_fit_is_refused(state: object) -> None:
     strat = BasicTakerStrat(SYM, MODEL, LogReturnLags(3), Account(Decimal(105)))
     with pytest.raises(ValueError, match="StrategySnapshot"):
         strat.restore(state)  # type: ignore[arg-type]
+
+
+def test_another_number_of_lags_than_the_models_is_refused_at_once_in_one_line() -> None:
+    with pytest.raises(ValueError, match=r"^the model does not take the 5 numbers of log_return_lags\(5\) ") as refused:
+        BasicTakerStrat(SYM, MODEL, LogReturnLags(5), Account(Decimal(100)))
+    assert "\n" not in str(refused.value)
+    wide = torch.nn.Linear(3, 2)
+    with pytest.raises(ValueError, match=r"it must give one number, y_hat$"):
+        BasicTakerStrat(SYM, wide, LogReturnLags(3), Account(Decimal(100)))
+
+
+@pytest.mark.parametrize("no_lags", [3, 3.0, np.int64(3), np.float64(3)])
+def test_a_whole_number_of_lags_may_be_written_as_a_float(no_lags: int) -> None:
+    lags = LogReturnLags(no_lags)
+    assert (lags.width, type(lags.width)) == (3, int)
+
+
+@pytest.mark.parametrize(
+    ("no_lags", "error", "said"),
+    [
+        (2.5, ValueError, "no_lags must be a whole number, not 2.5"),
+        (0, ValueError, "no_lags must be positive, not 0"),
+        (float("nan"), ValueError, "no_lags must be a whole number, not nan"),
+        ("3", TypeError, "no_lags must be a whole number, not str '3'"),
+        (None, TypeError, "no_lags must be a whole number, not NoneType None"),
+    ],
+)
+def test_no_number_of_lags_is_refused(no_lags: Any, error: type[Exception], said: str) -> None:
+    with pytest.raises(error) as refused:
+        LogReturnLags(no_lags)
+    assert str(refused.value) == said

@@ -61,6 +61,7 @@ def test_the_rows_of_a_users_own_strategy(path: Path) -> None:
     assert first["equity"] == 1016.14921
     assert second["equity"] == pytest.approx(first["equity"] + second["net_pnl"], rel=1e-15)
     assert rows.schema["datetime"] == polars.Datetime("ns", "UTC")
+    assert swing().backtest(polars.read_csv(path), fee=Decimal("0.001"), slippage_bps=Decimal(100)).equals(rows)
 
 
 def test_it_starts_anew_and_leaves_the_strategy_as_it_was(path: Path) -> None:
