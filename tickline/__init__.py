@@ -44,12 +44,21 @@ if TYPE_CHECKING:  # for editors and mypy; the table below is what runs
     from shared.models.model import Predict as Predict
     from shared.models.non_linear_model import NonLinearModel as NonLinearModel
     from shared.strategies import AnyPrediction as AnyPrediction
+    from shared.strategies import AnyStrategy as AnyStrategy
     from shared.strategies import BarePrediction as BarePrediction
     from shared.strategies import BasicTaker as BasicTaker
     from shared.strategies import BasicTakerStrat as BasicTakerStrat
+    from shared.strategies import CoolDown as CoolDown
     from shared.strategies import Decider as Decider
+    from shared.strategies import Exit as Exit
+    from shared.strategies import Made as Made
+    from shared.strategies import MovingAverageCross as MovingAverageCross
+    from shared.strategies import StatefulStrategy as StatefulStrategy
     from shared.strategies import Strategy as Strategy
+    from shared.strategies import TakeProfit as TakeProfit
     from shared.strategies import Threshold as Threshold
+    from shared.strategies import TrailingStop as TrailingStop
+    from shared.strategies import Wrapper as Wrapper
     from shared.tick import Pipe as Pipe
     from shared.tick import Tick as Tick
     from shared.windows import DequeWindow as DequeWindow
@@ -74,7 +83,10 @@ _NAMES = {
     "shared.models.load_model": "LoadedModel load_model",
     "shared.models.model": "Model Predict",
     "shared.models.non_linear_model": "NonLinearModel",
-    "shared.strategies": "AnyPrediction BarePrediction BasicTaker BasicTakerStrat Decider Strategy Threshold",
+    "shared.strategies": (
+        "AnyPrediction AnyStrategy BarePrediction BasicTaker BasicTakerStrat CoolDown Decider Exit Made "
+        "MovingAverageCross StatefulStrategy Strategy TakeProfit Threshold TrailingStop Wrapper"
+    ),
     "shared.tick": "Pipe Tick",
     "shared.windows": "DequeWindow Last NumpyWindow",
     "shared.windows.tensor_window": "TensorWindow",

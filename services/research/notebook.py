@@ -1,10 +1,10 @@
 """A backtest as a notebook calls it: of a file or a DataFrame, with a strategy by name or as it stands in a cell."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -18,9 +18,11 @@ from shared.extras import to_install
 from shared.history import infer_interval
 from shared.history.tables import PriceData, price_file
 from shared.history.times import text_time
-from shared.strategies import Decider
-from shared.strategies.registry import STRATEGIES
+from shared.registry import Registry
+from shared.strategies import AnyStrategy, Decider, StatefulStrategy, Wrapper
+from shared.strategies.registry import STRATEGIES, WRAPPERS
 from shared.strategies.strategy import frame
+from shared.strategies.wrapper import innermost
 
 if TYPE_CHECKING:
     import polars
@@ -60,9 +62,11 @@ class BacktestResult:
 def backtest(
     data: PriceData,
     sym: str,
-    strategy: str | Decider | type[Decider] | None = None,
+    strategy: str | AnyStrategy | type[AnyStrategy] | None = None,
     *,
     params: Mapping[str, object] | None = None,
+    wrappers: Sequence[Mapping[str, object]] | None = None,
+    qty_step: Number | None = None,
     model: str | Path | None = None,
     interval: str | None = None,
     timezone: str = "",
@@ -78,7 +82,9 @@ def backtest(
     """Trades a history with the line's own stages, as `tickline backtest` does, and measures what came of it.
 
     - data: a price file's path, or a DataFrame of polars or pandas with the same columns.
-    - strategy: a name, `file.py:Class`, or a class or an object of one's own. params: its parameters.
+    - strategy: a name, `file.py:Class`, or a class or an object of one's own, also within wrappers. params: its
+      parameters. wrappers: what is around it, as in a config, e.g. `[{"name": "trailing_stop", "distance": 0.02}]`.
+    - qty_step: quantities are rounded toward zero to multiples of it, base units.
     - model: a name, the path of a card, `auto` for the one that fits symbol and interval, or `none`.
     - interval: of the bars; from the data, if not given. timezone: of times without an offset.
     - balance, fee, slippage_bps: the capital, the share of each fill's value, and how much worse each fill is.
@@ -102,14 +108,14 @@ def backtest(
         first = error.errors(include_url=False, include_input=False)[0]
         raise ConfigError(f"backtest: {first['loc'][0]}: {first['msg']}") from error
     traded = TimeRange(_time("start", start), _time("end", end))
-    with price_file(data) as path, _named(strategy, params) as (name, chosen):
+    with price_file(data) as path, _as_settings(strategy, params, wrappers) as chosen:
         settings = load_settings(
             interval=interval or infer_interval(path, timezone),
             symbols=(sym,),
             run_id="backtest",
             ingestor={"source": "replay", "files": {sym: path}, "timezone": timezone},
             signal=_present(model=None if model is None else str(model)),
-            strategy=_present(name=name, params=chosen, balance=_exact(balance)),
+            strategy=_present(**chosen, balance=_exact(balance), qty_step=_exact(qty_step)),
             gateway=_present(fee=_exact(fee), slippage_bps=_exact(slippage_bps)),
         )
         watched = _Watched()
@@ -153,29 +159,41 @@ def _curve(marks: list[_Mark]) -> "polars.DataFrame":
 
 
 @contextmanager
-def _named(
-    strategy: str | Decider | type[Decider] | None, params: Mapping[str, object] | None
-) -> Iterator[tuple[str | None, dict[str, object] | None]]:
-    """Yields a name by which the line finds the strategy meanwhile, and its parameters as a config has them."""
+def _as_settings(
+    strategy: str | AnyStrategy | type[AnyStrategy] | None,
+    params: Mapping[str, object] | None,
+    wrappers: Sequence[Mapping[str, object]] | None,
+) -> Iterator[dict[str, object]]:
+    """Yields the strategy as the config's section, with names by which the line finds its classes meanwhile."""
+    around = [_as_text(wrapper) for wrapper in wrappers or ()]
     if strategy is None or isinstance(strategy, str):
-        yield strategy, _as_text(params)
+        yield _present(name=strategy, params=params and _as_text(params), wrappers=around or None)
         return
-    chosen = dict(params or {})
-    kind = strategy if isinstance(strategy, type) else type(strategy)
-    if not issubclass(kind, Decider):
-        raise ConfigError(f"backtest: strategy is a name, or a Decider of yours, not {strategy!r:.80}")
-    if isinstance(strategy, Decider):
-        chosen = strategy.model_dump() | chosen
-    STRATEGIES[kind.__name__] = kind
+    own = strategy if isinstance(strategy, type) else innermost(strategy)
+    kind = own if isinstance(own, type) else type(own)
+    if not issubclass(kind, Decider | StatefulStrategy):
+        raise ConfigError(f"backtest: strategy is a name, or a Decider or StatefulStrategy, not {strategy!r:.80}")
+    chosen = {} if isinstance(own, type) else own.model_dump()
+    with ExitStack() as stack:
+        name = stack.enter_context(_registered(STRATEGIES, kind))
+        while isinstance(strategy, Wrapper):
+            wrapper = stack.enter_context(_registered(WRAPPERS, type(strategy)))
+            around.insert(0, _as_text({"name": wrapper, **strategy.model_dump()}))
+            strategy = strategy.inner
+        yield {"name": name, "params": _as_text(chosen | dict(params or {})), "wrappers": around}
+
+
+@contextmanager
+def _registered(registry: Registry[Any], kind: type) -> Iterator[str]:
+    name = kind.__name__
+    registry[name] = kind
     try:
-        yield kind.__name__, _as_text(chosen)
+        yield name
     finally:
-        del STRATEGIES[kind.__name__]
+        registry.pop(name, None)
 
 
-def _as_text(params: Mapping[str, object] | None) -> dict[str, object] | None:
-    if params is None:
-        return None
+def _as_text(params: Mapping[str, object]) -> dict[str, object]:
     return {name: str(value) if isinstance(value, Decimal) else value for name, value in params.items()}
 
 

@@ -11,17 +11,21 @@ import polars
 import pytest
 
 from services.console.main import main
-from shared.strategies.registry import STRATEGIES
+from shared.strategies.registry import STRATEGIES, WRAPPERS
 from tickline import (
     Account,
     AnyPrediction,
+    Bar,
     BasicTaker,
     ConfigError,
     DataError,
     Decider,
+    Made,
     Order,
     Reason,
+    StatefulStrategy,
     TicklineError,
+    TrailingStop,
     backtest,
 )
 
@@ -83,6 +87,29 @@ def test_a_strategy_of_a_cell(strategy: Any) -> None:
     assert named.totals == backtest(BARS, "BTCUSDT", "basic_taker", params={"leverage": "2"}).totals
 
 
+class Longer(StatefulStrategy):
+    """Buys one at the third tick."""
+
+    after: int = 3
+    _seen: int = 0
+
+    def on_tick(self, bar: Bar) -> Made:
+        self._seen += 1
+        return self.move_to(Decimal(1)) if self._seen == self.after else None
+
+
+def test_a_strategy_with_a_memory_and_a_stop_around_it() -> None:
+    falls = BARS.with_columns(price=polars.Series([100.0] * 40 + [90.0] * 40))
+    for given in (
+        {"strategy": TrailingStop(distance=0.05).around(Longer(after=5))},
+        {"strategy": Longer, "params": {"after": 5}, "wrappers": [{"name": "trailing_stop", "distance": 0.05}]},
+    ):
+        result = backtest(falls, "BTCUSDT", **given)
+        (trip,) = result.trips.iter_rows(named=True)
+        assert (trip["entry_price"], trip["exit_price"], result.totals.fills) == (100.0, 90.0, 2)
+    assert {"Longer", "TrailingStop"} & {*STRATEGIES, *WRAPPERS} == set()
+
+
 def test_its_report_is_a_page(folder: Path) -> None:
     result = backtest(BARS, "BTCUSDT", start="2024-01-10", end="2024-02-01")
     assert "Backtest of basic_taker on BTCUSDT" in result.report("report.html").read_text()
@@ -95,7 +122,7 @@ def test_its_report_is_a_page(folder: Path) -> None:
     [
         ({"strategy": "none_such"}, ConfigError, "strategy 'none_such' is unknown"),
         ({"strategy": Longs, "params": {"sise": 1}}, ConfigError, "parameter 'sise'"),
-        ({"strategy": print}, ConfigError, "a Decider of yours"),
+        ({"strategy": print}, ConfigError, "a Decider or StatefulStrategy, not"),
         ({"fill": "middle"}, ConfigError, "backtest: fill: "),
         ({"start": "tomorrow"}, ConfigError, "backtest: start: time 'tomorrow' is unreadable"),
         ({"fee": float("nan")}, ConfigError, "gateway.fee"),
