@@ -96,7 +96,7 @@ class Made:
 def _own_name(kind: type) -> str:
     """Returns a shipped class's name in the registry, or where another class lies.
 
-    >>> from shared.features.log_return_lags import LogReturnLags
+    >>> from tickline import LogReturnLags
     >>> _own_name(LogReturnLags), _own_name(Call)
     ('log_return_lags', 'shared.features.spec:Call')
     """

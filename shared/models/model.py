@@ -51,7 +51,7 @@ class Predict(Tick[Sample, float]):
     than inference_mode at each tick) and sets torch to one thread in this process. Predict does not see parameters that
     change later: make a new one.
 
-    >>> from shared.models.load_model import load_model
+    >>> from tickline import load_model
     >>> predict = Predict(load_model("weights/btcusdt_12h_linear.json").module)
     >>> f"{predict.on_tick(torch.tensor([0.1542, -0.2007, 0.0953])):.4f}"
     '0.0008'

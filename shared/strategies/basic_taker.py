@@ -34,7 +34,7 @@ class BasicTaker(Decider):
       account's first capital with `constant`, and a part of the equity with `fraction`.
     - fraction: that part.
 
-    >>> from shared.strategies.decider import BarePrediction
+    >>> from tickline import BarePrediction
     >>> orders = BasicTaker().decide(BarePrediction("BTCUSDT", -0.01, Decimal(50)), Account(Decimal(100)))
     >>> [str(order) for order in orders]
     ['Order(SELL 2 BTCUSDT)']
@@ -81,8 +81,7 @@ class BasicTakerStrat(Strategy):
 
     Whoever fills the orders books the fills into `account`.
 
-    >>> from shared.features.log_return_lags import LogReturnLags
-    >>> from shared.models.load_model import load_model
+    >>> from tickline import LogReturnLags, load_model
     >>> model = load_model("weights/btcusdt_12h_linear.json").module
     >>> strat = BasicTakerStrat("BTCUSDT", model, LogReturnLags(3), Account(Decimal(105)))
     >>> [strat.on_tick(price) for price in (100.0, 110.0, 90.0, 105.0)]

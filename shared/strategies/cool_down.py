@@ -21,9 +21,7 @@ class CoolDown(Wrapper):
     What only reduces passes.
 
     >>> from decimal import Decimal
-    >>> from shared.account import Account
-    >>> from shared.messages import Prediction
-    >>> from shared.strategies import BasicTaker
+    >>> from tickline import Account, BasicTaker, Prediction
     >>> account = Account(100)
     >>> strategy = CoolDown(ticks=1).around(BasicTaker()).bind("BTCUSDT", account)
     >>> def tick(n):

@@ -25,7 +25,7 @@ class MovingAverageCross(StatefulStrategy):
     - long_only: it is flat instead of short.
     - leverage, netting: as BasicTaker's, but with one order for the change as the default.
 
-    >>> from shared.account import Account
+    >>> from tickline import Account
     >>> strategy = MovingAverageCross(fast=1, slow=2).bind("BTCUSDT", Account(100))
     >>> made = [strategy.on_tick(Bar.of("BTCUSDT", n, Decimal(price))) for n, price in enumerate((40, 50))]
     >>> str(made[0]), str(made[1][0])

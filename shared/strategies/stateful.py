@@ -41,7 +41,7 @@ class StatefulStrategy(BaseModel):
     - sym, account: the symbol, and its book; the stage binds them.
 
     >>> from pydantic import PrivateAttr
-    >>> from shared.windows import DequeWindow
+    >>> from tickline import DequeWindow
     >>> class Breakout(StatefulStrategy):
     ...     ticks: int = 2
     ...     _highest: float = 0.0

@@ -15,9 +15,7 @@ class TakeProfit(Exit):
       the price of then.
 
     >>> from decimal import Decimal
-    >>> from shared.account import Account
-    >>> from shared.bar import Bar
-    >>> from shared.strategies import BasicTaker
+    >>> from tickline import Account, Bar, BasicTaker
     >>> account = Account(100.0)
     >>> strategy = TakeProfit(gain=0.5).around(BasicTaker()).bind("BTCUSDT", account)
     >>> account.open_position("BTCUSDT", Decimal(-1), Decimal(100))

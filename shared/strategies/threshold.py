@@ -14,7 +14,7 @@ class Threshold(BasicTaker):
     """A Threshold trades as BasicTaker where |y_hat| exceeds `threshold` (a log return); else the position stays.
 
     >>> from decimal import Decimal
-    >>> from shared.strategies.decider import BarePrediction
+    >>> from tickline import BarePrediction
     >>> strategy = Threshold(threshold=0.001)
     >>> print(strategy.decide(BarePrediction("BTCUSDT", 0.0008, Decimal(50)), Account(Decimal(100))))
     BELOW_THRESHOLD

@@ -21,9 +21,7 @@ class TrailingStop(Exit):
     - bars: see Exit.
 
     >>> from decimal import Decimal
-    >>> from shared.account import Account
-    >>> from shared.bar import Bar
-    >>> from shared.strategies import BasicTaker
+    >>> from tickline import Account, Bar, BasicTaker
     >>> account = Account(100.0)
     >>> strategy = TrailingStop(distance=0.1).around(BasicTaker()).bind("BTCUSDT", account)
     >>> account.open_position("BTCUSDT", Decimal(1), Decimal(100))

@@ -55,7 +55,7 @@ class Wrapper(StatefulStrategy):
     `ask_prediction`, in every tick, so that its memory has no hole; what it wanted may be replaced, so a strategy looks
     at `self.account` for what it holds.
 
-    >>> from shared.strategies import BasicTaker, TrailingStop
+    >>> from tickline import BasicTaker, TrailingStop
     >>> strategy = TrailingStop(distance=0.02).around(BasicTaker())
     """
 
@@ -125,7 +125,7 @@ class Wrapper(StatefulStrategy):
 def innermost(strategy: Decider | StatefulStrategy) -> Decider | StatefulStrategy:
     """Returns the strategy within all wrappers.
 
-    >>> from shared.strategies import BasicTaker, CoolDown, TakeProfit
+    >>> from tickline import BasicTaker, CoolDown, TakeProfit
     >>> innermost(CoolDown(ticks=3).around(TakeProfit(gain=0.1).around(BasicTaker()))) == BasicTaker()
     True
     """

@@ -111,7 +111,7 @@ def write_bars(path: Path, bars: Iterable[HistoryBar], interval_ns: int, zone: Z
     zone: whose days they are, where they are of whole days.
 
     >>> import tempfile
-    >>> from shared.history import bars
+    >>> from tickline import bars
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     one, two = Path(folder) / "one.csv", Path(folder) / "two.csv"
     ...     _ = one.write_text("datetime,price\\n2024-10-29,2.50\\n2024-10-30,1e-7\\n")
