@@ -30,7 +30,7 @@ SlippageBps: TypeAlias = Annotated[
     str | None, typer.Option(help="Basis points that each fill is worse than its price.")
 ]
 ModelClass: TypeAlias = Annotated[
-    str, typer.Option("--class", help="The model's class: LinearModel or NonLinearModel.")
+    str, typer.Option("--class", help="The model's class: LinearModel, NonLinearModel or yours, e.g. mine.py:Net.")
 ]
 Seed: TypeAlias = Annotated[int, typer.Option(help="Of the first weights.")]
 AccountName: TypeAlias = Annotated[

@@ -15,18 +15,15 @@ from services.console.options import (
     PriceFile,
     Seed,
     SlippageBps,
+    StrategyName,
     Timezone,
-    decimals,
-    floats,
-    integers,
     named_values,
     words,
 )
 from services.console.progress import JobProgress
 from services.console.settings import RunOptions, settings_for
+from services.research.history import own_interval
 from shared.errors import ConfigError
-from shared.history import infer_interval, is_trades
-from shared.intervals import interval_ns
 
 if TYPE_CHECKING:
     from services.research.sweep import SweepSpec
@@ -39,16 +36,39 @@ def sweep(
         str | None, typer.Option(help="Bars to trade on, multiples of the file's, e.g. 12h,1d; the file's by default.")
     ] = None,
     timezone: Timezone = None,
-    lags: Annotated[str, typer.Option(help="How many log returns a model sees, e.g. 1,3,5.")] = "3",
-    sizing: Annotated[str, typer.Option(help="compounding, constant or both.")] = "compounding",
-    leverage: Annotated[str, typer.Option(help="E.g. 1,2.")] = "1",
-    threshold: Annotated[str, typer.Option(help="Trade where |y_hat| is above it, e.g. 0,0.001; 0: always.")] = "0",
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Values of a parameter: strategy.distance=0.01,0.02, bollinger.n=10,20 (a feature's), "
+            "trailing_stop.distance=... (a wrapper's) or model.hidden=16,64."
+        ),
+    ] = None,
+    lags: Annotated[str | None, typer.Option(help="How many log returns a model sees, e.g. 1,3,5.")] = None,
+    sizing: Annotated[str | None, typer.Option(help="compounding, constant or both.")] = None,
+    leverage: Annotated[str | None, typer.Option(help="E.g. 1,2.")] = None,
+    threshold: Annotated[
+        str | None, typer.Option(help="Trade where |y_hat| is above it, e.g. 0,0.001; 0: always.")
+    ] = None,
     netting: Annotated[bool, typer.Option("--netting", help="One order a decision instead of two legs.")] = False,
+    strategy: StrategyName = None,
+    param: Annotated[list[str] | None, typer.Option(help="The strategy's parameter in all trials: name=value.")] = None,
+    feature: Annotated[
+        list[str] | None, typer.Option(help="What a model sees, instead of lags; again for several side by side.")
+    ] = None,
+    window: Annotated[int, typer.Option(min=1, help="How many bars of features a sequence model sees.")] = 1,
+    model: Annotated[
+        Literal["trained", "none"], typer.Option(help="none: for a strategy that trades without a model.")
+    ] = "trained",
     folds: Annotated[int, typer.Option(help="Of the walk-forward.")] = 4,
     holdout: Annotated[float, typer.Option(help="The file's last share: for the chosen row alone, once.")] = 0.2,
     earlier_trials: Annotated[int, typer.Option(help="Trials on these data before this sweep; they deflate too.")] = 0,
     kind: ModelClass = "LinearModel",
+    model_param: Annotated[
+        list[str] | None, typer.Option(help="A parameter of that class in all trials, e.g. hidden=32.")
+    ] = None,
     loss: Annotated[Literal["l1", "huber", "mse"], typer.Option(help="What training minimises.")] = "l1",
+    optimiser: Annotated[Literal["lbfgs", "adam"], typer.Option(help="How; both on the full batch.")] = "lbfgs",
+    epochs: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
     seed: Seed = 0,
     balance: Annotated[str | None, typer.Option(help="Capital, in quote units; each fold begins with it.")] = None,
     fee: FillFee = None,
@@ -61,25 +81,37 @@ def sweep(
     top: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 10,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all rows and the hold-out here.")] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write all rows here.")] = None,
+    save: Annotated[str | None, typer.Option(help="Make the best row's model one of this name, with its card.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Folder for --save; the one the line reads.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a model of that name.")] = False,
 ) -> None:
     """Try many strategies on a file's past, on all cores; rank them, and score the best one on the rest."""
     wanted = () if interval is None else words("--interval", interval, "12h,1d")
+    short = {"lags": lags, "sizing": sizing, "leverage": leverage, "threshold": threshold}
+    recipe = {"loss": loss, "optimiser": optimiser, "seed": seed}
     given: dict[str, object] = {
-        "lags": integers("--lags", lags),
-        "sizings": words("--sizing", sizing, "compounding,constant"),
         "intervals": wanted,
-        "leverages": decimals("--leverage", leverage),
-        "thresholds": floats("--threshold", threshold),
-        "netting": netting,
+        "features": tuple(feature or ("log_return_lags(3)",)),
+        "window": window,
+        "model": model,
         "folds": folds,
         "holdout": holdout,
         "earlier_trials": earlier_trials,
-        "fit": {"model": kind, "recipe": {"loss": loss, "seed": seed}},
+        "fit": {
+            "model": kind,
+            "params": named_values("--model-param", model_param or ()),
+            "recipe": recipe if epochs is None else {**recipe, "epochs": epochs},
+        },
     }
+    if threshold is not None and strategy is None:
+        strategy = "threshold"
     options = RunOptions(
         data=[data],
         sym=[sym],
-        interval=_base_interval(data, wanted, timezone or ""),
+        interval=own_interval(data, wanted, timezone or ""),
+        model="none" if model == "none" else None,
+        strategy=strategy,
+        param=[*(param or ()), *(["netting=true"] if netting else ())],
         balance=balance,
         fee=fee,
         slippage_bps=slippage_bps,
@@ -87,11 +119,16 @@ def sweep(
         timezone=timezone,
     )
     settings = settings_for(options)
-    from services.research.sweep import Pool  # the models' runtime takes seconds to load
+    from services.research.sweep import Axis, Pool  # the models' runtime takes seconds to load
     from services.research.sweep import sweep as run
     from services.research.sweep.results import described, lines, write_csv
+    from services.research.sweep.winner import config_lines, require_savable, saved
 
-    spec = _spec(given)
+    axes = [Axis.told(f"{name}={text}") for name, text in short.items() if text is not None]
+    spec = _spec({**given, "grid": (*axes, *(Axis.told(text) for text in grid or ()))})
+    folder = weights or settings.signal.home
+    if save is not None:
+        require_savable(spec, folder, save, force=force)
     pool = Pool(backend, -1 if jobs is None else jobs, named_values("--backend-option", backend_option or ()))
     with ExitStack() as stack:
         files = {
@@ -106,28 +143,26 @@ def sweep(
             files["--json"].write(json.dumps(said, indent=2) + "\n")
         if "--csv" in files:
             write_csv(swept, files["--csv"])
+        made = None if save is None else saved(settings, swept, save, folder, force=force)
     for line in lines(swept, top):
         typer.echo(line)
+    typer.echo("")
+    typer.echo(
+        "the best row, as lines of a tickline.toml" + ("" if made is None else f" ({made.with_suffix('.toml')})") + ":"
+    )
+    for line in config_lines(settings, swept.best, made):
+        typer.echo(line)
+    if made is not None:
+        typer.echo(f"written: {made.with_suffix('.pth')} and {made.name}")
+    elif model == "trained":
+        typer.echo("its model is not written: the same command with --save NAME makes it, with its card")
 
 
 _OPTIONS = {
     "intervals": "interval",
-    "sizings": "sizing",
-    "leverages": "leverage",
-    "thresholds": "threshold",
     "earlier_trials": "earlier-trials",
     "model": "class",
 }
-
-
-def _base_interval(data: Path, wanted: tuple[str, ...], timezone: str) -> str:
-    """Returns the file's interval; of trades, which make bars of any length, the shortest that is wanted."""
-    if not wanted or not is_trades(data):
-        return infer_interval(data, timezone)
-    try:
-        return min(wanted, key=interval_ns)
-    except ValueError as error:
-        raise ConfigError(f"--interval: {error}") from error
 
 
 def _spec(given: dict[str, object]) -> "SweepSpec":

@@ -14,11 +14,12 @@ from services.console.options import (
     PriceFile,
     Seed,
     Timezone,
+    named_values,
 )
 from services.console.progress import JobProgress
+from services.research.history import own_interval
 from shared.config import load_settings
 from shared.errors import ConfigError
-from shared.history import infer_interval
 from shared.user_code import blaming
 
 if TYPE_CHECKING:
@@ -36,8 +37,15 @@ def train(
     param: Annotated[list[str] | None, typer.Option(help="A parameter of that class, e.g. hidden=32.")] = None,
     lags: Annotated[int | None, typer.Option(min=1, help="How many log returns it sees; 3 by default.")] = None,
     features: Annotated[
-        str | None, typer.Option(help="Another feature instead of lags, e.g. your_feature(20).")
+        str | None, typer.Option(help="Another feature instead of lags, e.g. bollinger(20, 2.0).")
     ] = None,
+    feature: Annotated[
+        list[str] | None,
+        typer.Option(help="One of several instead, side by side; shipped or yours, e.g. mine.py:Momentum(20)."),
+    ] = None,
+    window: Annotated[
+        int, typer.Option(min=1, help="How many bars of features a sequence model sees, oldest first.")
+    ] = 1,
     loss: Annotated[Literal["l1", "huber", "mse"], typer.Option(help="What is minimised.")] = "l1",
     optimiser: Annotated[Literal["lbfgs", "adam"], typer.Option(help="How; both on the full batch.")] = "lbfgs",
     epochs: Annotated[int | None, typer.Option(help="At most so many.")] = None,
@@ -45,6 +53,9 @@ def train(
     patience: Annotated[int | None, typer.Option(help="Epochs without a better validation loss.")] = None,
     seed: Seed = 0,
     test_share: Annotated[float, typer.Option(help="The file's last samples, held out.")] = 0.25,
+    until: Annotated[
+        str | None, typer.Option(help="Hold out what was not known before this time, instead of a share.")
+    ] = None,
     validation_share: Annotated[
         float | None, typer.Option(help="The training window's last samples, for early stop; 0: none.")
     ] = None,
@@ -53,25 +64,31 @@ def train(
     force: Annotated[bool, typer.Option("--force", help="Replace a model of that name.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the card to this file too.")] = None,
 ) -> None:
-    """Train a model on a price file, by time: its weights and its card, with scores beside the baselines."""
+    """Train a model, yours or one of ours, on a price file, by time: weights and card, with scores beside baselines."""
     folder = weights or load_settings().signal.home
-    if lags is not None and features is not None:
-        raise ConfigError("--lags and --features were both given: use one")
+    given_features = {"--lags": lags, "--features": features, "--feature": feature}
+    ways = [option for option, value in given_features.items() if value]
+    if len(ways) > 1:
+        raise ConfigError(f"{' and '.join(ways)} were both given: use one")
+    own = own_interval(data, [] if interval is None else [interval], timezone or "")
     options = {"epochs": epochs, "lr": lr, "patience": patience, "validation_share": validation_share}
     recipe = {name: value for name, value in options.items() if value is not None}
     given = {
         "data": data,
         "sym": sym,
-        "interval": interval or infer_interval(data, timezone or ""),
+        "interval": interval or own,
+        "own_interval": own,
         "name": name,
         "timezone": timezone or "",
-        "features": features or f"log_return_lags({3 if lags is None else lags})",
+        "features": tuple(feature or [features or f"log_return_lags({3 if lags is None else lags})"]),
+        "window": window,
         "fit": {
             "model": kind,
-            "params": dict(_param(text) for text in param or ()),
+            "params": named_values("--param", param or ()),
             "recipe": {"loss": loss, "optimiser": optimiser, "seed": seed, **recipe},
         },
         "test_share": test_share,
+        "until": until,
         "walk_forward": walk_forward,
         "fee": fee,
     }
@@ -107,11 +124,3 @@ def _spec(given: dict[str, object]) -> "TrainSpec":
         named = ".".join(where).replace("_", "-")
         option, why = "class" if named == "model" else named, first["msg"].removeprefix("Value error, ")
         raise ConfigError(f"--{option}: {why}") from error
-
-
-def _param(text: str) -> tuple[str, int]:
-    """Returns `hidden=32` as ("hidden", 32)."""
-    name, _, value = text.partition("=")
-    if not name or not value.isdecimal():
-        raise ConfigError(f"--param {text!r}: write name=number, e.g. hidden=32")
-    return name, int(value)

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import nn
 
 from shared.models.dataset import Dataset, Floats
 from shared.models.model import Predict
 from shared.models.model_files import file_sha256
 from shared.models.training import Compared, Distribution, Scores, Training, rounded
+from shared.tick import Tick
 
 
 def score(y_hat: Floats, y: Floats, *, fee: float, delta: float) -> Scores:
@@ -76,28 +77,31 @@ def _correlation(a: Floats, b: Floats) -> float | None:
     return rounded(float(np.clip(np.sum(a * b) / spread, -1, 1))) if spread else None
 
 
-def predictions(module: nn.Module, data: Dataset) -> Floats:
+def predictions(model: nn.Module | Tick[Any, float], data: Dataset) -> Floats:
     """Predicts each sample by itself through the line's own Tick: float64 (n,), the float32 that the line computes.
+
+    - model: a module that takes a sample as it is, or the Tick that asks one (`LoadedModel.predict()`).
 
     Each sample is copied into memory of its own, as the feature Tick gives it: how it is aligned may move the last bit.
     """
-    predict = Predict(module)
-    return np.array([predict.on_tick(torch.from_numpy(row.copy())) for row in data.x], np.float64)
+    predict = Predict(model) if isinstance(model, nn.Module) else model
+    return np.array([predict.on_tick(row.copy()) for row in data.x], np.float64)
 
 
 def baselines(train: Dataset, test: Dataset | None, *, fee: float, delta: float) -> dict[str, Compared]:
     """Scores what a model has to beat: rules that need no model, and the simplest one that there is.
 
-    always_long; flat, the prediction of 0; last_sign, the direction of the last return; least_squares on `train`.
+    always_long; flat, the prediction of 0; last_sign, the direction of the last return; least_squares on `train`, of
+    each tick's own features where a sample has a window of them.
     """
-    weights, bias = least_squares(train.x.astype(np.float64), train.y)
+    weights, bias = least_squares(train.newest.astype(np.float64), train.y)
 
     def scored(data: Dataset) -> dict[str, Scores]:
         return {
             "always_long": score_sides(np.ones(len(data)), data.y, fee=fee),
             "flat": score(np.zeros(len(data)), data.y, fee=fee, delta=delta),
             "last_sign": score_sides(np.sign(data.last), data.y, fee=fee),
-            "least_squares": score(data.x @ np.array(weights) + bias, data.y, fee=fee, delta=delta),
+            "least_squares": score(data.newest @ np.array(weights) + bias, data.y, fee=fee, delta=delta),
         }
 
     inside, outside = scored(train), scored(test) if test is not None else {}
@@ -115,26 +119,28 @@ def least_squares(x: npt.NDArray[np.floating], y: Floats) -> tuple[list[float], 
     return solution[:-1], solution[-1]
 
 
-def evaluate(module: nn.Module, train: Dataset, test: Dataset | None, *, fee: float) -> Training:
+def evaluate(model: nn.Module | Tick[Any, float], train: Dataset, test: Dataset | None, *, fee: float) -> Training:
     """Returns what a card says of a model: scores, baselines and the distributions that it was made on.
 
     The Huber loss turns linear at one standard deviation of the training targets.
     """
     delta = float(train.y.std())
-    y_hat = predictions(module, train)
-    outside = None if test is None else score(predictions(module, test), test.y, fee=fee, delta=delta)
+    y_hat = predictions(model, train)
+    outside = None if test is None else score(predictions(model, test), test.y, fee=fee, delta=delta)
     return Training(
         fee=fee,
         scores=Compared(in_sample=score(y_hat, train.y, fee=fee, delta=delta), out_of_sample=outside),
         baselines=baselines(train, test, fee=fee, delta=delta),
-        features=tuple(Distribution.of(column) for column in train.x.T),
+        features=tuple(Distribution.of(column) for column in train.newest.T),
         y_hat=Distribution.of(y_hat),
     )
 
 
-def evaluate_on_file(module: nn.Module, path: Path, train: Dataset, test: Dataset | None, *, fee: float) -> Training:
+def evaluate_on_file(
+    model: nn.Module | Tick[Any, float], path: Path, train: Dataset, test: Dataset | None, *, fee: float
+) -> Training:
     """Returns what a card says of a model made on a file: as `evaluate`, with the file's hash and the windows."""
-    return evaluate(module, train, test, fee=fee).model_copy(
+    return evaluate(model, train, test, fee=fee).model_copy(
         update={
             "data_sha256": file_sha256(path),
             "train": train.window(),

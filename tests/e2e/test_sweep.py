@@ -2,6 +2,7 @@
 
 import csv
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ def test_a_sweep_on_two_processes(tickline: Tickline) -> None:
     assert (done.code, done.err) == (0, "")
     out = json.loads((tickline.folder / "out.json").read_text())
     assert (out["trials"], len(out["rows"]), len(out["folds"])) == (32, 32, 3)
-    assert out["settings"]["thresholds"] == [0.0, 0.001]
+    assert out["settings"]["grid"][-1] == {"name": "threshold", "values": [0, 0.001]}
+    assert out["rows"][0]["values"].keys() == {"lags", "sizing", "leverage", "threshold"}
     sharpes = [row["sharpe"] for row in out["rows"]]
     assert sharpes == sorted(sharpes, reverse=True)
     assert 0 <= out["rows"][0]["deflated_sharpe"] <= 1
@@ -32,16 +34,24 @@ def test_a_sweep_on_two_processes(tickline: Tickline) -> None:
     shown = done.out.splitlines()
     assert [line.split()[0] for line in shown[2:7]] == ["rank", "1", "2", "3", "4"]
     assert shown[7] == "... and 28 more"
-    assert shown[-1].startswith("hold-out, once, trained until ")
+    (at,) = (number for number, line in enumerate(shown) if line.startswith("hold-out, once, trained until "))
+    assert shown[at + 2 : at + 5] == ["the best row, as lines of a tickline.toml:", *shown[at + 3 : at + 5]]
+    config = tomllib.loads("\n".join(shown[at + 3 : -1]))
+    assert config["strategy"]["name"] == "threshold"
+    assert config["strategy"]["params"].items() <= out["rows"][0]["values"].items()
+    assert shown[-1].endswith("the same command with --save NAME makes it, with its card")
 
 
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (("--lags", "1,x"), 2, "--lags '1,x': write whole numbers with commas between them"),
+        (("--lags", "1,x"), 2, "--lags=x: log_return_lags(3): "),
+        (("--grid", "strategy.leverage"), 2, "--grid 'strategy.leverage': write name=a,b,c"),
+        (("--grid", "ema.n=3"), 2, "--grid ema.n: there are strategy, log_return_lags, model"),
+        (("--model", "none", "--save", "mine"), 2, "--save mine: nothing is trained here"),
         (("--lags", "3,3"), 2, "--lags: 3 stands twice"),
-        (("--leverage", "0"), 2, "--leverage: "),
-        (("--sizing", "half"), 2, "--sizing: "),
+        (("--leverage", "0"), 2, "leverage=0: strategy basic_taker, parameter 'leverage'"),
+        (("--sizing", "half"), 2, "sizing=half: strategy basic_taker, parameter 'sizing'"),
         (("--holdout", "1"), 2, "--holdout: "),
         (("--earlier-trials", "-1"), 2, "--earlier-trials: "),
         (("--class", "Oracle"), 2, "--class: model 'Oracle' is unknown"),

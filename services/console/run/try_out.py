@@ -1,10 +1,9 @@
 """`tickline run --venue fake`: the whole config of a try-out, and the file that the other verbs find it in."""
 
-import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from services.console.settings import RunOptions
 from shared.config import Settings, load_settings
 from shared.config.gateway import SECRETS
 from shared.config.settings import CONFIG_VARIABLE
+from shared.config.toml import toml_lines
 from shared.errors import ConfigError
 from shared.models.card import ModelRefused
 from shared.models.choose import AUTO, choose_model
@@ -131,32 +131,3 @@ def _config_file(path: Path) -> Iterator[None]:
             del os.environ[CONFIG_VARIABLE]
         else:
             os.environ[CONFIG_VARIABLE] = before
-
-
-def toml_lines(values: Mapping[str, object]) -> Iterator[str]:
-    """Yields settings as a TOML file that a person can read and the line reads back. Sections are mappings.
-
-    What is None is left out, since TOML has no such value.
-
-    >>> list(toml_lines({"interval": "1s", "gateway": {"leverage": 1, "markets": {"A": "A/B"}, "keys_dir": None}}))
-    ['interval = "1s"', '', '[gateway]', 'leverage = 1', 'markets = {"A" = "A/B"}']
-    """
-    for name, value in values.items():
-        if not isinstance(value, Mapping) and value is not None:
-            yield f"{name} = {_value(value)}"
-    for name, section in values.items():
-        if isinstance(section, Mapping):
-            yield ""
-            yield f"[{name}]"
-            for key, value in section.items():
-                if value is not None:
-                    yield f"{key} = {_value(value)}"
-
-
-def _value(value: object) -> str:
-    if isinstance(value, Mapping):
-        pairs = (f"{json.dumps(key)} = {_value(held)}" for key, held in value.items() if held is not None)
-        return "{" + ", ".join(pairs) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_value(held) for held in value) + "]"
-    return json.dumps(value)

@@ -1,8 +1,9 @@
 """A sweep tries many strategies on the past of a file and scores the best one once on the rest."""
 
+from services.research.sweep.grid import Axis
 from services.research.sweep.job import sweep
 from services.research.sweep.pool import Pool
 from services.research.sweep.results import Holdout, RankedTrial, Swept
-from services.research.sweep.spec import SweepSpec, Trading, Trial, trials
+from services.research.sweep.spec import Learner, SweepSpec, Trading, Trial
 
-__all__ = ["Holdout", "Pool", "RankedTrial", "SweepSpec", "Swept", "Trading", "Trial", "sweep", "trials"]
+__all__ = ["Axis", "Holdout", "Learner", "Pool", "RankedTrial", "SweepSpec", "Swept", "Trading", "Trial", "sweep"]

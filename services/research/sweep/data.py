@@ -1,43 +1,52 @@
-"""The data of a sweep are the prices of an interval, and which of their time is for what."""
+"""The data of a sweep are the bars of an interval, and which of their time is for what."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from services.research.train import holdout, walk_forward_splits
 from shared.errors import ConfigError
 from shared.history import HistoryBar
-from shared.models.dataset import ClosePrice
+from shared.history.bar import EXTRAS
+from shared.models.dataset import Seen, holdout, walk_forward_splits
 from shared.plural import plural
+
+_TEXTS = ("open", "high", "low", *EXTRAS)  # what a bar has beside its close
 
 
 @dataclass(frozen=True, eq=False)
-class PriceSeries:
-    """A series holds n closes of one interval, in a form that travels well.
+class BarSeries:
+    """A series holds n bars of one interval, in a form that travels well.
 
-    ts: int64 (n,), when each was known, ns since 1970 UTC, ascending. text: bytes (n,), all their digits. They are two
-    arrays, so that joblib maps large ones into its workers instead of copying them.
+    ts: int64 (n,), when each was known, ns since 1970 UTC, ascending. text: bytes (n,), all digits of its close. They
+    are arrays, so that joblib maps large ones into its workers instead of copying them.
+    columns: what else a bar has, by its field, likewise; empty where it is not known. None where nothing needs it: then
+    all four prices are the close.
 
-    >>> prices = PriceSeries.of("1h", [HistoryBar(ts, *[Decimal(p)] * 4, 2) for ts, p in ((1, "1.50"), (2, "2"))])
+    >>> prices = BarSeries.of("1h", [HistoryBar(ts, *[Decimal(p)] * 4, 2) for ts, p in ((1, "1.50"), (2, "2"))])
     >>> len(prices), list(prices.closes()), prices.until(2).text.tolist()
-    (2, [ClosePrice(ts_event=1, price=1.5), ClosePrice(ts_event=2, price=2.0)], [b'1.50'])
+    (2, [Seen(ts_event=1, close=1.5, bar=None), Seen(ts_event=2, close=2.0, bar=None)], [b'1.50'])
     """
 
     interval: str
     ts: npt.NDArray[np.int64]
     text: npt.NDArray[np.bytes_]
+    columns: Mapping[str, npt.NDArray[np.bytes_]] | None = None
 
     @classmethod
-    def of(cls, interval: str, bars: Iterable[HistoryBar]) -> "PriceSeries":
-        """Returns the closes of bars."""
-        rows = [(bar.ts_event, str(bar.close).encode()) for bar in bars]
-        return cls(
-            interval, np.array([ts for ts, _ in rows], np.int64), np.array([text for _, text in rows], np.bytes_)
-        )
+    def of(cls, interval: str, bars: Iterable[HistoryBar], whole: bool = False) -> "BarSeries":
+        """Returns the closes of bars; of whole ones all that they have."""
+        found = list(bars)
+        ts = np.array([bar.ts_event for bar in found], np.int64)
+        text = np.array([str(bar.close).encode() for bar in found], np.bytes_)
+        if not whole:
+            return cls(interval, ts, text)
+        columns = {name: _texts([getattr(bar, name) for bar in found]) for name in _TEXTS}
+        alone = np.array([b"1" if bar.price_alone else b"" for bar in found], np.bytes_)
+        return cls(interval, ts, text, {**columns, "price_alone": alone})
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -46,20 +55,38 @@ class PriceSeries:
         """Returns how many were known before `ts_event`."""
         return int(np.searchsorted(self.ts, ts_event))
 
-    def until(self, ts_event: int) -> "PriceSeries":
+    def until(self, ts_event: int) -> "BarSeries":
         """Returns those known before `ts_event`."""
         count = self.count_until(ts_event)
-        return replace(self, ts=self.ts[:count], text=self.text[:count])
+        columns = None if self.columns is None else {name: found[:count] for name, found in self.columns.items()}
+        return replace(self, ts=self.ts[:count], text=self.text[:count], columns=columns)
 
-    def closes(self) -> Iterator[ClosePrice]:
+    def closes(self) -> Iterator[Seen]:
         """Yields the closes as floats, for training."""
-        return (ClosePrice(ts, float(text)) for ts, text in zip(self.ts.tolist(), self.text.tolist(), strict=True))
+        return (Seen(ts, float(text)) for ts, text in zip(self.ts.tolist(), self.text.tolist(), strict=True))
 
-    def bars(self, first: int) -> Iterator[HistoryBar]:
+    def bars(self, first: int = 0) -> Iterator[HistoryBar]:
         """Yields the bars behind the first `first`, as Decimals, for trading; row: the place among the closes."""
-        for row, (ts, text) in enumerate(zip(self.ts[first:].tolist(), self.text[first:].tolist(), strict=True), first):
-            price = Decimal(text.decode())
-            yield HistoryBar(ts, price, price, price, price, row, price_alone=True)
+        closes = zip(self.ts[first:].tolist(), self.text[first:].tolist(), strict=True)
+        if self.columns is None:
+            for row, (ts, text) in enumerate(closes, first):
+                price = Decimal(text.decode())
+                yield HistoryBar(ts, price, price, price, price, row, price_alone=True)
+            return
+        rest = zip(*(self.columns[name][first:].tolist() for name in (*_TEXTS, "price_alone")), strict=True)
+        for row, ((ts, text), (*texts, alone)) in enumerate(zip(closes, rest, strict=True), first):
+            values = {name: _value(name, found) for name, found in zip(_TEXTS, texts, strict=True)}
+            yield HistoryBar(ts_event=ts, close=Decimal(text.decode()), row=row, price_alone=bool(alone), **values)
+
+
+def _texts(values: list[Decimal | int | None]) -> npt.NDArray[np.bytes_]:
+    return np.array([b"" if value is None else str(value).encode() for value in values], np.bytes_)
+
+
+def _value(name: str, text: bytes) -> Any:
+    if not text:
+        return None
+    return int(text) if name == "trades" else Decimal(text.decode())
 
 
 MIN_BARS = 3  # two bars have one return of the market between them, of which there is no deviation

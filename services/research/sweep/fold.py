@@ -7,35 +7,40 @@ import numpy as np
 import torch
 
 from services.research.backtest import Backtest, Inputs, Observer, Totals
-from services.research.line import line_plans_with
-from services.research.sweep.data import PriceSeries, Span
-from services.research.sweep.spec import Trading
-from services.research.train import fit
-from services.research.train.fit import FitSpec
+from services.research.line import LinePlans, line_plans, line_plans_with
+from services.research.sweep.data import BarSeries, Span
+from services.research.sweep.spec import Learner, Trading
+from services.research.train import Fitted, fit
 from shared.account import RoundTrip
 from shared.config import Settings
 from shared.errors import ConfigError, DataError, UserCodeFailed
-from shared.models.dataset import Floats, samples
-from shared.models.model import Model
+from shared.features.spec import parsed
+from shared.features.vector import FeatureVector
+from shared.models.dataset import Floats, samples, seen
 from shared.user_code import blaming
+from shared.user_code.bundle import Bundle
+
+LAGS = "log_return_lags"  # the feature of which it is known how many prices it sees
 
 
 class Task(NamedTuple):
     """A task has all that a worker needs; it can be pickled, and no file is read.
 
-    The model depends on prices, lags and fit alone, so it is made once for all tradings.
+    The model depends on bars and learner alone, so it is made once for all tradings.
 
     name: what it is, in errors.
-    prices: with or without those after the span.
+    bars: with or without those after the span.
+    learner: what the model is made of; None without a model.
+    code: the source of the user's own classes.
     """
 
     name: str
     settings: Settings
-    prices: PriceSeries
-    lags: int
+    bars: BarSeries
     span: Span
-    fit: FitSpec
+    learner: Learner | None
     tradings: tuple[Trading, ...]
+    code: Bundle
 
 
 class Traded(NamedTuple):
@@ -52,38 +57,57 @@ def trade(task: Task) -> list[Traded]:
     Raises DataError, ConfigError or UserCodeFailed, with the task's name in front.
     """
     try:
-        model = learn(task)
-        return [_traded(task, model, trading) for trading in task.tradings]
+        with task.code.in_use():
+            model = learn(task)
+            return [_traded(task, model, trading) for trading in task.tradings]
     except (DataError, ConfigError, UserCodeFailed) as error:
         raise type(error)(f"{task.name}: {error}") from error
 
 
-def learn(task: Task) -> Model:
-    """Makes the model of all prices before the span; not even the span's first price is seen."""
+def learn(task: Task) -> Fitted | None:
+    """Makes the model of all bars before the span; not even the span's first price is seen."""
+    if task.learner is None:
+        return None
     torch.set_num_threads(1)
     with blaming(_sym(task)):
-        return fit(samples(task.prices.until(task.span.start_ns).closes(), features(task)), task.fit).module
+        vector = FeatureVector(task.learner.features)
+        known = task.bars.until(task.span.start_ns)
+        found = seen(known.bars(), vector, _sym(task)) if vector.takes_bars else known.closes()
+        return fit(samples(found, vector, task.learner.window), task.learner.fit)
 
 
-def backtest(task: Task, model: Model, trading: Trading, observers: list[Observer]) -> Totals:
-    """Trades the span through the line's own stages, flat at its start; prices before it only warm the features."""
+def backtest(task: Task, model: Fitted | None, trading: Trading, observers: list[Observer]) -> Totals:
+    """Trades the span through the line's own stages, flat at its start; bars before it only warm the features."""
     settings = trading.settings(task.settings)
-    warm = max(task.prices.count_until(task.span.start_ns) - task.lags, 0)
     with blaming(_sym(task)):
-        inputs = Inputs(task.prices.bars(warm), line_plans_with(settings, model, features(task), "sweep"))
+        inputs = Inputs(task.bars.bars(_first_warming(task)), _plans(task, model, settings))
     return Backtest(settings, start_ns=task.span.start_ns, end_ns=task.span.end_ns, inputs=inputs).run(observers)
 
 
-def features(task: Task) -> str:
-    """Returns the spec of what the model sees."""
-    return f"log_return_lags({task.lags})"
+def _first_warming(task: Task) -> int:
+    """Returns the first bar that features see: all before the span, unless it is known how few are enough."""
+    before = task.bars.count_until(task.span.start_ns)
+    if task.learner is None:
+        return before
+    calls = [parsed(spec) for spec in task.learner.features]
+    if any(call.name != LAGS for call in calls):
+        return 0
+    longest = max(int(str(value)) for call in calls for value in (*call.args, *call.kwargs.values()))
+    return max(before - longest - task.learner.window + 1, 0)
+
+
+def _plans(task: Task, model: Fitted | None, settings: Settings) -> LinePlans:
+    if model is None or task.learner is None:
+        return line_plans(settings)
+    learner = task.learner
+    return line_plans_with(settings, model.module, learner.features[0], "sweep")
 
 
 def _sym(task: Task) -> str:
     return task.settings.symbols[0]
 
 
-def _traded(task: Task, model: Model, trading: Trading) -> Traded:
+def _traded(task: Task, model: Fitted | None, trading: Trading) -> Traded:
     equity = _Equity(float(task.settings.strategy.balance))
     totals = backtest(task, model, trading, [equity])
     returns, ruined = equity.returns()

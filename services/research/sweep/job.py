@@ -1,22 +1,21 @@
 """A job runs the whole sweep, from a price file to ranked trials and one score of the best."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 
+from services.research.history import longer
 from services.research.metrics import Metrics
-from services.research.sweep.data import MIN_BARS, Periods, PriceSeries, Span, periods
+from services.research.sweep.data import MIN_BARS, BarSeries, Periods, Span, periods
 from services.research.sweep.fold import Task, Traded, backtest, learn, trade
+from services.research.sweep.plan import Plan, planned
 from services.research.sweep.pool import Pool
-from services.research.sweep.results import Holdout, RankedTrial, Score, Swept, highest_by_luck, rank, score
-from services.research.sweep.spec import SweepSpec, Trading, Trial, tradings, trials
+from services.research.sweep.results import Holdout, Score, Swept, best_first, highest_by_luck, ranked, score
+from services.research.sweep.spec import SweepSpec, Trial
 from shared.config import Settings
 from shared.errors import DataError
-from shared.history import HistoryBar, bars
-from shared.history.bar import resample
+from shared.history import bars
 from shared.history.times import time_text
-from shared.history.zone import DAY_NS
-from shared.intervals import interval_ns
 from shared.plural import plural
 
 Progress = Callable[[str, int, int], None]  # what is being done, how far, of how much (0: not known)
@@ -25,57 +24,45 @@ Progress = Callable[[str, int, int], None]  # what is being done, how far, of ho
 def sweep(settings: Settings, spec: SweepSpec, pool: Pool | None = None, progress: Progress | None = None) -> Swept:
     """Tries every trial of `spec` on the file of the settings' first symbol, walking forward.
 
-    Then it scores the best one, once, on the hold-out. A model is made once for each interval, lags and fold, on that
-    fold's past, and traded in all ways: that is a task of the pool. Results do not depend on the pool. Of the settings
-    it takes the file and its interval, balance, fee and slippage.
+    Then it scores the best one, once, on the hold-out. A model is made once for each interval, learner and fold, on
+    that fold's past, and traded in all ways: that is a task of the pool. Results do not depend on the pool. Of the
+    settings it takes the file and its interval, the strategy, balance, fee and slippage.
 
     Raises DataError for a file that cannot be used, ConfigError for what cannot be done with it or for the pool.
     """
     say = progress or _silent
     path = settings.ingestor.files[settings.symbols[0]]
-    say("reading", 0, 0)
-    own = settings.interval
+    own, timezone = settings.interval, settings.ingestor.timezone
     spec = spec if spec.intervals else spec.model_copy(update={"intervals": (own,)})
-    timezone = settings.ingestor.timezone
+    plan = planned(settings, spec)
+    say("reading", 0, 0)
     base = list(bars(path, own, timezone=timezone))
-    prices = {
-        interval: PriceSeries.of(interval, _resampled(base, own, interval, path, timezone))
+    series = {
+        interval: BarSeries.of(interval, longer(base, own, interval, path, timezone), plan.whole)
         for interval in spec.intervals
     }
-    cuts = periods(PriceSeries.of(own, base).ts, spec.folds, spec.holdout)
-    _require_bars(prices, cuts, path)
-    scores = _scores(settings, spec, pool or Pool(), prices, cuts, say)
-    rows = rank(scores, spec.earlier_trials)
-    if rows[0].sharpe is None:
+    cuts = periods(BarSeries.of(own, base).ts, spec.folds, spec.holdout)
+    _require_bars(series, cuts, path)
+    scores = best_first(_scores(settings, spec, plan, pool or Pool(), series, cuts, say))
+    best, first = scores[0]
+    if first.sharpe is None:
         raise DataError(
-            f"{path}: {plural(len(rows), 'trial')}, none with a Sharpe ratio, all were ruined or never traded: "
+            f"{path}: {plural(len(scores), 'trial')}, none with a Sharpe ratio, all were ruined or never traded: "
             "use lower thresholds or leverage"
         )
     say("hold-out", 0, 0)
     return Swept(
-        trials=len(rows) + spec.earlier_trials,
-        expected_max_sharpe=highest_by_luck(list(scores.values()), spec.earlier_trials),
+        trials=len(scores) + spec.earlier_trials,
+        expected_max_sharpe=highest_by_luck([found for _, found in scores], spec.earlier_trials),
         folds=tuple((time_text(span.start_ns), time_text(span.end_ns)) for span in cuts.folds),
-        rows=tuple(rows),
-        holdout=_holdout(settings, spec, prices[rows[0].interval], cuts.holdout, rows[0]),
+        rows=tuple(ranked(scores, spec.earlier_trials)),
+        holdout=_holdout(settings, plan, series[best.interval], cuts.holdout, best),
+        best=best,
     )
 
 
-def _resampled(base: Sequence[HistoryBar], own: str, interval: str, path: Path, timezone: str) -> Iterable[HistoryBar]:
-    length, shortest = interval_ns(interval), interval_ns(own)
-    if length % shortest:
-        raise DataError(
-            f"{path}: its bars are {own} long, which make no {interval}: pass --interval {own} or multiples"
-        )
-    if timezone and length != shortest and length % DAY_NS == 0:
-        raise DataError(
-            f"{path}: with --timezone no bars of {interval} are made of its {own}: pass --interval {own}, or other data"
-        )
-    return base if length == shortest else resample(base, length)
-
-
-def _require_bars(prices: Mapping[str, PriceSeries], cuts: Periods, path: Path) -> None:
-    for interval, found in prices.items():
+def _require_bars(series: Mapping[str, BarSeries], cuts: Periods, path: Path) -> None:
+    for interval, found in series.items():
         for span in (*cuts.folds, cuts.holdout):
             count = found.count_until(span.end_ns) - found.count_until(span.start_ns)
             if count < MIN_BARS:
@@ -87,22 +74,29 @@ def _require_bars(prices: Mapping[str, PriceSeries], cuts: Periods, path: Path) 
 
 
 def _scores(
-    settings: Settings, spec: SweepSpec, pool: Pool, prices: Mapping[str, PriceSeries], cuts: Periods, say: Progress
-) -> dict[Trial, Score]:
-    ways, path = tuple(tradings(spec)), settings.ingestor.files[settings.symbols[0]]
-    models = list(product(spec.intervals, spec.lags))
-    known = {interval: found.until(cuts.holdout.start_ns) for interval, found in prices.items()}
+    settings: Settings,
+    spec: SweepSpec,
+    plan: Plan,
+    pool: Pool,
+    series: Mapping[str, BarSeries],
+    cuts: Periods,
+    say: Progress,
+) -> list[tuple[Trial, Score]]:
+    """Returns each trial with its score, as the grid has them."""
+    path = settings.ingestor.files[settings.symbols[0]]
+    known = {interval: found.until(cuts.holdout.start_ns) for interval, found in series.items()}
+    models = list(product(spec.intervals, plan.learners))
     tasks = [
         Task(
-            f"{path}: {interval}, {plural(lags, 'lag')}, fold {number} of {spec.folds}",
+            f"{path}: {interval}, {'no model' if learner is None else learner}, fold {number} of {spec.folds}",
             _settings(settings, interval),
             known[interval],
-            lags,
             span,
-            spec.fit,
-            ways,
+            learner,
+            plan.tradings,
+            plan.code,
         )
-        for interval, lags in models
+        for interval, learner in models
         for number, span in enumerate(cuts.folds, 1)
     ]
     say("walk-forward", 0, len(tasks))
@@ -110,20 +104,20 @@ def _scores(
     for at, traded in pool.map(trade, tasks):
         found[at] = traded
         say("walk-forward", len(found), len(tasks))
-    scores = {}
-    for at, (interval, lags) in enumerate(models):
+    scores = []
+    for at, (interval, learner) in enumerate(models):
         folds = [found[at * spec.folds + number] for number in range(spec.folds)]
-        for way, joined in zip(ways, zip(*folds, strict=True), strict=True):
-            scores[Trial(interval, lags, way)] = score(joined, interval)
-    return {trial: scores[trial] for trial in trials(spec)}
+        for way, joined in zip(plan.tradings, zip(*folds, strict=True), strict=True):
+            scores.append((Trial(interval, learner, way), score(joined, interval)))
+    return scores
 
 
-def _holdout(settings: Settings, spec: SweepSpec, prices: PriceSeries, span: Span, chosen: RankedTrial) -> Holdout:
-    way = Trading(chosen.sizing, chosen.leverage, chosen.threshold, spec.netting)
-    task = Task("hold-out", _settings(settings, chosen.interval), prices, chosen.lags, span, spec.fit, (way,))
-    metrics = Metrics(chosen.interval, float(settings.strategy.balance))
+def _holdout(settings: Settings, plan: Plan, series: BarSeries, span: Span, best: Trial) -> Holdout:
+    way = best.trading
+    task = Task("hold-out", _settings(settings, best.interval), series, span, best.learner, (way,), plan.code)
+    metrics = Metrics(best.interval, float(settings.strategy.balance))
     totals = backtest(task, learn(task), way, [metrics])
-    return Holdout(trained_until=time_text(int(prices.until(span.start_ns).ts[-1])), results=metrics.result(totals))
+    return Holdout(trained_until=time_text(int(series.until(span.start_ns).ts[-1])), results=metrics.result(totals))
 
 
 def _settings(settings: Settings, interval: str) -> Settings:

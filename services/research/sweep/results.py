@@ -1,36 +1,30 @@
 """A sweep reports the score of each trial, their ranks and the hold-out, as lines and as CSV."""
 
 import csv
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Sequence
 from statistics import variance
-from typing import Literal, TextIO
+from typing import Annotated, TextIO
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from services.research.metrics import Results
 from services.research.metrics.equity_curve import Moments, periods_per_year
 from services.research.metrics.formats import number, percent
 from services.research.metrics.statistics import deflated_sharpe, expected_max_sharpe
 from services.research.sweep.fold import Traded
+from services.research.sweep.grid import Value
 from services.research.sweep.spec import SweepSpec, Trial
 from shared.config import Settings
 from shared.intervals import interval_ns
 from shared.plural import plural
 
 COLUMNS = {
-    "rank": ("rank", 4),
-    "interval": ("interval", 9),
-    "lags": ("lags", 5),
-    "sizing": ("sizing", 12),
-    "leverage": ("leverage", 9),
-    "threshold": ("threshold", 10),
     "sharpe": ("Sharpe", 8),
     "deflated_sharpe": ("deflated", 9),
     "total": ("total", 11),
     "fills": ("fills", 8),
-}  # of the table: its heading and its width
+}  # of the table, behind those of the grid: heading and width
 
 
 class Score(BaseModel):
@@ -82,16 +76,13 @@ def score(folds: Sequence[Traded], interval: str) -> Score:
 class RankedTrial(Score):
     """A ranked trial has its score and its rank.
 
-    rank: 1 for the highest Sharpe; trials without one come last, as the grid has them. deflated_sharpe: probability
-    that the true Sharpe is above 0, after the best of so many trials was looked for.
+    rank: 1 for the highest Sharpe; trials without one come last, as the grid has them. values: of the grid, by name.
+    deflated_sharpe: probability that the true Sharpe is above 0, after the best of so many trials was looked for.
     """
 
     rank: int
     interval: str
-    lags: int
-    sizing: Literal["compounding", "constant"]
-    leverage: Decimal
-    threshold: float
+    values: dict[str, Value]
     deflated_sharpe: float | None = None
 
 
@@ -111,7 +102,7 @@ class Swept(BaseModel):
     expected_max_sharpe: a year's Sharpe to expect of the best of so many trials without skill; None where that is not
         known.
     folds: start and end of each in UTC.
-    rows: all trials, best first; the first is the chosen one.
+    rows: all trials, best first; the first is the chosen one, `best`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -121,29 +112,31 @@ class Swept(BaseModel):
     folds: tuple[tuple[str, str], ...]
     rows: tuple[RankedTrial, ...]
     holdout: Holdout
+    best: Annotated[Trial, SkipValidation] = Field(exclude=True, repr=False)
 
 
-def rank(scores: Mapping[Trial, Score], earlier_trials: int = 0) -> list[RankedTrial]:
-    """Returns the trials by descending Sharpe, each with its deflated one.
+def best_first(scores: Sequence[tuple[Trial, Score]]) -> list[tuple[Trial, Score]]:
+    """Returns the trials by descending Sharpe; those without one come last."""
+    return sorted(scores, key=lambda one: (one[1].sharpe is None, -(one[1].sharpe or 0.0)))
+
+
+def ranked(scores: Sequence[tuple[Trial, Score]], earlier_trials: int = 0) -> list[RankedTrial]:
+    """Returns the rows of trials in the order of `best_first`, each with its deflated Sharpe.
 
     After Bailey and López de Prado, "The Deflated Sharpe Ratio" (2014): the benchmark is the highest Sharpe that all
     trials would give without skill, by their number and the variance of their Sharpe ratios. Those of different
     intervals are compared as a year's, and brought to the row's own period.
     """
-    count, spread = len(scores) + earlier_trials, sharpe_variance(list(scores.values()))
-    order = sorted(scores.items(), key=lambda one: (one[1].sharpe is None, -(one[1].sharpe or 0.0)))
+    count, spread = len(scores) + earlier_trials, sharpe_variance([found for _, found in scores])
     return [
         RankedTrial(
             rank=at,
             interval=trial.interval,
-            lags=trial.lags,
-            sizing=trial.trading.sizing,
-            leverage=trial.trading.leverage,
-            threshold=trial.trading.threshold,
+            values=dict(trial.chosen),
             deflated_sharpe=_deflated(found, trial.interval, count, spread),
             **found.model_dump(),
         )
-        for at, (trial, found) in enumerate(order, 1)
+        for at, (trial, found) in enumerate(best_first(scores), 1)
     ]
 
 
@@ -179,11 +172,15 @@ def _deflated(found: Score, interval: str, count: int, spread: float | None) -> 
 def lines(swept: Swept, top: int = 10) -> list[str]:
     """Returns lines for a person: the best rows, what luck alone would give, and the hold-out."""
     first, last, chosen = swept.folds[0], swept.folds[-1], swept.rows[0]
+    shown = swept.rows[:top]
+    table = [["rank", "interval", *chosen.values, *(heading for heading, _ in COLUMNS.values())]]
+    table += [_cells(row) for row in shown]
+    least = [4, 9, *(0 for _ in chosen.values), *(width for _, width in COLUMNS.values())]
+    widths = [max(floor, *map(len, column)) for floor, column in zip(least, zip(*table, strict=True), strict=True)]
     return [
         f"walk-forward: {plural(len(swept.folds), 'fold')}, {first[0]} to {last[1]}, {plural(swept.trials, 'trial')}",
         "",
-        _line([heading for heading, _ in COLUMNS.values()]),
-        *(_line(_cells(row)) for row in swept.rows[:top]),
+        *(" ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True)) for cells in table),
         *([f"... and {len(swept.rows) - top} more"] if len(swept.rows) > top else []),
         "",
         f"best of {plural(swept.trials, 'trial')} without skill: Sharpe {number(swept.expected_max_sharpe)} to expect; "
@@ -194,11 +191,14 @@ def lines(swept: Swept, top: int = 10) -> list[str]:
 
 def described(settings: Settings, spec: SweepSpec) -> dict[str, object]:
     """Returns how a sweep was run, for its JSON file."""
-    sym = settings.symbols[0]
+    sym, own = settings.symbols[0], settings.strategy
     return {
         "data": str(settings.ingestor.files[sym]),
         "sym": sym,
-        "balance": str(settings.strategy.balance),
+        "strategy": own.name,
+        "params": own.params,
+        "wrappers": list(own.wrappers),
+        "balance": str(own.balance),
         "fee": str(settings.gateway.fee),
         "slippage_bps": str(settings.gateway.slippage_bps),
         **spec.model_dump(mode="json"),
@@ -206,12 +206,13 @@ def described(settings: Settings, spec: SweepSpec) -> dict[str, object]:
 
 
 def write_csv(swept: Swept, file: TextIO) -> None:
-    """Writes all rows with a header; what is not defined is empty."""
-    first = [name for name in COLUMNS if name != "fills"]
-    fields = [*first, *(name for name in RankedTrial.model_fields if name not in first)]
+    """Writes all rows with a header, each value of the grid in a column of its name; what is not defined is empty."""
+    names = list(swept.rows[0].values)
+    first = ["rank", "interval", *names, *(name for name in COLUMNS if name != "fills")]
+    fields = [*first, *(name for name in RankedTrial.model_fields if name not in (*first, "values"))]
     write = csv.DictWriter(file, fields, lineterminator="\n")
     write.writeheader()
-    write.writerows(row.model_dump() for row in swept.rows)
+    write.writerows({**row.model_dump(exclude={"values"}), **row.values} for row in swept.rows)
 
 
 def _holdout(swept: Swept) -> list[str]:
@@ -227,21 +228,8 @@ def _holdout(swept: Swept) -> list[str]:
     ]
 
 
-def _cells(row: RankedTrial) -> tuple[str, ...]:
+def _cells(row: RankedTrial) -> list[str]:
     sharpe = "ruined" if row.ruined else number(row.sharpe)
-    return (
-        str(row.rank),
-        row.interval,
-        str(row.lags),
-        row.sizing,
-        f"{row.leverage:f}",
-        f"{row.threshold:g}",
-        sharpe,
-        number(row.deflated_sharpe),
-        percent(row.total),
-        f"{row.fills:,}",
-    )
-
-
-def _line(cells: Sequence[str]) -> str:
-    return " ".join(f"{cell:>{width}}" for cell, (_, width) in zip(cells, COLUMNS.values(), strict=True))
+    values = [f"{value:g}" if isinstance(value, float) else str(value) for value in row.values.values()]
+    scores = [sharpe, number(row.deflated_sharpe), percent(row.total), f"{row.fills:,}"]
+    return [str(row.rank), row.interval, *values, *scores]

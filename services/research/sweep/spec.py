@@ -1,15 +1,25 @@
 """A spec says what a sweep tries, and makes the grid of trials."""
 
 from collections.abc import Hashable
-from decimal import Decimal
-from itertools import product
 from typing import Annotated, Literal, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from services.research.sweep.grid import (
+    Axis,
+    Chosen,
+    Parts,
+    combinations,
+    of_model,
+    of_strategy,
+    with_features,
+    with_wrappers,
+)
 from services.research.train import FitSpec
 from shared.config import Settings
+from shared.errors import ConfigError
 from shared.intervals import interval_ns, interval_text
+from shared.models.card import FeatureSpecs
 
 T = TypeVar("T", bound=Hashable)
 
@@ -26,78 +36,102 @@ def _intervals(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-_Some = Field(min_length=1)
-_Lags = Annotated[int, Field(ge=1, le=1_000)]
-_Leverage = Annotated[Decimal, Field(gt=0, le=1_000)]
-_Threshold = Annotated[float, Field(ge=0)]
-
-
 class SweepSpec(BaseModel):
-    """A spec names the values to try; every combination of the first five fields is a trial.
+    """A spec names the values to try; every combination of the intervals and the grid is a trial.
 
     intervals: multiples of the file's; none: the file's own.
-    thresholds: log returns; a trial trades where |y_hat| exceeds it, with 0 always.
-    netting: one order a decision instead of two legs, in all trials.
+    grid: parameters of the strategy that the settings name, of the features, and of the model.
+    features, window: what each model sees, as `train` takes it.
+    fit: how each model is made.
+    model: `trained`: one for each interval, fold, and combination of features and model; `none`: no model, for a
+        strategy that needs none.
     folds: of the walk-forward.
     holdout: the file's last share, which only the chosen trial is scored on.
-    fit: how each model is made.
     earlier_trials: how many trials on the same data came before this sweep; they deflate too.
 
-    >>> SweepSpec(lags=(1, 3), leverages=(Decimal(1), Decimal(2))).fit.model
+    >>> SweepSpec(grid=(Axis.told("lags=1,3"), Axis.told("leverage=1,2"))).fit.model
     'LinearModel'
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
-    lags: Annotated[tuple[_Lags, ...], _Some, AfterValidator(_once)] = (3,)
     intervals: Annotated[tuple[str, ...], AfterValidator(_intervals)] = ()
-    sizings: Annotated[tuple[Literal["compounding", "constant"], ...], _Some, AfterValidator(_once)] = ("compounding",)
-    leverages: Annotated[tuple[_Leverage, ...], _Some, AfterValidator(_once)] = (Decimal(1),)
-    thresholds: Annotated[tuple[_Threshold, ...], _Some, AfterValidator(_once)] = (0.0,)
-    netting: bool = False
+    grid: tuple[Axis, ...] = ()
+    features: FeatureSpecs = ("log_return_lags(3)",)
+    window: Annotated[int, Field(ge=1, le=10_000)] = 1
+    fit: FitSpec = FitSpec()
+    model: Literal["trained", "none"] = "trained"
     folds: Annotated[int, Field(ge=1, le=1_000)] = 4
     holdout: Annotated[float, Field(gt=0, le=0.9)] = 0.2
-    fit: FitSpec = FitSpec()
     earlier_trials: Annotated[int, Field(ge=0)] = 0
+
+    def parts(self, settings: Settings) -> Parts:
+        """Returns whose parameters the grid has; raises ConfigError where that is not clear."""
+        found = Parts.of(self.grid, self.features, [str(wrapper["name"]) for wrapper in settings.strategy.wrappers])
+        if self.model == "none" and found.model:
+            raise ConfigError(f"--grid {found.model[0].name}: there is no model: leave it out, or --model")
+        return found
+
+
+class Learner(NamedTuple):
+    """A learner says what a model is made of, beside its data: trials with the same one share the model.
+
+    chosen: of the grid.
+    """
+
+    features: tuple[str, ...]
+    fit: FitSpec
+    window: int
+    chosen: Chosen = ()
+
+    def __str__(self) -> str:
+        told = [f"{name}={value}" for name, value in self.chosen]
+        return ", ".join(told or self.features)
 
 
 class Trading(NamedTuple):
-    """A trading is one way to trade predictions. threshold: a log return; 0 is the basic taker."""
+    """A trading is one way to trade: parameters of the settings' strategy and of its wrappers that the grid has."""
 
-    sizing: Literal["compounding", "constant"]
-    leverage: Decimal
-    threshold: float
-    netting: bool
+    chosen: Chosen = ()
 
     def settings(self, base: Settings) -> Settings:
-        """Returns `base` with this strategy."""
-        params = {"sizing": self.sizing, "leverage": str(self.leverage), "netting": self.netting}
-        update = {"name": "basic_taker", "params": params}
-        if self.threshold:
-            update = {"name": "threshold", "params": {**params, "threshold": self.threshold}}
-        return base.model_copy(update={"strategy": base.strategy.model_copy(update=update)})
+        """Returns `base` with these parameters."""
+        own = base.strategy
+        update = {
+            "params": {**own.params, **of_strategy(self.chosen)},
+            "wrappers": with_wrappers(own.wrappers, self.chosen),
+        }
+        return base.model_copy(update={"strategy": own.model_copy(update=update)})
 
 
 class Trial(NamedTuple):
-    """A trial is a model, which depends on lags and interval alone, and a way to trade it."""
+    """A trial is an interval, a model, and a way to trade it; without a model the learner is None."""
 
     interval: str
-    lags: int
+    learner: Learner | None
     trading: Trading
 
+    @property
+    def chosen(self) -> Chosen:
+        """Returns the values of the whole grid, those of the model first."""
+        return (*(self.learner.chosen if self.learner else ()), *self.trading.chosen)
 
-def tradings(spec: SweepSpec) -> list[Trading]:
+
+def learners(spec: SweepSpec, parts: Parts) -> list[Learner | None]:
+    """Returns all models to make at each interval and fold; raises ConfigError for arguments that no feature takes."""
+    if spec.model == "none":
+        return [None]
+    return [
+        Learner(
+            with_features(spec.features, chosen),
+            spec.fit.model_copy(update={"params": {**spec.fit.params, **of_model(chosen)}}),
+            spec.window,
+            chosen,
+        )
+        for chosen in combinations(parts.model)
+    ]
+
+
+def tradings(parts: Parts) -> list[Trading]:
     """Returns all ways to trade one model."""
-    grid = product(spec.sizings, spec.leverages, spec.thresholds)
-    return [Trading(*values, spec.netting) for values in grid]
-
-
-def trials(spec: SweepSpec) -> list[Trial]:
-    """Returns all trials, those of one model side by side.
-
-    >>> spec = SweepSpec(intervals=("12h", "1d"), lags=(1, 3), leverages=(Decimal(1), Decimal(2)))
-    >>> found = trials(spec)
-    >>> len(found), found[1].lags, found[1].trading.leverage
-    (8, 1, Decimal('2'))
-    """
-    return [Trial(*values) for values in product(spec.intervals, spec.lags, tradings(spec))]
+    return [Trading(chosen) for chosen in combinations(parts.strategy)]

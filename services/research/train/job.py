@@ -6,20 +6,24 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from torch import nn
 
-from services.research.train.fit import EpochDone, FitSpec, fit
+from services.research.history import bars_of
+from services.research.train.fit import EpochDone, FitSpec, Fitted, fit, make_module
 from shared.errors import DataError
-from shared.features.registry import make_feature
-from shared.history import HistoryBar, bars
+from shared.features.vector import FeatureVector
+from shared.history import HistoryBar
+from shared.history.times import text_time
 from shared.history.zone import DAY_NS
 from shared.intervals import interval_ns
 from shared.messages.base import Symbol
-from shared.models.card import Card
-from shared.models.dataset import Dataset, dataset, holdout, walk_forward_splits
-from shared.models.model import Model
+from shared.models.card import Card, FeatureSpecs
+from shared.models.dataset import Dataset, holdout, samples, seen, walk_forward_splits
+from shared.models.model import Predict
 from shared.models.model_files import git_revision, library_versions, sha256_of, weights_bytes, write_model
+from shared.models.runtime import Runtime
 from shared.models.scores import evaluate_on_file, mean_scores, predictions, score
-from shared.models.training import Fit, Fold, WalkForward
+from shared.models.training import Fit, Fold, Training, WalkForward
 from shared.plural import plural
 from shared.user_code import blaming
 
@@ -35,18 +39,26 @@ def _known_interval(text: str) -> str:
     return text
 
 
-def _narrow_feature(spec: str) -> str:
-    width = make_feature(spec).width
-    if width > MAX_WIDTH:
-        raise ValueError(f"{spec} has {width} features, a card holds {MAX_WIDTH} at most")
-    return spec
+def _known_time(text: str) -> str:
+    text_time(text)
+    return text
+
+
+def _narrow_features(specs: tuple[str, ...]) -> tuple[str, ...]:
+    vector = FeatureVector(specs)
+    if vector.width > MAX_WIDTH:
+        raise ValueError(f"{', '.join(specs)} has {vector.width} features, a card holds {MAX_WIDTH} at most")
+    return vector.specs
 
 
 class TrainSpec(BaseModel):
     """A spec says what a training is of.
 
-    features: a spec of `shared.features.registry`.
+    features: specs of `shared.features.registry`, or of the user's own.
+    window: how many feature vectors the model is shown at a time, oldest first; 1 for one that is no sequence model.
+    interval: of the model; own_interval: of the file's bars, which make those, the same by default.
     test_share: the file's last samples, held out.
+    until: all samples whose outcome was known before this time are trained on, instead of a share.
     walk_forward: folds within the training window, 0 for none.
     fee: rate of each leg in the scores.
     timezone: of the file's times, as `shared.history.bars` takes it.
@@ -57,10 +69,13 @@ class TrainSpec(BaseModel):
     data: Path
     sym: Symbol
     interval: Annotated[str, AfterValidator(_known_interval)]
+    own_interval: str = ""
     name: str = ""
-    features: Annotated[str, AfterValidator(_narrow_feature)] = "log_return_lags(3)"
+    features: Annotated[FeatureSpecs, AfterValidator(_narrow_features)] = ("log_return_lags(3)",)
+    window: Annotated[int, Field(ge=1, le=10_000)] = 1
     fit: FitSpec = FitSpec()
     test_share: Annotated[float, Field(ge=0, le=0.9)] = 0.25
+    until: Annotated[str, AfterValidator(_known_time)] | None = None
     walk_forward: Annotated[int, Field(ge=0, le=1_000)] = 0
     fee: Annotated[float, Field(ge=0, lt=1)] = 0.0003
     timezone: str = ""
@@ -70,7 +85,8 @@ class TrainSpec(BaseModel):
         """Returns `name`, or one of symbol, interval, model and loss, e.g. btcusdt_12h_linear_l1."""
         if self.name:
             return self.name
-        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", self.fit.model.removesuffix("Model"))
+        kind = self.fit.model.rpartition(":")[2].removesuffix("Model")
+        kind = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind)
         return re.sub(r"[^a-z0-9]+", "_", f"{self.sym}_{self.interval}_{kind}_{self.fit.recipe.loss}".lower())
 
 
@@ -80,7 +96,7 @@ class Trained(NamedTuple):
     holes: outcomes that came late, as the file has holes.
     """
 
-    module: Model
+    module: nn.Module
     card: Card
     weights: bytes
     holes: int
@@ -101,15 +117,18 @@ def train(spec: TrainSpec, progress: Progress | None = None) -> Trained:
 
 
 def _train(spec: TrainSpec, say: Progress) -> Trained:
-    data = _read(spec, say)
+    vector = FeatureVector(spec.features)
+    make_module(spec.fit, vector.width)  # what cannot be made is found out now, not after the reading
+    data = _read(spec, vector, say)
+    inside, outside = (data.part(span) for span in _split(data, spec))
     try:
-        inside, outside = (data.part(span) for span in holdout(len(data), spec.test_share))
         folds = _walk_forward(inside, spec, say)
         fitted = fit(inside, spec.fit, _named(say, "fit"))
     except DataError as error:
         raise DataError(f"{spec.data}: {error}") from error
     say("scores", 0, 0)
-    training = evaluate_on_file(fitted.module, spec.data, inside, outside if len(outside) else None, fee=spec.fee)
+    asked = Predict(fitted.module, batched=fitted.batched)
+    training = evaluate_on_file(asked, spec.data, inside, outside if len(outside) else None, fee=spec.fee)
     training = training.model_copy(
         update={
             "fit": Fit(recipe=spec.fit.recipe, epochs=fitted.epochs),
@@ -119,20 +138,38 @@ def _train(spec: TrainSpec, say: Progress) -> Trained:
         }
     )
     weights = weights_bytes(fitted.module.state_dict())
+    card = _card(spec, vector, fitted, sha256_of(weights), training)
+    return Trained(fitted.module, card, weights, data.holes(_longest_ns(spec)))
+
+
+def _card(spec: TrainSpec, vector: FeatureVector, fitted: Fitted, sha256: str, training: Training) -> Card:
     recipe = spec.fit.recipe
-    card = Card(
+    return Card(
         name=spec.model_name,
         model=spec.fit.model,
         params=dict(spec.fit.params),
-        features=(spec.features,),
-        no_features=inside.x.shape[1],
+        features=spec.features,
+        no_features=vector.width,
+        needs=tuple(sorted(vector.needs)),
+        window=spec.window,
+        batched=fitted.batched,
+        standardised=fitted.standardised,
         symbols=(spec.sym,),
         interval=spec.interval,
-        sha256=sha256_of(weights),
+        sha256=sha256,
         origin=f"tickline train on {spec.data.name}: {recipe.loss} loss, {recipe.optimiser}, seed {recipe.seed}",
         training=training,
+        runtime=Runtime.here("torch"),
     )
-    return Trained(fitted.module, card, weights, data.holes(_longest_ns(spec)))
+
+
+def _split(data: Dataset, spec: TrainSpec) -> tuple[slice, slice]:
+    if spec.until is None:
+        return holdout(len(data), spec.test_share)
+    first = data.known_before(text_time(spec.until).ns)
+    if not first:
+        raise DataError(f"{spec.data}: no outcome was known before {spec.until}: pass a later --until")
+    return slice(0, first), slice(first, len(data))
 
 
 def _longest_ns(spec: TrainSpec) -> int:
@@ -141,25 +178,28 @@ def _longest_ns(spec: TrainSpec) -> int:
     return length + HOUR_NS if spec.timezone and length % DAY_NS == 0 else length
 
 
-def _read(spec: TrainSpec, say: Progress) -> Dataset:
+def _read(spec: TrainSpec, vector: FeatureVector, say: Progress) -> Dataset:
     rows = 0
 
     def counted() -> Iterator[HistoryBar]:
         nonlocal rows
-        for rows, bar in enumerate(bars(spec.data, spec.interval, timezone=spec.timezone), 1):
+        own, who = spec.own_interval or spec.interval, ", ".join(spec.features)
+        found = bars_of(spec.data, own, spec.interval, spec.timezone, vector.needs, who)
+        for rows, bar in enumerate(found, 1):
             if rows % ROWS_SAID_EVERY == 0:
                 say("rows read", rows, 0)
             yield bar
 
     try:
         with blaming(spec.sym):
-            data = dataset(counted(), spec.features)
+            data = samples(seen(counted(), vector, spec.sym), vector, spec.window)
     except ValueError as error:
         raise DataError(f"{spec.data}: {error}") from error
     if not len(data):
+        shown = ", ".join(spec.features)
         raise DataError(
-            f"{spec.data}: {plural(rows, 'row gives', 'rows give')} no sample of {spec.features} and what came "
-            "next: use more rows"
+            f"{spec.data}: {plural(rows, 'row gives', 'rows give')} no sample of {shown} and what came next: "
+            "use more rows"
         )
     return data
 
@@ -172,10 +212,11 @@ def _walk_forward(data: Dataset, spec: TrainSpec, say: Progress) -> WalkForward 
     for number, (before, after) in enumerate(spans, 1):
         earlier, later = data.part(before), data.part(after)
         try:
-            module = fit(earlier, spec.fit, _named(say, f"fold {number} of {len(spans)}")).module
+            fitted = fit(earlier, spec.fit, _named(say, f"fold {number} of {len(spans)}"))
         except DataError as error:
             raise DataError(f"fold {number} of {len(spans)}: {error}") from error
-        scores = score(predictions(module, later), later.y, fee=spec.fee, delta=float(earlier.y.std()))
+        y_hat = predictions(Predict(fitted.module, batched=fitted.batched), later)
+        scores = score(y_hat, later.y, fee=spec.fee, delta=float(earlier.y.std()))
         folds.append(Fold(train=earlier.window(), test=later.window(), scores=scores))
     return WalkForward(folds=tuple(folds), mean=mean_scores([fold.scores for fold in folds]))
 

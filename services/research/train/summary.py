@@ -25,6 +25,13 @@ def lines(card: Card, holes: int = 0) -> list[str]:
         return [f"model {card.name}: its card says nothing of its training"]
     kind, features, symbols = card.model or "ONNX", ", ".join(card.features), ", ".join(card.symbols)
     out = [f"model {card.name}: {kind} on {features}, for {symbols} at {card.interval}"]
+    said = [
+        f"a window of {card.window}" if card.window > 1 else "",
+        f"needs {', '.join(card.needs)}" if card.needs else "",
+        "standardised by a layer around the class" if card.standardised else "",
+    ]
+    if any(said):
+        out.append(f"input: {'; '.join(filter(None, said))}")
     if training.fit is not None:
         recipe = training.fit.recipe
         out.append(

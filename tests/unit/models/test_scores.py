@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.models.dataset import ClosePrice, samples
+from shared.features.vector import FeatureVector
+from shared.models.dataset import Seen, samples
 from shared.models.scores import baselines, mean_scores, score, score_sides
 from shared.models.training import Scores
 
@@ -61,7 +62,7 @@ def test_the_mean_is_over_those_that_have_the_score() -> None:
 
 def test_baselines() -> None:
     prices = [100.0, 110.0, 121.0, 110.0, 132.0, 99.0, 120.0]
-    data = samples([ClosePrice(hour, price) for hour, price in enumerate(prices)], "log_return_lags(1)")
+    data = samples([Seen(hour, price) for hour, price in enumerate(prices)], FeatureVector(["log_return_lags(1)"]))
     found = baselines(data.part(slice(0, 4)), data.part(slice(4, 5)), fee=0.0, delta=0.1)
     assert list(found) == ["always_long", "flat", "last_sign", "least_squares"]
     long, flat, last, squares = (each.in_sample for each in found.values())

@@ -3,19 +3,20 @@
 from decimal import Decimal
 from pathlib import Path
 
-from services.research.sweep import Trading
-from services.research.sweep.data import PriceSeries, Span
+from services.research.sweep import Learner, Trading
+from services.research.sweep.data import BarSeries, Span
 from services.research.sweep.fold import Task
 from services.research.train import FitSpec
 from shared.config import Settings, load_settings
 from shared.history import bars
+from shared.user_code.bundle import Bundle
 from tests.unit.research.train.market import prices_of, reverting_returns, write_prices
 
 SYM = "BTCUSDT"
 PRICES = prices_of(reverting_returns(300))
 WAYS = (
-    Trading("compounding", Decimal(1), 0.0, False),
-    Trading("constant", Decimal(2), 0.001, True),
+    Trading((("threshold", 0.0),)),
+    Trading((("sizing", "constant"), ("leverage", 2), ("threshold", 0.001), ("strategy.netting", True))),
 )
 
 
@@ -26,7 +27,7 @@ def settings_of(path: Path, fee: str = "0.0003") -> Settings:
         run_id="sweep",
         gateway={"fee": fee},
         ingestor={"source": "replay", "files": {SYM: path}},
-        strategy={"balance": Decimal(100)},
+        strategy={"balance": Decimal(100), "name": "threshold", "params": {"threshold": 0.0}},
     )
     return settings
 
@@ -37,6 +38,7 @@ def written(folder: Path, prices: list[Decimal] = PRICES) -> Path:
 
 def task_of(path: Path, first: int = 200, last: int = 250, ways: tuple[Trading, ...] = WAYS) -> Task:
     """Traded on the bars first to last - 1 of the file; two lags."""
-    prices = PriceSeries.of("1h", bars(path, "1h"))
-    span = Span(*prices.ts[[first, last]].tolist())
-    return Task("one", settings_of(path), prices, 2, span, FitSpec(), ways)
+    series = BarSeries.of("1h", bars(path, "1h"))
+    span = Span(*series.ts[[first, last]].tolist())
+    learner = Learner(("log_return_lags(2)",), FitSpec(), 1, (("lags", 2),))
+    return Task("one", settings_of(path), series, span, learner, ways, Bundle.of([]))

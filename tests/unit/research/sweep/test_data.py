@@ -3,14 +3,16 @@
 import pickle
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.research.sweep.data import MIN_BARS, PriceSeries, periods
+from services.research.sweep.data import MIN_BARS, BarSeries, periods
 from shared.errors import ConfigError
+from shared.history import HistoryBar
 from tests.unit.research.train.market import HOUR_NS, hourly
 
 
@@ -38,21 +40,41 @@ def test_too_little_is_one_line() -> None:
         periods(np.arange(30), 9, 0.2)
 
 
-# PriceSeries that travel keep their digits.
+# BarSeries that travel keep their digits.
 
 PRICE = st.decimals("1e-18", "1e18", allow_nan=False, allow_infinity=False)
 
 
 @given(st.lists(PRICE, max_size=20), st.integers(0, 25))
 def test_there_and_back(prices: list[Decimal], first: int) -> None:
-    found: PriceSeries = pickle.loads(pickle.dumps(PriceSeries.of("1h", hourly(prices))))
+    found: BarSeries = pickle.loads(pickle.dumps(BarSeries.of("1h", hourly(prices))))
     bars = list(found.bars(first))
     assert [(bar.ts_event, str(bar.close)) for bar in bars] == [
         ((at + 1) * HOUR_NS, str(price)) for at, price in enumerate(prices)
     ][first:]
-    assert [close.price for close in found.closes()] == [float(price) for price in prices]
+    assert [close.close for close in found.closes()] == [float(price) for price in prices]
 
 
 def test_until_a_time_is_without_that_time() -> None:
-    found = PriceSeries.of("1h", hourly([Decimal(1), Decimal(2), Decimal(3)]))
+    found = BarSeries.of("1h", hourly([Decimal(1), Decimal(2), Decimal(3)]))
     assert [len(found.until(ts)) for ts in (0, HOUR_NS, HOUR_NS + 1, 3 * HOUR_NS, 9 * HOUR_NS)] == [0, 0, 1, 2, 3]
+
+
+AMOUNT = st.none() | st.decimals(0, "1e18", allow_nan=False, allow_infinity=False)
+ALONE = st.builds(lambda close: (close, close, close, close, True), PRICE)
+WHOLE = st.builds(
+    lambda low, high, first, last: (first, high, low, last, False),
+    st.just(Decimal("1e-18")), st.just(Decimal("1e18")), PRICE, PRICE,
+)  # fmt: skip
+ROWS = st.lists(st.tuples(st.one_of(ALONE, WHOLE), st.tuples(*[AMOUNT] * 8), st.none() | st.integers(0, 10**9)))
+
+
+@given(ROWS, st.integers(0, 5))
+def test_whole_bars_there_and_back(rows: list[Any], first: int) -> None:
+    made = []
+    for at, ((*prices, alone), (volume, quote, taker, *book, funding), trades) in enumerate(rows):
+        made.append(HistoryBar(at + 1, *prices, at, alone, volume, quote, trades, taker, *book, funding))
+    found: BarSeries = pickle.loads(pickle.dumps(BarSeries.of("1h", made, whole=True)))
+    assert [tuple(map(str, bar)) for bar in found.bars(first)] == [tuple(map(str, bar)) for bar in made[first:]]
+    cut = found.until(len(made))
+    assert list(cut.bars()) == made[: max(len(made) - 1, 0)]

@@ -6,23 +6,32 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 
 from services.research.backtest import Backtest
 from services.research.sweep import Trading
-from services.research.sweep.fold import learn, trade
-from services.research.train import TrainSpec, dataset, fit, train
+from services.research.sweep.fold import Task, learn, trade
+from services.research.train import TrainSpec, fit, train
 from shared.errors import DataError
 from shared.history import bars
+from shared.models.dataset import dataset
 from shared.models.model_files import weights_bytes
 from tests.unit.research.backtest.helpers import Seen
 from tests.unit.research.sweep.made import PRICES, SYM, WAYS, task_of, written
 
 
+def learned(task: Task) -> nn.Module:
+    made = learn(task)
+    assert made is not None
+    return made.module
+
+
 def test_a_model_is_made_of_the_bars_before_its_fold(tmp_path: Path) -> None:
     task = task_of(written(tmp_path))
     known = list(bars(task.settings.ingestor.files[SYM], "1h"))[:200]
-    expected = fit(dataset(known, "log_return_lags(2)"), task.fit).module
-    assert weights_bytes(learn(task).state_dict()) == weights_bytes(expected.state_dict())
+    assert task.learner is not None
+    expected = fit(dataset(known, "log_return_lags(2)"), task.learner.fit).module
+    assert weights_bytes(learned(task).state_dict()) == weights_bytes(expected.state_dict())
 
 
 def test_nothing_after_the_fold_matters(tmp_path: Path) -> None:
@@ -41,7 +50,7 @@ def test_a_fold_is_a_backtest_of_that_time_with_that_model(tmp_path: Path) -> No
         data=written(tmp_path / "past", PRICES[:200]),
         sym=SYM,
         interval="1h",
-        features="log_return_lags(2)",
+        features=("log_return_lags(2)",),
         test_share=0.0,
     )
     _, card = train(spec).save(tmp_path / "models")
@@ -70,7 +79,7 @@ def test_ruin_ends_the_returns(tmp_path: Path) -> None:
     ruin = PRICES[:220] + [PRICES[219] * Decimal(3)] * 40
     (tmp_path / "up").mkdir()
     down = PRICES[:220] + [PRICES[219] / Decimal(3)] * 40
-    ways = (Trading("constant", Decimal(9), 0.0, False),)
+    ways = (Trading((("sizing", "constant"), ("leverage", 9), ("threshold", 0.0))),)
     found = [trade(task_of(path, ways=ways))[0] for path in (written(tmp_path / "up", ruin), written(tmp_path, down))]
     assert [each.ruined for each in found].count(True) == 1, "up or down, but not both"
     (lost,) = [each for each in found if each.ruined]

@@ -1,28 +1,21 @@
 """A whole sweep."""
 
 import pickle
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import torch
 
-from services.research.sweep import Pool, SweepSpec, job, sweep
-from services.research.train import FitSpec
+from services.research.sweep import Axis, Pool, SweepSpec, job, sweep
+from services.research.train import FitSpec, Fitted
 from shared.errors import ConfigError, DataError, UserCodeFailed
 from shared.models.linear_model import LinearModel
 from shared.models.model import TensorFunction
 from shared.models.registry import MODELS
 from tests.unit.research.sweep.made import PRICES, settings_of, written
 
-SPEC = SweepSpec(
-    lags=(1, 3),
-    intervals=("1h", "2h"),
-    leverages=(Decimal(1), Decimal(2)),
-    thresholds=(0.0, 0.002),
-    folds=2,
-    netting=True,
-)
+GRID = tuple(map(Axis.told, ("lags=1,3", "leverage=1,2", "threshold=0,0.002", "strategy.netting=true")))
+SPEC = SweepSpec(intervals=("1h", "2h"), grid=GRID, folds=2)
 
 
 def test_the_same_for_any_number_of_jobs(tmp_path: Path) -> None:
@@ -58,7 +51,9 @@ def test_the_holdout_has_no_part_in_the_ranking(tmp_path: Path) -> None:
 
 
 def test_the_holdout_is_the_last_share_and_the_model_learned_from_all_before(tmp_path: Path) -> None:
-    swept = sweep(settings_of(written(tmp_path)), SweepSpec(lags=(2,), folds=2, earlier_trials=4), Pool(jobs=1))
+    swept = sweep(
+        settings_of(written(tmp_path)), SweepSpec(grid=(Axis.told("lags=2"),), folds=2, earlier_trials=4), Pool(jobs=1)
+    )
     period = swept.holdout.results.period
     assert (swept.trials, len(swept.rows), period.bars) == (5, 1, 60)
     assert f"{period.end:%Y-%m-%dT%H:%M:%SZ}" == "2024-01-13T13:00:00Z"  # the end of the last of 301 bars
@@ -73,8 +68,8 @@ def test_the_holdout_is_the_last_share_and_the_model_learned_from_all_before(tmp
         (SweepSpec(intervals=("30m",)), DataError, r"its bars are 1h long, which make no 30m: pass --interval 1h or"),
         (SweepSpec(intervals=("2d",)), DataError, r"[012] bars? of 2d from 2024-.* on, 3 are the least"),
         (SweepSpec(folds=99), ConfigError, r"a hold-out of 0\.2 and 99 folds in 301 bars"),
-        (SweepSpec(lags=(70,)), DataError, r"1h, 70 lags, fold 1 of 4: 0 samples to fit 70 features"),
-        (SweepSpec(thresholds=(9.0,)), DataError, r"1 trial, none with a Sharpe ratio"),
+        (SweepSpec(grid=(Axis.told("lags=70"),)), DataError, r"1h, lags=70, fold 1 of 4: 0 samples to fit 70 features"),
+        (SweepSpec(grid=(Axis.told("threshold=9"),)), DataError, r"1 trial, none with a Sharpe ratio"),
     ],
 )
 def test_what_cannot_be_is_one_line(tmp_path: Path, spec: SweepSpec, error: type[Exception], said: str) -> None:
@@ -103,7 +98,7 @@ def test_a_model_that_raises_is_its_authors(
 ) -> None:
     monkeypatch.setitem(MODELS, "Mine", model)
     spec = SPEC.model_copy(update={"fit": FitSpec(model="Mine")})
-    said = rf"bars.csv: 1h, 1 lag, fold 1 of 2: BTCUSDT: KeyError: 'close' \(.*test_job.py:\d+, in {where}\)$"
+    said = rf"bars.csv: 1h, lags=1, fold 1 of 2: BTCUSDT: KeyError: 'close' \(.*test_job.py:\d+, in {where}\)$"
     with pytest.raises(UserCodeFailed, match=said) as failed:
         sweep(settings_of(written(tmp_path)), spec, Pool("sequential"))
     told = pickle.loads(pickle.dumps(failed.value))  # as it leaves a worker's process
@@ -113,6 +108,6 @@ def test_a_model_that_raises_is_its_authors(
 def test_a_model_that_raises_on_the_hold_out_is_its_authors_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "learn", lambda task: LateFailing(task.lags))  # folds have a `learn` of their own
+    monkeypatch.setattr(job, "learn", lambda task: Fitted(LateFailing(1), 1))  # folds have a `learn` of their own
     with pytest.raises(UserCodeFailed, match=r"^BTCUSDT: KeyError: 'close' \(.*test_job.py:\d+, in plain\)$"):
         sweep(settings_of(written(tmp_path)), SPEC, Pool("sequential"))

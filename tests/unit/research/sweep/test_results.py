@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from decimal import Decimal
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +11,16 @@ import pytest
 import scipy  # which loads its parts when they are asked for
 
 from services.research.metrics.statistics import probabilistic_sharpe
-from services.research.sweep import Pool, RankedTrial, SweepSpec, Swept, Trading, Trial, sweep
+from services.research.sweep import Axis, Pool, RankedTrial, SweepSpec, Swept, Trading, Trial, sweep
 from services.research.sweep.fold import Traded
-from services.research.sweep.results import Score, described, highest_by_luck, lines, rank, score, write_csv
+from services.research.sweep.results import Score, described, highest_by_luck, lines, ranked, score, write_csv
 from tests.unit.research.sweep.made import settings_of, written
 
 YEAR = 365
 
 
-def trial(lags: int, interval: str = "1d") -> Trial:
-    return Trial(interval, lags, Trading("compounding", Decimal(1), 0.0, False))
+def trial(number: int, interval: str = "1d") -> Trial:
+    return Trial(interval, None, Trading((("strategy.number", number),)))
 
 
 def scored(sharpe: float | None, periods: int = 1250, a_year: int = YEAR) -> Score:
@@ -40,30 +40,31 @@ def scored(sharpe: float | None, periods: int = 1250, a_year: int = YEAR) -> Sco
 def test_the_papers_example() -> None:
     """Bailey and López de Prado 2014: 100 trials, 1250 days, 2.5 a year of 250 days, variance 1/2: 0.9004."""
     best, apart = 2.5 * (YEAR / 250) ** 0.5, (0.5 * YEAR / 250) ** 0.5
-    scores = {trial(lags): scored(best - lags * apart) for lags in range(3)}  # their variance is apart²
-    first = rank(scores, earlier_trials=97)[0]
-    assert first.lags == 0
+    scores = [(trial(number), scored(best - number * apart)) for number in range(3)]  # their variance is apart²
+    first = ranked(scores, earlier_trials=97)[0]
+    assert first.values == {"strategy.number": 0}
     assert first.deflated_sharpe == pytest.approx(0.9004, abs=1e-4)
-    assert highest_by_luck(list(scores.values()), 97) == pytest.approx(0.1132 * YEAR**0.5, abs=1e-3)
+    assert highest_by_luck([found for _, found in scores], 97) == pytest.approx(0.1132 * YEAR**0.5, abs=1e-3)
 
 
 def test_order_and_ties() -> None:
     given = {1: -0.5, 2: None, 3: 1.5, 4: 0.0, 5: 1.5, 6: None}
-    rows = rank({trial(lags): scored(sharpe) for lags, sharpe in given.items()})
-    assert [row.lags for row in rows] == [3, 5, 4, 1, 2, 6]
+    rows = ranked([(trial(number), scored(sharpe)) for number, sharpe in given.items()])
+    assert [row.values["strategy.number"] for row in rows] == [3, 5, 4, 1, 2, 6]
     assert [row.rank for row in rows] == [1, 2, 3, 4, 5, 6]
     assert [row.deflated_sharpe is None for row in rows] == [False] * 4 + [True] * 2
 
 
 def test_more_trials_deflate_more() -> None:
-    scores = {trial(1): scored(1.0), trial(2): scored(0.5)}
-    found = [rank(scores, earlier)[0].deflated_sharpe or 0.0 for earlier in (0, 10, 1_000)]
+    scores = [(trial(1), scored(1.0)), (trial(2), scored(0.5))]
+    found = [ranked(scores, earlier)[0].deflated_sharpe or 0.0 for earlier in (0, 10, 1_000)]
     assert found == sorted(found, reverse=True)
     assert len(set(found)) == 3
 
 
 def test_intervals_are_compared_by_the_year() -> None:
-    rows = rank({trial(1): scored(1.0), trial(1, "12h"): scored(2.0, 2500, 2 * YEAR), trial(2): scored(0.0)})
+    given = [(trial(1), scored(1.0)), (trial(1, "12h"), scored(2.0, 2500, 2 * YEAR)), (trial(2), scored(0.0))]
+    rows = ranked(given)
     assert [row.interval for row in rows] == ["12h", "1d", "1d"]
     a_year = highest_by_luck([scored(1.0), scored(2.0), scored(0.0)])
     assert a_year is not None
@@ -75,11 +76,11 @@ def test_intervals_are_compared_by_the_year() -> None:
 
 
 def test_a_single_trial_is_not_deflated_and_a_variance_that_is_not_known_deflates_nothing() -> None:
-    one = {trial(1): scored(1.0)}
-    assert highest_by_luck(list(one.values())) == 0.0
-    assert rank(one)[0].deflated_sharpe == probabilistic_sharpe(1.0 / YEAR**0.5, 1250, -3.0, 10.0)
-    assert highest_by_luck(list(one.values()), 5) is None
-    assert rank(one, 5)[0].deflated_sharpe is None
+    one = [(trial(1), scored(1.0))]
+    assert highest_by_luck([scored(1.0)]) == 0.0
+    assert ranked(one)[0].deflated_sharpe == probabilistic_sharpe(1.0 / YEAR**0.5, 1250, -3.0, 10.0)
+    assert highest_by_luck([scored(1.0)], 5) is None
+    assert ranked(one, 5)[0].deflated_sharpe is None
 
 
 # Scores of joined folds, against numpy and scipy.
@@ -107,7 +108,7 @@ def test_without_trades_or_after_ruin_there_is_no_sharpe() -> None:
 
 # What is shown and written of a sweep.
 
-SPEC = SweepSpec(lags=(1, 2), thresholds=(0.0, 0.001, 9.0), folds=2)
+SPEC = SweepSpec(grid=(Axis.told("lags=1,2"), Axis.told("threshold=0,0.001,9")), folds=2)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def test_lines_of_a_sweep(swept: Swept) -> None:
     table = shown[2:8]
     assert len({len(line) for line in table}) == 1
     assert [line.split()[0] for line in table] == ["rank", "1", "2", "3", "4", "5"]
-    assert table[-1].split()[6:8] == ["-", "-"]  # a threshold that nothing exceeds
+    assert table[-1].split()[4:6] == ["-", "-"]  # a threshold that nothing exceeds
     assert shown[8] == "... and 1 more"
     assert shown[-1].startswith("hold-out, once, trained until 2024-01-11T01:00:00Z: 60 bars to 2024-01-13, total ")
     assert not any(line.startswith("...") for line in lines(swept, top=6))
@@ -137,7 +138,9 @@ def test_csv_has_all_rows_and_fields(swept: Swept) -> None:
     write_csv(swept, text)
     rows = list(csv.DictReader(io.StringIO(text.getvalue())))
     assert len(rows) == 6
-    assert set(rows[0]) == set(RankedTrial.model_fields)
+    assert set(rows[0]) == set(RankedTrial.model_fields) - {"values"} | {"lags", "threshold"}
+    assert list(rows[0])[:5] == ["rank", "interval", "lags", "threshold", "sharpe"]
+    assert {(row["lags"], row["threshold"]) for row in rows} == set(product(("1", "2"), ("0", "0.001", "9")))
     assert float(rows[0]["sharpe"]) == swept.rows[0].sharpe
     assert rows[-1]["sharpe"] == ""
 
@@ -145,4 +148,5 @@ def test_csv_has_all_rows_and_fields(swept: Swept) -> None:
 def test_how_it_was_run_can_be_written_as_json() -> None:
     said = described(settings_of(Path("bars.csv"), fee="0.001"), SPEC)
     assert json.loads(json.dumps(said, allow_nan=False)) == said
-    assert (said["data"], said["sym"], said["fee"], said["lags"]) == ("bars.csv", "BTCUSDT", "0.001", [1, 2])
+    assert (said["data"], said["sym"], said["fee"], said["strategy"]) == ("bars.csv", "BTCUSDT", "0.001", "threshold")
+    assert said["grid"] == [{"name": "lags", "values": [1, 2]}, {"name": "threshold", "values": [0, 0.001, 9]}]

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from services.research.train import Dataset, dataset
 from shared.history import HistoryBar
+from shared.models.dataset import Dataset, dataset
 
 HOUR_NS = 3_600_000_000_000
 START = datetime(2024, 1, 1, tzinfo=UTC)

@@ -7,16 +7,18 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
+from torch import nn
 
-from services.research.train import Dataset, Diverged, FitSpec, dataset, fit, predictions
+from services.research.train import Diverged, FitSpec, fit
 from shared.errors import ConfigError, DataError
-from shared.models import registry
-from shared.models.model import Model
+from shared.models.dataset import Dataset, dataset
+from shared.models.model import Predict
 from shared.models.model_files import sha256_of, weights_bytes
-from shared.models.scores import least_squares
+from shared.models.registry import MODELS
+from shared.models.scores import least_squares, predictions
+from shared.models.standardised import Standardised
 from shared.models.training import Loss, Optimiser, Recipe
-from tests.unit.research.train.market import hourly, samples_of
+from tests.unit.research.train.market import hourly, prices_of, reverting_returns, samples_of
 
 DATA = samples_of(400)
 
@@ -139,17 +141,156 @@ def test_too_few_samples() -> None:
         fit(DATA.part(slice(0, 4)), spec())
 
 
-class Unscaled(Model):
-    """A model without `rescale`."""
+class Net(nn.Module):
+    """Of a user, who knows nothing of scales."""
+
+    def __init__(self, no_features: int, hidden: int = 4, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(no_features, hidden), nn.Tanh(), nn.Dropout(dropout), nn.Linear(hidden, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.net(x)
+        return y
 
 
-def test_models_that_cannot_be_trained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry.MODELS, "Unscaled", Unscaled)
-    with pytest.raises(ValidationError, match="model 'Unscaled' cannot be trained: its class has no `rescale`"):
-        FitSpec(model="Unscaled")
-    with pytest.raises(ValidationError, match="model 'Oracle' is unknown; there are: LinearModel"):
-        FitSpec(model="Oracle")
-    with pytest.raises(ConfigError, match="model NonLinearModel takes no_features, hidden, not depth"):
+class Flat(Net):
+    """One number a sample, without an axis of its own."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x).squeeze(-1)
+
+
+class OfFloats(Net):
+    """It makes float32 tensors of its own."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(torch.cat([x, torch.zeros(*x.shape[:-1], 1)], dim=-1)[..., :-1].float())
+
+
+class Sequence(nn.Module):
+    """As torch has it by default, or with the batch first; its last answer counts."""
+
+    def __init__(self, no_features: int, batch_first: bool = True) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(no_features, 6, batch_first=batch_first)
+        self.head = nn.Linear(6, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.head(self.lstm(x)[0][:, -1])
+        return y
+
+
+class Wide(nn.Linear):
+    """Two numbers a sample."""
+
+    def __init__(self, no_features: int) -> None:
+        super().__init__(no_features, 2)
+
+
+class Constant(nn.Module):
+    """There is nothing to fit."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x[:, :1]
+
+
+class Averaging(Net):
+    """What it says of one sample depends on the others."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x - x.mean(dim=0))
+
+
+OWN = (Net, Flat, OfFloats, Sequence, Wide, Constant, Averaging)
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have names, as a file of a user's gives them."""
+    for kind in OWN:
+        monkeypatch.setitem(MODELS, kind.__name__, kind)
+
+
+# Features of quite different sizes: without standardisation nothing would be learned of the small one.
+SCALED = Dataset(
+    DATA.x * np.array([1.0, 1e5], np.float32) + np.array([0.0, 7e6], np.float32),
+    DATA.y, DATA.ts, DATA.ts_next, DATA.price, DATA.last,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["Net", "Flat", "OfFloats"])
+@pytest.mark.parametrize("optimiser", ["lbfgs", "adam"])
+def test_any_torch_class_learns_by_a_layer_of_scales_and_gives_the_same_bits_again(
+    name: str, optimiser: Optimiser
+) -> None:
+    how = spec(name, {"hidden": 6}, optimiser=optimiser, epochs=150)
+    fitted = fit(SCALED, how)
+    assert (fitted.standardised, fitted.batched) == (True, False)
+    assert l1(fitted.module, SCALED) < 0.97 * float(np.abs(SCALED.y).mean())
+    assert all(tensor.dtype == torch.float32 for tensor in fitted.module.state_dict().values())
+    assert digest(SCALED, how) == sha256_of(weights_bytes(fitted.module.state_dict()))
+
+
+def test_the_scales_are_of_the_samples_it_is_fitted_to_alone() -> None:
+    later = Dataset(
+        np.concatenate([SCALED.x, SCALED.x * 100]), *(np.concatenate([each, each]) for each in (
+            DATA.y, DATA.ts, DATA.ts_next, DATA.price, DATA.last)),
+    )  # fmt: skip
+    whole, part = fit(SCALED, spec("Net")), fit(later.part(slice(0, len(SCALED))), spec("Net"))
+    assert isinstance(whole.module, Standardised)
+    assert whole.module.shift.tolist() == pytest.approx(SCALED.x.mean(axis=0, dtype=np.float64).tolist(), rel=1e-6)
+    assert whole.module.scale.tolist() == pytest.approx(SCALED.x.std(axis=0, dtype=np.float64).tolist(), rel=1e-5)
+    assert whole.module.y_scale.item() == pytest.approx(DATA.y.std(), rel=1e-6)
+    digests = [sha256_of(weights_bytes(fitted.module.state_dict())) for fitted in (whole, part)]
+    assert digests[0] == digests[1]
+
+
+def test_the_layer_gives_what_the_class_gives_on_standardised_numbers_in_our_units() -> None:
+    fitted = fit(SCALED, spec("Net", loss="mse", validation_share=0.0))
+    assert isinstance(fitted.module, Standardised)
+    mean, std = (each.astype(np.float32) for each in (SCALED.x.mean(0, np.float64), SCALED.x.std(0, np.float64)))
+    x = (SCALED.x.astype(np.float64) - mean) / std
+    inner = fitted.module.module(torch.from_numpy(x.astype(np.float32))).detach().numpy()[:, 0]
+    np.testing.assert_allclose(predictions(fitted.module, SCALED), inner * DATA.y.std(), rtol=1e-3, atol=1e-6)
+
+
+def test_a_sequence_model_is_fitted_to_windows_and_asked_with_a_batch_of_one() -> None:
+    data = dataset(hourly(prices_of(reverting_returns(300))), "log_return()", window=5)
+    how = spec("Sequence", optimiser="adam", epochs=60)
+    fitted = fit(data, how)
+    assert (fitted.standardised, fitted.batched) == (True, True)
+    y_hat = predictions(Predict(fitted.module, batched=True), data)
+    assert float(np.abs(y_hat - data.y).mean()) < 0.97 * float(np.abs(data.y).mean())
+    assert digest(data, how) == sha256_of(weights_bytes(fitted.module.state_dict()))
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "said"),
+    [
+        ("Wide", {}, r"answers a batch of shape \(320, 2\) with \(320, 2\), not \(320, 1\): let it give one number"),
+        ("Constant", {}, "has no parameter to fit: name a class with weights"),
+        ("Averaging", {}, "answers a sample otherwise alone than among others: take the batch as the first axis"),
+        ("Net", {"depth": 3}, r"it takes no_features, hidden, dropout"),
+        ("nobody.py:Net", {}, r"there is no file .*nobody\.py"),
+    ],
+)
+def test_classes_that_cannot_be_trained(name: str, params: dict[str, int], said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        fit(DATA, spec(name, params))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_sequence_model_that_takes_time_for_the_batch_is_refused() -> None:
+    """torch's default of an LSTM is the batch as the second axis: each sample would hear those before it."""
+    data = dataset(hourly(prices_of(reverting_returns(100))), "log_return()", window=5)
+    with pytest.raises(ConfigError, match="an LSTM with batch_first=True"):
+        fit(data, spec("Sequence", {"batch_first": False}, optimiser="adam", epochs=3))
+
+
+def test_a_class_of_ours_that_is_not_there() -> None:
+    with pytest.raises(ConfigError, match="model 'Oracle' is unknown; there are: LinearModel"):
+        fit(DATA, spec("Oracle"))
+    with pytest.raises(ConfigError, match="it takes no_features, hidden"):
         fit(DATA, spec("NonLinearModel", {"depth": 3}))
 
 

@@ -12,16 +12,18 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from services.research.train import Dataset, FitSpec, TrainSpec, dataset, predictions, train
+from services.research.train import FitSpec, TrainSpec, train
 from services.research.train.summary import lines
 from shared.errors import DataError, UserCodeFailed
-from shared.features.log_return_lags import LogReturnLags
+from shared.features.feature import Feature
 from shared.features.registry import FEATURES
 from shared.history import bars
 from shared.models.card import Card
+from shared.models.dataset import Dataset, dataset
 from shared.models.linear_model import LinearModel
 from shared.models.load_model import load_model
 from shared.models.registry import MODELS
+from shared.models.scores import predictions
 from shared.models.training import Recipe
 from tests.unit.research.train.market import prices_of, reverting_returns, write_prices
 
@@ -163,7 +165,7 @@ def test_files_that_cannot_be_trained_on(tmp_path: Path) -> None:
     ("options", "said"),
     [
         ({"interval": "3q"}, "interval '3q' is unknown"),
-        ({"features": "macd(14)"}, "feature 'macd' is unknown"),
+        ({"features": "rsi(14)"}, "feature 'rsi' is unknown"),
         ({"features": "log_return_lags(2000)"}, "a card holds 1000 at most"),
         ({"test_share": 0.95}, "less than or equal to 0.9"),
     ],
@@ -195,10 +197,13 @@ class Failing(LinearModel):
         raise KeyError("close")
 
 
-class FailingFeature(LogReturnLags):
+class FailingFeature(Feature[float]):
     """Of an author, who took a number for another."""
 
-    def on_tick(self, tick: object) -> None:
+    def __init__(self, no_lags: int) -> None:
+        self.width = no_lags
+
+    def on_tick(self, val: float) -> None:
         raise ValueError("no price")
 
 

@@ -1,0 +1,71 @@
+"""What a row of history has in each group, in the form in which ticks carry it: float64, converted once."""
+
+from collections.abc import Set
+from typing import NamedTuple
+
+from shared.bar import Bar
+from shared.history.bar import HistoryBar
+from shared.messages.market import BarGroup, FundingGroup, Group, QuoteGroup
+from shared.record import unvalidated
+
+_bar, _quote, _funding = unvalidated(BarGroup), unvalidated(QuoteGroup), unvalidated(FundingGroup)
+_BAR, _QUOTE, _FUNDING = Group.BAR, Group.QUOTE, Group.FUNDING
+
+
+class Groups(NamedTuple):
+    """The groups of one bar; None for one that is not wanted, or not there."""
+
+    bar: BarGroup | None = None
+    quote: QuoteGroup | None = None
+    funding: FundingGroup | None = None
+
+    @property
+    def known(self) -> int:
+        """Returns how many are there."""
+        return sum(group is not None for group in self)
+
+
+def groups_of(bar: HistoryBar, wanted: Set[str]) -> Groups:
+    """Returns the groups of a row of a file.
+
+    A group is there as a whole or not at all: `bar` where the row has more than a price alone, and a volume; `quote`
+    where it has all four.
+
+    >>> from decimal import Decimal
+    >>> row = HistoryBar(60, *map(Decimal, (2, 3, 1, 2)), row=2, volume=Decimal("0.1"), funding_rate=Decimal("1e-4"))
+    >>> groups_of(row, {"bar", "quote"})
+    Groups(bar=BarGroup(open=2.0, high=3.0, low=1.0, volume=0.1), quote=None, funding=None)
+    """
+    return Groups(
+        _bar_group(bar) if _BAR in wanted else None,
+        _quote_group(bar) if _QUOTE in wanted else None,
+        _funding(rate=float(bar.funding_rate)) if _FUNDING in wanted and bar.funding_rate is not None else None,
+    )
+
+
+def seen_bar(sym: str, bar: HistoryBar, needed: Set[str]) -> Bar | None:
+    """Returns what features see of a row of a file; None where a group that they need is not there."""
+    groups = groups_of(bar, needed)
+    return Bar.of(sym, bar.ts_event, bar.close, *groups) if groups.known == len(needed) else None
+
+
+def _bar_group(bar: HistoryBar) -> BarGroup | None:
+    volume, quote_volume, taker_volume = bar.volume, bar.quote_volume, bar.taker_volume
+    if bar.price_alone or volume is None:
+        return None
+    return _bar(
+        open=float(bar.open),
+        high=float(bar.high),
+        low=float(bar.low),
+        volume=float(volume),
+        quote_volume=None if quote_volume is None else float(quote_volume),
+        trades=bar.trades,
+        taker_volume=None if taker_volume is None else float(taker_volume),
+    )
+
+
+def _quote_group(bar: HistoryBar) -> QuoteGroup | None:
+    bid, ask, bid_qty, ask_qty = bar.bid, bar.ask, bar.bid_qty, bar.ask_qty
+    if bid is None or ask is None or bid_qty is None or ask_qty is None:
+        return None
+    return _quote(bid=float(bid), ask=float(ask), bid_qty=float(bid_qty), ask_qty=float(ask_qty))
