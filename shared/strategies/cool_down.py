@@ -14,11 +14,10 @@ from shared.strategies.wrapper import Wrapper
 
 
 class CoolDown(Wrapper):
-    """A CoolDown answers what adds with COOLING_DOWN for `ticks` ticks after the symbol became flat.
+    """A CoolDown answers what adds with COOLING_DOWN for `ticks` ticks after the one in which the symbol became flat.
 
-    Whatever closed the position: a stop within or around it, the strategy, the exchange. The first of these ticks is
-    the one that finds the symbol flat; `ticks=1` leaves out one entry. Orders that close and open at once do not count.
-    What only reduces passes.
+    Whatever closed the position: a stop within or around it, the strategy, the exchange. Orders that close and open at
+    once do not count. What only reduces passes.
 
     >>> from decimal import Decimal
     >>> from tickline import Account, BasicTaker, Prediction
@@ -43,18 +42,18 @@ class CoolDown(Wrapper):
     def on_tick(self, bar: Bar) -> Made:
         """Returns what the strategy within makes of it, without what adds while it is cooling down."""
         self._left = max(0, self._left - 1)
-        self._look()
+        self._look(self.ticks)
         return self._cooled(self.ask_tick(bar))
 
     def on_prediction(self, prediction: Prediction) -> Made:
         """Returns what the strategy within makes of it, without what adds while it is cooling down."""
-        self._look()
+        self._look(self.ticks + 1)  # the tick whose prediction this is does not count
         return self._cooled(self.ask_prediction(prediction))
 
-    def _look(self) -> None:
+    def _look(self, left: int) -> None:
         held = self.account.position(self.sym) is not None
         if self._held and not held:
-            self._left = self.ticks
+            self._left = left
         self._held = held
 
     def _cooled(self, made: Made) -> Made:

@@ -14,18 +14,21 @@ from shared.strategies.wrapper import Wrapper
 
 
 class Span(NamedTuple):
-    """A span is what a tick tells of the prices since the tick before: of a bar high and low, else the price alone."""
+    """A span is what a tick tells of the prices since the tick before: of a bar high and low, else the price alone.
 
-    high: float
-    low: float
-    close: float
+    They are Decimals of the digits that the exchange wrote, so that 110 is 10 % above 100.
+    """
+
+    high: Decimal
+    low: Decimal
+    close: Decimal
 
     @classmethod
     def of(cls, bar: Bar) -> "Span":
         """Returns the bar's."""
         if bar.high is None or bar.low is None:
-            return cls(bar.close, bar.close, bar.close)
-        return cls(bar.high, bar.low, bar.close)
+            return cls(bar.price, bar.price, bar.price)
+        return cls(Decimal(repr(bar.high)), Decimal(repr(bar.low)), bar.price)
 
 
 class Exit(Wrapper):
@@ -49,11 +52,11 @@ class Exit(Wrapper):
     _fired_ns: int = -1  # ts_event of the tick at which it fired last
 
     @abstractmethod
-    def begin(self, entry: float) -> None:
+    def begin(self, entry: Decimal) -> None:
         """Learns that a position begins. entry: its average price."""
 
     @abstractmethod
-    def is_hit(self, span: Span, side: int, entry: float) -> bool:
+    def is_hit(self, span: Span, side: int, entry: Decimal) -> bool:
         """Says whether the position is to be closed. side: 1 long, -1 short."""
 
     def watch(self, span: Span) -> None:
@@ -64,7 +67,7 @@ class Exit(Wrapper):
         made, span = self.ask_tick(bar), Span.of(bar)
         self.watch(span)
         position = self._look()
-        if position is None or not (self.is_hit(span, self._side, float(position.price)) or self._fired):
+        if position is None or not (self.is_hit(span, self._side, position.price) or self._fired):
             return made
         self._fired, self._fired_ns = True, bar.ts_event
         return [position.close()]
@@ -86,7 +89,7 @@ class Exit(Wrapper):
         if side != self._side:
             self._side, self._fired = side, False
             if position is not None:
-                self.begin(float(position.price))
+                self.begin(position.price)
         return position
 
 

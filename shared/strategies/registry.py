@@ -49,7 +49,7 @@ def make_strategy(settings: StrategySettings) -> AnyStrategy:
     >>> make_strategy(StrategySettings(params={"netting": True}))
     BasicTaker(leverage=Decimal('1'), netting=True, sizing='compounding', fraction=Decimal('1'))
     >>> make_strategy(StrategySettings(wrappers=({"name": "trailing_stop", "distance": 0.02},))).distance
-    0.02
+    Decimal('0.02')
     """
     made: AnyStrategy = _made("strategy", STRATEGIES, settings.name, settings.params, Decider, StatefulStrategy)
     for wrapper in settings.wrappers:

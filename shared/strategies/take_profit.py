@@ -1,5 +1,6 @@
 """A take-profit closes a position that has gained enough."""
 
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field
@@ -23,12 +24,12 @@ class TakeProfit(Exit):
     [None, None, [Order(sym='BTCUSDT', signed_qty=Decimal('1'))]]
     """
 
-    gain: Annotated[float, Field(gt=0)]
+    gain: Annotated[Decimal, Field(gt=0)]
 
-    def begin(self, entry: float) -> None:
+    def begin(self, entry: Decimal) -> None:
         """Needs nothing of it: the position knows its entry price."""
 
-    def is_hit(self, span: Span, side: int, entry: float) -> bool:
+    def is_hit(self, span: Span, side: int, entry: Decimal) -> bool:
         """Says whether the bar reached the price."""
         best = span.high if side > 0 else span.low
         return side * best >= side * entry * (1 + side * self.gain)

@@ -1,11 +1,14 @@
 """A trailing stop follows the best price of a position and closes it where the price falls back."""
 
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from shared.messages import Gap
 from shared.strategies.exit import Exit, Span
+
+_ZERO = Decimal(0)
 
 
 class TrailingStop(Exit):
@@ -29,15 +32,15 @@ class TrailingStop(Exit):
     [None, None, None, [Order(sym='BTCUSDT', signed_qty=Decimal('-1'))]]
     """
 
-    distance: Annotated[float, Field(gt=0, lt=1)] | None = None
-    atr: Annotated[float, Field(gt=0)] | None = None
+    distance: Annotated[Decimal, Field(gt=0, lt=1)] | None = None
+    atr: Annotated[Decimal, Field(gt=0)] | None = None
     window: Annotated[int, Field(ge=1)] = 14
 
-    _best: float = 0.0
-    _level: float | None = None
-    _last: float | None = None  # the close of the tick before
+    _best: Decimal = _ZERO
+    _level: Decimal | None = None
+    _last: Decimal | None = None  # the close of the tick before
     _ranges: int = 0  # how many are in the average
-    _average: float = 0.0
+    _average: Decimal = _ZERO
 
     @model_validator(mode="after")
     def _one_distance(self) -> "TrailingStop":
@@ -50,11 +53,11 @@ class TrailingStop(Exit):
         super().on_gap(gap)
         self._last = None
 
-    def begin(self, entry: float) -> None:
+    def begin(self, entry: Decimal) -> None:
         """Begins at the entry price."""
         self._best, self._level = entry, None
 
-    def is_hit(self, span: Span, side: int, entry: float) -> bool:
+    def is_hit(self, span: Span, side: int, entry: Decimal) -> bool:
         """Says whether the bar reached the level."""
         level = self._level
         if level is None:  # the first bar of the position
@@ -81,7 +84,7 @@ class TrailingStop(Exit):
         self._ranges = min(self._ranges + 1, self.window)
         self._average += (true_range - self._average) / self._ranges
 
-    def _moved(self, side: int) -> float | None:
+    def _moved(self, side: int) -> Decimal | None:
         """Returns the level that the best price leads to."""
         if self.distance is not None:
             return self._best * (1 - side * self.distance)
