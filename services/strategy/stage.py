@@ -220,7 +220,8 @@ class StrategyStage(Stage):
     def _unasked(self, prediction: Prediction, reason: Reason, made: Made) -> list[Message]:
         """Returns the decision that the strategy is not asked, or does not get what it wanted in `on_tick`."""
         wanted = made if isinstance(made, list) else None
-        origin = _PREDICTION if wanted is None and prediction.y_hat is not None else _TICK
+        is_tick = wanted is not None or prediction.y_hat is None or reason is not Reason.HISTORY
+        origin = _TICK if is_tick else _PREDICTION  # as a prediction of history always had
         return self._decided(prediction, reason, origin, wanted)
 
     def _decided(

@@ -16,9 +16,10 @@ from shared.messages import Gap, GapCause, MarketTick, Message, Prediction, Stre
 from shared.models.load_model import load_model
 from shared.models.model import Predict
 from shared.runner.spec import Stage
-from shared.strategies import BasicTaker
+from shared.strategies import AnyStrategy, BasicTaker, TrailingStop
 from shared.tick import State
 from tests.unit.research.parity.session import INSTANCE, SYM, Session, prediction
+from tests.unit.strategy.noted import Noted
 
 STEPS = 40
 OWN = (GapCause.FAILED, GapCause.UNREADABLE)
@@ -79,7 +80,7 @@ class Anything:
         self._n, dice = self._n + 1, self._dice
         n, history = self._n, dice.random() < 0.1
         if self._stream is Stream.PREDICTIONS:
-            return prediction(n, y_hat=dice.choice((0.1, -0.1, 0.0)), history=history)
+            return prediction(n, y_hat=dice.choice((0.1, -0.1, 0.0, None)), history=history)
         price = Decimal(dice.randint(90, 110))
         return MarketTick(n=n, sym=SYM, ts_event=n, tr=f"t:{SYM}:{n}", venue="t", price=price, history=history)
 
@@ -101,13 +102,14 @@ class Anything:
         return {each: comparison.compared[each] for each in streams} == left
 
 
+@pytest.mark.parametrize("strategy", [BasicTaker(), Noted(), TrailingStop(distance=0.001).around(Noted(seed=1))])
 @pytest.mark.parametrize("seed", range(25))
-def test_a_live_strategy(tmp_path: Path, seed: int) -> None:
+def test_a_live_strategy(tmp_path: Path, seed: int, strategy: AnyStrategy) -> None:
     dice = random.Random(seed)
     rules = LiveRules(valid_ns=10, stale_ns=50, on_missing=dice.choice(("flat", "hold")))
 
     def live() -> LiveStrategyStage:
-        return LiveStrategyStage(SYM, BasicTaker(), Decimal(100), "book", rules)
+        return LiveStrategyStage(SYM, strategy, Decimal(100), "book", rules)
 
     made = Anything(dice, live(), Stream.PREDICTIONS)
     made.session.record(tmp_path)

@@ -1,0 +1,114 @@
+"""A strategy with a memory on a live market: its ticks never wait, its predictions do, and nothing is decided twice."""
+
+import random
+from collections import deque
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway.paper import PaperStage
+from services.strategy.live_stage import LiveRules, LiveStrategyStage
+from shared.messages import Decision, Message, OrderIntent, Origin, Reason
+from shared.messages.codec import pack, unpack
+from shared.strategies import StatefulStrategy, TrailingStop
+from tests.unit.strategy.noted import SYM, Noted, gap, prediction
+from tests.unit.strategy.test_stateful_stage import Scripted, buy, decisions, fills, orders, strategy_of
+
+RULES = LiveRules(valid_ns=5, stale_ns=40, on_missing="hold")
+
+
+def live(strategy: StatefulStrategy, rules: LiveRules = RULES) -> LiveStrategyStage:
+    return LiveStrategyStage(SYM, strategy, Decimal(100), "live", rules)
+
+
+def test_on_tick_runs_at_once_and_what_it_wants_while_orders_are_in_flight_is_not_sent() -> None:
+    made = live(Scripted(ticked=buy(1)))
+    assert decisions(made.on_tick(prediction(1, None))) == [(1, Origin.TICK, None, 1)]
+    written = made.on_tick(prediction(2, None))
+    assert decisions(written) == [(2, Origin.TICK, Reason.IN_FLIGHT, 0)]
+    decision = (written or [])[0]
+    assert isinstance(decision, Decision)
+    assert decision.target == 1  # what it wanted
+    assert decisions(made.on_tick(prediction(3, 0.01))) == [(3, Origin.TICK, Reason.IN_FLIGHT, 0)]  # and it waits
+    assert decisions(made.on_tick(prediction(4, history=True))) == [(4, Origin.TICK, Reason.HISTORY, 0)]
+
+
+def test_a_prediction_may_be_taken_up_behind_later_ticks_and_leaves_a_second_decision() -> None:
+    made = live(Noted(seed=0, quiet=True))
+    first = live(Scripted(predicted=buy(1)))  # what puts an order in flight
+    (order,) = orders(first.on_tick(prediction(1)))
+    made._in_flight = [order.client_order_id]
+    assert decisions(made.on_tick(prediction(2))) == [(2, Origin.TICK, Reason.WAITING, 0)]
+    assert decisions(made.on_tick(prediction(3, None))) == [(3, Origin.TICK, Reason.NO_CHANGE, 0)]
+    written = made.on_tick(fills([order])[0])
+    assert decisions(written) == [(2, Origin.PREDICTION, Reason.NO_CHANGE, 0)]
+    calls = [note.split(" ")[:2] for note in strategy_of(made).notes()]
+    assert calls == [["tick", "20"], ["tick", "30"], ["execution", "1"], ["prediction", "2"]]
+
+
+def test_a_stop_that_could_not_go_out_goes_out_when_it_can() -> None:
+    made = live(TrailingStop(distance=0.1).around(Scripted(predicted=buy(1))))
+    (first,) = orders(made.on_tick(prediction(1, price=Decimal(100))))
+    (report,) = fills([first])
+    made.on_tick(report)
+    strategy_of(made).inner.__dict__["predicted"] = buy(1)
+    (second,) = orders(made.on_tick(prediction(2, price=Decimal(100))))  # adds one more, and is slow
+    assert decisions(made.on_tick(prediction(3, 0.01, price=Decimal(90)))) == [(3, Origin.TICK, Reason.IN_FLIGHT, 0)]
+    written = made.on_tick(fills([second])[0])
+    (stop,) = orders(written)  # the prediction that waited is answered with it
+    assert (stop.signed_qty, stop.reduce_only) == (-2, True)
+
+
+MARKET = st.lists(st.sampled_from(("y_hat", "y_hat", "none", "history", "gap", "fill", "fill", "late")), max_size=25)
+
+
+@given(MARKET, st.integers(0, 5), st.integers(), st.sampled_from(("flat", "hold")))
+def test_each_tick_is_taken_once_in_order_and_each_prediction_answered_at_most_once(
+    kinds: list[str], seed: int, luck: int, on_missing: str
+) -> None:
+    rules = RULES._replace(on_missing=on_missing)  # type: ignore[arg-type]
+    whole, parts = live(Noted(seed=seed), rules), live(Noted(seed=seed), rules)
+    dice, venue, due = random.Random(luck), PaperStage(Decimal("0.001"), Decimal(0)), deque[Message]()
+    said: list[Message] = []
+    took: list[int] = []
+    for n, kind in enumerate(kinds, 1):
+        if kind in ("fill", "late"):
+            if not due:
+                continue
+            message = due.popleft().model_copy(update={"ts_event": 10 * n + (100 if kind == "late" else 0)})
+        elif kind == "gap":
+            message = gap(n)
+        else:
+            message = prediction(n, None if kind == "none" else 0.01, history=kind == "history")
+            took.append(n)
+        if dice.random() < 0.3:
+            again = live(Noted(seed=seed), rules)
+            again.restore(unpack(pack(parts.state())))
+            parts = again
+        written = whole.on_tick(message) or []
+        assert (parts.on_tick(message) or []) == written
+        said += written
+        for one in written:
+            if isinstance(one, OrderIntent):
+                due += venue.on_tick(one) or []
+    made = [one for one in said if isinstance(one, Decision) and ":missing:" not in one.tr]
+    first: dict[int, Decision] = {}
+    later: dict[int, Decision] = {}
+    for decision in made:
+        where = later if decision.prediction_n in first else first
+        assert decision.prediction_n not in where
+        where[decision.prediction_n] = decision
+    assert list(first) == took
+    notes = [note.split(" ")[:2] for note in strategy_of(whole).notes()]
+    assert [int(at) // 10 for call, at in notes if call == "tick"] == took
+    asked = [int(n) for call, n in notes if call == "prediction"]
+    assert asked == sorted(set(asked))
+    own = {n for n, decision in (first | later).items() if decision.origin is Origin.PREDICTION}
+    assert set(asked) == {
+        n
+        for n in own
+        if (later.get(n) or first[n]).reason not in (Reason.SUPERSEDED, Reason.STALE_PREDICTION, Reason.HISTORY)
+    }
+    ids = [order.client_order_id for order in orders(said)]
+    assert len(ids) == len(set(ids))
