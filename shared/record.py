@@ -51,6 +51,8 @@ class Since:
 class NewerWire(Exception):
     """A newer Tickline wrote this. It is no damage: the reader stands by and leaves it to that one."""
 
+    remedy = "run that Tickline here, too"
+
     def __init__(self, what: str, wire: int) -> None:
         super().__init__(f"{what} was written by a newer Tickline (wire {wire}; this one knows {WIRE})")
         self.what, self.wire = what, wire

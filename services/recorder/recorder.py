@@ -20,8 +20,9 @@ from shared.config import Settings
 from shared.errors import ConfigError, TicklineError
 from shared.messages import Stream
 from shared.messages.codec import newer
+from shared.models.runtime import runtimes_in
 from shared.record import WIRE, NewerWire
-from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
+from shared.recording.checkpoint import RUNTIMES, Checkpoint, kept_settings, write_checkpoint
 from shared.recording.folder import FolderInUse, RecordingFolder, locked
 from shared.recording.layout import NewerRecording, RecordingOrigin, claim, day_of
 from shared.recording.part import ReceivedEntry
@@ -321,7 +322,8 @@ class Recorder:
             instance: await read_snapshots(session, instance, own.bus.partitions)
             for instance in (own.signal.instance, own.strategy.instance)
         }
-        made = Checkpoint(taken_ns=time.time_ns(), settings=kept_settings(own), snapshots=snapshots)
+        settings = kept_settings(own) | {RUNTIMES: runtimes_in(await session.meta({}))}
+        made = Checkpoint(taken_ns=time.time_ns(), settings=settings, snapshots=snapshots)
         try:
             write_checkpoint(self._plan.folder, made, self._leases.wire)
         except OSError as error:

@@ -4,12 +4,14 @@ An author writes a constructor and `on_tick`. Spec and `reset` come from the con
 `restore` from the attributes.
 """
 
+import math
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.bar import Bar
+from shared.errors import DataError
 from shared.features.spec import Made
 from shared.memory import restored_attributes, saved_attributes
 from shared.messages.market import Group
@@ -108,7 +110,7 @@ class AnyFeature(Tick[T, R], Generic[T, R]):
     def numbers(self, val: T) -> NDArray[Any] | None:
         """Takes a value as `on_tick` does, and returns the result in numpy memory of its own, of shape (width,)."""
         result = self.on_tick(val)
-        return None if result is None else np.array(result, dtype=np.float32, ndmin=1)
+        return None if result is None else as_numbers(result)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._attributes().items())})"
@@ -119,6 +121,38 @@ class Feature(AnyFeature[float, R], Generic[R]):
 
 
 class BarFeature(AnyFeature[Bar, R], Generic[R]):
-    """A feature of bars takes each tick's Bar; `needs` says which of its fields are there."""
+    """A feature of bars takes each tick's Bar; `needs` says which of its groups are there."""
 
     needs = frozenset({Group.BAR})
+
+    def given(self, bar: Bar, field: str) -> float:
+        """Returns a field of the bar; raises DataError where its source does not give it, ValueError for NaN or inf."""
+        value = getattr(bar, field)
+        if value is None:
+            raise DataError(
+                f"{self.spec} needs {field}, which the source of {bar.sym} does not give: choose another one"
+            )
+        if not math.isfinite(value):
+            raise ValueError(f"a bar's {field} must be finite, not {value!r}")
+        return float(value)
+
+
+def as_numbers(result: Any) -> NDArray[np.float32]:
+    """Returns a number, several, or a tensor as float32 in numpy memory of its own, of shape (width,).
+
+    >>> as_numbers(1.5)
+    array([1.5], dtype=float32)
+    """
+    return np.array(np.asarray(result), dtype=np.float32, ndmin=1)  # asarray first, since torch knows no `copy`
+
+
+def checked_price(val: float) -> float:
+    """Returns the price as a float; raises ValueError unless it is finite and positive.
+
+    >>> checked_price(100)
+    100.0
+    """
+    price = float(val)
+    if not 0.0 < price < math.inf:
+        raise ValueError(f"a price must be finite and positive, not {val!r}")
+    return price

@@ -12,8 +12,22 @@ from shared.user_code import blaming, load_named
 
 FEATURES = Registry[Callable[..., AnyFeature[Any, Any]]](
     {
+        "atr": "shared.features.atr:Atr",
+        "bollinger": "shared.features.bollinger:Bollinger",
+        "ema": "shared.features.ema:Ema",
+        "funding": "shared.features.funding:Funding",
         "log_return": "shared.features.log_return:LogReturn",
         "log_return_lags": "shared.features.log_return_lags:LogReturnLags",
+        "realised_volatility": "shared.features.realised_volatility:RealisedVolatility",
+        "rolling_mean": "shared.features.rolling_mean:RollingMean",
+        "rolling_std": "shared.features.rolling_std:RollingStd",
+        "rsi": "shared.features.rsi:Rsi",
+        "spread": "shared.features.spread:Spread",
+        "taker_imbalance": "shared.features.taker_imbalance:TakerImbalance",
+        "time_of_day": "shared.features.time_of_day:TimeOfDay",
+        "time_of_week": "shared.features.time_of_week:TimeOfWeek",
+        "volume_z": "shared.features.volume_z:VolumeZ",
+        "z_score": "shared.features.z_score:ZScore",
     }
 )
 

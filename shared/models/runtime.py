@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 LIBRARIES: Final = {"torch": ("torch", "numpy"), "onnx": ("onnxruntime", "numpy")}
 CPUINFO = Path("/proc/cpuinfo")
+META = "runtime:"  # before a mark, among what a namespace keeps
 TOLERANCE = 1e-6  # of the output's s.d.: what two runtimes may differ by
 
 # What chooses other kernels: ATen's and oneDNN's levels, MLAS's in onnxruntime, numpy's; MKL looks at the vendor, too.
@@ -64,6 +65,20 @@ class Runtime(BaseModel):
     def mark(self) -> str:
         """Returns 8 hex digits that stand for it."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:8]
+
+    @property
+    def meta(self) -> dict[str, str]:
+        """Returns what a namespace's meta keeps of it: its text by its mark."""
+        return {f"{META}{self.mark}": self.text}
+
+
+def runtimes_in(meta: Mapping[str, str]) -> dict[str, str]:
+    """Returns mark -> text of the runtimes that have computed in a namespace, from its meta.
+
+    >>> runtimes_in({"partitions": "8", "runtime:0123abcd": "numpy 2.4.6, x86_64 GenuineIntel avx2"})
+    {'0123abcd': 'numpy 2.4.6, x86_64 GenuineIntel avx2'}
+    """
+    return {name.removeprefix(META): text for name, text in meta.items() if name.startswith(META)}
 
 
 @cache

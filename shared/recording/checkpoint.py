@@ -31,6 +31,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     for name in ("ingestor", "signal", "strategy", "gateway")
 }
 TRADED = "traded"  # model, hash, strategy and parameters; not there in a recording of before they were kept
+RUNTIMES = "runtimes"  # mark -> versions and CPU, of all that have computed in the namespace
 PRIVATE = {"journal", "keys_dir"}  # an address may have a password; what is a SecretStr is left out by its type
 
 

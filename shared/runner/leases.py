@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from shared.bus.api import Lease, Session
 from shared.bus.names import PartitionId
+from shared.models.runtime import Runtime, runtimes_in
 from shared.record import WIRE, NewerWire
 
 
@@ -21,33 +22,57 @@ def share(members: Sequence[str], owner: str, partitions: int, exclusive: bool) 
     return set(range(members.index(owner), partitions, len(members)))
 
 
+class OtherRuntime(Exception):
+    """Replicas at work compute with another runtime, so their last bits may differ: this one stands by."""
+
+    remedy = "nothing while they work; it takes over when all of them have ended"
+
+    def __init__(self, instance: str, theirs: str, own: str) -> None:
+        super().__init__(f"replicas of {instance} compute with {theirs}, this one with {own}")
+
+
+def ruling_mark(members: Iterable[str]) -> str:
+    """Returns the runtime's mark of the member that came first and has one; those of an older Tickline have none.
+
+    >>> ruling_mark(["12ab", "34cd.0123abcd", "56ef.4567abcd"])
+    '0123abcd'
+    """
+    return next((mark for member in members if (mark := member.partition(".")[2])), "")
+
+
 class PartitionLeases:
-    """A process holds its partitions by leases; `owner` is random for each process start.
+    """A process holds its partitions by leases; `owner` is random for each process start, and has its runtime's mark.
+
+    Who came first decides the runtime of the whole instance. Nobody shares with a replica of another one.
 
     An exclusive instance works on all partitions or on none: its leases are handed out when the last one came, and
     with any of them all are lost. So whoever takes over has raised every epoch before it reads anything.
     """
 
-    def __init__(self, instance: str, partitions: int, exclusive: bool) -> None:
-        self.owner = uuid4().hex
+    def __init__(self, instance: str, partitions: int, exclusive: bool, runtime: Runtime | None = None) -> None:
+        self.owner = uuid4().hex if runtime is None else f"{uuid4().hex}.{runtime.mark}"
         self.wire = WIRE  # the one that stands on the bus, as of the last round
         self.leases: dict[int, Lease] = {}
         self._instance = instance
         self._partitions = partitions
         self._exclusive = exclusive
         self._together = False
+        self._runtime = runtime
+        self.changed_from: tuple[str, ...] = ()  # runtimes that have computed here before, as of the first round
+        self._told = False
 
     async def round(self, session: Session, renewed: Container[int] = ()) -> list[Lease]:
         """Renews leases, gives up excess, takes what is ours and free; returns the newly taken ones.
 
         renewed: partitions whose lease a commit has lengthened just now. A partition whose lease is gone is no longer
-        in `leases` afterwards. Raises NewerWire where the bus's wire is not known here.
+        in `leases` afterwards. Raises NewerWire where the bus's wire is not known here, and OtherRuntime.
         """
         joined = await session.join(self._instance, self.owner)
         if joined.wire > WIRE:
             raise NewerWire("this namespace", joined.wire)
         self.wire = joined.wire
-        mine = share(joined.members, self.owner, self._partitions, self._exclusive)
+        members = await self._of_our_runtime(session, joined.members)
+        mine = share(members, self.owner, self._partitions, self._exclusive)
         await self._give_up([lease for p, lease in self.leases.items() if p not in mine], session)
         held = [lease for p, lease in self.leases.items() if p not in renewed]
         for lease, kept in zip(held, await session.renew(held), strict=True):
@@ -58,6 +83,21 @@ class PartitionLeases:
             return taken
         first, self._together = not self._together, len(self.leases) == self._partitions
         return list(self.leases.values()) if first and self._together else []
+
+    async def _of_our_runtime(self, session: Session, members: Sequence[str]) -> Sequence[str]:
+        """Returns the members that compute as we do; raises OtherRuntime where others were here first."""
+        own = self._runtime
+        if own is None:
+            return members
+        ruling = ruling_mark(members)
+        if ruling == own.mark and self._told:
+            return [member for member in members if member.partition(".")[2] in ("", ruling)]
+        known = runtimes_in(await session.meta(own.meta))
+        if ruling != own.mark:
+            raise OtherRuntime(self._instance, known.get(ruling, ruling), own.text)
+        self._told = True
+        self.changed_from = tuple(text for mark, text in sorted(known.items()) if mark != own.mark)
+        return [member for member in members if member.partition(".")[2] in ("", ruling)]
 
     def lose(self, p: int) -> None:
         """Drops the lease of `p`, which is gone; of an exclusive instance, all."""

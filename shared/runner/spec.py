@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.config.settings import BusSettings, RecorderSettings
 from shared.messages import Message, Stream
+from shared.models.runtime import Runtime
 from shared.tick import State, Tick
 
 
@@ -108,6 +109,7 @@ class ServiceSpec:
 
     - make_stage: gives a fresh stage for a symbol.
     - exclusive: one replica owns all partitions together, the others stand by.
+    - runtime: what its stages compute with; replicas with another one do not work beside each other.
     - kept: streams of which the external store gets what the stages give; nothing of them is written to the bus.
     """
 
@@ -117,6 +119,7 @@ class ServiceSpec:
     outputs: tuple[Output, ...] = ()
     exclusive: bool = False
     kept: frozenset[Stream] = frozenset()
+    runtime: Runtime | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from shared.errors import TicklineError
 from shared.record import WIRE, NewerWire
 from shared.runner.backpressure import Backpressure
 from shared.runner.health import touch
-from shared.runner.leases import PartitionLeases
+from shared.runner.leases import OtherRuntime, PartitionLeases
 from shared.runner.partition import Partition
 from shared.runner.parts import ExternalStore, ExternalStoreLost, Feeder
 from shared.runner.poison import NewerEntry, StageFailed, Suspects
@@ -61,7 +61,7 @@ class Worker:
         self._parts: dict[int, Partition] = {}
         self._suspects = Suspects()
         self._committed: set[int] = set()  # partitions with a commit, which renews their lease, since the last round
-        self._leases = PartitionLeases(spec.instance, partitions, spec.exclusive)
+        self._leases = PartitionLeases(spec.instance, partitions, spec.exclusive, spec.runtime)
         self._pressure = Backpressure(spec, limits)
         self._backoff_s = limits.backoff_s
         self._stood_by = ""  # why, where it was said
@@ -108,9 +108,9 @@ class Worker:
             except ExternalStoreLost as lost:
                 await self._let_go(session)  # another replica's journal may be in order
                 await self._pause("cannot keep orders", lost)
-            except NewerWire as newer:
-                await self._let_go(session)  # a newer Tickline's replica goes on
-                await self._stand_by(newer)
+            except (NewerWire, OtherRuntime) as why:
+                await self._let_go(session)  # a newer Tickline's replica goes on, or one of another runtime
+                await self._stand_by(why)
             except TicklineError:
                 await self._let_go(session)  # this process cannot go on, but another one may
                 raise
@@ -145,11 +145,11 @@ class Worker:
         await asyncio.sleep(self._backoff_s)
         self._backoff_s = min(2 * self._backoff_s, self._limits.backoff_max_s)
 
-    async def _stand_by(self, newer: NewerWire) -> None:
-        """Leaves the work to a newer Tickline, and looks again after a while: ours may be the only one left."""
-        if str(newer) != self._stood_by:
-            log.warning("stands by", instance=self.spec.instance, why=str(newer), remedy="run that Tickline here, too")
-            self._stood_by = str(newer)
+    async def _stand_by(self, why: NewerWire | OtherRuntime) -> None:
+        """Leaves the work to other replicas, and looks again after a while: ours may be the only one left."""
+        if str(why) != self._stood_by:
+            log.warning("stands by", instance=self.spec.instance, why=str(why), remedy=why.remedy)
+            self._stood_by = str(why)
         if self.alive_file is not None:
             touch(self.alive_file)
         await asyncio.sleep(self._limits.backoff_max_s)
@@ -199,6 +199,9 @@ class Worker:
         await self._drop_lost()
         if not taken:
             return
+        if before := self._leases.changed_from:
+            self._leases.changed_from = ()
+            log.warning("runtime changed", instance=self.spec.instance, before=before, why="last bits may differ")
         for lease, stored in zip(taken, await session.load([x.partition for x in taken]), strict=True):
             p = lease.partition.p
             self._drop(p)

@@ -6,6 +6,7 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 import shared
 from shared.account import Account
 from shared.exchanges.clock import ClockSkew, TimeAnswer
-from shared.features import FeatureVector, LogReturn
+from shared.features import FeatureVector, LogReturn, make_feature
 from shared.features.log_return_lags import LogReturnLags
 from shared.messages.codec import pack, unpack
 from shared.models.load_model import load_model
@@ -26,8 +27,11 @@ from shared.record import NewerWire
 from shared.strategies import BasicTakerStrat, Strategy, Threshold
 from shared.tick import Pipe, Tick
 from shared.windows import DequeWindow, Last, NumpyWindow
+from shared.windows.rolling_moments import RollingMoments
+from shared.windows.smoothed_average import SmoothedAverage
 from shared.windows.tensor_window import TensorWindow
 from tests.unit.features.bars import BARS
+from tests.unit.features.specs import SPECS
 
 AnyTick = Tick[Any, Any]
 SYM = "BTCUSDT"
@@ -90,6 +94,8 @@ CASES: dict[type[AnyTick], list[Case]] = {
         Case(lambda: Pipe(LogReturnLags(3), Predict(MODEL)), PRICES),
     ],
     Predict: [Case(lambda: Predict(MODEL), vectors(3))],
+    RollingMoments: [Case(partial(RollingMoments, n), st.floats(-1e9, 1e9)) for n in (1, 2, 4)],
+    SmoothedAverage: [Case(lambda: SmoothedAverage(3, 0.5), st.floats(-1e9, 1e9))],
     Strategy: [
         Case(
             lambda: Strategy(SYM, MODEL, LogReturnLags(3), Account(Decimal(100)), Threshold(threshold=0.001)),
@@ -134,7 +140,8 @@ def concrete_ticks() -> set[type[AnyTick]]:
 
 
 def test_every_tick_of_the_library_is_held_to_the_contract() -> None:
-    missing = {f"{kind.__module__}.{kind.__name__}" for kind in concrete_ticks() - CASES.keys()}
+    features = {type(make_feature(spec)) for spec in SPECS}  # test_feature_contract.py holds them to more
+    missing = {f"{kind.__module__}.{kind.__name__}" for kind in concrete_ticks() - CASES.keys() - features}
     assert not missing, f"add a line to CASES in {__file__} for: {', '.join(sorted(missing))}"
 
 

@@ -194,7 +194,7 @@ def test_another_interval(tmp_path: Path) -> None:
         ({"interval": "soon"}, "interval 'soon' is unknown"),
         ({"no_features": "3"}, "no_features"),
         ({"no_features": 4}, "log_return_lags(3) gives 3 features, no_features says 4"),
-        ({"features": "rsi(14)"}, "feature 'rsi' is unknown"),
+        ({"features": "macd(14)"}, "feature 'macd' is unknown"),
         ({"model": "Oracle"}, "model 'Oracle' is unknown; there are: LinearModel, NonLinearModel"),
         ({"params": {"depth": 3}}, "depth"),
         ({"origin": ""}, "origin"),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from shared.bus.api import Lease
 from shared.bus.memory_bus import MemoryBus, MemorySession
 from shared.bus.names import PartitionId
-from shared.runner.leases import PartitionLeases, share
+from shared.models.runtime import Runtime
+from shared.runner.leases import OtherRuntime, PartitionLeases, share
 
 MEMBERS = st.lists(st.text("abcdef", min_size=1, max_size=4), min_size=1, max_size=12, unique=True)
 
@@ -109,3 +110,75 @@ async def test_with_one_lease_an_exclusive_instance_loses_all(session: MemorySes
     assert await mine.round(session) == []
     await session.release([Lease(PartitionId("gateway", 0), "other", 2)])
     assert [x.epoch for x in await mine.round(session)] == [2, 2, 3]
+
+
+# Replicas of another runtime, whose last bits may differ.
+
+HERE, THERE = (
+    Runtime(versions={"torch": "2.13.0"}, cpu=f"x86_64 GenuineIntel {level}") for level in ("avx2", "avx512")
+)
+
+
+def signal(runtime: Runtime | None) -> PartitionLeases:
+    return PartitionLeases("signal", 4, exclusive=False, runtime=runtime)
+
+
+async def stands_by(leases: PartitionLeases, session: MemorySession) -> str:
+    with pytest.raises(OtherRuntime) as why:
+        await leases.round(session)
+    assert not leases.leases
+    await leases.leave(session)  # as the worker does
+    return str(why.value)
+
+
+async def test_a_replica_of_another_runtime_stands_by_and_says_so(session: MemorySession) -> None:
+    first, same, other = signal(HERE), signal(HERE), signal(THERE)
+    assert len(await first.round(session)) == 4
+    assert await stands_by(other, session) == (
+        "replicas of signal compute with torch 2.13.0, x86_64 GenuineIntel avx2, this one with "
+        "torch 2.13.0, x86_64 GenuineIntel avx512"
+    )
+    assert await same.round(session) == []
+    assert await first.round(session) == []
+    assert len(await same.round(session)) == 2
+    await stands_by(other, session)
+    await first.leave(session)
+    assert len(await same.round(session)) == 2  # the other's short visit takes nothing from those at work
+    await stands_by(other, session)
+    await same.leave(session)
+    assert len(await other.round(session)) == 4
+    assert other.changed_from == (HERE.text,)
+    await stands_by(signal(HERE), session)
+
+
+async def test_a_visit_takes_no_partition_from_those_at_work(session: MemorySession) -> None:
+    first, other = signal(HERE), signal(THERE)
+    await first.round(session)
+    with pytest.raises(OtherRuntime):
+        await other.round(session)  # registered, and not gone yet
+    await first.round(session)
+    assert len(first.leases) == 4
+
+
+async def test_it_takes_over_when_the_others_are_dead(session: MemorySession, clock: Clock) -> None:
+    dead, other = signal(HERE), signal(THERE)
+    await dead.round(session)
+    await stands_by(other, session)
+    clock.now_s += 3.1
+    assert len(await other.round(session)) == 4
+
+
+async def test_an_older_tickline_has_no_runtime_and_works_beside_any(session: MemorySession) -> None:
+    older, here, there = signal(None), signal(HERE), signal(THERE)
+    await older.round(session)
+    await here.round(session)
+    await older.round(session)
+    assert len(await here.round(session)) == 2
+    await stands_by(there, session)
+
+
+async def test_an_instance_without_a_runtime_knows_no_other(session: MemorySession) -> None:
+    one, two = signal(None), signal(None)
+    await one.round(session)
+    await two.round(session)
+    assert await session.meta({}) == {}

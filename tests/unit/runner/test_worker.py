@@ -16,6 +16,7 @@ from shared.bus.names import PartitionId, partition_of
 from shared.errors import SafetyRefusal
 from shared.messages import Gap, Message, Stream, decode
 from shared.messages.codec import pack, unpack
+from shared.models.runtime import Runtime
 from shared.record import WIRE
 from shared.runner.backpressure import BusReader
 from shared.runner.partition import Partition
@@ -701,3 +702,23 @@ async def test_what_is_written_is_of_the_wire_that_stands(bus: MemoryBus, start:
         if tags(n) == wires() == {WIRE}:
             return
     raise AssertionError("never wrote the raised wire")
+
+
+async def test_a_worker_of_another_runtime_stands_by_until_the_others_end(bus: MemoryBus, start: Start) -> None:
+    here, there = (Runtime(versions={"torch": number}, cpu="x86_64 GenuineIntel avx2") for number in ("1", "2"))
+    writer, first = await Writer.on(bus), start(replace(echo_plan(), runtime=here))
+    await writer.write(*SYMBOLS)
+    await written(bus, 1)
+    with capture_logs() as logs:
+        second = start(replace(echo_plan(), runtime=there))
+        await until(lambda: second.worker._stood_by != "")
+        assert set(owners(bus)) == {first.worker._leases.owner}
+        (said,) = [each for each in logs if each["event"] == "stands by"]
+        assert said["why"] == f"replicas of signal compute with {here.text}, this one with {there.text}"
+        await first.stop()
+        await writer.reconnect(bus)
+        await writer.write(*SYMBOLS)
+        await written(bus, 2)
+        (changed,) = [each for each in logs if each["event"] == "runtime changed"]
+        assert changed["before"] == (here.text,)
+    assert set(owners(bus)) == {second.worker._leases.owner}

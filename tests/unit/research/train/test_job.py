@@ -165,7 +165,7 @@ def test_files_that_cannot_be_trained_on(tmp_path: Path) -> None:
     ("options", "said"),
     [
         ({"interval": "3q"}, "interval '3q' is unknown"),
-        ({"features": "rsi(14)"}, "feature 'rsi' is unknown"),
+        ({"features": "macd(14)"}, "feature 'macd' is unknown"),
         ({"features": "log_return_lags(2000)"}, "a card holds 1000 at most"),
         ({"test_share": 0.95}, "less than or equal to 0.9"),
     ],

@@ -1,0 +1,31 @@
+"""Whether takers bought or sold."""
+
+from shared.bar import Bar
+from shared.features.feature import BarFeature
+from shared.windows.rolling_moments import RollingMoments
+
+
+class TakerImbalance(BarFeature[float]):
+    """TakerImbalance gives (what takers bought - what they sold) / volume of the last n bars; None until it has n.
+
+    - n: a whole number, positive, else ValueError.
+    - Input: bars with finite volume and taker volume, else ValueError, and nothing changes.
+    - Output: without a unit, between -1 (all sold) and 1 (all bought); 0 where there was no volume.
+    - Source: Chordia, Roll, Subrahmanyam, Journal of Financial Economics 65 (2002), 2, there by trades and dollars.
+
+    >>> from decimal import Decimal
+    >>> bar = Bar("BTCUSDT", 0, Decimal(2), 2.0, volume=4.0, taker_volume=3.0)
+    >>> TakerImbalance().on_tick(bar)
+    0.5
+    """
+
+    def __init__(self, n: int = 1) -> None:
+        self._volume, self._taken = RollingMoments(n), RollingMoments(n)
+
+    def on_tick(self, val: Bar) -> float | None:
+        """Takes a bar; returns the imbalance."""
+        volume, taken = self.given(val, "volume"), self.given(val, "taker_volume")
+        volumes, bought = self._volume.on_tick(volume), self._taken.on_tick(taken)
+        if volumes is None or bought is None:
+            return None
+        return 2 * (bought.mean / volumes.mean) - 1 if volumes.mean > 0 else 0.0

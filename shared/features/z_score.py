@@ -1,0 +1,33 @@
+"""How far the price is from its mean, in standard deviations."""
+
+import math
+
+from shared.features.feature import Feature, checked_price
+from shared.windows.rolling_moments import Moments, RollingMoments
+
+
+class ZScore(Feature[float]):
+    """ZScore gives (price - mean) / s.d. of the last n prices, this one among them; None until it has n.
+
+    - n: a whole number, positive, else ValueError.
+    - Input: a price, finite and positive, else ValueError, and nothing changes.
+    - Output: without a unit, between -sqrt(n - 1) and sqrt(n - 1); 0 where all n prices are equal.
+
+    >>> z = ZScore(2)
+    >>> [z.on_tick(price) for price in (1.0, 3.0, 3.0)]
+    [None, 1.0, 0.0]
+    """
+
+    def __init__(self, n: int) -> None:
+        self._moments = RollingMoments(n)
+
+    def on_tick(self, val: float) -> float | None:
+        """Takes a price; returns its z-score."""
+        price = checked_price(val)
+        moments = self._moments.on_tick(price)
+        return None if moments is None else standardised(price, moments)
+
+
+def standardised(value: float, moments: Moments) -> float:
+    """Returns (value - mean) / s.d., and 0 where there is no deviation."""
+    return (value - moments.mean) / math.sqrt(moments.variance) if moments.variance > 0 else 0.0

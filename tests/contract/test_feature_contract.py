@@ -1,0 +1,266 @@
+"""What every feature keeps, shipped or a user's; and that the check would see each rule broken."""
+
+import random
+from collections import deque
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.bar import Bar
+from shared.features import AnyFeature, BarFeature, Feature, make_feature
+from shared.features.contract import RuleBroken, check_feature
+from shared.features.registry import FEATURES
+from shared.messages.codec import pack
+from shared.record import NewerWire
+from shared.tick import State
+from tests.contract.test_tick_contract import STATES
+from tests.unit.features.bars import BARS
+from tests.unit.features.specs import SPECS
+
+PRICES = st.floats(1e-6, 1e9)
+
+
+def test_every_registered_feature_is_tried_here() -> None:
+    assert {spec.partition("(")[0] for spec in SPECS} == set(FEATURES)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_it_keeps_the_rules_in_markets(spec: str) -> None:
+    feature = make_feature(spec)
+    assert feature.spec == spec
+    check_feature(lambda: make_feature(spec))
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@settings(max_examples=25)  # for each of some thirty
+@given(data=st.data())
+def test_it_keeps_the_rules_whatever_comes(spec: str, data: st.DataObject) -> None:
+    of_bars = isinstance(make_feature(spec), BarFeature)
+    values = data.draw(st.lists(BARS if of_bars else PRICES, max_size=9))
+    check_feature(lambda: make_feature(spec), values)
+
+
+BAD = st.sampled_from([float("nan"), float("inf"), -float("inf")])
+READS = {
+    "atr": ("high", "low", "close"), "volume_z": ("volume",), "taker_imbalance": ("volume", "taker_volume"),
+    "spread": ("bid", "ask"), "funding": ("funding_rate",), "time_of_day": (), "time_of_week": (),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@settings(max_examples=25)  # for each of some thirty
+@given(bars=st.lists(BARS, min_size=1, max_size=6), bad=BAD | st.sampled_from([0.0, -1.0]), data=st.data())
+def test_a_value_that_is_no_number_is_refused_and_changes_nothing(
+    spec: str, bars: list[Bar], bad: float, data: st.DataObject
+) -> None:
+    feature, fields = make_feature(spec), READS.get(spec.partition("(")[0], ("price",))
+    of_bars = isinstance(feature, BarFeature)
+    for bar in bars:
+        feature.on_tick(bar if of_bars else bar.close)
+    if not fields or (of_bars and np.isfinite(bad)):
+        return
+    before = pack(feature.state())
+    with pytest.raises(ValueError, match="must be finite"):
+        feature.on_tick(bars[0]._replace(**{data.draw(st.sampled_from(fields)): bad}) if of_bars else bad)
+    assert pack(feature.state()) == before
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@settings(max_examples=25)  # for each of some thirty
+@given(state=STATES | st.fixed_dictionaries({"v": st.just(3), "arguments": st.sampled_from(["()", "(3)", "(4)"]),
+                                             "memory": STATES}))  # fmt: skip
+def test_any_other_state_is_taken_or_refused_with_a_value_error(spec: str, state: State) -> None:
+    feature = make_feature(spec)
+    try:
+        feature.restore(state)
+    except (ValueError, NewerWire):
+        return
+    pack(feature.state())
+
+
+class Fine(Feature[float]):
+    """The mean of two prices, which keeps all rules."""
+
+    width: int = 1
+
+    def __init__(self, n: int = 2) -> None:
+        self._prices: deque[float] = deque(maxlen=n)
+
+    def on_tick(self, val: float) -> Any:
+        self._prices.append(val)
+        return sum(self._prices) / 2 if len(self._prices) == self._prices.maxlen else None
+
+
+def test_a_fine_one_passes() -> None:
+    check_feature(Fine)
+    check_feature(lambda: Fine(3))
+
+
+class Wavers(Fine):
+    """It gives None again."""
+
+    def on_tick(self, val: float) -> Any:
+        return None if int(val * 1000) % 7 == 0 else super().on_tick(val)
+
+
+class NeverWarm(Fine):
+    """It gives nothing."""
+
+    def on_tick(self, val: float) -> Any:
+        return None
+
+
+class Wide(Fine):
+    """It gives two numbers for one."""
+
+    def on_tick(self, val: float) -> Any:
+        return [val, val]
+
+
+class NotANumber(Fine):
+    """It divides by a deviation that may be 0."""
+
+    def on_tick(self, val: float) -> Any:
+        mean = super().on_tick(val)
+        return None if mean is None else np.float64(1) / abs(val - mean) if val != mean else float("nan")
+
+
+class OwnState(Fine):
+    """It forgets a part."""
+
+    def state(self) -> State:
+        return None
+
+    def restore(self, state: State) -> None:
+        """It does nothing."""
+
+
+class Lists(Fine):
+    """It remembers ever more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._all: list[float] = []
+
+    def on_tick(self, val: float) -> Any:
+        self._all.append(val)
+        return super().on_tick(val)
+
+
+class KeptByClass(Fine):
+    """It keeps what it has seen in the class, outside of `state()`."""
+
+    seen: ClassVar[deque[float]] = deque(maxlen=3)
+
+    def on_tick(self, val: float) -> Any:
+        self.seen.append(val)
+        return sum(self.seen)
+
+
+class Chance(Fine):
+    """It throws dice."""
+
+    def on_tick(self, val: float) -> Any:
+        return random.random()
+
+
+class Shares(Fine):
+    """It gives its own memory away."""
+
+    def __init__(self) -> None:
+        self._out = np.zeros(1)
+
+    def on_tick(self, val: float) -> Any:
+        self._out[0] = val
+        return self._out
+
+
+class FasterNumbers(Fine):
+    """Its numbers are others than those of on_tick."""
+
+    def numbers(self, val: float) -> Any:
+        result = super().numbers(val)
+        return None if result is None else result * np.float32(1.5)
+
+
+class Doubles(Fine):
+    """Its numbers are no float32."""
+
+    def numbers(self, val: float) -> Any:
+        return np.array([val])
+
+
+class KeepsTheLast(Fine):
+    """It does not reset."""
+
+    def reset(self) -> None:
+        """It does nothing."""
+
+
+class AnotherSpec(Fine):
+    """Its spec is not what it was made of."""
+
+    @property
+    def spec(self) -> str:
+        return "fine(7)"
+
+
+class Holds(BarFeature[float]):
+    """It keeps the bar."""
+
+    def __init__(self) -> None:
+        self._bars: list[Any] = []
+
+    def on_tick(self, val: Bar) -> float:
+        self._bars = [val]
+        return 1.0
+
+    def state(self) -> State:
+        return None
+
+    def restore(self, state: State) -> None:
+        """There is nothing."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (Wavers, r"gave None at tick \d+, after it had given numbers"),
+        (Wide, r"numbers of shape \(2,\); its width is 1"),
+        (NotANumber, r"gave \[nan\] for .* \(in one without movement\)"),
+        (OwnState, r"restored after \d ticks, gave another result"),
+        (Lists, r"remembers ever more: its state grew"),
+        (KeptByClass, r"a new one gave another result at its tick 1"),
+        (Chance, r"a new one gave another result at its tick 1"),
+        (Shares, r"a later tick changed the result of tick 1"),
+        (FasterNumbers, r"numbers and on_tick differ at tick 2"),
+        (Doubles, r"numbers gave float64"),
+        (KeepsTheLast, r"after reset gave another result at its tick 1"),
+        (AnotherSpec, r"fine\(7\) builds a"),
+        (Holds, r"keeps the given Bar"),
+    ],
+)
+def test_each_rule_that_is_broken_is_seen(kind: type[AnyFeature[Any, Any]], words: str) -> None:
+    with pytest.raises(RuleBroken, match=words) as broken:
+        check_feature(kind)
+    assert "\n" not in str(broken.value)
+
+
+def test_one_that_never_gives_a_number_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.features.contract._LONGEST", 99)
+    with pytest.raises(RuleBroken, match="gave only None in 99 ticks"):
+        check_feature(NeverWarm)
+
+
+def test_a_field_of_a_group_that_needs_does_not_name_is_missed() -> None:
+    class Undeclared(BarFeature[float]):
+        """It reads a quote, and says that it needs a bar."""
+
+        def on_tick(self, val: Bar) -> float:
+            return self.given(val, "bid")
+
+    with pytest.raises(Exception, match=r"needs bid, which the source of BTCUSDT does not give"):
+        check_feature(Undeclared)
