@@ -71,6 +71,16 @@ def restored_attributes(owner: str, attributes: Mapping[str, object], saved: Sta
     return {name: _restored(value, attributes.get(name), f"{owner}.{name:.60}") for name, value in saved.items()}
 
 
+def saved_value(owner: str, value: object) -> State:
+    """Returns one value in the saved form; raises TypeError likewise."""
+    return saved_attributes(owner, {"value": value})["value"]
+
+
+def restored_value(owner: str, saved: State) -> Any:
+    """Returns what `saved_value` saved; raises ValueError likewise."""
+    return restored_attributes(owner, {}, {"value": saved})["value"]
+
+
 class _Unsaved(Exception):
     """The value has no saved form; the text says why, without the attribute's name."""
 

@@ -16,6 +16,7 @@ Argument: TypeAlias = bool | int | float | str | None
 MAX_SPEC = 400  # characters
 MAX_ARGUMENT = 100_000  # a window of that many numbers is saved at every commit
 _SPEC = re.compile(r"([^()\n]+?)\s*(?:(\(.*\)))?", re.DOTALL)
+_USERS = re.compile(r"^shared\.user_code\.folders\.[^.]+\.")  # how the loader names the modules of a folder
 _EXAMPLE = "name(arguments), e.g. bollinger(20, 2.0)"
 
 
@@ -102,7 +103,7 @@ def _own_name(kind: type) -> str:
     """
     if kind.__module__.startswith("shared.features.") and kind.__module__ != __name__:
         return kind.__module__.rpartition(".")[2]
-    return f"{kind.__module__}:{kind.__qualname__}"
+    return f"{_USERS.sub('', kind.__module__)}:{kind.__qualname__}"
 
 
 def _written(kind: type, args: Sequence[object], kwargs: Mapping[str, object]) -> list[str]:

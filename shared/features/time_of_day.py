@@ -29,10 +29,5 @@ class TimeOfDay(BarFeature[NDArray[np.float32]]):
 
     def on_tick(self, val: Bar) -> NDArray[np.float32]:
         """Takes a bar; returns its point on the circle."""
-        return on_circle(val.ts_event, _DAY_NS)
-
-
-def on_circle(ts_ns: int, period_ns: int) -> NDArray[np.float32]:
-    """Returns sine and cosine of the time's share of its period."""
-    angle = 2 * math.pi * (ts_ns % period_ns / period_ns)
-    return np.array((math.sin(angle), math.cos(angle)), dtype=np.float32)
+        angle = 2 * math.pi * (val.ts_event % _DAY_NS / _DAY_NS)
+        return np.array((math.sin(angle), math.cos(angle)), dtype=np.float32)

@@ -1,5 +1,6 @@
 """The time of the week as a point on a circle."""
 
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -7,11 +8,10 @@ from numpy.typing import NDArray
 
 from shared.bar import Bar
 from shared.features.feature import BarFeature
-from shared.features.time_of_day import on_circle
 from shared.messages.market import Group
 
-_DAY_NS = 86_400 * 10**9
-_TO_MONDAY_NS = 3 * _DAY_NS  # 1970-01-01, where ts_event begins, was a Thursday
+_WEEK_NS = 7 * 86_400 * 10**9
+_TO_MONDAY_NS = 3 * 86_400 * 10**9  # 1970-01-01, where ts_event begins, was a Thursday
 
 
 class TimeOfWeek(BarFeature[NDArray[np.float32]]):
@@ -30,4 +30,5 @@ class TimeOfWeek(BarFeature[NDArray[np.float32]]):
 
     def on_tick(self, val: Bar) -> NDArray[np.float32]:
         """Takes a bar; returns its point on the circle."""
-        return on_circle(val.ts_event + _TO_MONDAY_NS, 7 * _DAY_NS)
+        angle = 2 * math.pi * ((val.ts_event + _TO_MONDAY_NS) % _WEEK_NS / _WEEK_NS)
+        return np.array((math.sin(angle), math.cos(angle)), dtype=np.float32)

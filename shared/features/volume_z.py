@@ -2,7 +2,6 @@
 
 from shared.bar import Bar
 from shared.features.feature import BarFeature
-from shared.features.z_score import standardised
 from shared.windows.rolling_moments import RollingMoments
 
 
@@ -27,4 +26,4 @@ class VolumeZ(BarFeature[float]):
         """Takes a bar; returns its volume's z-score."""
         volume = self.given(val, "volume")
         moments = self._moments.on_tick(volume)
-        return None if moments is None else standardised(volume, moments)
+        return None if moments is None else moments.z_score(volume)

@@ -1,9 +1,7 @@
 """How far the price is from its mean, in standard deviations."""
 
-import math
-
 from shared.features.feature import Feature, checked_price
-from shared.windows.rolling_moments import Moments, RollingMoments
+from shared.windows.rolling_moments import RollingMoments
 
 
 class ZScore(Feature[float]):
@@ -25,9 +23,4 @@ class ZScore(Feature[float]):
         """Takes a price; returns its z-score."""
         price = checked_price(val)
         moments = self._moments.on_tick(price)
-        return None if moments is None else standardised(price, moments)
-
-
-def standardised(value: float, moments: Moments) -> float:
-    """Returns (value - mean) / s.d., and 0 where there is no deviation."""
-    return (value - moments.mean) / math.sqrt(moments.variance) if moments.variance > 0 else 0.0
+        return None if moments is None else moments.z_score(price)

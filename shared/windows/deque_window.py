@@ -3,6 +3,7 @@
 from collections import deque
 from typing import Generic, TypeVar, cast
 
+from shared.memory import restored_value, saved_value
 from shared.tick import State, Tick
 from shared.windows.capacity import whole
 
@@ -12,8 +13,8 @@ T = TypeVar("T")
 class DequeWindow(Tick[T, T], Generic[T]):
     """A DequeWindow keeps the last n values, oldest first, in O(1) per tick.
 
-    `on_tick` returns the value that falls out, or None while the window fills. The values must be such as a State may
-    hold. ValueError if n is not positive.
+    `on_tick` returns the value that falls out, or None while the window fills. The values must be such as
+    `shared.memory` saves. ValueError if n is not positive.
 
     >>> w = DequeWindow[int](3)
     >>> [w.on_tick(v) for v in (1, 2, 3, 4)]
@@ -50,13 +51,14 @@ class DequeWindow(Tick[T, T], Generic[T]):
 
     def state(self) -> State:
         """Returns the values, oldest first."""
-        return cast(list[State], list(self._data))
+        return saved_value(type(self).__name__, list(self._data))
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave."""
         if not isinstance(state, list) or len(state) > self._capacity:
             raise ValueError(f"a window of {self._capacity} restores a list of up to that many, not {state!r:.80}")
-        self._data = deque(cast(list[T], state), maxlen=self._capacity)
+        values = restored_value(type(self).__name__, state)
+        self._data = deque(cast(list[T], values), maxlen=self._capacity)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(capacity={self._capacity}, values={list(self._data)})"

@@ -2,6 +2,7 @@
 
 from typing import Any, Generic, TypeVar
 
+from shared.memory import restored_value, saved_value
 from shared.record import Snapshot, fields_of
 from shared.tick import State, Tick
 
@@ -41,11 +42,11 @@ class Last(Tick[T, T], Generic[T]):
 
     def state(self) -> State:
         """Returns the last value."""
-        return _snapshot(value=self._value)
+        return _snapshot(value=saved_value(type(self).__name__, self._value))
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave."""
-        self._value = LastSnapshot.of(state).value
+        self._value = restored_value(type(self).__name__, LastSnapshot.of(state).value)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(value={self._value})"

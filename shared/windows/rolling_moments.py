@@ -1,5 +1,6 @@
 """Mean and variance of the last n values, which no rounding error outlives."""
 
+import math
 from typing import Any, NamedTuple
 
 from shared.record import Snapshot, fields_of
@@ -8,11 +9,15 @@ from shared.windows.capacity import whole
 from shared.windows.numpy_window import numbers_of
 
 
-class Moments(NamedTuple):
+class WindowMoments(NamedTuple):
     """The moments of n values: their mean, and their population variance (the sum of squares divided by n)."""
 
     mean: float
     variance: float
+
+    def z_score(self, value: float) -> float:
+        """Returns (value - mean) / s.d., and 0 where there is no deviation."""
+        return (value - self.mean) / math.sqrt(self.variance) if self.variance > 0 else 0.0
 
 
 class RollingMomentsSnapshot(Snapshot):
@@ -25,7 +30,7 @@ class RollingMomentsSnapshot(Snapshot):
 _snapshot = fields_of(RollingMomentsSnapshot)
 
 
-class RollingMoments(Tick[float, Moments]):
+class RollingMoments(Tick[float, WindowMoments]):
     """A RollingMoments gives mean and variance of the last n values; None until there are n.
 
     Nothing is ever subtracted, so no error of a large value stays behind when that leaves, and none grows with the
@@ -40,7 +45,7 @@ class RollingMoments(Tick[float, Moments]):
 
     >>> moments = RollingMoments(3)
     >>> [moments.on_tick(v) for v in (1.0, 2.0, 6.0)]
-    [None, None, Moments(mean=3.0, variance=4.666666666666667)]
+    [None, None, WindowMoments(mean=3.0, variance=4.666666666666667)]
     """
 
     def __init__(self, n: int) -> None:
@@ -51,7 +56,7 @@ class RollingMoments(Tick[float, Moments]):
         self._older: list[float] = []  # the block before
         self._ends: list[tuple[float, float]] = []  # of that one's last r values mean and squares, for each r
 
-    def on_tick(self, val: float) -> Moments | None:
+    def on_tick(self, val: float) -> WindowMoments | None:
         """Takes a value; returns the moments once there are n."""
         n, block = self._n, self._block
         block.append(val)
@@ -61,14 +66,14 @@ class RollingMoments(Tick[float, Moments]):
         squares = self._squares = self._squares + deviation * (val - mean)
         if count == n:
             self._turn()
-            return Moments(mean, squares / n)
+            return WindowMoments(mean, squares / n)
         if not self._ends:
             return None
         rest = n - count
         older_mean, older_squares = self._ends[rest]
         apart = mean - older_mean
         share = count / n
-        return Moments(older_mean + apart * share, (older_squares + squares + apart * apart * share * rest) / n)
+        return WindowMoments(older_mean + apart * share, (older_squares + squares + apart * apart * share * rest) / n)
 
     def _turn(self) -> None:
         self._older, self._block = self._block[1:], []  # the first one leaves with the next value

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -97,6 +98,17 @@ class Fine(Feature[float]):
 def test_a_fine_one_passes() -> None:
     check_feature(Fine)
     check_feature(lambda: Fine(3))
+
+
+class Tensor(Fine):
+    """Its result is a tensor, as in the notebook."""
+
+    def on_tick(self, val: float) -> Any:
+        return torch.tensor([val], dtype=torch.float64)
+
+
+def test_a_tensor_is_fine() -> None:
+    check_feature(Tensor)
 
 
 class Wavers(Fine):

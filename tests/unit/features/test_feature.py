@@ -200,6 +200,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_feature_of_a_users_file(folder: Path, name: str) -> None:
     feature = make_feature(f"{name}(4.0)", folder)
     assert feature.spec == f"{name}(4.0)"
+    assert type(feature)(4.0).spec == "mine:Half(4.0)"
     assert feature.numbers(2.0).tolist() == [0.5]  # type: ignore[union-attr]
     vector = FeatureVector(["log_return()", name], folder)
     assert vector.specs == ("log_return()", f"{name}(2.0)")
