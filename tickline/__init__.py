@@ -25,9 +25,26 @@ if TYPE_CHECKING:  # for editors and mypy; the table below is what runs
     from shared.errors import TicklineError as TicklineError
     from shared.features import LogReturn as LogReturn
     from shared.features import make_feature as make_feature
+    from shared.features.atr import Atr as Atr
+    from shared.features.bollinger import Bollinger as Bollinger
+    from shared.features.contract import check_feature as check_feature
+    from shared.features.ema import Ema as Ema
+    from shared.features.feature import AnyFeature as AnyFeature
     from shared.features.feature import BarFeature as BarFeature
     from shared.features.feature import Feature as Feature
+    from shared.features.funding import Funding as Funding
     from shared.features.log_return_lags import LogReturnLags as LogReturnLags
+    from shared.features.realised_volatility import RealisedVolatility as RealisedVolatility
+    from shared.features.rolling_mean import RollingMean as RollingMean
+    from shared.features.rolling_std import RollingStd as RollingStd
+    from shared.features.rsi import Rsi as Rsi
+    from shared.features.spread import Spread as Spread
+    from shared.features.taker_imbalance import TakerImbalance as TakerImbalance
+    from shared.features.time_of_day import TimeOfDay as TimeOfDay
+    from shared.features.time_of_week import TimeOfWeek as TimeOfWeek
+    from shared.features.vector import FeatureVector as FeatureVector
+    from shared.features.volume_z import VolumeZ as VolumeZ
+    from shared.features.z_score import ZScore as ZScore
     from shared.history import bars as bars
     from shared.history import infer_interval as infer_interval
     from shared.messages import ExecutionReport as ExecutionReport
@@ -37,6 +54,8 @@ if TYPE_CHECKING:  # for editors and mypy; the table below is what runs
     from shared.messages import Reason as Reason
     from shared.messages.market import Group as Group
     from shared.models import ModelRefused as ModelRefused
+    from shared.models.dataset import Dataset as Dataset
+    from shared.models.dataset import dataset as dataset
     from shared.models.linear_model import LinearModel as LinearModel
     from shared.models.load_model import LoadedModel as LoadedModel
     from shared.models.load_model import load_model as load_model
@@ -72,13 +91,30 @@ _NAMES = {
     "shared.account": "Account Fill Order Position RoundTrip",
     "shared.bar": "Bar",
     "shared.errors": "ConfigError DataError TicklineError",
-    "shared.features.feature": "BarFeature Feature",
     "shared.features": "LogReturn make_feature",
+    "shared.features.atr": "Atr",
+    "shared.features.bollinger": "Bollinger",
+    "shared.features.contract": "check_feature",
+    "shared.features.ema": "Ema",
+    "shared.features.feature": "AnyFeature BarFeature Feature",
+    "shared.features.funding": "Funding",
     "shared.features.log_return_lags": "LogReturnLags",
+    "shared.features.realised_volatility": "RealisedVolatility",
+    "shared.features.rolling_mean": "RollingMean",
+    "shared.features.rolling_std": "RollingStd",
+    "shared.features.rsi": "Rsi",
+    "shared.features.spread": "Spread",
+    "shared.features.taker_imbalance": "TakerImbalance",
+    "shared.features.time_of_day": "TimeOfDay",
+    "shared.features.time_of_week": "TimeOfWeek",
+    "shared.features.vector": "FeatureVector",
+    "shared.features.volume_z": "VolumeZ",
+    "shared.features.z_score": "ZScore",
     "shared.history": "bars infer_interval",
     "shared.messages": "ExecutionReport Gap Leg Prediction Reason",
     "shared.messages.market": "Group",
     "shared.models": "ModelRefused",
+    "shared.models.dataset": "Dataset dataset",
     "shared.models.linear_model": "LinearModel",
     "shared.models.load_model": "LoadedModel load_model",
     "shared.models.model": "Model Predict",
@@ -95,14 +131,16 @@ _WHERE = {name: module for module, names in _NAMES.items() for name in names.spl
 __all__ = list(_WHERE)
 
 
-def __getattr__(name: str) -> object:
-    """Returns one of `__all__`, and keeps it at hand."""
-    if name not in _WHERE:
-        raise AttributeError(f"tickline has no {name!r:.60}; dir(tickline) has all names")
-    from importlib import import_module
+if not TYPE_CHECKING:  # or editors and mypy would take any name for one of ours
 
-    found = globals()[name] = getattr(import_module(_WHERE[name]), name)
-    return found
+    def __getattr__(name: str) -> object:
+        """Returns one of `__all__`, and keeps it at hand."""
+        if name not in _WHERE:
+            raise AttributeError(f"tickline has no {name!r:.60}; dir(tickline) has all names")
+        from importlib import import_module
+
+        found = globals()[name] = getattr(import_module(_WHERE[name]), name)
+        return found
 
 
 def __dir__() -> list[str]:

@@ -41,7 +41,7 @@ def test_it_has_the_notebooks_names_and_every_name_that_it_says() -> None:
 
 def test_editors_see_the_same_names_of_the_same_modules() -> None:
     tree = ast.parse(Path(tickline.__file__).read_text())
-    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
     shown = [
         (alias.name, alias.asname, found.module)
         for found in block.body
