@@ -14,6 +14,7 @@ from shared.control.capital import books_in, check_books
 from shared.control.latches import HALT
 from shared.errors import ConfigError, SafetyRefusal
 from shared.explain.account import utc
+from shared.strategies.deciding import decided_by_config
 
 
 def arm(
@@ -38,18 +39,19 @@ async def arm_account(account: str, max_notional: Decimal, length: str) -> Itera
     from services.gateway.account.preview import look, preview_lines, rules_of  # ccxt takes a while to load
 
     rules = rules_of(settings)
+    armed = arming.Armed(rules.config_hash, decided_by_config(settings))
     async with journal_of(settings, warn) as journal:
         books = await books_in(settings, journal)
         await check_books(settings, journal, books)
         seen = await look(settings, journal, books)
-        shown = arming.arming_for(rules.config_hash, max_notional, length, person(), now_ms())
+        shown = arming.arming_for(armed, max_notional, length, person(), now_ms())
         for line in preview_lines(settings, rules, shown, seen):
             typer.echo(line)
         if any(latch.name == HALT for latch in seen.latches):
             raise SafetyRefusal(f"{account} is halted: `tickline resume HALT` comes first")
         confirm(account, "arm")
         # The time begins now, not when the account was shown.
-        written = arming.arming_for(rules.config_hash, max_notional, length, person(), now_ms())
+        written = arming.arming_for(armed, max_notional, length, person(), now_ms())
         await arming.arm(journal, written, length)
     return [f"{account} is armed until {utc(written.expires_at_ms)}; `tickline disarm` ends it"]
 

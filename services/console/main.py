@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperOption
 from shared.errors import ConfigError, TicklineError
 from shared.runner.logs import configure_logs
 from shared.runner.process import SAFE_PATH, loading
+from shared.user_code import read_once
 
 # Each verb's module in this package, in the order of --help. It has a function, or a group, of the verb's name.
 VERBS: Final = {
@@ -41,6 +42,7 @@ HELP = {"help_option_names": ["-h", "--help"]}
 def main() -> None:
     """Runs the verb that is typed."""
     configure_logs("console")
+    read_once()
     os.environ.setdefault(SAFE_PATH, "1")  # for what a library starts, e.g. a sweep's workers
     try:
         app_for(sys.argv[1:])(prog_name="tickline")

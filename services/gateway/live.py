@@ -5,7 +5,7 @@ from functools import partial
 from services.gateway.execution.engine import ExecutionEngine, GatewayReader, GatewayStage
 from services.gateway.execution.session_context import SessionConfig
 from services.gateway.paper import plan_with
-from services.gateway.risk.check import RiskRules, model_sha256
+from services.gateway.risk.check import RiskRules
 from services.gateway.risk.limits import RiskCheck
 from shared.config import Settings
 from shared.exchanges.trading.ccxt_venue import make_venue
@@ -29,6 +29,6 @@ def live_plan(settings: Settings) -> ServiceSpec:
 
 def make_engine(settings: Settings) -> ExecutionEngine:
     """Returns the engine of the account that the config names."""
-    check = RiskCheck(RiskRules.of(settings, model_sha256(settings)))
+    check = RiskCheck(RiskRules.of(settings))
     journal = partial(Journal.open, settings.journal_url, settings.gateway.account, durable=True, reserve=True)
     return ExecutionEngine(SessionConfig.of(settings), check, journal, partial(make_venue, settings))

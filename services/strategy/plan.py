@@ -7,6 +7,7 @@ from shared.errors import ConfigError
 from shared.messages import Stream
 from shared.runner.spec import Input, Output, ServiceSpec
 from shared.strategies import make_strategy
+from shared.strategies.deciding import loaded_hash
 from shared.strategies.registry import with_reserve
 
 
@@ -21,14 +22,15 @@ def plan(settings: Settings) -> ServiceSpec:
     live = gateway.mode is not Mode.PAPER
     if live:
         strategy = with_reserve(strategy, gateway.fee, gateway.slippage_bps)
+    by = loaded_hash(own, strategy)
     rules = LiveRules(_ns(own.order_valid_s), _ns(own.prediction_stale_s), own.on_missing)
     book = f"{settings.ingestor.source}|{gateway.venue}|{gateway.account}|{own.name}|{run}"
     return ServiceSpec(
         instance=own.instance,
         make_stage=lambda sym: (
-            LiveStrategyStage(sym, strategy, own.balance, book, rules, qty_step=own.step_of(sym))
+            LiveStrategyStage(sym, strategy, own.balance, book, rules, qty_step=own.step_of(sym), by=by)
             if live
-            else StrategyStage(sym, strategy, own.balance, book, qty_step=own.step_of(sym))
+            else StrategyStage(sym, strategy, own.balance, book, qty_step=own.step_of(sym), by=by)
         ),
         inputs=(
             Input(Stream.EXECUTIONS, gateway.instance, strict=True, always=True),

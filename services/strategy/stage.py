@@ -12,6 +12,7 @@ waits until they are done and leaves a second one. Without a y_hat there is no `
 
 import math
 from decimal import Decimal
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Annotated, Any, cast
 
@@ -36,6 +37,7 @@ from shared.strategies import AnyStrategy, Decider, Made
 from shared.strategies.rounding import tradable
 from shared.strategies.stateful import checked_decision, checked_nothing, checked_orders
 from shared.tick import State
+from shared.user_code.hash import decided_by
 
 
 def client_order_id(
@@ -96,7 +98,7 @@ class StrategyStage(Stage):
     - balance: its capital, in quote units.
     - valid_ns: an order must not be sent later than this after its tick; 0 for no limit.
     - qty_step: of targets and changes, base units, or None.
-    - by: what every order says of what decided.
+    - by: the hash of the strategy with its code and parameters; each order carries it with the model's.
     - last_price, last_tick_n: of the last message that was decided on.
     """
 
@@ -120,7 +122,7 @@ class StrategyStage(Stage):
         self._book = book
         self._valid_ns = valid_ns
         self._step = qty_step
-        self._by = by
+        self._by = lru_cache(8)(partial(decided_by, by))
         self._numbers = SequenceNumbers()
         self._in_flight: list[str] = []
         self._waiting: Prediction | None = None
@@ -252,7 +254,7 @@ class StrategyStage(Stage):
         """The orders' messages; they are in flight from now on. An open leg goes after its close leg."""
         ts_event, tr, tick_n, price = prediction.ts_event, prediction.tr, prediction.tick_n, prediction.price
         next_n, book, sym = self._numbers.next, self._book, self._sym
-        valid_until = ts_event + self._valid_ns if self._valid_ns else 0
+        valid_until, by = ts_event + self._valid_ns if self._valid_ns else 0, self._by(prediction.model)
         legs = [order.leg for order in orders]
         self._in_flight = ids = [
             client_order_id(book, tr, leg, origin, legs[:at].count(leg)) for at, leg in enumerate(legs)
@@ -262,7 +264,7 @@ class StrategyStage(Stage):
             _intent(
                 n=next_n(_ORDERS), sym=sym, ts_event=ts_event, tr=tr, tick_n=tick_n, client_order_id=order_id,
                 leg=order.leg, signed_qty=order.signed_qty, reduce_only=order.leg is _CLOSE, price=price,
-                valid_until=valid_until, after=None if order_id == closing else closing, by=self._by, origin=origin,
+                valid_until=valid_until, after=None if order_id == closing else closing, by=by, origin=origin,
             )
             for order, order_id in zip(orders, ids, strict=True)
         ]  # fmt: skip

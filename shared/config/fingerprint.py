@@ -13,19 +13,20 @@ NOT_ARMED = {*SECRETS, "keys_dir", "journal", "fake_url", "timeout_s", "reconcil
 LIVE_DATA = {"exchange", "markets", "price", "stream", "base_url"}
 
 
-def config_hash(settings: Settings, model_sha256: str) -> str:
-    """Returns the sha256, in hex, of what decides which orders go where; it covers no secret and no folder.
+def config_hash(settings: Settings) -> str:
+    """Returns the sha256, in hex, of what a config says about which orders go where; it covers no secret and no folder.
+
+    Who decides, with model and code, is not in it: each order carries that.
 
     >>> a, b = Settings(), Settings(interval="5m")
-    >>> config_hash(a, "") == config_hash(a, "") != config_hash(b, "")
+    >>> config_hash(a) == config_hash(a) != config_hash(b)
     True
     """
     armed = {
-        "version": 1,
+        "version": 2,
         "interval": settings.interval,
         "symbols": sorted(settings.symbols),
         "source": settings.ingestor.source,
-        "model": model_sha256,
         "strategy": settings.strategy.model_dump(),
         "gateway": settings.gateway.model_dump(exclude=NOT_ARMED),
     }

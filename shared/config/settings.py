@@ -25,6 +25,7 @@ from shared.config.section import Count, Instance, Positive, PositiveMoney, Sect
 from shared.errors import ConfigError
 from shared.intervals import TRADE, interval_ns
 from shared.messages.base import Stream
+from shared.user_code import use_folder
 
 PREFIX = "TICKLINE_"
 CONFIG_VARIABLE = "TICKLINE_CONFIG"
@@ -163,7 +164,11 @@ class RecorderSettings(Section):
 
 
 class Settings(BaseSettings):
-    """The config has a section per service. run_id: names a replay, whose streams have a namespace of their own."""
+    """The config has a section per service.
+
+    - run_id: names a replay, whose streams have a namespace of their own.
+    - user_code: the folder of your own strategies, features and models; without it the config's folder.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -179,6 +184,7 @@ class Settings(BaseSettings):
     )
     run_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{0,40}$")] = ""
     state_dir: Path = Path(".tickline")
+    user_code: Path | None = None
     bus: BusSettings = BusSettings()
     ingestor: IngestorSettings = IngestorSettings()
     signal: SignalSettings = SignalSettings()
@@ -225,6 +231,11 @@ class Settings(BaseSettings):
             raise ValueError(f"gateway.risk.symbols names {', '.join(sorted(unknown))}, which symbols does not")
 
     @property
+    def code_folder(self) -> Path:
+        """Returns the folder in which specs of users' code, `file.py:Class`, are looked for."""
+        return (self.user_code if self.user_code is not None else config_folder()).absolute()
+
+    @property
     def namespace(self) -> str:
         """Returns the prefix of the keys on the bus: the config's, or the replay's own."""
         base = self.bus.namespace
@@ -255,7 +266,7 @@ def load_settings(**given: object) -> Settings:
     """Returns the settings; raises ConfigError, which names the key."""
     _refuse_unknown_variables()
     try:
-        return Settings(**given)  # type: ignore[arg-type]
+        settings = Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = "".join(f"{part}." for part in first["loc"]).removesuffix(".")
@@ -270,6 +281,8 @@ def load_settings(**given: object) -> Settings:
         ) from error
     except (ValueError, OSError) as error:
         raise ConfigError(f"config: {error}") from error
+    use_folder(settings.user_code)  # a spec in a card or a config has no folder beside it
+    return settings
 
 
 def _said(kind: str, text: str, name: str) -> str:

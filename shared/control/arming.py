@@ -1,6 +1,7 @@
 """Arming: a person's word that an account may add exposure, for a limited time and up to an amount."""
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from shared.errors import ConfigError
 from shared.intervals import interval_ns
@@ -25,14 +26,26 @@ def length_ms(text: str) -> int:
     return length
 
 
-def arming_for(config_hash: str, max_notional: Decimal, length: str, by: str, now_ms: int) -> ArmingRow:
-    """Returns an arming that begins now. config_hash: of the config that it is given for."""
-    return ArmingRow(max_notional, now_ms, now_ms + length_ms(length), config_hash, by)
+class Armed(NamedTuple):
+    """An arming is for one config, and for those who decide.
+
+    - config_hash: of the config.
+    - decided_by: what the orders carry, of strategy and model with their code.
+    """
+
+    config_hash: str
+    decided_by: str
+
+
+def arming_for(armed: Armed, max_notional: Decimal, length: str, by: str, now_ms: int) -> ArmingRow:
+    """Returns an arming that begins now. by: the person."""
+    return ArmingRow(max_notional, now_ms, now_ms + length_ms(length), armed.config_hash, by, armed.decided_by)
 
 
 async def arm(journal: Journal, arming: ArmingRow, length: str) -> None:
     """Writes an arming, in the place of the one before."""
-    text = f"by {arming.by} for {length}, at most {arming.max_notional}, config {arming.config_hash}"
+    text = f"by {arming.by} for {length}, at most {arming.max_notional}, config {arming.config_hash}, "
+    text += f"decided by {arming.decided_by}"
     await journal.write_by_person([arming, EventRow("ARMED", "", "", text, arming.armed_at_ms)])
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from shared.control.arming import Armed
 from shared.control.latches import OTHER_BUS
 from shared.exchanges.trading.amounts import plain
 from shared.journal.rows import ArmingRow, LatchRow
@@ -51,7 +52,7 @@ def latch_with_its_verb(latch: LatchRow) -> str:
 def standing(
     latches: Mapping[str, LatchRow],
     arming: ArmingRow | None,
-    config_hash: str,
+    armed: Armed,
     differences: int,
     now_ms: float,
     how: str,
@@ -59,10 +60,11 @@ def standing(
 ) -> str:
     """Returns whether an account may send, and what keeps it from that, with what is typed to change it.
 
-    config_hash: of the config that an arming must be given for. differences: that wait for a person. how: what is typed
-    before a verb, e.g. `tickline`. arm: what is typed to arm.
+    - armed: what an arming must be for.
+    - differences: that wait for a person.
+    - how: what is typed before a verb, e.g. `tickline`. arm: what is typed to arm.
 
-    >>> standing({}, None, "", 0, 0, "tickline", "tickline arm --account main")
+    >>> standing({}, None, Armed("", ""), 0, 0, "tickline", "tickline arm --account main")
     'not armed: nothing that adds exposure is sent; in another terminal: tickline arm --account main'
     """
     if latches:
@@ -71,18 +73,20 @@ def standing(
         verbs += ["adopt"] * (OTHER_BUS in latches)
         typed = ", ".join(f"{how} {verb}" for verb in verbs)
         return f"held by {', '.join(sorted(latches))}: in another terminal: {typed}"
-    if arming is None or (why := _not_armed(arming, config_hash, now_ms)):
+    if arming is None or (why := _not_armed(arming, armed, now_ms)):
         why = "not armed" if arming is None else why
         return f"{why}: nothing that adds exposure is sent; in another terminal: {arm}"
-    armed = f"armed until {utc(arming.expires_at_ms)}, for positions of at most {arming.max_notional.normalize():f}"
+    said = f"armed until {utc(arming.expires_at_ms)}, for positions of at most {arming.max_notional.normalize():f}"
     waiting = plural(differences, "difference waits", "differences wait")
-    return armed + (f"; {waiting} for a person: {how} resolve" if differences else "")
+    return said + (f"; {waiting} for a person: {how} resolve" if differences else "")
 
 
-def _not_armed(arming: ArmingRow, config_hash: str, now_ms: float) -> str:
+def _not_armed(arming: ArmingRow, armed: Armed, now_ms: float) -> str:
     if now_ms >= arming.expires_at_ms:
         return f"armed no more, since {utc(arming.expires_at_ms)}"
-    return "" if arming.config_hash == config_hash else "armed for another config, which does not count"
+    if arming.config_hash != armed.config_hash:
+        return "armed for another config, which does not count"
+    return "" if arming.decided_by == armed.decided_by else "armed for another strategy, model or code of theirs"
 
 
 class Stake(NamedTuple):

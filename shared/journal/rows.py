@@ -23,6 +23,7 @@ class OrderRow(NamedTuple):
     after: the order that must be FILLED before this one is sent, empty for none.
     at_ms, valid_until_ms: the request's timestamp and end of validity, 0 before it is sent.
     paid: Σ |qty| · price in quote units.
+    by: who decided on it, as the intent has it; empty where a version before 0004 read it.
     """
 
     client_order_id: str
@@ -50,6 +51,7 @@ class OrderRow(NamedTuple):
     reason: Reason | None
     epoch: int
     updated_ms: int
+    by: str = ""
 
 
 class FillRow(NamedTuple):
@@ -106,13 +108,18 @@ class LatchRow(NamedTuple):
 
 
 class ArmingRow(NamedTuple):
-    """An arming is a person's word that the account may trade, until when and how much. One per account."""
+    """An arming is a person's word that the account may trade, until when and how much. One per account.
+
+    by: the person. decided_by: the `by` of the orders that it is for; empty in one of a version before 0004, which is
+    for none.
+    """
 
     max_notional: Decimal
     armed_at_ms: int
     expires_at_ms: int
     config_hash: str
     by: str
+    decided_by: str = ""
 
 
 class EventRow(NamedTuple):

@@ -135,7 +135,7 @@ TABLES: tuple[Table[Any], ...] = (
 )
 
 
-INTENT = OrderRow._fields[: OrderRow._fields.index("order_n")]  # what an order's row keeps for ever
+INTENT = (*OrderRow._fields[: OrderRow._fields.index("order_n")], "by")  # what an order's row keeps for ever
 
 
 def quoted(names: Iterable[str], before: str = "") -> str:

@@ -57,6 +57,7 @@ class Reason(StrEnum):
     NOT_ARMED = "NOT_ARMED"
     ARMING_EXPIRED = "ARMING_EXPIRED"
     ARMED_FOR_OTHER_CONFIG = "ARMED_FOR_OTHER_CONFIG"
+    ARMED_FOR_OTHER_CODE = "ARMED_FOR_OTHER_CODE"  # the strategy, the model or a file of theirs is another one
     STALE_TICK = "STALE_TICK"
     STALE_PREDICTION = "STALE_PREDICTION"
     NO_FRESH_QUOTE = "NO_FRESH_QUOTE"

@@ -31,7 +31,7 @@ from shared.runner.parts import Build
 from shared.runner.process import GC_ALLOCATIONS, stop_with_parent
 from shared.runner.spec import Limits
 from shared.runner.worker import Worker
-from shared.user_code import blaming
+from shared.user_code import blaming, read_once
 
 log = structlog.get_logger()
 
@@ -66,6 +66,7 @@ def serve(name: str, build: Build, *, ahead: bool = False) -> None:
 def serve_work(name: str, build: Callable[[Settings, RedisBus], Work], *, ahead: bool = False) -> None:
     """Serves work that is no line of stages, as `serve` does."""
     configure_logs(name)
+    read_once()
     faulthandler.enable()  # what a library's C code ends is told, with the line that called it
     try:
         settings = load_settings()

@@ -4,7 +4,7 @@
 """
 
 from shared.user_code.blame import Place, WrongDecision, blaming, described, place_of, user_code_failed
-from shared.user_code.loader import Loaded, code_hash, load, load_named, use_folder, user_folder
+from shared.user_code.loader import Loaded, code_hash, code_of, load, load_named, read_once, use_folder, user_folder
 
 __all__ = [
     "Loaded",
@@ -12,10 +12,12 @@ __all__ = [
     "WrongDecision",
     "blaming",
     "code_hash",
+    "code_of",
     "described",
     "load",
     "load_named",
     "place_of",
+    "read_once",
     "use_folder",
     "user_code_failed",
     "user_folder",

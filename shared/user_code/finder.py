@@ -82,6 +82,10 @@ class Folder:
     def _meant(self, name: str, importer: Source, fromlist: Sequence[str]) -> str | None:
         """Returns the folder's module that an import means, None for another's; raises UserCodeFailed for ours."""
         top = name.partition(".")[0]
+        if top in INNER or not installed(top, self.path):
+            for prefix in ("", f"{importer.package}." * bool(importer.package)):
+                if prefix + top in self.sources:
+                    return prefix + name
         meant = own(self.path, name, importer)
         if meant is None and (path := shadows(self.path, top)) is not None and top not in INNER:
             raise UserCodeFailed(
@@ -130,11 +134,18 @@ class UserFinder(MetaPathFinder):
 
     - folders: by the name of their package.
     - moved: folder -> where its files lie in this process, of those that came in a bundle.
+    - reads_once: no file is read a second time, so what was hashed at the start decides as long as the process lives.
     """
 
     def __init__(self) -> None:
         self.folders: dict[str, Folder] = {}
         self.moved: dict[Path, Path] = {}
+        self.reads_once = False
+
+    def sources(self, path: Path, module: str) -> dict[str, Source]:
+        """Returns a module with all that it may load, as they lie in the folder, or as they were read before."""
+        known = self.folders.get(encoded(path)) if self.reads_once else None
+        return closure(path, module, {} if known is None else known.sources)
 
     def place(self, folder: Path) -> Path:
         """Returns where a folder's files lie."""

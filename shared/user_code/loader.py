@@ -2,19 +2,22 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from shared.errors import ConfigError
 from shared.user_code import blame
 from shared.user_code.finder import FINDER, install
 from shared.user_code.hash import hash_of, package_files, package_hash
-from shared.user_code.sources import FACE, INNER, Source, closure, installed, shadows
+from shared.user_code.sources import FACE, INNER, Source, installed, shadows
 
 _chosen: Path | None = None
+_codes: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 install()
 
 
@@ -32,7 +35,7 @@ class Loaded(NamedTuple):
 
 
 class _Named(NamedTuple):
-    """A spec of the user's folder: where it leads. spec: from the folder on, as it is hashed."""
+    """A spec of the user's folder: where it leads."""
 
     folder: Path
     module: str
@@ -44,6 +47,14 @@ def use_folder(folder: Path | None) -> None:
     """Sets the folder in which this process looks for users' code; None: the config file's."""
     global _chosen
     _chosen = folder
+
+
+def read_once() -> None:
+    """Lets this process read each file of a user's folder once: from then on nobody's edit changes what decides here.
+
+    A service and a command do so; in a notebook, a file that was edited is loaded anew.
+    """
+    FINDER.reads_once = True
 
 
 def chosen_folder() -> Path | None:
@@ -77,11 +88,16 @@ def load(spec: str, folder: Path | None = None) -> Loaded:
     sources = _sources(named)
     with blame.blaming(spec):
         module = FINDER.opened(named.folder, sources).module(named.module)
-    return Loaded(_attribute(module, named.what, spec), *_hashed(named, sources))
+    return _noted(Loaded(_attribute(module, named.what, spec), *_hashed(named, sources)))
+
+
+def code_of(kind: type) -> str:
+    """Returns the hash with which `load` gave a class; empty for one that is not loaded, as those of ours."""
+    return _codes.get(kind, "")
 
 
 def code_hash(spec: str, folder: Path | None = None) -> str:
-    """Returns the hash that `load` would give, without running any code of the user's folder."""
+    """Returns the hash that `load` would give, without running any code of the user's folder, or of a package."""
     named = _named(spec, folder)
     if named is None:
         return package_hash(spec, spec.partition(":")[0])
@@ -155,11 +171,13 @@ def _of_file(spec: str, root: Path, path: Path, what: str) -> _Named:
     for part in parts:
         if "." in part:
             raise ConfigError(f"{spec}: a module's name has no dot, as {part!r} has: rename it")
-    return _Named(root, ".".join(parts), what, f"{full.relative_to(root).as_posix()}:{what}")
+    return _Named(root, ".".join(parts), what, spec)
 
 
 def _sources(named: _Named) -> dict[str, Source]:
-    found = closure(named.folder, named.module)
+    found = FINDER.sources(named.folder, named.module)
+    if FINDER.reads_once:
+        FINDER.opened(named.folder, found)
     if not found.get(named.module, _NOTHING).path:
         where = FINDER.shown(named.folder) / f"{named.module.replace('.', '/')}.py"
         raise ConfigError(f"{named.spec}: there is no file {where}: write file.py:Class with the file's own path")
@@ -171,7 +189,7 @@ _NOTHING = Source("", "", b"", is_package=True)
 
 def _hashed(named: _Named, sources: Mapping[str, Source]) -> tuple[str, tuple[str, ...]]:
     files = {source.path: source.data for source in sources.values() if source.path}
-    return hash_of(named.spec, files), tuple(sorted(files))
+    return hash_of(f"{named.module}:{named.what}", files), tuple(sorted(files))
 
 
 def _of_package(spec: str, point: EntryPoint | None) -> Loaded:
@@ -185,7 +203,13 @@ def _of_package(spec: str, point: EntryPoint | None) -> Loaded:
                 raise ConfigError(f"{spec}: there is no module {error.name}: install it") from error
             raise
     code = package_hash(spec, where, None if point is None else point.dist)
-    return Loaded(_attribute(module, what, spec), code, tuple(shown for shown, _ in package_files(where)))
+    return _noted(Loaded(_attribute(module, what, spec), code, tuple(shown for shown, _ in package_files(where))))
+
+
+def _noted(loaded: Loaded) -> Loaded:
+    with suppress(TypeError):  # of what nobody can refer to weakly, which is no class
+        _codes[loaded.object] = loaded.hash
+    return loaded
 
 
 def _attribute(module: ModuleType, what: str, spec: str) -> Any:

@@ -2,10 +2,11 @@
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from shared.errors import ConfigError
@@ -165,10 +166,12 @@ def _all_in(folder: Path, name: str) -> Iterator[str]:
             yield f"{name}.{path.stem}".lstrip(".")
 
 
-def closure(folder: Path, root: str) -> dict[str, Source]:
+def closure(folder: Path, root: str, known: Mapping[str, Source] = MappingProxyType({})) -> dict[str, Source]:
     """Returns every module of the folder that one of them may load, itself included, each read once.
 
-    Raises ConfigError where there is no such module. A file that is no Python is among them: to load it raises.
+    - known: what was read before, and is not read again.
+
+    A name that no module has is left out, and a file that is no Python is among them: to load it raises.
     """
     found: dict[str, Source] = {}
     waiting = list(_parents(root))
@@ -176,7 +179,7 @@ def closure(folder: Path, root: str) -> dict[str, Source]:
         name = waiting.pop()
         if name in found:
             continue
-        source = at(folder, name)
+        source = known.get(name) or at(folder, name)
         if source is None:
             continue  # a name of a module, no module; or one that is not there: its import raises
         found[name] = source

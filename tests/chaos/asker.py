@@ -18,6 +18,7 @@ from shared.messages import ExecutionReport, Leg, OrderIntent, Stream, decode
 
 STEP = Decimal("0.001")
 PRICE = Decimal("42000.00")
+BY = "0123456789abcdef"  # who decides
 ROUND_S = 0.02
 BLOCK_MS = 20
 
@@ -124,7 +125,7 @@ class Asker:
             n=n, sym=book.sym, ts_event=now, tr=tr, tick_n=n,
             client_order_id=client_order_id("chaos", tr, leg), leg=leg,
             signed_qty=qty, reduce_only=leg is Leg.CLOSE, price=PRICE, valid_until=0,
-            after=after.client_order_id if after else None,
+            after=after.client_order_id if after else None, by=BY,
         )  # fmt: skip
 
     async def _write(self, session: Session, leases: dict[int, Lease], seqs: dict[int, int]) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from services.gateway.live import model_sha256
 from services.gateway.risk.check import RiskRules
 from services.simulator.binance.dialect import swap
 from services.simulator.simulator import Simulator, serving
@@ -24,7 +23,7 @@ from shared.journal.rows import ArmingRow
 from shared.messages import ExecutionReport
 from shared.messages.codec import kept
 from shared.messages.reasons import OrderPhase, Reason
-from tests.chaos.asker import Asker
+from tests.chaos.asker import BY, Asker
 from tests.chaos.line import Line
 from tests.chaos.server import Server
 from tests.until import until
@@ -72,9 +71,9 @@ def as_variables(values: dict[str, object], prefix: str = "TICKLINE_") -> dict[s
 
 async def arm(settings: Settings) -> None:
     now = time.time_ns() // 1_000_000
-    rules = RiskRules.of(settings, model_sha256(settings))
+    rules = RiskRules.of(settings)
     async with await Journal.open(settings.journal_url, "main", durable=True) as journal:
-        await journal.write_by_person([ArmingRow(Decimal("1e12"), now, now + 10**8, rules.config_hash, "test")])
+        await journal.write_by_person([ArmingRow(Decimal("1e12"), now, now + 10**8, rules.config_hash, "test", BY)])
 
 
 async def disturb(

@@ -24,7 +24,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 INTEGERS = st.integers(0, 2**63 - 1)
 ORDERS = st.builds(
     OrderRow,
-    **dict.fromkeys(("client_order_id", "book", "sym", "tr", "content", "after", "venue_order_id"), TEXTS),
+    **dict.fromkeys(("client_order_id", "book", "sym", "tr", "content", "after", "venue_order_id", "by"), TEXTS),
     **dict.fromkeys(("intended_qty", "price", "signed_qty", "filled_qty", "paid", "commission"), AMOUNTS),
     **dict.fromkeys(("tick_n", "ts_event", "valid_until_ns", "order_n", "at_ms", "valid_until_ms"), INTEGERS),
     **dict.fromkeys(("epoch", "updated_ms"), INTEGERS),
@@ -38,7 +38,7 @@ FILLS = st.builds(
     at_ms=INTEGERS, extra_fees=st.none() | TEXTS,
 )  # fmt: skip
 FUNDING = st.builds(FundingRow, sym=TEXTS, payment_id=TEXTS, amount=AMOUNTS, at_ms=INTEGERS)
-ARMINGS = st.builds(ArmingRow, AMOUNTS, INTEGERS, INTEGERS, TEXTS, TEXTS)
+ARMINGS = st.builds(ArmingRow, AMOUNTS, INTEGERS, INTEGERS, TEXTS, TEXTS, TEXTS)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

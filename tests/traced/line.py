@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from services.gateway.main import build as build_gateway
-from services.gateway.risk.check import RiskRules, model_sha256
+from services.gateway.risk.check import RiskRules
 from services.signal.main import build as build_signal
 from services.simulator.simulator import serving
 from services.strategy.main import build as build_strategy
@@ -29,6 +29,8 @@ from shared.messages import Decision, ExecutionReport, MarketTick, Message, Orde
 from shared.messages.codec import decode
 from shared.messages.market import trace_id
 from shared.runner.service import make_bus
+from shared.strategies.deciding import strategy_hash
+from shared.user_code.hash import decided_by
 from tests.servers import VALKEY, Server
 from tests.traced.trace import Way, called, commits, read, started, traced
 from tests.until import until
@@ -110,9 +112,9 @@ def _settings(folder: Path, bus: str, fake: str, signal: str) -> Settings:
 
 async def _arm(settings: Settings) -> None:
     now_ms = time.time_ns() // 1_000_000
-    rules = RiskRules.of(settings, model_sha256(settings))
+    rules, by = RiskRules.of(settings), decided_by(strategy_hash(settings.strategy, [""]), "traced")
     async with await Journal.open(settings.journal_url, settings.gateway.account, durable=True) as journal:
-        row = ArmingRow(Decimal(CASH), now_ms, now_ms + DAY_MS, rules.config_hash, "traced")
+        row = ArmingRow(Decimal(CASH), now_ms, now_ms + DAY_MS, rules.config_hash, "traced", by)
         await journal.write_by_person([row])
 
 

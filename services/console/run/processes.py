@@ -42,6 +42,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
     return {
         f"{PREFIX}{name.upper()}": value if isinstance(value, str) else json.dumps(value)
         for name, value in values.items()
+        if value is not None
     }
 
 

@@ -13,11 +13,12 @@ from services.research.line import Book, book_from, position_from
 from shared.bus.api import Bus, BusLost, Session
 from shared.config import Settings
 from shared.config.fingerprint import config_hash
+from shared.control.arming import Armed
 from shared.errors import ConfigError, JournalUnwritable
 from shared.explain.account import standing
-from shared.models.choose import card_at, chosen_model
 from shared.runner.health import MAX_AGE_S, alive_file, fresh, touched_after
 from shared.runner.progress import Progress, read_progress, read_snapshots
+from shared.strategies.deciding import decided_by_config
 from shared.strategies.registry import identity_or_none
 
 if TYPE_CHECKING:
@@ -125,9 +126,8 @@ class AccountLine:
 
     def __init__(self, settings: Settings, how: str) -> None:
         gateway = settings.gateway
-        card = card_at(chosen_model(settings))
         self._settings = settings
-        self._hash = config_hash(settings, card.sha256)
+        self._armed = Armed(config_hash(settings), decided_by_config(settings))
         self._how = how
         self._began_s, self._began_ns = time.monotonic(), time.time_ns()
         self._log = settings.state_dir / "logs" / f"{GATEWAY}.log"
@@ -168,7 +168,7 @@ class AccountLine:
         return standing(
             await journal.latches(),
             await journal.arming(),
-            self._hash,
+            self._armed,
             differences,
             time.time() * 1_000,
             self._how,

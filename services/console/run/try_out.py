@@ -41,6 +41,7 @@ def fake_settings(options: RunOptions) -> Settings:
     user = load_settings()
     values: dict[str, object] = {
         "state_dir": str(user.state_dir.absolute()),
+        "user_code": str(user.code_folder),
         "interval": options.interval or INTERVAL,
         "symbols": symbols,
         "bus": _bus(user),

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from services.gateway.risk import Context, Hold, Pass, ProposedOrder, RiskCheck, RiskRules
-from services.gateway.risk.check import model_sha256
 from services.gateway.risk.equity import equity, last_bids, with_last
 from shared.account import Account
 from shared.config import Settings
@@ -64,8 +63,8 @@ class AccountSeen(NamedTuple):
 
 
 def rules_of(settings: Settings) -> RiskRules:
-    """Returns the rules that an arming is given for: those of the config, and of the weights that it means."""
-    return RiskRules.of(settings, model_sha256(settings))
+    """Returns the rules that an arming is given for."""
+    return RiskRules.of(settings)
 
 
 async def look(settings: Settings, journal: Journal, books: Books) -> AccountSeen:
@@ -158,7 +157,7 @@ def preview_lines(settings: Settings, rules: RiskRules, arming: ArmingRow, seen:
         )
     yield (
         f"arms until {utc(arming.expires_at_ms)}, for positions of at most {plain(arming.max_notional)} together; "
-        f"config {arming.config_hash[:16]}"
+        f"config {arming.config_hash[:16]}, decided by {arming.decided_by}"
     )
 
 
@@ -228,7 +227,8 @@ def _first(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: Accoun
         position=_own(seen, market),
         other_notional=sum((_notional(seen, other) for other in seen.markets if other.sym != market.sym), _ZERO),
     )
-    verdict = RiskCheck(rules).on_tick(ProposedOrder(market.sym, qty, price, False, context.now_ns, context))
+    asked = ProposedOrder(market.sym, qty, price, False, context.now_ns, context, arming.decided_by)
+    verdict = RiskCheck(rules).on_tick(asked)
     shown = f"BUY {plain(qty)} at about {plain(price)} = {plain(qty * price)} {market.rules.quote}"
     if isinstance(verdict, Pass):
         return shown if verdict.cut_by is None else f"{shown}, cut by {verdict.cut_by}"

@@ -53,7 +53,7 @@ def row_of(intent: OrderIntent, book: str, epoch: int, now_ms: int) -> OrderRow:
         ts_event=intent.ts_event, leg=intent.leg, intended_qty=intent.signed_qty, reduce_only=intent.reduce_only,
         price=intent.price, valid_until_ns=intent.valid_until, after=intent.after or "", content=content_of(intent),
         order_n=intent.n, state=OrderPhase.INTENT, signed_qty=_ZERO, at_ms=0, valid_until_ms=0, venue_order_id="",
-        filled_qty=_ZERO, paid=_ZERO, commission=_ZERO, reason=None, epoch=epoch, updated_ms=now_ms,
+        filled_qty=_ZERO, paid=_ZERO, commission=_ZERO, reason=None, epoch=epoch, updated_ms=now_ms, by=intent.by,
     )  # fmt: skip
 
 

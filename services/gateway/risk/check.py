@@ -9,7 +9,6 @@ from shared.config.fingerprint import config_hash
 from shared.config.risk import RiskSettings
 from shared.journal.rows import ArmingRow, EventRow, LatchRow, LimitRow
 from shared.messages import OrderIntent, Reason
-from shared.models.choose import card_at, chosen_model
 from shared.orders import VenueQuote
 
 Changes: TypeAlias = tuple[LimitRow | LatchRow | EventRow, ...]
@@ -29,20 +28,11 @@ class RiskRules(NamedTuple):
     config_hash: str
 
     @classmethod
-    def of(cls, settings: Settings, model_sha256: str) -> "RiskRules":
-        """Returns the rules of a config and the weights that it uses."""
+    def of(cls, settings: Settings) -> "RiskRules":
+        """Returns the rules of a config."""
         limits = settings.gateway.risk
         symbols = frozenset(limits.symbols or settings.symbols)
-        return cls(settings.gateway.mode, limits, symbols, config_hash(settings, model_sha256))
-
-
-def model_sha256(settings: Settings) -> str:
-    """Returns the sha256, in hex, of the configured model's weights, as its card says; an arming is given for them.
-
-    The signal service holds the file to it. Raises ModelRefused where no card is found, or several are, ConfigError
-    where none is named.
-    """
-    return card_at(chosen_model(settings)).sha256
+        return cls(settings.gateway.mode, limits, symbols, config_hash(settings))
 
 
 class InFlight(NamedTuple):
@@ -87,7 +77,11 @@ class Context(NamedTuple):
 
 
 class ProposedOrder(NamedTuple):
-    """An order is proposed as it would be sent, with its context; signed_qty: base units, finite and not 0."""
+    """An order is proposed as it would be sent, with its context.
+
+    - signed_qty: base units, finite and not 0.
+    - by: who decided on it, as the intent says.
+    """
 
     sym: str
     signed_qty: Decimal
@@ -95,12 +89,13 @@ class ProposedOrder(NamedTuple):
     reduce_only: bool
     ts_event: int
     context: Context
+    by: str = ""
 
     @classmethod
     def of(cls, intent: OrderIntent, context: Context, signed_qty: Decimal | None = None) -> "ProposedOrder":
         """Returns the intent's order; signed_qty: what the venue's rules have made of its quantity."""
         qty = intent.signed_qty if signed_qty is None else signed_qty
-        return cls(intent.sym, qty, intent.price, intent.reduce_only, intent.ts_event, context)
+        return cls(intent.sym, qty, intent.price, intent.reduce_only, intent.ts_event, context, intent.by)
 
 
 class Pass(NamedTuple):

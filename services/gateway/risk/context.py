@@ -78,7 +78,7 @@ class RiskContext:
     def judge(self, row: OrderRow) -> Verdict:
         """Returns whether this order may go now. All other open orders count."""
         verdict = self._check.on_tick(
-            ProposedOrder(row.sym, row.intended_qty, row.price, row.reduce_only, row.ts_event, self._known(row))
+            ProposedOrder(row.sym, row.intended_qty, row.price, row.reduce_only, row.ts_event, self._known(row), row.by)
         )
         if isinstance(verdict, Refusal) and not self.ready:
             return Hold(verdict.reason, verdict.changes)

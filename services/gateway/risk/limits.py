@@ -156,13 +156,18 @@ def seen_once(subject: Subject) -> Reason | None:
 
 
 def armed(subject: Subject) -> Reason | None:
-    """Refuses without a person's arming, after it, before it (a clock was set back), and under another config."""
+    """Refuses without a person's arming, after it, before it (a clock was set back), and under another config.
+
+    An arming is also for those who decide: strategy and model, with their code, as these processes have loaded them.
+    """
     arming = subject.context.arming
     if arming is None:
         return Reason.NOT_ARMED
     if not arming.armed_at_ms - CLOCK_MS <= subject.now_ms < arming.expires_at_ms:
         return Reason.ARMING_EXPIRED
-    return None if arming.config_hash == subject.rules.config_hash else Reason.ARMED_FOR_OTHER_CONFIG
+    if arming.config_hash != subject.rules.config_hash:
+        return Reason.ARMED_FOR_OTHER_CONFIG
+    return None if arming.decided_by and arming.decided_by == subject.order.by else Reason.ARMED_FOR_OTHER_CODE
 
 
 def armed_notional(subject: Subject) -> Reason | None:

@@ -13,7 +13,7 @@ import pytest
 from services.gateway.account.adoption import AdoptRequest, Booking, adoption, made_of, write_adopted
 from services.gateway.account.resolution import ResolveAs
 from services.gateway.execution.engine import ExecutionEngine
-from services.gateway.live import live, model_sha256
+from services.gateway.live import live
 from services.gateway.risk.check import RiskRules
 from services.simulator.simulator import Simulator, serving
 from services.strategy.stage import client_order_id
@@ -35,6 +35,7 @@ from tests.until import until
 P = 2
 SYM = "BTCUSDT"
 PRICE = Decimal("42000.00")
+BY = "0123456789abcdef"  # who decides
 LIMITS = Limits(round_s=0.05, stall_s=0.002, backoff_s=0.02, backoff_max_s=0.1)
 
 
@@ -74,9 +75,9 @@ class Gateway:
 
     async def arm(self, hours: float = 1.0, notional: Decimal = Decimal(10_000)) -> None:
         now = time.time_ns() // 1_000_000
-        rules = RiskRules.of(self.settings, model_sha256(self.settings))
+        rules = RiskRules.of(self.settings)
         async with self._opened() as journal:
-            row = ArmingRow(notional, now, now + round(hours * 3_600_000), rules.config_hash, "test")
+            row = ArmingRow(notional, now, now + round(hours * 3_600_000), rules.config_hash, "test", BY)
             await journal.write_by_person([row])
 
     async def disarm(self) -> None:
@@ -214,7 +215,7 @@ class Gateway:
         made = OrderIntent(
             n=self._n, sym=SYM, ts_event=now, tr=tr, tick_n=self._n, client_order_id=client_order_id("b", tr, leg),
             leg=leg, signed_qty=Decimal(qty), reduce_only=leg is Leg.CLOSE, price=PRICE,
-            valid_until=now + 20_000_000_000, after=after.client_order_id if after else None,
+            valid_until=now + 20_000_000_000, after=after.client_order_id if after else None, by=BY,
         )  # fmt: skip
         return made.model_copy(update=changed)
 

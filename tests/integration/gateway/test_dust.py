@@ -10,7 +10,7 @@ from services.simulator.engine.faults import Fault, FaultMode
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Prediction, Reason
 from shared.strategies import BasicTaker
-from tests.integration.gateway.conftest import PRICE, SYM, Gateway, gateway
+from tests.integration.gateway.conftest import BY, PRICE, SYM, Gateway, gateway
 from tests.until import until
 
 SPOT = {"markets": {SYM: "BTC/USDT"}}
@@ -42,7 +42,7 @@ class Line:
             n=self._n, sym=SYM, ts_event=like.ts_event, tr=like.tr, tick_n=self._n, price=PRICE, y_hat=y_hat, model="m"
         )
         made: list[Message] = self.stage.on_tick(told) or []
-        orders = [one for one in made if isinstance(one, OrderIntent)]
+        orders = [one.model_copy(update={"by": BY}) for one in made if isinstance(one, OrderIntent)]
         before = len(self.trading.reports())
         await self.trading.write(*orders)
         reports = (await self.trading.reported(before + len(orders)))[before:]

@@ -43,11 +43,11 @@ def test_what_does_not_fit_together(changed: dict[str, Any], why: str) -> None:
 
 
 def test_an_arming_is_for_the_data_of_one_venue_and_price() -> None:
-    armed = config_hash(loaded(), "")
-    assert armed == config_hash(loaded(grace_s=2.0), "")
-    assert armed != config_hash(loaded(price="mid"), "")
-    assert armed != config_hash(loaded(exchange="bybit"), "")
-    assert armed != config_hash(loaded(base_url="http://127.0.0.1:1"), "")
+    armed = config_hash(loaded())
+    assert armed == config_hash(loaded(grace_s=2.0))
+    assert armed != config_hash(loaded(price="mid"))
+    assert armed != config_hash(loaded(exchange="bybit"))
+    assert armed != config_hash(loaded(base_url="http://127.0.0.1:1"))
 
 
 PERP = {"exchange": "binanceusdm", "markets": {"BTCUSDT": "BTC/USDT:USDT"}, "grace_s": 2}
@@ -115,11 +115,11 @@ def test_what_does_not_fit_together_in_several_venues(changed: dict[str, Any], w
 
 
 def test_an_arming_is_for_the_data_of_all_venues() -> None:
-    armed = config_hash(of_venues(), "")
-    assert armed == config_hash(of_venues(warm_bars=7), "")
-    assert armed != config_hash(of_venues(base_url="http://127.0.0.1:1"), "")
-    assert armed != config_hash(of_venues(venues={"perp": PERP, "okx": {**OKX, "price": "mid"}}), "")
-    assert armed != config_hash(of_venues(venues={"perp": PERP, "bybit": OKX}), "")
+    armed = config_hash(of_venues())
+    assert armed == config_hash(of_venues(warm_bars=7))
+    assert armed != config_hash(of_venues(base_url="http://127.0.0.1:1"))
+    assert armed != config_hash(of_venues(venues={"perp": PERP, "okx": {**OKX, "price": "mid"}}))
+    assert armed != config_hash(of_venues(venues={"perp": PERP, "bybit": OKX}))
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from shared.messages.codec import decode, encode
 from shared.messages.market import BarGroup
 from shared.strategies import AnyStrategy, BasicTaker, CoolDown, Made, StatefulStrategy, TrailingStop
 from shared.user_code import WrongDecision
+from shared.user_code.hash import decided_by
 from tests.unit.strategy.noted import SYM, Line, Noted, gap, prediction
 
 
@@ -237,7 +238,8 @@ def test_the_first_order_of_a_leg_of_a_prediction_has_the_id_that_it_had_before(
 
 def test_orders_say_who_decided() -> None:
     made = stage(BasicTaker(), by="1234")
-    assert [order.by for order in orders(made.on_tick(prediction(1)))] == ["1234"]
+    said = prediction(1)
+    assert [order.by for order in orders(made.on_tick(said))] == [decided_by("1234", said.model)]
 
 
 def test_a_quantity_has_its_step() -> None:

@@ -6,7 +6,14 @@ from textwrap import dedent
 
 import pytest
 
+from shared.user_code.finder import FINDER
+
 Write = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FINDER, "reads_once", False)  # a command of another test may have set it
 
 
 @pytest.fixture

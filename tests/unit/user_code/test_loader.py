@@ -3,6 +3,7 @@
 import multiprocessing
 import pickle
 import py_compile
+import shutil
 import signal
 import sys
 import types
@@ -12,6 +13,7 @@ import pytest
 
 from shared.errors import ConfigError, UserCodeFailed
 from shared.user_code import code_hash, load
+from shared.user_code.finder import FINDER
 from tests.unit.user_code.conftest import Write
 
 MINE = """
@@ -246,3 +248,34 @@ def test_an_object_goes_to_a_process_that_was_spawned(write: Write) -> None:
     pickled = pickle.dumps(load("mine.py:Mine", folder).object())
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply(_value_of, (pickled,)) == "late"
+
+
+@pytest.fixture
+def _reads_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FINDER, "reads_once", True)
+
+
+@pytest.mark.usefixtures("_reads_once")
+@pytest.mark.parametrize("hashed_first", [False, True])
+def test_a_service_reads_each_file_once(write: Write, hashed_first: bool) -> None:
+    """A stage that is made later, e.g. of a partition taken over, has the code whose hash its orders carry."""
+    folder = write(mine=MINE, helper="VALUE = 1", late="VALUE = 'late'")
+    first = code_hash("mine.py:Mine", folder) if hashed_first else load("mine.py:Mine", folder).hash
+    write(mine="1 / 0", helper="1 / 0", late="1 / 0", new="from helper import VALUE\nclass New:\n    value = VALUE\n")
+    again = load("mine.py:Mine", folder)
+    assert (again.hash, again.object.value, again.object().late()) == (first, 1, "late")
+    assert load("new.py:New", folder).object.value == 1
+    shutil.rmtree(folder)
+    assert load("mine.py:Mine", folder).object is again.object
+
+
+def test_a_lazy_import_does_not_need_the_folder_any_more(write: Write) -> None:
+    folder = write(mine=MINE, helper="VALUE = 1", late="VALUE = 'late'")
+    mine = load("mine.py:Mine", folder).object()
+    shutil.rmtree(folder)
+    assert mine.late() == "late"
+
+
+def test_a_file_and_its_module_are_one(write: Write) -> None:
+    folder = write(a__mine="class Mine: ...")
+    assert load("a/mine.py:Mine", folder).hash == load("a.mine:Mine", folder).hash

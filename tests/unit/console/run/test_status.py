@@ -21,10 +21,10 @@ from shared.config import Settings, load_settings
 from shared.config.fingerprint import config_hash
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, ExternalRow, LatchRow
-from shared.models.choose import card_at, chosen_model
 from shared.runner.health import alive_file
 from shared.runner.progress import Progress
 from shared.runner.symbol import FIELD, Symbol
+from shared.strategies.deciding import decided_by_config
 
 TICKS = 20
 SIMULATED: Settings = load_settings(ingestor={"ticks_per_s": 0.0})
@@ -110,10 +110,12 @@ async def opened(settings: Settings) -> Journal:
     return await Journal.open(settings.journal_url, "fake", durable=False)
 
 
-def arming(settings: Settings, *, for_ms: int = 60_000, config: str = "") -> ArmingRow:
+def arming(settings: Settings, *, for_ms: int = 60_000, config: str = "", by: str = "") -> ArmingRow:
     now_ms = time.time_ns() // 1_000_000
-    of = config_hash(settings, card_at(chosen_model(settings)).sha256)
-    return ArmingRow(settings.strategy.balance, now_ms - 1_000, now_ms + for_ms, config or of, "me")
+    by = by or decided_by_config(settings)
+    return ArmingRow(
+        settings.strategy.balance, now_ms - 1_000, now_ms + for_ms, config or config_hash(settings), "me", by
+    )  # fmt: skip
 
 
 async def test_nothing_before_there_is_a_journal(settings: Settings) -> None:
@@ -129,6 +131,8 @@ async def test_from_not_armed_to_armed_and_held(settings: Settings) -> None:
         assert re.fullmatch(rf"armed no more, since 20\S+ \S+ UTC: {re.escape(ASKS)}", await said(settings))
         await journal.write_by_person([arming(settings, config="c" * 64)])
         assert await said(settings) == f"armed for another config, which does not count: {ASKS}"
+        await journal.write_by_person([arming(settings, by="0" * 16)])
+        assert await said(settings) == f"armed for another strategy, model or code of theirs: {ASKS}"
         await journal.write_by_person([arming(settings)])
         assert (await said(settings)).startswith("armed until ")
         assert (await said(settings)).endswith(" UTC, for positions of at most 1000")

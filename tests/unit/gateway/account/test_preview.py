@@ -42,8 +42,8 @@ def shown(seen: AccountSeen = SEEN, max_notional: int = 2_000, balance: int = 1_
         signal={"model": "btcusdt_12h_linear"},
         gateway={"markets": {"BTCUSDT": "BTC/USDT:USDT"}, **gateway},
     )
-    rules = RiskRules.of(settings, "0" * 64)
-    arming = ArmingRow(D(max_notional), NOW_MS, NOW_MS + 3_600_000, rules.config_hash, "ada")
+    rules = RiskRules.of(settings)
+    arming = ArmingRow(D(max_notional), NOW_MS, NOW_MS + 3_600_000, rules.config_hash, "ada", "0123456789abcdef")
     return list(preview_lines(settings, rules, arming, seen))
 
 

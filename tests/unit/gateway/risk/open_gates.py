@@ -14,6 +14,7 @@ from shared.messages import Reason
 from shared.orders import VenueQuote
 
 SYM = "BTCUSDT"
+BY = "0123456789abcdef"
 NOW_MS = 1_763_985_600_000
 NOW_NS = NOW_MS * 1_000_000
 PRICE = Decimal(100)
@@ -22,12 +23,12 @@ LIMITS = RiskSettings(
     orders_per_minute=3, daily_loss=Decimal(500), max_drawdown=Decimal("0.2"),
 )  # fmt: skip
 RULES = RiskRules(Mode.LIVE, LIMITS, frozenset({SYM}), "hash")
-ARMING = ArmingRow(Decimal(20_000), NOW_MS - 1_000, NOW_MS + 1_000, "hash", "ada")
+ARMING = ArmingRow(Decimal(20_000), NOW_MS - 1_000, NOW_MS + 1_000, "hash", "ada", BY)
 OPEN = Context(
     now_ns=NOW_NS, predicted_ns=NOW_NS, equity=Decimal(10_000), books_balance=Decimal(9_000), arming=ARMING,
     quote=VenueQuote(SYM, Decimal("99.9"), Decimal("100.1"), NOW_MS), reconciled=True,
 )  # fmt: skip
-BUY = ProposedOrder(SYM, Decimal(10), PRICE, reduce_only=False, ts_event=NOW_NS, context=OPEN)
+BUY = ProposedOrder(SYM, Decimal(10), PRICE, reduce_only=False, ts_event=NOW_NS, context=OPEN, by=BY)
 
 Change = Callable[[ProposedOrder, RiskRules], tuple[ProposedOrder, RiskRules]]
 
@@ -110,6 +111,8 @@ GATES = [
     Gate("armed", Reason.ARMING_EXPIRED, in_context(arming=ARMING._replace(expires_at_ms=NOW_MS))),
     Gate("armed", Reason.ARMING_EXPIRED, in_context(arming=ARMING._replace(armed_at_ms=NOW_MS + 60_001))),
     Gate("armed", Reason.ARMED_FOR_OTHER_CONFIG, in_context(arming=ARMING._replace(config_hash="other"))),
+    Gate("armed", Reason.ARMED_FOR_OTHER_CODE, in_order(by="fedcba9876543210")),
+    Gate("armed", Reason.ARMED_FOR_OTHER_CODE, in_order(by="")),
     Gate("max_tick_age_s", Reason.STALE_TICK, in_order(ts_event=NOW_NS - 60 * 10**9 - 1)),
     Gate("max_tick_age_s", Reason.STALE_TICK, in_order(ts_event=NOW_NS + 60 * 10**9 + 1)),
     Gate("max_prediction_age_s", Reason.STALE_PREDICTION, in_context(predicted_ns=NOW_NS - 30 * 10**9 - 1)),

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.risk import Pass, Refusal, RiskCheck, RiskRules
-from services.gateway.risk.check import model_sha256
 from services.gateway.risk.limits import exposure
 from shared.config import load_settings
 from shared.messages import Reason
@@ -54,7 +53,7 @@ def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def rules() -> RiskRules:
     settings = load_settings()
-    return RiskRules.of(settings, model_sha256(settings))
+    return RiskRules.of(settings)
 
 
 def armed_for(config_hash: str) -> object:
@@ -94,16 +93,25 @@ def test_a_file_that_is_edited_is_another_config() -> None:
         assert isinstance(armed_for(was), Refusal)
 
 
-def test_other_weights_are_another_config(tmp_path: Path) -> None:
-    was = rules().config_hash
-    (weights,) = load_settings().signal.folders
-    card = (weights / "btcusdt_12h_linear.json").read_text()
-    sha256 = model_sha256(load_settings())
-    (tmp_path / "btcusdt_12h_linear.json").write_text(card.replace(sha256, sha256[::-1]))
-    Path("tickline.toml").write_text(LIVE.replace("[signal]", f"[signal]\nweights = '{tmp_path}'"))
-    made = armed_for(was)
+def test_an_arming_for_nobody_is_for_no_order() -> None:
+    """One of before orders told who decides, and an order of such a strategy process."""
+    context = ORDER.context._replace(arming=ARMING._replace(config_hash=rules().config_hash, decided_by=""))
+    made = RiskCheck(rules()).on_tick(ORDER._replace(context=context, by=""))
     assert isinstance(made, Refusal)
-    assert made.reason is Reason.ARMED_FOR_OTHER_CONFIG
+    assert made.reason is Reason.ARMED_FOR_OTHER_CODE
+
+
+def test_who_decides_otherwise_may_reduce() -> None:
+    """What an edited strategy holds, it may get rid of; of a flip the closing part goes out."""
+    arming = ARMING._replace(config_hash=rules().config_hash)
+    context = ORDER.context._replace(arming=arming, position=Decimal(-4))
+    order = ORDER._replace(context=context, by="fedcba9876543210")
+    close = RiskCheck(rules()).on_tick(order._replace(signed_qty=Decimal(4)))
+    assert isinstance(close, Pass)
+    assert (close.signed_qty, close.cut_by) == (Decimal(4), None)
+    flip = RiskCheck(rules()).on_tick(order._replace(signed_qty=Decimal(10)))
+    assert isinstance(flip, Pass)
+    assert (flip.signed_qty, flip.reduce_only, flip.cut_by) == (Decimal(4), True, Reason.ARMED_FOR_OTHER_CODE)
 
 
 # What an order adds and reduces, held against every way in which the orders beside it may be filled.
