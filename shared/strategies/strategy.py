@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shared.account import Account, Fill, Order, RoundTrip, RoundTrips
+from shared.account.money import money
 from shared.account.paper_fill import PaperFill
 from shared.errors import ConfigError
 from shared.extras import to_install
@@ -16,6 +17,7 @@ from shared.messages.reasons import Reason
 from shared.plural import plural
 from shared.record import Snapshot
 from shared.strategies.decider import AnyPrediction, BarePrediction, Decider
+from shared.strategies.rounding import tradable
 from shared.tick import State, Tick
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     import torch
 
     from shared.features.feature import Feature
+
+_ZERO = Decimal(0)
 
 
 class StrategySnapshot(Snapshot):
@@ -70,15 +74,19 @@ class Strategy(Tick[float, list[Order]]):
             return None
         self.y_hat = self.model(x).item()
         decision = self.decide(BarePrediction(self.sym, self.y_hat, Decimal(str(val))), self.account)
-        return [] if isinstance(decision, Reason) else decision
+        if isinstance(decision, Reason):
+            return []
+        position = self.account.position(self.sym)
+        left = tradable(decision, position.signed_qty if position else _ZERO, None)
+        return [] if isinstance(left, Reason) else left
 
     def backtest(
         self,
         path: PriceData,
         *,
         interval: str | None = None,
-        fee: Decimal = Decimal("0.0003"),
-        slippage_bps: Decimal = Decimal(0),
+        fee: Decimal | float = Decimal("0.0003"),
+        slippage_bps: Decimal | float = _ZERO,
         timezone: str = "",
     ) -> "polars.DataFrame":
         """Trades the prices of a CSV or Parquet file, or a DataFrame; returns one row per closed round trip.
@@ -92,12 +100,13 @@ class Strategy(Tick[float, list[Order]]):
         for an unusable file, ConfigError without polars.
 
         - interval: from the file, if not given.
-        - fee: rate of each fill's value.
+        - fee: rate of each fill's value; a float counts by the digits that it shows, 0.0003.
         - timezone: of the file's times, as `shared.history.bars` takes it.
         """
+        costs = PaperFill(money(fee, "a fee"), money(slippage_bps, "slippage_bps"))
         with price_file(path) as file:
             found = interval if interval is not None else infer_interval(file, timezone)
-            return frame(round_trips(self, file, found, PaperFill(fee, slippage_bps), timezone))
+            return frame(round_trips(self, file, found, costs, timezone))
 
     def state(self) -> State:
         """Returns the states of features and account; the model remembers nothing."""

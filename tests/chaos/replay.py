@@ -3,9 +3,11 @@
 import json
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.chaos.compare import Content, content
 from tests.chaos.line import Line
@@ -33,8 +35,8 @@ class Replay:
     expected: Content = field(repr=False)
 
 
-def undisturbed(folder: Path, symbols: int, rows: int) -> Replay:
-    """Write the files and run the line over them once, in peace."""
+def undisturbed(folder: Path, symbols: int, rows: int, more: Mapping[str, str] = MappingProxyType({})) -> Replay:
+    """Write the files and run the line over them once, in peace. more: variables beside our own."""
     files = {f"SYM-{i}": _write_bars(folder / f"SYM-{i}.csv", i, rows) for i in range(symbols)}
     environment = {
         "TICKLINE_RUN_ID": RUN_ID,
@@ -43,6 +45,7 @@ def undisturbed(folder: Path, symbols: int, rows: int) -> Replay:
         "TICKLINE_INGESTOR__FILES": json.dumps({sym: str(path) for sym, path in files.items()}),
         "TICKLINE_BUS__MARKET_MAXLEN": "10000000",  # nothing may be trimmed
         "TICKLINE_BUS__TRIM_AGE_S": "86400",
+        **more,
     }
     server = Server(folder)
     server.start()

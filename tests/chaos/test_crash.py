@@ -7,11 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from shared.messages import Stream
-from tests.chaos.compare import content, differences
+from tests.chaos.compare import Content, content, differences
 from tests.chaos.line import Line
 from tests.chaos.pace import Pace
 from tests.chaos.replay import LINE_SLOWED, NAMESPACE, Replay
@@ -22,6 +23,7 @@ BUS = "bus"
 SURE_S, HELD_S = 0.9, 1.7  # beyond 2 s the server writes all the same, by its clock of whole seconds: beyond 1 s
 Say = Callable[[str], None]
 KillBus = Callable[[Line, Watch], int]  # the acknowledged commits that were lost
+AnyChaos = TypeVar("AnyChaos", bound="Chaos")
 
 
 def victims(rng: random.Random, kills: int) -> list[str]:
@@ -78,12 +80,16 @@ class Chaos:
             self.lost.append(self._kill_bus(self._line, self._watch))
         else:
             self._line.kill(victim)
+            self.killed(victim)
             self._line.tend()
+
+    def killed(self, victim: str) -> None:
+        """Called while a service is dead."""
 
 
 def crash(server: Server, folder: Path, replay: Replay, rng: random.Random, kills: int,
-          kill_bus: KillBus, say: Say) -> Chaos:  # fmt: skip
-    """One disturbed run, compared with the undisturbed one."""
+          kill_bus: KillBus, say: Say, kind: type[AnyChaos] = Chaos) -> tuple[AnyChaos, Content]:  # fmt: skip
+    """One disturbed run, compared with the undisturbed one, and what it wrote."""
     began = time.monotonic()
     server.start()
     try:
@@ -91,7 +97,7 @@ def crash(server: Server, folder: Path, replay: Replay, rng: random.Random, kill
             line.start()
             pace = Pace(line, client, replay.ticks, kills)
             watch = Watch(client, NAMESPACE, pace.tend)
-            chaos = Chaos(line, watch, pace, replay, rng, kill_bus)
+            chaos = kind(line, watch, pace, replay, rng, kill_bus)
             chaos.run(kills)
             found = content(server.url, NAMESPACE)
             line.stop()
@@ -105,7 +111,7 @@ def crash(server: Server, folder: Path, replay: Replay, rng: random.Random, kill
     say(", ".join(f"{stream} {found.count(stream)}" for stream in Stream if stream is not Stream.DEAD))
     assert not line.unexpected, line.unexpected
     assert differences(replay.expected, found) == []
-    return chaos
+    return chaos, found
 
 
 def await_commits(watch: Watch, enough: Callable[[Iterable[bool]], bool] = all) -> None:
@@ -145,7 +151,7 @@ def test_acknowledged_writes_lost_behind_a_held_fsync(
         time.sleep(max(until - time.monotonic(), 0))
         return kill_and_restart(server, watch, server.let_go)
 
-    chaos = crash(server, folder, replay, rng, 5 if short else 65, kill_bus, say)
+    chaos, _ = crash(server, folder, replay, rng, 5 if short else 65, kill_bus, say)
     assert sum(chaos.lost) > 0, "no acknowledged write was lost: the test shows nothing"
 
 
@@ -159,5 +165,5 @@ def test_acknowledged_writes_cut_off_the_log(
         await_commits(watch)
         return kill_and_restart(server, watch, lambda: server.cut_log(rng, 1_000_000))
 
-    chaos = crash(server, folder, replay, rng, 5 if short else 65, kill_bus, say)
+    chaos, _ = crash(server, folder, replay, rng, 5 if short else 65, kill_bus, say)
     assert sum(chaos.lost) > 0, "no acknowledged write was lost: the test shows nothing"

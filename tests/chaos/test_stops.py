@@ -1,0 +1,110 @@
+"""kill -9 of every service and the bus while stops fire: each goes out once, and all orders are the backtest's."""
+
+import json
+import os
+import random
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.research.parity.orders import OrderKey, compare
+from shared.bus.names import PartitionId
+from shared.config import load_settings
+from shared.messages import Decision, MarketTick, OrderIntent, Origin, Stream, decode
+from tests.chaos.compare import Content
+from tests.chaos.conftest import SHORT
+from tests.chaos.replay import Replay, undisturbed
+from tests.chaos.server import Server, kill_and_restart
+from tests.chaos.test_crash import Chaos, Say, crash
+from tests.chaos.watch import PARTITIONS, WRITERS
+
+SYMBOLS, ROWS = 10, 500 if SHORT else 2_500
+KILLS, NEAR = (12, 8) if SHORT else (65, 50)
+FIRES = 200
+LAST = {"ingestor": Stream.TICKS, "signal": Stream.PREDICTIONS, "strategy": Stream.DECISIONS,
+        "gateway": Stream.EXECUTIONS}  # fmt: skip
+# The prices move by 0.1 % a tick: a stop fires every few ticks.
+STOPS = {
+    "TICKLINE_STRATEGY__WRAPPERS": json.dumps(
+        [{"name": "trailing_stop", "distance": 0.0003}, {"name": "take_profit", "gain": 0.004},
+         {"name": "cool_down", "ticks": 1}]
+    ),
+    "TICKLINE_STRATEGY__QTY_STEP": "0.0001",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stopped() -> Iterator[Replay]:
+    """A replay in which stops fire, undisturbed."""
+    path = Path(tempfile.mkdtemp(prefix="tlc-"))
+    yield undisturbed(path, SYMBOLS, ROWS, STOPS)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+class StopChaos(Chaos):
+    """Notes at each kill of a service which tick of each symbol it had written about last."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.positions: list[dict[str, int]] = []
+
+    def killed(self, victim: str) -> None:
+        stream, names, client = LAST[victim], self._watch.names, self._watch.client
+        found: dict[str, int] = {}
+        for p in range(PARTITIONS):
+            place = PartitionId(WRITERS[stream], p)
+            for _, fields in client.xrevrange(names.stream(stream, place), count=64):
+                message = decode(fields[b"t"], fields[b"d"])
+                tick_n = message.n if isinstance(message, MarketTick) else getattr(message, "tick_n", 0)
+                found.setdefault(message.sym, tick_n)
+        self.positions.append(found)
+
+
+def read(
+    found: Content, stream: Stream, kind: type[Decision] | type[OrderIntent]
+) -> dict[str, list[Decision | OrderIntent]]:
+    """A stream's messages by symbol."""
+    made: dict[str, list[Decision | OrderIntent]] = {}
+    for (which, sym), rows in found.rows.items():
+        if which is stream:
+            made[sym] = [decode(kind.TAG, data) for _, data in rows]  # type: ignore[misc]
+    return made
+
+
+@pytest.mark.timeout(1800)
+def test_stops_fire_once_each_whoever_dies(
+    folder: Path, stopped: Replay, rng: random.Random, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(folder, rewrite_at="4mb")
+    chaos, found = crash(
+        server, folder, stopped, rng, KILLS, lambda _, watch: kill_and_restart(server, watch), say, StopChaos
+    )
+    decisions = read(found, Stream.DECISIONS, Decision)
+    fired = {
+        (sym, d.tick_n) for sym, made in decisions.items() for d in made
+        if isinstance(d, Decision) and d.origin is Origin.TICK and d.orders
+    }  # fmt: skip
+    near = {
+        (sym, n) for positions in chaos.positions for sym, at in positions.items() for n in (at, at + 1)
+        if (sym, n) in fired
+    }  # fmt: skip
+    say(f"stops fired {len(fired)} times, {len(near)} of them in the bar of a kill or the next")
+    assert len(fired) >= FIRES
+    assert len(near) >= NEAR
+
+    for name in [name for name in os.environ if name.startswith("TICKLINE_") and not name.startswith("TICKLINE_TEST_")]:
+        monkeypatch.delenv(name)
+    for name, value in stopped.environment.items():
+        monkeypatch.setenv(name, value)
+    orders = {
+        sym: {order.n: OrderKey.of(order) for order in made if isinstance(order, OrderIntent)}
+        for sym, made in read(found, Stream.ORDERS, OrderIntent).items()
+    }
+    parity = compare(load_settings(), dict.fromkeys(decisions, ROWS), orders)
+    say(f"orders: {parity.identical} of {parity.compared} are the backtest's")
+    assert parity.first_difference is None
+    assert parity.identical == parity.compared == sum(len(made) for made in orders.values())
