@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 from shared.bar import Bar
 from shared.features.feature import AnyFeature, BarFeature, as_numbers
-from shared.features.spec import MAX_ARGUMENT, parsed
+from shared.features.registry import MAX_ARGUMENT
+from shared.features.spec import parsed
 from shared.messages.codec import pack, unpack
 from shared.messages.market import BarGroup, FundingGroup, Group, QuoteGroup
 
@@ -90,7 +91,7 @@ def _check_spec(feature: AnyFeature[Any, Any]) -> None:
     spec = feature.spec
     call = parsed(spec)
     again = type(feature)(*call.args, **call.kwargs)
-    if again.made.arguments != feature.made.arguments or _saved(again) != _saved(feature):
+    if again.made_of.arguments != feature.made_of.arguments or _saved(again) != _saved(feature):
         raise RuleBroken(f"{spec} builds a {again!r:.200}, not a {feature!r:.200}")
 
 

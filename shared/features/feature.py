@@ -21,7 +21,7 @@ from shared.tick import State, Tick
 T = TypeVar("T")
 R = TypeVar("R")
 
-_MADE = "_made"  # the attribute with the constructor's arguments, which is no memory
+_MADE = "_made_of"  # the attribute with the constructor's arguments, which is no memory
 
 
 class FeatureSnapshot(Snapshot):
@@ -59,6 +59,17 @@ class AnyFeature(Tick[T, R], Generic[T, R]):
     needs: ClassVar[frozenset[Group]] = frozenset()
     width: int = 1
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuses a class whose memory would not be found, or whose needs are no groups."""
+        super().__init_subclass__(**kwargs)
+        if cls.__dict__.get("__slots__"):
+            raise TypeError(f"{cls.__name__} has __slots__: a feature's memory is in its plain attributes")
+        needs: Any = cls.needs
+        if isinstance(needs, str) or not all(need in list(Group) for need in needs):
+            groups = ", ".join(f"Group.{group.name}" for group in Group)
+            raise TypeError(f"{cls.__name__}.needs is a frozenset of some of {groups}, not {needs!r:.80}")
+        cls.needs = frozenset(Group(need) for need in needs)
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Notes the arguments, so that no author has to."""
         if cls.__init__ is object.__init__ and (args or kwargs):
@@ -68,7 +79,7 @@ class AnyFeature(Tick[T, R], Generic[T, R]):
         return feature
 
     @property
-    def made(self) -> Made:
+    def made_of(self) -> Made:
         """Returns the arguments that made it, and the name under which a spec asked for it."""
         made: Made = vars(self)[_MADE]
         return made
@@ -79,11 +90,11 @@ class AnyFeature(Tick[T, R], Generic[T, R]):
 
         Raises TypeError where an argument is neither a number nor a text.
         """
-        return self.made.spec
+        return self.made_of.spec
 
     def reset(self) -> None:
         """Forgets all it has seen; the service calls it after a gap, which no window may span."""
-        made = self.made
+        made = self.made_of
         assert made.arguments  # a TypeError for an argument that may have a memory itself
         vars(self).clear()
         vars(self)[_MADE] = made
@@ -91,12 +102,12 @@ class AnyFeature(Tick[T, R], Generic[T, R]):
 
     def state(self) -> State:
         """Returns what the attributes hold; raises TypeError for what `shared.memory` cannot save."""
-        arguments = self.made.arguments
+        arguments = self.made_of.arguments
         return _snapshot(arguments=arguments, memory=saved_attributes(type(self).__name__, self._attributes()))
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave, whatever this feature has seen; raises ValueError for another's state."""
-        saved, made, name = FeatureSnapshot.of(state), self.made, type(self).__name__
+        saved, made, name = FeatureSnapshot.of(state), self.made_of, type(self).__name__
         if saved.arguments != made.arguments:
             raise ValueError(f"{name}{made.arguments} does not take the state of a {name}{saved.arguments:.80}")
         self.reset()

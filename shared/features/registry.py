@@ -31,7 +31,7 @@ FEATURES = Registry[Callable[..., AnyFeature[Any, Any]]](
     }
 )
 
-
+MAX_ARGUMENT = 100_000  # of ours; a window of that many numbers is saved at every commit
 GROUP = "tickline.features"  # of the entry points by which packages offer theirs
 
 
@@ -51,6 +51,9 @@ def make_feature(spec: str, folder: Path | None = None) -> AnyFeature[Any, Any]:
     found = load_named(call.name, FEATURES, GROUP, folder)
     if found is None:
         raise ValueError(f"feature {call.name!r:.60} is unknown; there are: {', '.join(FEATURES)}")
+    numbers = [each for each in (*call.args, *call.kwargs.values()) if isinstance(each, int | float)]
+    if not found.hash and any(abs(number) > MAX_ARGUMENT for number in numbers):
+        raise ValueError(f"feature {spec!r:.80} asks for more than {MAX_ARGUMENT}")
     kind = found.object
     try:
         with blaming(f"feature {spec:.80}") if found.hash else nullcontext():
@@ -59,5 +62,5 @@ def make_feature(spec: str, folder: Path | None = None) -> AnyFeature[Any, Any]:
         raise ValueError(f"feature {spec!r:.80} cannot be built: {error}") from error
     if not isinstance(feature, AnyFeature):
         raise ValueError(f"feature {spec!r:.80} makes a {type(feature).__name__}, not a Feature or a BarFeature")
-    feature.made.name = call.name
+    feature.made_of.name = call.name
     return feature

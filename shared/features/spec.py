@@ -14,7 +14,6 @@ import numpy as np
 Argument: TypeAlias = bool | int | float | str | None
 
 MAX_SPEC = 400  # characters
-MAX_ARGUMENT = 100_000  # a window of that many numbers is saved at every commit
 _SPEC = re.compile(r"([^()\n]+?)\s*(?:(\(.*\)))?", re.DOTALL)
 _USERS = re.compile(r"^shared\.user_code\.folders\.[^.]+\.")  # how the loader names the modules of a folder
 _EXAMPLE = "name(arguments), e.g. bollinger(20, 2.0)"
@@ -33,8 +32,8 @@ def parsed(spec: str) -> Call:
 
     - The name is that of a shipped feature, `file.py:Class` or `package.module:Class`; without brackets it has no
       arguments.
-    - Raises ValueError, in one line, for any other text, for more than MAX_SPEC characters, and for a number beyond
-      MAX_ARGUMENT.
+    - Raises ValueError, in one line, for any other text, for more than MAX_SPEC characters, and for a number that is
+      not finite.
 
     >>> parsed("bollinger(20, deviations=2.5)")
     Call(name='bollinger', args=(20,), kwargs={'deviations': 2.5})
@@ -52,7 +51,7 @@ def parsed(spec: str) -> Call:
             kwargs = {str(keyword.arg): _value(keyword.value, spec) for keyword in call.keywords if keyword.arg}
             if len(kwargs) < len(call.keywords):
                 raise ValueError("** is no argument")
-    except _TooLarge:
+    except _NotFinite:
         raise
     except (SyntaxError, ValueError, SyntaxWarning, MemoryError, RecursionError) as error:
         raise ValueError(
@@ -61,7 +60,7 @@ def parsed(spec: str) -> Call:
     return Call(match[1], args, kwargs)
 
 
-class _TooLarge(ValueError):
+class _NotFinite(ValueError):
     pass
 
 
@@ -70,9 +69,7 @@ def _value(node: ast.expr, spec: str) -> Argument:
     if value is not None and not isinstance(value, bool | int | float | str):
         raise ValueError(f"{type(value).__name__} is no argument")
     if isinstance(value, float) and not math.isfinite(value):
-        raise _TooLarge(f"feature {spec!r:.80}: an argument must be finite")
-    if isinstance(value, int | float) and abs(value) > MAX_ARGUMENT:
-        raise _TooLarge(f"feature {spec!r:.80} asks for more than {MAX_ARGUMENT}")
+        raise _NotFinite(f"feature {spec!r:.80}: an argument must be finite")
     return value
 
 

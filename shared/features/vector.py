@@ -108,4 +108,4 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
 
 
 def _wrong_width(feature: AnyFeature[Any, Any], numbers: NDArray[Any]) -> str:
-    return f"{feature.spec} gives numbers of shape {numbers.shape}, and its width is {feature.width}"
+    return f"{feature.spec} gives numbers of shape {numbers.shape}, and its width is {feature.width}: set `width`"

@@ -224,7 +224,7 @@ def _of(chosen: Chosen, whose: str) -> Iterator[tuple[str, Value]]:
 
 def _with_argument(spec: str, parameter: str, value: Value, name: str) -> str:
     feature = make_feature(spec)
-    kind, made = type(feature), feature.made
+    kind, made = type(feature), feature.made_of
     bound = inspect.signature(kind).bind(*made.args, **made.kwargs)
     known = inspect.signature(kind).parameters
     if parameter not in known:
@@ -236,5 +236,5 @@ def _with_argument(spec: str, parameter: str, value: Value, name: str) -> str:
         other = kind(*bound.args, **bound.kwargs)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{option_of(name)}={value}: {spec}: {error}") from error
-    other.made.name = made.name
+    other.made_of.name = made.name
     return other.spec

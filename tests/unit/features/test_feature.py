@@ -1,7 +1,10 @@
 """A feature of which the author wrote only a constructor and `on_tick`."""
 
+import copy
+import pickle
 import sys
 from collections import deque
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from shared.bar import Bar
 from shared.errors import ConfigError, UserCodeFailed
 from shared.features import BarFeature, Feature, FeatureVector, make_feature
+from shared.features.contract import check_feature
 from shared.features.registry import FEATURES
 from shared.messages.codec import pack, unpack
 from shared.messages.market import Group
@@ -77,6 +81,47 @@ def test_restored_is_never_stopped_and_reset_is_new(prices: list[float], cut: in
     other.reset()
     assert run(other, prices) == before + after
     assert other.spec == "momentum(2, 4)"
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda feature: pickle.loads(pickle.dumps(feature))])
+def test_a_copy_goes_on_by_itself(copied: Any) -> None:
+    feature = Momentum(1, 2)
+    run(feature, [1.0, 2.0, 3.0])
+    other = copied(feature)
+    assert (other.spec, pack(other.state())) == (feature.spec, pack(feature.state()))
+    expected = run(feature, [4.0, 5.0])
+    assert run(other, [4.0, 5.0]) == expected
+
+
+@dataclass
+class Scaled(Feature[float]):
+    """A feature written as a dataclass."""
+
+    by: float = 2.0
+    before: float = field(default=0.0, init=False)
+
+    def on_tick(self, val: float) -> float | None:
+        before, self.before = self.before, val * self.by
+        return before
+
+
+def test_a_dataclass_is_a_feature() -> None:
+    check_feature(lambda: Scaled(3.0))
+    assert Scaled().spec == f"{__name__}:Scaled(2.0)"
+
+
+def test_memory_in_slots_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"Slotted has __slots__"):
+
+        class Slotted(Feature[float]):
+            __slots__ = ("_x",)
+
+
+@pytest.mark.parametrize("needs", ["bar", {"bars"}, {Group.BAR, 1}])
+def test_needs_that_are_no_groups_are_refused(needs: Any) -> None:
+    with pytest.raises(TypeError, match=r"Odd\.needs is a frozenset of some of Group\.BAR, Group\.QUOTE"):
+        type("Odd", (BarFeature,), {"needs": needs})
+    assert type("Even", (BarFeature,), {"needs": {"quote"}}).needs == frozenset({Group.QUOTE})  # type: ignore[attr-defined]
 
 
 def test_a_state_of_other_arguments_is_refused() -> None:

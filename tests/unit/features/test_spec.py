@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.features import Feature, make_feature
-from shared.features.registry import FEATURES
-from shared.features.spec import MAX_ARGUMENT, parsed
+from shared.features.registry import FEATURES, MAX_ARGUMENT
+from shared.features.spec import parsed
 
 ARGUMENTS = (
     st.integers(-MAX_ARGUMENT, MAX_ARGUMENT)
@@ -56,7 +56,7 @@ def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shown(feature: Any) -> str:
-    return f"{type(feature)} {vars(feature)['_made'].arguments} {feature!r}"
+    return f"{type(feature)} {feature.made_of.arguments} {feature!r}"
 
 
 NAMES = st.sampled_from(["a", "b", "c"])
