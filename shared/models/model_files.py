@@ -1,5 +1,6 @@
 """This module writes a model's two files, whole or not at all, and says where it is from: data, code, libraries."""
 
+import contextlib
 import hashlib
 import io
 import os
@@ -7,15 +8,17 @@ import platform
 import re
 import subprocess
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from shared.errors import ConfigError, DataError
-from shared.models.card import Card
+from shared.models.card import MODEL_FILES, Card
 from shared.models.load_model import MAX_CARD_BYTES
 from shared.models.training import Revision
+
+if TYPE_CHECKING:
+    import torch
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
@@ -29,11 +32,13 @@ def check_name(folder: Path, name: str, *, force: bool) -> None:
         raise ConfigError(f"{taken[0]} exists: pass --force to replace that model, or another --name")
 
 
-def weights_bytes(state: Mapping[str, torch.Tensor]) -> bytes:
+def weights_bytes(state: "Mapping[str, torch.Tensor]") -> bytes:
     """Returns tensors as the content of a weights file; the same bytes for the same tensors.
 
     They go through a buffer, so that torch does not write the file's name into it.
     """
+    import torch  # an ONNX file is written without it
+
     buffer = io.BytesIO()
     torch.save({name: tensor.detach().clone() for name, tensor in state.items()}, buffer)
     return buffer.getvalue()
@@ -45,7 +50,7 @@ def sha256_of(weights: bytes) -> str:
 
 
 def write_model(folder: Path, card: Card, weights: bytes, *, force: bool = False) -> tuple[Path, Path]:
-    """Writes NAME.pth and NAME.json, each by a rename; returns their paths. Raises ConfigError.
+    """Writes NAME.pth or NAME.onnx, and NAME.json, each by a rename; returns their paths. Raises ConfigError.
 
     The card comes last: a crash between the two leaves a card that the loader refuses, or none.
     """
@@ -53,18 +58,21 @@ def write_model(folder: Path, card: Card, weights: bytes, *, force: bool = False
     text = (card.model_dump_json(indent=2, exclude_none=True) + "\n").encode()
     if len(text) > MAX_CARD_BYTES:
         raise ConfigError(f"card {card.name} has {len(text)} bytes, {MAX_CARD_BYTES} are allowed: use fewer lags")
-    pth, json = _paths(folder, card.name)
+    path, json = folder / f"{card.name}{card.weights_suffix}", folder / f"{card.name}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(pth, weights)
+        _replace(path, weights)
         _replace(json, text)
+        for other in _paths(folder, card.name):
+            if other not in (path, json):
+                other.unlink(missing_ok=True)  # of the model that was replaced
     except OSError as error:
         raise ConfigError(f"model {folder / card.name} cannot be written: {error.strerror}") from error
-    return pth, json
+    return path, json
 
 
-def _paths(folder: Path, name: str) -> tuple[Path, Path]:
-    return folder / f"{name}.pth", folder / f"{name}.json"
+def _paths(folder: Path, name: str) -> list[Path]:
+    return [folder / f"{name}{suffix}" for suffix in MODEL_FILES]
 
 
 def _replace(path: Path, data: bytes) -> None:
@@ -80,7 +88,7 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 ROOT = Path(__file__).parents[2]
-LIBRARIES = ("numpy", "tickline", "torch")
+LIBRARIES = ("numpy", "onnxruntime", "tickline", "torch")
 
 
 def file_sha256(path: Path) -> str:
@@ -102,7 +110,11 @@ def git_revision(root: Path = ROOT) -> Revision | None:
 
 def library_versions() -> dict[str, str]:
     """Returns name -> version of what the numbers depend on."""
-    return {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _git(root: Path, *arguments: str) -> str | None:

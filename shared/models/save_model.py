@@ -1,0 +1,264 @@
+"""Saving a torch module makes a model of it that the line loads, in one call from a notebook."""
+
+import copy
+import inspect
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from shared.config import load_settings
+from shared.errors import ConfigError
+from shared.features.feature import AnyFeature
+from shared.history.tables import PriceData, price_file
+from shared.models.card import Format, ModelRefused
+from shared.models.export_onnx import onnx_bytes
+from shared.models.load_model import LoadedModel
+from shared.models.model_files import weights_bytes
+from shared.models.registry import MODELS
+from shared.models.runtime import TOLERANCE
+from shared.models.saving import DEFAULT_ORIGIN, FEE, Samples, Saving, require_finite
+from shared.models.standardised import Standardised
+from shared.models.torch_model import NO_FEATURES
+from shared.user_code import described, user_folder
+
+TRIED = 8  # samples on which the module's way to take them is found out
+
+
+def save_model(
+    module: nn.Module,
+    name: str,
+    *,
+    features: Sequence[str | AnyFeature[Any, Any]],
+    symbols: str | Sequence[str],
+    interval: str | None = None,
+    data: PriceData | None = None,
+    window: int = 1,
+    format: Format | None = None,
+    model: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    timezone: str = "",
+    test_share: float = 0.0,
+    fee: float = FEE,
+    origin: str = DEFAULT_ORIGIN,
+    weights: str | Path | None = None,
+    folder: str | Path | None = None,
+    force: bool = False,
+) -> LoadedModel:
+    """Saves a torch module as a model of the line: its weights and its card; returns it as the line loads it.
+
+    - module: takes float32 of shape (no_features,), or (window, no_features) where window is above 1, or a batch of
+      such, and gives one number for each. Which of both is found out by trying.
+    - name: of both files, in the folder `weights`, by default the one the line reads. force: replace one.
+    - features: feature specs, e.g. ["log_return_lags(3)"], or features; their numbers side by side are the input.
+    - symbols, interval: what it is for, e.g. "BTCUSDT" or ["*"], and "12h"; the interval is by default that of `data`.
+    - data: price file, or a DataFrame of one. The card describes features, predictions and scores on it, beside
+      baselines. timezone: of its times. test_share: its last samples, which the module was not fitted to, are scored
+      apart. fee: rate of each leg.
+    - format: torch writes a state_dict; the line then needs the module's class, one of Tickline's or in a file of
+      `folder` (by default the configuration's). onnx writes all in one file; the line then needs neither class nor
+      torch. By default torch where the class is found.
+    - model, params: the class as `file.py:Class`, and its constructor's arguments, where they are not found by
+      themselves: attributes of the module with the names of the constructor's arguments are.
+
+    What was saved is loaded as the line does it and compared with the module on 1,000 samples before anything is
+    written: they differ by TOLERANCE of the output's standard deviation at most, or by the rounding of float32 where
+    that is coarser.
+
+    Raises ModelRefused, ConfigError or DataError, in one line.
+    """
+    out = load_settings().signal.home if weights is None else Path(weights)
+    code = None if folder is None else Path(folder)
+    with nullcontext() if data is None else price_file(data) as file:
+        saving = Saving(
+            name=name, features=features, symbols=symbols, interval=interval, window=window, data=file,
+            timezone=timezone, test_share=test_share, fee=fee, origin=origin, out=out, folder=code, force=force,
+        )  # fmt: skip
+        return _saved(module, saving, format, model, params)
+
+
+def _saved(
+    module: nn.Module, saving: Saving, format: Format | None, model: str | None, params: Mapping[str, Any] | None
+) -> LoadedModel:
+    where = f"model {saving.name}"
+    own = _own_copy(module, where)
+    data = saving.read()
+    samples = saving.samples(data)
+    batched = takes_batches(own, samples[:TRIED], where)
+    expected = require_finite(_asked(own, samples, batched), where)
+    inner = own.module if isinstance(own, Standardised) else own
+    spec = model or class_spec(type(inner), saving.folder)
+    if (format or ("onnx" if spec is None else "torch")) == "onnx":
+        shape = (1, *saving.sample_shape) if batched else saving.sample_shape
+        weights = onnx_bytes(own, shape, where)
+        loaded = saving.model(weights, format="onnx", batched=batched)
+    elif spec is None:
+        raise ModelRefused(
+            f"{where}: class {type(inner).__name__} lies in no file of {_shown(saving.folder)}: move it to one, e.g. "
+            f'model.py, and import it from there, or save with format="onnx"'
+        )
+    else:
+        weights = weights_bytes(own.state_dict())
+        given = dict(found_params(inner, saving.vector.width) if params is None else params)
+        try:
+            loaded = saving.model(weights, model=spec, params=given, standardised=own is not inner, batched=batched)
+        except ModelRefused as error:
+            takes = ", ".join(inspect.signature(type(inner)).parameters)
+            raise ModelRefused(f"{error} (params={given}; {spec} takes {takes})") from error
+    compare(loaded, samples, expected, rounding(own, samples, batched, expected), where)
+    return saving.write(loaded, weights, data)
+
+
+def takes_batches(module: nn.Module, samples: Samples, where: str) -> bool:
+    """Says whether a module takes a batch of samples, and not a sample by itself; raises ModelRefused where neither.
+
+    Where both go and give the same, it is the sample by itself, which costs less; where they differ, the batch, as
+    torch's modules have it.
+    """
+    alone, one, batch = (_tried(module, samples, how) for how in ("alone", "one", "batch"))
+    if isinstance(alone, str) and isinstance(one, str):
+        raise ModelRefused(f"{where}: the module takes neither a sample {alone}, nor a batch of one {one}")
+    if isinstance(alone, str) or isinstance(one, str):
+        return isinstance(alone, str)
+    same = _near(alone, one)
+    return not (same and (isinstance(batch, str) or _near(alone, batch)))
+
+
+def _tried(module: nn.Module, samples: Samples, how: str) -> NDArray[np.float64] | str:
+    """Returns the predictions of a few samples, or why there are none."""
+    try:
+        with torch.no_grad():
+            if how == "batch":
+                given = torch.from_numpy(samples)
+                return _numbers(module(given), len(samples), tuple(given.shape))
+            rows = [torch.from_numpy(row.copy()) for row in samples]
+            rows = [row.unsqueeze(0) for row in rows] if how == "one" else rows
+            return np.concatenate([_numbers(module(row), 1, tuple(row.shape)) for row in rows])
+    except Exception as error:  # noqa: BLE001  (the user's code may raise anything, and the caller says what)
+        first = described(error, "").removeprefix(": ").splitlines()[0]
+        shape = samples.shape[1:] if how == "alone" else (1, *samples.shape[1:])
+        return f"of shape {tuple(shape)} ({first:.160})"
+
+
+class _NotOneNumber(ValueError):
+    """A module gave something else than one number for each sample."""
+
+
+def _numbers(found: object, count: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    if not isinstance(found, torch.Tensor):
+        raise _NotOneNumber(f"gives a {type(found).__name__}, not a tensor")
+    if found.numel() != count:
+        raise _NotOneNumber(f"gives shape {tuple(found.shape)}, not one number each")
+    if found.dtype != torch.float32:
+        raise _NotOneNumber(f"gives {found.dtype}, not torch.float32")
+    return found.reshape(count).numpy().astype(np.float64)
+
+
+def _asked(module: nn.Module, samples: Samples, batched: bool) -> list[float]:
+    """Returns what the module itself says of each sample."""
+    asked = [torch.from_numpy(row.copy()) for row in samples]
+    with torch.no_grad():
+        return [module(x.unsqueeze(0) if batched else x).item() for x in asked]
+
+
+def rounding(module: nn.Module, samples: Samples, batched: bool, expected: NDArray[np.float64]) -> float:
+    """Returns how far float32 itself may carry a prediction: four times the module's distance from float64.
+
+    An output of 0.2 that moves by a thousandth has less than 1e-6 of that in a float32. It is bounded by 1e-5 of the
+    largest output.
+    """
+    largest = float(np.abs(expected).max())
+    step = float(np.spacing(np.float32(largest)))
+    try:
+        exact = copy.deepcopy(module).double()
+        with torch.no_grad():
+            asked = [torch.from_numpy(row.astype(np.float64)) for row in samples]
+            found = [exact(x.unsqueeze(0) if batched else x).item() for x in asked]
+        off = float(np.abs(np.array(found) - expected).max())
+    except (RuntimeError, ValueError, TypeError):  # it computes in float32 only
+        off = 4 * step
+    return min(4 * off + step, 1e-5 * largest)
+
+
+def compare(loaded: LoadedModel, samples: Samples, expected: NDArray[np.float64], rounding: float, where: str) -> None:
+    """Raises ModelRefused where the saved model says something else than the module did."""
+    predict = loaded.predict()
+    said = np.array([predict.on_tick(row.copy()) for row in samples], np.float64)
+    off = np.abs(said - expected)
+    allowed = max(TOLERANCE * spread(expected), rounding)
+    differ = ~(off <= allowed)
+    if differ.any():
+        worst = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
+        raise ModelRefused(
+            f"{where}: what was saved gives {said[worst]:.9g} where the module gives {expected[worst]:.9g} "
+            f"({np.count_nonzero(differ)} of {len(off)} samples differ by more than {TOLERANCE:g} of the output's s.d.)"
+            ": is anything random or kept from call to call in `forward`, or are params not the module's?"
+        )
+
+
+def spread(expected: NDArray[np.float64]) -> float:
+    """Returns the output's standard deviation; of an output that never differs, its size."""
+    std = float(expected.std())
+    return std if std > 0 else max(float(np.abs(expected).max()), 1.0)
+
+
+def class_spec(kind: type[nn.Module], folder: Path | None) -> str | None:
+    """Returns what a card calls a class: its name in the registry, `file.py:Class` or `package.module:Class`, or None.
+
+    A class of torch itself, or of a notebook's cells, has no such name.
+    """
+    for name, known in MODELS.items():
+        if known is kind:
+            return name
+    top = kind.__module__.partition(".")[0]
+    if top in ("__main__", "torch", "builtins") or "<locals>" in kind.__qualname__:
+        return None
+    try:
+        file = Path(inspect.getfile(kind)).resolve()
+    except (TypeError, OSError):
+        return None
+    root = (user_folder() if folder is None else folder).resolve()
+    if file.is_relative_to(root) and "site-packages" not in file.relative_to(root).parts:
+        return f"{file.relative_to(root).as_posix()}:{kind.__qualname__}"
+    return f"{kind.__module__}:{kind.__qualname__}" if "site-packages" in file.parts else None
+
+
+def found_params(module: nn.Module, no_features: int) -> dict[str, Any]:
+    """Returns the constructor's arguments that the module keeps as attributes of the same names."""
+    takes = inspect.signature(type(module)).parameters
+    held = {
+        name: getattr(module, name) for name in takes if type(getattr(module, name, None)) in (int, float, bool, str)
+    }
+    required = [name for name, each in takes.items() if each.default is each.empty]
+    if NO_FEATURES in held:
+        del held[NO_FEATURES]
+    elif required and held.get(required[0]) == no_features:
+        del held[required[0]]
+    hidden = getattr(module, "hidden", None)
+    if "hidden" in takes and isinstance(hidden, nn.Linear):  # as NonLinearModel has it
+        held["hidden"] = hidden.out_features
+    return held
+
+
+def _own_copy(module: nn.Module, where: str) -> nn.Module:
+    if not isinstance(module, nn.Module):
+        raise ConfigError(f"{where}: save a torch.nn.Module, not a {type(module).__name__}")
+    strange = sorted({str(each.dtype) for each in module.parameters()} - {"torch.float32"})
+    if strange:
+        raise ModelRefused(
+            f"{where}: has parameters of {', '.join(strange)}, the line computes in float32: use .float()"
+        )
+    return copy.deepcopy(module).cpu().eval().requires_grad_(False)
+
+
+def _near(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
+    return bool(np.all(np.abs(a - b) <= 1e-4 * spread(a)))
+
+
+def _shown(folder: Path | None) -> str:
+    return str((user_folder() if folder is None else folder).resolve())
