@@ -62,6 +62,7 @@ if TYPE_CHECKING:  # for editors and mypy; the table below is what runs
     from shared.models.model import Model as Model
     from shared.models.model import Predict as Predict
     from shared.models.non_linear_model import NonLinearModel as NonLinearModel
+    from shared.models.save_model import save_model as save_model
     from shared.strategies import AnyPrediction as AnyPrediction
     from shared.strategies import AnyStrategy as AnyStrategy
     from shared.strategies import BarePrediction as BarePrediction
@@ -119,6 +120,7 @@ _NAMES = {
     "shared.models.load_model": "LoadedModel load_model",
     "shared.models.model": "Model Predict",
     "shared.models.non_linear_model": "NonLinearModel",
+    "shared.models.save_model": "save_model",
     "shared.strategies": (
         "AnyPrediction AnyStrategy BarePrediction BasicTaker BasicTakerStrat CoolDown Decider Exit Made "
         "MovingAverageCross StatefulStrategy Strategy TakeProfit Threshold TrailingStop Wrapper"

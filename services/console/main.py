@@ -20,6 +20,7 @@ from shared.user_code import read_once
 VERBS: Final = {
     "run": "run.verb",
     "download": "download",
+    "model": "model",
     "train": "train",
     "sweep": "sweep",
     "backtest": "backtest",

@@ -78,7 +78,7 @@ def load_model(
     """
     path = Path(path)
     card_path = path.with_suffix(".json") if path.suffix in MODEL_FILES else Path(f"{path}.json")
-    card = card_of(card_path, _read(card_path, MAX_CARD_BYTES))
+    card = card_of(card_path, read_file(card_path, MAX_CARD_BYTES))
     for sym in [symbols] if isinstance(symbols, str) else symbols:
         if not card.covers(sym):
             made_for = ", ".join(card.symbols)
@@ -87,7 +87,7 @@ def load_model(
         made_for = card.interval
         raise ModelRefused(f"model {card.name} is for {made_for}, not for {interval} (card {card_path}): use another")
     weights_path = card_path.with_suffix(card.weights_suffix)
-    weights = _read(weights_path, MAX_WEIGHTS_BYTES)
+    weights = read_file(weights_path, MAX_WEIGHTS_BYTES)
     found = hashlib.sha256(weights).hexdigest()
     if found != card.sha256:
         raise ModelRefused(
@@ -103,7 +103,10 @@ def model_of(card: Card, weights: bytes, card_path: Path, folder: Path | None = 
     weights_path = card_path.with_suffix(card.weights_suffix)
     loaded: nn.Module | OnnxModel
     if card.format == "onnx":
-        loaded = _onnx_model(card, weights, card_path, weights_path)
+        loaded = onnx_model(weights, card.no_features, card.window, str(weights_path))
+        if loaded.batched != card.batched:
+            has = f"the input of {weights_path.name} has {'a' if loaded.batched else 'no'} batch"
+            raise ModelRefused(f"card {card_path}: batched is {card.batched}, {has}: correct it")
     else:
         from shared.models.torch_model import torch_model
 
@@ -111,18 +114,13 @@ def model_of(card: Card, weights: bytes, card_path: Path, folder: Path | None = 
     return LoadedModel(card, predicting_hash(card, folder)[:16], loaded)
 
 
-def _onnx_model(card: Card, data: bytes, card_path: Path, path: Path) -> "OnnxModel":
+def onnx_model(data: bytes, no_features: int, window: int, where: str) -> "OnnxModel":
+    """Returns the model in an ONNX file's bytes; raises ModelRefused, also where onnxruntime is not installed."""
     try:
         from shared.models.onnx_model import OnnxModel
     except ModuleNotFoundError as error:
-        raise ModelRefused(f"model {path} needs {error.name}: {to_install('onnx')}") from error
-    model = OnnxModel(data, card.no_features, card.window, where=str(path))
-    if model.batched != card.batched:
-        has = "a batch" if model.batched else "no batch"
-        raise ModelRefused(
-            f"card {card_path}: batched is {card.batched}, the input of {path.name} has {has}: correct it"
-        )
-    return model
+        raise ModelRefused(f"model {where} needs {error.name}: {to_install('onnx')}") from error
+    return OnnxModel(data, no_features, window, where=where)
 
 
 def _fits(card: Card, interval: str) -> bool:
@@ -132,7 +130,8 @@ def _fits(card: Card, interval: str) -> bool:
         raise ModelRefused(f"model {card.name} is for {card.interval}: {error}") from error
 
 
-def _read(path: Path, limit: int) -> bytes:
+def read_file(path: Path, limit: int) -> bytes:
+    """Returns what is in a model's file; raises ModelRefused where it cannot be read or is larger than `limit`."""
     try:
         with path.open("rb") as file:
             data = file.read(limit + 1)

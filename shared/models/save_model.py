@@ -257,7 +257,10 @@ def _own_copy(module: nn.Module, where: str) -> nn.Module:
 
 
 def _near(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
-    return bool(np.all(np.abs(a - b) <= 1e-4 * spread(a)))
+    if np.array_equal(a, b, equal_nan=True):
+        return True
+    with np.errstate(invalid="ignore"):  # what is not finite is near to nothing
+        return bool(np.all(np.abs(a - b) <= 1e-4 * spread(a)))
 
 
 def _shown(folder: Path | None) -> str:

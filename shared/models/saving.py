@@ -1,5 +1,6 @@
 """What every way to make a model has in common: its data, its card, the check that it loads, and its two files."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,9 +159,9 @@ class Saving:
         return infer_interval(self.data, self.timezone)
 
 
-def require_finite(predicted: Iterable[float], where: str) -> NDArray[np.float64]:
+def require_finite(predicted: Iterable[float | None], where: str) -> NDArray[np.float64]:
     """Returns predictions as an array; raises ModelRefused where one of them is no number."""
-    array = np.array(list(predicted), np.float64)
+    array = np.array([math.nan if each is None else each for each in predicted], np.float64)
     bad = int(np.count_nonzero(~np.isfinite(array)))
     if bad:
         raise ModelRefused(f"{where}: {plural(bad, 'prediction')} of {len(array)} not finite: train it anew")

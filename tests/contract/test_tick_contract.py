@@ -23,6 +23,7 @@ from shared.features.log_return_lags import LogReturnLags
 from shared.messages.codec import pack, unpack
 from shared.models.load_model import load_model
 from shared.models.model import Predict
+from shared.models.onnx_model import OnnxModel, OnnxPredict
 from shared.record import NewerWire
 from shared.strategies import BasicTakerStrat, Strategy, Threshold
 from shared.tick import Pipe, Tick
@@ -32,6 +33,7 @@ from shared.windows.smoothed_average import SmoothedAverage
 from shared.windows.tensor_window import TensorWindow
 from tests.unit.features.bars import BARS
 from tests.unit.features.specs import SPECS
+from tests.onnx_files import linear
 
 AnyTick = Tick[Any, Any]
 SYM = "BTCUSDT"
@@ -92,6 +94,9 @@ CASES: dict[type[AnyTick], list[Case]] = {
         Case(lambda: NumpyWindow(3), FLOATS),
         Case(lambda: NumpyWindow(1), FLOATS),
         Case(lambda: NumpyWindow(4, dtype="float32"), st.floats(width=32)),
+    ],
+    OnnxPredict: [
+        Case(lambda: OnnxPredict(OnnxModel(linear().SerializeToString(), 3)), vectors(3).map(lambda x: x.numpy()))
     ],
     Pipe: [
         Case(lambda: Pipe(LogReturn(), NumpyWindow(2)), PRICES),

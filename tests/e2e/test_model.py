@@ -1,0 +1,121 @@
+"""`tickline model`: add, list, show, check; what is missing or wrong is one line, and nothing is asked twice."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from services.console.main import main
+from shared.models.linear_model import LinearModel
+from shared.models.load_model import load_model
+from shared.models.non_linear_model import NonLinearModel
+from tests.e2e.command import Done
+
+Command = Callable[..., Done]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`tickline model …` in this process and a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tickline.toml").write_text('[signal]\nweights = "models"\n')
+
+    def call(*options: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["tickline", "model", *map(str, options)])
+        try:
+            main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        return Done(code, *capsys.readouterr(), {})
+
+    return call
+
+
+@pytest.fixture
+def prices(tmp_path: Path) -> Path:
+    closes = 100 * np.exp(np.cumsum(np.random.default_rng(1).normal(0, 0.01, 200)))
+    rows = [f"2024-01-{1 + n // 24:02}T{n % 24:02}:00:00,{close:.4f}" for n, close in enumerate(closes)]
+    path = tmp_path / "prices.csv"
+    path.write_text("\n".join(["datetime,price", *rows]) + "\n")
+    return path
+
+
+def refused(done: Done, code: int, said: str) -> None:
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err
+    assert done.err.count("\n") == 1
+
+
+LAGS = ("--features", "log_return_lags(3)", "--sym", "BTCUSDT")
+
+
+def test_one_call_adds_a_model_and_the_others_know_it(command: Command, prices: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    torch.save(NonLinearModel(3, hidden=5).state_dict(), tmp_path / "mine.pth")
+    options = ("--class", "NonLinearModel", "--param", "hidden=5", *LAGS, "--data", prices)
+    done = command("add", "mine.pth", *options)
+    assert (done.code, done.err) == (0, "")
+    assert "least squares" in done.out
+    assert done.out.endswith("written: models/mine.pth and mine.json\n")
+    loaded = load_model("models/mine.json", symbols="BTCUSDT", interval="1h")
+
+    listed = command("list").out.splitlines()
+    assert listed[0].split() == ["name", "model", "features", "for", "interval", "predictions", "carry"]
+    (line,) = [line for line in listed if line.startswith("mine ")]
+    assert line.split() == ["mine", "NonLinearModel", "log_return_lags(3)", "BTCUSDT", "1h", loaded.hash]
+
+    shown = command("show", "mine").out
+    for said in ("class:      NonLinearModel, hidden=5", f"hash:       {loaded.hash}", "runtime:    numpy", "hit rate"):
+        assert said in shown
+
+    checked = command("check", "mine", "--data", prices)
+    assert (checked.code, checked.err) == (0, "")
+    assert "distributions: of 196 samples, as the card says" in checked.out
+
+    refused(command("add", "mine.pth", *options), 2, "models/mine.json exists: pass --force")
+    assert command("add", "mine.pth", *options, "--force").code == 0
+
+
+def test_all_that_is_missing_is_told_at_once(command: Command, tmp_path: Path) -> None:
+    torch.save(LinearModel(3).state_dict(), tmp_path / "mine.pth")
+    missing = "model add mine.pth: give --class, --features, --sym, --interval (or --data)"
+    refused(command("add", "mine.pth"), 2, missing)
+    refused(command("add", "mine.onnx", *LAGS), 2, "model add mine.onnx: give --interval (or --data)")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (("--class", "LinearModel", "--features", "log_return_lags(4)"), 5, "linear.weight is torch.float32 (1, 3)"),
+        (("--class", "net.py:Net"), 5, "net.py"),
+        (("--class", "LinearModel", "--param", "depth=3"), 5, "depth"),
+        (("--class", "LinearModel", "--param", "depth"), 2, "write name=value"),
+        (("--class", "LinearModel", "--name", "a b"), 2, "use letters, digits"),
+        (("--class", "LinearModel", "--data", "none.csv"), 3, "none.csv"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    command: Command, tmp_path: Path, options: tuple[str, ...], code: int, said: str
+) -> None:
+    torch.save(LinearModel(3).state_dict(), tmp_path / "mine.pth")
+    given = LAGS if "--features" not in options else LAGS[2:]
+    refused(command("add", "mine.pth", *given, "--interval", "1h", *options), code, said)
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_check_refuses_what_was_altered(command: Command, tmp_path: Path) -> None:
+    torch.save(LinearModel(3).state_dict(), tmp_path / "mine.pth")
+    assert command("add", "mine.pth", "--class", "LinearModel", *LAGS, "--interval", "1h").code == 0
+    assert "distributions: the card has none" in command("check", "mine").out
+    torch.save(LinearModel(3).state_dict(), tmp_path / "models/mine.pth")
+    refused(command("check", "mine"), 5, "one of the two was altered")
+    refused(command("check", "theirs"), 5, "there is no model 'theirs'")
+    (tmp_path / "models/mine.json").write_text("{}")
+    assert command("add", "mine.pth", "--name", "other", "--class", "LinearModel", *LAGS, "--interval", "1h").code == 0
+    _, broken, fine = command("list").out.splitlines()
+    assert broken == "mine  card models/mine.json, name: Field required"
+    assert fine.startswith("other ")  # a card that cannot be read hides no other one
