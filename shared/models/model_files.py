@@ -88,7 +88,7 @@ def _replace(path: Path, data: bytes) -> None:
 
 
 ROOT = Path(__file__).parents[2]
-LIBRARIES = ("numpy", "onnxruntime", "tickline", "torch")
+LIBRARIES = ("numpy", "tickline", "torch")
 
 
 def file_sha256(path: Path) -> str:

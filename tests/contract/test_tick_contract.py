@@ -31,9 +31,9 @@ from shared.windows import DequeWindow, Last, NumpyWindow
 from shared.windows.rolling_moments import RollingMoments
 from shared.windows.smoothed_average import SmoothedAverage
 from shared.windows.tensor_window import TensorWindow
+from tests.onnx_files import linear
 from tests.unit.features.bars import BARS
 from tests.unit.features.specs import SPECS
-from tests.onnx_files import linear
 
 AnyTick = Tick[Any, Any]
 SYM = "BTCUSDT"
