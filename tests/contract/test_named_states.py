@@ -19,11 +19,13 @@ from shared.exchanges.market_data.events import Trade
 from shared.messages import Stream
 from shared.messages.codec import pack, unpack
 from shared.runner.spec import SequenceNumbers
+from shared.strategies import CoolDown, MovingAverageCross, TrailingStop
 from tests.contract.test_tick_contract import CASES as LIBRARY
 from tests.contract.test_tick_contract import PRICES
 from tests.unit.gateway import test_paper as paper
 from tests.unit.ingestor.live.test_live_states import CASES as LIVE
 from tests.unit.signal import test_signal_stage as signal
+from tests.unit.strategies.market import price_bar
 from tests.unit.strategy import test_live_stage as live
 from tests.unit.strategy import test_strategy_stage as strategy
 
@@ -108,6 +110,20 @@ def live_strategy_stage() -> Iterator[Any]:
     yield made
 
 
+def stateful_strategy() -> Iterator[MovingAverageCross]:
+    made = MovingAverageCross(fast=1, slow=2).bind("A", Account(ONE))
+    yield made
+    made.on_tick(price_bar(1, 5))
+    yield made
+
+
+def wrapper() -> Iterator[Any]:
+    made = CoolDown(ticks=2).around(TrailingStop(distance=0.1).around(MovingAverageCross())).bind("A", Account(ONE))
+    yield made
+    made.on_tick(price_bar(1, 5))
+    yield made
+
+
 def paper_stage() -> Iterator[Any]:
     made = paper.paper()
     yield made
@@ -133,7 +149,9 @@ GROWN: dict[str, Callable[[], Iterator[Any]]] = {
     "OrderByTime": order_by_time,
     "PaperStage": paper_stage,
     "SignalStage": signal_stage,
+    "StatefulStrategy": stateful_strategy,
     "StrategyStage": strategy_stage,
+    "Wrapper": wrapper,
 }
 ANYTHING = {"DequeWindow", "Last"}  # they keep what they are given, whatever it is
 WINDOWS = {"DequeWindow", "NumpyWindow", "TensorWindow"}  # values of one kind, as many as there are: a list says it
