@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from shared.errors import UserCodeFailed
 from shared.tick import State, Tick
 
 _AS_IS = frozenset({type(None), bool, float, str, bytes, Decimal})
@@ -22,19 +23,23 @@ _MAY_HOLD = (
 )
 
 
+class NotSaved(UserCodeFailed, TypeError):
+    """An attribute holds what would not come back as it was; the text names class and attribute."""
+
+
 def saved_attributes(owner: str, attributes: Mapping[str, object]) -> dict[str, State]:
     """Returns the attributes in a form that the codec carries, in memory of its own.
 
     - owner: the class's name, for errors.
     - attributes: e.g. `vars(self)`.
-    - Raises TypeError, which names class and attribute, for a value of any other type (subclasses too, since they would
-      come back as their base), and where two attributes share a list, dict, deque or array: they would come back apart.
+    - Raises NotSaved, a TypeError, for a value of any other type (subclasses too, since they would come back as their
+      base), and where two attributes share a list, dict, deque or array: they would come back apart.
 
     >>> saved_attributes("Average", {"sum": 2.5, "last": (1, 2)})
     {'sum': 2.5, 'last': {'tuple': [1, 2]}}
     >>> saved_attributes("Average", {"log": print})
     Traceback (most recent call last):
-    TypeError: Average.log holds a builtin_function_or_method: an attribute may hold ...
+    shared.memory.NotSaved: Average.log holds a builtin_function_or_method: an attribute may hold ...
     """
     seen: dict[int, str] = {}
     arrays: list[np.ndarray[Any, Any]] = []
@@ -46,12 +51,12 @@ def saved_attributes(owner: str, attributes: Mapping[str, object]) -> dict[str, 
         try:
             saved[name] = _saved(value, seen, arrays, name)
         except _Unsaved as error:
-            raise TypeError(f"{owner}.{name} {error}") from None
+            raise NotSaved(f"{owner}.{name} {error}") from None
     for at, one in enumerate(arrays):
         for other in arrays[:at]:
             if np.may_share_memory(one, other):
                 names = " and ".join(sorted({seen[id(one)], seen[id(other)]}))
-                raise TypeError(f"{owner}.{names}: two arrays share memory, and would come back apart; keep a copy")
+                raise NotSaved(f"{owner}.{names}: two arrays share memory, and would come back apart; keep a copy")
     return saved
 
 
@@ -72,7 +77,7 @@ def restored_attributes(owner: str, attributes: Mapping[str, object], saved: Sta
 
 
 def saved_value(owner: str, value: object) -> State:
-    """Returns one value in the saved form; raises TypeError likewise."""
+    """Returns one value in the saved form; raises NotSaved likewise."""
     return saved_attributes(owner, {"value": value})["value"]
 
 

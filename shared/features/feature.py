@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.bar import Bar
-from shared.errors import DataError
+from shared.errors import DataError, UserCodeFailed
 from shared.features.spec import Made
 from shared.memory import restored_attributes, saved_attributes
 from shared.messages.market import Group
@@ -101,7 +101,7 @@ class AnyFeature(Tick[T, R], Generic[T, R]):
         type(self).__init__(self, *made.args, **made.kwargs)
 
     def state(self) -> State:
-        """Returns what the attributes hold; raises TypeError for what `shared.memory` cannot save."""
+        """Returns what the attributes hold; raises NotSaved for what `shared.memory` cannot save."""
         arguments = self.made_of.arguments
         return _snapshot(arguments=arguments, memory=saved_attributes(type(self).__name__, self._attributes()))
 
@@ -121,7 +121,14 @@ class AnyFeature(Tick[T, R], Generic[T, R]):
     def numbers(self, val: T) -> NDArray[Any] | None:
         """Takes a value as `on_tick` does, and returns the result in numpy memory of its own, of shape (width,)."""
         result = self.on_tick(val)
-        return None if result is None else as_numbers(result)
+        if result is None:
+            return None
+        try:
+            return as_numbers(result)
+        except (TypeError, ValueError) as error:
+            raise UserCodeFailed(
+                f"{self.spec} gave {result!r:.80}, which is no number and no list of numbers"
+            ) from error
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._attributes().items())})"
@@ -149,12 +156,17 @@ class BarFeature(AnyFeature[Bar, R], Generic[R]):
 
 
 def as_numbers(result: Any) -> NDArray[np.float32]:
-    """Returns a number, several, or a tensor as float32 in numpy memory of its own, of shape (width,).
+    """Returns a number, several, or a tensor as float32 in numpy memory of its own; raises TypeError for others.
 
     >>> as_numbers(1.5)
     array([1.5], dtype=float32)
     """
-    return np.array(np.asarray(result), dtype=np.float32, ndmin=1)  # asarray first, since torch knows no `copy`
+    found = np.asarray(result)  # first, since torch knows no `copy`
+    if found.dtype.kind not in "fiub":
+        if found.dtype.kind != "O":
+            raise TypeError(f"{found.dtype} is no number")
+        found = np.array([float(each) for each in found.flat])  # Decimals; None, which numpy takes for NaN, is refused
+    return np.array(found, dtype=np.float32, ndmin=1)
 
 
 def checked_price(val: float) -> float:

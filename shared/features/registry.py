@@ -58,6 +58,8 @@ def make_feature(spec: str, folder: Path | None = None) -> AnyFeature[Any, Any]:
     try:
         with blaming(f"feature {spec:.80}") if found.hash else nullcontext():
             feature = kind(*call.args, **call.kwargs)
+            if found.hash and isinstance(feature, AnyFeature):
+                feature.state()  # what cannot be saved is refused now, not at the first commit
     except (TypeError, ValueError) as error:
         raise ValueError(f"feature {spec!r:.80} cannot be built: {error}") from error
     if not isinstance(feature, AnyFeature):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.bar import Bar
+from shared.errors import UserCodeFailed
 from shared.features.feature import AnyFeature, BarFeature
 from shared.features.registry import make_feature
 from shared.record import Snapshot, fields_of
@@ -30,8 +31,8 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
     - Output: float32 of shape (width,), in memory of its own.
     - width, needs: the sum of the features' widths, and all groups that one of them needs.
     - takes_bars: says whether `on_tick` with a Bar is needed, or `on_price` with a price is enough, which costs less.
-    - Raises ValueError for no spec, a bad one, the same one twice, or a feature whose result has another width than it
-      says.
+    - Raises ValueError for no spec, a bad one, or the same one twice; UserCodeFailed where a feature's result has
+      another width than it says.
 
     >>> vector = FeatureVector(["log_return()", "log_return_lags(2)"])
     >>> vector.width, vector.takes_bars
@@ -63,7 +64,7 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
             return self._joined(price, None)
         numbers = self._only.numbers(price)
         if numbers is not None and numbers.shape != (self.width,):
-            raise ValueError(_wrong_width(self._only, numbers))
+            raise UserCodeFailed(_wrong_width(self._only, numbers))
         return numbers
 
     def _joined(self, price: float, bar: Bar | None) -> NDArray[np.float32] | None:
@@ -74,7 +75,7 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
             if numbers is None:
                 at = None
             elif numbers.shape != (feature.width,):
-                raise ValueError(_wrong_width(feature, numbers))
+                raise UserCodeFailed(_wrong_width(feature, numbers))
             elif at is not None:
                 joined[at : at + feature.width] = numbers
                 at += feature.width

@@ -16,8 +16,8 @@ from shared.bar import Bar
 from shared.features import AnyFeature, BarFeature, Feature, make_feature
 from shared.features.contract import RuleBroken, check_feature, market
 from shared.features.registry import FEATURES
-from shared.messages.codec import pack
-from shared.record import NewerWire
+from shared.messages.codec import pack, unpack
+from shared.record import FIRST, WIRE, NewerWire
 from shared.tick import State
 from tests.contract.test_tick_contract import STATES
 from tests.unit.features.bars import BARS
@@ -72,6 +72,16 @@ def lines_a_tick(spec: str, ticks: int) -> float:
 @pytest.mark.parametrize("spec", LONG)
 def test_a_tick_costs_no_more_in_a_long_window(spec: str) -> None:
     assert lines_a_tick(spec.replace("*", "400"), 2000) < 1.1 * lines_a_tick(spec.replace("*", "40"), 2000)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("wire", range(FIRST, WIRE + 1))
+def test_a_state_of_any_wire_is_taken(spec: str, wire: int) -> None:
+    feature, other = make_feature(spec), make_feature(spec)
+    for value in islice(market(feature, 0.01), 7):
+        feature.on_tick(value)
+    other.restore(unpack(pack(feature.state(), wire)))
+    assert pack(other.state()) == pack(feature.state())
 
 
 BAD = st.sampled_from([float("nan"), float("inf"), -float("inf")])

@@ -5,12 +5,14 @@ import pickle
 import sys
 from collections import deque
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +20,7 @@ from shared.bar import Bar
 from shared.errors import ConfigError, UserCodeFailed
 from shared.features import BarFeature, Feature, FeatureVector, make_feature
 from shared.features.contract import check_feature
+from shared.features.feature import as_numbers
 from shared.features.registry import FEATURES
 from shared.messages.codec import pack, unpack
 from shared.messages.market import Group
@@ -203,8 +206,30 @@ def test_another_width_than_said_is_refused(specs: list[str], monkeypatch: pytes
             return [val, val]
 
     monkeypatch.setitem(FEATURES, "lying", Lying)
-    with pytest.raises(ValueError, match=r"lying\(\) gives numbers of shape \(2,\), and its width is 1"):
+    with pytest.raises(UserCodeFailed, match=r"lying\(\) gives numbers of shape \(2,\), and its width is 1"):
         FeatureVector(specs).on_price(1.0)
+
+
+@pytest.mark.parametrize(
+    "result", [1, True, 1.0, Decimal(1), np.float64(1), np.ones(1), [1], (Decimal(1),), torch.ones(1)]
+)
+def test_any_number_is_float32(result: Any) -> None:
+    numbers = as_numbers(result)
+    assert (numbers.dtype, numbers.tolist()) == (np.float32, [1.0])
+    assert not np.shares_memory(numbers, np.asarray(result))
+
+
+@pytest.mark.parametrize("result", ["high", ["1.5"], [1.0, None], {}, object(), 1j])
+def test_what_is_no_number_is_named(result: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Says(Feature[Any]):
+        """A feature that gives something else."""
+
+        def on_tick(self, val: float) -> Any:
+            return result
+
+    monkeypatch.setitem(FEATURES, "says", Says)
+    with pytest.raises(UserCodeFailed, match=r"^says\(\) gave .*, which is no number and no list of numbers$"):
+        FeatureVector(["says()"]).on_price(1.0)
 
 
 def test_a_state_of_other_features_is_refused() -> None:
@@ -227,6 +252,14 @@ class Half(Feature[float]):
 
     def on_tick(self, val):
         return val / self._by
+
+
+class Logs(Feature[float]):
+    def __init__(self) -> None:
+        self._log = print
+
+    def on_tick(self, val):
+        return None
 
 
 class Other:
@@ -259,6 +292,7 @@ def test_a_feature_of_a_users_file(folder: Path, name: str) -> None:
         ("mine.py:Half(0)", UserCodeFailed, r"mine\.py:8, in __init__"),
         ("mine.py:Half(1, 2)", ValueError, "cannot be built"),
         ("mine.py:Other", ValueError, "makes a Other, not a Feature"),
+        ("mine.py:Logs", ValueError, r"cannot be built: Logs\._log holds a builtin_function_or_method"),
         ("mine.py:None(1)", ConfigError, "there is no None in it"),
         ("yours.py:Half", ConfigError, "there is no file"),
     ],
