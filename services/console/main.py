@@ -34,6 +34,7 @@ VERBS: Final = {
     "resolve": "resolve",
     "capital": "capital",
     "adopt": "adopt",
+    "new": "new.verb",
     "config": "config",
     "data": "data",
 }
