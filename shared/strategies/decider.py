@@ -77,6 +77,7 @@ class Decider(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     needs: ClassVar[frozenset[Group]] = frozenset()
+    data_files: ClassVar[tuple[str, ...]] = ()
 
     def needed(self) -> frozenset[Group]:
         """Returns the groups that it needs."""

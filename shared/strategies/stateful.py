@@ -38,6 +38,7 @@ class StatefulStrategy(BaseModel):
     values, Decimals, numpy arrays, Ticks, and lists, tuples, dicts and deques of these.
 
     - needs: the groups of market data that it looks at beside the price.
+    - data_files: what its code opens beside itself, by name, written out: they are hashed as the code is.
     - sym, account: the symbol, and its book; the stage binds them.
 
     >>> from pydantic import PrivateAttr
@@ -59,6 +60,7 @@ class StatefulStrategy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     needs: ClassVar[frozenset[Group]] = frozenset()
+    data_files: ClassVar[tuple[str, ...]] = ()
     NOT_MEMORY: ClassVar[frozenset[str]] = frozenset({"_bound"})  # what the stage, or a wrapper, puts there
 
     _bound: tuple[str, Account] | None = None

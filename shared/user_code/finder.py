@@ -3,7 +3,8 @@
 import builtins
 import sys
 from base64 import b32decode, b32encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -12,7 +13,8 @@ from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from shared.errors import UserCodeFailed
-from shared.user_code.sources import INNER, Source, at, closure, installed, own, shadows
+from shared.user_code.data_files import declared, hold
+from shared.user_code.sources import INNER, Source, closure, installed, own, shadows, there
 
 PACKAGE = "shared.user_code.folders"
 _import = builtins.__import__
@@ -34,6 +36,7 @@ class Folder:
         self.sources: dict[str, Source] = {}
         self.on_demand = False
         self._builtins = {**vars(builtins), "__import__": self._imported}
+        hold(self, self._builtins)
 
     def admit(self, sources: Mapping[str, Source]) -> bool:
         """Takes modules in; returns False, and takes none, where one of them is here with other bytes."""
@@ -41,6 +44,10 @@ class Folder:
             return False
         self.sources.update(sources)
         return True
+
+    def all(self) -> Iterable[Source]:
+        """Returns what was read, modules and data files."""
+        return self.sources.values()
 
     def module(self, name: str) -> ModuleType:
         """Imports a module of the folder; what its code raises goes through."""
@@ -144,8 +151,13 @@ class UserFinder(MetaPathFinder):
 
     def sources(self, path: Path, module: str) -> dict[str, Source]:
         """Returns a module with all that it may load, as they lie in the folder, or as they were read before."""
-        known = self.folders.get(encoded(path)) if self.reads_once else None
-        return closure(path, module, {} if known is None else known.sources)
+        folder = self.folders.get(encoded(path)) if self.reads_once else None
+        known: Mapping[str, Source] = {} if folder is None else folder.sources
+        found = closure(path, module, known)
+        for source in list(found.values()):
+            with suppress(SyntaxError, ValueError):  # no Python: to load it raises
+                found |= {data.name: data for data in declared(path, source, known)}
+        return found
 
     def place(self, folder: Path) -> Path:
         """Returns where a folder's files lie."""
@@ -176,10 +188,10 @@ class UserFinder(MetaPathFinder):
         if folder is None:
             return None
         if folder.on_demand and name not in folder.sources:
-            folder.admit(closure(folder.path, name))
+            folder.admit(self.sources(folder.path, name))
         source = folder.sources.get(name)
         if source is None:
-            if at(folder.path, name) is not None:
+            if there(folder.path, name):
                 raise UserCodeFailed(
                     f"{folder.path}: {name} was not hashed: it was not there when your code was loaded, or no "
                     "`import` statement names it: write one, or start again"

@@ -98,7 +98,7 @@ def own(folder: Path, name: str, importer: Source) -> str | None:
     if top == FACE or (folder == _ROOT if top in INNER else installed(top, folder)):
         return None
     beside = importer.package
-    found = [prefix for prefix in dict.fromkeys(("", f"{beside}." * bool(beside))) if _has(folder, prefix + top)]
+    found = [prefix for prefix in dict.fromkeys(("", f"{beside}." * bool(beside))) if there(folder, prefix + top)]
     if len(found) > 1:
         raise ConfigError(
             f"{folder / importer.path}: there are two modules {top}, in {folder} and beside this file: write "
@@ -114,7 +114,8 @@ def shadows(folder: Path, top: str) -> Path | None:
     return next((path for path in (folder / f"{top}.py", folder / top / "__init__.py") if path.is_file()), None)
 
 
-def _has(folder: Path, name: str) -> bool:
+def there(folder: Path, name: str) -> bool:
+    """Says whether the folder has a module, or a folder, of this name now; reads nothing."""
     place = folder.joinpath(*name.split("."))
     names = (f"{place.name}.py", *(place.name + suffix for suffix in EXTENSION_SUFFIXES))
     return place.is_dir() or any(place.with_name(file).is_file() for file in names)
