@@ -36,8 +36,9 @@ def declared(folder: Path, source: Source, known: Mapping[str, Source]) -> Itera
     - known: what was read before, and is not read again.
     """
     for node in ast.walk(ast.parse(source.data)):
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        value = getattr(node, "value", None)
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            continue
+        targets, value = node.targets if isinstance(node, ast.Assign) else [node.target], node.value
         if value is None or not any(isinstance(target, ast.Name) and target.id == NAME for target in targets):
             continue
         where = f"{folder / source.path}:{node.lineno}: {NAME}"
