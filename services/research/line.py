@@ -1,10 +1,8 @@
 """The line runs without its bus here: the very stages that the services wrap, one calling the next."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
-from typing import NamedTuple, cast
-
-from torch import nn
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 from services.gateway.paper import plan as gateway_plan
 from services.ingestor.plan import make_source
@@ -41,9 +39,14 @@ def line_plans(settings: Settings) -> LinePlans:
     return _line_plans(settings, signal_plan(settings))
 
 
-def line_plans_with(settings: Settings, module: nn.Module, features: str, model: str) -> LinePlans:
-    """Makes all plans with a model at hand instead of the config's. features: its spec. model: its name."""
-    return _line_plans(settings, signal_plan_with(settings, module, features, model))
+def line_plans_with(
+    settings: Settings, predict: Tick[Any, float], features: Sequence[str], model: str, *, window: int = 1
+) -> LinePlans:
+    """Makes all plans with a model at hand instead of the config's.
+
+    predict: the Tick that asks it. features: specs. model: its name. window: as of a card.
+    """
+    return _line_plans(settings, signal_plan_with(settings, predict, features, model, window=window))
 
 
 def _line_plans(settings: Settings, signal: ServiceSpec) -> LinePlans:

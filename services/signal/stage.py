@@ -1,81 +1,121 @@
 """The signal service: its Tick stage featurises and predicts; its plan says what it reads and writes."""
 
-from typing import Any, cast
+from collections.abc import Callable, Sequence, Set
+from typing import Annotated, Any, cast
 
-import torch
-from torch import nn
-
+from shared.bar import Bar
 from shared.config import Settings
 from shared.errors import ConfigError
-from shared.features import AnyFeature, make_feature
-from shared.messages import Features, Gap, MarketTick, Message, Prediction, Stream, Tensor
+from shared.messages import Features, Gap, GapCause, MarketTick, Message, Prediction, Stream, Tensor
+from shared.messages.market import Group
 from shared.models.card import ModelRefused
-from shared.models.choose import chosen_model
+from shared.models.choose import NO_MODEL, chosen_model
 from shared.models.load_model import load_model
-from shared.models.model import Predict
-from shared.record import Snapshot, fields_of, unvalidated
+from shared.models.model_input import ModelInput, resampler_of
+from shared.models.runtime import Runtime
+from shared.needs import strategy_needs
+from shared.record import Since, Snapshot, fields_of, unvalidated
 from shared.runner.spec import Input, Output, SequenceNumbers, ServiceSpec, Stage
-from shared.tick import State
+from shared.tick import State, Tick
 
 _features, _prediction = unvalidated(Features), unvalidated(Prediction)
 _FEATURES, _PREDICTIONS = Stream.FEATURES, Stream.PREDICTIONS
 
 
 class SignalSnapshot(Snapshot):
-    """The stage remembers its feature's state and the stream numbers."""
+    """The stage remembers its model input's state, the stream numbers, and the mark of the runtime that predicted."""
 
     feature: Any
     numbers: Any
+    runtime: Annotated[str, Since(4)] = ""
 
 
 class SignalStage(Stage):
-    """The stage takes one symbol's ticks, and gives features and predictions once the window is full.
+    """The stage answers each of one symbol's ticks with exactly one prediction, and with features where it has any.
 
-    A Gap empties the window and is passed on to both streams.
+    A prediction has no y_hat where there is none: the windows are not full, the tick ends no bar of the model's, or
+    there is no model. A Gap empties the windows and is passed on to both streams. So is a tick without a group that the
+    features need: what they would see is not there. Its prediction follows the Gap.
+
+    - model_input, predict: what the model is shown, and the model; None without one.
+    - model: its name in every prediction.
+    - carried: the groups that predictions carry, since the strategy needs them.
+    - runtime: the mark of that with which the model predicts.
     """
 
-    def __init__(self, feature: AnyFeature[float, torch.Tensor], predict: Predict, model: str) -> None:
-        self._feature = feature
+    def __init__(
+        self,
+        model_input: ModelInput | None,
+        predict: Tick[Any, float] | None,
+        model: str,
+        carried: Set[Group] = frozenset(),
+        runtime: str = "",
+    ) -> None:
+        self._runtime = runtime
+        self._input = model_input
         self._predict = predict
         self._model = model
-        self._spec = feature.spec
+        self._carried = sorted(group.value for group in carried)
+        self._needs = [] if model_input is None else sorted(group.value for group in model_input.needs)
+        self._takes_bars = model_input is not None and model_input.takes_bars
+        self._spec = "" if model_input is None else ", ".join(model_input.vector.specs)
         self._numbers = SequenceNumbers()
 
     def on_tick(self, val: Message) -> list[Message] | None:
         """Takes a MarketTick or a Gap."""
         if type(val) is Gap:
-            self._feature.reset()
-            return [self._gap(val, _FEATURES), self._gap(val, _PREDICTIONS)]
+            return self._emptied(val)
         tick = cast(MarketTick, val)
-        x = self._feature.on_tick(float(tick.price))
+        if self._input is None:
+            return [self._prediction(tick, None)]
+        for group in self._needs:
+            if getattr(tick, group) is None:
+                gap = Gap(n=tick.n, sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
+                          stream=Stream.TICKS, cause=GapCause.UNFILLED)  # fmt: skip
+                return [*self._emptied(gap), self._prediction(tick, None)]
+        if self._takes_bars:
+            bar = Bar.of(tick.sym, tick.ts_event, tick.price, tick.bar, tick.quote, tick.funding)
+            x = self._input.on_tick(bar)
+        else:
+            x = self._input.on_price(float(tick.price))
         if x is None:
-            return None
+            return [self._prediction(tick, None)]
+        assert self._predict is not None
         y_hat = self._predict.on_tick(x)
         assert y_hat is not None  # a model has no warm-up of its own
-        sym, ts_event, tr = tick.sym, tick.ts_event, tick.tr
-        prediction = _prediction(
-            n=self._numbers.next(_PREDICTIONS), sym=sym, ts_event=ts_event, tr=tr,
-            tick_n=tick.n, price=tick.price, y_hat=y_hat, model=self._model, history=tick.history,
-        )  # fmt: skip
         if _FEATURES in self.muted:
-            return [prediction]
+            return [self._prediction(tick, y_hat)]
         features = _features(
-            n=self._numbers.next(_FEATURES), sym=sym, ts_event=ts_event, tr=tr,
-            spec=self._spec, values=Tensor.of(x.numpy()),
+            n=self._numbers.next(_FEATURES), sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
+            spec=self._spec, values=Tensor.of(x if x.ndim == 1 else x[-1]),
         )  # fmt: skip
-        return [features, prediction]
+        return [features, self._prediction(tick, y_hat)]
 
-    def _gap(self, gap: Gap, stream: Stream) -> Gap:
-        return gap.model_copy(update={"n": self._numbers.next(stream), "stream": stream})
+    def _prediction(self, tick: MarketTick, y_hat: float | None) -> Prediction:
+        groups = {group: getattr(tick, group) for group in self._carried} if self._carried else {}
+        return _prediction(
+            n=self._numbers.next(_PREDICTIONS), sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
+            tick_n=tick.n, price=tick.price, y_hat=y_hat, model=self._model, history=tick.history, **groups,
+        )  # fmt: skip
+
+    def _emptied(self, gap: Gap) -> list[Message]:
+        if self._input is not None:
+            self._input.reset()
+        return [
+            gap.model_copy(update={"n": self._numbers.next(stream), "stream": stream})
+            for stream in (_FEATURES, _PREDICTIONS)
+        ]
 
     def state(self) -> State:
-        """Returns the window and the stream numbers."""
-        return _snapshot(feature=self._feature.state(), numbers=self._numbers.state())
+        """Returns the windows and the stream numbers."""
+        feature = None if self._input is None else self._input.state()
+        return _snapshot(feature=feature, numbers=self._numbers.state(), runtime=self._runtime)
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave."""
         saved = SignalSnapshot.of(state)
-        self._feature.restore(saved.feature)
+        if self._input is not None and saved.feature is not None:  # None: there was no model then
+            self._input.restore(saved.feature)
         self._numbers.restore(saved.numbers)
 
 
@@ -84,23 +124,55 @@ _snapshot = fields_of(SignalSnapshot)
 
 def plan(settings: Settings) -> ServiceSpec:
     """Loads the model, once for all symbols; a ConfigError when it may not be used."""
+    if settings.signal.model == NO_MODEL:
+        carried = strategy_needs(settings)
+        return _plan(settings, lambda sym: SignalStage(None, None, "", carried))
     try:
         path = chosen_model(settings)
         loaded = load_model(path, symbols=settings.symbols, interval=settings.interval)
     except ModelRefused as refused:
         raise ConfigError(str(refused)) from refused
-    return plan_with(settings, loaded.module, loaded.card.features[0], loaded.hash)
+    card = loaded.card
+    return plan_with(
+        settings, loaded.predict(), card.features, loaded.hash,
+        window=card.window, interval=card.interval, runtime=Runtime.here(card.format),
+    )  # fmt: skip
 
 
-def plan_with(settings: Settings, module: nn.Module, features: str, model: str) -> ServiceSpec:
-    """Returns the plan with a model at hand. features: its spec. model: its name in every Prediction."""
-    predict = Predict(module)
+def plan_with(
+    settings: Settings,
+    predict: Tick[Any, float],
+    features: Sequence[str],
+    model: str,
+    *,
+    window: int = 1,
+    interval: str | None = None,
+    runtime: Runtime | None = None,
+) -> ServiceSpec:
+    """Returns the plan with a model at hand.
+
+    - predict: the Tick that asks it. features: specs. model: its name in every Prediction.
+    - window: as of a card. interval: of the model's bars; the config's without one.
+    - runtime: with which it predicts to the bit; replicas of another one stand by.
+    """
+    own, carried = settings.interval, strategy_needs(settings)
+    wanted = own if interval is None else interval
+
+    def make_stage(sym: str) -> SignalStage:
+        model_input = ModelInput(features, window, resampler_of(own, wanted))
+        return SignalStage(model_input, predict, model, carried, "" if runtime is None else runtime.mark)
+
+    return _plan(settings, make_stage, runtime)
+
+
+def _plan(settings: Settings, make_stage: Callable[[str], SignalStage], runtime: Runtime | None = None) -> ServiceSpec:
     return ServiceSpec(
         instance=settings.signal.instance,
-        make_stage=lambda sym: SignalStage(make_feature(features), predict, model),
+        make_stage=make_stage,
         inputs=(Input(Stream.TICKS, settings.ingestor.instance),),
         outputs=(
             Output(Stream.FEATURES),
             Output(Stream.PREDICTIONS, (settings.strategy.instance,), settings.bus.bound),
         ),
+        runtime=runtime,
     )

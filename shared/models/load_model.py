@@ -125,7 +125,7 @@ def onnx_model(data: bytes, no_features: int, window: int, where: str) -> "OnnxM
 
 def _fits(card: Card, interval: str) -> bool:
     try:
-        return card.ticks_every(interval)
+        return card.ticks_in(interval) is not None
     except ValueError as error:
         raise ModelRefused(f"model {card.name} is for {card.interval}: {error}") from error
 

@@ -242,10 +242,10 @@ def last_rows(part: Part) -> dict[tuple[str, str], RecordedEntry]:
     return {(instance, row.k): row for instance, row in _rows(part)}
 
 
-def read_rows(folder: Path, stream: Stream, instance: str, symbols: Sequence[str] = ()) -> Iterator[RecordedEntry]:
-    """Returns the rows that an instance wrote to a stream, in the recorded order; raises DataError.
+def read_rows(folder: Path, stream: Stream, instance: str = "", symbols: Sequence[str] = ()) -> Iterator[RecordedEntry]:
+    """Returns the rows of a stream, in the recorded order; raises DataError.
 
-    symbols: whose rows; without one, of all.
+    instance: that wrote them; without one, of all. symbols: whose rows; without one, of all.
     """
     for part in parts(folder, stream):
         yield from (row for _, row in _rows(part, instance, symbols))

@@ -13,7 +13,7 @@ from shared.config import Settings
 from shared.config.settings import StrategySettings
 from shared.errors import ConfigError
 from shared.models.card import ModelRefused
-from shared.models.choose import card_at, chosen_model
+from shared.models.choose import NO_MODEL, chosen_card
 from shared.registry import Registry
 from shared.strategies.decider import Decider
 from shared.strategies.stateful import StatefulStrategy
@@ -124,7 +124,7 @@ def described(strategy: AnyStrategy) -> dict[str, Any]:
 class Identity(NamedTuple):
     """An identity says what trades: the model and the strategy, in one line for a person and as JSON.
 
-    - model, sha256: the model's name, and its weights' hash.
+    - model, sha256: the model's name, and its weights' hash; `none` and empty without one.
     - strategy, params: the strategy's name, and all its parameters, defaults included.
     """
 
@@ -136,13 +136,14 @@ class Identity(NamedTuple):
     @classmethod
     def of(cls, settings: Settings) -> "Identity":
         """Returns what this config trades with; raises ModelRefused or ConfigError."""
-        card = card_at(chosen_model(settings))
+        card = chosen_card(settings)
         own = settings.strategy
         try:
             params = described(make_strategy(own))
         except ValueError as error:
             raise ConfigError(f"config: {error}") from error
-        return cls(card.name, card.sha256, own.name, params)
+        name, sha256 = (card.name, card.sha256) if card is not None else (NO_MODEL, "")
+        return cls(name, sha256, own.name, params)
 
     @classmethod
     def told(cls, json: Mapping[str, Any]) -> "Identity":
@@ -158,8 +159,8 @@ class Identity(NamedTuple):
 
     @property
     def model_shown(self) -> str:
-        """Returns name and hash, the hash as predictions carry it."""
-        return f"{self.model} ({self.sha256[:16]})"
+        """Returns name and hash; `none` without a model."""
+        return f"{self.model} ({self.sha256[:16]})" if self.sha256 else self.model
 
     def __str__(self) -> str:
         params = ", ".join(f"{name}={value}" for name, value in self.params.items())

@@ -23,12 +23,15 @@ from shared.features.log_return_lags import LogReturnLags
 from shared.messages.codec import pack, unpack
 from shared.models.load_model import load_model
 from shared.models.model import Predict
+from shared.models.model_input import ModelInput
 from shared.models.onnx_model import OnnxModel, OnnxPredict
 from shared.record import NewerWire
+from shared.resampler import Resampler
 from shared.strategies import BasicTakerStrat, Strategy, Threshold
 from shared.tick import Pipe, Tick
 from shared.windows import DequeWindow, Last, NumpyWindow
 from shared.windows.rolling_moments import RollingMoments
+from shared.windows.sequence_window import SequenceWindow
 from shared.windows.smoothed_average import SmoothedAverage
 from shared.windows.tensor_window import TensorWindow
 from tests.onnx_files import linear
@@ -90,6 +93,10 @@ CASES: dict[type[AnyTick], list[Case]] = {
     Last: [Case(lambda: Last[Any](), STATES)],
     LogReturn: [Case(LogReturn, PRICES)],
     LogReturnLags: [Case(lambda: LogReturnLags(1), PRICES), Case(lambda: LogReturnLags(3), PRICES)],
+    ModelInput: [
+        Case(lambda: ModelInput(["log_return_lags(2)"]), BARS),
+        Case(lambda: ModelInput(["log_return_lags(2)"], 2, Resampler(60 * 10**9, 120 * 10**9)), BARS),
+    ],
     NumpyWindow: [
         Case(lambda: NumpyWindow(3), FLOATS),
         Case(lambda: NumpyWindow(1), FLOATS),
@@ -105,6 +112,8 @@ CASES: dict[type[AnyTick], list[Case]] = {
     Predict: [Case(lambda: Predict(MODEL), vectors(3))],
     RollingMoments: [Case(partial(RollingMoments, n), st.floats(-1e9, 1e9)) for n in (1, 2, 4)],
     SmoothedAverage: [Case(lambda: SmoothedAverage(3, 0.5), st.floats(-1e9, 1e9))],
+    Resampler: [Case(lambda: Resampler(60 * 10**9, 180 * 10**9), BARS)],
+    SequenceWindow: [Case(lambda: SequenceWindow(3, 2), vectors(2).map(torch.Tensor.numpy))],
     Strategy: [
         Case(
             lambda: Strategy(SYM, MODEL, LogReturnLags(3), Account(Decimal(100)), Threshold(threshold=0.001)),

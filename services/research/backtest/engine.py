@@ -24,6 +24,7 @@ from shared.history.zone import zone_of
 from shared.intervals import interval_ns
 from shared.messages import ExecutionReport, Leg, Message, Prediction, Stream
 from shared.models.card import ModelRefused
+from shared.models.choose import NO_MODEL
 from shared.plural import plural
 from shared.strategies import make_strategy
 from shared.strategies.wrapper import innermost
@@ -177,7 +178,7 @@ class Backtest:
             raise DataError(
                 f"{self._path}: {plural(rows, 'row')}, none in the time to be traded: give another --from or --to"
             )
-        if not run.predictions:
+        if not run.predictions and self._settings.signal.model != NO_MODEL:
             raise DataError(
                 f"{self._path}: {plural(rows, 'row is', 'rows are')} too few for the model's features, nothing "
                 "was predicted: pass more"

@@ -12,8 +12,7 @@ from shared.config import Settings
 from shared.errors import ConfigError
 from shared.extras import to_install
 from shared.history.times import text_time, time_text
-from shared.models.card import Card
-from shared.models.choose import card_at, chosen_model
+from shared.models.choose import chosen_card
 from shared.strategies.registry import Identity
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def run_variants(
 def described(settings: Settings, rules: VenueRules, traded: TimeRange) -> dict[str, str]:
     """Returns how a backtest was run, for its JSON file and its report."""
     own, sym = settings.strategy, settings.symbols[0]
-    card, identity = _card(settings), Identity.of(settings)
+    card, identity = chosen_card(settings), Identity.of(settings)
     params = ", ".join(f"{name}={value}" for name, value in own.params.items())
     return {
         "data": str(settings.ingestor.files[sym]),
@@ -83,7 +82,7 @@ def described(settings: Settings, rules: VenueRules, traded: TimeRange) -> dict[
         "from": "the first row" if traded.start_ns is None else time_text(traded.start_ns),
         "to": "the last row" if traded.end_ns is None else f"before {time_text(traded.end_ns)}",
         "model": identity.model_shown,
-        "features": ", ".join(card.features),
+        "features": "none" if card is None else ", ".join(card.features),
         "strategy": f"{own.name}({params})",
         "balance": str(own.balance),
         "fee": str(settings.gateway.fee),
@@ -125,7 +124,8 @@ def as_html(settings: Mapping[str, str], done: Mapping[str, VariantResult]) -> s
     from services.research.report import html_report
 
     own = next(iter(done.values())).settings
-    training = _card(own).training
+    card = chosen_card(own)
+    training = None if card is None else card.training
     fitted = training and training.train
     return html_report(
         title=f"Backtest of {own.strategy.name} on {own.symbols[0]}",
@@ -142,7 +142,3 @@ def _curve(start_equity: float) -> "Curve":
     except ImportError as error:
         raise ConfigError(f"a report cannot be made: {error}: {to_install('research')}") from error
     return Curve(start_equity)
-
-
-def _card(settings: Settings) -> Card:
-    return card_at(chosen_model(settings))

@@ -14,7 +14,7 @@ from shared.messages import Stream
 from shared.record import NewerWire
 from shared.recording.checkpoint import Checkpoint, read_checkpoints, recorded_model, settings_of
 from shared.recording.layout import NewerRecording, is_recording, parts, read_origin
-from shared.recording.part import recorded_symbols
+from shared.recording.part import read_rows, recorded_symbols
 from shared.runner.spec import ServiceSpec, Stage
 from shared.runner.symbol import Symbol
 from shared.strategies.registry import Identity
@@ -56,6 +56,7 @@ def parity(folder: Path, model: str | None = None, report: Report = lambda sym: 
     streams = {part.stream for part in parts(folder)}
     if lacking := [str(stream) for stream in NEEDED if stream not in streams]:
         raise DataError(f"{folder}: has no {' and no '.join(lacking)}: there is nothing to compare")
+    _refuse_older(folder)
     spans = _spans(folder, model)
     comparison = Comparison()
     for sym in recorded_symbols(folder):
@@ -67,6 +68,16 @@ def parity(folder: Path, model: str | None = None, report: Report = lambda sym: 
     return Parity(
         comparison.compared, comparison.identical, first, comparison.not_compared, comparison.ahead, identities
     )
+
+
+def _refuse_older(folder: Path) -> None:
+    row = next(read_rows(folder, Stream.PREDICTIONS), None)
+    wire = None if row is None else row.t.rpartition("/")[2]
+    if wire == "3":
+        raise DataError(
+            f"{folder}: was recorded at wire {wire}, when not each tick had a prediction: prove it with the Tickline "
+            "that recorded it (`tickline run --data` replays it all the same)"
+        )
 
 
 class _Span(NamedTuple):

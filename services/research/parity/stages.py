@@ -5,7 +5,7 @@ The strategy takes its two inputs in the order that the recorded decisions tell.
 
 from services.research.parity.comparison import Comparison, RecordedRows, message_of
 from services.strategy.live_stage import MISSING, closed_by
-from shared.messages import Decision, Gap, GapCause, Message, Stream
+from shared.messages import Decision, Gap, GapCause, MarketTick, Message, Stream
 from shared.plural import plural
 from shared.recording.part import RecordedEntry
 from shared.runner.spec import Stage
@@ -66,7 +66,7 @@ def replay_signal(
         if upto is not None and predictions.last_n >= upto:
             return
         said, tick = message_of(expected), message_of(row)
-        if isinstance(said, Gap) and not predictions.lacks(predictions.last_n + 1):
+        if isinstance(said, Gap) and not predictions.lacks(predictions.last_n + 1) and not _lacks_a_group(said, tick):
             tick = gap_before(said, predictions, ticks)
             if tick is None:
                 what = f"{sym} predictions n={said.n}: recorded {said.human()}, no tick has its trace"
@@ -78,19 +78,14 @@ def replay_signal(
                 comparison.differs(0, f"{sym} ticks n={row.n}: cannot be read, and no Gap was recorded for it")
                 return
         _compare(stage.on_tick(tick) or [], recorded, comparison)
-    _take_unanswered(stage, ticks)
     comparison.ahead[Stream.TICKS] += ticks.left()
     if behind := predictions.left():
         comparison.not_compared.append(f"{sym}: {plural(behind, 'prediction')} behind the last recorded tick")
 
 
-def _take_unanswered(stage: Stage, ticks: RecordedRows) -> None:
-    """Takes the ticks behind the last prediction that lead to none: they fill a window that a Gap had emptied."""
-    while (row := ticks.peek()) is not None and row.n == ticks.last_n + 1:
-        tick = message_of(row)
-        if tick is None or stage.on_tick(tick):
-            return
-        ticks.next()
+def _lacks_a_group(said: Gap, tick: Message | None) -> bool:
+    """Says whether the stage wrote the Gap of its own, since the tick lacks a group: no reader makes such a one."""
+    return said.cause is GapCause.UNFILLED and isinstance(tick, MarketTick) and tick.tr == said.tr
 
 
 def _compare(computed: list[Message], recorded: dict[Stream, RecordedRows], comparison: Comparison) -> None:

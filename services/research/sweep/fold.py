@@ -17,6 +17,7 @@ from shared.errors import ConfigError, DataError, UserCodeFailed
 from shared.features.spec import parsed
 from shared.features.vector import FeatureVector
 from shared.models.dataset import Floats, samples, seen
+from shared.models.model import Predict
 from shared.user_code import blaming
 from shared.user_code.bundle import Bundle
 
@@ -100,7 +101,7 @@ def _plans(task: Task, model: Fitted | None, settings: Settings) -> LinePlans:
     if model is None or task.learner is None:
         return line_plans(settings)
     learner = task.learner
-    return line_plans_with(settings, model.module, learner.features[0], "sweep")
+    return line_plans_with(settings, Predict(model.module), learner.features, "sweep", window=learner.window)
 
 
 def _sym(task: Task) -> str:

@@ -65,7 +65,9 @@ def test_features_and_predictions_are_the_lines_own_to_the_bit(tmp_path: Path) -
     line = InProcessLine(plans, "BTCUSDT")
     written = [message for quote in plans.source.open("BTCUSDT", 0).take(1_000) for message in line.on_tick(quote)]
     features = [message.values.numpy() for message in written if isinstance(message, Features)]
-    y_hat = [message.y_hat for message in written if isinstance(message, Prediction)]
+    answers = [message.y_hat for message in written if isinstance(message, Prediction)]
+    assert answers[:3] == [None] * 3
+    y_hat = answers[3:]
     data = dataset(hourly(prices), "log_return_lags(3)")
     assert len(data) == len(features) - 1 == 197  # nothing follows the last
     assert data.x.tobytes() == np.array(features[:-1], np.float32).tobytes()

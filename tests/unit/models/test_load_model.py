@@ -179,7 +179,9 @@ def test_another_symbol() -> None:
 
 
 def test_another_interval(tmp_path: Path) -> None:
-    assert "is for 12h, not for 1h" in refused(SHIPPED, interval="1h")
+    assert "is for 12h, not for 7h" in refused(SHIPPED, interval="7h")
+    assert "is for 12h, not for 1d" in refused(SHIPPED, interval="1d")
+    assert load_model(SHIPPED, interval="1h").card.interval == "12h", "the line makes its bars out of shorter ones"
     assert "'sometimes' is unknown" in refused(SHIPPED, interval="sometimes")
     assert load_model(write(tmp_path, linear(), interval="1m"), interval="60s").card.interval == "1m"
 

@@ -10,7 +10,7 @@ from services.ingestor.source import Quote
 from services.research.line import InProcessLine, LinePlans, check_input, line_plans
 from shared.config import Settings, load_settings
 from shared.errors import ConfigError, DataError
-from shared.messages import Decision, ExecutionReport, Leg, MarketTick, Message, OrderIntent, Prediction, Stream
+from shared.messages import Decision, ExecutionReport, Leg, MarketTick, Message, OrderIntent, Prediction, Reason, Stream
 from shared.runner.spec import Input, ServiceSpec, Stage
 from shared.tick import State
 
@@ -45,7 +45,13 @@ def through(plans: LinePlans, symbol: str = "BTCUSDT") -> tuple[InProcessLine, l
 
 def test_nothing_is_predicted_until_the_lags_are_there(plans: LinePlans) -> None:
     _, written = through(plans)
-    assert [len(messages) for messages in written[:3]] == [1, 1, 1]
+    for messages in written[:3]:
+        tick, prediction, decision = messages
+        assert isinstance(tick, MarketTick)
+        assert isinstance(prediction, Prediction)
+        assert prediction.y_hat is None
+        assert isinstance(decision, Decision)
+        assert (decision.reason, decision.orders) == (Reason.NO_PREDICTION, ())
     assert all(isinstance(messages[0], MarketTick) for messages in written)
 
 

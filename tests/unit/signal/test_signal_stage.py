@@ -1,6 +1,9 @@
 """SignalStage: features and predictions out of ticks, one by one; gaps; a state that goes on where it stopped."""
 
+import subprocess
+import sys
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,13 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.signal.stage import SignalStage
-from shared.features import make_feature
+from shared.bar import Bar
+from shared.features import BarFeature
 from shared.messages import Features, Gap, GapCause, MarketTick, Message, Prediction, Stream, decode, encode
 from shared.messages.codec import pack, unpack
+from shared.messages.market import BarGroup, Group, QuoteGroup
 from shared.models.load_model import load_model
 from shared.models.model import Predict
+from shared.models.model_input import ModelInput
 from shared.record import WIRE
-from shared.tick import State
+from shared.resampler import Resampler
+from shared.tick import State, Tick
 
 SYM = "BTCUSDT"
 MODEL = load_model("weights/btcusdt_12h_linear.json").module
@@ -23,7 +30,7 @@ PRICES = st.lists(st.decimals("0.01", 100_000, places=2), max_size=14)
 
 
 def stage() -> SignalStage:
-    return SignalStage(make_feature("log_return_lags(3)"), Predict(MODEL), "0123456789abcdef")
+    return SignalStage(ModelInput(["log_return_lags(3)"]), Predict(MODEL), "0123456789abcdef")
 
 
 def tick(n: int, price: Decimal | int) -> MarketTick:
@@ -38,26 +45,28 @@ def run(taken: SignalStage, values: list[Message]) -> list[Message]:
     return [out for val in values for out in taken.on_tick(val) or []]
 
 
-def test_nothing_comes_until_the_window_is_full_then_two_messages_a_tick() -> None:
+def y_hats(messages: list[Message]) -> list[float | None]:
+    return [message.y_hat for message in messages if isinstance(message, Prediction)]
+
+
+def test_each_tick_has_one_prediction_and_with_a_full_window_features_too() -> None:
     signal = stage()
-    assert [signal.on_tick(tick(n, price)) for n, price in enumerate((100, 110, 90), 1)] == [None] * 3
-    made = signal.on_tick(tick(4, 105))
-    assert made is not None
-    features, prediction = made
+    made = [signal.on_tick(tick(n, price)) or [] for n, price in enumerate((100, 110, 90, 105), 1)]
+    assert [[type(message) for message in each] for each in made] == [[Prediction]] * 3 + [[Features, Prediction]]
+    features, prediction = made[3]
     assert isinstance(features, Features)
     assert isinstance(prediction, Prediction)
     lags = np.log(np.array([105 / 90, 90 / 110, 110 / 100])).astype(np.float32)
     np.testing.assert_allclose(features.values.numpy(), lags, rtol=1e-6)
     with torch.no_grad():
         y_hat = MODEL(torch.from_numpy(features.values.numpy().copy())).item()
-    assert prediction.y_hat == y_hat
+    assert y_hats(run(stage(), [tick(n, price) for n, price in enumerate((100, 110, 90, 105), 1)])) == [
+        None, None, None, y_hat,
+    ]  # fmt: skip
     assert (features.n, features.spec, features.tr, features.ts_event) == (1, "log_return_lags(3)", f"v:{SYM}:4", 40)
     assert (prediction.n, prediction.tick_n, prediction.price, prediction.model) == (
-        1,
-        4,
-        Decimal(105),
-        "0123456789abcdef",
-    )
+        4, 4, Decimal(105), "0123456789abcdef",
+    )  # fmt: skip
 
 
 def test_a_gap_empties_the_window_and_goes_to_both_streams() -> None:
@@ -66,20 +75,133 @@ def test_a_gap_empties_the_window_and_goes_to_both_streams() -> None:
     first, second = run(signal, [gap(7)])
     assert isinstance(first, Gap)
     assert isinstance(second, Gap)
-    assert (first.stream, first.n, second.stream, second.n) == (Stream.FEATURES, 3, Stream.PREDICTIONS, 3)
+    assert (first.stream, first.n, second.stream, second.n) == (Stream.FEATURES, 3, Stream.PREDICTIONS, 6)
     assert (first.cause, first.tr, first.ts_event) == (GapCause.MISSED, f"v:{SYM}:7", 70)
     again = run(signal, [tick(n, 100 + n) for n in range(8, 13)])
     assert [(out.to, out.n) for out in again] == [
-        (Stream.FEATURES, 4), (Stream.PREDICTIONS, 4), (Stream.FEATURES, 5), (Stream.PREDICTIONS, 5),
+        *((Stream.PREDICTIONS, n) for n in (7, 8, 9)),
+        (Stream.FEATURES, 4), (Stream.PREDICTIONS, 10), (Stream.FEATURES, 5), (Stream.PREDICTIONS, 11),
     ]  # fmt: skip
+    assert [y_hat is None for y_hat in y_hats(again)] == [True] * 3 + [False] * 2
+
+
+BAR = BarGroup(open=1.0, high=2.0, low=0.5, volume=3.0)
+QUOTE = QuoteGroup(bid=1.0, ask=1.1, bid_qty=2.0, ask_qty=3.0)
+
+
+class Volume(BarFeature[float]):
+    """The volume, and the one before."""
+
+    def __init__(self) -> None:
+        self.before: float | None = None
+
+    def on_tick(self, val: Bar) -> float | None:
+        before, self.before = self.before, val.volume
+        return before
+
+
+class Given(Tick[Any, float]):
+    """A model that says what it is shown."""
+
+    def on_tick(self, val: Any) -> float | None:
+        return float(val[0])
+
+
+def of_bars(monkeypatch: pytest.MonkeyPatch) -> SignalStage:
+    monkeypatch.setattr("shared.features.vector.make_feature", lambda spec, folder: Volume())
+    return SignalStage(ModelInput(["volume()"]), Given(), "m", {Group.QUOTE})
+
+
+def whole(n: int) -> MarketTick:
+    return tick(n, 100 + n).model_copy(update={"bar": BAR.model_copy(update={"volume": float(n)}), "quote": QUOTE})
+
+
+def test_a_tick_without_a_group_that_the_features_need_is_a_gap_and_has_its_prediction(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    signal = of_bars(monkeypatch)
+    assert y_hats(run(signal, [whole(1), whole(2)])) == [None, 1.0]
+    lacking = whole(3).model_copy(update={"bar": None})
+    features, predictions, answer = run(signal, [lacking])
+    for made, stream, n in (features, Stream.FEATURES, 2), (predictions, Stream.PREDICTIONS, 3):
+        assert isinstance(made, Gap)
+        assert (made.stream, made.n, made.cause, made.tr) == (stream, n, GapCause.UNFILLED, lacking.tr)
+    assert isinstance(answer, Prediction)
+    assert (answer.n, answer.tick_n, answer.y_hat) == (4, 3, None)
+    assert y_hats(run(signal, [whole(4), whole(5)])) == [None, 4.0], "no window spans what was not there"
+
+
+def test_a_prediction_carries_the_groups_that_the_strategy_needs_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    for message in run(of_bars(monkeypatch), [whole(1), whole(2)]):
+        if isinstance(message, Prediction):
+            assert (message.quote, message.bar, message.funding) == (QUOTE, None, None)
+            assert decode(message.TAG, encode(message)) == message
+
+
+def test_without_a_model_each_tick_is_answered() -> None:
+    signal = SignalStage(None, None, "", {Group.BAR})
+    made = run(signal, [whole(1), tick(2, 100), gap(3), whole(4)])
+    assert [(type(message), message.n, message.to) for message in made] == [
+        (Prediction, 1, Stream.PREDICTIONS), (Prediction, 2, Stream.PREDICTIONS), (Gap, 1, Stream.FEATURES),
+        (Gap, 3, Stream.PREDICTIONS), (Prediction, 4, Stream.PREDICTIONS),
+    ]  # fmt: skip
+    assert y_hats(made) == [None] * 3
+    assert [message.bar is None for message in made if isinstance(message, Prediction)] == [False, True, False]
+    assert {message.model for message in made if isinstance(message, Prediction)} == {""}
+
+
+def test_a_model_that_comes_behind_none_starts_cold() -> None:
+    before, after = SignalStage(None, None, ""), stage()
+    run(before, [tick(n, 100 + n) for n in range(1, 6)])
+    after.restore(unpack(pack(before.state())))
+    assert [message.n for message in run(after, [tick(6, 100)])] == [6]
+
+
+def test_a_sequence_of_longer_bars_is_predicted_on_at_their_ends() -> None:
+    signal = SignalStage(ModelInput(["log_return_lags(1)"], 2, Resampler(10, 20)), Last2(), "m")
+    made = run(signal, [tick(n, 100 + n) for n in range(1, 11)])
+    assert [at for at, y_hat in enumerate(y_hats(made), 1) if y_hat is not None] == [6, 8, 10]
+    features = [message for message in made if isinstance(message, Features)]
+    assert [message.tr for message in features] == [f"v:{SYM}:{n}" for n in (6, 8, 10)]
+    assert [message.values.shape for message in features] == [(1,)] * 3
+    assert float(features[0].values.numpy()[0]) == np.float32(np.log(106 / 104))
+
+
+class Last2(Tick[Any, float]):
+    """A model of two vectors."""
+
+    def on_tick(self, val: Any) -> float | None:
+        assert val.shape == (2, 1)
+        return float(val.sum())
+
+
+@pytest.mark.parametrize("features", ["none", "prices", "bars"])
+def test_the_process_of_a_model_without_torch_loads_no_torch(features: str) -> None:
+    """A strategy of rules trades without a model; and what an ONNX model is shown is made without torch, too."""
+    script = """
+import sys
+from services.signal.stage import SignalStage, plan
+from shared.config import Settings
+from shared.models.model_input import ModelInput
+if sys.argv[1] == "none":
+    stage = plan(Settings(signal={"model": "none"})).make_stage("SIM-A")
+else:
+    stage = SignalStage(ModelInput(["log_return_lags(2)"]), None, "m")
+    assert stage._input.on_price(1.0) is None
+    if sys.argv[1] == "bars":
+        import shared.resampler, shared.windows.sequence_window
+print([name for name in ("torch", "onnxruntime") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", script, features], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_prediction_on_history_says_so_and_warms_the_window_all_the_same() -> None:
     ticks: list[Message] = [tick(n, 100 + n) for n in range(1, 7)]
     old = [val.model_copy(update={"history": n <= 5}) for n, val in enumerate(ticks, 1)]
     live, warmed = run(stage(), ticks), run(stage(), old)
-    assert [out.history for out in warmed if isinstance(out, Prediction)] == [True, True, False]
-    assert live[4:] == warmed[4:]
+    assert [out.history for out in warmed if isinstance(out, Prediction)] == [True] * 5 + [False]
+    assert live[-2:] == warmed[-2:]
 
 
 def test_a_prediction_may_be_no_number() -> None:
@@ -87,9 +209,10 @@ def test_a_prediction_may_be_no_number() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x.sum() * torch.nan
 
-    signal = SignalStage(make_feature("log_return_lags(1)"), Predict(Unsure()), "m")
-    _, prediction = run(signal, [tick(1, 100), tick(2, 110)])
+    signal = SignalStage(ModelInput(["log_return_lags(1)"]), Predict(Unsure()), "m")
+    *_, prediction = run(signal, [tick(1, 100), tick(2, 110)])
     assert isinstance(prediction, Prediction)
+    assert prediction.y_hat is not None
     assert np.isnan(prediction.y_hat)
     assert decode(prediction.TAG, encode(prediction)).tr == prediction.tr
 

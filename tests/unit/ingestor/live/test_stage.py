@@ -22,11 +22,11 @@ from shared.exchanges.market_data.events import (
     Trade,
 )
 from shared.exchanges.market_data.options import ContinuityRules
-from shared.features import make_feature
 from shared.intervals import NS_PER_S
 from shared.messages import Gap, GapCause, MarketTick, Message, Prediction, Stream
 from shared.models.load_model import load_model
 from shared.models.model import Predict
+from shared.models.model_input import ModelInput
 from shared.tick import State
 
 T = 1_730_203_200 * NS_PER_S
@@ -156,9 +156,13 @@ def test_a_trade_beside_the_book_fills_its_place_and_is_no_price(interval: str) 
 
 def predictions(said: list[Message]) -> dict[int, tuple[float, Decimal, bool]]:
     model = load_model("weights/btcusdt_12h_linear.json").module
-    signal = SignalStage(make_feature("log_return_lags(3)"), Predict(model), "m")
+    signal = SignalStage(ModelInput(["log_return_lags(3)"]), Predict(model), "m")
     made = [out for message in said for out in signal.on_tick(message) or []]
-    return {out.ts_event: (out.y_hat, out.price, out.history) for out in made if isinstance(out, Prediction)}
+    return {
+        out.ts_event: (out.y_hat, out.price, out.history)
+        for out in made
+        if isinstance(out, Prediction) and out.y_hat is not None
+    }
 
 
 def test_a_warmed_stage_equals_one_that_had_run_all_along() -> None:

@@ -70,7 +70,7 @@ def test_what_uses_the_past_alone(
 ) -> None:
     settings = settings_of(ROWS, fee="0.001")
     params = {"prices": str(settings.ingestor.files[SYM])} if name == "recalls" else {}
-    first, last = window.get("start_ns", START_NS + 2 * DAY_NS), window.get("end_ns", START_NS + 60 * DAY_NS)
+    first, last = window.get("start_ns", START_NS + DAY_NS), window.get("end_ns", START_NS + 60 * DAY_NS)
     decisions = (last - first) // DAY_NS
     found = check(with_strategy(settings, name, **params), rules, **window)
     assert found.cuts == 6
@@ -85,7 +85,7 @@ def test_funding_is_no_future(settings_of: MakeSettings, tmp_path: Path) -> None
 
 
 def test_a_cut_before_any_price_moved_is_not_made(settings_of: MakeSettings) -> None:
-    assert check(settings_of([["5"]] * 10 + [["6"], ["7"], ["8"]]), cuts=100) == NoLookahead(11, 2)
+    assert check(settings_of([["5"]] * 10 + [["6"], ["7"], ["8"]]), cuts=100) == NoLookahead(12, 2)
 
 
 def test_a_cut_is_made_where_the_rows_before_it_are_a_file_by_themselves(settings_of: MakeSettings) -> None:
@@ -94,7 +94,7 @@ def test_a_cut_is_made_where_the_rows_before_it_are_a_file_by_themselves(setting
     days = [0, 2, 4, 6, 8, 9, 11, 12]
     lines = [f"{time_text(START_NS + day * DAY_NS)},{100 + day}" for day in days]
     settings.ingestor.files[SYM].write_text("\n".join(["datetime,price", *lines]) + "\n")
-    assert check(settings, cuts=100) == NoLookahead(6, 2)
+    assert check(settings, cuts=100) == NoLookahead(7, 2)
 
 
 def test_a_feature_that_read_the_whole_file(settings_of: MakeSettings, tmp_path: Path) -> None:

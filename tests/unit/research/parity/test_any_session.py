@@ -11,10 +11,10 @@ from services.research.parity.comparison import Comparison, RecordedRows
 from services.research.parity.stages import StrategyReplay, replay_signal
 from services.signal.stage import SignalStage
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
-from shared.features import make_feature
 from shared.messages import Gap, GapCause, MarketTick, Message, Prediction, Stream
 from shared.models.load_model import load_model
 from shared.models.model import Predict
+from shared.models.model_input import ModelInput
 from shared.runner.spec import Stage
 from shared.strategies import AnyStrategy, BasicTaker, TrailingStop
 from shared.tick import State
@@ -128,7 +128,7 @@ def predict() -> Predict:
 @pytest.mark.parametrize("seed", range(10))
 def test_the_signal_stage(tmp_path: Path, seed: int, predict: Predict) -> None:
     def signal() -> SignalStage:
-        return SignalStage(make_feature("log_return_lags(3)"), predict, "m")
+        return SignalStage(ModelInput(["log_return_lags(3)"]), predict, "m")
 
     made = Anything(random.Random(seed), signal(), Stream.TICKS)
     made.session.record(tmp_path)

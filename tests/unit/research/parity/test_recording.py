@@ -141,9 +141,9 @@ def test_behind_a_hole_it_goes_on_at_the_next_checkpoint(tmp_path: Path) -> None
     for part in missing:
         part.path.unlink()
     found = parity(tmp_path)
-    assert counts(found) == [17 + 25, 17 + 25]
+    assert counts(found) == [20 + 25, 20 + 25]
     assert not found.proved
-    assert found.not_compared == ["SIM-A: ticks n=21 to 30 not recorded", "SIM-A: predictions n=18 to 27 not recorded"]
+    assert found.not_compared == ["SIM-A: ticks n=21 to 30 not recorded", "SIM-A: predictions n=21 to 30 not recorded"]
 
 
 def test_new_settings_hold_from_their_checkpoint_on(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_new_settings_hold_from_their_checkpoint_on(tmp_path: Path) -> None:
     line.run(20)
     line.record()
     found = parity(tmp_path)
-    assert (counts(found), found.proved) == ([37, 37], True)
+    assert (counts(found), found.proved) == ([40, 40], True)
     assert found.compared[Stream.ORDERS] == 2 * 17 - 1 + 20
 
 
@@ -203,7 +203,7 @@ def test_what_was_planted_is_the_first_difference(
     assert not found.proved
     assert found.first_difference is not None
     assert found.first_difference.startswith(first)
-    assert found.compared[Stream.PREDICTIONS] == 27
+    assert found.compared[Stream.PREDICTIONS] == 30
     if (stream, plant) != (Stream.DECISIONS, _drop):  # from there on nothing is known
         assert found.compared[stream] - found.identical[stream] == 1
 
@@ -214,7 +214,7 @@ def test_a_session_without_an_order_is_shown_too(tmp_path: Path) -> None:
     line.run(20)
     line.record()
     found = parity(tmp_path)
-    assert (counts(found), found.proved) == ([17, 17], True)
+    assert (counts(found), found.proved) == ([20, 20], True)
     assert found.compared[Stream.ORDERS] == 0
 
 
@@ -224,7 +224,25 @@ def test_what_is_no_recording(tmp_path: Path) -> None:
     line = Line(tmp_path, settings())
     line.run(3)
     line.record()
+    for part in parts(tmp_path, Stream.PREDICTIONS):
+        part.path.unlink()
     with pytest.raises(DataError, match="has no predictions"):
+        parity(tmp_path)
+
+
+def test_a_recording_of_wire_3_is_refused_in_one_line(tmp_path: Path) -> None:
+    """A tick had a prediction or none then, so the same ticks are answered otherwise now."""
+    line = Line(tmp_path, settings())
+    line.checkpoint()
+    line.run(20)
+    line.record()
+
+    def as_older(rows: list[Row]) -> None:
+        for row in rows:
+            row["t"] = "Prediction/3"
+
+    alter(tmp_path, Stream.PREDICTIONS, as_older)
+    with pytest.raises(DataError, match=r"was recorded at wire 3, when not each tick had a prediction: [^\n]*$"):
         parity(tmp_path)
 
 

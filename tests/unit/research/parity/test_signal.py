@@ -1,6 +1,7 @@
 """The signal stage's recorded predictions, made again from the recorded ticks."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,10 +9,12 @@ from services.research.parity.comparison import Comparison, NotRecorded, Recorde
 from services.research.parity.stages import replay_signal
 from services.signal.stage import SignalStage
 from shared.errors import ConfigError
-from shared.features import make_feature
 from shared.messages import Gap, GapCause, Message, Stream, encode
+from shared.messages.market import Group, QuoteGroup
 from shared.models.load_model import load_model
 from shared.models.model import Predict
+from shared.models.model_input import ModelInput
+from shared.tick import Tick
 from tests.altered_recording import alter, the_row
 from tests.unit.research.parity.session import INSTANCE, SYM, Session
 from tests.unit.runner.fakes import tick
@@ -26,7 +29,7 @@ def predict() -> Predict:
 
 @pytest.fixture
 def stage(predict: Predict) -> SignalStage:
-    return SignalStage(make_feature(SPEC), predict, "m")
+    return SignalStage(ModelInput([SPEC]), predict, "m")
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def session(stage: SignalStage) -> Session:
 
 @pytest.fixture
 def again(predict: Predict) -> SignalStage:
-    return SignalStage(make_feature(SPEC), predict, "m")
+    return SignalStage(ModelInput([SPEC]), predict, "m")
 
 
 def give(session: Session, *messages: Message, seen: bool = True) -> None:
@@ -60,7 +63,7 @@ def test_every_prediction_and_every_feature(tmp_path: Path, session: Session, ag
     give(session, *map(tick, range(1, 21)))
     comparison = replayed(again, session.record(tmp_path))
     assert comparison.first is None
-    assert comparison.compared == comparison.identical == {Stream.FEATURES: 17, Stream.PREDICTIONS: 17}
+    assert comparison.compared == comparison.identical == {Stream.FEATURES: 17, Stream.PREDICTIONS: 20}
 
 
 def test_gaps_of_every_kind(tmp_path: Path, session: Session, again: SignalStage) -> None:
@@ -76,39 +79,38 @@ def test_gaps_of_every_kind(tmp_path: Path, session: Session, again: SignalStage
     comparison = replayed(again, session.record(tmp_path))
     assert comparison.first is None
     assert comparison.not_compared == []
-    assert (
-        comparison.compared[Stream.PREDICTIONS] == comparison.identical[Stream.PREDICTIONS] == 3 + 1 + 3 + 1 + 3 + 1 + 4
-    )
+    made = 6 + 1 + 6 + 1 + 6 + 1 + 7
+    assert comparison.compared[Stream.PREDICTIONS] == comparison.identical[Stream.PREDICTIONS] == made
 
 
 def test_the_last_bit_is_a_difference(tmp_path: Path, session: Session, again: SignalStage) -> None:
     give(session, *map(tick, range(1, 9)))
-    right = session.written[Stream.PREDICTIONS][2]
-    session.written[Stream.PREDICTIONS][2] = right.model_copy(update={"y_hat": right.y_hat * (1 + 2**-52)})  # type: ignore[attr-defined]
+    right = session.written[Stream.PREDICTIONS][5]
+    session.written[Stream.PREDICTIONS][5] = right.model_copy(update={"y_hat": right.y_hat * (1 + 2**-52)})  # type: ignore[attr-defined]
     comparison = replayed(again, session.record(tmp_path))
     assert comparison.first is not None
-    assert comparison.first.text.startswith("A predictions n=3: recorded y_hat ")
+    assert comparison.first.text.startswith("A predictions n=6: recorded y_hat ")
     assert comparison.compared[Stream.PREDICTIONS] - comparison.identical[Stream.PREDICTIONS] == 1
 
 
 def test_any_byte_of_a_prediction_is_a_difference(tmp_path: Path, session: Session, again: SignalStage) -> None:
     give(session, *map(tick, range(1, 9)))
     session.record(tmp_path)
-    right, fresh = encode(session.written[Stream.PREDICTIONS][2]), again.state()
+    right, fresh = encode(session.written[Stream.PREDICTIONS][5]), again.state()
     for at in range(len(right)):
         wrong = right[:at] + bytes([right[at] ^ 1]) + right[at + 1 :]
-        alter(tmp_path, Stream.PREDICTIONS, lambda rows, d=wrong: the_row(rows, SYM, 3).update(d=d))  # type: ignore[misc]
+        alter(tmp_path, Stream.PREDICTIONS, lambda rows, d=wrong: the_row(rows, SYM, 6).update(d=d))  # type: ignore[misc]
         again.restore(fresh)
         comparison = replayed(again, {stream: RecordedRows(tmp_path, stream, INSTANCE, SYM, 0) for stream in Stream})
         assert comparison.first is not None, at
-        assert comparison.first.text.startswith("A predictions n=3: recorded "), at
+        assert comparison.first.text.startswith("A predictions n=6: recorded "), at
         assert comparison.compared[Stream.PREDICTIONS] - comparison.identical[Stream.PREDICTIONS] == 1
 
 
 def test_another_model_is_refused(tmp_path: Path, session: Session, predict: Predict) -> None:
     give(session, *map(tick, range(1, 9)))
     with pytest.raises(ConfigError, match="of model m, here is other: put that model back"):
-        replayed(SignalStage(make_feature(SPEC), predict, "other"), session.record(tmp_path))
+        replayed(SignalStage(ModelInput([SPEC]), predict, "other"), session.record(tmp_path))
 
 
 def test_missing_ticks_end_it(tmp_path: Path, session: Session, again: SignalStage) -> None:
@@ -123,6 +125,33 @@ def test_the_end_of_a_recording_may_be_uneven(tmp_path: Path, session: Session, 
     give(session, tick(9), seen=False)
     comparison = replayed(again, session.record(tmp_path / "ticks"))
     assert (comparison.first, comparison.not_compared, comparison.ahead[Stream.TICKS]) == (None, [], 1)
+
+
+def test_a_tick_that_lacks_a_group_is_its_own_gap(tmp_path: Path) -> None:
+    """The stage wrote the Gap, no reader of the ticks did: the tick itself leads to it, and to its prediction."""
+
+    def of_quotes() -> SignalStage:
+        made = ModelInput([SPEC])
+        made.needs = frozenset({Group.QUOTE})
+        return SignalStage(made, Constant(), "m")
+
+    quoted = [tick(n).model_copy(update={"quote": QUOTE}) for n in range(1, 14)]
+    lacking = [tick(n) for n in (5, 6)]
+    session = Session(of_quotes())
+    give(session, *quoted[:4], *lacking, *quoted[6:])
+    comparison = replayed(of_quotes(), session.record(tmp_path))
+    assert (comparison.first, comparison.not_compared, comparison.ahead[Stream.TICKS]) == (None, [], 0)
+    assert comparison.identical[Stream.PREDICTIONS] == comparison.compared[Stream.PREDICTIONS] == 13 + 2
+
+
+QUOTE = QuoteGroup(bid=1.0, ask=1.1, bid_qty=2.0, ask_qty=3.0)
+
+
+class Constant(Tick[Any, float]):
+    """A model."""
+
+    def on_tick(self, val: Any) -> float | None:
+        return 0.5
 
 
 def test_ticks_that_fill_a_window_are_answered(tmp_path: Path, session: Session, again: SignalStage) -> None:
