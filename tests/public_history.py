@@ -48,7 +48,10 @@ def bars(start_ms: int, interval_ms: int, count: int, seed: int = 1) -> list[Mar
     for at_ms in range(start_ms, start_ms + count * interval_ms, interval_ms):
         close = price + TICK * dice.randint(-3000, 3000)
         high, low = max(price, close) + TICK * dice.randint(0, 500), min(price, close) - TICK * dice.randint(0, 500)
-        made.append(MarketBar(at_ms, price, high, low, close, STEP * dice.randint(0, 10**9)))
+        volume = STEP * dice.randint(0, 10**9)
+        taken = volume * dice.randint(0, 8) / 8
+        turnover, count = volume * (high + low) / 2, dice.randint(0, 10**6)
+        made.append(MarketBar(at_ms, price, high, low, close, volume, turnover, count, taken, taken * price))
         price = close
     return made
 
@@ -195,7 +198,8 @@ def _inside(row: MarketBar | MarketTrade | FundingRate, query: Query, begins: bo
 
 def _kline(bar: MarketBar, length_ms: int) -> list[object]:
     prices = [str(price) for price in (bar.open, bar.high, bar.low, bar.close, bar.volume)]
-    return [bar.at_ms, *prices, bar.at_ms + length_ms - 1, "0", 10, "0", "0", "0"]
+    traded = [str(bar.turnover), bar.trades, str(bar.taken), str(bar.quote_taken), "0"]
+    return [bar.at_ms, *prices, bar.at_ms + length_ms - 1, *traded]
 
 
 def _agg_trade(trade: MarketTrade) -> dict[str, object]:

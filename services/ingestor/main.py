@@ -9,7 +9,7 @@ from services.ingestor.feeds.feed import LiveFeed
 from services.ingestor.feeds.feed_report import FeedReport
 from services.ingestor.feeds.venues import Venues
 from services.ingestor.live.stage import LiveStage
-from services.ingestor.plan import live_options, live_spec, make_source, plan
+from services.ingestor.plan import live_options, live_spec, make_source, plan, require_live
 from services.ingestor.source import Feed, Source
 from services.ingestor.stage import IngestStage
 from shared.bus.api import Session
@@ -186,7 +186,7 @@ class ExchangeFeeder:
 def build(settings: Settings, limits: Limits) -> ServiceParts:
     """Returns what this process does, and what feeds it."""
     if settings.ingestor.source == "ccxt":
-        options = live_options(settings)
+        options = require_live(settings, live_options(settings))
         live = ExchangeFeeder(Venues(options), settings.bus.partitions)
         return ServiceParts(live_spec(options, settings.ingestor.instance), live, close=live.close)
     source = make_source(settings)

@@ -1,6 +1,7 @@
 """The plan puts the ingestor together: its source and stage, or for live data the pipeline of each symbol."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from dataclasses import replace
 from typing import Literal
 
 from services.ingestor.live.bar_join import BarJoin
@@ -9,6 +10,7 @@ from services.ingestor.live.continuity import Continuity
 from services.ingestor.live.mid_prices import MidPrices
 from services.ingestor.live.sampler import EachTrade, Sampler
 from services.ingestor.live.stage import LiveStage, TickPipeline
+from services.ingestor.live.traded_bars import TradedBars
 from services.ingestor.replay import ReplaySource
 from services.ingestor.simulated import PresentSource, SimulatedSource
 from services.ingestor.source import Source
@@ -16,10 +18,14 @@ from services.ingestor.stage import IngestStage
 from shared.config import Settings
 from shared.config.ingestor import LiveSettings
 from shared.errors import ConfigError
+from shared.exchanges.market_data.offers import offered, with_stream
 from shared.exchanges.market_data.options import ContinuityRules, LiveOptions
 from shared.exchanges.registry import market_data_profile
 from shared.intervals import NS_PER_S, TRADE, interval_ns, interval_text
 from shared.messages import Stream
+from shared.messages.market import Group
+from shared.models.card import ModelRefused
+from shared.needs import needed_groups, require_groups, strategy_needs
 from shared.runner.spec import Output, ServiceSpec
 
 
@@ -33,12 +39,46 @@ def plan(settings: Settings, venue: str) -> ServiceSpec:
 
 
 def make_source(settings: Settings) -> Source:
-    """Returns the source that the config names, of data without a venue; raises ConfigError for `ccxt`."""
+    """Returns the source that the config names, of data without a venue.
+
+    Raises ConfigError for `ccxt`, and where it does not give a group that model or strategy need, or that
+    `ingestor.groups` names.
+    """
+    source, wanted = _source(settings), wanted_groups(settings)
+    if wanted:
+        _require(settings, wanted, source.groups, _name(settings))
+    return source
+
+
+def wanted_groups(settings: Settings) -> frozenset[Group]:
+    """Returns the groups that ticks shall carry. What is wrong with a model, the signal service says."""
+    own = frozenset(settings.ingestor.groups)
+    try:
+        return own | needed_groups(settings)
+    except ModelRefused:
+        return own | strategy_needs(settings)
+
+
+def _require(settings: Settings, wanted: Set[Group], offered: Set[Group], source: str) -> None:
+    if wanted <= offered:
+        return
+    require_groups(settings, offered, source)
+    missing = " and ".join(sorted(wanted - offered))
+    raise ConfigError(f"config: ingestor.groups names {missing}, which {source} does not give: leave it out")
+
+
+def _name(settings: Settings) -> str:
+    own = settings.ingestor
+    files = ", ".join(dict.fromkeys(str(path) for path in own.files.values()))
+    return f"replay of {files}" if own.source == "replay" else f"source {own.source}"
+
+
+def _source(settings: Settings) -> Source:
     own = settings.ingestor
     if own.source == "ccxt":
         raise ConfigError("ingestor.source ccxt gives live data only: pass --data FILE for what has been")
     if own.source == "replay":
-        return ReplaySource(own.files, settings.interval, own.timezone)
+        return ReplaySource(own.files, settings.interval, own.timezone, wanted_groups(settings))
     if own.source == "fake":
         return PresentSource(settings.symbols, own.seed, settings.interval, own.limit)
     return SimulatedSource(
@@ -59,44 +99,78 @@ def live_stage(options: LiveOptions, sym: str) -> LiveStage:
     """Returns a fresh stage for one symbol."""
     rules = options.rules(market_data_profile(options.exchange).consecutive)
     interval, grace_ns, warm = options.interval, options.grace_ns, options.warm_bars
+    grouped = Group.BAR in options.groups
     if options.stream == "candles":
-        pipeline = candle_pipeline(interval, grace_ns, warm, rules.fill_ns, rules.silence_ns)
+        polled = not options.websocket
+        pipeline = candle_pipeline(interval, grace_ns, warm, rules.fill_ns, rules.silence_ns, grouped, polled)
     else:
-        pipeline = trade_pipeline(interval, options.price, rules, grace_ns, warm)
+        pipeline = trade_pipeline(interval, options.price, rules, grace_ns, warm, grouped)
     of = f"{interval} of {options.markets[sym]} at {options.exchange}"
     return LiveStage(options.venue, sym, pipeline, options.age_ns, of)
 
 
 def trade_pipeline(
-    interval: str, price: Literal["last", "mid"], rules: ContinuityRules, grace_ns: int, warm: int
+    interval: str,
+    price: Literal["last", "mid"],
+    rules: ContinuityRules,
+    grace_ns: int,
+    warm: int,
+    grouped: bool = False,
 ) -> TickPipeline:
     """Returns the pipeline that makes ticks of trades, or of quotes for `mid`.
 
     interval: `trade`, or as `shared.intervals` has it.
     grace_ns: how long after a bar's end a late price is waited for.
     warm: how many bars are fetched at the start. Mid prices cannot be fetched: they start cold.
+    grouped: bars have their group, which the trades add up to.
     """
     mid = price == "mid"
     heard = MidPrices(rules.silence_ns, rules.ahead_ns) if mid else Continuity(rules)
     if interval == TRADE:
         return TickPipeline(heard, EachTrade(), None)
     ns = interval_ns(interval)
-    join = BarJoin(ns, 0 if mid else warm, fetch=not mid, fill_ns=rules.fill_ns)
-    return TickPipeline(heard, Sampler(ns, grace_ns), join)
+    join = BarJoin(ns, 0 if mid else warm, fetch=not mid, fill_ns=rules.fill_ns, grouped=grouped)
+    sampler = Sampler(ns, grace_ns)
+    return TickPipeline(heard, TradedBars(sampler, ns, grace_ns) if grouped else sampler, join)
 
 
-def candle_pipeline(interval: str, grace_ns: int, warm: int, fill_ns: int, silence_ns: int = 0) -> TickPipeline:
-    """Returns the pipeline that makes ticks of the venue's own candles."""
+def candle_pipeline(
+    interval: str,
+    grace_ns: int,
+    warm: int,
+    fill_ns: int,
+    silence_ns: int = 0,
+    grouped: bool = False,
+    polled: bool = False,
+) -> TickPipeline:
+    """Returns the pipeline that makes ticks of the venue's own candles.
+
+    polled: there is no websocket: all are fetched.
+    """
     ns = interval_ns(interval)
-    return TickPipeline(Candles(ns, grace_ns, silence_ns), None, BarJoin(ns, warm, fill_ns=fill_ns))
+    candles = Candles(ns, grace_ns, silence_ns, grouped, begins=polled)
+    return TickPipeline(candles, None, BarJoin(ns, warm, fill_ns=fill_ns, grouped=grouped))
+
+
+def require_live(settings: Settings, venues: Iterable[LiveOptions]) -> tuple[LiveOptions, ...]:
+    """Returns the options with the streams that their groups need.
+
+    Raises ConfigError where an exchange does not give a group that is needed, or ccxt does not have it.
+    """
+    made = []
+    for options in venues:
+        if options.groups:
+            _require(settings, options.groups, offered(options), f"source ccxt of {options.exchange}")
+        made.append(with_stream(options))
+    return tuple(made)
 
 
 def live_options(settings: Settings) -> tuple[LiveOptions, ...]:
-    """Returns what the config says of each venue."""
+    """Returns what the config says of each venue, and what model and strategy need."""
     own = settings.ingestor
-    return tuple(
-        _options(venue, settings.interval, name if own.venues else "") for name, venue in own.each_venue.items()
-    )
+    made = (_options(venue, settings.interval, name if own.venues else "") for name, venue in own.each_venue.items())
+    groups = wanted_groups(settings)
+    return tuple(replace(options, groups=groups) for options in made)
 
 
 def _options(own: LiveSettings, interval: str, name: str) -> LiveOptions:

@@ -1,14 +1,18 @@
 """Replay: the prices of files, or the ticks of a recording, as fast as they are taken."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from services.ingestor.source import Datum, Feed, Quote
+from shared.bar_groups import groups_of
 from shared.errors import ConfigError, DataError
 from shared.history import bars
+from shared.history import groups_of as groups_of_file
 from shared.intervals import TRADE, interval_ns
 from shared.messages import DecodeError, Gap, GapCause, MarketTick, Stream, decode
+from shared.messages.market import Group
 from shared.plural import plural
 from shared.record import NewerWire
 from shared.recording.checkpoint import ingestor_of
@@ -16,6 +20,7 @@ from shared.recording.layout import NewerRecording, is_recording
 from shared.recording.part import read_rows
 
 REPLAY = "replay"
+FIRST_TICKS = 1_000
 
 
 class FileSpan(NamedTuple):
@@ -34,6 +39,8 @@ class ReplaySource:
     Raises ConfigError without files and for `trade` with bars, ValueError for an unknown interval.
 
     timezone: of the bars' times, as `shared.history.bars` takes it.
+    wanted: the groups that quotes carry, where the file has them; its other columns are not looked at. A recording's
+    ticks have what they were recorded with.
 
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
@@ -47,7 +54,9 @@ class ReplaySource:
     >>> folder.cleanup()
     """
 
-    def __init__(self, files: Mapping[str, Path], interval: str, timezone: str = "") -> None:
+    def __init__(
+        self, files: Mapping[str, Path], interval: str, timezone: str = "", wanted: Set[Group] = frozenset()
+    ) -> None:
         if not files:
             raise ConfigError("replay has no file: pass --data FILE --sym SYMBOL")
         self._files = {sym: Path(files[sym]) for sym in sorted(files)}
@@ -57,6 +66,7 @@ class ReplaySource:
             raise ConfigError("interval trade is for recordings: name that of the bars, e.g. --interval 1m")
         self._interval = interval
         self._timezone = timezone
+        self._wanted = wanted
 
     @property
     def venue(self) -> str:
@@ -68,6 +78,12 @@ class ReplaySource:
     def symbols(self) -> tuple[str, ...]:
         """Returns all symbols, sorted."""
         return tuple(self._files)
+
+    @property
+    def groups(self) -> frozenset[Group]:
+        """Returns the groups that all files have, by their columns; of a recording those of its first ticks."""
+        each = (recorded_groups(p, sym) if is_recording(p) else groups_of_file(p) for sym, p in self._files.items())
+        return frozenset(Group).intersection(*(map(Group, found) for found in each))
 
     def open(self, sym: str, position: int) -> Feed:
         """Returns the quotes behind the first `position` rows."""
@@ -89,8 +105,11 @@ class ReplaySource:
         file = self._file(sym)
         if is_recording(file):
             return recorded_ticks(file, sym, position)
-        found = bars(file, self._interval, skip=position, timezone=self._timezone, groups=frozenset())
-        return (Quote(sym, bar.ts_event, bar.close) for bar in found)
+        wanted = self._wanted
+        found = bars(file, self._interval, skip=position, timezone=self._timezone, groups=wanted)
+        if not wanted:
+            return (Quote(sym, bar.ts_event, bar.close) for bar in found)
+        return (Quote(sym, bar.ts_event, bar.close, *groups_of(bar, wanted)) for bar in found)
 
     def _file(self, sym: str) -> Path:
         if sym not in self._files:
@@ -152,6 +171,15 @@ def recorded_venue(folder: Path, sym: str) -> str:
         if isinstance(message, MarketTick):
             return message.venue
     raise DataError(f"{folder}: has no tick of {sym}: name another --sym")
+
+
+def recorded_groups(folder: Path, sym: str) -> frozenset[Group]:
+    """Returns the groups that the first ticks of a symbol were recorded with."""
+    found: set[Group] = set()
+    ticks = (message for message in _messages(folder, sym) if isinstance(message, MarketTick))
+    for tick in islice(ticks, FIRST_TICKS):
+        found.update(group for group in Group if getattr(tick, group) is not None)
+    return frozenset(found)
 
 
 def _messages(folder: Path, sym: str) -> Iterator[MarketTick | Gap]:

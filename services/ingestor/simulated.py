@@ -8,6 +8,7 @@ from itertools import islice
 from services.ingestor.source import Feed, Quote
 from shared.errors import ConfigError
 from shared.intervals import NS_PER_S, interval_ns
+from shared.messages.market import Group
 from shared.simulated_market import EPOCH_NS, PHI, SIGMA, PresentMarket, ReturnProcess
 
 SYMBOLS = ("SIM-A", "SIM-B", "SIM-C", "SIM-D", "SIM-E", "SIM-F", "SIM-G", "SIM-H")
@@ -65,6 +66,11 @@ class SimulatedSource:
     def symbols(self) -> tuple[str, ...]:
         """Returns all symbols, sorted."""
         return self._symbols
+
+    @property
+    def groups(self) -> frozenset[Group]:
+        """Returns none: this market has prices alone."""
+        return frozenset()
 
     def open(self, sym: str, position: int) -> Feed:
         """Returns the ticks from n = position + 1 on; it takes as long for ten million as for none."""
@@ -173,6 +179,11 @@ class PresentSource:
     def symbols(self) -> tuple[str, ...]:
         """Returns all symbols, sorted."""
         return self._symbols
+
+    @property
+    def groups(self) -> frozenset[Group]:
+        """Returns none: this market has prices alone."""
+        return frozenset()
 
     def open(self, sym: str, position: int) -> Feed:
         """Returns the ticks from the newest on, wherever the last run stopped."""

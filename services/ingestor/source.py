@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from shared.messages import Gap, MarketTick
-from shared.messages.market import BarGroup, FundingGroup, QuoteGroup
+from shared.messages.market import BarGroup, FundingGroup, Group, QuoteGroup
 
 
 class Quote(NamedTuple):
@@ -46,6 +46,10 @@ class Source(Protocol):
     @property
     def symbols(self) -> tuple[str, ...]:
         """Returns all symbols, sorted."""
+
+    @property
+    def groups(self) -> frozenset[Group]:
+        """Returns the groups that it can give beside the price, for all of its symbols."""
 
     def open(self, sym: str, position: int) -> Feed:
         """Returns the quotes of `sym` after its first `position` ones; a restart goes on behind its last commit."""

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 from shared.config.gateway import Market
 from shared.config.section import Count, Instance, Positive, Section
 from shared.history.zone import zone_of
+from shared.messages.market import Group
+from shared.record import BY_VALUE
 
 
 class LiveSettings(Section):
@@ -76,6 +78,8 @@ class IngestorSettings(LiveSettings):
       means UTC.
     - ahead_nice: how much priority (nice, 0 to 19) ingestor and signal give up while ticks come as fast as the line
       takes them, so that they leave the processor to orders in flight.
+    - groups: what ticks carry beside the price though neither model nor strategy needs it, to be recorded: `bar`,
+      `quote`, `funding`.
     - venues: several exchanges, by a name that stands in ticks and trace ids. A venue's exchange is its name where it
       names none, and each of its other keys defaults to the value here.
     """
@@ -88,6 +92,7 @@ class IngestorSettings(LiveSettings):
     limit: Count | None = None
     timezone: Annotated[str, AfterValidator(_known_zone)] = ""
     ahead_nice: Annotated[int, Field(ge=0, le=19)] = 10
+    groups: tuple[Annotated[Group, BY_VALUE], ...] = ()
     venues: dict[VenueName, LiveSettings] = Field(default_factory=dict)
 
     @property

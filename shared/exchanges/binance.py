@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from shared.exchanges.candles import BINANCE_CANDLES
 from shared.exchanges.market_data import parse
 from shared.exchanges.market_data.events import Trade
 from shared.exchanges.profile import ExchangeProfile, MarketDataProfile, TradingFacts, all_of, states_of
@@ -80,6 +81,8 @@ MARKET_DATA = MarketDataProfile(
     market_types={"swap": "linear", "spot": "spot"},
     acknowledged=_acknowledged,
     trade=_trade,
+    candles=BINANCE_CANDLES,
+    refused={"swap": {"1s"}},  # P: DOCS/common-definition: of the futures the shortest is 1m
     off_book=_off_book,
     spacing="rollingWindow",  # its limits are by the minute: DOCS/general-info
 )
@@ -355,5 +358,7 @@ def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
 
 BINANCE = ExchangeProfile("binance", MARKET_DATA, BinanceProfile)
 BINANCE_USD_M = ExchangeProfile("binanceusdm", MARKET_DATA)
-BINANCE_COIN_M = ExchangeProfile("binancecoinm", MarketDataProfile(from_id="fromId", off_book=_off_book))
-BINANCE_US = ExchangeProfile("binanceus", MarketDataProfile(from_id="fromId"))
+BINANCE_COIN_M = ExchangeProfile(
+    "binancecoinm", MarketDataProfile(from_id="fromId", candles=BINANCE_CANDLES, off_book=_off_book)
+)
+BINANCE_US = ExchangeProfile("binanceus", MarketDataProfile(from_id="fromId", candles=BINANCE_CANDLES))

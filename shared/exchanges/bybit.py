@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from shared.errors import VenueError
+from shared.exchanges.candles import BYBIT_CANDLES
 from shared.exchanges.profile import ExchangeProfile, MarketDataProfile, TradingFacts, all_of, states_of
 from shared.exchanges.rest_caller import NotThere, RestCaller
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
@@ -45,7 +46,9 @@ def _off_book(raw: Mapping[str, Any]) -> bool:
 
 
 # DOCS/market/recent-trade
-MARKET_DATA = MarketDataProfile(page=1000, spot_page=60, last_rows=True, acknowledged=_acknowledged, off_book=_off_book)
+MARKET_DATA = MarketDataProfile(
+    page=1000, spot_page=60, last_rows=True, acknowledged=_acknowledged, candles=BYBIT_CANDLES, off_book=_off_book
+)
 
 # Errors that say that an order was not taken: DOCS/error.
 #

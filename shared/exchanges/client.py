@@ -198,6 +198,17 @@ def answering(parent: Any, ccxt: Any, limit: RateLimit) -> Any:
     return Answering
 
 
+def with_own_rows(parent: Any) -> Any:
+    """Makes a subclass whose candles have the exchange's own row behind ccxt's six columns."""
+
+    class WithOwnRows(parent):  # type: ignore[misc]
+        def parse_ohlcv(self, ohlcv: Any, market: Any = None) -> Any:
+            return [*super().parse_ohlcv(ohlcv, market), ohlcv]
+
+    WithOwnRows.__name__ = WithOwnRows.__qualname__ = parent.__name__
+    return WithOwnRows
+
+
 def codes_in(body: str) -> Iterator[tuple[str, str]]:
     """Yields (code, text) of each error in an exchange's answer, the innermost first; nothing where it is not JSON."""
     try:

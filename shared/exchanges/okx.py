@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from shared.exchanges.candles import OKX_CANDLES
 from shared.exchanges.client import Unreadable
 from shared.exchanges.profile import ExchangeProfile, MarketDataProfile, TradingFacts, all_of, states_of
 from shared.exchanges.rest_caller import RestCaller
@@ -39,7 +40,9 @@ def _off_book(raw: Mapping[str, Any]) -> bool:
 
 
 # DOCS/#overview-websocket-connect: 3 a second for an IP; #order-book-trading-market-data-get-trades
-MARKET_DATA = MarketDataProfile(last_rows=True, acknowledged=_acknowledged, off_book=_off_book, connects=3)
+MARKET_DATA = MarketDataProfile(
+    last_rows=True, acknowledged=_acknowledged, candles=OKX_CANDLES, off_book=_off_book, connects=3
+)
 
 # Errors that say that an order was not taken: DOCS/#error-code-rest-api.
 #

@@ -13,10 +13,10 @@ exchange's documentation; the letters say against what it was checked, last in N
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shared.exchanges.market_data.events import Trade
+from shared.exchanges.market_data.events import ToldBar, Trade
 from shared.messages.reasons import OrderPhase, Reason
 
 if TYPE_CHECKING:
@@ -28,6 +28,20 @@ NOT_PROTECTED = (
     "whether a request can expire: every failure is UNKNOWN until it is found, and an order may arrive after it was "
     "given up"
 )
+
+
+class CandleReader(NamedTuple):
+    """A reader finds all that an exchange tells of a bar. market: ccxt's, of which it is.
+
+    - row: in a row as REST gives it
+    - message: in a websocket's message about this market's bars of this interval, as ccxt names it; None where the
+      message is anything else
+    - watched: gives the interval that ccxt shall subscribe to, where its own name is of other bars
+    """
+
+    row: Callable[[Any, Mapping[str, Any]], ToldBar | None]
+    message: Callable[[Any, Mapping[str, Any], str], ToldBar | None]
+    watched: Callable[[str], str] = str
 
 
 class MarketDataProfile(NamedTuple):
@@ -47,6 +61,8 @@ class MarketDataProfile(NamedTuple):
       without it the first datum says that it stands, or that nothing came for so long as an answer may take
     - trade: reads a trade of a market, by the exchange's id of it, out of a websocket's message, with the same result
       as by ccxt, at a part of the cost; None where the message is anything else: then ccxt reads it
+    - candles: reads the exchange's own bars, with all that it tells of them; without it ccxt's six columns are read
+    - refused: by kind of market, intervals of candles that ccxt lists and the exchange does not have
     - off_book: whether a print, as the exchange sent it, is no price: nobody else's order could have traded there. A
       block trade is agreed elsewhere; orders that improve the price for people at the exchange's own screen (RPI, ELP)
       do not trade with those that come through the API; what the exchange settles by itself (insurance fund, ADL,
@@ -68,6 +84,8 @@ class MarketDataProfile(NamedTuple):
     market_types: Mapping[str, str] = {}
     acknowledged: Callable[[Any], bool | None] | None = None
     trade: Callable[[Any, str], Trade | None] | None = None
+    candles: CandleReader | None = None
+    refused: Mapping[str, Set[str]] = {}
     off_book: Callable[[Mapping[str, Any]], bool] | None = None
     spacing: str = "leakyBucket"
     connects: int = 0

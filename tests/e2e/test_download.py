@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
 from services.console.download import BASE_URL
 from services.research.download.history import PublicExchange
@@ -16,6 +17,7 @@ from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.trade_history import MarketBar
 from services.simulator.http.request import Handler
 from services.simulator.http.server import SimulatorServer
+from shared.history import HistoryBar
 from shared.history import bars as read_bars
 from tests.e2e.command import COMMAND, Done, over
 from tests.public_history import PageFaults, PastMarket, PublicHistory, bars, rates, trades
@@ -59,6 +61,10 @@ def closes(path: Path, interval: str) -> list[str]:
     return [str(bar.close) for bar in read_bars(path, interval)]
 
 
+def rows_of(folder: Path) -> list[HistoryBar]:
+    return list(read_bars(folder / "all.parquet", "12h"))
+
+
 def found(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.parquet"))
 
@@ -81,6 +87,8 @@ async def test_bars_with_a_gap_and_rows_that_come_twice(tmp_path: Path) -> None:
         assert not repeats.endswith(" 0")
         assert merged == "all.parquet: 117 rows"
         assert closes(tmp_path / "all.parquet", "12h") == texts(BARS[:70] + BARS[73:]), "with the venue's own digits"
+        told = [(row.volume, row.quote_volume, row.trades, row.taker_volume) for row in rows_of(tmp_path)]
+        assert told == [(bar.volume, bar.turnover, bar.trades, bar.taken) for bar in BARS[:70] + BARS[73:]]
 
         asked = exchange.count("klines")
         again = await tickline(exchange, tmp_path, *job)
@@ -92,6 +100,17 @@ async def test_bars_with_a_gap_and_rows_that_come_twice(tmp_path: Path) -> None:
         assert checked.out.splitlines()[1:] == [rows, gap, total, repeats]
         checked = await tickline(exchange, tmp_path, "data", "check", "all.parquet")
         assert checked.out.splitlines()[:3] == [rows, "interval: 12h, between 99.14 % of the rows", gap]
+
+
+async def test_months_of_a_tickline_that_knew_fewer_columns_are_fetched_anew(tmp_path: Path) -> None:
+    async with SimulatorServer(routes()) as exchange:
+        job = ("download", *MARKET, *SINCE, "--interval", "12h", "--merge", "all.parquet")
+        await tickline(exchange, tmp_path, *job)
+        before, month = rows_of(tmp_path), tmp_path / "data/BTCUSDT/ohlcv-12h/2024-01.parquet"
+        parquet.write_table(parquet.read_table(month).drop_columns(["quote_volume", "trades", "taker_volume"]), month)
+        done = await tickline(exchange, tmp_path, *job)
+        assert "62 rows fetched now" in done.out
+        assert rows_of(tmp_path) == before
 
 
 async def test_trades_and_funding_rates(tmp_path: Path) -> None:

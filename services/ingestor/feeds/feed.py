@@ -11,9 +11,10 @@ from shared.errors import VenueError
 from shared.exchanges.backoff import Backoff
 from shared.exchanges.market_data import history, parse
 from shared.exchanges.market_data.client import Overflow, WebsocketHooks
-from shared.exchanges.market_data.events import Answered, Connected, Disconnected, Event, Missing, Trade
+from shared.exchanges.market_data.events import Answered, Candle, Connected, Disconnected, Event, Missing, Trade
 from shared.exchanges.market_data.venue import LiveVenue
 from shared.exchanges.rest_caller import one_line, with_type
+from shared.messages.market import Group
 
 MOST_EVENTS = 100_000
 STOOD_S = 5.0  # a connection that stood for so long was no failure
@@ -100,9 +101,13 @@ class LiveFeed:
                 )
             else:
                 await self._wait_for_end(asked)
-                complete = await history.bars(
-                    venue.caller, venue.profile, self._market, venue.options.interval, asked, self._put
-                )
+                caller, own, interval = venue.caller, venue.profile, venue.options.interval
+                if Group.BAR in venue.options.groups and venue.options.stream == "trades":
+                    complete = await history.bars_of_trades(
+                        caller, own, self._market, interval, asked, self._put, venue.pages
+                    )
+                else:
+                    complete = await history.bars(caller, own, self._market, interval, asked, self._put)
             venue.troubles.over(f"{self._sym} {asked.what}")
         except VenueError as error:
             venue.troubles.say(f"{self._sym} {asked.what}", str(error))
@@ -167,20 +172,31 @@ class LiveFeed:
             await self._closed(client)
 
     def _hooks(self) -> WebsocketHooks:
-        """Lets trades come by themselves where the profile can read them; watching is only waiting for the end then."""
-        venue, read = self._venue, self._venue.profile.trade
-        if read is None or venue.options.price == "mid" or venue.options.stream == "candles":
-            return WebsocketHooks(self._acknowledged, self._unreadable)
-        market_id = venue.client.market(self._market)["id"]
-        return WebsocketHooks(
-            self._acknowledged, self._unreadable, self._heard, lambda message: read(message, market_id)
-        )
+        """Lets trades or candles come by themselves where the profile can read them; watching is only waiting then."""
+        venue, market = self._venue, self._venue.client.market(self._market)
+        profile, own, id_ = venue.profile, venue.options, market["id"]
+        read: Callable[[Any], Trade | Candle | None] | None = None
+        if own.stream == "candles" and (candles := profile.candles) is not None:
+            interval = own.interval
 
-    def _heard(self, trade: Trade) -> None:
+            def read(message: Any) -> Candle | None:
+                told = candles.message(message, market, interval)
+                return None if told is None else parse.whole_candle(told)
+
+        elif own.stream == "trades" and own.price != "mid" and (trade := profile.trade) is not None:
+
+            def read(message: Any) -> Trade | None:
+                return trade(message, id_)
+
+        if read is None:
+            return WebsocketHooks(self._acknowledged, self._unreadable)
+        return WebsocketHooks(self._acknowledged, self._unreadable, self._heard, read)
+
+    def _heard(self, event: Trade | Candle) -> None:
         if not self._connected_s:
             self._acknowledged()
         self._check_room()
-        self._events.append(trade)
+        self._events.append(event)
         self._came.set()
 
     def _check_room(self) -> None:
@@ -229,7 +245,8 @@ class LiveFeed:
         return [quote for quote in read if quote is not None]
 
     async def _candles(self, client: Any) -> Sequence[Event]:
-        rows = await client.watch_ohlcv(self._market, self._venue.options.interval)
+        interval, candles = self._venue.options.interval, self._venue.profile.candles
+        rows = await client.watch_ohlcv(self._market, interval if candles is None else candles.watched(interval))
         read = [parse.candle(row) for row in rows]
         self.unfit += read.count(None)
         return [candle for candle in read if candle is not None]

@@ -1,29 +1,33 @@
 """One series of bars out of two: those that were sampled or streamed, and those that were fetched."""
 
 from decimal import Decimal
-from typing import NamedTuple, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
 from services.ingestor.live.saved_events import (
-    SavedBar,
     SavedPrice,
     SavedQuestion,
+    SavedWholeBar,
     question_in,
-    saved_bar,
     saved_price,
     saved_question,
+    saved_whole_bar,
 )
 from shared.exchanges.market_data.events import Answered, Bars, Clock, ClosedBar, Disconnected, Late, Lost, Missing
 from shared.intervals import NS_PER_S
+from shared.messages.market import BarGroup, FundingGroup, QuoteGroup
 from shared.messages.reasons import GapCause
-from shared.record import Snapshot, fields_of
+from shared.record import Since, Snapshot, fields_of, unvalidated
 from shared.tick import State, Tick
 
 
 class Close(NamedTuple):
-    """A close is the last price of a bar of the joined series, known at the bar's end."""
+    """A close is the last price of a bar of the joined series, known at the bar's end, with the groups known then."""
 
     ts_event: int
     price: Decimal
+    bar: BarGroup | None = None
+    quote: QuoteGroup | None = None
+    funding: FundingGroup | None = None
 
 
 class Cut(NamedTuple):
@@ -38,7 +42,7 @@ Joined: TypeAlias = Close | Cut | Missing
 
 
 class BarJoinSnapshot(Snapshot):
-    """The saved form of a BarJoin, by the names of its attributes. waiting: in order."""
+    """The saved form of a BarJoin, by the names of its attributes. waiting, bare: in order."""
 
     repeated: int
     other: int
@@ -46,53 +50,64 @@ class BarJoinSnapshot(Snapshot):
     last: SavedPrice | None
     after: int
     lost_ns: int
-    waiting: list[SavedBar]
+    waiting: list[SavedWholeBar]
     question: SavedQuestion | None
     asked_now: int
     no: int
     now: int
+    bare: Annotated[list[SavedPrice] | None, Since(4)] = None
+    like: Annotated[BarGroup | None, Since(4)] = None
 
 
-_snapshot = fields_of(BarJoinSnapshot)
+_snapshot, _bar_group = fields_of(BarJoinSnapshot), unvalidated(BarGroup)
 
 
 class BarJoin(Tick[Joining, list[Joined]]):
     """The join takes bars in any order and from both ways, and gives each bar time once and in order.
 
     It asks for a missing bar (Missing), and what comes behind it waits. In a complete answer a bar that is not there is
-    one in which nothing traded: it has the close before. Where there is no answer, or more bars would have to wait than
-    may, it gives a Cut.
+    one in which nothing traded: it has the close before, and a volume of 0. Where there is no answer, or more bars
+    would have to wait than may, it gives a Cut.
 
     interval_ns: of the bars, which end at its multiples.
     warm: how many bars before the start are asked for at the first Clock.
     fetch: whether anything can be asked for.
     waiting: how many bars may wait.
     fill_ns: how long an answer is waited for.
+    grouped: bars have a group; one that comes without is fetched, and goes out with its price alone where it cannot be.
 
     It counts bars whose time had been given (`repeated`), those of them with another price (`other`), and bars that
-    came only because it asked (`fetched`).
+    came only because it asked (`fetched`), and those that went out without their group (`bare`).
 
     >>> join = BarJoin(interval_ns=10, warm=0)
     >>> join.on_tick(ClosedBar(10, Decimal(1))), join.on_tick(ClosedBar(10, Decimal(1)))
-    ([Close(ts_event=10, price=Decimal('1'))], None)
+    ([Close(ts_event=10, price=Decimal('1'), bar=None, quote=None, funding=None)], None)
     >>> join.on_tick(ClosedBar(40, Decimal(4)))
     [Missing(no=1, what='bars', from_id=None, to_id=None, from_ns=20, to_ns=30)]
     >>> join.on_tick(Bars((ClosedBar(10, Decimal(1)), ClosedBar(20, Decimal(2)))))
-    [Close(ts_event=20, price=Decimal('2'))]
-    >>> join.on_tick(Answered(1, "bars", complete=True))
-    [Close(ts_event=30, price=Decimal('2')), Close(ts_event=40, price=Decimal('4'))]
+    [Close(ts_event=20, price=Decimal('2'), bar=None, quote=None, funding=None)]
+    >>> [(close.ts_event, close.price) for close in join.on_tick(Answered(1, "bars", complete=True))]
+    [(30, Decimal('2')), (40, Decimal('4'))]
     """
 
     def __init__(
-        self, interval_ns: int, warm: int, fetch: bool = True, waiting: int = 1_000, fill_ns: int = 30 * NS_PER_S
+        self,
+        interval_ns: int,
+        warm: int,
+        fetch: bool = True,
+        waiting: int = 1_000,
+        fill_ns: int = 30 * NS_PER_S,
+        grouped: bool = False,
     ) -> None:
-        self.repeated = self.other = self.fetched = 0
+        self.repeated = self.other = self.fetched = self.bare = 0
         self._interval_ns, self._warm, self._fetch = interval_ns, warm, fetch
-        self._most, self._fill_ns = waiting, fill_ns
+        self._most, self._fill_ns, self._grouped = waiting, fill_ns, grouped
         self._last: Close | None = None
         self._after = 0  # bars until here are not given any more
         self._lost_ns = 0  # bars until here will not come by themselves
-        self._waiting: dict[int, Decimal | None] = {}
+        self._waiting: dict[int, ClosedBar] = {}
+        self._bare: dict[int, Decimal] = {}  # of bars that came without their group: what goes out if it does not come
+        self._like: BarGroup | None = None  # the last group: a silent bar tells of the same
         self._question: Missing | None = None
         self._asked_now = 0
         self._no = 0
@@ -133,39 +148,64 @@ class BarJoin(Tick[Joining, list[Joined]]):
         return None
 
     def _bar(self, bar: ClosedBar) -> list[Joined]:
+        if self._grouped and bar.bar is None and bar.price is not None and self._after < bar.ts_event:
+            self._bare[bar.ts_event] = bar.price
+            return self._lost(bar.ts_event)
         given = self._put(bar)
         if not self._waiting or (self._question is not None and len(self._waiting) <= self._most):
             return given
         return given + self._missing(min(self._waiting) - self._interval_ns)
 
     def _put(self, bar: ClosedBar) -> list[Joined]:
-        end, price = bar
+        end, price, _ = bar
         if end <= self._after or end in self._waiting:
             self.repeated += 1
             if self._last is not None and end == self._last.ts_event and price not in (None, self._last.price):
                 self.other += 1
-            if price is not None and end in self._waiting and self._waiting[end] is None:
-                self._waiting[end] = price
+            if price is not None and end in self._waiting and self._waiting[end].price is None:
+                self._waiting[end] = bar
             return []
         begins = not self._after and (self._question is None or end == self._question.from_ns)
         if begins or (end == self._after + self._interval_ns and self._after):
-            return self._give(end, price) + self._follow()
-        self._waiting[end] = price
+            return self._give(bar) + self._follow()
+        self._waiting[end] = bar
         return []
 
-    def _give(self, end: int, price: Decimal | None) -> list[Joined]:
+    def _give(self, bar: ClosedBar) -> list[Joined]:
+        end, price, group = bar
         if price is None:
             if self._last is None:
                 return self._cut(end) if self._after else []
             price = self._last.price
+            group = self._silent(price) if group is None else group
+        if group is not None:
+            self._like = group
+        elif self._grouped:
+            self.bare += 1
         self._last, self._after = Close(end, price), end
-        return [self._last]
+        self._bare.pop(end, None)
+        return [Close(end, price, group)]
+
+    def _silent(self, price: Decimal) -> BarGroup | None:
+        """Returns the group of a bar in which nothing traded: it tells what the others do."""
+        like = self._like
+        if like is None:
+            return None
+        return _bar_group(
+            open=float(price),
+            high=float(price),
+            low=float(price),
+            volume=0.0,
+            quote_volume=None if like.quote_volume is None else 0.0,
+            trades=None if like.trades is None else 0,
+            taker_volume=None if like.taker_volume is None else 0.0,
+        )
 
     def _follow(self) -> list[Joined]:
         given: list[Joined] = []
         waiting = self._waiting
         while waiting and (end := self._after + self._interval_ns) in waiting:
-            given += self._give(end, waiting.pop(end))
+            given += self._give(waiting.pop(end))
         return given
 
     def _missing(self, until: int) -> list[Joined]:
@@ -173,11 +213,14 @@ class BarJoin(Tick[Joining, list[Joined]]):
         if self._fetch and self._question is None and len(self._waiting) <= self._most:
             return [self._ask(self._after + self._interval_ns, until)]
         self._question = None
-        return self._cut(until) + self._follow()
+        return self._fill(until, complete=False)
 
     def _lost(self, end: int) -> list[Joined]:
-        if not self._after or end in self._waiting:
-            return []  # nothing was before it, or it was fetched
+        if end in self._waiting:
+            return []  # it was fetched
+        if not self._after:  # nothing was before it
+            first = self._grouped and self._fetch and self._question is None
+            return [self._ask(end, end)] if first else []
         self._lost_ns = max(self._lost_ns, end)
         return self._missing_lost()
 
@@ -187,6 +230,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
 
     def _late(self, end: int) -> list[Joined] | None:
         self._waiting.pop(end, None)  # then it is missing
+        self._bare.pop(end, None)
         if end > self._after or not self._after:
             return None
         self._last = None
@@ -209,25 +253,33 @@ class BarJoin(Tick[Joining, list[Joined]]):
         given: list[Joined] = []
         if not self._after and self._waiting:  # the start: there is nothing that could be cut
             first = min(self._waiting)
-            given += self._give(first, self._waiting.pop(first)) + self._follow()
-        while self._after and complete and self._after < question.to_ns and self._last is not None:
-            given += self._give(self._after + self._interval_ns, None) + self._follow()
-        if self._after and self._after < question.to_ns:
-            given += self._cut_before(question.to_ns)
+            given += self._give(self._waiting.pop(first)) + self._follow()
+        if self._after:
+            given += self._fill(question.to_ns, complete)
         if self._waiting and self._question is None:
             given += self._missing(min(self._waiting) - self._interval_ns)
         return given + self._missing_lost()
 
-    def _cut_before(self, until: int) -> list[Joined]:
-        """Cut what is open until `until`, giving what was fetched of it."""
+    def _fill(self, until: int, complete: bool) -> list[Joined]:
+        """Gives what is open until `until`: what came without its group, what is silent if the answer was complete, or
+        a Cut, and what waits behind it.
+        """
         given: list[Joined] = []
         while self._after < until:
-            nxt = min((end for end in self._waiting if end <= until), default=until + self._interval_ns)
-            given += self._cut(nxt - self._interval_ns) + self._follow()
-        return given + self._follow()
+            end = self._after + self._interval_ns
+            if (price := self._bare.get(end)) is not None:
+                given += self._give(ClosedBar(end, price))
+            elif complete and self._last is not None:
+                given += self._give(ClosedBar(end, None))
+            else:
+                known = [known for known in (*self._waiting, *self._bare) if end <= known <= until]
+                given += self._cut(min(known, default=until + self._interval_ns) - self._interval_ns)
+            given += self._follow()
+        return given
 
     def _cut(self, until: int) -> list[Joined]:
         self._last, self._after = None, until
+        self._bare = {end: price for end, price in self._bare.items() if end > until}
         return [Cut(until, GapCause.UNFILLED)]
 
     def _ask(self, from_ns: int, to_ns: int) -> Missing:
@@ -245,11 +297,13 @@ class BarJoin(Tick[Joining, list[Joined]]):
             last=None if last is None else saved_price(ts_event=last.ts_event, price=last.price),
             after=self._after,
             lost_ns=self._lost_ns,
-            waiting=[saved_bar(ts_event=end, price=self._waiting[end]) for end in sorted(self._waiting)],
+            waiting=[saved_whole_bar(**self._waiting[end]._asdict()) for end in sorted(self._waiting)],
             question=saved_question(self._question),
             asked_now=self._asked_now,
             no=self._no,
             now=self._now,
+            bare=[saved_price(ts_event=end, price=price) for end, price in sorted(self._bare.items())] or None,
+            like=self._like,
         )
 
     def restore(self, state: State) -> None:
@@ -258,7 +312,8 @@ class BarJoin(Tick[Joining, list[Joined]]):
         self.repeated, self.other, self.fetched = saved.repeated, saved.other, saved.fetched
         self._last = None if saved.last is None else Close(saved.last.ts_event, saved.last.price)
         self._after, self._lost_ns = saved.after, saved.lost_ns
-        self._waiting = {bar.ts_event: bar.price for bar in saved.waiting}
+        self._waiting = {bar.ts_event: ClosedBar(bar.ts_event, bar.price, bar.bar) for bar in saved.waiting}
+        self._bare, self._like = {bar.ts_event: bar.price for bar in saved.bare or ()}, saved.like
         self._question, self._asked_now = question_in(saved.question), saved.asked_now
         self._no, self._now = saved.no, saved.now
 

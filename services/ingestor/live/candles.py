@@ -42,27 +42,33 @@ _candle, _snapshot = fields_of(SavedCandle), fields_of(CandlesSnapshot)
 
 
 class Candles(Tick[Event, list[Sampled | FeedSilent]]):
-    """The stage takes one symbol's candles as the venue updates them, and gives a bar when a later candle ends it.
+    """The stage takes one symbol's candles as the venue updates them, and gives a bar when the venue ends it.
 
-    Where none comes until `grace_ns` after the bar's end, or the connection was lost since the candle's last update,
-    the bar is Lost: it must be fetched. Where no candle at all comes for three bars, or three times `silence_ns`, the
-    feed is silent (FeedSilent), once for each connection.
+    Where the venue does not say that a bar is finished, a later candle ends it; but with `grouped` what was traded may
+    have grown since its last update, so that it is Lost: it must be fetched. So is one of which nothing of that comes
+    until `grace_ns` after its end, or of which the connection was lost since the last update. Where no candle at all
+    comes for three bars, or three times `silence_ns`, the feed is silent (FeedSilent), once for each connection.
+
+    begins: with the first Clock, without a candle: all bars are fetched.
 
     It counts updates of bars that are over (`old`), those of them with another price (`other`), and how often the feed
     was silent (`deaf`).
 
     >>> candles = Candles(interval_ns=10, grace_ns=2)
-    >>> updates = [Candle(10, Decimal(1)), Candle(10, Decimal(2)), Candle(20, Decimal(3))]
+    >>> updates = [Candle(10, Decimal(1)), Candle(10, Decimal(2), finished=True), Candle(20, Decimal(3))]
     >>> [candles.on_tick(val) for val in updates], candles.on_tick(Clock(32))
-    ([None, None, [ClosedBar(ts_event=20, price=Decimal('2'))]], [Lost(ts_event=30)])
+    ([None, [ClosedBar(ts_event=20, price=Decimal('2'), bar=None)], None], [Lost(ts_event=30)])
     """
 
-    def __init__(self, interval_ns: int, grace_ns: int, silence_ns: int = 0) -> None:
+    def __init__(
+        self, interval_ns: int, grace_ns: int, silence_ns: int = 0, grouped: bool = False, begins: bool = False
+    ) -> None:
         self.old = self.other = self.deaf = 0
         self._most_ns = 3 * max(silence_ns, interval_ns) + grace_ns  # without a candle
         self._now = self._heard_now = 0
         self._listening = False  # over a connection that is not known to be deaf
         self._interval_ns, self._grace_ns = interval_ns, grace_ns
+        self._grouped, self._begins = grouped, begins
         self._start = 0  # of the candle that is open; 0 before the first
         self._close: Decimal | None = None  # its last price; None: not heard, or not believed
         self._before: tuple[int, Decimal | None] = (0, None)
@@ -86,6 +92,8 @@ class Candles(Tick[Event, list[Sampled | FeedSilent]]):
 
     def _clock(self, now: int) -> list[Sampled | FeedSilent]:
         given: list[Sampled | FeedSilent] = []
+        if self._begins and not self._start:
+            self._start = now - now % self._interval_ns
         if self._start and now >= self._start + self._interval_ns + self._grace_ns:
             self._close = None
             given += self._over(now - now % self._interval_ns)
@@ -100,9 +108,14 @@ class Candles(Tick[Event, list[Sampled | FeedSilent]]):
             self.old += 1
             self.other += self._before[0] == candle.start and self._before[1] not in (None, candle.close)
             return None
-        given = self._over(candle.start) if self._start and candle.start > self._start else None
-        self._start, self._close = candle.start, candle.close
-        return given
+        given = self._over(candle.start) if self._start and candle.start > self._start else []
+        self._start = candle.start
+        self._close = candle.close if candle.finished is None and not self._grouped else None
+        if candle.finished:
+            end = candle.start + self._interval_ns
+            given.append(ClosedBar(end, candle.close, candle.bar))
+            self._before, self._start = (candle.start, candle.close), end
+        return given or None
 
     def _over(self, start: int) -> list[Sampled | FeedSilent]:
         """Ends the open candle, since time is at `start`; what lies between was not heard."""

@@ -62,8 +62,8 @@ class Sampler(Tick[Sampling, list[Sampled]]):
     >>> sampler = Sampler(interval_ns=10, grace_ns=2)
     >>> [sampler.on_tick(Trade(ts, ts, Decimal(ts), Decimal(1))) for ts in (5, 12, 19, 21)]
     [None, [Lost(ts_event=10)], None, None]
-    >>> sampler.on_tick(Watermark(33))
-    [ClosedBar(ts_event=20, price=Decimal('19')), ClosedBar(ts_event=30, price=Decimal('21'))]
+    >>> [(bar.ts_event, bar.price) for bar in sampler.on_tick(Watermark(33))]
+    [(20, Decimal('19')), (30, Decimal('21'))]
     """
 
     def __init__(self, interval_ns: int, grace_ns: int) -> None:
@@ -229,7 +229,7 @@ class EachTrade(Tick[Priced | Watermark | MissingTrades, list[Close | Cut]]):
     >>> from shared.exchanges.market_data.events import Trade
     >>> each = EachTrade()
     >>> [each.on_tick(Trade(i, ts, Decimal(ts), Decimal(1))) for i, ts in enumerate((5, 4))]
-    [[Close(ts_event=5, price=Decimal('5'))], [Close(ts_event=5, price=Decimal('4'))]]
+    [[Close(ts_event=5, price=Decimal('5'), ...)], [Close(ts_event=5, price=Decimal('4'), ...)]]
     """
 
     def __init__(self) -> None:

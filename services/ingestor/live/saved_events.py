@@ -1,10 +1,11 @@
 """Events of the feed as a snapshot keeps them: with their fields' names."""
 
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
 from shared.exchanges.market_data.events import Missing, Trade
-from shared.record import Record, fields_of
+from shared.messages.market import BarGroup
+from shared.record import Record, Since, fields_of
 
 
 class SavedTrade(Record):
@@ -25,6 +26,12 @@ class SavedBar(Record):
     price: Decimal | None
 
 
+class SavedWholeBar(SavedBar):
+    """A snapshot keeps a bar so that may have its group."""
+
+    bar: Annotated[BarGroup | None, Since(4)] = None
+
+
 class SavedPrice(Record):
     """A snapshot keeps a bar or a Close so whose price is known."""
 
@@ -43,7 +50,7 @@ class SavedQuestion(Record):
     to_ns: int
 
 
-saved_bar, saved_price = fields_of(SavedBar), fields_of(SavedPrice)
+saved_bar, saved_price, saved_whole_bar = fields_of(SavedBar), fields_of(SavedPrice), fields_of(SavedWholeBar)
 _trade, _question = fields_of(SavedTrade), fields_of(SavedQuestion)
 
 

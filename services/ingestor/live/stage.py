@@ -8,6 +8,7 @@ from services.ingestor.live.candles import Candles
 from services.ingestor.live.continuity import Continuity
 from services.ingestor.live.mid_prices import MidPrices
 from services.ingestor.live.sampler import EachTrade, Sampler
+from services.ingestor.live.traded_bars import TradedBars
 from shared.exchanges.market_data.events import Clock, Event, FeedSilent, Missing, Trade
 from shared.messages import Gap, MarketTick, Message, Stream
 from shared.messages.market import trace_id
@@ -56,7 +57,10 @@ class TickPipeline(Tick[Event, list[PipelineOutput]]):
     """
 
     def __init__(
-        self, heard: Continuity | MidPrices | Candles, sampler: Sampler | EachTrade | None, join: BarJoin | None
+        self,
+        heard: Continuity | MidPrices | Candles,
+        sampler: Sampler | TradedBars | EachTrade | None,
+        join: BarJoin | None,
     ) -> None:
         self.heard, self.sampler, self.join = heard, sampler, join
 
@@ -70,7 +74,7 @@ class TickPipeline(Tick[Event, list[PipelineOutput]]):
     def counts(self) -> dict[str, int]:
         """Returns the counts of the parts, by name."""
         parts = {"heard": self.heard, "sampled": self.sampler, "joined": self.join}
-        names = ("old", "ahead", "other", "holes", "deaf", "late", "repeated", "fetched")
+        names = ("old", "ahead", "other", "holes", "deaf", "late", "repeated", "fetched", "bare")
         return {
             f"{part}_{name}": value
             for part, tick in parts.items()
@@ -205,17 +209,18 @@ class LiveStage(Tick[Event, list[Message]]):
     def _tick(self, close: Close) -> MarketTick:
         self._broken = False
         n = self._numbers.next(Stream.TICKS)
-        history = not self._sure or self._now - close.ts_event > self._age_ns
+        ts_event, price, bar, quote, funding = close
+        history = not self._sure or self._now - ts_event > self._age_ns
         self._count("history" if history else "ticks")
+        trace = trace_id(self._venue, self._sym, ts_event, n)
+        if bar is None and quote is None and funding is None:
+            return _market_tick(
+                n=n, sym=self._sym, ts_event=ts_event, tr=trace, venue=self._venue, price=price, history=history
+            )
         return _market_tick(
-            n=n,
-            sym=self._sym,
-            ts_event=close.ts_event,
-            tr=trace_id(self._venue, self._sym, close.ts_event, n),
-            venue=self._venue,
-            price=close.price,
-            history=history,
-        )
+            n=n, sym=self._sym, ts_event=ts_event, tr=trace, venue=self._venue, price=price, history=history,
+            bar=bar, quote=quote, funding=funding,
+        )  # fmt: skip
 
     def _gap(self, cut: Cut) -> Gap:
         self._count(f"gaps_{cut.cause.lower()}")

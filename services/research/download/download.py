@@ -12,6 +12,7 @@ from services.research.download.month_file import (
     Head,
     Partial,
     about,
+    lacks_columns,
     last_rows,
     locked,
     make_folder,
@@ -85,6 +86,8 @@ class Download:
         start_ms, end_ms = max(self._job.start_ms, month.start_ms), min(self._end_ms, month.end_ms)
         unfinished = path.with_name(f".{month.name}.partial")
         old = self._old(path)
+        if old is not None and lacks_columns(path, self._kind):  # all of it is fetched anew
+            start_ms, end_ms, old = min(start_ms, old.start_ms), max(end_ms, old.end_ms), None
         if old is not None and not unfinished.exists() and old.start_ms <= start_ms and end_ms <= old.end_ms:
             self._last = last_rows(path, self._kind)
             self._tell(month, end_ms)

@@ -18,6 +18,7 @@ from shared.exchanges.client import (
     make_client,
     redirect,
     require_known,
+    with_own_rows,
 )
 from shared.exchanges.market_data.parse import sequence
 from shared.exchanges.registry import market_data_profile
@@ -51,7 +52,9 @@ class PublicExchange:
         require_known(ccxt, name, "--exchange", SHOWN)
         self.name = name
         self.profile = market_data_profile(name)
-        self.ccxt = make_client(answering(exchange_class(ccxt, name), ccxt, limit), options or {}, currencies=True)
+        self.ccxt = make_client(
+            answering(with_own_rows(exchange_class(ccxt, name)), ccxt, limit), options or {}, currencies=True
+        )
         redirect(self.ccxt, base_url)
         self._caller = RestCaller(
             ccxt, self.ccxt, CallRules(ATTEMPTS), limit, redact=partial(one_line, longest=LONGEST), say=say
@@ -113,7 +116,7 @@ class History:
 
     def __init__(self, exchange: PublicExchange, market: str, kind: Kind, interval: str) -> None:
         found = exchange.market(market)
-        self._exchange, self._symbol, self._kind = exchange, market, kind
+        self._exchange, self._symbol, self._kind, self._market = exchange, market, kind, found
         self.name = f"{exchange.name} {market}"
         if exchange.ccxt.has.get(kind.has) is not True:
             raise ConfigError(f"{exchange.name} gives no {kind.name} through ccxt ({kind.has}): take another exchange")
@@ -167,11 +170,17 @@ class History:
         return rows
 
     def _row(self, answer: Any) -> HistoryRow | None:
-        row = self._kind.row(answer)
+        row = self._kind.row(self._told(answer))
         if row is None or self._kind.name is not KindName.TRADES:
             return row
         raw = answer.get("info")
         return row._replace(on_book=self._profile.on_book(raw), seq=sequence(raw))
+
+    def _told(self, answer: Any) -> Any:
+        """Returns a bar as the exchange tells of it, where its profile knows how; else, and of the rest, ccxt's."""
+        candles = self._profile.candles
+        told = None if candles is None or not self._timeframe else candles.row(answer[-1], self._market)
+        return answer if told is None else told
 
     def _call(self, at_ms: int | None, limit: int, params: Mapping[str, object]) -> Awaitable[Any]:
         ccxt = self._exchange.ccxt

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from shared.errors import VenueError
+from shared.exchanges.market_data.events import ToldBar
 
 
 class HistoryRow(NamedTuple):
@@ -87,9 +88,14 @@ class Kind(NamedTuple):
     row: Callable[[Any], HistoryRow | None]
 
 
+BAR_COLUMNS = ("open", "high", "low", "close", "volume", "quote_volume", "trades", "taker_volume")
+
+
 def _bar(answer: Sequence[Any]) -> HistoryRow | None:
-    values = tuple(digits(value) for value in answer[1:6])
-    return None if None in values[:4] else HistoryRow(int(answer[0]), "", values)  # a bar without prices is a gap
+    """Reads a ToldBar, or ccxt's row of six columns, behind which stands the exchange's own."""
+    told = answer if isinstance(answer, ToldBar) else ToldBar(*answer[:6])
+    values = tuple(digits(getattr(told, name)) for name in BAR_COLUMNS)
+    return None if None in values[:4] else HistoryRow(int(told.start), "", values)  # a bar without prices is a gap
 
 
 def _trade(answer: Mapping[str, Any]) -> HistoryRow | None:
@@ -110,7 +116,7 @@ KINDS: Mapping[KindName, Kind] = {
         Kind(
             KindName.OHLCV,
             "fetchOHLCV",
-            ("open", "high", "low", "close", "volume"),
+            BAR_COLUMNS,
             has_id=False,
             limit=500,
             cut_from=100,

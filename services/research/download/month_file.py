@@ -58,6 +58,12 @@ def about(path: Path) -> Coverage | None:
         return _about(path, file)
 
 
+def lacks_columns(path: Path, kind: Kind) -> bool:
+    """Says whether an older Tickline wrote a file, with fewer columns than the kind has now."""
+    with _opened(path) as file:
+        return not set(schema(kind).names) <= set(file.schema_arrow.names)
+
+
 def write(path: Path, kind: Kind, new: Coverage, parts: Iterable[Any]) -> int:
     """Puts a file of these tables in the place of what is there, as a whole; returns the number of rows."""
     rows = 0
@@ -215,6 +221,7 @@ class Partial:
             try:
                 self._db.execute("PRAGMA synchronous = FULL")
                 with self._transaction():
+                    self._drop_older(columns)
                     self._db.execute(f"CREATE TABLE IF NOT EXISTS head ({_SQLITE_FIELDS})")
                     self._db.execute(
                         f"CREATE TABLE IF NOT EXISTS rows (at_ms INTEGER, id TEXT{values}, PRIMARY KEY (at_ms, id)) "
@@ -223,6 +230,13 @@ class Partial:
             except sqlite3.Error:
                 self._db.close()
                 raise
+
+    def _drop_older(self, columns: Sequence[str]) -> None:
+        """Forgets what an older Tickline began with fewer columns."""
+        there = {row[1] for row in self._db.execute("PRAGMA table_info(rows)")}
+        if there and not there.issuperset(columns):
+            self._db.execute("DROP TABLE rows")
+            self._db.execute("DROP TABLE IF EXISTS head")
 
     def __enter__(self) -> "Partial":
         return self

@@ -240,6 +240,11 @@ class BinanceHistory:
         return [_single(trade) for trade in history.trades(begin, min(begin + limit, count))]
 
     def _klines(self, request: HttpRequest) -> object:
+        """Answers GET klines.
+
+        P: market-data/rest-api/Kline-Candlestick-Data: open time, open, high, low, close, volume, close time, quote
+        asset volume, number of trades, taker buy base asset volume, taker buy quote asset volume, ignored.
+        """
         history, limit, query = self._history(request), self._limit("klines", request), request.query
         length_ms = INTERVALS_MS.get(query.get("interval", ""))
         if length_ms is None:
@@ -254,7 +259,8 @@ class BinanceHistory:
         rows = []
         for bar in history.bars(length_ms, begin_ms, end_ms, now_ms):
             prices = [bar.open, bar.high, bar.low, bar.close, bar.volume]
-            rows.append([bar.at_ms, *prices, bar.at_ms + length_ms - 1, "0", 1, "0", "0", "0"])
+            traded = [bar.turnover, bar.trades, bar.taken, bar.quote_taken, "0"]
+            rows.append([bar.at_ms, *prices, bar.at_ms + length_ms - 1, *traded])
         return rows
 
     def _history(self, request: HttpRequest) -> TradeHistory:

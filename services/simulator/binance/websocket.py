@@ -72,7 +72,11 @@ def book_ticker(listing: Listing) -> TradeMessage:
 
 
 def kline(listing: Listing, interval: str) -> BarMessage:
-    """Makes the messages of `@kline_`: `x` is true in the last one of a bar."""
+    """Makes the messages of `@kline_`: `x` is true in the last one of a bar.
+
+    P: websocket-market-streams/Kline-Candlestick-Streams: v, q, n, V and Q are base and quote volume, trades, and what
+    takers bought in base and quote units.
+    """
     sym, length_ms = listing.id, INTERVALS_MS[interval]
 
     def made(bar: MarketBar, first: int, last: int, now_ms: int, finished: bool) -> str:
@@ -81,7 +85,8 @@ def kline(listing: Listing, interval: str) -> BarMessage:
             f'{{"e":"kline","E":{now_ms},"s":"{sym}","k":{{"t":{bar.at_ms},"T":{bar.at_ms + length_ms - 1},'
             f'"s":"{sym}","i":"{interval}","f":{ids[0]},"L":{ids[1]},"o":"{bar.open}","c":"{bar.close}",'
             f'"h":"{bar.high}","l":"{bar.low}","v":"{bar.volume}","n":{last - first},'
-            f'"x":{"true" if finished else "false"},"q":"0","V":"0","Q":"0","B":"0"}}}}'
+            f'"x":{"true" if finished else "false"},"q":"{bar.turnover}","V":"{bar.taken}","Q":"{bar.quote_taken}",'
+            f'"B":"0"}}}}'
         )
 
     return made

@@ -169,8 +169,7 @@ class BybitMarket:
             start_ms = (end_ms // length_ms - limit + 1) * length_ms
         bars = history.bars(length_ms, start_ms, end_ms + 1, now_ms)[-limit:]
         rows = [
-            [str(bar.at_ms), bar.open, bar.high, bar.low, bar.close, bar.volume, bar.volume * bar.close]
-            for bar in reversed(bars)
+            [str(bar.at_ms), bar.open, bar.high, bar.low, bar.close, bar.volume, bar.turnover] for bar in reversed(bars)
         ]
         return {"symbol": history.listing.id, "category": category(history.listing), "list": rows}
 

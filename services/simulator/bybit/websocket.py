@@ -143,8 +143,8 @@ def kline(listing: Listing, interval: str) -> BarMessage:
         return (
             f'{{"topic":"kline.{interval}.{sym}","data":[{{"start":{bar.at_ms},"end":{end_ms},'
             f'"interval":"{interval}","open":"{bar.open}","close":"{bar.close}","high":"{bar.high}",'
-            f'"low":"{bar.low}","volume":"{bar.volume}","turnover":"0","confirm":{"true" if finished else "false"},'
-            f'"timestamp":{now_ms}}}],"ts":{now_ms},"type":"snapshot"}}'
+            f'"low":"{bar.low}","volume":"{bar.volume}","turnover":"{bar.turnover}",'
+            f'"confirm":{"true" if finished else "false"},"timestamp":{now_ms}}}],"ts":{now_ms},"type":"snapshot"}}'
         )
 
     return made

@@ -19,7 +19,10 @@ S_MS = 1000.0
 
 
 class MarketBar(NamedTuple):
-    """A bar from `at_ms` until before `at_ms` + interval."""
+    """A bar from `at_ms` until before `at_ms` + interval.
+
+    volume, taken: base units, all and what takers bought. turnover, quote_taken: the same in quote units.
+    """
 
     at_ms: int
     open: Decimal
@@ -27,6 +30,10 @@ class MarketBar(NamedTuple):
     low: Decimal
     close: Decimal
     volume: Decimal
+    turnover: Decimal = Decimal(0)
+    trades: int = 0
+    taken: Decimal = Decimal(0)
+    quote_taken: Decimal = Decimal(0)
 
 
 class MarketTrade(NamedTuple):
@@ -144,10 +151,21 @@ class TradeHistory:
         if first == last:
             still = self.price(at_ms)
             return MarketBar(at_ms, still, still, still, still, 0 * self.listing.step), first, last
-        ticks, tick = self._ticks[first:last], self.listing.tick
+        ticks, steps, tick, step = (
+            self._ticks[first:last],
+            self._steps[first:last],
+            self.listing.tick,
+            self.listing.step,
+        )
         begin, high, low, end = (int(value) * tick for value in (ticks[0], ticks.max(), ticks.min(), ticks[-1]))
-        volume = int(self._steps[first:last].sum()) * self.listing.step
-        return MarketBar(at_ms, begin, high, low, end, volume), first, last
+        bought, paid = ~self._sold[first:last], ticks * steps
+        volume, taken = int(steps.sum()) * step, int(steps[bought].sum()) * step
+        turnover, quote_taken = int(paid.sum()) * tick * step, int(paid[bought].sum()) * tick * step
+        return (
+            MarketBar(at_ms, begin, high, low, end, volume, turnover, last - first, taken, quote_taken),
+            first,
+            last,
+        )
 
     def bars(self, interval_ms: int, from_ms: int, until_ms: int, now_ms: int) -> list[MarketBar]:
         """Returns the bars that begin within [from_ms, until_ms) and have begun by now; the last may be unfinished.

@@ -14,7 +14,7 @@ from services.simulator.http.request import Handler, HttpRequest
 from services.simulator.okx.account import OkxAccount
 from services.simulator.okx.orders import OkxConditionalOrders, OkxOrders
 from services.simulator.okx.rest import api_error, public, signed
-from services.simulator.okx.websocket import INTERVALS_MS
+from services.simulator.okx.websocket import INTERVALS_MS, volumes
 
 HOST = "www.okx.com/api/v5"  # its demo trading has the same host
 CONNECTIONS_PER_S = 3  # for an IP: https://www.okx.com/docs-v5/en/#overview-websocket-connect
@@ -143,11 +143,10 @@ class OkxMarket:
             start_ms = max(start_ms, now_ms // length_ms * length_ms - (RECENT_BARS - 1) * length_ms)
         start_ms = max(start_ms, end_ms - (limit + 1) * length_ms)
         bars = history.bars(length_ms, start_ms, end_ms, now_ms)[-limit:]
-        size = history.listing.contract_size
         return [
             [
-                str(bar.at_ms), bar.open, bar.high, bar.low, bar.close, bar.volume / size, bar.volume,
-                bar.volume * bar.close, str(int(bar.at_ms + length_ms <= now_ms)),
+                str(bar.at_ms), bar.open, bar.high, bar.low, bar.close, *volumes(bar, history.listing),
+                str(int(bar.at_ms + length_ms <= now_ms)),
             ]
             for bar in reversed(bars)
         ]  # fmt: skip

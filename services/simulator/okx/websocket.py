@@ -7,6 +7,7 @@ https://www.okx.com/docs-v5/en/#order-book-trading-market-data-ws-trades-channel
 
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from services.simulator.engine.listing import Listing
@@ -77,16 +78,26 @@ def ticker(listing: Listing) -> TradeMessage:
 
 def candle(listing: Listing, channel: str) -> BarMessage:
     """Makes the messages of a candle's channel: the last field is 1 when the bar is finished."""
-    sym, size = listing.id, listing.contract_size
+    sym = listing.id
 
     def made(bar: MarketBar, first: int, last: int, now_ms: int, finished: bool) -> str:
+        vol, vol_ccy, vol_quote = volumes(bar, listing)
         return (
             f'{{"arg":{{"channel":"{channel}","instId":"{sym}"}},"data":[["{bar.at_ms}","{bar.open}","{bar.high}",'
-            f'"{bar.low}","{bar.close}","{bar.volume / size}","{bar.volume}","{bar.volume * bar.close}",'
-            f'"{int(finished)}"]]}}'
+            f'"{bar.low}","{bar.close}","{vol}","{vol_ccy}","{vol_quote}","{int(finished)}"]]}}'
         )
 
     return made
+
+
+def volumes(bar: MarketBar, listing: Listing) -> tuple[Decimal, Decimal, Decimal]:
+    """Returns vol, volCcy and volCcyQuote: contracts, base and quote units of a swap; base, quote and quote of spot.
+
+    P: #order-book-trading-market-data-get-candlesticks
+    """
+    if listing.kind == "spot":
+        return bar.volume, bar.turnover, bar.turnover
+    return bar.volume / listing.contract_size, bar.volume, bar.turnover
 
 
 MAKERS = {"trades": trade, "bbo-tbt": best, "tickers": ticker}

@@ -3,8 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
-from shared.exchanges.client import LIMITS, MS, UNREADABLE, RateLimit, answering, exchange_class, make_client, redirect
-from shared.exchanges.market_data.events import Trade
+from shared.exchanges.client import (
+    LIMITS,
+    MS,
+    UNREADABLE,
+    RateLimit,
+    answering,
+    exchange_class,
+    make_client,
+    redirect,
+    with_own_rows,
+)
+from shared.exchanges.market_data.events import Candle, Trade
 from shared.exchanges.market_data.options import LiveOptions
 from shared.exchanges.market_data.parse import as_they_happened
 from shared.exchanges.registry import market_data_profile
@@ -21,18 +31,18 @@ class WebsocketHooks:
 
     - acknowledged: is called when the subscription stands
     - unreadable: is called when a message could not be read
-    - trade: takes a trade where `read` can make one of a message; then ccxt does not see it. What it raises ends what
-      is watched
+    - heard: takes a trade or a candle where `read` can make one of a message; then ccxt does not see it. What it raises
+      ends what is watched
     """
 
     def __init__(
         self,
         acknowledged: Callable[[], None],
         unreadable: Callable[[], None],
-        trade: Callable[[Trade], None] | None = None,
-        read: Callable[[Any], Trade | None] | None = None,
+        heard: Callable[[Trade | Candle], None] | None = None,
+        read: Callable[[Any], Trade | Candle | None] | None = None,
     ) -> None:
-        self.acknowledged, self.unreadable, self.trade, self.read = acknowledged, unreadable, trade, read
+        self.acknowledged, self.unreadable, self.heard, self.read = acknowledged, unreadable, heard, read
 
 
 def make_market_data_client(
@@ -54,7 +64,7 @@ def make_market_data_client(
             **({"defaultType": "swap"} if kinds == {"swap"} else {}),
         },
     }
-    own = answering(exchange_class(ccxt, options.exchange, websockets=True), ccxt, limit)
+    own = answering(with_own_rows(exchange_class(ccxt, options.exchange, websockets=True)), ccxt, limit)
     made = make_client(_hooked(own, ccxt, limit, hooks, profile.acknowledged), config)
     made.newUpdates = True
     redirect(made, options.base_url)
@@ -69,15 +79,15 @@ def _hooked(
     acknowledged: Callable[[Any], bool | None] | None,
 ) -> Any:
     """Makes a subclass with the seams. Fetched trades come in the order in which they happened."""
-    read, trade = (None, None) if hooks is None else (hooks.read, hooks.trade)
+    read, heard = (None, None) if hooks is None else (hooks.read, hooks.heard)
 
     class Hooked(parent):  # type: ignore[misc]
         def handle_message(self, client: Any, message: Any) -> Any:
             if hooks is None:
                 return super().handle_message(client, message)
-            if read is not None and trade is not None and (made := read(message)) is not None:
+            if read is not None and heard is not None and (made := read(message)) is not None:
                 try:
-                    return trade(made)
+                    return heard(made)
                 except Overflow as error:
                     return client.reject(error)
             stands = None if acknowledged is None else acknowledged(message)

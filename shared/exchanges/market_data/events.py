@@ -6,7 +6,9 @@ connection and of the time (Connected, Disconnected, Clock). It gets out what to
 """
 
 from decimal import Decimal
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from shared.messages.market import BarGroup
 
 
 class Trade(NamedTuple):
@@ -29,25 +31,60 @@ class Trade(NamedTuple):
 
 
 class TopOfBook(NamedTuple):
-    """A TopOfBook is the best bid and ask since `ts_event`."""
+    """A TopOfBook is the best bid and ask since `ts_event`.
+
+    - bid_qty, ask_qty: what lies there, in base units; None where the exchange does not tell
+    """
 
     ts_event: int
     bid: Decimal
     ask: Decimal
+    bid_qty: Decimal | None = None
+    ask_qty: Decimal | None = None
 
 
 class Candle(NamedTuple):
-    """A Candle is a bar as a websocket tells of it, finished or not; `start` is its beginning."""
+    """A Candle is a bar as the exchange tells of it, finished or not; `start` is its beginning.
+
+    - bar: all that is told of it; None: its close alone
+    - finished: whether the exchange says so; None: it does not tell
+    """
 
     start: int
     close: Decimal
+    bar: BarGroup | None = None
+    finished: bool | None = None
+
+
+class ToldBar(NamedTuple):
+    """A ToldBar is a bar in the exchange's own numbers and texts, of which nothing is checked; None: not told.
+
+    - start: in ms
+    - volume, taker_volume: base units; quote_volume: quote units
+    """
+
+    start: Any
+    open: Any
+    high: Any
+    low: Any
+    close: Any
+    volume: Any
+    quote_volume: Any = None
+    trades: Any = None
+    taker_volume: Any = None
+    finished: bool | None = None
 
 
 class ClosedBar(NamedTuple):
-    """A ClosedBar is finished; `ts_event` is its end. price: its close; None: nothing traded, it is the one before."""
+    """A ClosedBar is finished; `ts_event` is its end.
+
+    - price: its close; None: nothing traded, it is the one before
+    - bar: its group; None where its close alone is known
+    """
 
     ts_event: int
     price: Decimal | None
+    bar: BarGroup | None = None
 
 
 class Clock(NamedTuple):

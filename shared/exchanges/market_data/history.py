@@ -6,7 +6,8 @@ from typing import Any
 from shared.errors import VenueError
 from shared.exchanges.backoff import Budget
 from shared.exchanges.market_data import parse
-from shared.exchanges.market_data.events import Bars, ClosedBar, Missing, Page
+from shared.exchanges.market_data.events import Bars, Candle, ClosedBar, Missing, Page, Trade
+from shared.exchanges.market_data.traded import bars_of
 from shared.exchanges.profile import MarketDataProfile
 from shared.exchanges.rest_caller import RestCaller
 from shared.intervals import interval_ns
@@ -106,18 +107,19 @@ async def bars(
         )
     length_ns = interval_ns(interval)
     length_ms = length_ns // parse.NS_PER_MS
+    of = caller.client.market(market)
     since_ms, last_ms = asked.from_ns // parse.NS_PER_MS - length_ms, asked.to_ns // parse.NS_PER_MS - length_ms
     believed_ms = 0 if profile.every_bar else length_ms  # of the newest row
     complete, attempt = profile.forward, 0
     for number in range(MOST_PAGES):
         size = min(BARS_PAGE, (last_ms - since_ms) // length_ms + 2)
         rows = await caller.ask(caller.client.fetch_ohlcv, market, interval, since_ms, size)
-        read = [parse.candle(row) for row in rows]
+        read = [_candle(row, profile, of) for row in rows]
         candles = [candle for candle in read if candle is not None and candle.start % length_ns == 0]
         starts = [candle.start // parse.NS_PER_MS for candle in candles]
         next_ms = max(starts, default=since_ms if profile.every_bar else last_ms) + believed_ms
         over = [candle for candle in candles if candle.start < next_ms * parse.NS_PER_MS]
-        ends = [ClosedBar(candle.start + length_ns, candle.close) for candle in over]
+        ends = [ClosedBar(candle.start + length_ns, candle.close, candle.bar) for candle in over]
         give(Bars(tuple(bar for bar in ends if asked.from_ns <= bar.ts_event <= asked.to_ns)))
         if len(candles) < len(rows):
             return False
@@ -131,3 +133,39 @@ async def bars(
         if not profile.every_bar or not await caller.again(attempt):
             return False
     return False
+
+
+def _candle(row: Any, profile: MarketDataProfile, market: Any) -> Candle | None:
+    """Reads the exchange's own row, behind ccxt's columns, where the profile can; else ccxt's."""
+    if profile.candles is None:
+        return parse.candle(row)
+    raw = row[-1] if isinstance(row, list) and len(row) > parse.COLUMNS else None
+    told = profile.candles.row(raw, market)
+    return None if told is None else parse.whole_candle(told)
+
+
+async def bars_of_trades(
+    caller: RestCaller,
+    profile: MarketDataProfile,
+    market: str,
+    interval: str,
+    asked: Missing,
+    give: Give,
+    pages: Budget,
+) -> bool:
+    """Gives the bars that were asked for out of fetched trades; says whether these are all. Raises VenueError."""
+    length_ns = interval_ns(interval)
+    found: dict[int | str, Trade] = {}
+
+    def take(page: Page | Bars) -> None:
+        if isinstance(page, Page):
+            found.update((trade.id, trade) for trade in page.trades)
+
+    first_ns, last_ns = asked.from_ns - length_ns, asked.to_ns
+    whole = Missing(asked.no, "trades", None, None, first_ns, last_ns)
+    if not await trades(caller, profile, market, whole, take, pages):
+        return False
+    inside = [trade for trade in found.values() if first_ns <= trade.ts_event < last_ns]
+    inside.sort(key=(lambda trade: trade.id) if profile.consecutive else (lambda trade: (trade.ts_event, trade.seq)))
+    give(Bars(tuple(bars_of(inside, length_ns))))
+    return True

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.intervals import NS_PER_S
+from shared.messages.market import Group
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class LiveOptions:
     - skew_ns: how far our clock may be from the exchange's
     - timeout_s: of one request; attempts: of a question
     - base_url: instead of the exchange's hosts
+    - groups: what ticks carry beside the price
     """
 
     exchange: str
@@ -65,6 +67,7 @@ class LiveOptions:
     attempts: int = 5
     base_url: str = ""
     name: str = ""
+    groups: frozenset[Group] = frozenset()
 
     @property
     def venue(self) -> str:

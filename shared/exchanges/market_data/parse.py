@@ -5,14 +5,17 @@ from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from typing import Any
 
-from shared.exchanges.market_data.events import Candle, TopOfBook, Trade
+from shared.exchanges.market_data.events import Candle, ToldBar, TopOfBook, Trade
 from shared.exchanges.profile import MarketDataProfile
+from shared.messages.market import BarGroup
+from shared.record import unvalidated
 
 NS_PER_MS = 1_000_000
 MOST_MS = 2**63 // NS_PER_MS - 1
 MOST_ID = 2**62
 LONGEST_ID = 100
 DIGITS = 20
+_bar_group = unvalidated(BarGroup)
 COLUMNS = 6
 
 
@@ -100,19 +103,64 @@ def top_of_book(row: Mapping[str, Any], now: int) -> TopOfBook | None:
     """Reads the best prices; some exchanges do not tell since when: then it is `now`."""
     at_ns = now if row.get("timestamp") is None else _ns(row["timestamp"])
     bid, ask = _positive(row.get("bid")), _positive(row.get("ask"))
-    return None if at_ns is None or bid is None or ask is None or bid > ask else TopOfBook(at_ns, bid, ask)
+    if at_ns is None or bid is None or ask is None or bid > ask:
+        return None
+    return TopOfBook(at_ns, bid, ask, _amount(row.get("bidVolume")), _amount(row.get("askVolume")))
 
 
 def candle(row: Any) -> Candle | None:
-    """Reads a row of [start, open, high, low, close, volume].
+    """Reads ccxt's row of [start, open, high, low, close, volume].
 
-    >>> candle([1000, "1", "3", "1", "2", "9"])
-    Candle(start=1000000000, close=Decimal('2'))
+    >>> made = candle([1000, "1", "3", "1", "2", "9"])
+    >>> made.start, made.close, made.bar.volume, made.finished
+    (1000000000, Decimal('2'), 9.0, None)
     """
-    if not isinstance(row, list) or len(row) < COLUMNS:
+    if not isinstance(row, list) or len(row) < COLUMNS or isinstance(row[0], str):
         return None
-    start, close = _ns(row[0]), _positive(row[4])
-    return None if start is None or close is None else Candle(start, close)
+    return whole_candle(ToldBar(*row[:COLUMNS]))
+
+
+def whole_candle(told: ToldBar) -> Candle | None:
+    """Makes a candle of what an exchange tells of a bar.
+
+    Where a number is none, or the prices contradict each other, the close is all that is known; without it, or a start,
+    there is no candle.
+
+    >>> whole_candle(ToldBar("1000", "1", "3", "1", "2", "9.5", trades=7, finished=True)).bar.trades
+    7
+    >>> whole_candle(ToldBar("1000", "1", "3", "2", "2", "9.5"))
+    Candle(start=1000000000, close=Decimal('2'), bar=None, finished=None)
+    """
+    start = told.start
+    at_ns = _ns(int(start) if isinstance(start, str) and start.isdigit() else start)
+    close = _positive(told.close)
+    return None if at_ns is None or close is None else Candle(at_ns, close, _group(told), told.finished)
+
+
+def _group(told: ToldBar) -> BarGroup | None:
+    first, high, low, last = (_positive(price) for price in told[1:5])
+    if first is None or high is None or low is None or last is None:
+        return None
+    if not (low <= first <= high and low <= last <= high):
+        return None
+    volume, quote_volume, taken = (_amount(value) for value in (told.volume, told.quote_volume, told.taker_volume))
+    unread = (quote_volume is None) != (told.quote_volume is None) or (taken is None) != (told.taker_volume is None)
+    count = int(told.trades) if isinstance(told.trades, str) and told.trades.isdigit() else told.trades
+    if volume is None or unread or not (count is None or _is_count(count)):
+        return None
+    return _bar_group(
+        open=float(first),
+        high=float(high),
+        low=float(low),
+        volume=float(volume),
+        quote_volume=None if quote_volume is None else float(quote_volume),
+        trades=count,
+        taker_volume=None if taken is None else float(taken),
+    )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _id(value: Any, consecutive: bool) -> int | str | None:
@@ -131,10 +179,15 @@ def _ns(value: Any) -> int | None:
 
 
 def _positive(value: Any) -> Decimal | None:
+    number = _amount(value)
+    return number if number else None
+
+
+def _amount(value: Any) -> Decimal | None:
     if value is None or isinstance(value, bool):
         return None
     try:
         number = Decimal(str(value))
     except InvalidOperation:
         return None
-    return number if number.is_finite() and number > 0 else None
+    return number if number.is_finite() and number >= 0 else None

@@ -20,6 +20,7 @@ from shared.exchanges.market_data.options import LiveOptions
 from shared.exchanges.registry import market_data_profile
 from shared.exchanges.rest_caller import CallRules, RestCaller
 from shared.intervals import TRADE
+from shared.messages.market import Group
 
 TIME_EVERY_S = 10.0
 TIME_FIRST_S = 0.2  # until there are some to choose from
@@ -76,10 +77,11 @@ class LiveVenue:
 
     def _check(self) -> None:
         own, name, where = self.options, self.options.exchange, self.options.section
-        if (own.price == "mid" or own.stream == "candles") and not self.listens:
+        polled = own.stream == "candles" and Group.BAR in own.groups and not own.websocket
+        if (own.price == "mid" or own.stream == "candles") and not self.listens and not polled:
             what = "price = mid" if own.price == "mid" else "stream = candles"
             raise ConfigError(f"{where} {what} needs a websocket, and ccxt has no {self._watch} for {name}")
-        if not self.listens and not self._has("fetchTrades"):
+        if not self.listens and not polled and not self._has("fetchTrades"):
             raise ConfigError(f"{where} ccxt has neither {self._watch} nor fetchTrades for {name}")
         if own.stream == "candles" and own.interval not in (self.client.timeframes or {}):
             known = ", ".join(self.client.timeframes or {})

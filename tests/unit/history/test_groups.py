@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import csv, parquet
 
+from shared.bar_groups import groups_of as groups_of_bar
 from shared.errors import DataError
-from shared.groups import bar_group, funding_group, quote_group
 from shared.history import HistoryBar, bars, groups_of, resample
+from shared.history.columns import ALL_GROUPS
 from shared.history.trades import bars_of_trades, trade_of
 
 Write = Callable[..., Path]
@@ -61,7 +62,7 @@ def test_columns_by_the_exchanges_names(write: Write, tmp_path: Path, header: st
     assert second.trades == 0
     assert groups_of(path) == {"bar", "quote", "funding"}
     assert [bar.volume for bar in bars(path, "1h", groups={"funding"})] == [None, None]
-    group, quote, funding = bar_group(first), quote_group(first), funding_group(first)
+    group, quote, funding = groups_of_bar(first, ALL_GROUPS)
     assert group is not None and quote is not None and funding is not None
     assert (group.high, group.volume, group.quote_volume, group.trades, group.taker_volume) == (
         5.0,
@@ -117,10 +118,10 @@ def test_an_empty_cell_says_nothing_and_a_price_alone_has_no_bar_group(write: Wr
     (bar,) = bars(
         write("datetime,open,high,low,close,volume,bid,ask,bid_qty,ask_qty\n2024-10-29,2,5,1,4,,3,4,1,\n"), "1h"
     )
-    assert (bar_group(bar), quote_group(bar), funding_group(bar)) == (None, None, None)
+    assert groups_of_bar(bar, ALL_GROUPS) == (None, None, None)
     path = write("datetime,price,volume\n2024-10-29,2,5\n")
     (bar,) = bars(path, "1h")
-    assert bar.price_alone and bar.volume == 5 and bar_group(bar) is None
+    assert bar.price_alone and bar.volume == 5 and groups_of_bar(bar, ALL_GROUPS).bar is None
     assert groups_of(path) == frozenset()
 
 

@@ -27,6 +27,10 @@ class Venue:
         self._cap, self._newest = cap, newest
         self.fetch_trades, self.fetch_ohlcv = self._trades, self._bars
 
+    def market(self, market: str) -> dict[str, Any]:
+        """As ccxt's."""
+        return {"id": market}
+
     async def ask(self, call: Any, *given: Any) -> Any:
         """As Asker.ask."""
         self.asked += 1
@@ -42,7 +46,8 @@ class Venue:
         return rows[-size:] if self._newest else rows[:size]
 
     def _bars(self, market: str, interval: str, since: int, limit: int) -> list[list[Any]]:
-        rows = [[row["timestamp"], "1", "1", "1", str(row["timestamp"]), "1"] for row in self._rows]
+        rows = [[row["timestamp"], *[str(row["timestamp"])] * 4, "1"] for row in self._rows]
+        rows = [[*row, [*row, 0, "2", 3, "1", "1", "0"]] for row in rows]  # the exchange's own row behind ccxt's
         size = min(limit, self._cap)
         return rows[-size:] if self._newest else [row for row in rows if row[0] >= since][:size]
 
@@ -127,12 +132,21 @@ async def bars(venue: Venue, profile: MarketDataProfile, first: int, last: int) 
     return given, complete
 
 
+async def closes(venue: Venue, profile: MarketDataProfile, first: int, last: int) -> tuple[list[ClosedBar], bool]:
+    found, complete = await bars(venue, profile, first, last)
+    return [bar._replace(bar=None) for bar in found], complete
+
+
 @pytest.mark.parametrize("profile", [BINANCE, UNLISTED])
 @pytest.mark.parametrize("cap", [7, 1000])
 async def test_bars_end_where_asked_and_the_unfinished_one_is_left_out(profile: MarketDataProfile, cap: int) -> None:
     venue = Venue([at * 1000 for at in range(1, 31)], cap)
-    expected = [ClosedBar(end * 1000 * MS, Decimal((end - 1) * 1000)) for end in range(10, 30)]
-    assert await bars(venue, profile, 10, 29) == (expected, True)
+    found, complete = await bars(venue, profile, 10, 29)
+    assert complete
+    expected = [(end * 1000 * MS, Decimal((end - 1) * 1000)) for end in range(10, 30)]
+    assert [(bar.ts_event, bar.price) for bar in found] == expected
+    told = [(bar.bar.volume, bar.bar.trades) for bar in found if bar.bar is not None]
+    assert told == [(1.0, 3 if profile.candles else None)] * 20
 
 
 async def test_bars_in_which_nothing_traded_may_be_left_out() -> None:
@@ -169,15 +183,19 @@ class Behind(Venue):
 
     def _bars(self, market: str, interval: str, since: int, limit: int) -> list[list[Any]]:
         rows = super()._bars(market, interval, since, limit)
-        return [[*row[:4], str(min(row[0] + 999, self.now_ms)), "1"] for row in rows if row[0] <= self.now_ms]
+        kept = [row for row in rows if row[0] <= self.now_ms]
+        for row in kept:
+            close = str(min(row[0] + 999, self.now_ms))
+            row[2] = row[4] = row[6][2] = row[6][4] = close
+        return kept
 
 
 @pytest.mark.parametrize("now_ms", [7_500, 8_500, 9_500, 10_000])
 async def test_a_bar_that_goes_on_by_the_venues_time_is_waited_for(now_ms: int) -> None:
     expected = [ClosedBar(end * 1000 * MS, Decimal(end * 1000 - 1)) for end in (8, 9, 10)]
-    assert await bars(Behind(now_ms), BINANCE, 8, 10) == (expected, True)
+    assert await closes(Behind(now_ms), BINANCE, 8, 10) == (expected, True)
 
 
 async def test_a_bar_that_still_goes_on_when_it_was_asked_for_often_enough_is_missing() -> None:
     expected = [ClosedBar(end * 1000 * MS, Decimal(end * 1000 - 1)) for end in (8,)]
-    assert await bars(Behind(5_500), BINANCE, 8, 10) == (expected, False)
+    assert await closes(Behind(5_500), BINANCE, 8, 10) == (expected, False)

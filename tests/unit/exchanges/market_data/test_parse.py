@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from shared.exchanges.market_data import parse
-from shared.exchanges.market_data.events import Candle, TopOfBook, Trade
+from shared.exchanges.market_data.events import Candle, ToldBar, TopOfBook, Trade
 from shared.exchanges.profile import MarketDataProfile
 from shared.exchanges.registry import market_data_profile
+from shared.messages.market import BarGroup
 
 NUMBERED = MarketDataProfile(consecutive=True)
 GOOD: dict[str, Any] = {"id": "12", "timestamp": 1_700_000_000_000, "price": "42000.10", "amount": "0.001"}
@@ -65,7 +66,27 @@ def test_candles_that_do_not_fit(row: object) -> None:
 
 
 def test_a_good_candle() -> None:
-    assert parse.candle([5, "1", "2", "1", "1.5", "9"]) == Candle(5_000_000, Decimal("1.5"))
+    group = BarGroup(open=1.0, high=2.0, low=1.0, volume=9.0)
+    assert parse.candle([5, "1", "2", "1", "1.5", "9"]) == Candle(5_000_000, Decimal("1.5"), group)
+
+
+@pytest.mark.parametrize(
+    ("prices", "told"),
+    [
+        (("1", "2", "1.6", "1.5"), ("9", "1", 3, "2")),
+        (("1", "2", None, "1.5"), ("9", "1", 3, "2")),
+        (("1", "2", "1", "1.5"), (None, "1", 3, "2")),
+        (("1", "2", "1", "1.5"), ("-9", "1", 3, "2")),
+        (("1", "2", "1", "1.5"), ("9", "NaN", 3, "2")),
+        (("1", "2", "1", "1.5"), ("9", "1", 3.5, "2")),
+        (("1", "2", "1", "1.5"), ("9", "1", 3, "x")),
+    ],
+)
+def test_of_a_candle_that_does_not_add_up_the_close_is_believed_and_nothing_else(
+    prices: tuple[str | None, ...], told: tuple[Any, ...]
+) -> None:
+    assert parse.whole_candle(ToldBar(5, *prices, *told)) == Candle(5_000_000, Decimal("1.5"))
+    assert parse.whole_candle(ToldBar(5, "1", "2", "1", None, *told)) is None
 
 
 def rows(raw: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from services.ingestor.live.continuity import Continuity
 from services.ingestor.live.mid_prices import MidPrices
 from services.ingestor.live.sampler import EachTrade, Sampler
 from services.ingestor.live.stage import LiveStage, TickPipeline
+from services.ingestor.live.traded_bars import TradedBars
 from services.ingestor.plan import candle_pipeline, trade_pipeline
 from shared.exchanges.market_data.events import (
     Answered,
@@ -39,6 +40,7 @@ from shared.exchanges.market_data.events import (
 from shared.exchanges.market_data.options import ContinuityRules
 from shared.intervals import NS_PER_S
 from shared.messages.codec import pack, unpack
+from shared.messages.market import BarGroup
 from shared.tick import Tick
 
 AnyTick = Tick[Any, Any]
@@ -48,7 +50,13 @@ NUMBER, WHAT = st.integers(1, 4), st.sampled_from(["trades", "bars"])
 NAMED = st.builds(Trade, st.sampled_from("abcdef"), TIME, PRICE, PRICE, st.integers(0, 2))
 NUMBERED = st.builds(Trade, st.integers(1, 9), TIME, PRICE, PRICE, st.just(0))
 END = st.integers(1, 10).map(lambda number: 10 * number)
-BAR = st.builds(ClosedBar, END, st.none() | PRICE)
+AMOUNT = st.none() | st.sampled_from([0.0, 1.5])
+GROUP = st.none() | st.builds(
+    BarGroup, open=st.just(1.0), high=st.just(2.0), low=st.just(1.0), volume=st.just(0.5), quote_volume=AMOUNT,
+    trades=st.none() | st.integers(0, 3), taker_volume=AMOUNT,
+)  # fmt: skip
+BAR = st.builds(ClosedBar, END, st.none() | PRICE, GROUP)
+CANDLE = st.builds(Candle, END, PRICE, GROUP, st.none() | st.booleans())
 COMMON = [
     st.builds(Clock, TIME, st.booleans()),
     st.builds(Connected),
@@ -96,24 +104,31 @@ def routed(make: Callable[[], TickPipeline]) -> Callable[[], AnyTick]:
 
 
 CASES: dict[type[AnyTick], list[Case]] = {
-    BarJoin: [Case(lambda: BarJoin(10, 2, waiting=3, fill_ns=30), [*SAMPLED, *COMMON])],
-    Candles: [Case(lambda: Candles(10, 3), [st.builds(Candle, END, PRICE), *COMMON])],
+    BarJoin: [
+        Case(lambda: BarJoin(10, 2, waiting=3, fill_ns=30), [*SAMPLED, *COMMON]),
+        Case(lambda: BarJoin(10, 2, waiting=3, fill_ns=30, grouped=True), [*SAMPLED, *COMMON]),
+    ],
+    Candles: [
+        Case(lambda: Candles(10, 3), [CANDLE, *COMMON]),
+        Case(lambda: Candles(10, 3, grouped=True, begins=True), [CANDLE, *COMMON]),
+    ],
     Continuity: [
         Case(lambda: Continuity(rules(True)), with_pages(NUMBERED)),
         Case(lambda: Continuity(rules(False)), with_pages(NAMED)),
     ],
     EachTrade: [Case(EachTrade, [NUMBERED, *MARKS])],
-    MidPrices: [Case(lambda: MidPrices(20, 40), [st.builds(TopOfBook, TIME, PRICE, PRICE), *COMMON])],
+    MidPrices: [Case(lambda: MidPrices(20, 40), [st.builds(TopOfBook, TIME, PRICE, PRICE, PRICE, PRICE), *COMMON])],
     Sampler: [Case(lambda: Sampler(10, 3), [NUMBERED, *MARKS])],
+    TradedBars: [Case(lambda: TradedBars(Sampler(10, 3), 10, 3), [NUMBERED, *MARKS])],
     TickPipeline: [
         Case(lambda: trade_pipeline("10s", "last", ContinuityRules(), 0, 3), slowly(with_pages(NUMBERED))),
-        Case(lambda: candle_pipeline("10s", 0, 3, 10**9), slowly([st.builds(Candle, END, PRICE), *COMMON])),
+        Case(lambda: candle_pipeline("10s", 0, 3, 10**9), slowly([CANDLE, *COMMON])),
     ],
     LiveStage: [
         Case(routed(lambda: trade_pipeline("trade", "last", rules(True), 0, 0)), with_pages(NUMBERED)),
         Case(
             routed(lambda: trade_pipeline("10s", "mid", ContinuityRules(), 0, 0)),
-            slowly([st.builds(TopOfBook, TIME, PRICE, PRICE), *COMMON]),
+            slowly([st.builds(TopOfBook, TIME, PRICE, PRICE, PRICE, PRICE), *COMMON]),
         ),
     ],
 }  # fmt: skip

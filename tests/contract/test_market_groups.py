@@ -1,0 +1,111 @@
+"""The contract of the bar group on three dialects, each with 1, 2 and 30 markets: live and history give the same bits.
+
+Live ticks, the bars that a later start fetches, and a download in a file: all have what the venue's trades add up to.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.ingestor.replay import ReplaySource
+from services.ingestor.source import Quote
+from services.research.download.download import Download
+from services.research.download.history import PublicExchange
+from services.research.download.job import make_job
+from services.research.download.kinds import KindName
+from services.simulator.dialects import markets
+from services.simulator.engine.listing import Listing
+from services.simulator.engine.trade_history import TradeHistory
+from services.simulator.simulator import Simulator, TradePlan, serving
+from shared.exchanges.market_data.offers import with_stream
+from shared.exchanges.market_data.options import LiveOptions
+from shared.messages import Gap, MarketTick
+from shared.messages.market import BarGroup, Group
+from tests.integration.ingestor.line import BTC, OPTIONS, S_NS, ingesting_of, new_bus, ticks, told, until_ticks
+from tests.simulator_venues import BINANCE_SPOT, SPOTS, SWAPS, Place, named
+from tests.virtual_time import run_with_sockets
+
+BARS, WARM, MINUTE_MS = 3, 4, 60_000
+COUNTS = (1, 2, 30)
+PLAN = TradePlan(rate=0.5, past_ms=10 * MINUTE_MS, past_rate=0.2)
+TELLS_TRADES = ("binance",)
+
+
+def perfect(history: TradeHistory, end_ns: int, fake: Simulator, place: Place) -> BarGroup:
+    """What the venue's trades add up to, as far as this exchange tells it."""
+    bar, *_ = history.bar(end_ns // 1_000_000 - MINUTE_MS, MINUTE_MS, fake.state.now_ms())
+    tells = place.exchange in TELLS_TRADES
+    return BarGroup(
+        open=float(bar.open), high=float(bar.high), low=float(bar.low), volume=float(bar.volume),
+        quote_volume=float(bar.turnover), trades=bar.trades if tells else None,
+        taker_volume=float(bar.taken) if tells else None,
+    )  # fmt: skip
+
+
+async def ingested(place: Place, count: int, folder: Path) -> None:
+    """Some bars of so many markets, heard; then the same out of history."""
+    listings = {f"{one.base}USDT": one for one in markets(named(place), count)}
+    names = {sym: f"{one.base}/USDT{':USDT' if place.kind == 'swap' else ''}" for sym, one in listings.items()}
+    async with serving(place.fake or place.exchange, plan=PLAN, listings=tuple(listings.values())) as fake:
+        options: LiveOptions = replace(
+            OPTIONS, exchange=place.exchange, markets=names, base_url=fake.url, interval="1m", grace_ns=3 * S_NS,
+            warm_bars=WARM, groups=frozenset({Group.BAR}),
+        )  # fmt: skip
+        options = with_stream(options)
+        assert options.stream == "candles"
+        heard = await heard_bars(options, listings, WARM + BARS)
+        for sym, listing in listings.items():
+            wanted = [perfect(fake.histories[listing.id], tick.ts_event, fake, place) for tick in heard[sym]]
+            assert [tick.bar for tick in heard[sym]] == wanted
+        again = await heard_bars(replace(options, warm_bars=2 * (WARM + BARS)), listings, WARM + BARS)
+        for sym in listings:
+            fetched = {tick.ts_event: (tick.price, tick.bar) for tick in again[sym]}
+            both = [tick for tick in heard[sym] if tick.ts_event in fetched]
+            assert len(both) > BARS
+            assert [(tick.price, tick.bar) for tick in both] == [fetched[tick.ts_event] for tick in both]
+        if count == 1:
+            await downloaded(fake, place, names[BTC], folder, {tick.ts_event: tick for tick in heard[BTC]})
+
+
+async def heard_bars(options: LiveOptions, listings: Mapping[str, Listing], count: int) -> dict[str, list[MarketTick]]:
+    bus = new_bus(lease_s=60.0)
+    async with ingesting_of(bus, options):
+        for sym in listings:
+            await until_ticks(bus, count, sym, within_s=600, every_s=1.0)
+    for sym in listings:
+        assert not [message for message in told(bus, sym) if isinstance(message, Gap)]
+    return {sym: ticks(bus, sym) for sym in listings}
+
+
+async def downloaded(fake: Simulator, place: Place, market: str, folder: Path, live: dict[int, MarketTick]) -> None:
+    """The same bars out of the file that the download verb writes, through the source of a replay."""
+    since = min(live) // S_NS - 60
+    job = make_job(place.exchange, market, BTC, KindName.OHLCV, "1m", str(since), None, folder)
+    loads = {"options": {"fetchMarkets": {"types": ["spot"]}}} if place is BINANCE_SPOT else None
+    async with PublicExchange(place.exchange, base_url=fake.url, options=loads) as exchange:
+        result = await Download(job, exchange).run()
+    found: dict[int, Quote] = {}
+    for path in result.files:
+        source = ReplaySource({BTC: path}, "1m", wanted={Group.BAR})
+        assert source.groups == {Group.BAR}
+        found |= {quote.ts_event: quote for quote in source.open(BTC, 0).take(10_000) if isinstance(quote, Quote)}
+    assert {end: (quote.price, quote.bar) for end, quote in found.items() if end in live} == {
+        end: (tick.price, tick.bar) for end, tick in live.items()
+    }
+
+
+@pytest.mark.parametrize("place", SWAPS + SPOTS, ids=named)
+def test_bars_of_live_and_of_history_are_the_same(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All at the same time."""
+
+    async def all_of_them() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for count in COUNTS if place in SWAPS else (1,):
+                tasks.create_task(ingested(place, count, tmp_path))
+
+    run_with_sockets(all_of_them(), monkeypatch, clocks=True)
