@@ -12,6 +12,7 @@ import pytest
 
 from services.gateway.account.adoption import AdoptRequest, Booking, adoption, made_of, write_adopted
 from services.gateway.account.resolution import ResolveAs
+from services.gateway.execution.account_session import AccountSession
 from services.gateway.execution.engine import ExecutionEngine
 from services.gateway.live import live
 from services.gateway.risk.check import RiskRules
@@ -154,11 +155,16 @@ class Gateway:
         assert self.engine._venue is not None
         return self.engine._venue.rules(SYM)
 
-    def books(self) -> Books:
-        """The gateway's own."""
+    async def session(self) -> AccountSession:
+        """The account's, once the gateway has it: a busy machine may let its lease run out for a moment."""
+        await until(lambda: self.engine is not None and self.engine._account is not None)
         assert self.engine is not None
         assert self.engine._account is not None
-        return self.engine._account.context.books
+        return self.engine._account
+
+    async def books(self) -> Books:
+        """The gateway's own."""
+        return (await self.session()).context.books
 
     async def compared(self, times: int) -> None:
         """The venue is asked so many times more for what only a comparison asks for, once each."""

@@ -83,7 +83,7 @@ async def test_several_at_once_and_two_trades_of_which_one_is_booked_first(tradi
     await trading.resolve(trade(second), POSITION)
     await trading.reported(3)
     await trading.agreed()
-    assert trading.books().position(SYM) == Decimal("0.003")
+    assert (await trading.books()).position(SYM) == Decimal("0.003")
 
 
 async def test_a_book_that_has_moved_since_is_not_booked_upon(trading: Gateway) -> None:
@@ -155,4 +155,4 @@ async def test_what_the_venue_did_by_itself_is_named_so(tmp_path: Path, venue: s
         assert any("is the venue's own: liquidation" in event.text for event in await trading.events())
         await trading.resolve(POSITION)
         await trading.agreed()
-        assert trading.books().position(SYM) == 0
+        assert (await trading.books()).position(SYM) == 0

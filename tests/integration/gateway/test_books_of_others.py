@@ -125,9 +125,7 @@ async def test_a_market_that_closes_keeps_its_last_price(spot: Gateway, again: b
     spot.fake.engine.prices.set(SYM, D("41000.00"))
     await until(lambda: 9_880 < last_equity(spot) < 9_900)
     gone = spot.fake.engine.listings.pop(SYM)
-    assert spot.engine is not None
-    assert spot.engine._account is not None
-    spot.engine._account.context.markets_in_doubt.set()
+    (await spot.session()).context.markets_in_doubt.set()
 
     async def told() -> bool:
         return bool([alarm for alarm in await alarms(spot) if "count at 409" in alarm.text])

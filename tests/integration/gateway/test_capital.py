@@ -51,7 +51,7 @@ async def test_capital_reaches_every_book_in_sequence_and_is_no_difference(tradi
     first, second = rebuilt(trading, "100"), rebuilt(trading, "500")
     assert repr(first.account) == repr(second.account)
     assert first.account.capital == second.account.capital == 500
-    assert first.account.balance() == trading.books().balance_of(SYM)
+    assert first.account.balance() == (await trading.books()).balance_of(SYM)
     await trading.compared(3)
     assert await trading.externals() == []
 
@@ -64,7 +64,7 @@ async def test_a_line_that_is_dead_has_it_when_it_is_back(trading: Gateway) -> N
     await trading.set_capital(add="-50")
     trading.start()
     assert [report.capital for report in await trading.reported(3)] == [None, 250, 200]
-    assert trading.books().capital(SYM) == 200
+    assert (await trading.books()).capital(SYM) == 200
     told = [event.text.partition(", by ")[0] for event in await trading.events() if event.kind == "CAPITAL"]
     assert sorted(told) == ["100 became 250", "250 became 200"]
 

@@ -126,9 +126,7 @@ async def test_one_order_that_is_unknown_leaves_the_equity_known(spot: Gateway, 
         await until(lambda: 9_880 < last_equity(spot) < 9_900)
     await observed(spot, 4)
     assert (spot.latches(), last_equity(spot) == 10_000) == ([], not filled)
-    assert spot.engine is not None
-    assert spot.engine._account is not None
-    risk = spot.engine._account.context.risk
+    risk = (await spot.session()).context.risk
     at_s = risk._equity[1] if risk._equity else 0.0
     await observed(spot, 2)
     assert risk._equity is not None

@@ -42,14 +42,14 @@ async def test_a_second_fee_is_kept_and_booked_the_same(tmp_path: Path, monkeypa
         await trading.write(trading.intent("0.01000"))
         (bought,) = await trading.reported(1)
         trading.fake.engine.wallet.cash["USDT"] -= TAX
-        before = trading.books().position(SYM), trading.books().balance()
+        before = (await trading.books()).position(SYM), (await trading.books()).balance()
         assert bought.last_px is not None
         assert before[1] == trading.settings.strategy.balance - bought.commission
         assert bought.commission >= TAX
         await trading.stop()
         trading.start()
         await until(lambda: trading.engine is not None and trading.engine._account is not None)
-        assert (trading.books().position(SYM), trading.books().balance()) == before
+        assert ((await trading.books()).position(SYM), (await trading.books()).balance()) == before
         (row,) = await trading.fills()
         assert (row.fee_currency, row.extra_fees) == ("BTC", f"{TAX} USDT")
         asked = trading.fake.server.count("/wallet-balance")
@@ -75,4 +75,4 @@ async def test_a_book_whose_capital_nobody_has_written_down_is_not_given_the_con
     )
     trading.start()
     await until(lambda: trading.engine is not None and trading.engine._account is not None)
-    assert (trading.books().capital(SYM), len(trading.reports())) == (800, 1), "said, not changed"
+    assert ((await trading.books()).capital(SYM), len(trading.reports())) == (800, 1), "said, not changed"

@@ -549,7 +549,9 @@ async def test_what_is_committed_was_kept_before(bus: MemoryBus, start: Start) -
     assert kept.unkept == []
     assert not [place for stream, place in bus.streams if stream == Stream.TICKS and place.instance == "signal"]
     await running.stop()
-    assert [word for word, _ in groupby(kept.history)] == ["prepare", f"attach {P}", "detach", "close"]
+    first, *between, last = [word for word, _ in groupby(kept.history)]
+    leases = [f"attach {P}", "detach"]  # a busy machine may lose them all, and take them again
+    assert (first, between, last) == ("prepare", leases * (len(between) // 2), "close")
 
 
 class NeverReady(Kept):
