@@ -24,10 +24,22 @@ def test_the_example_of_settings_is_true(monkeypatch: pytest.MonkeyPatch, tmp_pa
     shown = dict(re.findall(r"^# (TICKLINE_\w+)=(.*)$", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
     assert shown.pop("TICKLINE_CONFIG") == "tickline.toml"
     assert shown.pop("TICKLINE_BUS__URL")
+    assert shown.pop("TICKLINE_USER_CODE") == "."
     assert shown.pop("TICKLINE_STRATEGY__PARAMS")
     for name, value in shown.items():
         monkeypatch.setenv(name, value)
     assert load_settings() == defaults
+
+
+def test_compose_shows_the_users_folder_to_those_that_decide_and_not_to_the_gateway() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    mount = "${USER_CODE:-./user}:/user:ro"
+    seeing = {name for name, service in services.items() if mount in service.get("volumes", ())}
+    told = {name for name, service in services.items() if "TICKLINE_USER_CODE" in service.get("environment", {})}
+    assert seeing == told == {"ingestor", "signal", "strategy", "recorder"}
+    for name in seeing:
+        assert services[name]["environment"].items() >= services["gateway"]["environment"].items()
+    assert not any("/user" in volume for volume in services["gateway"].get("volumes", ()))
 
 
 def test_the_lock_holds_every_pinned_package() -> None:
