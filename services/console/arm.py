@@ -14,7 +14,7 @@ from shared.control.capital import books_in, check_books
 from shared.control.latches import HALT
 from shared.errors import ConfigError, SafetyRefusal
 from shared.explain.account import utc
-from shared.strategies.deciding import decided_by_config
+from shared.strategies.identity import decided_by_config
 
 
 def arm(

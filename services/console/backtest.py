@@ -73,7 +73,7 @@ def backtest(
         from services.research.backtest.observer import CsvRows
         from services.research.backtest.variants import TimeRange, as_html, as_json, described, run_variants
         from services.research.metrics import table
-        from shared.strategies.registry import Identity
+        from shared.strategies.identity import Identity
 
         rules = rules_of(fill=fill, maintenance_margin=maintenance_margin, funding=funding)
         traded = TimeRange(time_of("--from", start), time_of("--to", end))

@@ -7,7 +7,7 @@ from shared.errors import ConfigError
 from shared.messages import Stream
 from shared.runner.spec import Input, Output, ServiceSpec
 from shared.strategies import make_strategy
-from shared.strategies.deciding import loaded_hash
+from shared.strategies.identity import loaded_hash
 from shared.strategies.registry import with_reserve
 
 

@@ -23,7 +23,7 @@ from shared.recording.layout import (
     read_origin,
     write_durably,
 )
-from shared.strategies.registry import Identity, identity_or_none
+from shared.strategies.identity import Identity, identity_or_none
 
 # What decides which predictions and orders are made: these sections.
 SECTIONS: Mapping[str, type[BaseModel]] = {
@@ -131,7 +131,10 @@ def recorded_model(kept: Mapping[str, Any], folders: Sequence[Path]) -> str | No
 
 
 def identity_differences(recording: Path, now: Identity) -> Iterator[str]:
-    """Yields a line for the model and one for the strategy, where they are not the recording's; raises DataError."""
+    """Yields a line for the model and one for the strategy, where they are not the recording's; raises DataError.
+
+    Where both have the same names, but their code has changed, it yields one line for both.
+    """
     kept = last_settings(recording)
     if TRADED not in kept:
         return
@@ -143,3 +146,5 @@ def identity_differences(recording: Path, now: Identity) -> Iterator[str]:
         )
     if (then.strategy, then.params) != (now.strategy, now.params):
         yield f"{recording} was made with another strategy: {then}"
+    elif then.sha256 == now.sha256 and then.code not in ("", now.code):
+        yield f"{recording} was made with other code, or another card, of this model or strategy"

@@ -1,19 +1,15 @@
-"""The registry names the strategies as configs do, and `Identity` says which one a config trades with.
+"""The registry names the strategies as configs do.
 
 To add a strategy, or a wrapper: its file, and its line here.
 """
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from shared.config import Settings
 from shared.config.settings import StrategySettings
-from shared.errors import ConfigError
-from shared.models.card import ModelRefused
-from shared.models.choose import NO_MODEL, chosen_card
 from shared.registry import Registry
 from shared.strategies.decider import Decider
 from shared.strategies.stateful import StatefulStrategy
@@ -119,57 +115,3 @@ def described(strategy: AnyStrategy) -> dict[str, Any]:
         wrappers.insert(0, {"name": type(strategy).__name__, **strategy.model_dump(mode="json")})
         strategy = strategy.inner
     return {**params, "wrappers": wrappers} if wrappers else params
-
-
-class Identity(NamedTuple):
-    """An identity says what trades: the model and the strategy, in one line for a person and as JSON.
-
-    - model, sha256: the model's name, and its weights' hash; `none` and empty without one.
-    - strategy, params: the strategy's name, and all its parameters, defaults included.
-    """
-
-    model: str
-    sha256: str
-    strategy: str
-    params: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Identity":
-        """Returns what this config trades with; raises ModelRefused or ConfigError."""
-        card = chosen_card(settings)
-        own = settings.strategy
-        try:
-            params = described(make_strategy(own))
-        except ValueError as error:
-            raise ConfigError(f"config: {error}") from error
-        name, sha256 = (card.name, card.sha256) if card is not None else (NO_MODEL, "")
-        return cls(name, sha256, own.name, params)
-
-    @classmethod
-    def told(cls, json: Mapping[str, Any]) -> "Identity":
-        """Reads what `as_json` gave."""
-        return cls(json["model"]["name"], json["model"]["sha256"], json["strategy"]["name"], json["strategy"]["params"])
-
-    def as_json(self) -> dict[str, Any]:
-        """Returns the identity as JSON."""
-        return {
-            "model": {"name": self.model, "sha256": self.sha256},
-            "strategy": {"name": self.strategy, "params": dict(self.params)},
-        }
-
-    @property
-    def model_shown(self) -> str:
-        """Returns name and hash; `none` without a model."""
-        return f"{self.model} ({self.sha256[:16]})" if self.sha256 else self.model
-
-    def __str__(self) -> str:
-        params = ", ".join(f"{name}={value}" for name, value in self.params.items())
-        return f"model {self.model_shown}, strategy {self.strategy}({params})"
-
-
-def identity_or_none(settings: Settings) -> Identity | None:
-    """Returns `Identity.of`, or None where the config has no valid model or strategy."""
-    try:
-        return Identity.of(settings)
-    except (ConfigError, ModelRefused):
-        return None

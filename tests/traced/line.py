@@ -29,7 +29,7 @@ from shared.messages import Decision, ExecutionReport, MarketTick, Message, Orde
 from shared.messages.codec import decode
 from shared.messages.market import trace_id
 from shared.runner.service import make_bus
-from shared.strategies.deciding import strategy_hash
+from shared.strategies.identity import strategy_hash
 from shared.user_code.hash import decided_by
 from tests.servers import VALKEY, Server
 from tests.traced.trace import Way, called, commits, read, started, traced

@@ -18,7 +18,7 @@ from services.research.parity.orders import OrderParity
 from shared.explain.orders import not_filled, open_line
 from shared.messages import Stream
 from shared.plural import plural
-from shared.strategies.registry import Identity
+from shared.strategies.identity import Identity
 
 LINE_EVERY_S = 5.0
 SHOWN = (Stream.TICKS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS)

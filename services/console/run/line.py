@@ -32,7 +32,7 @@ from shared.recording.checkpoint import identity_differences
 from shared.recording.layout import is_recording
 from shared.runner.health import alive_file, touched_after
 from shared.runner.service import check_bus, make_bus
-from shared.strategies.registry import Identity
+from shared.strategies.identity import Identity
 from shared.user_code import blaming
 
 RECORDER = "recorder"

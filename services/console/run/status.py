@@ -18,8 +18,7 @@ from shared.errors import ConfigError, JournalUnwritable
 from shared.explain.account import standing
 from shared.runner.health import MAX_AGE_S, alive_file, fresh, touched_after
 from shared.runner.progress import Progress, read_progress, read_snapshots
-from shared.strategies.deciding import decided_by_config
-from shared.strategies.registry import identity_or_none
+from shared.strategies.identity import decided_by_config, identity_or_none
 
 if TYPE_CHECKING:
     from shared.journal.journal import Journal
@@ -211,7 +210,7 @@ def mark(settings: Settings) -> str:
     """
     ingestor = settings.ingestor.model_dump(mode="json", include={"source", "files", "seed"})
     made = identity_or_none(settings)
-    signal = None if made is None else made.sha256
+    signal = None if made is None else [made.sha256, made.code]
     strategy = settings.strategy.model_dump(mode="json", include={"name", "params", "balance"})
     gateway = settings.gateway.model_dump(mode="json", include={"venue", "fee", "slippage_bps"})
     text = json.dumps([settings.interval, ingestor, signal, strategy, gateway], sort_keys=True)

@@ -25,7 +25,8 @@ from shared.orders.answers import VenuePosition
 from shared.plural import plural
 from shared.strategies import make_strategy
 from shared.strategies.decider import BarePrediction, Decider
-from shared.strategies.registry import Identity, with_reserve
+from shared.strategies.identity import Identity
+from shared.strategies.registry import with_reserve
 from shared.strategies.stateful import checked_decision
 from shared.strategies.wrapper import innermost
 from shared.user_code import blaming

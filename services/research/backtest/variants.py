@@ -13,7 +13,7 @@ from shared.errors import ConfigError
 from shared.extras import to_install
 from shared.history.times import text_time, time_text
 from shared.models.choose import chosen_card
-from shared.strategies.registry import Identity
+from shared.strategies.identity import Identity
 
 if TYPE_CHECKING:
     from services.research.report.curve import Curve

@@ -17,7 +17,7 @@ from shared.recording.layout import NewerRecording, is_recording, parts, read_or
 from shared.recording.part import read_rows, recorded_symbols
 from shared.runner.spec import ServiceSpec, Stage
 from shared.runner.symbol import Symbol
-from shared.strategies.registry import Identity
+from shared.strategies.identity import Identity
 from shared.user_code import blaming
 
 NEEDED = (Stream.TICKS, Stream.PREDICTIONS)

@@ -29,7 +29,7 @@ from shared.recording.checkpoint import (
 from shared.recording.folder import RecordingFolder
 from shared.recording.layout import RecordingOrigin, claim
 from shared.recording.part import ReceivedEntry
-from shared.strategies.registry import Identity
+from shared.strategies.identity import Identity
 from tests.unit.runner.fakes import entry, tick
 
 
@@ -143,6 +143,8 @@ def test_a_replay_takes_the_recordings_model() -> None:
     replayed = Identity.of(settings_for(RunOptions(data=[path])))
     assert replayed.model == "btcusdt_12h_linear"
     assert list(identity_differences(path, replayed)) == []
+    (line,) = identity_differences(path, replayed._replace(code="0" * 16))
+    assert line == f"{path} was made with other code, or another card, of this model or strategy"
     named = Identity.of(
         settings_for(RunOptions(data=[path], model="mine", strategy="threshold", param=["threshold=0.1"]))
     )

@@ -14,7 +14,7 @@ from services.console.run.streams import Ended, percentiles
 from services.research.parity.orders import OrderParity
 from shared.messages import Stream
 from shared.runner.progress import Progress
-from shared.strategies.registry import Identity
+from shared.strategies.identity import Identity
 
 
 def view(ticks: int) -> View:

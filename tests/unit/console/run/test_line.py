@@ -27,7 +27,7 @@ from shared.messages import Stream
 from shared.record import WIRE
 from shared.runner.progress import Progress
 from shared.runner.service import make_bus
-from shared.strategies.registry import Identity
+from shared.strategies.identity import Identity
 from tests.servers import free_port
 from tests.unit.console.run.test_status import TICKS, ran
 from tests.unit.recording.test_checkpoint import mine, recording

@@ -24,7 +24,7 @@ from shared.journal.rows import ArmingRow, ExternalRow, LatchRow
 from shared.runner.health import alive_file
 from shared.runner.progress import Progress
 from shared.runner.symbol import FIELD, Symbol
-from shared.strategies.deciding import decided_by_config
+from shared.strategies.identity import decided_by_config
 
 TICKS = 20
 SIMULATED: Settings = load_settings(ingestor={"ticks_per_s": 0.0})

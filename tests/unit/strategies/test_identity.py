@@ -15,7 +15,7 @@ from shared.messages import OrderIntent, Prediction
 from shared.models.choose import card_at, chosen_model
 from shared.models.code import predicting_hash
 from shared.strategies import make_strategy
-from shared.strategies.deciding import decided_by_config, loaded_hash, strategy_hash
+from shared.strategies.identity import decided_by_config, loaded_hash, strategy_hash
 from shared.user_code import code_hash, use_folder
 from shared.user_code.finder import FINDER
 from shared.user_code.hash import decided_by

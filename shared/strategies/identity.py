@@ -1,0 +1,121 @@
+"""`Identity` says what trades. Who decides also has a hash: each order carries it, and an arming is for one.
+
+The strategy process makes the hash of what it has loaded; the console of the same files, without running them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from shared.config import Settings
+from shared.config.settings import StrategySettings
+from shared.errors import ConfigError, TicklineError
+from shared.models.choose import NO_MODEL, chosen_card
+from shared.models.code import predicting_hash
+from shared.strategies.registry import GROUP, STRATEGIES, WRAPPERS, AnyStrategy, described, make_strategy
+from shared.strategies.wrapper import Wrapper, innermost
+from shared.user_code.hash import decided_by
+from shared.user_code.loader import code_of, hash_named
+
+DECIDING = {"name", "params", "wrappers", "qty_step", "qty_steps"}
+
+
+def strategy_hash(own: StrategySettings, code: Sequence[str]) -> str:
+    """Returns the hash of a strategy with its parameters and wrappers.
+
+    code: the hash of its own code, and of each wrapper's; empty for what is ours.
+
+    >>> a, b = StrategySettings(), StrategySettings(params={"leverage": 2})
+    >>> strategy_hash(a, [""]) == strategy_hash(a, [""]) not in (strategy_hash(b, [""]), strategy_hash(a, ["1f"]))
+    True
+    """
+    told = own.model_dump(mode="json", include=DECIDING) | {"code": list(code)}
+    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def loaded_hash(own: StrategySettings, strategy: AnyStrategy) -> str:
+    """Returns the hash of a config's strategy as this process has loaded it."""
+    outer: list[str] = []
+    layer = strategy
+    while isinstance(layer, Wrapper):
+        outer.insert(0, code_of(type(layer)))
+        layer = layer.inner
+    return strategy_hash(own, [code_of(type(innermost(strategy))), *outer])
+
+
+def decided_by_config(settings: Settings) -> str:
+    """Returns what this config's orders carry, if their services start now; runs no code of the user's.
+
+    Raises ModelRefused or ConfigError where the config has no valid model or strategy.
+    """
+    return decided_by(strategy_hash(settings.strategy, _code(settings.strategy)), _model_hash(settings))
+
+
+def _code(own: StrategySettings) -> list[str]:
+    names = (hash_named(str(wrapper.get("name")), WRAPPERS, GROUP) for wrapper in own.wrappers)
+    return [hash_named(own.name, STRATEGIES, GROUP), *names]
+
+
+def _model_hash(settings: Settings) -> str:
+    """Returns what predictions carry; empty without a model."""
+    card = chosen_card(settings)
+    return "" if card is None else predicting_hash(card)[:16]
+
+
+class Identity(NamedTuple):
+    """An identity says what trades: the model and the strategy, in one line for a person and as JSON.
+
+    - model, sha256: the model's name, and its weights' hash; `none` and empty without one.
+    - strategy, params: the strategy's name, and all its parameters, defaults included.
+    - code: the hash of the strategy's code and of all that predicts; empty where nobody told.
+    """
+
+    model: str
+    sha256: str
+    strategy: str
+    params: Mapping[str, Any]
+    code: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Identity":
+        """Returns what this config trades with; raises ModelRefused or ConfigError."""
+        card = chosen_card(settings)
+        own = settings.strategy
+        try:
+            params = described(make_strategy(own))
+        except ValueError as error:
+            raise ConfigError(f"config: {error}") from error
+        name, sha256 = (card.name, card.sha256) if card is not None else (NO_MODEL, "")
+        return cls(name, sha256, own.name, params, decided_by(str(_code(own)), _model_hash(settings)))
+
+    @classmethod
+    def told(cls, json: Mapping[str, Any]) -> "Identity":
+        """Reads what `as_json` gave."""
+        model, strategy = json["model"], json["strategy"]
+        return cls(model["name"], model["sha256"], strategy["name"], strategy["params"], json.get("code", ""))
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the identity as JSON."""
+        return {
+            "model": {"name": self.model, "sha256": self.sha256},
+            "strategy": {"name": self.strategy, "params": dict(self.params)},
+            "code": self.code,
+        }
+
+    @property
+    def model_shown(self) -> str:
+        """Returns name and hash; `none` without a model."""
+        return f"{self.model} ({self.sha256[:16]})" if self.sha256 else self.model
+
+    def __str__(self) -> str:
+        params = ", ".join(f"{name}={value}" for name, value in self.params.items())
+        return f"model {self.model_shown}, strategy {self.strategy}({params})"
+
+
+def identity_or_none(settings: Settings) -> Identity | None:
+    """Returns `Identity.of`, or None where the config has no valid model or strategy, or their code is not here."""
+    try:
+        return Identity.of(settings)
+    except TicklineError:
+        return None
