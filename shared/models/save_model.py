@@ -2,8 +2,8 @@
 
 import copy
 import inspect
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,8 @@ def save_model(
             name=name, features=features, symbols=symbols, interval=interval, window=window, data=file,
             timezone=timezone, test_share=test_share, fee=fee, origin=origin, out=out, folder=code, force=force,
         )  # fmt: skip
-        return _saved(module, saving, format, model, params)
+        with one_thread():
+            return _saved(module, saving, format, model, params)
 
 
 def _saved(
@@ -112,6 +113,17 @@ def _saved(
             raise ModelRefused(f"{error} (params={given}; {spec} takes {takes})") from error
     compare(loaded, samples, expected, rounding(own, samples, batched, expected), where)
     return saving.write(loaded, weights, data)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Lets torch compute on one thread, as the line does, and gives a notebook its threads back."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def takes_batches(module: nn.Module, samples: Samples, where: str) -> bool:
