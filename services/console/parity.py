@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from shared.errors import ParityBroken
+from shared.models.runtime import TOLERANCE
 
 
 def parity(
@@ -14,14 +15,20 @@ def parity(
         str | None, typer.Option(help="Where the session's model is now: its name, or its card's path.")
     ] = None,
 ) -> None:
-    """Compute a recorded session again, and compare every prediction, decision and order, bit for bit."""
+    """Compute a recorded session again, and compare every prediction, decision and order, bit for bit.
+
+    Where other versions or another CPU predicted then, floats are compared to 1e-6 of their standard deviation.
+    """
     from services.research.parity.recording import parity as compute  # the model's runtime takes seconds to load
 
     found = compute(recording, model)
     for line in found.identities:
         typer.echo(line)
+    if found.other_runtime:
+        typer.echo(f"parity: {found.other_runtime}: floats are compared to {TOLERANCE:g} of their s.d., not to the bit")
     for stream, compared in found.compared.items():
-        typer.echo(f"parity: {found.identical[stream]} of {compared} {stream} identical")
+        near = f", {found.near[stream]} more to {TOLERANCE:g} of their s.d." if found.near.get(stream) else ""
+        typer.echo(f"parity: {found.identical[stream]} of {compared} {stream} identical{near}")
     for stream, count in found.ahead.items():
         if count:
             typer.echo(f"parity: {count} {stream} at the end were not answered yet")

@@ -45,7 +45,8 @@ class Predict(Tick[Sample, float]):
     - batched: the module is given a batch of one, a view with a further first axis.
     - Input: float32 of shape (no_features,), or (window, no_features), as a tensor or in numpy memory of its own;
       always one sample, since a batched float32 product may differ in the last bit.
-    - Output: a predicted log return; NaN where the model gives NaN.
+    - Output: a predicted log return; NaN where the model gives NaN. It has the bits of a call under `torch.no_grad()`:
+      where gradients are kept, torch takes other kernels for recurrent layers.
 
     The constructor puts the module into eval mode, freezes its parameters (torch then builds no graph, at less cost
     than inference_mode at each tick) and sets torch to one thread in this process. Predict does not see parameters that
@@ -62,7 +63,7 @@ class Predict(Tick[Sample, float]):
         module.eval().requires_grad_(False)
         self._module = module
         self._batched = batched
-        self._function = module.plain() if isinstance(module, Model) and not batched else module.__call__
+        self._function = module.plain() if isinstance(module, Model) and not batched else _without_gradients(module)
 
     def on_tick(self, val: Sample) -> float | None:
         """Returns the prediction for `val`."""
@@ -72,3 +73,12 @@ class Predict(Tick[Sample, float]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._module!r})"
+
+
+def _without_gradients(module: nn.Module) -> TensorFunction:
+    def predict(x: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            y: torch.Tensor = module(x)
+            return y
+
+    return predict

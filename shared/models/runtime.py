@@ -1,6 +1,7 @@
 """A runtime computes predictions; "to the bit" holds for one and the same."""
 
 import hashlib
+import math
 import os
 import platform
 from collections.abc import Iterable, Mapping
@@ -79,6 +80,19 @@ def runtimes_in(meta: Mapping[str, str]) -> dict[str, str]:
     {'0123abcd': 'numpy 2.4.6, x86_64 GenuineIntel avx2'}
     """
     return {name.removeprefix(META): text for name, text in meta.items() if name.startswith(META)}
+
+
+def allowed_difference(std: float, value: float) -> float:
+    """Returns by how much two runtimes' outputs may differ: TOLERANCE of the output's s.d., or float32's own grain.
+
+    - std: of the output. value: one of its values; where the output moves little around a large number, float32 has no
+      finer steps than that number's, and four of them count.
+
+    >>> allowed_difference(0.01, 0.02), round(allowed_difference(1e-4, 0.2), 10)
+    (1e-08, 5.96e-08)
+    """
+    step = 2.0 ** (math.frexp(value)[1] - 24) if value else 0.0
+    return max(TOLERANCE * std, 4 * step)
 
 
 @cache

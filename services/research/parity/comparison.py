@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from services.research.parity.tolerance import Tolerance
 from shared.errors import ConfigError
 from shared.messages import DecodeError, Message, Prediction, Stream, decode
 from shared.messages.codec import is_said
@@ -106,21 +107,24 @@ class Mismatch(NamedTuple):
 class Comparison:
     """Compares messages with recorded ones, and counts.
 
-    compared, identical: messages by stream.
+    tolerance: what counts as near where another runtime made the recording; None: each bit counts.
+    compared, identical, near: messages by stream; near ones are not identical.
     first: the earliest mismatch.
     not_compared: what could not be compared, and why.
     ahead: inputs at the end that were not answered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tolerance: Tolerance | None = None) -> None:
+        self.tolerance = tolerance
         self.compared: Counter[Stream] = Counter()
         self.identical: Counter[Stream] = Counter()
+        self.near: Counter[Stream] = Counter()
         self.first: Mismatch | None = None
         self.not_compared: list[str] = []
         self.ahead: Counter[Stream] = Counter()
 
     def compare(self, computed: Message, recorded: RecordedRows) -> None:
-        """Compares a message with the next recorded one, bit for bit, as the wire of that one writes it.
+        """Compares a message with the next recorded one, bit for bit, as the wire of that one writes it, or as near.
 
         Raises NotRecorded where that one was not recorded.
         """
@@ -139,6 +143,9 @@ class Comparison:
             self.identical[stream] += 1
             return
         found = message_of(row)
+        if self.tolerance is not None and self.tolerance.near(found, computed):
+            self.near[stream] += 1
+            return
         if not self.identical[stream]:
             _same_model(found, computed)
         self.differs(computed.ts_event, f"{computed.sym} {stream} n={row.n}: {_difference(row, found, computed)}")

@@ -6,13 +6,15 @@ from typing import NamedTuple
 
 from services.research.parity.comparison import Comparison, NotRecorded, RecordedRows
 from services.research.parity.stages import StrategyReplay, replay_signal
+from services.research.parity.tolerance import tolerance
 from services.signal.stage import plan as signal_plan
 from services.strategy.plan import plan as strategy_plan
 from shared.config import Settings
 from shared.errors import DataError
 from shared.messages import Stream
+from shared.models.choose import chosen_card
 from shared.record import NewerWire
-from shared.recording.checkpoint import Checkpoint, read_checkpoints, recorded_model, settings_of
+from shared.recording.checkpoint import RUNTIMES, Checkpoint, read_checkpoints, recorded_model, settings_of
 from shared.recording.layout import NewerRecording, is_recording, parts, read_origin
 from shared.recording.part import read_rows, recorded_symbols
 from shared.runner.spec import ServiceSpec, Stage
@@ -33,6 +35,7 @@ class Parity(NamedTuple):
     not_compared: what could not be compared, and why.
     ahead: inputs at the end that the line had not answered.
     identities: what traded, a line each where it changed.
+    near: messages by stream that differ by what another runtime may; other_runtime: which, where it is another one.
     """
 
     compared: Mapping[Stream, int]
@@ -41,6 +44,8 @@ class Parity(NamedTuple):
     not_compared: list[str]
     ahead: Mapping[Stream, int]
     identities: Sequence[str] = ()
+    near: Mapping[Stream, int] = {}
+    other_runtime: str = ""
 
     @property
     def proved(self) -> bool:
@@ -58,7 +63,8 @@ def parity(folder: Path, model: str | None = None, report: Report = lambda sym: 
         raise DataError(f"{folder}: has no {' and no '.join(lacking)}: there is nothing to compare")
     _refuse_older(folder)
     spans = _spans(folder, model)
-    comparison = Comparison()
+    found = tolerance(read_checkpoints(folder), chosen_card(spans[-1].settings))
+    comparison = Comparison(found)
     for sym in recorded_symbols(folder):
         report(sym)
         with blaming(sym):
@@ -66,8 +72,9 @@ def parity(folder: Path, model: str | None = None, report: Report = lambda sym: 
     first = comparison.first.text if comparison.first else None
     identities = list(dict.fromkeys(str(Identity.of(span.settings)) for span in spans))
     return Parity(
-        comparison.compared, comparison.identical, first, comparison.not_compared, comparison.ahead, identities
-    )
+        comparison.compared, comparison.identical, first, comparison.not_compared, comparison.ahead, identities,
+        comparison.near, "" if found is None else found.why,
+    )  # fmt: skip
 
 
 def _refuse_older(folder: Path) -> None:
@@ -107,7 +114,7 @@ class _Span(NamedTuple):
 def _spans(folder: Path, model: str | None) -> list[_Span]:
     spans: list[_Span] = []
     for checkpoint in read_checkpoints(folder):
-        if spans and checkpoint.settings == spans[-1].checkpoint.settings:
+        if spans and _deciding(checkpoint) == _deciding(spans[-1].checkpoint):
             spans.append(spans[-1]._replace(checkpoint=checkpoint))
             continue
         settings = settings_of(checkpoint.settings)
@@ -120,6 +127,10 @@ def _spans(folder: Path, model: str | None) -> list[_Span]:
     if not spans:
         raise DataError(f"{folder}: has no checkpoint: restore it")
     return spans
+
+
+def _deciding(checkpoint: Checkpoint) -> dict[str, object]:
+    return {name: value for name, value in checkpoint.settings.items() if name != RUNTIMES}
 
 
 class _Symbol:

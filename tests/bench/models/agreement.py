@@ -10,6 +10,7 @@ from torch import nn
 
 from shared.models.dataset import Dataset, dataset
 from shared.models.load_model import LoadedModel
+from shared.models.runtime import allowed_difference
 from shared.models.save_model import save_model
 from tests.bench.models.nets import Lstm
 
@@ -18,14 +19,24 @@ Floats = NDArray[np.float64]
 
 
 class Agreement(NamedTuple):
-    """How far two series of y_hat agree: the share of equal bits, and the largest difference in s.d. of the output."""
+    """How far two series of y_hat agree: the share of equal bits, and the largest difference in s.d. of the output.
+
+    allowed: the largest that `allowed_difference` lets pass, in s.d., too.
+    """
 
     equal: float
     largest: float
+    allowed: float
 
     @classmethod
     def of(cls, one: Floats, other: Floats) -> "Agreement":
-        return cls(float(np.mean(one == other)), float(np.abs(one - other).max() / one.std()))
+        std = float(one.std())
+        allowed = max(allowed_difference(std, float(value)) for value in one) / std
+        return cls(float(np.mean(one == other)), float(np.abs(one - other).max()) / std, allowed)
+
+    @property
+    def good(self) -> bool:
+        return self.largest <= self.allowed
 
 
 def prices(rows: int = 1_100) -> str:
@@ -58,11 +69,12 @@ def saved(module: nn.Module, name: str, format: str, folder: Path) -> LoadedMode
     )  # type: ignore[arg-type]  # fmt: skip
 
 
-def notebook(module: nn.Module, data: Dataset, *, batch: bool = False) -> Floats:
-    """What a notebook gets: one window after the other, or all in one batch."""
-    with torch.no_grad():
+def notebook(module: nn.Module, data: Dataset, *, batch: bool = False, gradients: bool = False) -> Floats:
+    """What a notebook gets: one window after the other, or all in one batch; with or without torch.no_grad()."""
+    module.requires_grad_(True)
+    with torch.set_grad_enabled(gradients):
         if batch:
-            return module(torch.from_numpy(np.ascontiguousarray(data.x))).squeeze(1).numpy().astype(np.float64)
+            return module(torch.from_numpy(np.ascontiguousarray(data.x))).squeeze(1).detach().numpy().astype(np.float64)
         return np.array([module(torch.from_numpy(row.copy()).unsqueeze(0)).item() for row in data.x])
 
 

@@ -15,6 +15,7 @@ from shared.config.settings import IngestorSettings, StrategySettings
 from shared.errors import DataError, UserCodeFailed
 from shared.messages import Decision, Message, OrderIntent, Prediction, Reason, Stream, decode, encode
 from shared.messages.codec import pack, unpack
+from shared.models.runtime import Runtime
 from shared.record import WIRE
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.folder import RecordingFolder
@@ -274,3 +275,31 @@ def test_a_newer_ticklines_state_is_refused_in_one_line(tmp_path: Path) -> None:
     path.write_bytes(pack(made))
     with pytest.raises(DataError, match=r"^the recorded state of SIM-A was written by a newer Tickline \(wire "):
         parity(tmp_path)
+
+
+def test_a_session_of_another_runtime_is_compared_to_a_tolerance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = Line(tmp_path, settings())
+    line.checkpoint()
+    line.run(60)
+    line.record()
+    line.checkpoint()
+    assert not parity(tmp_path).other_runtime
+    last_bit = 2**-23
+
+    def moved(rows: list[Row]) -> None:
+        row = the_row(rows, SYM, 30)
+        right = cast(Prediction, decode(row["t"], row["d"]))
+        assert right.y_hat is not None
+        row.update(d=encode(right.model_copy(update={"y_hat": right.y_hat * (1 + last_bit)})))
+
+    alter(tmp_path, Stream.PREDICTIONS, moved)
+    found = parity(tmp_path)
+    assert found.first_difference is not None  # on the same runtime each bit counts
+    elsewhere = Runtime(versions={"torch": "1.0"}, cpu="another")
+    monkeypatch.setattr("services.research.parity.tolerance.Runtime.here", lambda format: elsewhere)
+    found = parity(tmp_path)
+    assert found.other_runtime.endswith(f"; computed with {elsewhere.text}")
+    assert found.near == {Stream.PREDICTIONS: 1}
+    assert found.first_difference is None or "decisions" in found.first_difference
