@@ -109,6 +109,7 @@ class InProcessLine(Tick[Datum, list[Message]]):
         self._signal = cast(Stage, plans.signal.make_stage(sym))
         self._signal.mute(muted)
         gateway = cast(Stage, plans.gateway.make_stage(sym))
+        self.stages = (self._ingest, self._signal, self.strategy, gateway)  # what a restart of the line restores
         readers: dict[Stream, list[_Place]] = {stream: [] for stream in Stream}
         for plan, stage in ((plans.strategy, self.strategy), (plans.gateway, gateway)):
             stage.mute(muted)

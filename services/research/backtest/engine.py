@@ -1,7 +1,7 @@
 """A backtest takes a file through the very stages that the services run."""
 
 import math
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence, Set
 from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
@@ -16,6 +16,7 @@ from services.research.backtest.observer import Observer, Totals
 from services.research.backtest.venue import BacktestVenue, VenueRules
 from services.research.line import InProcessLine, LinePlans, Tap, line_plans
 from shared.account import Fill, RoundTrips
+from shared.bar_groups import groups_of
 from shared.config import Settings
 from shared.errors import ConfigError, DataError
 from shared.history import HistoryBar, bars
@@ -23,8 +24,10 @@ from shared.history.times import MAX_NS, time_text
 from shared.history.zone import zone_of
 from shared.intervals import interval_ns
 from shared.messages import ExecutionReport, Leg, Message, Prediction, Stream
+from shared.messages.market import Group
 from shared.models.card import ModelRefused
 from shared.models.choose import NO_MODEL
+from shared.needs import needed_groups
 from shared.plural import plural
 from shared.strategies import make_strategy
 from shared.strategies.wrapper import innermost
@@ -62,10 +65,14 @@ def variants(settings: Settings) -> dict[str, Settings]:
 
 
 class Inputs(NamedTuple):
-    """A backtest trades this instead of the file and the weights that the settings name: bars in memory, and plans."""
+    """A backtest trades this instead of the file and the weights that the settings name: bars in memory, and plans.
+
+    needs: the groups that model and strategy need of each bar.
+    """
 
     bars: Iterable[HistoryBar]
     plans: LinePlans
+    needs: Set[Group] = frozenset()
 
 
 class Backtest:
@@ -117,9 +124,10 @@ class Backtest:
         if not self._rules.as_paper:
             venue = self._venue()
             plans = plans._replace(gateway=replace(plans.gateway, make_stage=lambda _: venue))
-        run = _Run(self._settings, self._rules, plans, venue, observers, tap)
+        needs = self._inputs.needs if self._inputs is not None else needed_groups(self._settings)
+        run = _Run(self._settings, self._rules, plans, venue, observers, tap, needs)
         rows = 0
-        with closing(self._bars()) as found, torch.inference_mode(), blaming(self._sym):
+        with closing(self._bars(needs)) as found, torch.inference_mode(), blaming(self._sym):
             ends = self._end_ns <= MAX_NS
             wanted = takewhile(lambda bar: bar.ts_event < self._end_ns, found) if ends else found
             while batch := list(islice(wanted, BATCH)):
@@ -132,12 +140,12 @@ class Backtest:
         self._require_sense(run, rows)
         return run.totals()
 
-    def _bars(self) -> Generator[HistoryBar, None, None]:
-        yield from (
-            self._inputs.bars
-            if self._inputs
-            else bars(self._path, self._settings.interval, timezone=self._settings.ingestor.timezone)
-        )
+    def _bars(self, needs: Set[Group]) -> Generator[HistoryBar, None, None]:
+        if self._inputs is not None:
+            yield from self._inputs.bars
+            return
+        own = self._settings
+        yield from bars(self._path, own.interval, timezone=own.ingestor.timezone, groups=needs)
 
     def _plans(self) -> LinePlans:
         if self._inputs is not None:
@@ -147,7 +155,7 @@ class Backtest:
         except ConfigError as error:
             if not isinstance(error.__cause__, ModelRefused):
                 raise
-            for _ in self._bars():  # a defect of the file, e.g. another interval, is the better reason
+            for _ in self._bars(frozenset()):  # a defect of the file, e.g. another interval, is the better reason
                 pass
             raise DataError(str(error)) from error
 
@@ -200,7 +208,9 @@ class _Run:
         venue: BacktestVenue | None,
         observers: Sequence[Observer],
         tap: Tap | None,
+        needs: Set[Group],
     ) -> None:
+        self._needs = needs
         self.bars = self.predictions = 0
         self.moved = False
         self._sym = settings.symbols[0]
@@ -226,8 +236,11 @@ class _Run:
 
     def on_bars(self, bars: list[HistoryBar], start_ns: int) -> None:
         """Takes the next bars; those that end before `start_ns` are not traded on."""
-        ahead, sym = self._line.ahead, self._sym
-        written = [ahead(_new(Quote, (sym, bar.ts_event, bar.close, None, None, None))) for bar in bars]
+        ahead, sym, needs = self._line.ahead, self._sym, self._needs
+        if needs:
+            written = [ahead(Quote(sym, bar.ts_event, bar.close, *groups_of(bar, needs))) for bar in bars]
+        else:
+            written = [ahead(_new(Quote, (sym, bar.ts_event, bar.close, None, None, None))) for bar in bars]
         for bar, messages in zip(bars, written, strict=True):
             if bar.ts_event >= start_ns:
                 self._on_bar(bar, messages)

@@ -1,117 +1,25 @@
 """The lookahead check runs a backtest with other futures: no decision before them may move."""
 
-from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from hashlib import blake2b
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from services.research.backtest import Backtest, VenueRules
-from services.research.lookahead.cuts import Change, Shortest, changed, choose_cuts, write_bars
+from services.research.lookahead.cuts import Change, Shortest, changed, choose_cuts, fields_of_file, write_bars
+from services.research.lookahead.digests import OnTick, PerTick, TickDigests, in_words
 from services.research.lookahead.guard import Guard
+from services.research.lookahead.restarts import RestartCheck, Restarted
+from services.research.lookahead.steps import fresh_modules
 from shared.config import Settings
 from shared.errors import LookaheadFound
 from shared.history import HistoryBar, bars
 from shared.history.times import time_text
 from shared.history.zone import zone_of
 from shared.intervals import interval_ns
-from shared.messages import Message, Stream
-from shared.messages.codec import encode
+from shared.messages import Message
 from shared.plural import plural
-
-DECIDED = frozenset({Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS})
-_DIGEST = 8  # bytes: one item of array("Q")
-
-OnTick = Callable[[int, int, list[Message]], None]  # the tick's n, its digest, what was decided at it
-
-
-class PerTick:
-    """This tap gathers what is decided between a tick and the next, and hands it on with a digest of its content.
-
-    Executions are not among it: with `--fill next_open` they rightly depend on the bar after the decision.
-    """
-
-    def __init__(self, on_tick: OnTick) -> None:
-        self._on_tick = on_tick
-        self._n = 0
-        self._decided: list[Message] = []
-
-    def __call__(self, message: Message) -> None:
-        """Takes the next message of the line."""
-        if message.to is Stream.TICKS:
-            self.end()
-            self._n = message.n
-        elif message.to in DECIDED:
-            self._decided.append(message)
-
-    def end(self) -> None:
-        """Hands on the tick at hand: it was the last so far."""
-        if self._n:
-            n, decided = self._n, self._decided
-            self._n, self._decided = 0, []
-            self._on_tick(n, _digest(decided), decided)
-
-
-class TickDigests:
-    """Keeps the digests of a whole run: 8 bytes a tick. decided_at: n of each tick with a decision, ascending."""
-
-    def __init__(self) -> None:
-        self._first_n = 0
-        self.decided_at = array("Q")
-        self._digests = array("Q")
-
-    def on_tick(self, n: int, digest: int, decided: list[Message]) -> None:
-        """Keeps the digest of tick n."""
-        self._first_n = self._first_n or n
-        self._digests.append(digest)
-        if any(message.to is Stream.DECISIONS for message in decided):
-            self.decided_at.append(n)
-
-    def digest(self, n: int) -> int:
-        """Returns the digest of tick n."""
-        return self._digests[n - self._first_n]
-
-
-def _digest(decided: list[Message]) -> int:
-    found = blake2b(digest_size=_DIGEST)
-    for message in decided:
-        content = encode(message)
-        found.update(f"{message.to} {len(content)} ".encode())
-        found.update(content)
-    return int.from_bytes(found.digest(), "big")
-
-
-_MOST_TELLING = (Stream.ORDERS, Stream.DECISIONS, Stream.PREDICTIONS, Stream.FEATURES)
-
-
-def in_words(one: Sequence[Message], other: Sequence[Message]) -> tuple[str, str]:
-    """Tells what differs between the messages of a tick, on both sides.
-
-    That is the orders where these differ, else what led to them. Where people read the same of both, the first field
-    that differs is added.
-    """
-    for stream in _MOST_TELLING:
-        mine, others = ([message for message in side if message.to is stream] for side in (one, other))
-        if mine != others:
-            break
-    else:
-        return _text(one), _text(other)
-    left, right = _text(mine or one), _text(others or other)
-    if left == right:
-        for a, b in zip(mine, others, strict=False):
-            for field, value in a.content().items():
-                if value != b.content()[field]:
-                    return f"{left} ({field}={value})", f"{right} ({field}={b.content()[field]})"
-    return left, right
-
-
-def _text(messages: Sequence[Message]) -> str:
-    """Returns the last stage's messages."""
-    last = [message.human() for message in messages if message.to is messages[-1].to]
-    return ", ".join(last) or "nothing"
-
 
 Progress = Callable[[str, int, int], None]  # what is done, how many runs are, of how many
 
@@ -120,20 +28,23 @@ class NoLookahead(NamedTuple):
     """This is what a check without a finding says.
 
     decisions: how many there are up to the last cut, each the same with every future behind a cut after it.
+    restarts: behind how many ticks the line began again, and decided the same from there.
     """
 
     decisions: int
     cuts: int
+    restarts: int
 
     def __str__(self) -> str:
         """
-        >>> print(NoLookahead(250, 8))
-        no lookahead: 250 decisions identical, with the prices behind 8 cuts mirrored, scaled and removed
+        >>> print(NoLookahead(250, 8, 4))
+        no lookahead: 250 decisions identical, with the bars behind 8 cuts mirrored, scaled and removed; 4 restarts too
         """
         *first, last = Change
         return (
             f"no lookahead: {plural(self.decisions, 'decision')} identical, "
-            f"with the prices behind {self.cuts} cuts {', '.join(first)} and {last}"
+            f"with the bars behind {self.cuts} cuts {', '.join(first)} and {last}; "
+            f"{plural(self.restarts, 'restart')} too"
         )
 
 
@@ -162,6 +73,7 @@ class LookaheadCheck:
         self._guard = guard
         Backtest(settings, rules, *self._window)  # what makes no backtest is refused
         self._path = settings.ingestor.files[self._sym]
+        self._extras: tuple[str, ...] = ()
 
     def run(self, cuts: int, progress: Progress | None = None) -> NoLookahead:
         """Checks with `cuts` cuts, or as many as there are decisions.
@@ -172,28 +84,59 @@ class LookaheadCheck:
         with TemporaryDirectory(prefix="tickline-lookahead-") as name:
             folder = Path(name)
             true = folder / "true.csv"
+            self._extras = fields_of_file(self._path)
             shortest = Shortest(self._start_ns, self._interval_ns)
-            rows = write_bars(true, shortest.watch(self._bars(self._path)), self._interval_ns, self._zone)
+            rows = write_bars(true, shortest.watch(self._bars(self._path)), self._interval_ns, self._zone, self._extras)
             self._guard.opened()  # this run of ours opened it
             record = TickDigests()
             self._run(true, record.on_tick)
             self._require_unopened()  # what was decided without the file is compared with what follows
             decided_at = record.decided_at
-            possible = decided_at[bisect_left(decided_at, shortest.rows) : bisect_left(decided_at, rows)]
+            first = max(shortest.rows, record.predicted_from)  # with fewer rows there is no backtest
+            possible = decided_at[bisect_left(decided_at, first) : bisect_left(decided_at, rows)]
             if not possible:
                 raise LookaheadFound(
                     f"{self._path}: no row comes after a decision, so nothing is shown: pass more rows"
                 )
+            if progress is not None:
+                progress("restarts", 0, 0)
+            restarts = self._restart(true, record)
             chosen = choose_cuts(possible, cuts)
             runs = [(cut, change) for cut in chosen for change in Change]
             for done, (cut, change) in enumerate(runs):
                 if progress is not None:
                     progress(f"future {change}", done, len(runs))
                 other = folder / f"{change}-{cut}.csv"
-                write_bars(other, changed(self._bars(true), cut, change), self._interval_ns, self._zone)
+                write_bars(other, changed(self._bars(true), cut, change), self._interval_ns, self._zone, self._extras)
                 self._compare(record, true, other, cut, change)
                 other.unlink()
-        return NoLookahead(bisect_right(decided_at, chosen[-1]), len(chosen))
+        return NoLookahead(bisect_right(decided_at, chosen[-1]), len(chosen), restarts)
+
+    def _restart(self, true: Path, record: TickDigests) -> int:
+        """Lets the line begin again behind some ticks; returns how many. Raises LookaheadFound."""
+        with fresh_modules():
+            found = RestartCheck(reading(self._settings, true), true, self._window).run(record.decided_at)
+        if isinstance(found, Restarted):
+            told = self._apart(true, record, found) if self._rules.as_paper else None
+            if told is not None:
+                raise LookaheadFound(told)
+            return found.restarts
+        if not found.certain and not (again := self._replay(true, record, found.n)).same:
+            raise LookaheadFound(self._not_twice(again))
+        raise LookaheadFound(f"{self._path}: {found.text}")
+
+    def _apart(self, true: Path, record: TickDigests, found: Restarted) -> str | None:
+        """Returns what is wrong where a tick is decided otherwise when features are not ahead of the strategy."""
+        for n, digest in found.digests:
+            if digest != record.digest(n):
+                if not (again := self._replay(true, record, n)).same:
+                    return self._not_twice(again)
+                return (
+                    f"{self._path}: lookahead at {self._at(again)}: it is decided otherwise when no later bar was read "
+                    "by then: strategy and features share something, which runs ahead of the strategy: a strategy "
+                    "knows what on_tick and on_prediction bring, and nothing else"
+                )
+        return None
 
     def _bars(self, path: Path) -> Iterator[HistoryBar]:
         return bars(path, self._settings.interval, timezone=self._timezone)
@@ -206,14 +149,17 @@ class LookaheadCheck:
     def _found(self, record: TickDigests, true: Path, moved: "_Stop", future: str) -> str:
         again = self._replay(true, record, moved.n)
         if not again.same:
-            return (
-                f"{self._path}: the backtest is not the same twice, first at {self._at(again)}: nothing can be shown: "
-                f"a feature, model or strategy must depend on nothing but its input"
-            )
+            return self._not_twice(again)
         was, is_now = in_words(again.decided, moved.decided)
         return (
             f"{self._path}: lookahead at {self._at(moved)}: {was}, but with {future}: {is_now}: "
             f"look for what reads later rows"
+        )
+
+    def _not_twice(self, again: "_Stop") -> str:
+        return (
+            f"{self._path}: the backtest is not the same twice, first at {self._at(again)}: nothing can be shown: "
+            f"a feature, model or strategy must depend on nothing but its input"
         )
 
     def _replay(self, path: Path, record: TickDigests, last: int) -> "_Stop":
@@ -232,7 +178,8 @@ class LookaheadCheck:
 
     def _run(self, path: Path, on_tick: OnTick) -> None:
         per_tick = PerTick(on_tick)
-        Backtest(reading(self._settings, path), self._rules, *self._window).run(tap=per_tick)
+        with fresh_modules():  # each run is as the first one of a new process
+            Backtest(reading(self._settings, path), self._rules, *self._window).run(tap=per_tick)
         per_tick.end()
 
     def _at(self, stop: "_Stop") -> str:

@@ -9,7 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from shared.history import HistoryBar
-from shared.history.columns import OHLC, PRICE, TIME
+from shared.history.bar import EXTRAS
+from shared.history.columns import GROUP_OF, OHLC, PRICE, TIME
+from shared.history.files import groups_of
 from shared.history.prices import HIGHEST, LOWEST
 from shared.history.times import time_text
 from shared.history.zone import Zone, start_of
@@ -65,6 +67,9 @@ class Change(StrEnum):
     MIRRORED: each later return is the opposite one.
     SCALED: each later bar is higher or lower by a factor of its own.
     REMOVED: there is no later bar.
+
+    In the first two there is more or less traded by a factor of each bar's own, what was bought is sold, and funding
+    has the other sign.
     """
 
     MIRRORED = "mirrored"
@@ -91,24 +96,68 @@ def changed(bars: Iterable[HistoryBar], cut: int, change: Change) -> Iterator[Hi
         elif change is Change.REMOVED:
             return
         elif change is Change.MIRRORED:
-            yield _with(bar, square / bar.open, square / bar.low, square / bar.high, square / bar.close)
+            other = _with(bar, square / bar.open, square / bar.low, square / bar.high, square / bar.close)
+            yield _quoted(_traded(other, _factor(dice)), bar)
         else:
-            by = Decimal(str(round(_WIDEST ** dice.uniform(-1, 1), 6)))
-            yield _with(bar, by * bar.open, by * bar.high, by * bar.low, by * bar.close)
+            by = _factor(dice)
+            other = _with(bar, by * bar.open, by * bar.high, by * bar.low, by * bar.close)
+            yield _quoted(_traded(other, _factor(dice)), bar)
+
+
+def _factor(dice: random.Random) -> Decimal:
+    return Decimal(str(round(_WIDEST ** dice.uniform(-1, 1), 6)))
 
 
 def _with(bar: HistoryBar, *prices: Decimal) -> HistoryBar:
     """Returns the bar with these prices, as far as a file can hold them; a price alone stays one."""
     first, high, low, last = (min(max(price, LOWEST), HIGHEST) for price in prices)
-    if bar.open is bar.close:
+    if bar.price_alone:
         return bar._replace(open=last, high=last, low=last, close=last)
     return bar._replace(open=first, high=high, low=low, close=last)
 
 
-def write_bars(path: Path, bars: Iterable[HistoryBar], interval_ns: int, zone: Zone | None = None) -> int:
+def _traded(bar: HistoryBar, by: Decimal) -> HistoryBar:
+    """Returns the bar with other amounts, all by one factor, but sold where it was bought; a rate is the opposite."""
+    volume, quote_volume, taker = (
+        None if amount is None else amount * by for amount in (bar.volume, bar.quote_volume, bar.taker_volume)
+    )
+    return bar._replace(
+        volume=volume,
+        quote_volume=quote_volume,
+        trades=None if bar.trades is None else int(bar.trades * by),
+        taker_volume=taker if taker is None or volume is None else volume - taker,
+        bid_qty=None if bar.bid_qty is None else bar.bid_qty * by,
+        ask_qty=None if bar.ask_qty is None else bar.ask_qty * by,
+        funding_rate=None if bar.funding_rate is None else -bar.funding_rate * by,
+    )
+
+
+def _quoted(bar: HistoryBar, before: HistoryBar) -> HistoryBar:
+    """Returns the bar with bid and ask as far from its close as they were from the one before it was changed."""
+    if bar.bid is None or bar.ask is None:
+        return bar
+    by = bar.close / before.close
+    bid, ask = (min(max(price * by, LOWEST), HIGHEST) for price in (bar.bid, bar.ask))
+    return bar._replace(bid=bid, ask=ask)
+
+
+def fields_of_file(path: Path) -> tuple[str, ...]:
+    """Returns what the bars of a file have beside their prices: all fields of the groups that its columns have."""
+    groups = groups_of(path)
+    return tuple(field for field in EXTRAS if GROUP_OF[field] in groups)
+
+
+def write_bars(
+    path: Path,
+    bars: Iterable[HistoryBar],
+    interval_ns: int,
+    zone: Zone | None = None,
+    extras: Sequence[str] = (),
+) -> int:
     """Writes bars as a CSV file out of which `shared.history.bars` reads the same ones; returns how many there were.
 
     zone: whose days they are, where they are of whole days.
+    extras: what is written beside the prices, of `HistoryBar`'s fields.
 
     >>> import tempfile
     >>> from tickline import bars
@@ -124,8 +173,8 @@ def write_bars(path: Path, bars: Iterable[HistoryBar], interval_ns: int, zone: Z
         write = csv.writer(file, lineterminator="\n").writerow
         for rows, bar in enumerate(bars, 1):
             if rows == 1:
-                alone = bar.open is bar.close
-                write((TIME, *(PRICE if alone else OHLC)))
+                alone = bar.price_alone
+                write((TIME, *(PRICE if alone else OHLC), *extras))
             prices = (bar.close,) if alone else (bar.open, bar.high, bar.low, bar.close)
-            write((time_text(start(bar.ts_event)), *prices))
+            write((time_text(start(bar.ts_event)), *prices, *(getattr(bar, field) for field in extras)))
     return rows

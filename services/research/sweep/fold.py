@@ -16,6 +16,7 @@ from shared.config import Settings
 from shared.errors import ConfigError, DataError, UserCodeFailed
 from shared.features.spec import parsed
 from shared.features.vector import FeatureVector
+from shared.messages.market import Group
 from shared.models.dataset import Floats, samples, seen
 from shared.models.model import Predict
 from shared.user_code import blaming
@@ -32,6 +33,7 @@ class Task(NamedTuple):
     name: what it is, in errors.
     bars: with or without those after the span.
     learner: what the model is made of; None without a model.
+    needs: the groups that model or strategy see of a bar.
     code: the source of the user's own classes.
     """
 
@@ -41,6 +43,7 @@ class Task(NamedTuple):
     span: Span
     learner: Learner | None
     tradings: tuple[Trading, ...]
+    needs: frozenset[Group]
     code: Bundle
 
 
@@ -81,7 +84,7 @@ def backtest(task: Task, model: Fitted | None, trading: Trading, observers: list
     """Trades the span through the line's own stages, flat at its start; bars before it only warm the features."""
     settings = trading.settings(task.settings)
     with blaming(_sym(task)):
-        inputs = Inputs(task.bars.bars(_first_warming(task)), _plans(task, model, settings))
+        inputs = Inputs(task.bars.bars(_first_warming(task)), _plans(task, model, settings), task.needs)
     return Backtest(settings, start_ns=task.span.start_ns, end_ns=task.span.end_ns, inputs=inputs).run(observers)
 
 
@@ -101,7 +104,9 @@ def _plans(task: Task, model: Fitted | None, settings: Settings) -> LinePlans:
     if model is None or task.learner is None:
         return line_plans(settings)
     learner = task.learner
-    return line_plans_with(settings, Predict(model.module), learner.features, "sweep", window=learner.window)
+    return line_plans_with(
+        settings, Predict(model.module, batched=model.batched), learner.features, "sweep", window=learner.window
+    )
 
 
 def _sym(task: Task) -> str:

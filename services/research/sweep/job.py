@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 
-from services.research.history import longer
+from services.research.history import longer, require_columns
 from services.research.metrics import Metrics
 from services.research.sweep.data import MIN_BARS, BarSeries, Periods, Span, periods
 from services.research.sweep.fold import Task, Traded, backtest, learn, trade
@@ -36,9 +36,10 @@ def sweep(settings: Settings, spec: SweepSpec, pool: Pool | None = None, progres
     spec = spec if spec.intervals else spec.model_copy(update={"intervals": (own,)})
     plan = planned(settings, spec)
     say("reading", 0, 0)
-    base = list(bars(path, own, timezone=timezone))
+    require_columns(path, plan.needs, "what is tried")
+    base = list(bars(path, own, timezone=timezone, groups=plan.needs))
     series = {
-        interval: BarSeries.of(interval, longer(base, own, interval, path, timezone), plan.whole)
+        interval: BarSeries.of(interval, longer(base, own, interval, path, timezone), bool(plan.needs))
         for interval in spec.intervals
     }
     cuts = periods(BarSeries.of(own, base).ts, spec.folds, spec.holdout)
@@ -94,6 +95,7 @@ def _scores(
             span,
             learner,
             plan.tradings,
+            plan.needs,
             plan.code,
         )
         for interval, learner in models
@@ -114,7 +116,9 @@ def _scores(
 
 def _holdout(settings: Settings, plan: Plan, series: BarSeries, span: Span, best: Trial) -> Holdout:
     way = best.trading
-    task = Task("hold-out", _settings(settings, best.interval), series, span, best.learner, (way,), plan.code)
+    task = Task(
+        "hold-out", _settings(settings, best.interval), series, span, best.learner, (way,), plan.needs, plan.code
+    )
     metrics = Metrics(best.interval, float(settings.strategy.balance))
     totals = backtest(task, learn(task), way, [metrics])
     return Holdout(trained_until=time_text(int(series.until(span.start_ns).ts[-1])), results=metrics.result(totals))

@@ -7,6 +7,7 @@ from services.research.train.fit import make_module
 from shared.config import Settings
 from shared.errors import ConfigError
 from shared.features.vector import FeatureVector
+from shared.messages.market import Group
 from shared.strategies import make_strategy
 from shared.user_code import blaming
 from shared.user_code.bundle import Bundle
@@ -15,13 +16,13 @@ from shared.user_code.bundle import Bundle
 class Plan(NamedTuple):
     """A plan says which models are made at each interval and fold, and in which ways each is traded.
 
-    whole: somebody sees more of a bar than its close.
+    needs: the groups that one of them sees of a bar beside its close.
     code: the source of the user's own classes.
     """
 
     learners: tuple[Learner | None, ...]
     tradings: tuple[Trading, ...]
-    whole: bool
+    needs: frozenset[Group]
     code: Bundle
 
 
@@ -36,16 +37,16 @@ def planned(settings: Settings, spec: SweepSpec) -> Plan:
         classes = [own.name, *(str(wrapper["name"]) for wrapper in own.wrappers)]
         if spec.model == "trained":
             classes += [spec.fit.model, *spec.features]
-        return Plan(models, ways, bool(needs), Bundle.of(classes))
+        return Plan(models, ways, frozenset(needs), Bundle.of(classes))
 
 
-def _needed_by_model(learner: Learner) -> frozenset[str]:
+def _needed_by_model(learner: Learner) -> frozenset[Group]:
     vector = FeatureVector(learner.features)
     make_module(learner.fit, vector.width)
     return vector.needs
 
 
-def _needed_by_strategy(way: Trading, settings: Settings) -> frozenset[str]:
+def _needed_by_strategy(way: Trading, settings: Settings) -> frozenset[Group]:
     try:
         return make_strategy(way.settings(settings).strategy).needed()
     except ValueError as error:

@@ -176,7 +176,7 @@ def lines(swept: Swept, top: int = 10) -> list[str]:
     table = [["rank", "interval", *chosen.values, *(heading for heading, _ in COLUMNS.values())]]
     table += [_cells(row) for row in shown]
     least = [4, 9, *(0 for _ in chosen.values), *(width for _, width in COLUMNS.values())]
-    widths = [max(floor, *map(len, column)) for floor, column in zip(least, zip(*table, strict=True), strict=True)]
+    widths = [max(width, *map(len, column)) for width, column in zip(least, zip(*table, strict=True), strict=True)]
     return [
         f"walk-forward: {plural(len(swept.folds), 'fold')}, {first[0]} to {last[1]}, {plural(swept.trials, 'trial')}",
         "",

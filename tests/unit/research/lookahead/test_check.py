@@ -85,7 +85,7 @@ def test_funding_is_no_future(settings_of: MakeSettings, tmp_path: Path) -> None
 
 
 def test_a_cut_before_any_price_moved_is_not_made(settings_of: MakeSettings) -> None:
-    assert check(settings_of([["5"]] * 10 + [["6"], ["7"], ["8"]]), cuts=100) == NoLookahead(12, 2)
+    assert check(settings_of([["5"]] * 10 + [["6"], ["7"], ["8"]]), cuts=100) == NoLookahead(12, 2, 4)
 
 
 def test_a_cut_is_made_where_the_rows_before_it_are_a_file_by_themselves(settings_of: MakeSettings) -> None:
@@ -94,7 +94,7 @@ def test_a_cut_is_made_where_the_rows_before_it_are_a_file_by_themselves(setting
     days = [0, 2, 4, 6, 8, 9, 11, 12]
     lines = [f"{time_text(START_NS + day * DAY_NS)},{100 + day}" for day in days]
     settings.ingestor.files[SYM].write_text("\n".join(["datetime,price", *lines]) + "\n")
-    assert check(settings, cuts=100) == NoLookahead(7, 2)
+    assert check(settings, cuts=100) == NoLookahead(7, 2, 4)
 
 
 def test_a_feature_that_read_the_whole_file(settings_of: MakeSettings, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_the_file_stays_and_nothing_is_left(
         LookaheadCheck(settings, VenueRules(), None, None, guard).run(2, lambda *report: reports.append(report))
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
     assert not list(scratch.iterdir())
-    assert [report[1:] for report in reports] == [(done, 6) for done in range(6)]
+    assert [report[1:] for report in reports] == [(0, 0), *((done, 6) for done in range(6))]
 
 
 def test_a_parameter_that_names_the_file_names_the_copy(

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from services.research.lookahead.check import PerTick, TickDigests, in_words
+from services.research.lookahead.digests import PerTick, TickDigests, in_words
 from shared.messages import Decision, ExecutionReport, Leg, MarketTick, Message, OrderIntent, OrderStatus, Prediction
 
 

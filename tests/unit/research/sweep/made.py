@@ -41,4 +41,4 @@ def task_of(path: Path, first: int = 200, last: int = 250, ways: tuple[Trading, 
     series = BarSeries.of("1h", bars(path, "1h"))
     span = Span(*series.ts[[first, last]].tolist())
     learner = Learner(("log_return_lags(2)",), FitSpec(), 1, (("lags", 2),))
-    return Task("one", settings_of(path), series, span, learner, ways, Bundle.of([]))
+    return Task("one", settings_of(path), series, span, learner, ways, frozenset(), Bundle.of([]))
