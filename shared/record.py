@@ -313,15 +313,20 @@ def unvalidated(kind: Callable[P, W]) -> Callable[P, W]:
     """
     cls = cast(Any, kind)
     names, later = set(cls.model_fields), _later(cls)
-    count = len(names) - len(later)
+    count, defaults = len(names) - len(later), tuple(later.items())
     new, put_fields = cls.__new__, BaseModel.__dict__["__dict__"].__set__
 
     def make(*_: P.args, **fields: P.kwargs) -> W:
         if len(fields) != count:
-            for name, default in later.items():
-                if name in fields and fields[name] == default:
-                    del fields[name]
-            if len(fields) - len(later.keys() & fields.keys()) != count:
+            held = 0
+            for name, default in defaults:
+                if name in fields:
+                    value = fields[name]
+                    if value is default or value == default:
+                        del fields[name]
+                    else:
+                        held += 1
+            if len(fields) - held != count:
                 raise TypeError(f"{cls.__name__} needs all of {', '.join(sorted(names - later.keys()))}")
         record: W = new(cls)
         put_fields(record, fields)

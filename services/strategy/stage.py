@@ -34,8 +34,9 @@ from shared.messages import (
 from shared.record import Since, Snapshot, fields_of, unvalidated
 from shared.runner.spec import SequenceNumbers, Stage
 from shared.strategies import AnyStrategy, Decider, Made
+from shared.strategies.decider import require_orders
 from shared.strategies.rounding import tradable
-from shared.strategies.stateful import checked_decision, checked_nothing, checked_orders
+from shared.strategies.stateful import checked_nothing, checked_orders
 from shared.tick import State
 from shared.user_code.hash import decided_by
 
@@ -66,7 +67,7 @@ _ZERO = Decimal(0)
 _UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING, Leg.CAPITAL})  # what a venue, or a person, does by itself
 
 _decision, _intent = unvalidated(Decision), unvalidated(OrderIntent)
-_DECISIONS, _ORDERS, _CLOSE = Stream.DECISIONS, Stream.ORDERS, Leg.CLOSE
+_DECISIONS, _ORDERS, _CLOSE, _NET = Stream.DECISIONS, Stream.ORDERS, Leg.CLOSE, Leg.NET
 _TICK, _PREDICTION = Origin.TICK, Origin.PREDICTION
 
 
@@ -118,7 +119,8 @@ class StrategyStage(Stage):
         self.last_tick_n = 0
         self._sym = sym
         self._decider = strategy if isinstance(strategy, Decider) else None
-        self._stateful = None if isinstance(strategy, Decider) else strategy.fresh().bind(sym, self.account)
+        self._new = None if isinstance(strategy, Decider) else strategy  # never run
+        self._stateful = None if self._new is None else self._new.fresh().bind(sym, self.account)
         self._book = book
         self._valid_ns = valid_ns
         self._step = qty_step
@@ -203,15 +205,21 @@ class StrategyStage(Stage):
             assert self._decider is not None
             made = self._decider.decide(prediction, self.account)  # type: ignore[arg-type]  # its y_hat is there
             if made.__class__ is not Reason:
-                checked_decision(made, self._sym, self._decider.decide)
+                require_orders(made, self._sym, type(self._decider).decide)
         return self._decided(prediction, self._tradable(made) or Reason.NO_CHANGE, _PREDICTION)
 
     def _tradable(self, made: Made) -> Made:
         """Returns orders that may be traded, or NO_CHANGE; anything else as it is, but no orders as None."""
-        if not made or made.__class__ is Reason:
+        if not made or isinstance(made, Reason):
             return made or None
+        if self._step is None:  # the most
+            for order in made:
+                if order.leg is _NET:
+                    break
+            else:
+                return made
         position = self.account.position(self._sym)
-        return tradable(cast(list[Order], made), position.signed_qty if position else _ZERO, self._step)
+        return tradable(made, position.signed_qty if position else _ZERO, self._step)
 
     def _take_up(self, now_ns: int) -> list[Message]:
         """Returns the decision on the prediction that waited, now that nothing is in flight."""
@@ -236,38 +244,50 @@ class StrategyStage(Stage):
         if _DECISIONS in self.muted:
             return intents
         account, sym, y_hat = self.account, self._sym, prediction.y_hat
-        held, position = account.held(sym), account.position(sym)
-        target = position.signed_qty if position else _ZERO
-        for order in wanted or orders:
-            target += order.signed_qty
+        held, target = account.held(sym), self._target(reason, wanted or orders, wanted is None)
         decision = _decision(
             n=self._numbers.next(_DECISIONS), sym=sym, ts_event=prediction.ts_event, tr=prediction.tr,
             tick_n=prediction.tick_n, prediction_n=prediction.n, booked_n=self._booked_n,
             y_hat=y_hat if y_hat is not None and math.isfinite(y_hat) else None,
             balance=account.balance(), signed_qty=held.signed_qty if held else _ZERO,
             orders=tuple(self._in_flight) if intents else (), reason=reason, origin=origin,
-            target=None if wanted is None and reason in _NOT_ASKED else target,
+            target=target,
         )  # fmt: skip
         return [decision, *intents]
+
+    def _target(self, reason: Reason | None, orders: list[Order], asked: bool) -> Decimal | None:
+        """Returns the position aimed at; None where the strategy was not asked."""
+        if reason is not None and asked and reason in _NOT_ASKED:
+            return None
+        position = self.account.position(self._sym)
+        target = position.signed_qty if position else _ZERO
+        for order in orders:
+            target += order.signed_qty
+        return target
 
     def _intents(self, orders: list[Order], prediction: Prediction, origin: Origin) -> list[Message]:
         """The orders' messages; they are in flight from now on. An open leg goes after its close leg."""
         ts_event, tr, tick_n, price = prediction.ts_event, prediction.tr, prediction.tick_n, prediction.price
         next_n, book, sym = self._numbers.next, self._book, self._sym
         valid_until, by = ts_event + self._valid_ns if self._valid_ns else 0, self._by(prediction.model)
-        legs = [order.leg for order in orders]
-        self._in_flight = ids = [
-            client_order_id(book, tr, leg, origin, legs[:at].count(leg)) for at, leg in enumerate(legs)
-        ]
-        closing = ids[0] if len(orders) > 1 and orders[0].leg is _CLOSE else None
-        return [
-            _intent(
+        self._in_flight = ids = []
+        made: list[Message] = []
+        closing: str | None = None
+        seen: list[Leg] = []
+        for order in orders:
+            leg = order.leg
+            order_id = client_order_id(book, tr, leg, origin, seen.count(leg))
+            intent = _intent(
                 n=next_n(_ORDERS), sym=sym, ts_event=ts_event, tr=tr, tick_n=tick_n, client_order_id=order_id,
-                leg=order.leg, signed_qty=order.signed_qty, reduce_only=order.leg is _CLOSE, price=price,
-                valid_until=valid_until, after=None if order_id == closing else closing, by=by, origin=origin,
-            )
-            for order, order_id in zip(orders, ids, strict=True)
-        ]  # fmt: skip
+                leg=leg, signed_qty=order.signed_qty, reduce_only=leg is _CLOSE, price=price,
+                valid_until=valid_until, after=closing, by=by, origin=origin,
+            )  # fmt: skip
+            if leg is _CLOSE and not made:
+                closing = order_id
+            ids.append(order_id)
+            seen.append(leg)
+            made.append(intent)
+        return made
 
     def _on_execution(self, report: ExecutionReport) -> None:
         if report.client_order_id in self._in_flight:
@@ -307,8 +327,10 @@ class StrategyStage(Stage):
         self.last_price, self.last_tick_n = saved.last_price, saved.last_tick_n
         self._numbers.restore(saved.numbers)
         self._waiting, self._missed = saved.waiting, saved.gap
-        if self._stateful is not None and saved.strategy is not None:
-            self._stateful.restore(saved.strategy)
+        if self._new is not None:
+            self._stateful = self._new.fresh().bind(self._sym, self.account)
+            if saved.strategy is not None:  # None: the strategy of then had no memory
+                self._stateful.restore(saved.strategy)
 
 
 # The strategy has no aim where it is not asked.

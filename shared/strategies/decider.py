@@ -1,9 +1,10 @@
 """A strategy's author writes a Decider: parameters, and `decide`."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from decimal import Decimal
 from types import FunctionType
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol, cast
 
 from pydantic import BaseModel, ConfigDict
 
@@ -41,7 +42,7 @@ class BarePrediction(NamedTuple):
     price: Decimal
 
 
-def require_orders(made: object, sym: str, author: FunctionType) -> None:
+def require_orders(made: object, sym: str, author: Callable[..., object]) -> None:
     """Raises WrongDecision unless the author's function returned orders for `sym`, so that nobody sends a wrong one."""
     what = made
     if isinstance(made, list):
@@ -54,15 +55,15 @@ def require_orders(made: object, sym: str, author: FunctionType) -> None:
     raise WrongDecision(f"it returned {shown}: return a list of Order for {sym}, or a Reason", _place(author))
 
 
-def require_nothing(made: object, author: FunctionType) -> None:
+def require_nothing(made: object, author: Callable[..., object]) -> None:
     """Raises WrongDecision where the author's function returned something, though it can give no orders."""
     if made is not None:
         said = f"it returned {made!r:.80}: it gives no orders; on_tick and on_prediction do"
         raise WrongDecision(said, _place(author))
 
 
-def _place(author: FunctionType) -> Place:
-    code = author.__code__
+def _place(author: Callable[..., object]) -> Place:
+    code = cast(FunctionType, getattr(author, "__func__", author)).__code__
     return Place(code.co_filename, code.co_firstlineno, code.co_name)
 
 

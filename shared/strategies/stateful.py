@@ -1,7 +1,6 @@
 """A strategy with a memory: its author writes a StatefulStrategy."""
 
 from decimal import Decimal
-from types import FunctionType
 from typing import Any, ClassVar, Self, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict
@@ -174,15 +173,11 @@ def checked_orders(made: Made, sym: str, call: Any) -> Made:
 def checked_decision(made: list[Order] | Reason, sym: str, call: Any) -> list[Order] | Reason:
     """Returns what `decide` made; raises WrongDecision unless it is orders for `sym`, or a Reason."""
     if made.__class__ is not Reason:
-        require_orders(made, sym, _function(call))
+        require_orders(made, sym, call)
     return made
 
 
 def checked_nothing(made: object, call: Any) -> None:
     """Raises WrongDecision where a call that gives no orders returned something."""
     if made is not None:
-        require_nothing(made, _function(call))
-
-
-def _function(call: Any) -> FunctionType:
-    return cast(FunctionType, getattr(call, "__func__", call))
+        require_nothing(made, call)

@@ -165,10 +165,10 @@ def test_a_record_holds_what_came_later_and_says_something() -> None:
         assert repr(leg) == "Leg(size=2, note='n')"
 
 
-@pytest.mark.parametrize("given", [{}, {"note": "n", "other": 1}])
-def test_without_validation_all_fields_from_the_first_must_be_given(given: dict[str, Any]) -> None:
+def test_without_validation_all_fields_from_the_first_must_be_given() -> None:
+    """By their count: their names are the type checker's."""
     with pytest.raises(TypeError, match="Leg needs all of size"):
-        unvalidated(Leg)(**given)
+        unvalidated(Leg)()  # type: ignore[call-arg]
 
 
 @given(st.dictionaries(st.text(max_size=4), st.none() | st.integers() | st.text(max_size=4), max_size=5))

@@ -27,6 +27,7 @@ LOOK_EVERY_S = 0.5
 GATEWAY = "gateway"  # the service
 MINUTE_S = 60.0
 RAN_WITH = "ran_with:"  # beside the partition count: one field for all settings that `tickline run` ran with
+DECIDES = {"name", "params", "balance", "wrappers", "qty_step", "qty_steps"}  # of a strategy's settings
 
 
 class View(NamedTuple):
@@ -211,7 +212,7 @@ def mark(settings: Settings) -> str:
     ingestor = settings.ingestor.model_dump(mode="json", include={"source", "files", "seed"})
     made = identity_or_none(settings)
     signal = None if made is None else [made.sha256, made.code]
-    strategy = settings.strategy.model_dump(mode="json", include={"name", "params", "balance"})
+    strategy = settings.strategy.model_dump(mode="json", include=DECIDES)
     gateway = settings.gateway.model_dump(mode="json", include={"venue", "fee", "slippage_bps"})
     text = json.dumps([settings.interval, ingestor, signal, strategy, gateway], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -15,6 +15,7 @@ from shared.messages import Reason
 from shared.models.load_model import load_model
 from shared.models.model import Predict
 from shared.strategies import BarePrediction, BasicTaker, BasicTakerStrat, Decider, Strategy, Threshold
+from shared.strategies.rounding import tradable
 
 SYM = "BTCUSDT"
 MODEL = load_model("weights/btcusdt_12h_linear.json").module
@@ -39,6 +40,9 @@ def test_it_equals_features_predict_and_decide(prices: list[Decimal], decider: D
             assert got is None
             continue
         decision = decider.decide(BarePrediction(SYM, y_hat, price), account)
+        if not isinstance(decision, Reason):
+            position = account.position(SYM)
+            decision = tradable(decision, position.signed_qty if position else Decimal(0), None)
         expected = [] if isinstance(decision, Reason) else decision
         assert got == expected
         assert [order.leg for order in got or []] == [order.leg for order in expected]

@@ -253,6 +253,17 @@ def test_a_quantity_has_its_step() -> None:
     assert (decision.reason, decision.target) == (Reason.NO_CHANGE, Decimal("1.9"))
 
 
+def test_what_is_restored_has_nothing_of_what_was_tried_before() -> None:
+    """An entry on which the author's code failed is tried again from the state before it."""
+    made, plain = stage(Noted(quiet=True)), stage(BasicTaker())
+    made.on_tick(prediction(1))
+    made.restore(stage(Noted(quiet=True)).state())
+    assert strategy_of(made).notes() == []
+    made.on_tick(prediction(1))
+    made.restore(plain.state())  # the strategy of then had no memory
+    assert strategy_of(made).notes() == []
+
+
 # Whatever the timing.
 
 MARKET = st.lists(st.sampled_from(("y_hat", "y_hat", "none", "history", "gap")), max_size=12)
