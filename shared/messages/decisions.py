@@ -1,12 +1,12 @@
 """The strategy service decides on each prediction."""
 
 from decimal import Decimal
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from shared.messages.base import ClientOrderId, Message, Stream
-from shared.messages.reasons import Origin, Reason
+from shared.messages.reasons import Origin, Reason, reason_at
 from shared.plural import plural
 from shared.record import BY_VALUE, Since
 
@@ -32,6 +32,11 @@ class Decision(Message):
     reason: Annotated[Reason | None, BY_VALUE]
     origin: Annotated[Origin, BY_VALUE, Since(4)] = Origin.PREDICTION
     target: Annotated[Decimal | None, Since(4)] = None
+
+    @classmethod
+    def downgrade(cls, fields: dict[str, Any], wire: int) -> dict[str, Any]:
+        """Returns the fields as `wire` names them, with a reason that its readers know."""
+        return {**super().downgrade(fields, wire), "reason": reason_at(wire, fields["reason"])}
 
     def human(self) -> str:
         """Returns e.g. `BTCUSDT 2 orders` or `BTCUSDT no order: NO_CHANGE`."""

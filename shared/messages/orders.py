@@ -1,13 +1,13 @@
 """An order leads to a report. Quantities are Decimals in base units."""
 
 from decimal import Decimal
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from shared.messages.base import ClientOrderId, Message, Nanoseconds, Stream
 from shared.messages.market import Price
-from shared.messages.reasons import Leg, OrderStatus, Origin, Reason
+from shared.messages.reasons import Leg, OrderStatus, Origin, Reason, reason_at
 from shared.record import BY_VALUE, Since
 
 
@@ -64,6 +64,11 @@ class ExecutionReport(Message):
     reason: Annotated[Reason | None, BY_VALUE]
     dust: Decimal = Decimal(0)
     capital: Decimal | None = None
+
+    @classmethod
+    def downgrade(cls, fields: dict[str, Any], wire: int) -> dict[str, Any]:
+        """Returns the fields as `wire` names them, with a reason that its readers know."""
+        return {**super().downgrade(fields, wire), "reason": reason_at(wire, fields["reason"])}
 
     def human(self) -> str:
         """Returns e.g. `BTCUSDT FILLED 0.00139977 at 71440.1 fee 0.03`."""

@@ -72,6 +72,28 @@ class Reason(StrEnum):
     NOT_RECONCILED = "NOT_RECONCILED"
 
 
+# Of the reasons that wire 4 brought, those that an older reader gets instead: one that it does not know would be
+# damage to it, and in an execution would stop its symbol.
+_BEFORE_4 = {
+    Reason.NO_PREDICTION: Reason.NAN_PREDICTION,
+    Reason.WAITING: Reason.SUPERSEDED,
+    Reason.IN_FLIGHT: Reason.NO_CHANGE,
+    Reason.WARMING_UP: Reason.NO_CHANGE,
+    Reason.STOPPED: Reason.NO_CHANGE,
+    Reason.COOLING_DOWN: Reason.NO_CHANGE,
+    Reason.ARMED_FOR_OTHER_CODE: Reason.ARMED_FOR_OTHER_CONFIG,
+}
+
+
+def reason_at(wire: int, reason: Reason | None) -> Reason | None:
+    """Returns the reason as a reader of `wire` knows it.
+
+    >>> reason_at(3, Reason.NO_PREDICTION), reason_at(4, Reason.NO_PREDICTION)
+    (<Reason.NAN_PREDICTION: 'NAN_PREDICTION'>, <Reason.NO_PREDICTION: 'NO_PREDICTION'>)
+    """
+    return reason if reason is None or wire >= 4 else _BEFORE_4.get(reason, reason)
+
+
 class Origin(StrEnum):
     """An origin says which call of the strategy an order or a decision comes from."""
 

@@ -34,6 +34,7 @@ from shared.messages import (
 )
 from shared.messages.codec import CONTENT_BYTES, DECIMAL_EXT, TYPES, content_hash, is_kept, keep, kept, pack, unpack
 from shared.messages.market import BarGroup, FundingGroup, QuoteGroup
+from shared.messages.reasons import reason_at
 from shared.record import WIRE, WIRE_FIELD, NewerWire, Record
 
 INT64 = st.integers(0, 2**63 - 1)
@@ -388,6 +389,25 @@ def test_a_group_decides(tick: Message, name: str) -> None:
     assert content_hash(other) != content_hash(tick)
 
 
+REASONS_OF_WIRE_3 = {
+    "ZERO_PREDICTION", "NAN_PREDICTION", "BELOW_THRESHOLD", "NO_CHANGE", "NO_EQUITY", "END_OF_DATA", "HISTORY",
+    "SUPERSEDED", "PAST_VALID_UNTIL", "CLOSE_NOT_FILLED", "ENDED_BY_VENUE", "NOT_ON_VENUE", "RESOLVED",
+    "ABOVE_MAXIMUM", "BELOW_MINIMUM", "KEY_REFUSED", "NO_MARGIN", "DUST", "NO_SHORT_ON_SPOT", "NOTHING_TO_REDUCE",
+    "NOT_SENT", "RATE_LIMITED", "REQUEST_EXPIRED", "VENUE_REFUSED", "HALTED", "UNKNOWN_ORDER", "SYMBOL_NOT_ALLOWED",
+    "REDUCE_ONLY", "NOT_REDUCING", "OTHER_BUS", "SYMBOL_STOPPED", "MARKET_CLOSED", "ACCOUNT_MODES", "CLOCK_SKEW",
+    "LATCHED", "DAILY_LOSS", "DRAWDOWN", "DAILY_FUNDING", "NOT_ARMED", "ARMING_EXPIRED", "ARMED_FOR_OTHER_CONFIG",
+    "STALE_TICK", "STALE_PREDICTION", "NO_FRESH_QUOTE", "PRICE_COLLAR", "ORDER_NOTIONAL", "POSITION_NOTIONAL",
+    "ARMED_NOTIONAL", "EQUITY_UNKNOWN", "LEVERAGE", "CAPITAL_ABOVE_EQUITY", "ORDERS_PER_MINUTE", "NOT_RECONCILED",
+}  # fmt: skip
+
+
+@given(st.sampled_from(Reason))
+def test_a_reader_of_wire_3_knows_every_reason(reason: Reason) -> None:
+    known = reason_at(3, reason)
+    assert known in REASONS_OF_WIRE_3, f"give {reason} one that wire 3 knew, in shared/messages/reasons.py"
+    assert known is reason or reason not in REASONS_OF_WIRE_3
+
+
 @given(ANY_MESSAGE)
 def test_a_reader_of_wire_3_gets_what_it_knows(message: Message) -> None:
     """As after a start of this version beside an older one, whose wire stays until that one has gone."""
@@ -398,6 +418,9 @@ def test_a_reader_of_wire_3_gets_what_it_knows(message: Message) -> None:
         assert name not in later
         if name == "y_hat" and isinstance(message, Prediction) and message.y_hat is None:
             assert math.isnan(value), "an older strategy trades nothing on it"
+        elif name == "reason":
+            assert value in REASONS_OF_WIRE_3 | {None}
+            assert value == message.content()[name] or message.content()[name] not in REASONS_OF_WIRE_3
         else:
             assert repr(value) == repr(message.content()[name])
 
