@@ -23,7 +23,7 @@ from shared.history import HistoryBar, bars
 from shared.history.times import MAX_NS, time_text
 from shared.history.zone import zone_of
 from shared.intervals import interval_ns
-from shared.messages import ExecutionReport, Leg, Message, Prediction, Stream
+from shared.messages import ExecutionReport, Gap, Leg, Message, Prediction, Stream
 from shared.messages.market import Group
 from shared.models.card import ModelRefused
 from shared.models.choose import NO_MODEL
@@ -297,11 +297,12 @@ class _Run:
         for on_mark in self._on_mark:
             on_mark(bar.ts_event, price, equity, exposure, self._y_hat)
 
-    def _on_prediction(self, prediction: Prediction) -> None:
-        if prediction.y_hat is None:
+    def _on_prediction(self, prediction: Prediction | Gap) -> None:
+        y_hat = None if prediction.__class__ is Gap else cast(Prediction, prediction).y_hat
+        if y_hat is None:
             self._y_hat = math.nan
             return
-        self._y_hat = prediction.y_hat
+        self._y_hat = y_hat
         self.predictions += 1
 
     def _on_execution(self, report: ExecutionReport) -> None:
