@@ -1,8 +1,8 @@
 """The memory of an object is what its attributes hold, so an author need not write how it is saved.
 
 A saved value is itself where the codec carries it exactly: None, bool, int, float, str, bytes, Decimal, and a list of
-these. Everything else is a map with the name of what it is: tuple, dict, deque, array, scalar, int (a large one), tick
-(a Tick that has a state of its own), memory (one that has not).
+these. Everything else is a map with the name of what it is: tuple, dict, deque, array, scalar, int and decimal (long
+ones), tick (a Tick that has a state of its own), memory (one that has not).
 """
 
 from collections import deque
@@ -15,8 +15,9 @@ import numpy as np
 from shared.errors import UserCodeFailed
 from shared.tick import State, Tick
 
-_AS_IS = frozenset({type(None), bool, float, str, bytes, Decimal})
+_AS_IS = frozenset({type(None), bool, float, str, bytes})
 _SMALL = 2**63
+_SHORT = 80  # characters of a Decimal that the codec reads; one made of a float can have hundreds
 _MAY_HOLD = (
     "an attribute may hold None, bool, int, float, str, bytes, Decimal, numpy arrays and numbers, Ticks, and lists, "
     "tuples, dicts and deques of these"
@@ -97,6 +98,9 @@ def _saved(value: object, seen: dict[int, str], arrays: list[np.ndarray[Any, Any
     if kind is int:
         number = cast(int, value)
         return number if -_SMALL <= number < _SMALL else {"int": str(number)}
+    if kind is Decimal:
+        digits = str(value)
+        return cast(Decimal, value) if len(digits) <= _SHORT and "E" not in digits else {"decimal": digits}
     if kind is tuple:
         return {"tuple": _saved_all(cast(tuple[object, ...], value), seen, arrays, name)}
     if isinstance(value, Tick):
@@ -168,7 +172,7 @@ def _restored(saved: State, new: object, where: str) -> Any:
         if name in saved:
             try:
                 return restore(saved, new, where)
-            except (TypeError, KeyError, OverflowError) as error:
+            except (TypeError, KeyError, ArithmeticError) as error:
                 raise ValueError(f"{where}: no saved {name}: {error!r:.80}") from error
     raise ValueError(f"{where}: {saved!r:.80} is no saved value")
 
@@ -221,6 +225,10 @@ def _int(saved: dict[str, Any], new: object, where: str) -> int:
     return int(saved["int"])
 
 
+def _decimal(saved: dict[str, Any], new: object, where: str) -> Decimal:
+    return Decimal(saved["decimal"])
+
+
 def _tick(saved: dict[str, Any], new: object, where: str) -> Tick[Any, Any]:
     tick = _known_tick(new, where)
     tick.restore(saved["tick"])
@@ -246,6 +254,7 @@ _RESTORE: dict[str, Callable[[dict[str, Any], object, str], Any]] = {
     "array": _array,
     "scalar": _scalar,
     "int": _int,
+    "decimal": _decimal,
     "tick": _tick,
     "memory": _memory,
 }

@@ -24,7 +24,8 @@ PLAIN = (
     | st.floats(allow_nan=False)
     | st.text()
     | st.binary()
-    | st.decimals(allow_nan=False, min_value=-(10**9), max_value=10**9)
+    | st.decimals(allow_nan=False)
+    | st.floats().map(Decimal)
 )
 ARRAYS = arrays.arrays(
     st.sampled_from([np.float64, np.float32, np.int64, np.bool_]),
@@ -78,6 +79,44 @@ def test_sums_of_a_restored_array_are_the_same_to_the_bit() -> None:
     restored = restored_attributes("Thing", {}, saved_attributes("Thing", {"a": array}))["a"]
     assert restored.sum() == array.sum()
     assert restored.flags.f_contiguous
+
+
+class Everything:
+    """An object that remembers in every way there is."""
+
+    def __init__(self) -> None:
+        self.recent: deque[float] = deque(maxlen=3)
+        self.sums = np.zeros((2, 3), order="F")
+        self.best: tuple[str, float] | None = None
+        self.by_digit: dict[tuple[int, bool], list[Any]] = {}
+        self.ticks = [Count(), DequeWindow[tuple[int, Decimal]](2)]
+        self.last = np.float32(0)
+        self.factorial = 1
+        self.money = Decimal(0)
+
+    def see(self, number: int) -> str:
+        self.recent.append(number / 7)
+        self.sums[:, number % 3] += np.float64(number) / 3
+        self.best = max(self.best or ("", -1.0), (str(number), float(self.sums.sum())), key=lambda pair: pair[1])
+        self.by_digit.setdefault((number % 10, number > 5), []).append(self.last)
+        self.last = np.float32(self.last * np.float32(1.1) + number)
+        self.factorial *= number + 1
+        self.money += Decimal(number / 1e9)
+        dropped = self.ticks[1].on_tick((number, self.money))  # type: ignore[arg-type]
+        total = self.ticks[0].on_tick(number)  # type: ignore[arg-type]
+        return f"{dropped} {total} {[shown(value) for name, value in vars(self).items() if name != 'ticks']}"
+
+
+@given(st.lists(st.integers(0, 99), max_size=25), st.integers(0, 25))
+def test_a_restored_object_goes_on_as_one_never_stopped(numbers: list[int], cut: int) -> None:
+    never_stopped, used = Everything(), Everything()
+    for number in numbers[:cut]:
+        never_stopped.see(number)
+    saved = pack(saved_attributes("Everything", vars(never_stopped)))
+    vars(used).update(restored_attributes("Everything", vars(used), unpack(saved)))
+    assert pack(saved_attributes("Everything", vars(used))) == saved
+    for number in numbers[cut:]:
+        assert used.see(number) == never_stopped.see(number)
 
 
 class Count(Tick[int, int]):
@@ -147,9 +186,26 @@ def test_what_would_come_back_apart_is_refused_by_its_name() -> None:
     assert saved_attributes("Thing", {"a": number, "b": number})
 
 
-@given(VALUES | st.recursive(PLAIN, lambda inner: st.dictionaries(
-    st.sampled_from(["tuple", "deque", "maxlen", "dict", "array", "dtype", "shape", "order", "scalar", "int", "tick"]),
-    inner | st.lists(inner), max_size=4)))  # fmt: skip
+TAGS = st.sampled_from(
+    [
+        "tuple",
+        "deque",
+        "maxlen",
+        "dict",
+        "array",
+        "dtype",
+        "shape",
+        "order",
+        "scalar",
+        "int",
+        "decimal",
+        "tick",
+        "memory",
+    ]
+)
+
+
+@given(VALUES | st.recursive(PLAIN, lambda inner: st.dictionaries(TAGS, inner | st.lists(inner), max_size=4)))
 def test_any_other_saved_form_gives_a_value_or_a_value_error(saved: Any) -> None:
     try:
         restored_attributes("Thing", {"a": None}, {"a": saved})
