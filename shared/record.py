@@ -221,7 +221,7 @@ def read_fields(
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])[:60] or "record"
         shown = where if where.isprintable() else ascii(where)  # an unknown field's name is as foreign as its value
-        raise ValueError(f"{kind.__name__}.{shown}: {first['msg']}") from error
+        raise ValueError(f"{kind.__name__}.{shown}: {first['msg']:.300}") from error
     except RecursionError as error:
         raise ValueError(f"{kind.__name__}: nested too deep") from error
 

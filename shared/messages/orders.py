@@ -23,6 +23,7 @@ class OrderIntent(Message):
     """
 
     STREAM: ClassVar[Stream] = Stream.ORDERS
+    NOT_DECIDING: ClassVar[frozenset[str]] = Message.NOT_DECIDING | {"by"}  # the same order, whoever decided on it
 
     tick_n: int
     client_order_id: ClientOrderId

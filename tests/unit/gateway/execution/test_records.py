@@ -100,3 +100,10 @@ def test_what_of_an_order_is_sent_and_why_it_is_less(
 def test_a_close_that_only_dust_is_left_of_is_refused_as_dust() -> None:
     row = opened(reduce_only=True).row
     assert to_send(row, Pass(D("-0.0001"), True, None, ()), SPOT, D("0.0001")) == (Reason.DUST, None)
+
+
+def test_an_order_is_the_same_whoever_decided_on_it() -> None:
+    """So one that an edited strategy decides on again, after the bus has lost it, is known and not sent twice."""
+    made = OrderIntent.model_validate(FIELDS)
+    assert content_of(made) == content_of(made.model_copy(update={"by": "0123456789abcdef"}))
+    assert row_of(made.model_copy(update={"by": "0123456789abcdef"}), "b", 1, 1).by == "0123456789abcdef"
