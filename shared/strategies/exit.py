@@ -13,8 +13,8 @@ from shared.strategies.stateful import Made
 from shared.strategies.wrapper import Wrapper
 
 
-class Span(NamedTuple):
-    """A span is what a tick tells of the prices since the tick before: of a bar high and low, else the price alone.
+class PriceRange(NamedTuple):
+    """A price range is what a tick tells of the prices since the tick before: of a bar high and low, else the price alone.
 
     They are Decimals of the digits that the exchange wrote, so that 110 is 10 % above 100.
     """
@@ -24,7 +24,7 @@ class Span(NamedTuple):
     close: Decimal
 
     @classmethod
-    def of(cls, bar: Bar) -> "Span":
+    def of(cls, bar: Bar) -> "PriceRange":
         """Returns the bar's."""
         if bar.high is None or bar.low is None:
             return cls(bar.price, bar.price, bar.price)
@@ -56,18 +56,18 @@ class Exit(Wrapper):
         """Learns that a position begins. entry: its average price."""
 
     @abstractmethod
-    def is_hit(self, span: Span, side: int, entry: Decimal) -> bool:
+    def is_hit(self, seen: PriceRange, side: int, entry: Decimal) -> bool:
         """Says whether the position is to be closed. side: 1 long, -1 short."""
 
-    def watch(self, span: Span) -> None:
+    def watch(self, seen: PriceRange) -> None:
         """Learns the market at every tick, also while the symbol is flat; before `is_hit`."""
 
     def on_tick(self, bar: Bar) -> Made:
         """Returns the close where it fires, else what the strategy within makes of the tick."""
-        made, span = self.ask_tick(bar), Span.of(bar)
-        self.watch(span)
+        made, seen = self.ask_tick(bar), PriceRange.of(bar)
+        self.watch(seen)
         position = self._look()
-        if position is None or not (self.is_hit(span, self._side, position.price) or self._fired):
+        if position is None or not (self.is_hit(seen, self._side, position.price) or self._fired):
             return made
         self._fired, self._fired_ns = True, bar.ts_event
         return [position.close()]

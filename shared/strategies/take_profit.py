@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shared.strategies.exit import Exit, Span
+from shared.strategies.exit import Exit, PriceRange
 
 
 class TakeProfit(Exit):
@@ -29,7 +29,7 @@ class TakeProfit(Exit):
     def begin(self, entry: Decimal) -> None:
         """Needs nothing of it: the position knows its entry price."""
 
-    def is_hit(self, span: Span, side: int, entry: Decimal) -> bool:
+    def is_hit(self, seen: PriceRange, side: int, entry: Decimal) -> bool:
         """Says whether the bar reached the price."""
-        best = span.high if side > 0 else span.low
+        best = seen.high if side > 0 else seen.low
         return side * best >= side * entry * (1 + side * self.gain)

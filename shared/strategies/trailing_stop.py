@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from shared.messages import Gap
-from shared.strategies.exit import Exit, Span
+from shared.strategies.exit import Exit, PriceRange
 
 _ZERO = Decimal(0)
 
@@ -57,28 +57,28 @@ class TrailingStop(Exit):
         """Begins at the entry price."""
         self._best, self._level = entry, None
 
-    def is_hit(self, span: Span, side: int, entry: Decimal) -> bool:
+    def is_hit(self, seen: PriceRange, side: int, entry: Decimal) -> bool:
         """Says whether the bar reached the level."""
         level = self._level
         if level is None:  # the first bar of the position
             level = self._moved(side)
-        against, along = (span.low, span.high) if side > 0 else (span.high, span.low)
+        against, along = (seen.low, seen.high) if side > 0 else (seen.high, seen.low)
         hit = level is not None and side * against <= side * level
         self._best = side * max(side * self._best, side * along)
         moved = self._moved(side)
         if moved is not None:
             level = moved if level is None else side * max(side * level, side * moved)
         self._level = level
-        return hit or (level is not None and side * span.close <= side * level)
+        return hit or (level is not None and side * seen.close <= side * level)
 
-    def watch(self, span: Span) -> None:
+    def watch(self, seen: PriceRange) -> None:
         """Averages the true range."""
         if self.atr is None:
             return
-        last = span.close if self._last is None else self._last
-        true_range = max(span.high, last) - min(span.low, last)
-        no_range = self._last is None and span.high == span.low  # a price alone has none before the second
-        self._last = span.close
+        last = seen.close if self._last is None else self._last
+        true_range = max(seen.high, last) - min(seen.low, last)
+        no_range = self._last is None and seen.high == seen.low  # a price alone has none before the second
+        self._last = seen.close
         if no_range:
             return
         self._ranges = min(self._ranges + 1, self.window)
