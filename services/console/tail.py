@@ -21,7 +21,7 @@ from shared.config import Settings, load_settings
 from shared.errors import BusUnreachable, ConfigError
 from shared.messages import DecodeError, Stream, Tensor, decode
 from shared.messages.codec import newer
-from shared.record import NewerWire
+from shared.record import NewerWire, Record
 from shared.runner.progress import producers
 
 if TYPE_CHECKING:
@@ -177,6 +177,8 @@ def _plain(value: object) -> object:
         return str(value)
     if isinstance(value, Tensor):
         return value.numpy().tolist()
+    if isinstance(value, Record):
+        return {name: _plain(one) for name, one in value.__dict__.items()}
     if isinstance(value, float) and value != value:
         return None
     return value

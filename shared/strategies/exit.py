@@ -14,7 +14,7 @@ from shared.strategies.wrapper import Wrapper
 
 
 class PriceRange(NamedTuple):
-    """A price range is what a tick tells of the prices since the tick before: of a bar high and low, else the price alone.
+    """A price range is what a tick tells of the prices since the one before: of a bar high and low, else the price.
 
     They are Decimals of the digits that the exchange wrote, so that 110 is 10 % above 100.
     """

@@ -1,0 +1,110 @@
+"""Strategies with a memory through real processes: rules without a model, stops on bars, and one of a user's folder."""
+
+import json
+import random
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import Done, Tickline
+
+MINUTES = 2_000
+WEIGHTS = Path(__file__).parents[2] / "weights"
+RULE = """\
+[signal]
+model = "none"
+
+[strategy]
+name = "moving_average_cross"
+params = {fast = 5, slow = 20}
+wrappers = [{name = "trailing_stop", atr = 2.0, window = 10, bars = true}, {name = "cool_down", ticks = 3}]
+qty_step = 0.001
+balance = 1000
+"""
+MINE = """\
+from decimal import Decimal
+from tickline import Bar, Group, Made, Prediction, Reason, StatefulStrategy
+
+class Mine(StatefulStrategy):
+    needs = frozenset({Group.BAR})
+    distance: Decimal = Decimal("0.004")
+
+    _best: Decimal = Decimal(0)
+    _entered: int = 0
+
+    def on_tick(self, bar: Bar) -> Made:
+        held = self.held()
+        self._best = max(self._best, Decimal(repr(bar.high))) if held else bar.price
+        if held and bar.price <= self._best * (1 - self.distance):
+            return self.close()
+        return None
+
+    def on_prediction(self, prediction: Prediction) -> Made:
+        if prediction.y_hat <= 0 or self.held():
+            return Reason.NO_CHANGE
+        return self.move_to(Decimal("0.01"))
+
+    def on_execution(self, report):
+        self._entered += report.last_qty > 0
+"""
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def minutes(tmp_path: Path) -> Path:
+    dice, start, close = random.Random(5), datetime(2024, 1, 1, tzinfo=UTC), 50_000.0
+    lines = ["datetime,open,high,low,close,volume"]
+    for n in range(MINUTES):
+        opened, close = close, close * (1 + dice.gauss(0, 0.001))
+        high, low = max(opened, close) * (1 + dice.random() / 1e3), min(opened, close) * (1 - dice.random() / 1e3)
+        time = f"{start + timedelta(minutes=n):%Y-%m-%dT%H:%M:%S}"
+        lines.append(f"{time},{opened:.2f},{high:.2f},{low:.2f},{close:.2f},{dice.random():.4f}")
+    path = tmp_path / "minutes.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def run(tickline: Tickline, minutes: Path, *options: str) -> Done:
+    done = tickline("run", "--data", minutes, "--sym", "BTCUSDT", "--interval", "1m", "--run-id", "one", *options)
+    assert done.code == 0, done.err
+    parity = done.summary["parity"]
+    assert parity["compared"] == parity["identical"] == done.summary["orders"] > 50
+    assert done.summary["ticks"] == done.summary["predictions"] == MINUTES  # each tick is answered by one
+    assert tickline.left() == {}
+    return done
+
+
+def told(tickline: Tickline, stream: str) -> list[dict[str, object]]:
+    shown = tickline("tail", stream, "--run-id", "one", "--json", "--limit", "100000")
+    assert shown.code == 0, shown.err
+    return [json.loads(line) for line in shown.out.splitlines()]
+
+
+def test_a_rule_trades_without_a_model_and_a_stop_sees_its_bars(tickline: Tickline, minutes: Path) -> None:
+    (tickline.folder / "tickline.toml").write_text(RULE)
+    done = run(tickline, minutes)
+    decisions = told(tickline, "decisions")
+    assert len(decisions) == done.summary["decisions"] == MINUTES  # nothing waits: there is no y_hat
+    assert {"WARMING_UP", "NO_CHANGE", "COOLING_DOWN"} <= {str(one["reason"]) for one in decisions}
+    assert {one["leg"] for one in told(tickline, "orders")} == {"close", "net"}
+    assert all("high" in one["bar"] for one in told(tickline, "predictions"))  # type: ignore[operator]
+
+
+def test_a_strategy_of_the_users_folder_looks_every_minute_and_its_model_every_four(
+    tickline: Tickline, minutes: Path
+) -> None:
+    folder = tickline.folder
+    (folder / "mine.py").write_text(MINE)
+    (folder / "weights").mkdir()
+    shutil.copy(WEIGHTS / "simulated_linear.pth", folder / "weights" / "four.pth")
+    card = json.loads((WEIGHTS / "simulated_linear.json").read_text())
+    (folder / "weights" / "four.json").write_text(json.dumps(card | {"name": "four", "interval": "4m"}))
+    done = run(tickline, minutes, "--model", "four", "--strategy", "mine.py:Mine")
+    asked = [one for one in told(tickline, "predictions") if one["y_hat"] is not None]
+    assert len(asked) == MINUTES // 4 - 3  # three log returns need four bars
+    made = told(tickline, "orders")
+    assert {(one["leg"], one.get("origin", "prediction")) for one in made} == {("net", "prediction"), ("close", "tick")}
+    assert len({one["client_order_id"] for one in made}) == done.summary["orders"]
