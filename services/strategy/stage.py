@@ -279,7 +279,8 @@ class StrategyStage(Stage):
             order_id = client_order_id(book, tr, leg, origin, seen.count(leg))
             intent = _intent(
                 n=next_n(_ORDERS), sym=sym, ts_event=ts_event, tr=tr, tick_n=tick_n, client_order_id=order_id,
-                leg=leg, signed_qty=order.signed_qty, reduce_only=leg is _CLOSE, price=price,
+                leg=leg, signed_qty=+order.signed_qty,  # of 28 digits, whatever its author wrote
+                reduce_only=leg is _CLOSE, price=price,
                 valid_until=valid_until, after=closing, by=by, origin=origin,
             )  # fmt: skip
             if leg is _CLOSE and not made:

@@ -24,7 +24,7 @@ from shared.messages import (
     Prediction,
     Reason,
 )
-from shared.messages.codec import decode, encode
+from shared.messages.codec import decode, encode, pack, unpack
 from shared.messages.market import BarGroup
 from shared.strategies import AnyStrategy, BasicTaker, CoolDown, Made, StatefulStrategy, TrailingStop
 from shared.user_code import WrongDecision
@@ -240,6 +240,28 @@ def test_orders_say_who_decided() -> None:
     made = stage(BasicTaker(), by="1234")
     said = prediction(1)
     assert [order.by for order in orders(made.on_tick(said))] == [decided_by("1234", said.model)]
+
+
+@pytest.mark.parametrize("qty", [Decimal.from_float(0.013), Decimal.from_float(1e-9), Decimal("1.1") ** 40])
+def test_a_quantity_of_any_length_can_be_read_again(qty: Decimal) -> None:
+    """A Decimal of a float has up to 80 digits and more; the wire would not have given it back."""
+    made = stage(Scripted(predicted=lambda: [Order(SYM, qty)]))
+    written = made.on_tick(prediction(1))
+    for message in written or ():
+        assert decode(message.TAG, encode(message)) == message
+    (order,) = orders(written)
+    assert order.signed_qty == +qty
+    for report in fills([order]):
+        made.on_tick(report)
+    again = stage(Scripted())
+    again.restore(unpack(pack(made.state())))
+    assert again.state() == made.state()
+
+
+@pytest.mark.parametrize("qty", [Decimal("1e-200"), Decimal("-1e200")])
+def test_what_is_no_quantity_is_refused(qty: Decimal) -> None:
+    with pytest.raises(WrongDecision, match="return a list of Order"):
+        stage(Scripted(predicted=lambda: [Order(SYM, qty)])).on_tick(prediction(1))
 
 
 def test_a_quantity_has_its_step() -> None:
