@@ -54,6 +54,10 @@ $(READY) $(LINE): pyproject.toml requirements.lock tools/torch_build.py
 run: $(if $(wildcard $(READY)),$(READY),$(LINE))  ## the whole line on the simulated market; sets up what that needs
 	@$(BIN)/tickline run $(ARGS)
 
+.PHONY: notebook
+notebook: $(READY)  ## make examples/quickstart.ipynb of its text, and run it
+	@$(BIN)/python tools/notebook.py
+
 .PHONY: test
 test: $(READY)  ## unit, contract, integration and end-to-end tests and the doctests (minutes)
 ifneq ($(ARGS),)

@@ -44,8 +44,7 @@ class HiddenModules:
     ) -> "ModuleSpec | None":
         """Raises ModuleNotFoundError for a module of a user's `shared` or `services`; returns None otherwise."""
         package, _, inner = name.partition(".")
-        theirs = _theirs(package) if inner and package in OURS else None
-        if theirs is not None:
+        if inner and package in OURS and (theirs := _theirs(name)) is not None:
             raise ModuleNotFoundError(f"No module named {name!r}: {_clash(package, theirs)}", name=name)
         return None
 
@@ -69,10 +68,11 @@ def _folder(module: "ModuleType") -> str:
 
 
 def _theirs(name: str) -> str | None:
+    """Returns the package's folder, on the path, that has a module of this name."""
     for entry in sys.path:
-        for found in (paths.join(entry, name), paths.join(entry, f"{name}.py")):
-            if paths.exists(found) and paths.abspath(entry) != ROOT:
-                return paths.abspath(found)
+        file = paths.join(entry, *name.split("."))
+        if (paths.isdir(file) or paths.exists(f"{file}.py")) and paths.abspath(entry) != ROOT:
+            return paths.abspath(paths.join(entry, name.partition(".")[0]))
     return None
 
 

@@ -11,6 +11,7 @@ from shared.config import load_settings
 from shared.errors import ConfigError
 from shared.models.card import Card, ModelRefused
 from shared.models.choose import card_at, choose_model
+from shared.models.summary import lines
 
 if TYPE_CHECKING:
     pass
@@ -63,7 +64,7 @@ def add(
     )  # fmt: skip
     params = named_values("--param", param or ())
     loaded = add_model(file, saving, model=kind, params=params)
-    for line in _told(loaded.card):
+    for line in lines(loaded.card):
         typer.echo(line)
     typer.echo(f"written: {saving.out / loaded.card.name}{loaded.card.weights_suffix} and {loaded.card.name}.json")
 
@@ -93,7 +94,7 @@ def show(name: Name) -> None:
     card = card_at(path)
     for label, value in _fields(card, path):
         typer.echo(f"{label + ':':<12}{value}")
-    for line in _told(card):
+    for line in lines(card):
         typer.echo(line)
 
 
@@ -146,9 +147,3 @@ def _fields(card: Card, path: Path) -> Iterator[tuple[str, str]]:
     yield "hash", _hash(card)
     yield "origin", card.origin
     yield "runtime", card.runtime.text if card.runtime is not None else "not told"
-
-
-def _told(card: Card) -> list[str]:
-    from services.research.train.summary import lines
-
-    return lines(card)

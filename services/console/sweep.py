@@ -52,7 +52,7 @@ def sweep(
     netting: Annotated[bool, typer.Option("--netting", help="One order a decision instead of two legs.")] = False,
     strategy: StrategyName = None,
     param: Annotated[list[str] | None, typer.Option(help="The strategy's parameter in all trials: name=value.")] = None,
-    feature: Annotated[
+    features: Annotated[
         list[str] | None, typer.Option(help="What a model sees, instead of lags; again for several side by side.")
     ] = None,
     window: Annotated[int, typer.Option(min=1, help="How many bars of features a sequence model sees.")] = 1,
@@ -91,7 +91,7 @@ def sweep(
     recipe = {"loss": loss, "optimiser": optimiser, "seed": seed}
     given: dict[str, object] = {
         "intervals": wanted,
-        "features": tuple(feature or ("log_return_lags(3)",)),
+        "features": tuple(features or ("log_return_lags(3)",)),
         "window": window,
         "model": model,
         "folds": folds,

@@ -20,6 +20,7 @@ from services.console.progress import JobProgress
 from services.research.history import own_interval
 from shared.config import load_settings
 from shared.errors import ConfigError
+from shared.models.summary import lines
 from shared.user_code import blaming
 
 if TYPE_CHECKING:
@@ -37,11 +38,10 @@ def train(
     param: Annotated[list[str] | None, typer.Option(help="A parameter of that class, e.g. hidden=32.")] = None,
     lags: Annotated[int | None, typer.Option(min=1, help="How many log returns it sees; 3 by default.")] = None,
     features: Annotated[
-        str | None, typer.Option(help="Another feature instead of lags, e.g. bollinger(20, 2.0).")
-    ] = None,
-    feature: Annotated[
         list[str] | None,
-        typer.Option(help="One of several instead, side by side; shipped or yours, e.g. mine.py:Momentum(20)."),
+        typer.Option(
+            help="What it sees instead, e.g. bollinger(20, 2.0) or mine.py:Momentum(20); several side by side."
+        ),
     ] = None,
     window: Annotated[
         int, typer.Option(min=1, help="How many bars of features a sequence model sees, oldest first.")
@@ -66,10 +66,8 @@ def train(
 ) -> None:
     """Train a model, yours or one of ours, on a price file, by time: weights and card, with scores beside baselines."""
     folder = weights or load_settings().signal.home
-    given_features = {"--lags": lags, "--features": features, "--feature": feature}
-    ways = [option for option, value in given_features.items() if value]
-    if len(ways) > 1:
-        raise ConfigError(f"{' and '.join(ways)} were both given: use one")
+    if lags is not None and features:
+        raise ConfigError("--lags and --features were both given: use one")
     own = own_interval(data, [] if interval is None else [interval], timezone or "")
     options = {"epochs": epochs, "lr": lr, "patience": patience, "validation_share": validation_share}
     recipe = {name: value for name, value in options.items() if value is not None}
@@ -80,7 +78,7 @@ def train(
         "own_interval": own,
         "name": name,
         "timezone": timezone or "",
-        "features": tuple(feature or [features or f"log_return_lags({3 if lags is None else lags})"]),
+        "features": tuple(features or [f"log_return_lags({3 if lags is None else lags})"]),
         "window": window,
         "fit": {
             "model": kind,
@@ -95,7 +93,6 @@ def train(
     with ExitStack() as stack:
         output = None if json_file is None else stack.enter_context(OutputFile("--json", json_file))
         from services.research.train import train as run  # the models' runtime takes seconds to load
-        from services.research.train.summary import lines
         from shared.models.model_files import check_name
 
         spec = _spec(given)

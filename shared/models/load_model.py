@@ -14,6 +14,7 @@ from shared.extras import to_install
 from shared.features.vector import FeatureVector
 from shared.models.card import MODEL_FILES, Card, ModelRefused, card_of
 from shared.models.code import predicting_hash
+from shared.models.summary import lines
 from shared.plural import plural
 from shared.tick import Tick
 
@@ -26,9 +27,9 @@ MAX_CARD_BYTES = 1_000_000
 MAX_WEIGHTS_BYTES = 1_000_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LoadedModel:
-    """A loaded model matches its card; its parameters are frozen.
+    """A loaded model matches its card; its parameters are frozen. A notebook shows it as `tickline model show` does.
 
     - card: what it is.
     - hash: 16 hex digits of what predicts, which every Prediction carries: see `Card.predicting_hash`.
@@ -37,6 +38,9 @@ class LoadedModel:
     card: Card
     hash: str
     _loaded: "nn.Module | OnnxModel"
+
+    def __repr__(self) -> str:
+        return "\n".join(lines(self.card))
 
     @property
     def module(self) -> "nn.Module":

@@ -69,6 +69,17 @@ class Running:
         return Done(self.process.returncode, out, err, summary)
 
 
+def run_script(folder: Path, words: Sequence[str]) -> None:
+    """Runs a user's script, without its folder's shadows of the standard library, which Python itself would take."""
+    hidden = [folder / f"{name}.py" for name in SHADOWS if name in sys.stdlib_module_names]
+    texts = {file: file.read_text() for file in hidden if file.exists()}
+    for file in texts:
+        file.unlink()
+    subprocess.run([sys.executable, *words], cwd=folder, check=True, capture_output=True)
+    for file, text in texts.items():
+        file.write_text(text)
+
+
 class Tickline:
     """Runs `tickline` in one folder; `left()` are the processes that are still there."""
 

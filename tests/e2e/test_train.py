@@ -148,7 +148,7 @@ class Momentum(Feature[float]):
 def test_a_class_and_features_of_the_users_in_a_folder_of_their_own(command: Command) -> None:
     Path("nets.py").write_text(NET)
     Path("mine.py").write_text(MOMENTUM)
-    features = ("--feature", "mine.py:Momentum(4)", "--feature", "log_return_lags(2)")
+    features = ("--features", "mine.py:Momentum(4)", "--features", "log_return_lags(2)")
     options = (*features, "--class", "nets.py:Net", "--param", "hidden=5", "--interval", "1d", "--epochs", "30")
     done = command(*options, "--name", "mine")
     assert (done.code, done.err) == (0, "")
@@ -171,15 +171,15 @@ def test_code_of_the_users_that_raises_is_one_line_with_its_place(command: Comma
     Path("nets.py").write_text(NET.replace("return self.net(x)", "return self.nothing(x)"))
     refused(command("--class", "nets.py:Net"), 7, "BTCUSDT: AttributeError: 'Net' object has no attribute 'nothing' (")
     Path("mine.py").write_text(MOMENTUM.replace("return val", "return vall"))
-    refused(command("--feature", "mine.py:Momentum(4)"), 7, "mine.py:12, in on_tick)")
-    refused(command("--feature", "mine.py:Other(4)"), 2, "mine.py:Other: there is no Other in it")
-    refused(command("--feature", "other.py:Momentum(4)"), 2, "there is no file")
+    refused(command("--features", "mine.py:Momentum(4)"), 7, "mine.py:12, in on_tick)")
+    refused(command("--features", "mine.py:Other(4)"), 2, "mine.py:Other: there is no Other in it")
+    refused(command("--features", "other.py:Momentum(4)"), 2, "there is no file")
 
 
 def test_a_file_without_what_a_feature_needs_is_refused_by_name(command: Command, tmp_path: Path) -> None:
     Path("mine.py").write_text(MOMENTUM.replace("Feature", "BarFeature"))
     refused(
-        command("--feature", "mine.py:Momentum(4)"),
+        command("--features", "mine.py:Momentum(4)"),
         3,
         "bars.csv: mine.py:Momentum(4) needs bar, but the file has the price only",
     )

@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 NEXT = {
     Kind.STRATEGY: "tickline backtest --data FILE --sym SYMBOL --model none --strategy {spec}",
-    Kind.FEATURE: 'tickline train --data FILE --sym SYMBOL --feature "{spec}(20)"',
+    Kind.FEATURE: 'tickline train --data FILE --sym SYMBOL --features "{spec}(20)"',
     Kind.MODEL: "tickline train --data FILE --sym SYMBOL --class {spec}",
 }
 

@@ -13,7 +13,6 @@ import torch
 from pydantic import ValidationError
 
 from services.research.train import FitSpec, TrainSpec, train
-from services.research.train.summary import lines
 from shared.errors import DataError, UserCodeFailed
 from shared.features.feature import Feature
 from shared.features.registry import FEATURES
@@ -24,6 +23,7 @@ from shared.models.linear_model import LinearModel
 from shared.models.load_model import load_model
 from shared.models.registry import MODELS
 from shared.models.scores import predictions
+from shared.models.summary import lines
 from shared.models.training import Recipe
 from tests.unit.research.train.market import prices_of, reverting_returns, write_prices
 
