@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from services.research.lookahead.cuts import choose_cuts
 from services.research.lookahead.digests import DECIDED, compared, digest_of, in_words
-from services.research.lookahead.steps import BookedByItself, Snapshots, Steps, WroteFile, fresh_modules
+from services.research.lookahead.steps import BookedByItself, Snapshots, SteppedLine, WroteFile, fresh_modules
 from shared.config import Settings
 from shared.history import HistoryBar, bars
 from shared.history.times import time_text
@@ -74,7 +74,7 @@ class RestartCheck:
 
     def _run(self, decided_at: Sequence[int]) -> Restarted | Finding:
         points = set(choose_cuts(decided_at, RESTARTS))
-        steps = Steps(self._settings, self._start_ns)
+        steps = SteppedLine(self._settings, self._start_ns)
         found: list[Snapshots] = []
         digests: list[tuple[int, int]] = []
         decided: dict[int, list[Message]] = {}
@@ -95,7 +95,7 @@ class RestartCheck:
         return Restarted(len(found), digests)
 
     def _again(self, kept: Snapshots, way: str, decided: dict[int, list[Message]]) -> Finding | None:
-        steps = Steps(self._settings, self._start_ns)
+        steps = SteppedLine(self._settings, self._start_ns)
         steps.restore(kept)
         for bar in islice(self._bars(kept.n), FOLLOWED):
             n, messages = steps.on_bar(bar)

@@ -1,4 +1,4 @@
-"""Steps take the line bar by bar, and begin behind any bar as a service does after a kill: from its snapshot alone."""
+"""A stepped line goes bar by bar, and begins behind any bar as a service does after a kill: from its snapshot."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -44,7 +44,7 @@ class WroteFile(Exception):
         self.n, self.path = n, path
 
 
-class Steps:
+class SteppedLine:
     """Takes a line through bars with the paper venue; each bar is decided before the next one is read.
 
     A strategy may do to its account what it likes, so a second account books the executions alone, and both must agree

@@ -8,10 +8,9 @@ from services.research.history import longer, require_columns
 from services.research.metrics import Metrics
 from services.research.sweep.data import MIN_BARS, BarSeries, Periods, Span, periods
 from services.research.sweep.fold import Task, Traded, backtest, learn, trade
-from services.research.sweep.plan import Plan, planned
 from services.research.sweep.pool import Pool
 from services.research.sweep.results import Holdout, Score, Swept, best_first, highest_by_luck, ranked, score
-from services.research.sweep.spec import SweepSpec, Trial
+from services.research.sweep.spec import Plan, SweepSpec, Trial, planned
 from shared.config import Settings
 from shared.errors import DataError
 from shared.history import bars

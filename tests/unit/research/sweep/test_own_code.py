@@ -10,7 +10,7 @@ from services.research.history import bars_of
 from services.research.sweep import Axis, Learner, Pool, SweepSpec, Trading, sweep
 from services.research.sweep.data import BarSeries, Span
 from services.research.sweep.fold import Task, trade
-from services.research.sweep.plan import planned
+from services.research.sweep.spec import planned
 from services.research.train import FitSpec
 from shared.config import Settings
 from shared.errors import DataError, UserCodeFailed

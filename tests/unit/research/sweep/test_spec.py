@@ -8,8 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.research.sweep import Axis, SweepSpec, Trading
-from services.research.sweep.plan import planned
-from services.research.sweep.spec import learners, tradings
+from services.research.sweep.spec import learners, planned, tradings
 from shared.errors import ConfigError
 from shared.strategies import Threshold, make_strategy
 from tests.unit.research.sweep.made import settings_of
