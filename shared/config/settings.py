@@ -281,7 +281,7 @@ def load_settings(**given: object) -> Settings:
         ) from error
     except (ValueError, OSError) as error:
         raise ConfigError(f"config: {error}") from error
-    use_folder(settings.user_code)  # a spec in a card or a config has no folder beside it
+    use_folder(settings.user_code or config_folder())  # a spec in a card or a config has no folder beside it
     return settings
 
 

@@ -56,7 +56,7 @@ class Bundle(NamedTuple):
         for packed, place in zip(self.packed, self._places(), strict=True):
             FINDER.moved[packed.folder] = place
         _in_use[self] += 1
-        before = loader.chosen_folder()
+        before = loader.user_folder()
         loader.use_folder(self.folder)
         try:
             yield

@@ -1,7 +1,9 @@
 """The finder imports the modules of users' folders, each under a name of its own, and from what was hashed alone."""
 
 import builtins
+import os
 import sys
+import sysconfig
 from base64 import b32decode, b32encode
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -9,15 +11,29 @@ from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from threading import local
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from shared.errors import UserCodeFailed
-from shared.user_code.data_files import declared, hold
-from shared.user_code.sources import INNER, Source, closure, installed, own, shadows, there
+from shared.user_code.sources import (
+    DATA_FILES,
+    INNER,
+    CodeFile,
+    closure,
+    data_name,
+    declared,
+    installed,
+    own,
+    shadows,
+    there,
+)
 
 PACKAGE = "shared.user_code.folders"
 _import = builtins.__import__
+_LIBRARIES = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+_folders: dict[int, "Folder"] = {}  # by the id of the builtins that its modules run with
+_checking = local()
 
 
 class Folder:
@@ -33,19 +49,19 @@ class Folder:
         self.path = path
         self.shown = shown
         self.package = f"{PACKAGE}.{encoded(path, edition)}"
-        self.sources: dict[str, Source] = {}
+        self.sources: dict[str, CodeFile] = {}
         self.on_demand = False
         self._builtins = {**vars(builtins), "__import__": self._imported}
-        hold(self, self._builtins)
+        _hold(self, self._builtins)
 
-    def admit(self, sources: Mapping[str, Source]) -> bool:
+    def admit(self, sources: Mapping[str, CodeFile]) -> bool:
         """Takes modules in; returns False, and takes none, where one of them is here with other bytes."""
         if any(self.sources.get(name, source) != source for name, source in sources.items()):
             return False
         self.sources.update(sources)
         return True
 
-    def all(self) -> Iterable[Source]:
+    def all(self) -> Iterable[CodeFile]:
         """Returns what was read, modules and data files."""
         return self.sources.values()
 
@@ -53,15 +69,15 @@ class Folder:
         """Imports a module of the folder; what its code raises goes through."""
         return import_module(f"{self.package}.{name}".rstrip("."))
 
-    def file(self, source: Source) -> str:
+    def file(self, source: CodeFile) -> str:
         """Returns a source's path, as tracebacks have it."""
         return str(self.shown / source.path)
 
-    def compiled(self, source: Source) -> CodeType:
+    def compiled(self, source: CodeFile) -> CodeType:
         """Returns the code of a source; no `.pyc` is read or written."""
         return compile(source.data, self.file(source), "exec", dont_inherit=True)
 
-    def execute(self, source: Source, module: ModuleType) -> None:
+    def execute(self, source: CodeFile, module: ModuleType) -> None:
         """Runs a module's code, with an `import` that looks into this folder, too."""
         module.__dict__["__builtins__"] = self._builtins
         exec(self.compiled(source), module.__dict__)  # noqa: S102
@@ -86,7 +102,7 @@ class Folder:
             return _import(module.__name__, globals, locals, fromlist, 0)
         return sys.modules[module.__name__.removesuffix(name) + name.partition(".")[0]]
 
-    def _meant(self, name: str, importer: Source, fromlist: Sequence[str]) -> str | None:
+    def _meant(self, name: str, importer: CodeFile, fromlist: Sequence[str]) -> str | None:
         """Returns the folder's module that an import means, None for another's; raises UserCodeFailed for ours."""
         top = name.partition(".")[0]
         if top in INNER or not installed(top, self.path):
@@ -107,10 +123,10 @@ class Folder:
             )
         return meant
 
-    def _source_of(self, names: Mapping[str, Any]) -> Source | None:
+    def _source_of(self, names: Mapping[str, Any]) -> CodeFile | None:
         return self.sources.get(str(names.get("__name__", "")).removeprefix(self.package).lstrip("."))
 
-    def _line(self, importer: Source) -> str:
+    def _line(self, importer: CodeFile) -> str:
         """Returns the line that imports, for a person."""
         file, frame = self.file(importer), sys._getframe()
         outer: FrameType | None = frame
@@ -122,7 +138,7 @@ class Folder:
 class SourceLoader(Loader):
     """The loader runs one module from its folder's bytes."""
 
-    def __init__(self, folder: Folder, source: Source) -> None:
+    def __init__(self, folder: Folder, source: CodeFile) -> None:
         self._folder = folder
         self._source = source
 
@@ -149,10 +165,10 @@ class UserFinder(MetaPathFinder):
         self.moved: dict[Path, Path] = {}
         self.reads_once = False
 
-    def sources(self, path: Path, module: str) -> dict[str, Source]:
+    def sources(self, path: Path, module: str) -> dict[str, CodeFile]:
         """Returns a module with all that it may load, as they lie in the folder, or as they were read before."""
         folder = self.folders.get(encoded(path)) if self.reads_once else None
-        known: Mapping[str, Source] = {} if folder is None else folder.sources
+        known: Mapping[str, CodeFile] = {} if folder is None else folder.sources
         found = closure(path, module, known)
         for source in list(found.values()):
             with suppress(SyntaxError, ValueError):  # no Python: to load it raises
@@ -167,7 +183,7 @@ class UserFinder(MetaPathFinder):
         """Returns the folder whose files lie at a place."""
         return next((folder for folder, other in self.moved.items() if other == place), place)
 
-    def opened(self, path: Path, sources: Mapping[str, Source]) -> Folder:
+    def opened(self, path: Path, sources: Mapping[str, CodeFile]) -> Folder:
         """Returns the folder with these modules in it; a new edition where the files have changed since."""
         for edition in range(len(self.folders) + 1):
             name = encoded(path, edition)
@@ -240,3 +256,59 @@ def decoded(name: str) -> Path | None:
         return Path(b32decode(text + "=" * (-len(text) % 8)).decode())
     except ValueError:
         return None
+
+
+# Data files decide, too. What Python's own `open` is asked for, by code of a folder or on its behalf, for a file in
+# that folder, is held to what the code declares. What a library reads by itself (e.g. in Rust), what lies outside of
+# the folder, and what comes over the network is not.
+
+
+def _hold(folder: "Folder", builtins: dict[str, Any]) -> None:
+    """Holds code that runs with these builtins to what its folder has declared."""
+    if not _folders:
+        sys.addaudithook(_on_event)
+    _folders[id(builtins)] = folder
+
+
+def _on_event(event: str, args: tuple[Any, ...]) -> None:
+    if event != "open" or not isinstance(args[0], str | bytes | os.PathLike) or getattr(_checking, "now", False):
+        return
+    if args[2] & os.O_ACCMODE == os.O_WRONLY:
+        return  # what is only written decides nothing
+    path = os.path.abspath(os.fsdecode(args[0]))
+    if path.startswith(_LIBRARIES):
+        return
+    _checking.now = True
+    try:
+        for folder in _folders.values():
+            for place in {folder.path, folder.shown}:
+                if path.startswith(f"{place}{os.sep}"):
+                    _check(folder, Path(path), Path(path).relative_to(place).as_posix())
+    finally:
+        _checking.now = False
+
+
+def _check(folder: "Folder", path: Path, shown: str) -> None:
+    """Raises UserCodeFailed where code of this folder opens a file that it has not declared, or that has changed."""
+    frame = _frame_of(folder)
+    if frame is None or any(shown == source.path and source.name != data_name(shown) for source in folder.all()):
+        return
+    known = folder.sources.get(data_name(shown))
+    where = f"{frame.f_code.co_filename}:{frame.f_lineno}: {shown}"
+    if known is None:
+        raise UserCodeFailed(
+            f"{where}: a file that decides must be declared, so that it is hashed: "
+            f"write {DATA_FILES} = ({shown!r},) in the class that reads it"
+        )
+    if path.is_file() and path.read_bytes() != known.data:
+        raise UserCodeFailed(f"{where} has changed since your code was loaded: start again")
+
+
+def _frame_of(folder: "Folder") -> FrameType | None:
+    """Returns the innermost frame of the folder's code that is at work, or None."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if _folders.get(id(frame.f_builtins)) is folder:
+            return frame
+        frame = frame.f_back
+    return None

@@ -14,9 +14,9 @@ from shared.errors import ConfigError
 from shared.user_code import blame
 from shared.user_code.finder import FINDER, install
 from shared.user_code.hash import hash_of, package_files, package_hash
-from shared.user_code.sources import FACE, INNER, Source, installed, shadows
+from shared.user_code.sources import FACE, INNER, CodeFile, installed, shadows
 
-_chosen: Path | None = None
+_chosen = Path()
 _codes: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 install()
 
@@ -44,9 +44,9 @@ class _Named(NamedTuple):
 
 
 def use_folder(folder: Path | None) -> None:
-    """Sets the folder in which this process looks for users' code; None: the config file's."""
+    """Sets where this process looks for users' code, as the settings have it; None: in the working folder."""
     global _chosen
-    _chosen = folder
+    _chosen = folder or Path()
 
 
 def read_once() -> None:
@@ -57,16 +57,9 @@ def read_once() -> None:
     FINDER.reads_once = True
 
 
-def chosen_folder() -> Path | None:
-    """Returns what `use_folder` has set."""
-    return _chosen
-
-
 def user_folder() -> Path:
     """Returns the folder in which specs are looked for."""
-    from shared.config.settings import config_folder
-
-    return _chosen if _chosen is not None else config_folder()
+    return _chosen
 
 
 def is_spec(name: str) -> bool:
@@ -174,7 +167,7 @@ def _of_file(spec: str, root: Path, path: Path, what: str) -> _Named:
     return _Named(root, ".".join(parts), what, spec)
 
 
-def _sources(named: _Named) -> dict[str, Source]:
+def _sources(named: _Named) -> dict[str, CodeFile]:
     found = FINDER.sources(named.folder, named.module)
     if FINDER.reads_once:
         FINDER.opened(named.folder, found)
@@ -184,10 +177,10 @@ def _sources(named: _Named) -> dict[str, Source]:
     return found
 
 
-_NOTHING = Source("", "", b"", is_package=True)
+_NOTHING = CodeFile("", "", b"", is_package=True)
 
 
-def _hashed(named: _Named, sources: Mapping[str, Source]) -> tuple[str, tuple[str, ...]]:
+def _hashed(named: _Named, sources: Mapping[str, CodeFile]) -> tuple[str, tuple[str, ...]]:
     files = {source.path: source.data for source in sources.values() if source.path}
     return hash_of(f"{named.module}:{named.what}", files), tuple(sorted(files))
 

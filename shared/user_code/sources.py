@@ -1,6 +1,7 @@
-"""The source files of a user's folder: which module lies where, and which modules an import statement names."""
+"""The files of a user's folder that decide: modules, what their import statements name, and the data they declare."""
 
 import ast
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -14,9 +15,11 @@ from shared.errors import ConfigError
 # Modules of ours. User code imports only `tickline`; a file or folder of these other names is the user's own.
 FACE, INNER = "tickline", ("shared", "services")
 _ROOT = Path(__file__).parents[2]
+DATA_FILES = "data_files"
+MAX_BYTES = 256_000_000  # of one data file: it is kept in memory, and goes along in a bundle
 
 
-class Source(NamedTuple):
+class CodeFile(NamedTuple):
     """A source is one module of the folder, read once: what is hashed is what is compiled.
 
     - name: the module's, dotted, from the folder on; empty for the folder itself.
@@ -35,7 +38,7 @@ class Source(NamedTuple):
         return self.name if self.is_package else self.name.rpartition(".")[0]
 
 
-def at(folder: Path, name: str) -> Source | None:
+def at(folder: Path, name: str) -> CodeFile | None:
     """Returns the module of a dotted name as it lies in the folder now, or None.
 
     Only source counts: no `.pyc`, and no compiled extension, whose code nobody can hash as it was loaded. Raises
@@ -44,12 +47,12 @@ def at(folder: Path, name: str) -> Source | None:
     place = folder.joinpath(*name.split(".")) if name else folder
     for path, is_package in ((place / "__init__.py", True), (place.with_name(f"{place.name}.py"), False)):
         if (name or is_package) and path.is_file():
-            return Source(name, path.relative_to(folder).as_posix(), read(folder, path), is_package)
+            return CodeFile(name, path.relative_to(folder).as_posix(), read(folder, path), is_package)
     for suffix in EXTENSION_SUFFIXES:
         compiled = place.with_name(place.name + suffix)
         if name and compiled.is_file():
             raise ConfigError(f"{compiled}: compiled code cannot be hashed as it runs: install it as a package")
-    return Source(name, "", b"", is_package=True) if place.is_dir() else None
+    return CodeFile(name, "", b"", is_package=True) if place.is_dir() else None
 
 
 def read(folder: Path, path: Path) -> bytes:
@@ -89,7 +92,7 @@ def _in_site_packages(places: object) -> bool:
     return any("-packages" in str(place) for place in places or ())  # type: ignore[attr-defined]
 
 
-def own(folder: Path, name: str, importer: Source) -> str | None:
+def own(folder: Path, name: str, importer: CodeFile) -> str | None:
     """Returns which module of the folder an absolute import means, or None where it means another's.
 
     It is looked for in the folder, then beside the module that imports it. Raises ConfigError where both have it.
@@ -121,7 +124,7 @@ def there(folder: Path, name: str) -> bool:
     return place.is_dir() or any(place.with_name(file).is_file() for file in names)
 
 
-def imported(folder: Path, source: Source) -> Iterator[str]:
+def imported(folder: Path, source: CodeFile) -> Iterator[str]:
     """Yields the names of the folder's modules that a module's import statements may load, wherever they stand.
 
     So what is imported only when a function runs is among them. Raises SyntaxError or ValueError where it is no Python.
@@ -142,7 +145,7 @@ def imported(folder: Path, source: Source) -> Iterator[str]:
                     yield f"{base}.{alias.name}".lstrip(".")
 
 
-def _base(folder: Path, node: ast.ImportFrom, source: Source) -> str | None:
+def _base(folder: Path, node: ast.ImportFrom, source: CodeFile) -> str | None:
     if not node.level:
         return own(folder, node.module or "", source)
     parts = source.package.split(".") if source.package else []
@@ -167,14 +170,14 @@ def _all_in(folder: Path, name: str) -> Iterator[str]:
             yield f"{name}.{path.stem}".lstrip(".")
 
 
-def closure(folder: Path, root: str, known: Mapping[str, Source] = MappingProxyType({})) -> dict[str, Source]:
+def closure(folder: Path, root: str, known: Mapping[str, CodeFile] = MappingProxyType({})) -> dict[str, CodeFile]:
     """Returns every module of the folder that one of them may load, itself included, each read once.
 
     - known: what was read before, and is not read again.
 
     A name that no module has is left out, and a file that is no Python is among them: to load it raises.
     """
-    found: dict[str, Source] = {}
+    found: dict[str, CodeFile] = {}
     waiting = list(_parents(root))
     while waiting:
         name = waiting.pop()
@@ -189,3 +192,46 @@ def closure(folder: Path, root: str, known: Mapping[str, Source] = MappingProxyT
         except (SyntaxError, ValueError):
             continue
     return found
+
+
+def declared(folder: Path, source: CodeFile, known: Mapping[str, CodeFile]) -> Iterator[CodeFile]:
+    """Yields the files that a module declares, as `data_files = ("prices.csv",)` in a class or in the module.
+
+    They are named from the module's own folder on. Raises ConfigError for a missing one, and for what is no literal.
+
+    - known: what was read before, and is not read again.
+    """
+    for node in ast.walk(ast.parse(source.data)):
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            continue
+        targets, value = node.targets if isinstance(node, ast.Assign) else [node.target], node.value
+        if value is None or not any(isinstance(target, ast.Name) and target.id == DATA_FILES for target in targets):
+            continue
+        where = f"{folder / source.path}:{node.lineno}: {DATA_FILES}"
+        try:
+            names = ast.literal_eval(value)
+        except ValueError as error:
+            raise ConfigError(f'{where}: write the names themselves, as in {DATA_FILES} = ("prices.csv",)') from error
+        if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
+            raise ConfigError(f'{where}: it is a tuple of names, as in {DATA_FILES} = ("prices.csv",)')
+        for name in names:
+            yield _data(folder, (folder / source.path).parent / name, f"{where}: {name!r:.100}", known)
+
+
+def _data(folder: Path, path: Path, where: str, known: Mapping[str, CodeFile]) -> CodeFile:
+    full = Path(os.path.normpath(path))
+    if not full.is_relative_to(folder):
+        raise ConfigError(f"{where} lies outside of {folder}: put it there")
+    shown = full.relative_to(folder).as_posix()
+    if data_name(shown) in known:
+        return known[data_name(shown)]
+    if not full.is_file():
+        raise ConfigError(f"{where}: there is no such file: put it there, or take the name out")
+    if full.stat().st_size > MAX_BYTES:
+        raise ConfigError(f"{where} has more than {MAX_BYTES} bytes: make it smaller")
+    return CodeFile(data_name(shown), shown, read(folder, full), is_package=False)
+
+
+def data_name(path: str) -> str:
+    """Returns the name under which a folder keeps a data file, which no module can have."""
+    return f"/{path}"

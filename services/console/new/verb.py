@@ -14,7 +14,7 @@ from shared.errors import ConfigError
 from shared.user_code.sources import INNER, installed
 
 
-class Kind(StrEnum):
+class NewFile(StrEnum):
     """What can be new."""
 
     STRATEGY = "strategy"
@@ -23,14 +23,14 @@ class Kind(StrEnum):
 
 
 NEXT = {
-    Kind.STRATEGY: "tickline backtest --data FILE --sym SYMBOL --model none --strategy {spec}",
-    Kind.FEATURE: 'tickline train --data FILE --sym SYMBOL --features "{spec}(20)"',
-    Kind.MODEL: "tickline train --data FILE --sym SYMBOL --class {spec}",
+    NewFile.STRATEGY: "tickline backtest --data FILE --sym SYMBOL --model none --strategy {spec}",
+    NewFile.FEATURE: 'tickline train --data FILE --sym SYMBOL --features "{spec}(20)"',
+    NewFile.MODEL: "tickline train --data FILE --sym SYMBOL --class {spec}",
 }
 
 
 def new(
-    kind: Annotated[Kind, typer.Argument(help="What it is.")],
+    kind: Annotated[NewFile, typer.Argument(help="What it is.")],
     name: Annotated[str, typer.Argument(help="The file's name, in small letters, e.g. my_idea.")],
     folder: Annotated[
         Path | None, typer.Option(help="Where it is written; the config's folder, or its user_code, by default.")
@@ -47,7 +47,7 @@ def new(
     typer.echo(f"    {NEXT[kind].format(spec=spec)}")
 
 
-def write(kind: Kind, stem: str, folder: Path) -> tuple[Path, Path]:
+def write(kind: NewFile, stem: str, folder: Path) -> tuple[Path, Path]:
     """Writes the file and its test; returns their paths. Raises ConfigError, with nothing written, if one is there."""
     files = (folder / f"{stem}.py", folder / f"test_{stem}.py")
     if there := [str(file) for file in files if file.exists()]:

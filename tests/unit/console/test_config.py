@@ -77,5 +77,6 @@ def test_every_setting_of_a_service_comes_from_its_variables(monkeypatch: pytest
     for name, value in as_environment(load_settings()).items():
         monkeypatch.setenv(name, value)
     assert {name for name, line in shown().items() if not line.endswith("(variable)")} == {
-        f"gateway.api_{name}" for name in ("key", "secret", "password")
+        *(f"gateway.api_{name}" for name in ("key", "secret", "password")),
+        "user_code",  # of None: the config's folder is the same for a child
     }

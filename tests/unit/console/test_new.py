@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from services.console.new.verb import Kind, class_name, new
+from services.console.new.verb import NewFile, class_name, new
 from shared.errors import ConfigError
 from shared.user_code import load
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_what_is_written_loads_and_its_tests_pass(kind: Kind, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", NewFile)
+def test_what_is_written_loads_and_its_tests_pass(kind: NewFile, tmp_path: Path) -> None:
     new(kind, "my_idea", tmp_path)
     assert load("my_idea.py:MyIdea", tmp_path).object.__name__ == "MyIdea"
     done = subprocess.run(
@@ -26,7 +26,7 @@ def test_what_is_written_loads_and_its_tests_pass(kind: Kind, tmp_path: Path) ->
 def test_nothing_is_overwritten(tmp_path: Path, there: str) -> None:
     (tmp_path / there).write_text("mine")
     with pytest.raises(ConfigError, match=rf"{there} is there, and nothing was overwritten"):
-        new(Kind.STRATEGY, "my_idea", tmp_path)
+        new(NewFile.STRATEGY, "my_idea", tmp_path)
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [(there, "mine")]
 
 
@@ -46,7 +46,7 @@ def test_nothing_is_overwritten(tmp_path: Path, there: str) -> None:
 )
 def test_a_name_that_no_module_should_have_is_refused(tmp_path: Path, name: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        new(Kind.STRATEGY, name, tmp_path)
+        new(NewFile.STRATEGY, name, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
