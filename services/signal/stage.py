@@ -16,6 +16,9 @@ from shared.models.runtime import Runtime
 from shared.needs import strategy_needs
 from shared.record import Since, Snapshot, fields_of, unvalidated
 from shared.runner.spec import Input, Output, SequenceNumbers, ServiceSpec, Stage
+from shared.strategies import make_strategy
+from shared.strategies.decider import Decider
+from shared.strategies.wrapper import innermost
 from shared.tick import State, Tick
 
 _features, _prediction = unvalidated(Features), unvalidated(Prediction)
@@ -125,6 +128,7 @@ _snapshot = fields_of(SignalSnapshot)
 def plan(settings: Settings) -> ServiceSpec:
     """Loads the model, once for all symbols; a ConfigError when it may not be used."""
     if settings.signal.model == NO_MODEL:
+        _require_rules(settings)
         carried = strategy_needs(settings)
         return _plan(settings, lambda sym: SignalStage(None, None, "", carried))
     try:
@@ -137,6 +141,19 @@ def plan(settings: Settings) -> ServiceSpec:
         settings, loaded.predict(), card.features, loaded.hash,
         window=card.window, interval=card.interval, runtime=Runtime.here(card.format),
     )  # fmt: skip
+
+
+def _require_rules(settings: Settings) -> None:
+    """Refuses a strategy that would never be asked: a Decider decides on predictions alone."""
+    try:
+        strategy = innermost(make_strategy(settings.strategy))
+    except ValueError as error:
+        raise ConfigError(f"config: {error}") from error
+    if isinstance(strategy, Decider):
+        raise ConfigError(
+            f"config: strategy {settings.strategy.name} decides on predictions, and signal.model is none: name a "
+            "model, or take a strategy of rules, e.g. moving_average_cross"
+        )
 
 
 def plan_with(

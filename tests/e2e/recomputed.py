@@ -9,6 +9,7 @@ from typing import NamedTuple
 # The notebook's model as printed in its last cells; lags newest first.
 WEIGHTS = (-0.10395038, -0.06726477, 0.02827305)
 BIAS = 0.00067121
+LAST_DIGIT = Decimal("1e-12")  # of the position: a smaller change is a division's last digit, and no order
 
 
 class Outcome(NamedTuple):
@@ -43,6 +44,8 @@ def recomputed(
         equity = cash + held * (price - entry)
         target = equity / price if y_hat > 0 else -equity / price
         legs = [target - held] if netting else [-held, target] if held else [target]
+        if netting and abs(legs[0]) < abs(held) * LAST_DIGIT:
+            continue
         for leg in legs:
             orders += 1
             cost = rate * abs(leg) * price

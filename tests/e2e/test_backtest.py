@@ -170,7 +170,7 @@ RISING = [str(price) for price in range(10, 20)]
         (RISING, ("--interval", "1h"), "interval 1h, but no two rows are less than 12h apart"),
         (RISING, ("--sym", "ETHUSDT"), "no model in"),
         (RISING, ("--sym", "ETHUSDT", "--model", "btcusdt_12h_linear"), "is for BTCUSDT, not for ETHUSDT"),
-        (RISING, ("--model", "none"), "there is no model 'none' in "),
+        (RISING, ("--model", "nothing"), "there is no model 'nothing' in "),
         (RISING, ("--model", "altered.json"), "one of the two was altered"),
         (RISING, ("--from", "2025-01-01"), "10 rows, none in the time to be traded"),
         (RISING, ("--funding", "none.csv"), "none.csv: there is no such file"),

@@ -16,7 +16,7 @@ from tests.e2e.recomputed import prices_of, recomputed
 DATA_DIR = Path(os.environ.get("TICKLINE_DATA_DIR") or Path(__file__).parents[3] / "shared" / "data")
 REAL = DATA_DIR / "BTCUSDT_12h_ohlc.csv"
 KEYS = {"ticks", "predictions", "decisions", "orders", "executions", "final_equity", "parity", "latency_us"}
-BESIDE = {"fees", "restarts", "finished", "start_equity", "profit", "model", "strategy"}  # more than was asked for
+BESIDE = {"code", "fees", "restarts", "finished", "start_equity", "profit", "model", "strategy"}  # beside these
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -53,7 +53,7 @@ def backtest(file: Path) -> tuple[Decimal, Decimal]:
 @pytest.mark.skipif(not REAL.exists(), reason=f"{REAL} is not here")
 @pytest.mark.long
 def test_the_headline_twice_on_one_bus(tickline: Tickline) -> None:
-    """692 ticks, 1377 orders, and the second run's orders are its own."""
+    """692 ticks, each answered, 1377 orders, and the second run's orders are its own."""
     runs = [replay(tickline, REAL, "--run-id", run_id) for run_id in ("first", "second")]
     for done in runs:
         summary = dict(done.summary)
@@ -66,14 +66,15 @@ def test_the_headline_twice_on_one_bus(tickline: Tickline) -> None:
         assert Decimal(summary.pop("profit")) == equity - Decimal(summary.pop("start_equity")) == equity - 100
         assert summary.pop("model")["name"] == "btcusdt_12h_linear"
         assert summary.pop("strategy")["name"] == "basic_taker"
+        assert len(summary.pop("code")) == 16
         assert 0 < waits["p50"] <= waits["p99"] <= waits["p999"]
         assert summary == {
-            "ticks": 692, "predictions": 689, "decisions": 689, "orders": 1377, "executions": 1377,
+            "ticks": 692, "predictions": 692, "decisions": 692, "orders": 1377, "executions": 1377,
             "parity": {"compared": 1377, "identical": 1377}, "restarts": 0, "finished": True,
         }  # fmt: skip
         assert done.summary.keys() == KEYS | BESIDE
         assert "parity: 1377 of 1377 orders identical to the backtest" in done.out.splitlines()
-        assert "done: 692 ticks, 689 predictions, 689 decisions, 1377 orders, 1377 executions" in done.out.splitlines()
+        assert "done: 692 ticks, 692 predictions, 692 decisions, 1377 orders, 1377 executions" in done.out.splitlines()
     first, second = order_ids(tickline, "first"), order_ids(tickline, "second")
     assert len(first) == len(second) == 1377
     assert len({*first, *second}) == 2 * 1377
@@ -87,6 +88,6 @@ def test_another_strategy_by_one_option(tickline: Tickline, bars: Path) -> None:
     orders = done.summary["orders"]
     assert done.summary["executions"] == orders < plain.orders
     assert abs(orders - wanted.orders) <= 5  # fees shrink to a last digit: there the two may differ
-    assert done.summary["decisions"] == done.summary["predictions"] == wanted.predictions
+    assert done.summary["decisions"] == done.summary["predictions"] == done.summary["ticks"] == len(prices)
     assert done.summary["parity"] == {"compared": orders, "identical": orders}
     assert abs(Decimal(done.summary["final_equity"]) / wanted.equity - 1) < Decimal("1e-20")

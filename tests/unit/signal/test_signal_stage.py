@@ -11,8 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.signal.stage import SignalStage
+from services.signal.stage import SignalStage, plan
 from shared.bar import Bar
+from shared.config import load_settings
+from shared.errors import ConfigError
 from shared.features import BarFeature
 from shared.messages import Features, Gap, GapCause, MarketTick, Message, Prediction, Stream, decode, encode
 from shared.messages.codec import pack, unpack
@@ -150,6 +152,11 @@ def test_without_a_model_each_tick_is_answered() -> None:
     assert {message.model for message in made if isinstance(message, Prediction)} == {""}
 
 
+def test_without_a_model_a_strategy_that_decides_on_predictions_is_refused() -> None:
+    with pytest.raises(ConfigError, match="strategy threshold decides on predictions, and "):
+        plan(load_settings(signal={"model": "none"}, strategy={"name": "threshold", "params": {"threshold": 0.1}}))
+
+
 def test_a_model_that_comes_behind_none_starts_cold() -> None:
     before, after = SignalStage(None, None, ""), stage()
     run(before, [tick(n, 100 + n) for n in range(1, 6)])
@@ -184,7 +191,8 @@ from services.signal.stage import SignalStage, plan
 from shared.config import Settings
 from shared.models.model_input import ModelInput
 if sys.argv[1] == "none":
-    stage = plan(Settings(signal={"model": "none"})).make_stage("SIM-A")
+    rules = {"name": "moving_average_cross"}
+    stage = plan(Settings(signal={"model": "none"}, strategy=rules)).make_stage("SIM-A")
 else:
     stage = SignalStage(ModelInput(["log_return_lags(2)"]), None, "m")
     assert stage._input.on_price(1.0) is None
