@@ -4,6 +4,9 @@ from collections.abc import Iterable, Set
 from dataclasses import replace
 from typing import Literal
 
+import structlog
+
+from services.ingestor.live.at_end import AtEnd
 from services.ingestor.live.bar_join import BarJoin
 from services.ingestor.live.candles import Candles
 from services.ingestor.live.continuity import Continuity
@@ -27,6 +30,8 @@ from shared.messages.market import Group
 from shared.models.card import ModelRefused
 from shared.needs import needed_groups, require_groups, strategy_needs
 from shared.runner.spec import Output, ServiceSpec
+
+log = structlog.get_logger()
 
 
 def plan(settings: Settings, venue: str) -> ServiceSpec:
@@ -99,12 +104,15 @@ def live_stage(options: LiveOptions, sym: str) -> LiveStage:
     """Returns a fresh stage for one symbol."""
     rules = options.rules(market_data_profile(options.exchange).consecutive)
     interval, grace_ns, warm = options.interval, options.grace_ns, options.warm_bars
-    grouped = Group.BAR in options.groups
+    grouped, quoted, funded = (group in options.groups for group in (Group.BAR, Group.QUOTE, Group.FUNDING))
+    warm = 0 if quoted else warm  # best bids and asks have no history
     if options.stream == "candles":
         polled = not options.websocket
         pipeline = candle_pipeline(interval, grace_ns, warm, rules.fill_ns, rules.silence_ns, grouped, polled)
     else:
         pipeline = trade_pipeline(interval, options.price, rules, grace_ns, warm, grouped)
+    if quoted or funded:
+        pipeline.at_end = AtEnd(interval_ns(interval), grace_ns, quoted, funded)
     of = f"{interval} of {options.markets[sym]} at {options.exchange}"
     return LiveStage(options.venue, sym, pipeline, options.age_ns, of)
 
@@ -161,6 +169,9 @@ def require_live(settings: Settings, venues: Iterable[LiveOptions]) -> tuple[Liv
     for options in venues:
         if options.groups:
             _require(settings, options.groups, offered(options), f"source ccxt of {options.exchange}")
+        if Group.QUOTE in options.groups and options.warm_bars:
+            why = "best bids and asks have no history: features warm up as bars come, and warm_bars is not used"
+            log.warning("market data", venue=options.venue, why=why)
         made.append(with_stream(options))
     return tuple(made)
 

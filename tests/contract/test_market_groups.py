@@ -1,6 +1,7 @@
-"""The contract of the bar group on three dialects, each with 1, 2 and 30 markets: live and history give the same bits.
+"""The contract of the groups on three dialects, each with 1, 2 and 30 markets: live and history give the same bits.
 
-Live ticks, the bars that a later start fetches, and a download in a file: all have what the venue's trades add up to.
+Live ticks, the bars that a later start fetches, and a download in a file: all have what the venue's trades add up to,
+and of a swap the funding rate that was known. Best bids and asks have no history: live alone has them.
 """
 
 import asyncio
@@ -17,13 +18,14 @@ from services.research.download.history import PublicExchange
 from services.research.download.job import make_job
 from services.research.download.kinds import KindName
 from services.simulator.dialects import markets
+from services.simulator.engine.funding import HOURS_8_MS, funding_rates
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.simulator import Simulator, TradePlan, serving
 from shared.exchanges.market_data.offers import with_stream
 from shared.exchanges.market_data.options import LiveOptions
 from shared.messages import Gap, MarketTick
-from shared.messages.market import BarGroup, Group
+from shared.messages.market import BarGroup, FundingGroup, Group, QuoteGroup
 from tests.integration.ingestor.line import BTC, OPTIONS, S_NS, ingesting_of, new_bus, ticks, told, until_ticks
 from tests.simulator_venues import BINANCE_SPOT, SPOTS, SWAPS, Place, named
 from tests.virtual_time import run_with_sockets
@@ -52,7 +54,7 @@ async def ingested(place: Place, count: int, folder: Path) -> None:
     async with serving(place.fake or place.exchange, plan=PLAN, listings=tuple(listings.values())) as fake:
         options: LiveOptions = replace(
             OPTIONS, exchange=place.exchange, markets=names, base_url=fake.url, interval="1m", grace_ns=3 * S_NS,
-            warm_bars=WARM, groups=frozenset({Group.BAR}),
+            warm_bars=WARM, groups=frozenset({Group.BAR, *([Group.FUNDING] if place.kind == "swap" else [])}),
         )  # fmt: skip
         options = with_stream(options)
         assert options.stream == "candles"
@@ -60,14 +62,22 @@ async def ingested(place: Place, count: int, folder: Path) -> None:
         for sym, listing in listings.items():
             wanted = [perfect(fake.histories[listing.id], tick.ts_event, fake, place) for tick in heard[sym]]
             assert [tick.bar for tick in heard[sym]] == wanted
+            known = [rate_known_at(listing, tick.ts_event) for tick in heard[sym]]
+            assert [tick.funding for tick in heard[sym]] == (known if place.kind == "swap" else [None] * len(known))
         again = await heard_bars(replace(options, warm_bars=2 * (WARM + BARS)), listings, WARM + BARS)
         for sym in listings:
-            fetched = {tick.ts_event: (tick.price, tick.bar) for tick in again[sym]}
+            fetched = {tick.ts_event: (tick.price, tick.bar, tick.funding) for tick in again[sym]}
             both = [tick for tick in heard[sym] if tick.ts_event in fetched]
             assert len(both) > BARS
-            assert [(tick.price, tick.bar) for tick in both] == [fetched[tick.ts_event] for tick in both]
+            assert [(tick.price, tick.bar, tick.funding) for tick in both] == [fetched[tick.ts_event] for tick in both]
         if count == 1:
             await downloaded(fake, place, names[BTC], folder, {tick.ts_event: tick for tick in heard[BTC]})
+
+
+def rate_known_at(listing: Listing, end_ns: int) -> FundingGroup:
+    """The last rate that was settled a minute before."""
+    end_ms = end_ns // 1_000_000 - MINUTE_MS
+    return FundingGroup(rate=float(funding_rates(listing.id, end_ms - HOURS_8_MS + 1, end_ms)[-1].rate))
 
 
 async def heard_bars(options: LiveOptions, listings: Mapping[str, Listing], count: int) -> dict[str, list[MarketTick]]:
@@ -109,3 +119,36 @@ def test_bars_of_live_and_of_history_are_the_same(
                 tasks.create_task(ingested(place, count, tmp_path))
 
     run_with_sockets(all_of_them(), monkeypatch, clocks=True)
+
+
+def best_before(history: TradeHistory, end_ns: int, fake: Simulator) -> QuoteGroup:
+    """A tick below and above the last trade before then, with its quantity in base units."""
+    count = history.before(end_ns // 1_000_000, fake.state.now_ms())
+    (last,) = history.trades(count - 1, count)
+    tick, qty = history.listing.tick, float(last.amount)
+    return QuoteGroup(bid=float(last.price - tick), ask=float(last.price + tick), bid_qty=qty, ask_qty=qty)
+
+
+async def quoted(place: Place) -> None:
+    listings = {f"{one.base}USDT": one for one in markets(named(place), 2)}
+    names = {sym: f"{one.base}/USDT:USDT" for sym, one in listings.items()}
+    bus, plan = new_bus(lease_s=30.0), TradePlan(rate=15, past_ms=MINUTE_MS, past_rate=3)
+    async with serving(place.fake or place.exchange, plan=plan, listings=tuple(listings.values())) as fake:
+        options: LiveOptions = replace(
+            OPTIONS, exchange=place.exchange, markets=names, base_url=fake.url, grace_ns=3 * S_NS,
+            groups=frozenset({Group.QUOTE}),
+        )  # fmt: skip
+        async with ingesting_of(bus, options):
+            for sym in listings:
+                await until_ticks(bus, 6, sym, within_s=60)
+        for sym, listing in listings.items():
+            found = [(tick.ts_event, tick.quote) for tick in ticks(bus, sym)]
+            heard = [(end, quote) for end, quote in found if quote is not None]
+            assert len(heard) >= 4
+            assert heard == found[-len(heard) :]  # before the first was heard there is none
+            assert heard == [(end, best_before(fake.histories[listing.id], end, fake)) for end, _ in heard]
+
+
+@pytest.mark.parametrize("place", SWAPS, ids=named)
+def test_quotes_are_the_best_before_the_bars_end(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_with_sockets(quoted(place), monkeypatch, clocks=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,12 +12,26 @@ from shared.errors import VenueError
 from shared.exchanges.backoff import Backoff
 from shared.exchanges.market_data import history, parse
 from shared.exchanges.market_data.client import Overflow, WebsocketHooks
-from shared.exchanges.market_data.events import Answered, Candle, Connected, Disconnected, Event, Missing, Trade
+from shared.exchanges.market_data.events import (
+    Answered,
+    Candle,
+    Connected,
+    Disconnected,
+    Event,
+    Missing,
+    SettledRates,
+    Trade,
+)
 from shared.exchanges.market_data.venue import LiveVenue
 from shared.exchanges.rest_caller import one_line, with_type
+from shared.history.funding import SETTLED_NS, SettledRate
+from shared.intervals import NS_PER_S, interval_ns
 from shared.messages.market import Group
 
 MOST_EVENTS = 100_000
+DAYS_2_NS = 48 * SETTLED_NS
+TOLD_NS = 20 * NS_PER_S  # after its settlement, an exchange's history has a rate
+SPREAD_S = 20.0  # so that not all symbols ask at once; with TOLD_NS, less than KNOWN_NS
 STOOD_S = 5.0  # a connection that stood for so long was no failure
 
 
@@ -38,6 +53,8 @@ class LiveFeed:
         self._connected_s = 0.0
         self.unfit = 0  # what did not parse
         self.remade = 0
+        funded = Group.FUNDING in venue.options.groups
+        self._funding = asyncio.create_task(self._keep_rates()) if funded else None
         if venue.listens:
             self._connection: asyncio.Task[None] | None = asyncio.create_task(self._keep_connected())
         else:
@@ -82,7 +99,7 @@ class LiveFeed:
 
     def close(self) -> set["asyncio.Task[None]"]:
         """Stops listening and asking; returns the tasks that still close their connections."""
-        tasks = {task for task in (self._connection, *self._asked.values()) if task is not None}
+        tasks = {task for task in (self._connection, self._funding, *self._asked.values()) if task is not None}
         for task in tasks:
             task.cancel()
         self._asked.clear()
@@ -160,16 +177,46 @@ class LiveFeed:
         """Lives for one connection: until an error, or cancelled."""
         client = self._venue.listener(self._hooks())
         try:
-            watch, events = self._watch(client), self._events
-            while True:
-                heard = await watch()
-                if not self._connected_s and heard:
-                    self._acknowledged()
-                self._check_room()
-                events.extend(heard)
-                self._came.set()
+            watching = [asyncio.create_task(self._take(watch)) for watch in self._watches(client)]
+            try:
+                done, _ = await asyncio.wait(watching, return_when=asyncio.FIRST_COMPLETED)
+                done.pop().result()
+            finally:
+                for task in watching:
+                    task.cancel()
+                await asyncio.wait(watching)
         finally:
             await self._closed(client)
+
+    async def _take(self, watch: Callable[[], Any]) -> None:
+        """Takes what comes of one kind, until an error."""
+        events = self._events
+        while True:
+            heard = await watch()
+            if not self._connected_s and heard:
+                self._acknowledged()
+            self._check_room()
+            events.extend(heard)
+            self._came.set()
+
+    async def _keep_rates(self) -> None:
+        """Fetches the funding rates at the start, and after each hour."""
+        venue, own, backoff = self._venue, self._venue.options, Backoff()
+        look_back = own.warm_bars * interval_ns(own.interval) + DAYS_2_NS
+        while True:
+            now, found = venue.now().now, list[SettledRate]()
+            try:
+                await history.rates(venue.caller, self._market, now - look_back, found.append)
+            except VenueError as error:
+                venue.troubles.say(f"{self._sym} funding", str(error))
+                await asyncio.sleep(backoff.next_s())
+                continue
+            venue.troubles.over(f"{self._sym} funding")
+            backoff.reset()
+            self._put(SettledRates(tuple(sorted(found)), now - TOLD_NS))
+            look_back = DAYS_2_NS
+            due = (now - TOLD_NS) // SETTLED_NS * SETTLED_NS + SETTLED_NS + TOLD_NS
+            await asyncio.sleep(max(due - venue.now().now, 0) / NS_PER_S + random.uniform(0, SPREAD_S))  # noqa: S311
 
     def _hooks(self) -> WebsocketHooks:
         """Lets trades or candles come by themselves where the profile can read them; watching is only waiting then."""
@@ -219,13 +266,13 @@ class LiveFeed:
         if not self._venue.profile.consecutive and self._connected_s:  # ids cannot show what is missing now
             self._put(Disconnected(), self._venue.now(), Connected())
 
-    def _watch(self, client: Any) -> Callable[[], Any]:
+    def _watches(self, client: Any) -> list[Callable[[], Any]]:
         own = self._venue.options
+        quotes = Group.QUOTE in own.groups
         if own.price == "mid":
-            return lambda: self._quotes(client)
-        if own.stream == "candles":
-            return lambda: self._candles(client)
-        return lambda: self._trades(client)
+            return [lambda: self._quotes(client)]
+        first = self._candles if own.stream == "candles" else self._trades
+        return [lambda: first(client), *([lambda: self._quotes(client)] if quotes else [])]
 
     async def _trades(self, client: Any) -> Sequence[Trade]:
         profile = self._venue.profile
@@ -240,7 +287,8 @@ class LiveFeed:
     async def _quotes(self, client: Any) -> Sequence[Event]:
         tickers = await client.watch_bids_asks([self._market])
         now = self._venue.now().now
-        read = [parse.top_of_book(row, now) for row in tickers.values()]
+        market = client.market(self._market)
+        read = [parse.top_of_book(row, now, market) for row in tickers.values()]
         self.unfit += read.count(None)
         return [quote for quote in read if quote is not None]
 

@@ -1,8 +1,9 @@
 """The live ingestor's Tick stage: one symbol's events in, numbered market ticks and gaps out."""
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
+from services.ingestor.live.at_end import AtEnd
 from services.ingestor.live.bar_join import BarJoin, Close, Cut
 from services.ingestor.live.candles import Candles
 from services.ingestor.live.continuity import Continuity
@@ -13,7 +14,7 @@ from shared.exchanges.market_data.events import Clock, Event, FeedSilent, Missin
 from shared.messages import Gap, MarketTick, Message, Stream
 from shared.messages.market import trace_id
 from shared.messages.reasons import GapCause
-from shared.record import Snapshot, fields_of, unvalidated
+from shared.record import Since, Snapshot, fields_of, unvalidated
 from shared.runner.spec import SequenceNumbers
 from shared.tick import State, Tick
 
@@ -26,6 +27,7 @@ class TickPipelineSnapshot(Snapshot):
     heard: Any
     sampler: Any
     join: Any
+    at_end: Annotated[Any, Since(4)] = None
 
 
 class LiveSnapshot(Snapshot):
@@ -54,6 +56,7 @@ class TickPipeline(Tick[Event, list[PipelineOutput]]):
     heard: what puts the venue's data in order.
     sampler: what makes bars or ticks of prices; None where `heard` gives bars.
     join: what makes one series of sampled and fetched bars; None where each price is a tick of its own.
+    at_end: what adds the quote and the funding rate; None where neither is wanted.
     """
 
     def __init__(
@@ -61,8 +64,9 @@ class TickPipeline(Tick[Event, list[PipelineOutput]]):
         heard: Continuity | MidPrices | Candles,
         sampler: Sampler | TradedBars | EachTrade | None,
         join: BarJoin | None,
+        at_end: AtEnd | None = None,
     ) -> None:
-        self.heard, self.sampler, self.join = heard, sampler, join
+        self.heard, self.sampler, self.join, self.at_end = heard, sampler, join, at_end
 
     @property
     def questions(self) -> list[Missing]:
@@ -73,8 +77,20 @@ class TickPipeline(Tick[Event, list[PipelineOutput]]):
     @property
     def counts(self) -> dict[str, int]:
         """Returns the counts of the parts, by name."""
-        parts = {"heard": self.heard, "sampled": self.sampler, "joined": self.join}
-        names = ("old", "ahead", "other", "holes", "deaf", "late", "repeated", "fetched", "bare")
+        parts = {"heard": self.heard, "sampled": self.sampler, "joined": self.join, "ended": self.at_end}
+        names = (
+            "old",
+            "ahead",
+            "other",
+            "holes",
+            "deaf",
+            "late",
+            "repeated",
+            "fetched",
+            "bare",
+            "unquoted",
+            "unfunded",
+        )
         return {
             f"{part}_{name}": value
             for part, tick in parts.items()
@@ -84,6 +100,16 @@ class TickPipeline(Tick[Event, list[PipelineOutput]]):
 
     def on_tick(self, val: Event) -> list[PipelineOutput] | None:
         """Takes one event; None when nothing follows from it."""
+        made = self._made(val)
+        return made if self.at_end is None else self._ended(self.at_end, val, made or ())
+
+    def _ended(self, at_end: AtEnd, val: Event, made: Iterable[PipelineOutput]) -> list[PipelineOutput] | None:
+        given: list[PipelineOutput] = list(at_end.on_tick(val) or ())
+        for out in made:
+            given += (at_end.on_tick(out) or ()) if isinstance(out, Close | Cut) else (out,)
+        return given or None
+
+    def _made(self, val: Event) -> list[PipelineOutput] | None:
         given = self.heard.on_tick(val)
         if val.__class__ is Trade:  # the join has nothing to do with it
             return None if given is None else self._sample(given)
@@ -120,12 +146,14 @@ class TickPipeline(Tick[Event, list[PipelineOutput]]):
             heard=self.heard.state(),
             sampler=None if self.sampler is None else self.sampler.state(),
             join=None if self.join is None else self.join.state(),
+            at_end=None if self.at_end is None else self.at_end.state(),
         )
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave."""
         saved = TickPipelineSnapshot.of(state)
-        for part, kept in ((self.heard, saved.heard), (self.sampler, saved.sampler), (self.join, saved.join)):
+        parts = (self.heard, self.sampler, self.join, self.at_end)
+        for part, kept in zip(parts, (saved.heard, saved.sampler, saved.join, saved.at_end), strict=True):
             if part is not None:
                 part.restore(kept)
             elif kept is not None:

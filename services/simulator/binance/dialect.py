@@ -10,6 +10,7 @@ from services.simulator.binance.account import BinanceAccount
 from services.simulator.binance.orders import BinanceConditionalOrders, BinanceOrders
 from services.simulator.binance.rest import api_error, signed
 from services.simulator.binance.websocket import INTERVALS_MS
+from services.simulator.engine.funding import HOURS_8_MS, funding_rates
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import BEHIND, FIRST_ID, MarketTrade, TradeHistory
@@ -20,6 +21,7 @@ FUTURES = "fapi.binance.com/fapi"
 HOUR_MS = 3_600_000
 NEVER_MS = 1 << 52
 LIMITS = {"klines": 1500, "aggTrades": 1000, "trades": 1000, "historicalTrades": 500}
+MOST_RATES = 1000
 KEY = "x-mbx-apikey"
 
 
@@ -61,7 +63,8 @@ def _public(state: SimulatorState) -> dict[str, Handler]:
         f"{futures}/ticker/bookTicker": market.book_ticker,
         f"{futures}/ticker/price": market.price,
         f"{futures}/premiumIndex": market.premium_index,
-        **dict.fromkeys((f"{futures}/klines", f"{futures}/aggTrades", f"{futures}/fundingRate"), _no_history),
+        f"{futures}/fundingRate": market.funding_rates,
+        **dict.fromkeys((f"{futures}/klines", f"{futures}/aggTrades"), _no_history),
     }
 
 
@@ -154,6 +157,26 @@ class BinanceMarket:
                 "lastFundingRate": "0.00010000", "interestRate": "0.00010000", "nextFundingTime": now_ms + 28_800_000,
             })  # fmt: skip
         return rows[0] if "symbol" in request.query else rows
+
+    def funding_rates(self, request: HttpRequest) -> object:
+        """Answers GET fundingRate: the first ones since startTime, or the last ones there are.
+
+        P: market-data/rest-api/Get-Funding-Rate-History: ascending; limit 100, at most 1000.
+        """
+        query, now_ms = request.query, self._state.now_ms()
+        (sym,) = self._asked_for(request) if "symbol" in query else ("",)
+        limit = int(query.get("limit", 100))
+        if not sym or not 1 <= limit <= MOST_RATES:
+            raise api_error(-1130, "Data sent for parameter 'limit' is not valid.")
+        end_ms = min(int(query.get("endTime", now_ms)), now_ms)
+        if "startTime" in query:
+            found = funding_rates(sym, int(query["startTime"]), end_ms)[:limit]
+        else:
+            found = funding_rates(sym, end_ms - limit * HOURS_8_MS + 1, end_ms)
+        return [
+            {"symbol": sym, "fundingTime": at_ms, "fundingRate": format(rate, "f"), "markPrice": "42000.00000000"}
+            for at_ms, rate in found
+        ]
 
     def _symbol(self, listing: Listing) -> dict[str, object]:
         """Returns the row of exchangeInfo as it is now.

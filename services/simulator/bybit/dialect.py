@@ -24,6 +24,7 @@ from services.simulator.bybit.rest import (
     signed,
 )
 from services.simulator.bybit.websocket import INTERVALS_MS, SEQ, block_price, every_block
+from services.simulator.engine.funding import funding_rates
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import FIRST_ID, TradeHistory
@@ -201,8 +202,8 @@ class BybitMarket:
         end_ms = min(int(query.get("endTime", now_ms)), now_ms) // HOURS_8_MS * HOURS_8_MS
         start_ms = max(int(query.get("startTime", 0)), end_ms - (limit - 1) * HOURS_8_MS)
         rows = [
-            {"symbol": listing.id, "fundingRate": "0.0001", "fundingRateTimestamp": str(at_ms)}
-            for at_ms in range(end_ms, start_ms - 1, -HOURS_8_MS)
+            {"symbol": listing.id, "fundingRate": format(found.rate, "f"), "fundingRateTimestamp": str(found.at_ms)}
+            for found in reversed(funding_rates(listing.id, start_ms, end_ms))
         ]
         return {"category": category(listing), "list": rows}
 

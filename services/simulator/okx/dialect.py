@@ -7,6 +7,7 @@ https://www.okx.com/docs-v5/en/#public-data-rest-api-get-funding-rate-history
 
 from decimal import Decimal
 
+from services.simulator.engine.funding import funding_rates
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import MarketTrade, TradeHistory
@@ -181,10 +182,10 @@ class OkxMarket:
         start_ms = max(int(query.get("before", 0)) + 1, end_ms - (limit - 1) * HOURS_8_MS)
         return [
             {
-                "instType": "SWAP", "instId": id_, "fundingRate": "0.0001", "realizedRate": "0.0001",
-                "fundingTime": str(at_ms), "method": "current_period",
+                "instType": "SWAP", "instId": id_, "fundingRate": format(found.rate, "f"),
+                "realizedRate": format(found.rate, "f"), "fundingTime": str(found.at_ms), "method": "current_period",
             }
-            for at_ms in range(end_ms, start_ms - 1, -HOURS_8_MS)
+            for found in reversed(funding_rates(id_, start_ms, end_ms))
         ]  # fmt: skip
 
     def _history(self, request: HttpRequest) -> TradeHistory:

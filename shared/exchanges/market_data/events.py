@@ -8,6 +8,7 @@ connection and of the time (Connected, Disconnected, Clock). It gets out what to
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from shared.history.funding import SettledRate
 from shared.messages.market import BarGroup
 
 
@@ -114,6 +115,16 @@ class Bars(NamedTuple):
     bars: tuple[ClosedBar, ...]
 
 
+class SettledRates(NamedTuple):
+    """SettledRates are a swap's funding rates; all that were settled until `known_ns` are told, in this one or before.
+
+    They come by themselves: once at the start, and after each hour.
+    """
+
+    rates: tuple[SettledRate, ...]
+    known_ns: int
+
+
 class Answered(NamedTuple):
     """Answered ends question `no`. complete: all that the exchange has for it was given before this."""
 
@@ -173,7 +184,7 @@ class Late(NamedTuple):
     ts_event: int
 
 
-FeedEvent: TypeAlias = Trade | TopOfBook | Candle
+FeedEvent: TypeAlias = Trade | TopOfBook | Candle | SettledRates
 Fetched: TypeAlias = Page | Bars | Answered
 Event: TypeAlias = FeedEvent | Fetched | Clock | Connected | Disconnected
 Ordered: TypeAlias = Trade | Watermark | MissingTrades | Missing | FeedSilent

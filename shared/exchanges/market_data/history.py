@@ -10,12 +10,14 @@ from shared.exchanges.market_data.events import Bars, Candle, ClosedBar, Missing
 from shared.exchanges.market_data.traded import bars_of
 from shared.exchanges.profile import MarketDataProfile
 from shared.exchanges.rest_caller import RestCaller
+from shared.history.funding import SettledRate
 from shared.intervals import interval_ns
 
 MOST_PAGES = 20
 HOUR_MS = 3_600_000
 BARS_PAGE = 500
 LOOK_BACK_MS = 10_000
+RATES_PAGE = 100
 Give = Callable[[Page | Bars], None]
 
 
@@ -169,3 +171,17 @@ async def bars_of_trades(
     inside.sort(key=(lambda trade: trade.id) if profile.consecutive else (lambda trade: (trade.ts_event, trade.seq)))
     give(Bars(tuple(bars_of(inside, length_ns))))
     return True
+
+
+async def rates(caller: RestCaller, market: str, since_ns: int, give: Callable[[SettledRate], None]) -> None:
+    """Gives the funding rates that were settled since then, as many pages as there may be. Raises VenueError."""
+    since_ms, known = since_ns // parse.NS_PER_MS, set[int]()
+    for _ in range(MOST_PAGES):
+        rows = await caller.ask(caller.client.fetch_funding_rate_history, market, since_ms, RATES_PAGE)
+        found = [rate for row in rows if (rate := parse.settled_rate(row)) is not None and rate.ts_event not in known]
+        for rate in found:
+            give(rate)
+            known.add(rate.ts_event)
+        if not found:
+            return
+        since_ms = max(known) // parse.NS_PER_MS + 1

@@ -14,15 +14,17 @@ def offered(options: LiveOptions) -> frozenset[Group]:
     """Returns the groups that ticks of these options can carry, live; raises ConfigError for an unknown exchange.
 
     - bar: of any exchange, out of its candles or of its trades; not for single trades or middle prices.
-    - quote: where best bids and asks come by websocket.
-    - funding: where all markets are swaps, and the exchange tells the rates that were settled.
+    - quote: of bars, where best bids and asks come by websocket.
+    - funding: of bars, where all markets are swaps, and the exchange tells the rates that were settled.
     """
+    if options.interval == TRADE:
+        return frozenset()
     has = _client(options).has
     swaps = all(":" in market for market in options.markets.values())
     found = {
-        Group.BAR: options.interval != TRADE and options.price == "last",
+        Group.BAR: options.price == "last",
         Group.QUOTE: options.websocket and bool(has.get("watchBidsAsks")),
-        Group.FUNDING: swaps and options.interval != TRADE and bool(has.get("fetchFundingRateHistory")),
+        Group.FUNDING: swaps and bool(has.get("fetchFundingRateHistory")),
     }
     return frozenset(group for group, there in found.items() if there)
 

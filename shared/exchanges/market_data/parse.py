@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.exchanges.market_data.events import Candle, ToldBar, TopOfBook, Trade
 from shared.exchanges.profile import MarketDataProfile
+from shared.history.funding import SettledRate
 from shared.messages.market import BarGroup
 from shared.record import unvalidated
 
@@ -15,6 +16,8 @@ MOST_MS = 2**63 // NS_PER_MS - 1
 MOST_ID = 2**62
 LONGEST_ID = 100
 DIGITS = 20
+ONE = Decimal(1)
+NOTHING: Mapping[str, Any] = {}
 _bar_group = unvalidated(BarGroup)
 COLUMNS = 6
 
@@ -99,13 +102,36 @@ def as_they_happened(raw: Sequence[Any], rows: Sequence[dict[str, Any]]) -> list
     return sorted(known, key=lambda row: (row["timestamp"], sequence(row["info"]), back * place[id(row["info"])]))
 
 
-def top_of_book(row: Mapping[str, Any], now: int) -> TopOfBook | None:
-    """Reads the best prices; some exchanges do not tell since when: then it is `now`."""
+def top_of_book(row: Mapping[str, Any], now: int, market: Mapping[str, Any] = NOTHING) -> TopOfBook | None:
+    """Reads the best prices; some exchanges do not tell since when: then it is `now`.
+
+    market: ccxt's; where quantities count its contracts, they become base units.
+    """
     at_ns = now if row.get("timestamp") is None else _ns(row["timestamp"])
     bid, ask = _positive(row.get("bid")), _positive(row.get("ask"))
     if at_ns is None or bid is None or ask is None or bid > ask:
         return None
-    return TopOfBook(at_ns, bid, ask, _amount(row.get("bidVolume")), _amount(row.get("askVolume")))
+    bid_qty, ask_qty = _amount(row.get("bidVolume")), _amount(row.get("askVolume"))
+    if bid_qty is None or ask_qty is None:
+        return TopOfBook(at_ns, bid, ask)
+    size = _positive(market.get("contractSize")) or ONE
+    if market.get("inverse") is True:  # a contract is so many quote units
+        return TopOfBook(at_ns, bid, ask, bid_qty * size / bid, ask_qty * size / ask)
+    return TopOfBook(at_ns, bid, ask, bid_qty * size, ask_qty * size)
+
+
+def settled_rate(row: Mapping[str, Any]) -> SettledRate | None:
+    """Reads a funding rate out of ccxt's history.
+
+    >>> settled_rate({"timestamp": 1000, "fundingRate": "-0.0001"})
+    SettledRate(ts_event=1000000000, rate=Decimal('-0.0001'))
+    """
+    at_ns = _ns(row.get("timestamp"))
+    try:
+        rate = Decimal(str(row.get("fundingRate")))
+    except InvalidOperation:
+        return None
+    return None if at_ns is None or not rate.is_finite() else SettledRate(at_ns, rate)
 
 
 def candle(row: Any) -> Candle | None:

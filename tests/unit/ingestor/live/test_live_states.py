@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import services.ingestor.live as live
-from services.ingestor.live.bar_join import BarJoin
+from services.ingestor.live.at_end import AtEnd
+from services.ingestor.live.bar_join import BarJoin, Close, Cut
 from services.ingestor.live.candles import Candles
 from services.ingestor.live.continuity import Continuity
 from services.ingestor.live.mid_prices import MidPrices
@@ -33,12 +34,15 @@ from shared.exchanges.market_data.events import (
     Lost,
     MissingTrades,
     Page,
+    SettledRates,
     TopOfBook,
     Trade,
     Watermark,
 )
 from shared.exchanges.market_data.options import ContinuityRules
+from shared.history.funding import SettledRate
 from shared.intervals import NS_PER_S
+from shared.messages import GapCause
 from shared.messages.codec import pack, unpack
 from shared.messages.market import BarGroup
 from shared.tick import Tick
@@ -103,7 +107,17 @@ def routed(make: Callable[[], TickPipeline]) -> Callable[[], AnyTick]:
     return lambda: LiveStage("v", "A", make(), 20 * NS_PER_S)
 
 
+CLOSED = st.builds(Close, END, PRICE, GROUP, st.none(), st.none()) | st.builds(Cut, END, st.just(GapCause.UNFILLED))
+RATES = st.builds(
+    SettledRates, st.lists(st.builds(SettledRate, TIME, PRICE), max_size=3).map(tuple), st.integers(0, 100)
+)
 CASES: dict[type[AnyTick], list[Case]] = {
+    AtEnd: [
+        Case(
+            lambda: AtEnd(10, 3, quote=True, funding=True),
+            [st.builds(TopOfBook, TIME, PRICE, PRICE, PRICE, PRICE), CLOSED, RATES, *COMMON],
+        )
+    ],
     BarJoin: [
         Case(lambda: BarJoin(10, 2, waiting=3, fill_ns=30), [*SAMPLED, *COMMON]),
         Case(lambda: BarJoin(10, 2, waiting=3, fill_ns=30, grouped=True), [*SAMPLED, *COMMON]),

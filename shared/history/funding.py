@@ -1,0 +1,46 @@
+"""Which funding rate was known at a bar's end: the same rule for files, for what is fetched, and live."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from shared.history.bar import HistoryBar
+from shared.intervals import NS_PER_S
+
+KNOWN_NS = 60 * NS_PER_S  # exchanges tell a rate some seconds after it was settled
+SETTLED_NS = 3_600 * NS_PER_S  # rates are settled at whole hours, or at some of them
+
+
+class SettledRate(NamedTuple):
+    """A rate was settled at `ts_event`, in ns since 1970 UTC; a share, > 0: longs pay."""
+
+    ts_event: int
+    rate: Decimal
+
+
+def rate_at(rates: Sequence[SettledRate], end: int) -> SettledRate | None:
+    """Returns the last of the rates, in order of time, that was settled a minute before `end` or earlier.
+
+    >>> minute = 60 * 10**9
+    >>> rates = [SettledRate(0, Decimal("0.0001")), SettledRate(480 * minute, Decimal("-0.0002"))]
+    >>> [rate_at(rates, end * minute).rate for end in (1, 480, 481)]
+    [Decimal('0.0001'), Decimal('0.0001'), Decimal('-0.0002')]
+    """
+    place = bisect_right(rates, end - KNOWN_NS, key=lambda rate: rate.ts_event)
+    return rates[place - 1] if place else None
+
+
+def last_settlement(end: int) -> int:
+    """Returns the last whole hour at which a rate may have been settled that is known at `end`."""
+    return (end - KNOWN_NS) // SETTLED_NS * SETTLED_NS
+
+
+def with_rates(bars: Iterable[HistoryBar], rates: Sequence[SettledRate]) -> Iterator[HistoryBar]:
+    """Yields the bars, each with the funding rate that was known at its end; None before the first.
+
+    rates: in order of time.
+    """
+    for bar in bars:
+        found = rate_at(rates, bar.ts_event)
+        yield bar._replace(funding_rate=None if found is None else found.rate)
