@@ -14,23 +14,25 @@ from torch import nn
 
 from tickline import bars, dataset, save_model
 
-FEATURES = ["log_return()", "z_score(20)"]
+FEATURES = ["log_return()", "z_score(20)", "volume_z(48)"]
 WINDOW, INTERVAL = 16, "12h"
 
 
 class Lstm(nn.Module):
     """It reads the last WINDOW feature vectors, oldest first, and gives the next log return."""
 
+    scale: torch.Tensor
+
     def __init__(self, no_features: int, hidden: int = 16) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(no_features)
+        self.register_buffer("scale", torch.ones(no_features))
         self.lstm = nn.LSTM(no_features, hidden, batch_first=True)
         self.head = nn.Linear(hidden, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Takes (batch, WINDOW, no_features); returns (batch, 1)."""
-        seen, _ = self.lstm(self.norm(x))
-        out: torch.Tensor = self.head(seen[:, -1])
+        seen, _ = self.lstm(x / self.scale)
+        out: torch.Tensor = self.head(seen[:, -1]) / 100
         return out
 
 
@@ -41,14 +43,13 @@ def train(path: str) -> Lstm:
     x, y = torch.tensor(data.x[first]), torch.tensor(data.y[first]).float()
     torch.manual_seed(0)
     model = Lstm(len(FEATURES))
+    model.scale = x.std(dim=(0, 1))
     optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
     for _ in range(60):
         optimiser.zero_grad()
-        loss = nn.functional.mse_loss(model(x).squeeze(-1) / 100, y)
+        loss = nn.functional.mse_loss(100 * model(x).squeeze(-1), 100 * y)
         loss.backward()
         optimiser.step()
-    model.head.weight.data /= 100  # the loss was of a hundredth
-    model.head.bias.data /= 100
     return model
 
 
