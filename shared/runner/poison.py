@@ -5,6 +5,7 @@ A failed stage has spoilt its memory, so the partition is loaded anew; this modu
 
 from collections.abc import Callable, MutableMapping
 
+from shared.errors import UserCodeFailed
 from shared.record import NewerWire
 from shared.user_code import described, place_of
 
@@ -12,12 +13,16 @@ Suspect = tuple[str, bytes]  # input stream, entry id
 
 
 class StageFailed(Exception):
-    """`on_tick` raised: the partition's memory is spoilt and must be loaded anew."""
+    """`on_tick` raised, or a state cannot be saved: the partition's memory is spoilt and must be loaded anew.
+
+    code: where a user's code did it; empty where it was not theirs.
+    """
 
     def __init__(self, sym: str, suspect: Suspect, cause: BaseException) -> None:
         super().__init__(described(cause, f"{sym}: {suspect[0]} {suspect[1].decode()}"))
         self.suspect = suspect
-        self.place = place_of(cause)
+        place = place_of(cause)
+        self.code = str(place) if place else "its memory" if isinstance(cause, UserCodeFailed) else ""
 
 
 class NewerEntry(NewerWire):

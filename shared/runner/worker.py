@@ -336,7 +336,7 @@ class Worker:
     def _suspect(self, part: Partition, failure: StageFailed) -> None:
         p = part.lease.partition.p
         if self._suspects.failed(p, failure):
-            code = {} if failure.place is None else {"code": str(failure.place)}
+            code = {"code": failure.code} if failure.code else {}
             log.error("entry set aside", instance=self.spec.instance, p=p, why=str(failure), **code)
         else:
             log.warning("stage failed, retrying alone", instance=self.spec.instance, p=p, why=str(failure))
