@@ -16,7 +16,7 @@ from shared.models.code import predicting_hash
 from shared.strategies.registry import GROUP, STRATEGIES, WRAPPERS, AnyStrategy, described, make_strategy
 from shared.strategies.wrapper import Wrapper, innermost
 from shared.user_code.hash import decided_by
-from shared.user_code.loader import code_of, hash_named
+from shared.user_code.loader import code_of, files_of, hash_named, is_spec
 
 DECIDING = {"name", "params", "wrappers", "qty_step", "qty_steps"}
 
@@ -50,6 +50,15 @@ def decided_by_config(settings: Settings) -> str:
     Raises ModelRefused or ConfigError where the config has no valid model or strategy.
     """
     return decided_by(strategy_hash(settings.strategy, _code(settings.strategy)), _model_hash(settings))
+
+
+def own_files(settings: Settings) -> list[str]:
+    """Returns the files of the user's folder that decide, from there on: of strategy, wrappers, features and model."""
+    card = chosen_card(settings)
+    names = [settings.strategy.name, *(str(wrapper.get("name")) for wrapper in settings.strategy.wrappers)]
+    if card is not None:
+        names += [*(feature.partition("(")[0] for feature in card.features), card.model or ""]
+    return sorted({path for name in names if is_spec(name) for _, path, _ in files_of(name)})
 
 
 def _code(own: StrategySettings) -> list[str]:

@@ -19,6 +19,7 @@ from shared.errors import UserCodeFailed
 from shared.user_code.sources import (
     DATA_FILES,
     INNER,
+    NO_PYTHON,
     CodeFile,
     closure,
     data_name,
@@ -75,7 +76,12 @@ class Folder:
 
     def compiled(self, source: CodeFile) -> CodeType:
         """Returns the code of a source; no `.pyc` is read or written."""
-        return compile(source.data, self.file(source), "exec", dont_inherit=True)
+        try:
+            return compile(source.data, self.file(source), "exec", dont_inherit=True)
+        except NO_PYTHON as error:
+            if isinstance(error, SyntaxError) and error.lineno:
+                raise
+            raise UserCodeFailed(f"{self.file(source)}: {error or 'is nested too deep'}") from error
 
     def execute(self, source: CodeFile, module: ModuleType) -> None:
         """Runs a module's code, with an `import` that looks into this folder, too."""
@@ -171,7 +177,7 @@ class UserFinder(MetaPathFinder):
         known: Mapping[str, CodeFile] = {} if folder is None else folder.sources
         found = closure(path, module, known)
         for source in list(found.values()):
-            with suppress(SyntaxError, ValueError):  # no Python: to load it raises
+            with suppress(*NO_PYTHON):  # to load it raises
                 found |= {data.name: data for data in declared(path, source, known)}
         return found
 

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from shared.errors import ConfigError
+from shared.errors import ConfigError, UserCodeFailed
 from shared.user_code import blame
 from shared.user_code.finder import FINDER, install
 from shared.user_code.hash import hash_of, package_files, package_hash
@@ -80,7 +80,10 @@ def load(spec: str, folder: Path | None = None) -> Loaded:
         return _of_package(spec, None)
     sources = _sources(named)
     with blame.blaming(spec):
-        module = FINDER.opened(named.folder, sources).module(named.module)
+        try:
+            module = FINDER.opened(named.folder, sources).module(named.module)
+        except SystemExit as error:
+            raise UserCodeFailed(blame.described(error, spec)) from error
     return _noted(Loaded(_attribute(module, named.what, spec), *_hashed(named, sources)))
 
 

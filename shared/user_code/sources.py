@@ -16,6 +16,7 @@ from shared.errors import ConfigError
 FACE, INNER = "tickline", ("shared", "services")
 _ROOT = Path(__file__).parents[2]
 DATA_FILES = "data_files"
+NO_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)  # of what Python cannot read as its source
 MAX_BYTES = 256_000_000  # of one data file: it is kept in memory, and goes along in a bundle
 
 
@@ -189,7 +190,7 @@ def closure(folder: Path, root: str, known: Mapping[str, CodeFile] = MappingProx
         found[name] = source
         try:
             waiting += imported(folder, source)
-        except (SyntaxError, ValueError):
+        except NO_PYTHON:
             continue
     return found
 

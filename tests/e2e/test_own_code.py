@@ -82,6 +82,7 @@ def test_edited_code_is_refused_until_it_is_armed_again(tickline: Tickline) -> N
     when("orders are filled", lambda: deciders(folder, added))
     (first,) = deciders(folder, added)
     assert f"decided by {first}" in shown
+    assert "code and data of your own: helper.py, late.py, mine.py" in shown
 
     # A helper that is imported only within a call is edited, and the strategy's process begins anew.
     (folder / "late.py").write_text(LATE.replace("0.01", "0.02"))

@@ -25,7 +25,7 @@ from shared.orders.answers import VenuePosition
 from shared.plural import plural
 from shared.strategies import make_strategy
 from shared.strategies.decider import BarePrediction, Decider
-from shared.strategies.identity import Identity
+from shared.strategies.identity import Identity, own_files
 from shared.strategies.registry import with_reserve
 from shared.strategies.stateful import checked_decision
 from shared.strategies.wrapper import innermost
@@ -138,6 +138,8 @@ def preview_lines(settings: Settings, rules: RiskRules, arming: ArmingRow, seen:
         + (", REDUCE ONLY" if limits.reduce_only else "")
     )
     yield str(Identity.of(settings))
+    if files := own_files(settings):
+        yield f"code and data of your own: {', '.join(files)}"
     for market in seen.markets:
         yield (
             f"{market.sym} = {market.rules.market}: position {plain(market.position)}, "

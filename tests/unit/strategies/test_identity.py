@@ -15,7 +15,7 @@ from shared.messages import OrderIntent, Prediction
 from shared.models.choose import card_at, chosen_model
 from shared.models.code import predicting_hash
 from shared.strategies import make_strategy
-from shared.strategies.identity import decided_by_config, loaded_hash, strategy_hash
+from shared.strategies.identity import decided_by_config, loaded_hash, own_files, strategy_hash
 from shared.user_code import code_hash, use_folder
 from shared.user_code.finder import FINDER
 from shared.user_code.hash import decided_by
@@ -99,6 +99,13 @@ def test_whatever_decides_counts(folder: Path, change: Callable[[Path], None]) -
     assert decided_by_config(settings(folder)) == before
     change(folder)
     assert decided_by_config(settings(folder)) != before
+
+
+def test_the_files_that_decide_are_told(folder: Path) -> None:
+    assert own_files(settings(folder)) == ["helper.py", "mine.py", "stop.py"]
+    with_feature(folder)
+    assert own_files(settings(folder)) == ["feature.py", "helper.py", "mine.py", "stop.py"]
+    assert own_files(settings(folder, name="basic_taker", wrappers=[])) == ["feature.py"]
 
 
 def test_a_feature_of_the_users_counts_with_its_code(folder: Path) -> None:

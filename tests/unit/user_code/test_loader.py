@@ -213,6 +213,10 @@ def test_compiled_code_and_links_out_of_the_folder_are_refused(write: Write, tmp
         ("shared.account:Account", "this is Tickline's own"),
         ("numpy.nothing:Mine", "there is no module numpy.nothing: install it"),
         ("broken.py:Mine", r"SyntaxError: .*\(.*/broken\.py:3, in <module>\)"),
+        ("nul.py:Mine", r"/nul\.py: source code string cannot contain null bytes"),
+        ("deep.py:Mine", r"/deep\.py: |SyntaxError: too many nested parentheses"),
+        ("latin.py:Mine", r"SyntaxError: .*latin\.py"),
+        ("ends.py:Mine", r"ends.py:Mine: SystemExit: 3 \(.*/ends\.py:2, in <module>\)"),
         ("raises.py:Mine", r"raises.py:Mine: ZeroDivisionError: division by zero \(.*/raises\.py:4, in broken\)"),
         ("circle.py:Mine", r"ImportError: cannot import name 'Mine' .*\(.*/square\.py:1, in <module>\)"),
     ],
@@ -220,8 +224,10 @@ def test_compiled_code_and_links_out_of_the_folder_are_refused(write: Write, tmp
 def test_what_cannot_be_loaded_is_told_in_one_line(write: Write, spec: str, said: str) -> None:
     folder = write(
         mine="class Mine: ...", broken="X = 1\n\ndef (:\n", raises="\ndef broken():\n    x = 0\n    1 / x\nbroken()\n",
+        nul="X = 1\0", deep="x = " + "(" * 500, ends="import sys\nsys.exit(3)\n",
         circle="from square import Mine\nclass Mine: ...\n", square="from circle import Mine\n",
     )  # fmt: skip
+    (folder / "latin.py").write_bytes("NAME = 'Größe'".encode("latin-1"))
     with pytest.raises((ConfigError, UserCodeFailed), match=said):
         load(spec, folder)
 
