@@ -81,7 +81,7 @@ class Folder:
         except NO_PYTHON as error:
             if isinstance(error, SyntaxError) and error.lineno:
                 raise
-            raise UserCodeFailed(f"{self.file(source)}: {error or 'is nested too deep'}") from error
+            raise UserCodeFailed(f"{self.file(source)}: {str(error) or 'it is nested too deep'}") from error
 
     def execute(self, source: CodeFile, module: ModuleType) -> None:
         """Runs a module's code, with an `import` that looks into this folder, too."""
