@@ -2,13 +2,11 @@
 
 import copy
 import pickle
-import sys
 from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -268,8 +266,7 @@ class Other:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setitem(sys.modules, "tickline", cast(ModuleType, SimpleNamespace(Feature=Feature)))
+def folder(tmp_path: Path) -> Path:
     (tmp_path / "mine.py").write_text(MINE)
     return tmp_path
 
