@@ -17,11 +17,13 @@ from pyarrow import parquet
 
 from services.ingestor.replay import FileSpan, ReplaySource
 from services.ingestor.source import Quote
+from services.ingestor.stage import IngestStage
 from shared.config import Settings
 from shared.errors import ConfigError, DataError
 from shared.history.times import text_time, time_text
 from shared.intervals import NS_PER_S
-from shared.messages import Gap, GapCause, Message, Stream
+from shared.messages import Gap, GapCause, MarketTick, Message, Stream
+from shared.messages.market import BarGroup, FundingGroup, Group, QuoteGroup
 from shared.record import WIRE
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.folder import RecordingFolder
@@ -497,6 +499,19 @@ def test_each_symbol_has_its_ticks_over_all_parts(tmp_path: Path) -> None:
     assert list(source.open("A", 3).take(9)) == [tick(4), old]
     assert source.check() == {"A": FileSpan(5, 1, 5), "B": FileSpan(1, 1, 1)}
     assert source.venue == "t"
+
+
+def test_groups_are_recorded_and_replayed(tmp_path: Path) -> None:
+    bar = BarGroup(open=1.0, high=2.0, low=0.5, volume=3.25, quote_volume=4.5, trades=7, taker_volume=1.5)
+    quote, funding = QuoteGroup(bid=1.0, ask=2.0, bid_qty=0.5, ask_qty=0.25), FundingGroup(rate=-0.0001)
+    whole = tick(2).model_copy(update={"bar": bar, "quote": quote, "funding": funding})
+    folder = recording(tmp_path, [taken(1), kept(whole)], [taken(3)])
+    source = ReplaySource({"A": folder}, "1s")
+    assert source.groups == {Group.BAR, Group.QUOTE, Group.FUNDING}
+    assert list(source.open("A", 0).take(9)) == [tick(1), whole, tick(3)]
+    (_, found, _) = (IngestStage("t", "A").on_tick(message)[0] for message in source.open("A", 0).take(9))
+    assert isinstance(found, MarketTick)
+    assert (found.bar, found.quote, found.funding) == (bar, quote, funding)
 
 
 def test_where_ticks_were_not_recorded_stands_a_gap(tmp_path: Path) -> None:
