@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.gateway.live import live as live_parts
 from services.gateway.risk import Pass, Refusal, RiskCheck, RiskRules
 from services.gateway.risk.limits import exposure
 from shared.config import load_settings
 from shared.messages import Reason
+from shared.runner.spec import Limits
 from tests.unit.gateway.risk.open_gates import ARMING, BUY, NOW_NS
 
 LIVE = """
@@ -133,3 +135,12 @@ def test_the_reducing_part_is_the_most_that_never_adds(qty: int, position: int, 
 def _shrinks(held: int, qty: int) -> bool:
     """Whether the order brings a position of `held` nearer to zero, at every part of its way."""
     return qty == 0 or (held * qty < 0 and abs(qty) <= abs(held))
+
+
+def test_the_gateway_needs_neither_the_users_code_nor_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What decides comes with each order; the gateway's own parts are made without the strategy, its file or a card."""
+    Path("tickline.toml").write_text(LIVE.replace("btcusdt_12h_linear", "nowhere") + '[strategy]\nname = "no.py:No"\n')
+    settings = load_settings()
+    assert (settings.strategy.name, settings.signal.model) == ("no.py:No", "nowhere")
+    assert RiskRules.of(settings).config_hash != ""
+    assert live_parts(settings, Limits()).spec.instance == "gateway"
