@@ -13,7 +13,7 @@ from shared.config.settings import StrategySettings
 from shared.errors import ConfigError, TicklineError
 from shared.models.choose import NO_MODEL, chosen_card
 from shared.models.code import predicting_hash
-from shared.strategies.registry import GROUP, STRATEGIES, WRAPPERS, AnyStrategy, described, make_strategy
+from shared.strategies.registry import GROUP, STRATEGIES, WRAPPERS, AnyStrategy, described
 from shared.strategies.wrapper import Wrapper, innermost
 from shared.user_code.hash import decided_by
 from shared.user_code.loader import code_of, files_of, hash_named, is_spec
@@ -92,7 +92,7 @@ class Identity(NamedTuple):
         card = chosen_card(settings)
         own = settings.strategy
         try:
-            params = described(make_strategy(own))
+            params = described(own)
         except ValueError as error:
             raise ConfigError(f"config: {error}") from error
         name, sha256 = (card.name, card.sha256) if card is not None else (NO_MODEL, "")
@@ -118,8 +118,27 @@ class Identity(NamedTuple):
         return f"{self.model} ({self.sha256[:16]})" if self.sha256 else self.model
 
     def __str__(self) -> str:
-        params = ", ".join(f"{name}={value}" for name, value in self.params.items())
-        return f"model {self.model_shown}, strategy {self.strategy}({params})"
+        params = dict(self.params)
+        around = [called_wrapper(wrapper) for wrapper in params.pop("wrappers", ())]
+        return f"model {self.model_shown}, strategy {' in '.join([called(self.strategy, params), *around])}"
+
+
+def called(name: str, params: Mapping[str, object]) -> str:
+    """Returns a name with parameters, as a call of it would be written.
+
+    >>> called("trailing_stop", {"distance": 0.02})
+    'trailing_stop(distance=0.02)'
+    """
+    return f"{name}({', '.join(f'{key}={value}' for key, value in params.items())})"
+
+
+def called_wrapper(wrapper: Mapping[str, object]) -> str:
+    """Returns a wrapper as a config has it, in the same form.
+
+    >>> called_wrapper({"name": "trailing_stop", "distance": 0.02})
+    'trailing_stop(distance=0.02)'
+    """
+    return called(str(wrapper["name"]), {key: value for key, value in wrapper.items() if key != "name"})
 
 
 def identity_or_none(settings: Settings) -> Identity | None:

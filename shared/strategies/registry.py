@@ -103,15 +103,19 @@ def with_reserve(strategy: AnyStrategy, fee: Decimal, slippage_bps: Decimal) -> 
     return strategy.model_copy(update={"leverage": leverage / (1 + leverage * cost)}, deep=True)
 
 
-def described(strategy: AnyStrategy) -> dict[str, Any]:
+def described(settings: StrategySettings) -> dict[str, Any]:
     """Returns all parameters as JSON, defaults included, and those of the wrappers, if any, from within outwards.
 
-    >>> described(make_strategy(StrategySettings(wrappers=({"name": "cool_down", "ticks": 2},))))["wrappers"]
-    [{'name': 'CoolDown', 'ticks': 2}]
+    Raises as `make_strategy`.
+
+    >>> described(StrategySettings(wrappers=({"name": "cool_down", "ticks": 2},)))["wrappers"]
+    [{'name': 'cool_down', 'ticks': 2}]
     """
+    strategy = make_strategy(settings)
     params: dict[str, Any] = innermost(strategy).model_dump(mode="json")
     wrappers: list[dict[str, Any]] = []
-    while isinstance(strategy, Wrapper):
-        wrappers.insert(0, {"name": type(strategy).__name__, **strategy.model_dump(mode="json")})
+    for wrapper in reversed(settings.wrappers):
+        assert isinstance(strategy, Wrapper)
+        wrappers.insert(0, {"name": wrapper["name"], **strategy.model_dump(mode="json", exclude_none=True)})
         strategy = strategy.inner
     return {**params, "wrappers": wrappers} if wrappers else params

@@ -13,7 +13,7 @@ from shared.errors import ConfigError
 from shared.extras import to_install
 from shared.history.times import text_time, time_text
 from shared.models.choose import chosen_card
-from shared.strategies.identity import Identity
+from shared.strategies.identity import Identity, called, called_wrapper
 
 if TYPE_CHECKING:
     from services.research.report.curve import Curve
@@ -74,7 +74,7 @@ def described(settings: Settings, rules: VenueRules, traded: TimeRange) -> dict[
     """Returns how a backtest was run, for its JSON file and its report."""
     own, sym = settings.strategy, settings.symbols[0]
     card, identity = chosen_card(settings), Identity.of(settings)
-    params = ", ".join(f"{name}={value}" for name, value in own.params.items())
+    around = [called_wrapper(wrapper) for wrapper in own.wrappers]
     return {
         "data": str(settings.ingestor.files[sym]),
         "sym": sym,
@@ -83,7 +83,7 @@ def described(settings: Settings, rules: VenueRules, traded: TimeRange) -> dict[
         "to": "the last row" if traded.end_ns is None else f"before {time_text(traded.end_ns)}",
         "model": identity.model_shown,
         "features": "none" if card is None else ", ".join(card.features),
-        "strategy": f"{own.name}({params})",
+        "strategy": " in ".join([called(own.name, own.params), *around]),
         "balance": str(own.balance),
         "fee": str(settings.gateway.fee),
         "slippage_bps": str(settings.gateway.slippage_bps),

@@ -3,9 +3,12 @@
 from decimal import Decimal
 
 import pytest
+from pydantic import JsonValue
 
-from shared.config.settings import StrategySettings
+from shared.config import Settings
+from shared.config.settings import SignalSettings, StrategySettings
 from shared.strategies import AnyStrategy, BasicTaker, CoolDown, Threshold, TrailingStop, make_strategy
+from shared.strategies.identity import Identity
 from shared.strategies.registry import described, with_reserve
 from shared.strategies.wrapper import innermost
 
@@ -79,9 +82,16 @@ def test_a_later_wrapper_is_around_the_earlier_ones() -> None:
     assert isinstance(strategy, CoolDown)
     assert isinstance(strategy.inner, TrailingStop)
     assert innermost(strategy) == Threshold(threshold=1)
-    shown = described(strategy)
-    assert shown["threshold"] == 1
-    assert [wrapper["name"] for wrapper in shown["wrappers"]] == ["TrailingStop", "CoolDown"]
+    wrappers: tuple[dict[str, JsonValue], ...] = (
+        {"name": "trailing_stop", "atr": 2},
+        {"name": "cool_down", "ticks": 3},
+    )
+    own = StrategySettings(name="threshold", params={"threshold": 1}, wrappers=wrappers)
+    assert described(own)["wrappers"][1] == {"name": "cool_down", "ticks": 3}
+    shown = str(Identity.of(Settings(signal=SignalSettings(model="none"), strategy=own)))
+    inside = "threshold(leverage=1, netting=False, sizing=compounding, fraction=1, threshold=1.0)"
+    around = "trailing_stop(bars=False, atr=2, window=14) in cool_down(ticks=3)"
+    assert shown == f"model none, strategy {inside} in {around}"
 
 
 def test_the_reserve_is_of_the_strategy_within() -> None:
