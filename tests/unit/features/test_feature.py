@@ -281,6 +281,7 @@ def test_a_feature_of_a_users_file(folder: Path, name: str) -> None:
     assert vector.specs == ("log_return()", f"{name}(2.0)")
     vector.reset()
     assert [vector.on_price(price) is None for price in (1.0, 2.0)] == [True, False]
+    assert make_feature(f"{name}(1000000.0)", folder).numbers(1.0) is not None  # a user's number may be no window
 
 
 @pytest.mark.parametrize(
