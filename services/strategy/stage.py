@@ -197,7 +197,10 @@ class StrategyStage(Stage):
         return self._tradable(checked_orders(made, sym, strategy.on_tick))
 
     def _predicted(self, prediction: Prediction) -> list[Message]:
-        """Returns the decision on a prediction while nothing is in flight."""
+        """Returns the decision on a prediction while nothing is in flight; what is no number is nobody's to trade."""
+        assert prediction.y_hat is not None
+        if not math.isfinite(prediction.y_hat):
+            return self._decided(prediction, Reason.NAN_PREDICTION, _PREDICTION)
         if self._stateful is not None:
             call = self._stateful.on_prediction
             made = checked_orders(call(prediction), self._sym, call)
@@ -336,6 +339,13 @@ class StrategyStage(Stage):
 
 # The strategy has no aim where it is not asked.
 _NOT_ASKED = frozenset(
-    {Reason.HISTORY, Reason.WAITING, Reason.SUPERSEDED, Reason.STALE_PREDICTION, Reason.NO_PREDICTION}
+    {
+        Reason.HISTORY,
+        Reason.WAITING,
+        Reason.SUPERSEDED,
+        Reason.STALE_PREDICTION,
+        Reason.NO_PREDICTION,
+        Reason.NAN_PREDICTION,
+    }
 )
 _snapshot = fields_of(BookSnapshot)

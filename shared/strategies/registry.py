@@ -48,6 +48,8 @@ def make_strategy(settings: StrategySettings) -> AnyStrategy:
     Decimal('0.02')
     """
     made: AnyStrategy = _made("strategy", STRATEGIES, settings.name, settings.params, Decider, StatefulStrategy)
+    if isinstance(made, Wrapper):
+        raise ValueError(f"strategy {settings.name}: it is a wrapper: name it in strategy.wrappers, around a strategy")
     for wrapper in settings.wrappers:
         params = dict(wrapper)
         name = params.pop("name", None)

@@ -1,6 +1,9 @@
 """Strategies by name, their parameters checked."""
 
+import re
+from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from pydantic import JsonValue
@@ -11,6 +14,7 @@ from shared.strategies import AnyStrategy, BasicTaker, CoolDown, Threshold, Trai
 from shared.strategies.identity import Identity
 from shared.strategies.registry import described, with_reserve
 from shared.strategies.wrapper import innermost
+from shared.user_code import use_folder, user_folder
 
 
 def made(name: str, params: dict[str, object], *wrappers: dict[str, object]) -> AnyStrategy:
@@ -100,3 +104,58 @@ def test_the_reserve_is_of_the_strategy_within() -> None:
     costs = (Decimal("0.001"), Decimal(10))
     assert innermost(with_reserve(wrapped, *costs)) == with_reserve(plain, *costs)
     assert innermost(wrapped) == plain  # another one was made
+
+
+MINE = """\
+from tickline import Decider, Made, Reason, StatefulStrategy, Wrapper
+
+class Quiet(Decider):
+    size: int = 1
+    def decide(self, prediction, account):
+        return Reason.NO_CHANGE
+
+class Around(Wrapper):
+    least: int = 2
+
+class Remembers(StatefulStrategy):
+    _seen: int = 0
+
+def function():
+    pass
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    (tmp_path / "mine.py").write_text(MINE)
+    before = user_folder()
+    use_folder(tmp_path)
+    yield tmp_path
+    use_folder(before)
+
+
+def test_a_users_strategies_and_wrappers_are_named_by_their_file(folder: Path) -> None:
+    strategy = made(
+        "mine.py:Quiet", {"size": 3}, {"name": "mine.py:Around", "least": 4}, {"name": "cool_down", "ticks": 1}
+    )
+    assert isinstance(strategy, CoolDown)
+    assert type(strategy.inner).__name__ == "Around"
+    assert innermost(strategy).model_dump() == {"size": 3}
+    assert type(made("mine.py:Remembers", {})).__name__ == "Remembers"
+
+
+@pytest.mark.parametrize(
+    ("name", "wrappers", "words"),
+    [
+        ("mine.py:function", [], "strategy mine.py:function: it is no Decider and no StatefulStrategy"),
+        ("basic_taker", [{"name": "mine.py:Quiet"}], "wrapper mine.py:Quiet: it is no Wrapper"),
+        ("mine.py:Around", [], "strategy mine.py:Around: it is a wrapper: name it in strategy.wrappers"),
+        ("mine.py:Quiet", [{"name": "mine.py:Around", "lest": 1}], "wrapper mine.py:Around, parameter 'lest'"),
+    ],
+)
+def test_what_is_neither_is_refused_in_one_line(
+    folder: Path, name: str, wrappers: list[dict[str, object]], words: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)) as refused:
+        made(name, {}, *wrappers)
+    assert "\n" not in str(refused.value)

@@ -1,5 +1,6 @@
 """The stage drives a strategy with a memory: the order of its calls, who waits, and what every message leaves."""
 
+import math
 import random
 from collections.abc import Callable
 from decimal import Decimal
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.gateway.paper import PaperStage
 from services.strategy.stage import StrategyStage, client_order_id
-from shared.account import Order
+from shared.account import Account, Order
 from shared.bar import Bar
 from shared.messages import (
     Decision,
@@ -26,7 +27,16 @@ from shared.messages import (
 )
 from shared.messages.codec import decode, encode, pack, unpack
 from shared.messages.market import BarGroup
-from shared.strategies import AnyStrategy, BasicTaker, CoolDown, Made, StatefulStrategy, TrailingStop
+from shared.strategies import (
+    AnyPrediction,
+    AnyStrategy,
+    BasicTaker,
+    CoolDown,
+    Decider,
+    Made,
+    StatefulStrategy,
+    TrailingStop,
+)
 from shared.user_code import WrongDecision
 from shared.user_code.hash import decided_by
 from tests.unit.strategy.noted import SYM, Line, Noted, gap, prediction
@@ -172,6 +182,23 @@ def test_a_decision_says_the_target_also_without_an_order(
     decision = (stage(strategy).on_tick(prediction(1)) or [])[0]
     assert isinstance(decision, Decision)
     assert (decision.reason, decision.target) == (reason, target)
+
+
+class Careless(Decider):
+    """Sells where a prediction is not above 0; so it would on NaN."""
+
+    def decide(self, prediction: AnyPrediction, account: Account) -> list[Order] | Reason:
+        return [Order(SYM, Decimal(1 if prediction.y_hat > 0 else -1))]
+
+
+@pytest.mark.parametrize("y_hat", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("strategy", [Careless(), Scripted(predicted=buy()), CoolDown(ticks=1).around(Careless())])
+def test_what_is_no_number_is_nobodys_to_trade(strategy: AnyStrategy, y_hat: float) -> None:
+    made = stage(strategy)
+    (decision,) = made.on_tick(prediction(1, y_hat)) or []
+    assert isinstance(decision, Decision)
+    assert (decision.reason, decision.target) == (Reason.NAN_PREDICTION, None)
+    assert orders(made.on_tick(prediction(2)))
 
 
 # Wrong decisions.
