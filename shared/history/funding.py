@@ -1,11 +1,10 @@
 """Which funding rate was known at a bar's end: the same rule for files, for what is fetched, and live."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from shared.history.bar import HistoryBar
 from shared.intervals import NS_PER_S
 
 KNOWN_NS = 60 * NS_PER_S  # exchanges tell a rate some seconds after it was settled
@@ -34,13 +33,3 @@ def rate_at(rates: Sequence[SettledRate], end: int) -> SettledRate | None:
 def last_settlement(end: int) -> int:
     """Returns the last whole hour at which a rate may have been settled that is known at `end`."""
     return (end - KNOWN_NS) // SETTLED_NS * SETTLED_NS
-
-
-def with_rates(bars: Iterable[HistoryBar], rates: Sequence[SettledRate]) -> Iterator[HistoryBar]:
-    """Yields the bars, each with the funding rate that was known at its end; None before the first.
-
-    rates: in order of time.
-    """
-    for bar in bars:
-        found = rate_at(rates, bar.ts_event)
-        yield bar._replace(funding_rate=None if found is None else found.rate)

@@ -17,7 +17,7 @@ from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.trade_history import MarketBar
 from services.simulator.http.request import Handler
 from services.simulator.http.server import SimulatorServer
-from shared.history import HistoryBar
+from shared.history import HistoryBar, groups_of
 from shared.history import bars as read_bars
 from tests.e2e.command import COMMAND, Done, over
 from tests.public_history import PageFaults, PastMarket, PublicHistory, bars, rates, trades
@@ -111,6 +111,22 @@ async def test_months_of_a_tickline_that_knew_fewer_columns_are_fetched_anew(tmp
         done = await tickline(exchange, tmp_path, *job)
         assert "62 rows fetched now" in done.out
         assert rows_of(tmp_path) == before
+
+
+async def test_merged_bars_with_the_funding_rate_known_at_their_end(tmp_path: Path) -> None:
+    async with SimulatorServer(routes()) as exchange:
+        job = ("download", "--exchange", "binanceusdm", "--market", "BTC/USDT:USDT", "--sym", "BTCUSDT", "--interval")
+        job = (*job, "12h", "--from", "2024-01-02", "--to", "2024-01-20", "--merge", "all.parquet", "--funding")
+        done = await tickline(exchange, tmp_path, *job)
+        assert (done.code, done.err) == (0, "")
+        paid = rates(JANUARY_MS, 8 * 60 * MINUTE_MS, 90)
+        for row in rows_of(tmp_path):
+            end_ms = row.ts_event // 1_000_000
+            assert row.funding_rate == [rate.rate for rate in paid if rate.at_ms <= end_ms - MINUTE_MS][-1]
+        assert groups_of(tmp_path / "all.parquet") == {"bar", "funding"}
+        refused = await tickline(exchange, tmp_path, *job[:-3], "--funding")
+        assert (refused.code, refused.err.count("\n")) == (2, 1)
+        assert "--funding goes with --kind ohlcv and --merge FILE" in refused.err
 
 
 async def test_trades_and_funding_rates(tmp_path: Path) -> None:

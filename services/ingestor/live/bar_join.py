@@ -12,7 +12,17 @@ from services.ingestor.live.saved_events import (
     saved_question,
     saved_whole_bar,
 )
-from shared.exchanges.market_data.events import Answered, Bars, Clock, ClosedBar, Disconnected, Late, Lost, Missing
+from shared.exchanges.market_data.events import (
+    Answered,
+    Bars,
+    Clock,
+    ClosedBar,
+    Disconnected,
+    Late,
+    Lost,
+    Missing,
+    Short,
+)
 from shared.intervals import NS_PER_S
 from shared.messages.market import BarGroup, FundingGroup, QuoteGroup
 from shared.messages.reasons import GapCause
@@ -37,7 +47,7 @@ class Cut(NamedTuple):
     cause: GapCause
 
 
-Joining: TypeAlias = ClosedBar | Bars | Lost | Late | Answered | Clock | Disconnected
+Joining: TypeAlias = ClosedBar | Bars | Lost | Late | Short | Answered | Clock | Disconnected
 Joined: TypeAlias = Close | Cut | Missing
 
 
@@ -141,6 +151,8 @@ class BarJoin(Tick[Joining, list[Joined]]):
                 return self._lost(end) or None
             case Late(end):
                 return self._late(end)
+            case Short(end):
+                self._short(end)
             case Disconnected():
                 self._asked_now = 0
             case _:
@@ -235,6 +247,13 @@ class BarJoin(Tick[Joining, list[Joined]]):
             return None
         self._last = None
         return [Cut(self._after, GapCause.LATE)]
+
+    def _short(self, end: int) -> None:
+        """Takes back the group of a bar that waits: it is missing then. One that is out stays as it was."""
+        held = self._waiting.get(end)
+        if held is not None and held.price is not None:
+            self._bare[end], self._lost_ns = held.price, max(self._lost_ns, end)
+            del self._waiting[end]
 
     def _clock(self, now: int) -> list[Joined]:
         first, self._now = not self._now, max(self._now, now)

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from services.ingestor.live.sampler import Sampler, Sampling
-from shared.exchanges.market_data.events import ClosedBar, MissingTrades, Sampled, Trade
+from shared.exchanges.market_data.events import ClosedBar, MissingTrades, Sampled, Short, Trade
 from shared.exchanges.market_data.traded import TradeSum, silent_group
 from shared.record import Record, Snapshot, fields_of
 from shared.tick import State, Tick
@@ -37,8 +37,8 @@ _saved_sum, _snapshot = fields_of(SavedSum), fields_of(TradedBarsSnapshot)
 class TradedBars(Tick[Sampling, list[Sampled]]):
     """The stage gives what its sampler gives, and to each bar its group. interval_ns, grace_ns: the sampler's.
 
-    A bar that MissingTrades may reach into has its close alone. A trade that comes after its bar changes nothing: the
-    sampler counts it.
+    A bar that MissingTrades may reach into has its close alone. A trade that comes after its bar changes nothing in it:
+    the sampler counts it, and Short says so to whoever still holds the bar.
 
     >>> bars = TradedBars(Sampler(interval_ns=10, grace_ns=2), interval_ns=10, grace_ns=2)
     >>> _ = [bars.on_tick(Trade(ts, ts, Decimal(ts), Decimal("0.1"))) for ts in (5, 12, 19)]
@@ -60,21 +60,23 @@ class TradedBars(Tick[Sampling, list[Sampled]]):
 
     def on_tick(self, val: Sampling) -> list[Sampled] | None:
         """Takes one value; None when nothing follows from it."""
-        if isinstance(val, Trade):
-            self._add(val)
+        if isinstance(val, Trade) and not self._add(val):
+            return [Short(self._end(val.ts_event)), *(self._sampler.on_tick(val) or ())]
         sampled = self._sampler.on_tick(val)
         if isinstance(val, MissingTrades):
             self._unsure_end = max(self._unsure_end, self._end(val.ts_event + self._grace_ns), *self._sums)
         return None if sampled is None else [self._with_group(one) for one in sampled]
 
-    def _add(self, trade: Trade) -> None:
+    def _add(self, trade: Trade) -> bool:
+        """Adds it to its bar; False where that was given."""
         end = self._end(trade.ts_event)
         if end <= self._closed:
-            return
+            return False
         if end in self._sums:
             self._sums[end].add(trade)
         else:
             self._sums[end] = TradeSum.of(trade)
+        return True
 
     def _end(self, ts_event: int) -> int:
         return ts_event - ts_event % self._interval_ns + self._interval_ns

@@ -1,6 +1,7 @@
 """A check counts the rows of a download: how many, from when to when, and what is missing between them."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,15 +11,18 @@ import pyarrow as pa
 
 from services.research.download.download import Result
 from services.research.download.job import Job, Origin
-from services.research.download.kinds import KINDS, KindName
+from services.research.download.kinds import DAY_MS, KINDS, KindName
 from services.research.download.month_file import ID, TIME, Coverage, about, tables, write
 from shared.errors import ConfigError, DataError
 from shared.history.files import PARQUET_SUFFIXES
+from shared.history.funding import SettledRate, rate_at
 from shared.history.times import time_text
 from shared.intervals import interval_ns, interval_text
 from shared.plural import plural
 
 GAPS_SHOWN = 20
+NS_PER_MS = 1_000_000
+FUNDING_RATE = "funding_rate"
 COUNTING = 0.9  # ids count up one by one where this share of the steps does
 _Numbers = npt.NDArray[np.int64]
 _NONE: _Numbers = np.empty(0, np.int64)
@@ -183,13 +187,40 @@ def checked(origin: Origin, files: Sequence[Path], start_ms: int, end_ms: int) -
     return check.lines(repeats)
 
 
-def merge(job: Job, result: Result, path: Path) -> int:
-    """Writes the job's rows into one Parquet file; returns their number. Memory does not grow with the file."""
+def merge(job: Job, result: Result, path: Path, rates: Sequence[SettledRate] | None = None) -> int:
+    """Writes the job's rows into one Parquet file; returns their number. Memory does not grow with the file.
+
+    rates: a swap's, in order of time: each bar gets the one that was known at its end, as `funding_rate`.
+    """
     if not result.files:
         raise DataError(f"--merge {path}: there are no rows to write: the exchange has none")
     parts = (part for month in result.files for part in tables(month, job.start_ms, result.end_ms))
     source = Coverage(origin=job.origin, start_ms=job.start_ms, end_ms=result.end_ms, repeats=0)
-    return write(path, KINDS[job.origin.kind], source, parts)
+    kind = KINDS[job.origin.kind]
+    if rates is None:
+        return write(path, kind, source, parts)
+    length = interval_ns(job.origin.interval)
+    funded = kind._replace(columns=(*kind.columns, FUNDING_RATE))
+    return write(path, funded, source, (_with_rates(part, length, rates) for part in parts))
+
+
+def _with_rates(part: Any, length: int, rates: Sequence[SettledRate]) -> Any:
+    ends = (at_ms * NS_PER_MS + length for at_ms in part[TIME].cast(pa.int64()).to_pylist())
+    found = [rate_at(rates, end) for end in ends]
+    texts = [None if one is None else format(one.rate, "f") for one in found]
+    return part.append_column(FUNDING_RATE, pa.array(texts, pa.string()))
+
+
+def funding_job(job: Job) -> Job:
+    """Returns the job of the funding rates that a job's bars need: from a day before, to know the first bar's."""
+    origin = job.origin._replace(kind=KindName.FUNDING, interval="")
+    return job._replace(origin=origin, start_ms=job.start_ms - DAY_MS)
+
+
+def settled_rates(result: Result) -> list[SettledRate]:
+    """Returns the rates of a download of funding, in order of time."""
+    rows = (row for path in result.files for part in tables(path, 0, result.end_ms) for row in part.to_pylist())
+    return [SettledRate(round(row[TIME].timestamp() * 1000) * NS_PER_MS, Decimal(row["rate"])) for row in rows]
 
 
 def require_merge_path(job: Job, path: Path) -> None:

@@ -175,6 +175,12 @@ class Lost(NamedTuple):
     ts_event: int
 
 
+class Short(NamedTuple):
+    """Short says that the bar that ended at `ts_event` was given without a trade of it."""
+
+    ts_event: int
+
+
 class Late(NamedTuple):
     """Late says that the bar that ended at `ts_event` was given, and may have been another.
 
@@ -188,4 +194,4 @@ FeedEvent: TypeAlias = Trade | TopOfBook | Candle | SettledRates
 Fetched: TypeAlias = Page | Bars | Answered
 Event: TypeAlias = FeedEvent | Fetched | Clock | Connected | Disconnected
 Ordered: TypeAlias = Trade | Watermark | MissingTrades | Missing | FeedSilent
-Sampled: TypeAlias = ClosedBar | Lost | Late
+Sampled: TypeAlias = ClosedBar | Lost | Late | Short

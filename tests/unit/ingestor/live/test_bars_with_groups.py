@@ -24,6 +24,7 @@ from shared.exchanges.market_data.events import (
     Missing,
     MissingTrades,
     Sampled,
+    Short,
     Trade,
     Watermark,
 )
@@ -74,6 +75,14 @@ def test_what_nobody_knows_beside_it_is_cut() -> None:
         Missing(2, "bars", None, None, 30, 30),
     ]
     assert joined(join, Answered(2, "bars", False)) == [Close(30, Decimal(3)), close(40, 4)]
+
+
+def test_a_bar_that_waits_is_fetched_when_a_late_print_reaches_into_it() -> None:
+    join = BarJoin(10, warm=0, grouped=True)
+    joined(join, bar(10, 1), Lost(20), bar(30, 3), bar(40, 4))
+    assert joined(join, Short(30), Short(10), Bars((bar(20, 2),))) == [close(20, 2)]
+    assert joined(join, Answered(1, "bars", True)) == [Missing(2, "bars", None, None, 30, 30)]
+    assert joined(join, Bars((bar(30, 3, 9.0),)), Answered(2, "bars", True)) == [close(30, 3, 9.0), close(40, 4)]
 
 
 def test_a_fetched_bar_without_a_group_is_not_asked_for_again() -> None:
@@ -161,7 +170,8 @@ def test_a_late_print_that_leaves_the_close_as_it_was_is_counted_and_no_more() -
     bars = TradedBars(Sampler(10, 0), 10, 0)
     first = made(bars, Watermark(10), trade(1, 12, 5), trade(2, 19, 6), Watermark(20))
     assert first == [ClosedBar(20, Decimal(6), found_group(first))]
-    assert made(bars, trade(3, 15, 6)) == []  # the same price as its close
+    assert made(bars, trade(3, 15, 6)) == [Short(20)], "the same price as its close"
+    assert joined(BarJoin(10, warm=0, grouped=True), *first, Short(20)) == [Close(20, Decimal(6), found_group(first))]
     assert bars.late == 1
     (second,) = made(bars, trade(4, 22, 8), Watermark(30))
     assert isinstance(second, ClosedBar)

@@ -35,6 +35,7 @@ from shared.exchanges.market_data.events import (
     MissingTrades,
     Page,
     SettledRates,
+    Short,
     TopOfBook,
     Trade,
     Watermark,
@@ -68,7 +69,7 @@ COMMON = [
     st.builds(Answered, NUMBER, WHAT, st.booleans()),
     st.builds(Bars, st.lists(BAR, max_size=3).map(tuple)),
 ]
-SAMPLED = [BAR, st.builds(Lost, END), st.builds(Late, END)]
+SAMPLED = [BAR, st.builds(Lost, END), st.builds(Late, END), st.builds(Short, END)]
 MARKS = [st.builds(Watermark, TIME), st.builds(MissingTrades, TIME, TIME)]
 STATES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=5) | st.decimals(allow_nan=False),
