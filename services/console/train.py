@@ -94,6 +94,7 @@ def train(
         output = None if json_file is None else stack.enter_context(OutputFile("--json", json_file))
         from services.research.train import train as run  # the models' runtime takes seconds to load
         from shared.models.model_files import check_name
+        from shared.models.summary import lines
 
         spec = _spec(given)
         check_name(folder, spec.model_name, force=force)  # found out now, not afterwards

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
 
 from shared.models.dataset import Dataset, Floats
-from shared.models.model import Predict
 from shared.models.model_files import file_sha256
 from shared.models.training import Compared, Distribution, Scores, Training, rounded
 from shared.tick import Tick
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def score(y_hat: Floats, y: Floats, *, fee: float, delta: float) -> Scores:
@@ -77,15 +78,21 @@ def _correlation(a: Floats, b: Floats) -> float | None:
     return rounded(float(np.clip(np.sum(a * b) / spread, -1, 1))) if spread else None
 
 
-def predictions(model: nn.Module | Tick[Any, float], data: Dataset) -> Floats:
+def predictions(model: "nn.Module | Tick[Any, float]", data: Dataset) -> Floats:
     """Predicts each sample by itself through the line's own Tick: float64 (n,), the float32 that the line computes.
 
     - model: a module that takes a sample as it is, or the Tick that asks one (`LoadedModel.predict()`).
 
     Each sample is copied into memory of its own, as the feature Tick gives it: how it is aligned may move the last bit.
     """
-    predict = Predict(model) if isinstance(model, nn.Module) else model
+    predict = model if isinstance(model, Tick) else _predict(model)
     return np.array([predict.on_tick(row.copy()) for row in data.x], np.float64)
+
+
+def _predict(module: "nn.Module") -> Tick[Any, float]:
+    from shared.models.model import Predict  # an ONNX file is scored without torch
+
+    return Predict(module)
 
 
 def baselines(train: Dataset, test: Dataset | None, *, fee: float, delta: float) -> dict[str, Compared]:
@@ -119,7 +126,7 @@ def least_squares(x: npt.NDArray[np.floating], y: Floats) -> tuple[list[float], 
     return solution[:-1], solution[-1]
 
 
-def evaluate(model: nn.Module | Tick[Any, float], train: Dataset, test: Dataset | None, *, fee: float) -> Training:
+def evaluate(model: "nn.Module | Tick[Any, float]", train: Dataset, test: Dataset | None, *, fee: float) -> Training:
     """Returns what a card says of a model: scores, baselines and the distributions that it was made on.
 
     The Huber loss turns linear at one standard deviation of the training targets.
@@ -137,7 +144,7 @@ def evaluate(model: nn.Module | Tick[Any, float], train: Dataset, test: Dataset 
 
 
 def evaluate_on_file(
-    model: nn.Module | Tick[Any, float], path: Path, train: Dataset, test: Dataset | None, *, fee: float
+    model: "nn.Module | Tick[Any, float]", path: Path, train: Dataset, test: Dataset | None, *, fee: float
 ) -> Training:
     """Returns what a card says of a model made on a file: as `evaluate`, with the file's hash and the windows."""
     return evaluate(model, train, test, fee=fee).model_copy(

@@ -24,6 +24,7 @@ from shared.models.load_model import load_model  # noqa: E402
 from shared.models.onnx_model import OnnxModel, OnnxPredict  # noqa: E402
 from tests.onnx_files import WEIGHT, linear  # noqa: E402
 
+ROOT = Path(__file__).parents[3]
 SHIPPED = Path("weights/btcusdt_12h_linear.json")
 
 
@@ -135,6 +136,39 @@ def test_without_onnxruntime_it_says_what_to_install(tmp_path: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     line = refused(tmp_path, linear().SerializeToString())
     assert line.endswith("needs onnxruntime: pip install 'tickline[onnx]' (in a clone: make setup)")
+
+
+def test_a_signal_service_and_the_verbs_do_without_torch(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(linear().SerializeToString())
+    closes = [f"2024-01-01T{n:02}:00:00,{100 + n % 5}" for n in range(24)]
+    (tmp_path / "prices.csv").write_text("\n".join(["datetime,price", *closes]) + "\n")
+    (tmp_path / "tickline.toml").write_text('[signal]\nweights = "models"\n')
+    code = (
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "from services.console.main import app_for\n"
+        "def verb(*words): app_for(['model', *words])(['model', *words], standalone_mode=False)\n"
+        "verb('add', 'm.onnx', '--features', 'log_return_lags(3)', '--sym', 'X', '--data', 'prices.csv')\n"
+        "verb('check', 'm', '--data', 'prices.csv')\n"
+        "verb('show', 'm')\n"
+        "from services.signal.stage import plan\n"
+        "from shared.config import Settings\n"
+        "from shared.messages import MarketTick\n"
+        "from decimal import Decimal\n"
+        "stage = plan(Settings(symbols=('X',), interval='1h', signal={'model': 'models/m'})).make_stage('X')\n"
+        "for n in range(1, 6):\n"
+        "    tick = MarketTick(n=n, sym='X', ts_event=n, tr=f't:{n}', venue='t', price=Decimal(n))\n"
+        "    told = stage.on_tick(tick)[-1]\n"
+        "print(told.y_hat)\n"
+    )
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environ, cwd=tmp_path, timeout=120
+    )
+    assert done.stderr == ""
+    lags = np.log(np.array([5 / 4, 4 / 3, 3 / 2])).astype(np.float32)
+    assert float(done.stdout.splitlines()[-1]) == pytest.approx(float(lags @ WEIGHT[:, 0]), rel=1e-5)
+    assert "distributions: of 20 samples, as the card says" in done.stdout
 
 
 def test_it_predicts_in_a_process_without_torch_and_starts_no_thread(tmp_path: Path) -> None:
