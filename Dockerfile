@@ -1,5 +1,6 @@
-# One file, four images: `line` for ingestor, strategy and gateway (no torch), `live` for a gateway whose orders go to a
-# venue (with ccxt and the journal), `signal` with torch, `recorder` with pyarrow.
+# One file, five images: `line` for ingestor, strategy and gateway (no torch), `live` for a gateway whose orders go to a
+# venue (with ccxt and the journal), `signal` with torch and onnxruntime, `signal-onnx` without torch, `recorder` with
+# pyarrow.
 # Dependencies are installed before the sources are copied: a change of code rebuilds nothing but two small layers.
 # A CPU build of torch is taken where pip finds one (--build-arg PIP_EXTRA_INDEX_URL=...) or PyTorch's index has it;
 # --build-arg TORCH=cuda takes PyPI's.
@@ -25,7 +26,12 @@ COPY tools/torch_build.py ./tools/
 RUN --mount=type=cache,target=/root/.cache/pip \
     torch="$(python tools/torch_build.py "$TORCH" "$TORCH_INDEX")" && install="pip --disable-pip-version-check \
         --python /opt/venv/bin/python install" && if [ -n "$torch" ]; then $install --no-deps $torch; fi \
-    && $install -c requirements.lock --editable '.[torch]'
+    && $install -c requirements.lock --editable '.[torch,onnx]'
+
+
+FROM dependencies AS dependencies-onnx
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable '.[onnx]'
 
 
 FROM dependencies AS dependencies-parquet
@@ -69,6 +75,11 @@ CMD ["python", "-m", "services", "recorder"]
 FROM line AS live
 COPY --from=dependencies-live /opt/venv /opt/venv
 CMD ["python", "-m", "services", "gateway"]
+
+
+FROM line AS signal-onnx
+COPY --from=dependencies-onnx /opt/venv /opt/venv
+CMD ["python", "-m", "services", "signal"]
 
 
 FROM runtime AS signal
