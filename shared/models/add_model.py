@@ -36,7 +36,7 @@ def add_model(
     if onnx:
         loaded = saving.model(weights, format="onnx", batched=_onnx_batched(weights, saving, file))
     else:
-        from shared.models.save_model import TRIED, takes_batches
+        from shared.models.batches import takes_batches
         from shared.models.torch_model import state_in
 
         if model is None:
@@ -44,7 +44,7 @@ def add_model(
         held = state_in(weights, str(file)).keys()
         told = {"model": model, "params": dict(params or {}), "standardised": held >= SCALES}
         loaded = saving.model(weights, **told)
-        if takes_batches(loaded.module, samples[:TRIED], where):
+        if takes_batches(loaded.module, samples, where):
             loaded = saving.model(weights, **told, batched=True)
     predict = loaded.predict()
     require_finite((predict.on_tick(row.copy()) for row in samples), where)

@@ -1,23 +1,36 @@
 """An ONNX file must be all that predicts: nothing beside it, no operator from elsewhere, nothing random.
 
+Here files are looked through, and written by torch's exporter.
+
 onnxruntime would read tensors that lie in other files (paths are relative to the working directory where a model comes
 from bytes), and their contents are in no hash. So the file is looked through before onnxruntime sees it. Only what
 matters of the format is declared here, with the field numbers of onnx.proto; protobuf keeps the rest aside.
 """
 
+import logging
+import warnings
 from collections.abc import Iterator
-from typing import Any, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
+from shared.extras import to_install
 from shared.models.card import ModelRefused
+from shared.user_code import described
+
+if TYPE_CHECKING:
+    from torch import nn
 
 MAX_BYTES = 200_000_000
 STANDARD_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 RANDOM_OPERATORS = frozenset(
     {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 )
+
+INPUT, OUTPUT = "x", "y_hat"
+TOLD = ("doc_string", "metadata_props")  # where torch's exporter writes source lines, and paths of the machine
 
 _STRING, _INT = descriptor_pb2.FieldDescriptorProto.TYPE_STRING, descriptor_pb2.FieldDescriptorProto.TYPE_INT32
 _MESSAGE = descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE
@@ -125,3 +138,61 @@ def _declare() -> Any:
 
 
 _MODEL = _declare()
+
+
+def onnx_bytes(module: "nn.Module", shape: tuple[int, ...], where: str) -> bytes:
+    """Returns the module as the content of an ONNX file, for one input of `shape`; raises ModelRefused.
+
+    All weights are in it (`external_data=False`; torch writes them beside the file otherwise, where no hash sees them).
+    """
+    import torch
+
+    try:
+        import onnx
+        import onnxscript  # noqa: F401  (torch's exporter needs it)
+    except ModuleNotFoundError as error:
+        raise ModelRefused(f"{where}: writing ONNX needs {error.name}: {to_install('onnx', 'export')}") from error
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                module,
+                (torch.zeros(shape),),
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+        assert program is not None  # torch's own exporter gives one
+        model = onnx.ModelProto.FromString(program.model_proto.SerializeToString())
+    except Exception as error:  # the exporter runs the user's code, and has many errors of its own
+        why = described(error, "torch.onnx.export").splitlines()[0]
+        raise ModelRefused(f"{where} cannot be written as ONNX: {why:.300}") from error
+    for part in _all_parts(model):
+        for field in TOLD:
+            if field in part.DESCRIPTOR.fields_by_name:
+                part.ClearField(field)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def _all_parts(message: Any) -> Iterator[Any]:
+    yield message
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in value if field.is_repeated else [value]:
+                yield from _all_parts(part)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the exporter's progress and its warnings about its own insides from a notebook."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)

@@ -14,10 +14,11 @@ from torch import nn
 
 from shared.config import load_settings
 from shared.errors import ConfigError
+from shared.extras import to_install
 from shared.features.feature import AnyFeature
 from shared.history.tables import PriceData, price_file
+from shared.models.batches import spread, takes_batches
 from shared.models.card import Format, ModelRefused
-from shared.models.export_onnx import onnx_bytes
 from shared.models.load_model import LoadedModel
 from shared.models.model_files import weights_bytes
 from shared.models.registry import MODELS
@@ -25,9 +26,7 @@ from shared.models.runtime import TOLERANCE
 from shared.models.saving import DEFAULT_ORIGIN, FEE, Samples, Saving, require_finite
 from shared.models.standardised import Standardised
 from shared.models.torch_model import NO_FEATURES
-from shared.user_code import described, user_folder
-
-TRIED = 8  # samples on which the module's way to take them is found out
+from shared.user_code import user_folder
 
 
 def save_model(
@@ -90,13 +89,13 @@ def _saved(
     own = _own_copy(module, where)
     data = saving.read()
     samples = saving.samples(data)
-    batched = takes_batches(own, samples[:TRIED], where)
+    batched = takes_batches(own, samples, where)
     expected = require_finite(_asked(own, samples, batched), where)
     inner = own.module if isinstance(own, Standardised) else own
     spec = model or class_spec(type(inner), saving.folder)
     if (format or ("onnx" if spec is None else "torch")) == "onnx":
         shape = (1, *saving.sample_shape) if batched else saving.sample_shape
-        weights = onnx_bytes(own, shape, where)
+        weights = _onnx_bytes(own, shape, where)
         loaded = saving.model(weights, format="onnx", batched=batched)
     elif spec is None:
         raise ModelRefused(
@@ -124,51 +123,6 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def takes_batches(module: nn.Module, samples: Samples, where: str) -> bool:
-    """Says whether a module takes a batch of samples, and not a sample by itself; raises ModelRefused where neither.
-
-    Where both go and give the same, it is the sample by itself, which costs less; where they differ, the batch, as
-    torch's modules have it.
-    """
-    alone, one, batch = (_tried(module, samples, how) for how in ("alone", "one", "batch"))
-    if isinstance(alone, str) and isinstance(one, str):
-        raise ModelRefused(f"{where}: the module takes neither a sample {alone}, nor a batch of one {one}")
-    if isinstance(alone, str) or isinstance(one, str):
-        return isinstance(alone, str)
-    same = _near(alone, one)
-    return not (same and (isinstance(batch, str) or _near(alone, batch)))
-
-
-def _tried(module: nn.Module, samples: Samples, how: str) -> NDArray[np.float64] | str:
-    """Returns the predictions of a few samples, or why there are none."""
-    try:
-        with torch.no_grad():
-            if how == "batch":
-                given = torch.from_numpy(samples)
-                return _numbers(module(given), len(samples), tuple(given.shape))
-            rows = [torch.from_numpy(row.copy()) for row in samples]
-            rows = [row.unsqueeze(0) for row in rows] if how == "one" else rows
-            return np.concatenate([_numbers(module(row), 1, tuple(row.shape)) for row in rows])
-    except Exception as error:  # noqa: BLE001  (the user's code may raise anything, and the caller says what)
-        first = described(error, "").removeprefix(": ").splitlines()[0]
-        shape = samples.shape[1:] if how == "alone" else (1, *samples.shape[1:])
-        return f"of shape {tuple(shape)} ({first:.160})"
-
-
-class _NotOneNumber(ValueError):
-    """A module gave something else than one number for each sample."""
-
-
-def _numbers(found: object, count: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    if not isinstance(found, torch.Tensor):
-        raise _NotOneNumber(f"gives a {type(found).__name__}, not a tensor")
-    if found.numel() != count:
-        raise _NotOneNumber(f"gives shape {tuple(found.shape)}, not one number each")
-    if found.dtype != torch.float32:
-        raise _NotOneNumber(f"gives {found.dtype}, not torch.float32")
-    return found.reshape(count).numpy().astype(np.float64)
 
 
 def _asked(module: nn.Module, samples: Samples, batched: bool) -> list[float]:
@@ -211,12 +165,6 @@ def compare(loaded: LoadedModel, samples: Samples, expected: NDArray[np.float64]
             f"({np.count_nonzero(differ)} of {len(off)} samples differ by more than {TOLERANCE:g} of the output's s.d.)"
             ": is anything random or kept from call to call in `forward`, or are params not the module's?"
         )
-
-
-def spread(expected: NDArray[np.float64]) -> float:
-    """Returns the output's standard deviation; of an output that never differs, its size."""
-    std = float(expected.std())
-    return std if std > 0 else max(float(np.abs(expected).max()), 1.0)
 
 
 def class_spec(kind: type[nn.Module], folder: Path | None) -> str | None:
@@ -268,12 +216,13 @@ def _own_copy(module: nn.Module, where: str) -> nn.Module:
     return copy.deepcopy(module).cpu().eval().requires_grad_(False)
 
 
-def _near(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
-    if np.array_equal(a, b, equal_nan=True):
-        return True
-    with np.errstate(invalid="ignore"):  # what is not finite is near to nothing
-        return bool(np.all(np.abs(a - b) <= 1e-4 * spread(a)))
-
-
 def _shown(folder: Path | None) -> str:
     return str((user_folder() if folder is None else folder).resolve())
+
+
+def _onnx_bytes(module: nn.Module, shape: tuple[int, ...], where: str) -> bytes:
+    try:
+        from shared.models.onnx_file import onnx_bytes
+    except ModuleNotFoundError as error:
+        raise ModelRefused(f"{where}: writing ONNX needs {error.name}: {to_install('onnx', 'export')}") from error
+    return onnx_bytes(module, shape, where)

@@ -17,11 +17,12 @@ from torch import nn
 
 from shared.errors import ConfigError, DataError, TicklineError
 from shared.features.log_return_lags import LogReturnLags
+from shared.models.batches import takes_batches
 from shared.models.card import ModelRefused
 from shared.models.linear_model import LinearModel
 from shared.models.load_model import LoadedModel, load_model
 from shared.models.non_linear_model import NonLinearModel
-from shared.models.save_model import save_model, takes_batches
+from shared.models.save_model import save_model
 from shared.models.standardised import Standardised
 from shared.user_code.loader import use_folder
 
@@ -158,7 +159,8 @@ def test_a_users_class_by_its_file_and_a_window_of_features(tmp_path: Path, data
     assert card.training is not None
     assert (card.training.y_hat.n, len(card.training.features)) == (287, 3)
     x = torch.randn(10, 3)
-    assert loaded.predict().on_tick(x.numpy()) == module(x.unsqueeze(0)).item()
+    with torch.no_grad():
+        assert loaded.predict().on_tick(x.numpy()) == module(x.unsqueeze(0)).item()
     assert load_model(tmp_path / "weights/mine.json").hash == loaded.hash
 
 
