@@ -20,7 +20,6 @@ from services.console.progress import JobProgress
 from services.research.history import own_interval
 from shared.config import load_settings
 from shared.errors import ConfigError
-from shared.models.summary import lines
 from shared.user_code import blaming
 
 if TYPE_CHECKING:
