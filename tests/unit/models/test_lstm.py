@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from shared.models.dataset import Dataset
-from tests.bench.models.agreement import Agreement, Floats, line, notebook, prices, samples, saved, trained
+from shared.models.runtime import TOLERANCE
+from tests.bench.models.agreement import Agreement, Floats, exact, line, notebook, prices, samples, saved, trained
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,11 @@ def alone(data: Dataset, module: nn.Module) -> Floats:
         return notebook(module, data)
 
 
+def allowed(module: nn.Module, data: Dataset, alone: Floats) -> float:
+    """TOLERANCE, or as `save_model` has it, four times what float32 itself is off: 48 steps add up."""
+    return max(TOLERANCE, 4 * Agreement.of(alone, exact(module, data)).largest)
+
+
 def test_a_notebook_and_the_line_agree(folder: Path, data: Dataset, module: nn.Module, alone: Floats) -> None:
     with threads(2):
         loaded = saved(module, "mine", "torch", folder)
@@ -57,7 +63,7 @@ def test_a_notebook_and_the_line_agree(folder: Path, data: Dataset, module: nn.M
     assert np.array_equal(once, alone)  # and the notebook's, however many threads it has
     assert alone.std() > 1e-3
     for other in (notebook(module, data, batch=True), notebook(module, data, gradients=True)):
-        assert Agreement.of(alone, other).good
+        assert Agreement.of(alone, other).largest <= allowed(module, data, alone)
 
 
 def test_onnx_agrees_to_the_tolerance_and_with_itself_to_the_bit(
@@ -68,4 +74,4 @@ def test_onnx_agrees_to_the_tolerance_and_with_itself_to_the_bit(
     loaded = saved(module, "mine_onnx", "onnx", folder)
     once = line(loaded, data)
     assert np.array_equal(once, line(loaded, data))
-    assert Agreement.of(alone, once).good
+    assert Agreement.of(alone, once).largest <= allowed(module, data, alone)
