@@ -91,7 +91,7 @@ def agreements(folder: Path, steps: int) -> dict[str, dict[str, float]]:
 
 
 def show(found: dict[str, Any]) -> bool:
-    """Prints both tables; False where the line differs by a bit, or another one by four times float32's own rounding."""
+    """Prints both tables; False where the line differs by a bit, or others by four times float32's own rounding."""
     show_about(found["about"])
     print(*found["runtime"].values(), sep="\n")
     heads = ("torch us", "ONNX us", "torch MB", "ONNX MB", "torch load s", "ONNX load s")
