@@ -57,8 +57,8 @@ def sweep(
     ] = None,
     window: Annotated[int, typer.Option(min=1, help="How many bars of features a sequence model sees.")] = 1,
     model: Annotated[
-        Literal["trained", "none"], typer.Option(help="none: for a strategy that trades without a model.")
-    ] = "trained",
+        str | None, typer.Option(help="Train none, but trade this one in all trials, or none for a rule.")
+    ] = None,
     folds: Annotated[int, typer.Option(help="Of the walk-forward.")] = 4,
     holdout: Annotated[float, typer.Option(help="The file's last share: for the chosen row alone, once.")] = 0.2,
     earlier_trials: Annotated[int, typer.Option(help="Trials on these data before this sweep; they deflate too.")] = 0,
@@ -93,7 +93,7 @@ def sweep(
         "intervals": wanted,
         "features": tuple(features or ("log_return_lags(3)",)),
         "window": window,
-        "model": model,
+        "trained": model is None,
         "folds": folds,
         "holdout": holdout,
         "earlier_trials": earlier_trials,
@@ -109,7 +109,7 @@ def sweep(
         data=[data],
         sym=[sym],
         interval=own_interval(data, wanted, timezone or ""),
-        model="none" if model == "none" else None,
+        model=model,
         strategy=strategy,
         param=[*(param or ()), *(["netting=true"] if netting else ())],
         balance=balance,
@@ -154,7 +154,7 @@ def sweep(
         typer.echo(line)
     if made is not None:
         typer.echo(f"written: {made.with_suffix('.pth')} and {made.name}")
-    elif model == "trained":
+    elif model is None:
         typer.echo("its model is not written: the same command with --save NAME makes it, with its card")
 
 

@@ -110,7 +110,7 @@ def test_a_name_that_is_taken_is_found_before_the_training(command: Command) -> 
     before = Path("models/mine.json").read_bytes()
     again = command(*options, "--seed", "1")
     assert again.code == 2
-    assert "mine.pth exists: pass --force to replace that model, or another --name" in again.err
+    assert "mine.json exists: pass --force to replace that model, or another --name" in again.err
     assert Path("models/mine.json").read_bytes() == before
     assert command(*options, "--seed", "1", "--force").code == 0
     assert json.loads(Path("card.json").read_text())["training"]["fit"]["recipe"]["seed"] == 1

@@ -17,6 +17,7 @@ from shared.errors import ConfigError, DataError, UserCodeFailed
 from shared.features.spec import parsed
 from shared.features.vector import FeatureVector
 from shared.messages.market import Group
+from shared.models.choose import NO_MODEL
 from shared.models.dataset import Floats, samples, seen
 from shared.models.model import Predict
 from shared.user_code import blaming
@@ -32,7 +33,7 @@ class Task(NamedTuple):
 
     name: what it is, in errors.
     bars: with or without those after the span.
-    learner: what the model is made of; None without a model.
+    learner: what the model is made of; None where it is the settings' own.
     needs: the groups that model or strategy see of a bar.
     code: the source of the user's own classes.
     """
@@ -92,7 +93,7 @@ def _first_warming(task: Task) -> int:
     """Returns the first bar that features see: all before the span, unless it is known how few are enough."""
     before = task.bars.count_until(task.span.start_ns)
     if task.learner is None:
-        return before
+        return before if task.settings.signal.model == NO_MODEL else 0
     calls = [parsed(spec) for spec in task.learner.features]
     if any(call.name != LAGS for call in calls):
         return 0

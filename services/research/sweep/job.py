@@ -88,7 +88,7 @@ def _scores(
     models = list(product(spec.intervals, plan.learners))
     tasks = [
         Task(
-            f"{path}: {interval}, {'no model' if learner is None else learner}, fold {number} of {spec.folds}",
+            f"{path}: {interval}, {learner or f'model {settings.signal.model}'}, fold {number} of {spec.folds}",
             _settings(settings, interval),
             known[interval],
             span,

@@ -1,7 +1,7 @@
 """A spec says what a sweep tries, and makes the grid of trials."""
 
 from collections.abc import Hashable
-from typing import Annotated, Literal, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -12,6 +12,7 @@ from services.research.sweep.grid import (
     combinations,
     of_model,
     of_strategy,
+    option_of,
     with_features,
     with_wrappers,
 )
@@ -23,6 +24,7 @@ from shared.features.vector import FeatureVector
 from shared.intervals import interval_ns, interval_text
 from shared.messages.market import Group
 from shared.models.card import FeatureSpecs
+from shared.models.choose import chosen_card
 from shared.strategies import make_strategy
 from shared.user_code import blaming
 from shared.user_code.bundle import Bundle
@@ -49,8 +51,8 @@ class SweepSpec(BaseModel):
     grid: parameters of the strategy that the settings name, of the features, and of the model.
     features, window: what each model sees, as `train` takes it.
     fit: how each model is made.
-    model: `trained`: one for each interval, fold, and combination of features and model; `none`: no model, for a
-        strategy that needs none.
+    trained: a model is made for each interval, fold, and combination of features and model. Else all trials trade the
+        settings' own, which may be none.
     folds: of the walk-forward.
     holdout: the file's last share, which only the chosen trial is scored on.
     earlier_trials: how many trials on the same data came before this sweep; they deflate too.
@@ -66,7 +68,7 @@ class SweepSpec(BaseModel):
     features: FeatureSpecs = ("log_return_lags(3)",)
     window: Annotated[int, Field(ge=1, le=10_000)] = 1
     fit: FitSpec = FitSpec()
-    model: Literal["trained", "none"] = "trained"
+    trained: bool = True
     folds: Annotated[int, Field(ge=1, le=1_000)] = 4
     holdout: Annotated[float, Field(gt=0, le=0.9)] = 0.2
     earlier_trials: Annotated[int, Field(ge=0)] = 0
@@ -74,8 +76,8 @@ class SweepSpec(BaseModel):
     def parts(self, settings: Settings) -> Parts:
         """Returns whose parameters the grid has; raises ConfigError where that is not clear."""
         found = Parts.of(self.grid, self.features, [str(wrapper["name"]) for wrapper in settings.strategy.wrappers])
-        if self.model == "none" and found.model:
-            raise ConfigError(f"--grid {found.model[0].name}: there is no model: leave it out, or --model")
+        if not self.trained and found.model:
+            raise ConfigError(f"{option_of(found.model[0].name)}: no model is made here: leave it out, or --model")
         return found
 
 
@@ -111,7 +113,7 @@ class Trading(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """A trial is an interval, a model, and a way to trade it; without a model the learner is None."""
+    """A trial is an interval, a model, and a way to trade it. learner: None where the model is the settings' own."""
 
     interval: str
     learner: Learner | None
@@ -125,7 +127,7 @@ class Trial(NamedTuple):
 
 def learners(spec: SweepSpec, parts: Parts) -> list[Learner | None]:
     """Returns all models to make at each interval and fold; raises ConfigError for arguments that no feature takes."""
-    if spec.model == "none":
+    if not spec.trained:
         return [None]
     return [
         Learner(
@@ -165,8 +167,11 @@ def planned(settings: Settings, spec: SweepSpec) -> Plan:
         needs |= {group for way in ways for group in _needed_by_strategy(way, settings)}
         own = settings.strategy
         classes = [own.name, *(str(wrapper["name"]) for wrapper in own.wrappers)]
-        if spec.model == "trained":
+        if spec.trained:
             classes += [spec.fit.model, *spec.features]
+        elif (card := chosen_card(settings)) is not None:
+            needs |= set(card.needs)
+            classes += [card.model or "", *card.features]
         return Plan(models, ways, frozenset(needs), Bundle.of(classes))
 
 

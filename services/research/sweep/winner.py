@@ -13,7 +13,7 @@ from shared.models.model_files import check_name
 
 def require_savable(spec: SweepSpec, folder: Path, name: str, *, force: bool) -> None:
     """Raises ConfigError, before anything is tried, where the winner could not be saved under this name."""
-    if spec.model == "none":
+    if not spec.trained:
         raise ConfigError(
             f"--save {name}: nothing is trained here, so there is no model to save: leave it out, and copy the lines "
             "for the config that a sweep ends with"
@@ -56,7 +56,7 @@ def config_lines(settings: Settings, best: Trial, card: Path | None = None) -> l
     own = best.trading.settings(settings).strategy
     lines: dict[str, object] = {"interval": best.interval}
     if best.learner is None:
-        lines["signal"] = {"model": "none"}
+        lines["signal"] = {"model": settings.signal.model}
     elif card is not None:
         home = card.parent.resolve() == settings.signal.home.resolve()
         lines["signal"] = {"model": card.stem if home else str(card)}

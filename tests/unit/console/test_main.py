@@ -85,9 +85,12 @@ def test_the_shell_completes_verbs_and_values(typed: str, offered: str) -> None:
 
 def test_a_model_is_named_by_model_in_every_verb_and_its_class_by_class() -> None:
     options = {" ".join(verb): RUNNER.invoke(app, [*verb, "--help"], env={"COLUMNS": "200"}).output for verb in VERBS}
-    assert {verb for verb, shown in options.items() if "--model " in shown} == {"run", "backtest", "parity"}
+    assert {verb for verb, shown in options.items() if "--model " in shown} == {"run", "backtest", "parity", "sweep"}
     assert {verb for verb, shown in options.items() if "--class " in shown} == {"train", "sweep"}
-    assert {verb for verb, shown in options.items() if "--weights " in shown} == {"train"}  # the folder to write to
+    assert {verb for verb, shown in options.items() if "--weights " in shown} == {
+        "train",
+        "sweep",
+    }  # the folder to write to
 
 
 def test_what_a_library_starts_is_shadowed_by_no_file_of_the_folder(

@@ -158,7 +158,7 @@ def test_a_strategy_without_a_model(folder: Path, tmp_path: Path) -> None:
     own = settings.strategy.model_copy(update={"name": "moving_average_cross", "params": {}})
     signal = settings.signal.model_copy(update={"model": "none"})
     settings = settings.model_copy(update={"strategy": own, "signal": signal})
-    spec = SweepSpec(model="none", grid=axes("strategy.fast=3,5", "strategy.slow=20,40"), folds=2)
+    spec = SweepSpec(trained=False, grid=axes("strategy.fast=3,5", "strategy.slow=20,40"), folds=2)
     found = sweep(settings, spec, Pool("sequential"))
     assert len(found.rows) == 4
     assert found.rows[0].fills > 0

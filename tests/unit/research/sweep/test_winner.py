@@ -68,7 +68,7 @@ def test_the_saved_model_is_the_one_that_traded_the_hold_out(
 
 def test_what_could_not_be_saved_is_refused_before_the_sweep(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--save mine: nothing is trained here, so there is no model to save"):
-        require_savable(SPEC.model_copy(update={"model": "none"}), tmp_path, "mine", force=False)
+        require_savable(SPEC.model_copy(update={"trained": False}), tmp_path, "mine", force=False)
     with pytest.raises(ConfigError, match="name 'a/b': use letters"):
         require_savable(SPEC, tmp_path, "a/b", force=False)
     (tmp_path / "mine.json").write_text("")
@@ -84,6 +84,18 @@ def test_lines_of_a_config_without_a_model_and_within_a_wrapper(
     wrapper = {"name": "trailing_stop", "distance": 0.01}
     own = settings.strategy.model_copy(update={"wrappers": (wrapper,)})
     found = tomllib.loads("\n".join(config_lines(settings.model_copy(update={"strategy": own}), best)))
-    assert found["signal"] == {"model": "none"}
+    assert found["signal"] == {"model": settings.signal.model}
     assert found["strategy"]["wrappers"] == [wrapper]
     assert "signal" not in tomllib.loads("\n".join(config_lines(settings, held_out[0].best)))
+
+
+def test_a_model_that_is_there_is_traded_in_all_trials_and_not_made(settings: Settings, tmp_path: Path) -> None:
+    path = saved(settings, sweep(settings, SPEC, Pool("sequential")), "best", tmp_path, force=False)
+    interval = load_model(path).card.interval
+    fixed = settings.model_copy(update={"signal": settings.signal.model_copy(update={"model": str(path)})})
+    spec = SweepSpec(trained=False, intervals=(interval,), grid=(Axis.told("threshold=0,0.002"),), folds=2)
+    found = sweep(fixed, spec, Pool(jobs=2))
+    assert len(found.rows) == 2
+    assert found.best.learner is None
+    assert tomllib.loads("\n".join(config_lines(fixed, found.best)))["signal"] == {"model": str(path)}
+    assert found.model_dump() == sweep(fixed, spec, Pool("sequential")).model_dump()
