@@ -71,12 +71,12 @@ class SignalStage(Stage):
         tick = cast(MarketTick, val)
         if self._input is None:
             return [self._prediction(tick, None)]
-        for group in self._needs:
-            if getattr(tick, group) is None:
-                gap = Gap(n=tick.n, sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
-                          stream=Stream.TICKS, cause=GapCause.UNFILLED)  # fmt: skip
-                return [*self._emptied(gap), self._prediction(tick, None)]
         if self._takes_bars:
+            for group in self._needs:
+                if getattr(tick, group) is None:
+                    gap = Gap(n=tick.n, sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
+                              stream=Stream.TICKS, cause=GapCause.UNFILLED)  # fmt: skip
+                    return [*self._emptied(gap), self._prediction(tick, None)]
             bar = Bar.of(tick.sym, tick.ts_event, tick.price, tick.bar, tick.quote, tick.funding)
             x = self._input.on_tick(bar)
         else:
@@ -95,10 +95,15 @@ class SignalStage(Stage):
         return [features, self._prediction(tick, y_hat)]
 
     def _prediction(self, tick: MarketTick, y_hat: float | None) -> Prediction:
-        groups = {group: getattr(tick, group) for group in self._carried} if self._carried else {}
+        if self._carried:
+            groups = {group: getattr(tick, group) for group in self._carried}
+            return _prediction(
+                n=self._numbers.next(_PREDICTIONS), sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
+                tick_n=tick.n, price=tick.price, y_hat=y_hat, model=self._model, history=tick.history, **groups,
+            )  # fmt: skip
         return _prediction(
             n=self._numbers.next(_PREDICTIONS), sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
-            tick_n=tick.n, price=tick.price, y_hat=y_hat, model=self._model, history=tick.history, **groups,
+            tick_n=tick.n, price=tick.price, y_hat=y_hat, model=self._model, history=tick.history,
         )  # fmt: skip
 
     def _emptied(self, gap: Gap) -> list[Message]:

@@ -69,7 +69,8 @@ class ModelInput(Tick[Bar, NDArray[np.float32]]):
 
     def on_price(self, price: float) -> NDArray[np.float32] | None:
         """Takes a tick's price, where no Bar is needed."""
-        return self._windowed(self.vector.on_price(price))
+        numbers, window = self.vector.on_price(price), self._window
+        return numbers if window is None or numbers is None else window.on_tick(numbers)
 
     def _windowed(self, numbers: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
         return numbers if numbers is None or self._window is None else self._window.on_tick(numbers)
