@@ -14,3 +14,16 @@ def test_it_names_what_traded_before_what_it_found(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(recording, "parity", lambda folder, model: found)
     shown = CliRunner().invoke(app_for(["parity"]), ["parity", "session"])
     assert shown.output.splitlines() == [traded, "parity: 3 of 3 orders identical"]
+
+
+def test_it_says_that_another_runtime_is_compared_to_a_tolerance(monkeypatch: pytest.MonkeyPatch) -> None:
+    why = "recorded with torch 1.0, x86_64 GenuineIntel avx2; computed with torch 2.0, x86_64 GenuineIntel avx512"
+    compared, identical, near = {Stream.PREDICTIONS: 5}, {Stream.PREDICTIONS: 2}, {Stream.PREDICTIONS: 3}
+    found = recording.Parity(compared, identical, None, [], {}, [], near, why)
+    monkeypatch.setattr(recording, "parity", lambda folder, model: found)
+    shown = CliRunner().invoke(app_for(["parity"]), ["parity", "session"])
+    assert shown.exit_code == 0
+    assert shown.output.splitlines() == [
+        f"parity: {why}: floats are compared to 1e-06 of their s.d., not to the bit",
+        "parity: 2 of 5 predictions identical, 3 more to 1e-06 of their s.d.",
+    ]

@@ -22,11 +22,13 @@ from shared.config.settings import BusSettings, RecorderSettings
 from shared.errors import ConfigError
 from shared.messages import MarketTick, Message, Stream
 from shared.messages.codec import unpack
+from shared.models.runtime import Runtime
 from shared.record import WIRE
-from shared.recording.checkpoint import read_checkpoints
+from shared.recording.checkpoint import RUNTIMES, read_checkpoints
 from shared.recording.folder import FolderInUse, locked
 from shared.recording.layout import checkpoint_paths, parts
 from shared.recording.part import POSITIONS, RecordedEntry, read_rows
+from shared.runner.leases import PartitionLeases
 from tests.unit.runner.fakes import report, tick
 from tests.until import until
 
@@ -166,6 +168,16 @@ async def test_what_was_only_in_memory_is_taken_as_it_then_is(tmp_path: Path) ->
         await line.write("ingestor", tick(1, tr="after"))
         await until(lambda: recorder._session is not None and recorder._session.run_id == line.bus.run_id)
     assert [row.tr for row in ticks(tmp_path)] == ["after"]
+
+
+async def test_a_checkpoint_keeps_the_runtimes_that_predicted(tmp_path: Path) -> None:
+    line, here = Line(), Runtime.here("torch")
+    session = await line.bus.connect()
+    await PartitionLeases("signal", PARTITIONS, exclusive=False, runtime=here).round(session)
+    await line.write("ingestor", tick(1))
+    async with recording(line, settings(tmp_path)):
+        await recorded(tmp_path, 1)
+    assert read_checkpoints(tmp_path)[-1].settings[RUNTIMES] == {here.mark: here.text}
 
 
 async def test_a_hole_is_in_the_rows_the_log_and_the_next_checkpoint(tmp_path: Path) -> None:
