@@ -1,6 +1,8 @@
 """A whole session from its checkpoints: begun in the middle, behind missing rows, cut off, without an order."""
 
+import json
 import runpy
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
@@ -11,7 +13,7 @@ from services.research.line import LinePlans, line_plans
 from services.research.parity.recording import Parity, parity
 from shared.bus.names import PartitionId
 from shared.config import Settings
-from shared.config.settings import IngestorSettings, StrategySettings
+from shared.config.settings import IngestorSettings, SignalSettings, StrategySettings
 from shared.errors import DataError, UserCodeFailed
 from shared.messages import Decision, Message, OrderIntent, Prediction, Reason, Stream, decode, encode
 from shared.messages.codec import pack, unpack
@@ -303,3 +305,45 @@ def test_a_session_of_another_runtime_is_compared_to_a_tolerance(
     assert found.other_runtime.endswith(f"; computed with {elsewhere.text}")
     assert found.near == {Stream.PREDICTIONS: 1}
     assert found.first_difference is None or "decisions" in found.first_difference
+
+
+def resampled_model(folder: Path) -> Path:
+    """The model of the simulated markets, as one of bars three times as long."""
+    weights = Path(__file__).parents[4] / "weights"
+    card = json.loads((weights / "simulated_linear.json").read_text())
+    (folder / "slow.json").write_text(json.dumps({**card, "name": "slow", "interval": "3s"}))
+    shutil.copy(weights / "simulated_linear.pth", folder / "slow.pth")
+    return folder / "slow.json"
+
+
+@pytest.mark.parametrize("began", [0, 20], ids=["from the start", "within a longer bar"])
+def test_a_model_of_longer_bars_is_proved(tmp_path: Path, began: int) -> None:
+    (tmp_path / "weights").mkdir()
+    made = settings().model_copy(update={"signal": SignalSettings(model=str(resampled_model(tmp_path / "weights")))})
+    line = Line(tmp_path / "recording", made)
+    line.run(began)
+    line.record()
+    for part in parts(tmp_path / "recording"):
+        part.path.unlink()
+    line.checkpoint()
+    line.run(40)
+    predicted = [message for message in line._written[Stream.PREDICTIONS] if isinstance(message, Prediction)]
+    ends = [message.tick_n for message in predicted if message.y_hat is not None]
+    assert ends == [n for n in range(began + 1, began + 41) if n % 3 == 0 and n > 9]
+    line.record()
+    found = parity(tmp_path / "recording")
+    assert (counts(found)[0], found.proved) == (40, True)
+    assert found.compared[Stream.FEATURES] == len(ends)
+
+
+def test_rules_without_a_model_are_proved(tmp_path: Path) -> None:
+    rules = settings(name="moving_average_cross", params={"fast": 2, "slow": 5})
+    line = Line(tmp_path, rules.model_copy(update={"signal": SignalSettings(model="none")}))
+    line.checkpoint()
+    line.run(60)
+    line.record()
+    found = parity(tmp_path)
+    assert (counts(found)[0], found.proved) == (60, True)
+    assert found.compared[Stream.FEATURES] == 0
+    assert found.compared[Stream.ORDERS] > 0
+    assert found.identities[0].startswith("model none, strategy moving_average_cross(")
