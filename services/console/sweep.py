@@ -22,8 +22,8 @@ from services.console.options import (
 )
 from services.console.progress import JobProgress
 from services.console.settings import RunOptions, settings_for
-from services.research.history import own_interval
 from shared.errors import ConfigError
+from shared.history.resampled import own_interval
 
 if TYPE_CHECKING:
     from services.research.sweep import SweepSpec

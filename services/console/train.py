@@ -17,9 +17,9 @@ from services.console.options import (
     named_values,
 )
 from services.console.progress import JobProgress
-from services.research.history import own_interval
 from shared.config import load_settings
 from shared.errors import ConfigError
+from shared.history.resampled import own_interval
 from shared.user_code import blaming
 
 if TYPE_CHECKING:

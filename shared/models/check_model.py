@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.errors import DataError
-from shared.history import bars
+from shared.history.resampled import bars_of, own_interval
 from shared.models.card import Card, ModelRefused
 from shared.models.dataset import dataset, holdout
 from shared.models.load_model import load_model
@@ -82,8 +82,9 @@ def _distributions(predict: Any, card: Card, data: Path | None, timezone: str, f
         return
     if training.data_sha256 not in (None, file_sha256(data)):
         raise DataError(f"{data}: is not the file that model {card.name} was described on: its sha256 is another")
+    own = own_interval(data, [card.interval], timezone)
     whole = dataset(
-        bars(data, card.interval, timezone=timezone),
+        bars_of(data, own, card.interval, timezone, frozenset(card.needs), f"model {card.name}"),
         card.features,
         window=card.window,
         sym=card.symbols[0],

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from shared.errors import ConfigError, DataError
 from shared.features.feature import AnyFeature
 from shared.features.vector import FeatureVector
-from shared.history import bars, infer_interval
+from shared.history import infer_interval
+from shared.history.resampled import bars_of, own_interval
 from shared.models.card import Card, ModelRefused
 from shared.models.dataset import Dataset, dataset, holdout
 from shared.models.load_model import LoadedModel, model_of
@@ -80,10 +81,11 @@ class Saving:
         """Returns the samples of the data, or None where there are none; raises DataError."""
         if self.data is None:
             return None
-        symbols = self._symbols()
+        symbols, interval, specs = self._symbols(), self._interval(), ", ".join(self.vector.specs)
+        own = own_interval(self.data, [interval], self.timezone)
         try:
             found = dataset(
-                bars(self.data, self._interval(), timezone=self.timezone),
+                bars_of(self.data, own, interval, self.timezone, self.vector.needs, specs),
                 self.vector.specs,
                 window=self.window,
                 sym=symbols[0],
@@ -92,9 +94,7 @@ class Saving:
         except ValueError as error:
             raise DataError(f"{self.data}: {error}") from error
         if len(found) < 2:
-            raise DataError(
-                f"{self.data}: {plural(len(found), 'sample')} of {', '.join(self.vector.specs)}: use more rows"
-            )
+            raise DataError(f"{self.data}: {plural(len(found), 'sample')} of {specs}: use more rows")
         return found
 
     def samples(self, data: Dataset | None) -> Samples:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 
-from services.research.history import longer, require_columns
 from services.research.metrics import Metrics
 from services.research.sweep.data import MIN_BARS, BarSeries, Periods, Span, periods
 from services.research.sweep.fold import Task, Traded, backtest, learn, trade
@@ -14,6 +13,7 @@ from services.research.sweep.spec import Plan, SweepSpec, Trial, planned
 from shared.config import Settings
 from shared.errors import DataError
 from shared.history import bars
+from shared.history.resampled import longer, require_columns
 from shared.history.times import time_text
 from shared.plural import plural
 

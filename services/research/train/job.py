@@ -8,11 +8,11 @@ from typing import Annotated, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from torch import nn
 
-from services.research.history import bars_of
 from services.research.train.fit import EpochDone, FitSpec, Fitted, fit, make_module
 from shared.errors import DataError
 from shared.features.vector import FeatureVector
 from shared.history import HistoryBar
+from shared.history.resampled import bars_of
 from shared.history.times import text_time
 from shared.history.zone import DAY_NS
 from shared.intervals import interval_ns

@@ -19,6 +19,7 @@ from shared.errors import ConfigError, DataError, TicklineError
 from shared.features.log_return_lags import LogReturnLags
 from shared.models.batches import takes_batches
 from shared.models.card import ModelRefused
+from shared.models.check_model import check_model
 from shared.models.linear_model import LinearModel
 from shared.models.load_model import LoadedModel, load_model
 from shared.models.non_linear_model import NonLinearModel
@@ -337,3 +338,19 @@ def test_a_name_that_is_taken(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="exists"):
         saved(LinearModel(3), tmp_path)
     saved(LinearModel(3), tmp_path, force=True)
+
+
+def test_data_of_shorter_bars_make_the_models(tmp_path: Path, data: Path) -> None:
+    loaded = saved(LinearModel(3), tmp_path, data=data, interval="4h")
+    assert loaded.card.interval == "4h"
+    assert loaded.card.training is not None
+    assert loaded.card.training.y_hat.n == 300 // 4 - 4
+    lines = list(check_model(tmp_path / "weights/mine.json", data=data))
+    assert "distributions: of 71 samples, as the card says" in lines
+
+
+def test_data_without_what_the_features_need_are_refused_by_name(tmp_path: Path, data: Path) -> None:
+    line = refused(LinearModel(1), tmp_path, data=data, features=["volume_z(4)"])
+    assert "volume_z(4) needs bar, but the file has the price only" in line
+    line = refused(LinearModel(3), tmp_path, data=data, interval="90m")
+    assert "its bars are 1h long, which make no 90m" in line

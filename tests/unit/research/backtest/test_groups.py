@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from services.research.backtest import Backtest
-from services.research.history import bars_of
 from shared.config import Settings, load_settings
 from shared.errors import ConfigError
 from shared.features.vector import FeatureVector
+from shared.history.resampled import bars_of
 from shared.messages import Features, Message, Prediction
 from shared.models.card import Card
 from shared.models.dataset import Dataset, dataset

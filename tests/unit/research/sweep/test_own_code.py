@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from services.research.history import bars_of
 from services.research.sweep import Axis, Learner, Pool, SweepSpec, Trading, sweep
 from services.research.sweep.data import BarSeries, Span
 from services.research.sweep.fold import Task, trade
@@ -14,6 +13,7 @@ from services.research.sweep.spec import planned
 from services.research.train import FitSpec
 from shared.config import Settings
 from shared.errors import DataError, UserCodeFailed
+from shared.history.resampled import bars_of
 from shared.user_code.bundle import Bundle
 from tests.unit.research.sweep.made import SYM, settings_of, written
 

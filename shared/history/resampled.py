@@ -1,4 +1,4 @@
-"""History of a file as research takes it: bars of an interval that is the file's own, or a multiple of it."""
+"""A file gives bars of its own interval, or of a multiple of it, with the groups that somebody needs."""
 
 from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
