@@ -5,7 +5,7 @@ from alembic import op
 
 revision = "0004"
 down_revision = "0003"
-readable_by = "0003"  # an older Tickline writes armings that are for nobody, and sends under its own rules
+readable_by = "0004"  # an order's reason may be ARMED_FOR_OTHER_CODE, which no older code can read
 
 
 def upgrade() -> None:
