@@ -100,7 +100,13 @@ class TickPipeline(Tick[Event, list[PipelineOutput]]):
 
     def on_tick(self, val: Event) -> list[PipelineOutput] | None:
         """Takes one event; None when nothing follows from it."""
-        made = self._made(val)
+        given = self.heard.on_tick(val)
+        if val.__class__ is Trade:  # the join has nothing to do with it
+            made = None if given is None else self._sample(given)
+        else:
+            joined = None if self.join is None else self.join.on_tick(val)  # type: ignore[arg-type]  # it takes any event
+            sampled = None if given is None else self._sample(given)
+            made = [*(joined or ()), *(sampled or ())] or None
         return made if self.at_end is None else self._ended(self.at_end, val, made or ())
 
     def _ended(self, at_end: AtEnd, val: Event, made: Iterable[PipelineOutput]) -> list[PipelineOutput] | None:
@@ -108,14 +114,6 @@ class TickPipeline(Tick[Event, list[PipelineOutput]]):
         for out in made:
             given += (at_end.on_tick(out) or ()) if isinstance(out, Close | Cut) else (out,)
         return given or None
-
-    def _made(self, val: Event) -> list[PipelineOutput] | None:
-        given = self.heard.on_tick(val)
-        if val.__class__ is Trade:  # the join has nothing to do with it
-            return None if given is None else self._sample(given)
-        joined = None if self.join is None else self.join.on_tick(val)  # type: ignore[arg-type]  # it takes any event
-        sampled = None if given is None else self._sample(given)
-        return [*(joined or ()), *(sampled or ())] or None
 
     def _sample(self, given: Iterable[Any]) -> list[PipelineOutput] | None:
         sampler = self.sampler

@@ -29,6 +29,7 @@ class TradedBarsSnapshot(Snapshot):
     sums: list[SavedSum]
     closed: int
     unsure_end: int
+    begun: bool
 
 
 _saved_sum, _snapshot = fields_of(SavedSum), fields_of(TradedBarsSnapshot)
@@ -37,7 +38,8 @@ _saved_sum, _snapshot = fields_of(SavedSum), fields_of(TradedBarsSnapshot)
 class TradedBars(Tick[Sampling, list[Sampled]]):
     """The stage gives what its sampler gives, and to each bar its group. interval_ns, grace_ns: the sampler's.
 
-    A bar that MissingTrades may reach into has its close alone. A trade that comes after its bar changes nothing in it:
+    A bar that MissingTrades may reach into has its close alone, and so has that of the first trade of all: others may
+    have been before it. A trade that comes after its bar changes nothing in it:
     the sampler counts it, and Short says so to whoever still holds the bar.
 
     >>> bars = TradedBars(Sampler(interval_ns=10, grace_ns=2), interval_ns=10, grace_ns=2)
@@ -51,7 +53,8 @@ class TradedBars(Tick[Sampling, list[Sampled]]):
         self._sampler, self._interval_ns, self._grace_ns = sampler, interval_ns, grace_ns
         self._sums: dict[int, TradeSum] = {}
         self._closed = 0  # bars until here are out
-        self._unsure_end = 0  # bars until here lack trades
+        self._unsure_end = 0  # bars until here may lack trades
+        self._begun = False
 
     @property
     def late(self) -> int:
@@ -70,6 +73,8 @@ class TradedBars(Tick[Sampling, list[Sampled]]):
     def _add(self, trade: Trade) -> bool:
         """Adds it to its bar; False where that was given."""
         end = self._end(trade.ts_event)
+        if not self._begun:
+            self._begun, self._unsure_end = True, max(self._unsure_end, end)
         if end <= self._closed:
             return False
         if end in self._sums:
@@ -98,12 +103,13 @@ class TradedBars(Tick[Sampling, list[Sampled]]):
             sums=[_saved_sum(ts_event=end, **vars(self._sums[end])) for end in sorted(self._sums)],
             closed=self._closed,
             unsure_end=self._unsure_end,
+            begun=self._begun,
         )
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave."""
         saved = TradedBarsSnapshot.of(state)
         self._sampler.restore(saved.sampler)
-        self._closed, self._unsure_end, self._sums = saved.closed, saved.unsure_end, {}
+        self._closed, self._unsure_end, self._begun, self._sums = saved.closed, saved.unsure_end, saved.begun, {}
         for one in saved.sums:
             self._sums[one.ts_event] = TradeSum(one.open, one.high, one.low, one.volume, one.quote_volume, one.trades)

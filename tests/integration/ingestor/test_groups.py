@@ -1,5 +1,6 @@
 """Bars with their group over a wire that breaks: each is the venue's, heard or fetched, or it goes out without."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.simulator import Simulator, TradePlan
 from services.simulator.websocket.faults import MessageFault, Trouble
 from shared.exchanges.market_data.traded import silent_group
+from shared.exchanges.registry import PROFILES
 from shared.messages import Gap
 from shared.messages.market import BarGroup, Group
 from tests.integration.ingestor.line import (
@@ -115,3 +117,31 @@ async def test_a_bar_whose_trades_are_lost_for_good_goes_out_with_its_close_alon
         history = fake.histories[BTC]
         closes = [history.bar(tick.ts_event // 1_000_000 - 1000, 1000, fake.state.now_ms())[0].close for tick in bare]
         assert [tick.price for tick in bare] == closes
+
+
+@virtually()
+async def test_of_an_exchange_that_ends_no_bar_each_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ccxt's six columns tell the volume."""
+    profile = PROFILES["binance"]
+    less = profile.market_data._replace(candles=None)
+    monkeypatch.setitem(PROFILES, "binance", profile._replace(market_data=less))
+    bus = new_bus()
+    async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url, warm_bars=5, **CANDLES) as ingestor:
+        found = await until_ticks(bus, 10)
+        assert not [message for message in told(bus) if isinstance(message, Gap)]
+        wanted = [perfect(fake, tick.ts_event) for tick in found]
+        assert [tick.bar for tick in found] == [
+            BarGroup(open=bar.open, high=bar.high, low=bar.low, volume=bar.volume) for bar in wanted
+        ]
+        assert ingestor.feeder.feeds()[BTC].counts["joined_fetched"] >= len(found)
+
+
+@virtually()
+async def test_a_restart_misses_no_bar_and_gives_none_twice() -> None:
+    bus = new_bus()
+    async with wired("binance", plan=PLAN) as fake:
+        for _ in range(4):
+            async with ingesting(bus, fake.url, warm_bars=5, **CANDLES):
+                await until_ticks(bus, len(ticks(bus)) + 3)
+            await asyncio.sleep(1.7)
+        check_groups(bus, fake)

@@ -160,15 +160,22 @@ def made(bars: TradedBars, *values: Sampling) -> list[Sampled]:
 def test_a_bar_that_a_hole_reaches_into_has_its_close_alone() -> None:
     bars = TradedBars(Sampler(10, 0), 10, 0)
     found = made(
-        bars, Watermark(10), trade(1, 12, 5), MissingTrades(14, 12), trade(4, 14, 6), trade(5, 22, 7), Watermark(30)
+        bars,
+        trade(0, 9, 4),
+        Watermark(10),
+        trade(1, 12, 5),
+        MissingTrades(14, 12),
+        trade(4, 14, 6),
+        trade(5, 22, 7),
+        Watermark(30),
     )
     whole = BarGroup(open=7.0, high=7.0, low=7.0, volume=0.1, quote_volume=0.7, trades=1)
-    assert found == [bare(20, 6), ClosedBar(30, Decimal(7), whole)]
+    assert found == [Lost(10), bare(20, 6), ClosedBar(30, Decimal(7), whole)]
 
 
 def test_a_late_print_that_leaves_the_close_as_it_was_is_counted_and_no_more() -> None:
     bars = TradedBars(Sampler(10, 0), 10, 0)
-    first = made(bars, Watermark(10), trade(1, 12, 5), trade(2, 19, 6), Watermark(20))
+    _, *first = made(bars, trade(0, 9, 4), Watermark(10), trade(1, 12, 5), trade(2, 19, 6), Watermark(20))
     assert first == [ClosedBar(20, Decimal(6), found_group(first))]
     assert made(bars, trade(3, 15, 6)) == [Short(20)], "the same price as its close"
     assert joined(BarJoin(10, warm=0, grouped=True), *first, Short(20)) == [Close(20, Decimal(6), found_group(first))]
@@ -206,8 +213,8 @@ def test_bars_are_the_sums_of_their_trades(told: list[tuple[int, int, Decimal]])
         inside = by_end.get(one.ts_event, [])
         last = inside[-1].price if inside else last
         assert one.price == last
-        if last is None:
-            assert one.bar is None
+        if last is None or one.ts_event == min(by_end):
+            assert one.bar is None, "before the first trade of all others may have been"
             continue
         prices = [float(one.price) for one in inside] or [float(last)]
         assert one.bar == BarGroup(

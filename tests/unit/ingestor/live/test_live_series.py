@@ -12,6 +12,7 @@ from services.ingestor.live.bar_join import BarJoin
 from services.ingestor.live.continuity import Continuity
 from services.ingestor.live.sampler import EachTrade, Sampler
 from services.ingestor.live.stage import LiveStage, TickPipeline
+from services.ingestor.live.traded_bars import TradedBars
 from shared.exchanges.market_data.options import ContinuityRules
 from shared.messages import Gap, GapCause, MarketTick, Message, decode, encode
 from shared.messages.codec import pack, unpack
@@ -28,6 +29,7 @@ from tests.unit.ingestor.live.world import (
     gaps,
     long_world,
     perfect,
+    perfect_groups,
     ticks,
     worlds,
 )  # fmt: skip
@@ -42,6 +44,13 @@ def stage(consecutive: bool = True) -> LiveStage:
     rules = replace(RULES, consecutive=consecutive)
     join = BarJoin(INTERVAL, warm=0, fill_ns=5_000)
     return LiveStage("v", "A", TickPipeline(Continuity(rules), Sampler(INTERVAL, GRACE), join), age_ns=10**6)
+
+
+def grouped(consecutive: bool) -> LiveStage:
+    rules = replace(RULES, consecutive=consecutive)
+    join = BarJoin(INTERVAL, warm=0, fill_ns=5_000, grouped=True)
+    bars = TradedBars(Sampler(INTERVAL, GRACE), INTERVAL, GRACE)
+    return LiveStage("v", "A", TickPipeline(Continuity(rules), bars, join), age_ns=10**6)
 
 
 def check(world: World, said: list[Message]) -> None:
@@ -73,6 +82,19 @@ def test_noticed_faults_that_can_be_filled_leave_no_trace(consecutive: bool, dat
         end: price for end, price in perfect(world).items() if said and said[0].ts_event <= end <= said[-1].ts_event
     }
     assert ticks(said)[0].ts_event <= max(bar_end(START) + INTERVAL, min(perfect(world)))
+
+
+@BY
+@given(data=st.data())
+def test_bars_add_up_to_their_trades_over_noticed_faults_and_kills(consecutive: bool, data: st.DataObject) -> None:
+    world = data.draw(worlds(noticed=True, fails=False, consecutive=consecutive))
+    kills = data.draw(st.lists(st.integers(1, 60), max_size=3))
+    said = Run(world, grouped(consecutive), kills).go()
+    check(world, said)
+    groups = perfect_groups(world)
+    wrong = [tick for tick in ticks(said) if tick.bar != groups[tick.ts_event]]
+    assert not wrong
+    assert gaps(said) == []
 
 
 @BY

@@ -23,6 +23,7 @@ from shared.exchanges.market_data.events import (
 )  # fmt: skip
 from shared.messages import Gap, MarketTick, Message
 from shared.messages.codec import pack, unpack
+from shared.messages.market import BarGroup
 
 START = 10_000_000
 INTERVAL, GRACE, ORDER, SILENCE = 1_000, 150, 100, 700
@@ -125,6 +126,20 @@ def perfect(world: World) -> dict[int, Decimal]:
         assert price is not None
         closes[end] = price
     return closes
+
+
+def perfect_groups(world: World) -> dict[int, BarGroup]:
+    """What the trades of each bar add up to, in the order of ids or of times; of a silent one nothing, at its close."""
+    ordered = sorted(world.trades, key=lambda trade: trade.id if world.consecutive else (trade.ts_event, trade.id))
+    groups: dict[int, BarGroup] = {}
+    for end, close in perfect(world).items():
+        inside = [trade for trade in ordered if bar_end(trade.ts_event) == end]
+        prices = [float(trade.price) for trade in inside] or [float(close)]
+        groups[end] = BarGroup(
+            open=prices[0], high=max(prices), low=min(prices), volume=float(sum(trade.qty for trade in inside)),
+            quote_volume=float(sum(trade.price * trade.qty for trade in inside)), trades=len(inside),
+        )  # fmt: skip
+    return groups
 
 
 def bar_end(ts: int) -> int:
@@ -243,7 +258,8 @@ class Run:
             traded = {bar_end(trade.ts_event) for trade in self.world.trades}
             closes = perfect(self.world)
             asked = range(question.from_ns, question.to_ns + 1, INTERVAL)
-            yield Bars(tuple(ClosedBar(end, closes[end]) for end in asked if end in traded))
+            groups = perfect_groups(self.world)
+            yield Bars(tuple(ClosedBar(end, closes[end], groups[end]) for end in asked if end in traded))
         yield Answered(question.no, "bars", not refused)
 
 
