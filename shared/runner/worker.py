@@ -201,7 +201,7 @@ class Worker:
             return
         if before := self._leases.changed_from:
             self._leases.changed_from = ()
-            log.warning("runtime changed", instance=self.spec.instance, before=before, why="last bits may differ")
+            log.warning("other runtimes before", instance=self.spec.instance, before=before, why="last bits may differ")
         for lease, stored in zip(taken, await session.load([x.partition for x in taken]), strict=True):
             p = lease.partition.p
             self._drop(p)

@@ -721,6 +721,6 @@ async def test_a_worker_of_another_runtime_stands_by_until_the_others_end(bus: M
         await writer.reconnect(bus)
         await writer.write(*SYMBOLS)
         await written(bus, 2)
-        (changed,) = [each for each in logs if each["event"] == "runtime changed"]
+        (changed,) = [each for each in logs if each["event"] == "other runtimes before"]
         assert changed["before"] == (here.text,)
     assert set(owners(bus)) == {second.worker._leases.owner}
