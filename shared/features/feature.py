@@ -179,3 +179,12 @@ def checked_price(val: float) -> float:
     if not 0.0 < price < math.inf:
         raise ValueError(f"a price must be finite and positive, not {val!r}")
     return price
+
+
+def made_anew(feature: AnyFeature[T, R]) -> AnyFeature[T, R]:
+    """Returns another feature, made of the same arguments, that has seen nothing."""
+    made = feature.made_of
+    assert made.arguments  # a TypeError for an argument that may have a memory itself
+    another = type(feature)(*made.args, **made.kwargs)
+    another.made_of.name = made.name
+    return another

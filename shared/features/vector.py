@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from shared.bar import Bar
 from shared.errors import UserCodeFailed
-from shared.features.feature import AnyFeature, BarFeature
+from shared.features.feature import AnyFeature, BarFeature, made_anew
 from shared.features.registry import make_feature
 from shared.record import Snapshot, fields_of
 from shared.tick import State, Tick
@@ -27,7 +27,8 @@ _snapshot = fields_of(FeatureVectorSnapshot)
 class FeatureVector(Tick[Bar, NDArray[np.float32]]):
     """A FeatureVector puts the numbers of several features side by side, and gives None until all of them have some.
 
-    - specs: of features of prices and of bars, in the order of the model's inputs. folder: where files of a user lie.
+    - specs: of features of prices and of bars, in the order of the model's inputs, or features, of which it takes new
+      ones. folder: where files of a user lie.
     - Output: float32 of shape (width,), in memory of its own.
     - width, needs: the sum of the features' widths, and all groups that one of them needs.
     - takes_bars: says whether `on_tick` with a Bar is needed, or `on_price` with a price is enough, which costs less.
@@ -41,10 +42,12 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
     [None, None, array([0.4054651 , 0.4054651 , 0.10536052], dtype=float32)]
     """
 
-    def __init__(self, specs: Sequence[str], folder: Path | None = None) -> None:
+    def __init__(self, specs: Sequence[str | AnyFeature[Any, Any]], folder: Path | None = None) -> None:
         if isinstance(specs, str) or not specs:
             raise ValueError(f"a FeatureVector is made of a list of specs, not of {specs!r:.80}")
-        self._features: list[AnyFeature[Any, Any]] = [make_feature(spec, folder) for spec in specs]
+        self._features: list[AnyFeature[Any, Any]] = [
+            make_feature(spec, folder) if isinstance(spec, str) else made_anew(spec) for spec in specs
+        ]
         self._only = self._features[0] if len(self._features) == 1 else None
         self.specs = tuple(feature.spec for feature in self._features)
         if twice := [spec for at, spec in enumerate(self.specs) if spec in self.specs[:at]]:

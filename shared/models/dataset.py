@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from shared.bar import Bar
 from shared.bar_groups import seen_bar
 from shared.errors import ConfigError
+from shared.features.feature import AnyFeature
 from shared.features.log_return import LogReturn
 from shared.features.vector import FeatureVector
 from shared.history.bar import HistoryBar
@@ -87,7 +88,7 @@ class Dataset:
 
 def dataset(
     bars: Iterable[HistoryBar],
-    features: str | Sequence[str],
+    features: str | AnyFeature[Any, Any] | Sequence[str | AnyFeature[Any, Any]],
     *,
     window: int = 1,
     sym: str = "",
@@ -95,7 +96,7 @@ def dataset(
 ) -> Dataset:
     """Makes the samples of `bars`.
 
-    - features: one spec, or several. folder: where files of a user lie.
+    - features: one or several, by their specs or as objects. folder: where files of a user lie.
     - window: how many feature vectors a sample has.
     - sym: of the bars that the features see.
     - Raises ValueError for an unknown feature, or one that is not finite somewhere.
@@ -106,7 +107,7 @@ def dataset(
     >>> data.x.tolist(), data.y.round(4).tolist(), data.ts.tolist()
     ([[0.09531018137931824], [0.09531018137931824]], [0.0953, -0.1906], [1, 2])
     """
-    vector = FeatureVector([features] if isinstance(features, str) else features, folder)
+    vector = FeatureVector([features] if isinstance(features, str | AnyFeature) else features, folder)
     return samples(seen(bars, vector, sym), vector, window)
 
 

@@ -101,6 +101,8 @@ class StatefulStrategy(BaseModel):
 
     def move_to(self, target: Decimal) -> list[Order] | Reason:
         """Returns the one order that leads from the position to `target` (signed base units), or NO_CHANGE."""
+        if not isinstance(target, Decimal):
+            raise TypeError(f"a target is a Decimal, not {type(target).__name__} {target}: write Decimal(str(value))")
         if not target:
             return self.close() or Reason.NO_CHANGE
         change = target - self.held()

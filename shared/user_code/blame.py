@@ -31,6 +31,12 @@ _MACHINERY = frozenset(
         "torch_model.py",
         "onnx_model.py",
         "load_model.py",
+        "batches.py",
+        "check_model.py",
+        "dataset.py",
+        "model_input.py",
+        "save_model.py",
+        "standardised.py",
     }
 )
 _offered: set[str] = set()  # folders of packages whose strategies, features and models are used

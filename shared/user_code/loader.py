@@ -149,6 +149,11 @@ def _named(spec: str, folder: Path | None) -> _Named | None:
     if not all(part.isidentifier() for part in where.split(".")):
         raise ConfigError(f"{spec!r:.200}: {where!r:.100} is no module: write file.py:Class or package.module:Class")
     top = where.partition(".")[0]
+    if top == "__main__":
+        raise ConfigError(
+            f"{spec}: it lies in a notebook's cell, or in the script itself, where no service finds it: move it to a "
+            f"file, and write e.g. mine.py:{what}"
+        )
     if top in (FACE, *INNER):
         raise ConfigError(f"{spec}: this is Tickline's own: name what ships with it without a module, e.g. basic_taker")
     if other := installed(top, root):

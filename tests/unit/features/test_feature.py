@@ -22,7 +22,7 @@ from shared.features.feature import as_numbers
 from shared.features.registry import FEATURES
 from shared.messages.codec import pack, unpack
 from shared.messages.market import Group
-from shared.windows import NumpyWindow
+from shared.windows import DequeWindow, NumpyWindow
 from tests.unit.features.bars import BARS
 
 PRICES = st.lists(st.floats(0.01, 1e6), max_size=20)
@@ -301,3 +301,26 @@ def test_what_is_no_feature_of_a_users_file_is_refused(
     with pytest.raises(kind, match=words) as refused:
         make_feature(spec, folder)
     assert "\n" not in str(refused.value)
+
+
+def test_a_feature_of_a_cell_stands_for_its_spec_and_is_not_used_up() -> None:
+    """A notebook's own class has no file that a spec could name."""
+
+    class Change(Feature[float]):
+        def __init__(self, n: int) -> None:
+            self._prices = DequeWindow[float](n)
+
+        def on_tick(self, val: float) -> float | None:
+            oldest = self._prices.on_tick(val)
+            return None if oldest is None else val - oldest
+
+    change = Change(2)
+    for price in (1.0, 2.0, 3.0):
+        change.on_tick(price)
+    vector = FeatureVector([change, "log_return()"])
+    found = [vector.on_price(price) for price in (10.0, 11.0, 13.0)]
+    assert found[:2] == [None, None]
+    assert found[2] is not None
+    assert found[2][0] == 3.0
+    assert change.on_tick(4.0) == 2.0
+    assert vector.specs[1] == "log_return()"

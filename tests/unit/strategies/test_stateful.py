@@ -159,6 +159,8 @@ def test_what_moves_a_position_by_hand() -> None:
     (order,) = mine.move_to(Decimal(0))  # type: ignore[misc]
     assert (order.signed_qty, order.leg) == (Decimal("-1.5"), Leg.CLOSE)
     assert mine.move_to(Decimal("1.5")) is Reason.NO_CHANGE
+    with pytest.raises(TypeError, match=r"^a target is a Decimal, not float 0\.5: write Decimal"):
+        mine.move_to(0.5)  # type: ignore[arg-type]
 
 
 def test_without_a_symbol_it_says_so() -> None:

@@ -285,3 +285,10 @@ def test_a_lazy_import_does_not_need_the_folder_any_more(write: Write) -> None:
 def test_a_file_and_its_module_are_one(write: Write) -> None:
     folder = write(a__mine="class Mine: ...")
     assert load("a/mine.py:Mine", folder).hash == load("a.mine:Mine", folder).hash
+
+
+def test_a_class_of_a_notebooks_cell_is_told_where_to_go(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^__main__:Mine: it lies in a notebook's cell, .* write e\.g\. mine\.py:Mine$"
+    ):
+        load("__main__:Mine", tmp_path)
