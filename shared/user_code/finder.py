@@ -6,7 +6,6 @@ import sys
 import sysconfig
 from base64 import b32decode, b32encode
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -21,9 +20,8 @@ from shared.user_code.sources import (
     INNER,
     NO_PYTHON,
     CodeFile,
-    closure,
+    Reading,
     data_name,
-    declared,
     installed,
     own,
     shadows,
@@ -170,16 +168,14 @@ class UserFinder(MetaPathFinder):
         self.folders: dict[str, Folder] = {}
         self.moved: dict[Path, Path] = {}
         self.reads_once = False
+        self._readings: dict[Path, Reading] = {}
 
     def sources(self, path: Path, module: str) -> dict[str, CodeFile]:
         """Returns a module with all that it may load, as they lie in the folder, or as they were read before."""
-        folder = self.folders.get(encoded(path)) if self.reads_once else None
-        known: Mapping[str, CodeFile] = {} if folder is None else folder.sources
-        found = closure(path, module, known)
-        for source in list(found.values()):
-            with suppress(*NO_PYTHON):  # to load it raises
-                found |= {data.name: data for data in declared(path, source, known)}
-        return found
+        reading = self._readings.get(path) if self.reads_once else None
+        if reading is None:
+            reading = self._readings[path] = Reading(path)
+        return reading.closure(module)
 
     def place(self, folder: Path) -> Path:
         """Returns where a folder's files lie."""

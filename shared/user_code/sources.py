@@ -3,11 +3,10 @@
 import ast
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
 from shared.errors import ConfigError
@@ -171,36 +170,54 @@ def _all_in(folder: Path, name: str) -> Iterator[str]:
             yield f"{name}.{path.stem}".lstrip(".")
 
 
-def closure(folder: Path, root: str, known: Mapping[str, CodeFile] = MappingProxyType({})) -> dict[str, CodeFile]:
-    """Returns every module of the folder that one of them may load, itself included, each read once.
+class Reading:
+    """A reading remembers a folder as it was read: each file once, and what its imports meant then.
 
-    - known: what was read before, and is not read again.
-
-    A name that no module has is left out, and a file that is no Python is among them: to load it raises.
+    So what it gives never changes: neither by an edit, nor by a file that is added or taken away.
     """
-    found: dict[str, CodeFile] = {}
-    waiting = list(_parents(root))
-    while waiting:
-        name = waiting.pop()
-        if name in found:
-            continue
-        source = known.get(name) or at(folder, name)
-        if source is None:
-            continue  # a name of a module, no module; or one that is not there: its import raises
-        found[name] = source
-        try:
-            waiting += imported(folder, source)
-        except NO_PYTHON:
-            continue
-    return found
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[str, CodeFile | None] = {}
+        self._imports: dict[str, tuple[str, ...]] = {}
+        self._data: dict[str, tuple[CodeFile, ...]] = {}
+
+    def closure(self, root: str) -> dict[str, CodeFile]:
+        """Returns a module, every module of the folder that one of them may load, and the data that they declare.
+
+        A name that no module has is left out, and a file that is no Python is among them: to load it raises.
+        """
+        found: dict[str, CodeFile] = {}
+        waiting = list(_parents(root))
+        while waiting:
+            name = waiting.pop()
+            if name in found:
+                continue
+            source = self._file(name)
+            if source is not None:  # else it is a name of a module, or of one that is not there: its import raises
+                found[name] = source
+                waiting += self._imported(source)
+        return found | {data.name: data for source in found.values() for data in self._data[source.name]}
+
+    def _file(self, name: str) -> CodeFile | None:
+        if name not in self._files:
+            self._files[name] = at(self._folder, name)
+        return self._files[name]
+
+    def _imported(self, source: CodeFile) -> tuple[str, ...]:
+        if source.name not in self._imports:
+            try:
+                names, data = tuple(imported(self._folder, source)), tuple(declared(self._folder, source))
+            except NO_PYTHON:
+                names, data = (), ()
+            self._imports[source.name], self._data[source.name] = names, data
+        return self._imports[source.name]
 
 
-def declared(folder: Path, source: CodeFile, known: Mapping[str, CodeFile]) -> Iterator[CodeFile]:
+def declared(folder: Path, source: CodeFile) -> Iterator[CodeFile]:
     """Yields the files that a module declares, as `data_files = ("prices.csv",)` in a class or in the module.
 
     They are named from the module's own folder on. Raises ConfigError for a missing one, and for what is no literal.
-
-    - known: what was read before, and is not read again.
     """
     for node in ast.walk(ast.parse(source.data)):
         if not isinstance(node, ast.Assign | ast.AnnAssign):
@@ -216,16 +233,14 @@ def declared(folder: Path, source: CodeFile, known: Mapping[str, CodeFile]) -> I
         if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
             raise ConfigError(f'{where}: it is a tuple of names, as in {DATA_FILES} = ("prices.csv",)')
         for name in names:
-            yield _data(folder, (folder / source.path).parent / name, f"{where}: {name!r:.100}", known)
+            yield _data(folder, (folder / source.path).parent / name, f"{where}: {name!r:.100}")
 
 
-def _data(folder: Path, path: Path, where: str, known: Mapping[str, CodeFile]) -> CodeFile:
+def _data(folder: Path, path: Path, where: str) -> CodeFile:
     full = Path(os.path.normpath(path))
     if not full.is_relative_to(folder):
         raise ConfigError(f"{where} lies outside of {folder}: put it there")
     shown = full.relative_to(folder).as_posix()
-    if data_name(shown) in known:
-        return known[data_name(shown)]
     if not full.is_file():
         raise ConfigError(f"{where}: there is no such file: put it there, or take the name out")
     if full.stat().st_size > MAX_BYTES:

@@ -292,3 +292,15 @@ def test_a_class_of_a_notebooks_cell_is_told_where_to_go(tmp_path: Path) -> None
         ConfigError, match=r"^__main__:Mine: it lies in a notebook's cell, .* write e\.g\. mine\.py:Mine$"
     ):
         load("__main__:Mine", tmp_path)
+
+
+@pytest.mark.usefixtures("_reads_once")
+def test_a_file_that_comes_later_decides_nothing(write: Write) -> None:
+    """Not even when the spec is loaded once more, e.g. for a partition taken over: its hash was told without it."""
+    folder = write(mine=MINE, helper="VALUE = 1")
+    first = load("mine.py:Mine", folder)
+    write(late="VALUE = 'late'")
+    again = load("mine.py:Mine", folder)
+    assert again == first
+    with pytest.raises(UserCodeFailed, match="late was not hashed"):
+        again.object().late()
