@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+import structlog
+
 from services.ingestor.feeds.feed import LiveFeed
 from services.ingestor.feeds.feed_report import FeedReport
 from services.ingestor.feeds.venues import Venues
@@ -17,11 +19,15 @@ from shared.bus.names import partition_of
 from shared.config import Settings
 from shared.exchanges.market_data.events import Candle, Clock, TopOfBook, Trade
 from shared.exchanges.market_data.venue import LiveVenue
+from shared.models.card import ModelRefused
+from shared.needs import needed_groups
 from shared.runner.backpressure import Backpressure
 from shared.runner.partition import Partition
 from shared.runner.parts import ServiceParts
 from shared.runner.service import serve
 from shared.runner.spec import Limits
+
+log = structlog.get_logger()
 
 
 class SourceFeeder:
@@ -185,6 +191,10 @@ class ExchangeFeeder:
 
 def build(settings: Settings, limits: Limits) -> ServiceParts:
     """Returns what this process does, and what feeds it."""
+    try:
+        needed_groups(settings)
+    except ModelRefused as refused:  # the signal service's trouble; ticks carry what the strategy needs
+        log.info("what the model needs is not known here", why=str(refused))
     if settings.ingestor.source == "ccxt":
         options = require_live(settings, live_options(settings))
         live = ExchangeFeeder(Venues(options), settings.bus.partitions)

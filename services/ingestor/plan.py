@@ -56,7 +56,7 @@ def make_source(settings: Settings) -> Source:
 
 
 def wanted_groups(settings: Settings) -> frozenset[Group]:
-    """Returns the groups that ticks shall carry. What is wrong with a model, the signal service says."""
+    """Returns the groups that ticks shall carry. A model that is refused is the signal service's trouble."""
     own = frozenset(settings.ingestor.groups)
     try:
         return own | needed_groups(settings)

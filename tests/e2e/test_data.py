@@ -109,7 +109,7 @@ def test_a_folder_that_was_downloaded(command: Command) -> None:
     Path("months").mkdir()
     origin, kind = Origin("binance", "BTC/USDT", KindName.OHLCV, "12h"), KINDS[KindName.OHLCV]
     for month, (first, last) in enumerate(((0, 60), (64, 116)), 1):
-        rows = [HistoryRow(n * HALF_DAY_MS, "", ("1", "1", "1", "1", "9")) for n in range(first, last)]
+        rows = [HistoryRow(n * HALF_DAY_MS, "", ("1", "1", "1", "1", "9", "9", "4", None)) for n in range(first, last)]
         said = Coverage(origin=origin, start_ms=first * HALF_DAY_MS, end_ms=last * HALF_DAY_MS, repeats=month)
         write(Path(f"months/1970-0{month}.parquet"), kind, said, [table(kind, rows)])
     done = command("data", "check", "months")
