@@ -82,6 +82,15 @@ def test_a_script_beside_namesakes(tmp_path: Path) -> None:
     assert done.stdout.strip() == SAID, done.stderr
 
 
+def test_a_script_where_python_has_not_yet_loaded_what_a_file_shadows(tmp_path: Path) -> None:
+    """As in an environment whose site-packages load nothing at the start: `types` is still to come."""
+    fill(tmp_path, *NAMESAKES, "enum.py", "collections.py")
+    paths = [str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))]
+    (tmp_path / "script.py").write_text(f"import sys\nassert 'types' not in sys.modules\nsys.path += {paths}\n{USED}")
+    done = python(tmp_path, "-S", "script.py")
+    assert done.stdout.strip() == SAID, done.stderr
+
+
 def test_the_command_beside_namesakes(tmp_path: Path) -> None:
     fill(tmp_path, *NAMESAKES)
     for command in ((sys.executable, "-m", "tickline"), (Path(sys.executable).with_name("tickline"),)):
