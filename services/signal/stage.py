@@ -60,7 +60,7 @@ class SignalStage(Stage):
         self._model = model
         self._carried = sorted(group.value for group in carried)
         self._needs = [] if model_input is None else sorted(group.value for group in model_input.needs)
-        self._takes_bars = model_input is not None and model_input.takes_bars
+        self._takes_bars = model_input is not None and (model_input.takes_bars or bool(self._needs))
         self._spec = "" if model_input is None else ", ".join(model_input.vector.specs)
         self._numbers = SequenceNumbers()
 
