@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, TypeAlias
 
 from shared.bar import Bar
+from shared.errors import UserCodeFailed
 from shared.features.feature import AnyFeature, BarFeature, as_numbers
 from shared.features.registry import MAX_ARGUMENT
 from shared.features.spec import parsed
@@ -138,7 +139,10 @@ def _saved(feature: AnyFeature[Any, Any]) -> bytes:
 def _result(feature: AnyFeature[Any, Any], value: Any, may_be_infinite: bool) -> bytes | None:
     """Returns the numbers as bytes, which are equal where the bits are."""
     held = sys.getrefcount(value)
-    numbers = feature.numbers(value)
+    try:
+        numbers = feature.numbers(value)
+    except UserCodeFailed as error:  # no number, or another width
+        raise RuleBroken(str(error)) from error
     if _of_bars(feature) and sys.getrefcount(value) > held:
         raise RuleBroken(f"{feature.spec} keeps the given Bar: keep what you need of it, e.g. bar.close")
     if numbers is None:

@@ -119,16 +119,24 @@ class AnyFeature(Tick[T, R], Generic[T, R]):
         return {name: value for name, value in vars(self).items() if name != _MADE}
 
     def numbers(self, val: T) -> NDArray[Any] | None:
-        """Takes a value as `on_tick` does, and returns the result in numpy memory of its own, of shape (width,)."""
+        """Takes a value as `on_tick` does, and returns the result in numpy memory of its own, of shape (width,).
+
+        Raises UserCodeFailed for what is no number, or has another width.
+        """
         result = self.on_tick(val)
         if result is None:
             return None
         try:
-            return as_numbers(result)
+            numbers = as_numbers(result)
         except (TypeError, ValueError) as error:
             raise UserCodeFailed(
                 f"{self.spec} gave {result!r:.80}, which is no number and no list of numbers"
             ) from error
+        if numbers.shape != (self.width,):
+            raise UserCodeFailed(
+                f"{self.spec} gives numbers of shape {numbers.shape}, and its width is {self.width}: set `width`"
+            )
+        return numbers
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._attributes().items())})"

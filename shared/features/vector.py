@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.bar import Bar
-from shared.errors import UserCodeFailed
 from shared.features.feature import AnyFeature, BarFeature, made_anew
 from shared.features.registry import make_feature
 from shared.record import Snapshot, fields_of
@@ -65,10 +64,7 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
         """Takes a price, where no feature is of bars."""
         if self._only is None:
             return self._joined(price, None)
-        numbers = self._only.numbers(price)
-        if numbers is not None and numbers.shape != (self.width,):
-            raise UserCodeFailed(_wrong_width(self._only, numbers))
-        return numbers
+        return self._only.numbers(price)
 
     def _joined(self, price: float, bar: Bar | None) -> NDArray[np.float32] | None:
         joined: NDArray[np.float32] = np.empty(self.width, np.float32)
@@ -77,8 +73,6 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
             numbers = feature.numbers(bar if of_bars else price)
             if numbers is None:
                 at = None
-            elif numbers.shape != (feature.width,):
-                raise UserCodeFailed(_wrong_width(feature, numbers))
             elif at is not None:
                 joined[at : at + feature.width] = numbers
                 at += feature.width
@@ -109,7 +103,3 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
 
     def __repr__(self) -> str:
         return f"FeatureVector([{', '.join(map(repr, self._features))}])"
-
-
-def _wrong_width(feature: AnyFeature[Any, Any], numbers: NDArray[Any]) -> str:
-    return f"{feature.spec} gives numbers of shape {numbers.shape}, and its width is {feature.width}: set `width`"

@@ -281,7 +281,7 @@ class Holds(BarFeature[float]):
     ("kind", "words"),
     [
         (Wavers, r"gave None at tick \d+, after it had given numbers"),
-        (Wide, r"numbers of shape \(2,\); its width is 1"),
+        (Wide, r"numbers of shape \(2,\), and its width is 1"),
         (NotANumber, r"gave \[nan\] for .* \(in one without movement\)"),
         (OwnState, r"restored after \d ticks, gave another result"),
         (Lists, r"remembers ever more: its state grew"),
