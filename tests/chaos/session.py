@@ -6,7 +6,18 @@ from typing import Any
 
 from pyarrow import parquet
 
-from shared.messages import Decision, ExecutionReport, Gap, MarketTick, Message, OrderStatus, Reason, Stream, decode
+from shared.messages import (
+    Decision,
+    ExecutionReport,
+    Gap,
+    MarketTick,
+    Message,
+    OrderStatus,
+    Origin,
+    Reason,
+    Stream,
+    decode,
+)
 from shared.recording.layout import parts
 
 Rows = dict[tuple[str, int], tuple[int, Message]]  # (symbol, n) -> wall clock of its writing in ns, message
@@ -25,6 +36,7 @@ class Session:
         self.reasons = Counter(str(made.reason) for made in decided if made.reason is not None)
         self.closed_by_gap = sum(":missing:" in made.tr for made in decided)
         self.waited = sum(_waited(made, rows) for made in decided)
+        self.stops = sum(made.origin is Origin.TICK and bool(made.orders) for made in decided)
         self.statuses = Counter(str(report.status) for report in reports)
         self.why_not = Counter(str(report.reason) for report in reports if report.reason is not None)
         self.counts = {stream: len(found) for stream, found in rows.items()}
@@ -49,13 +61,15 @@ class Session:
             f"{', '.join(f'{count} {stream}' for stream, count in self.counts.items() if count)}; "
             f"gaps {dict(self.gaps)}, {self.history} history ticks; waited for orders in flight: {self.superseded} "
             f"superseded, {self.stale} stale, {self.waited} decided later; {self.closed_by_gap} positions closed at a "
-            f"gap; executions {dict(self.statuses)}, of these {dict(self.why_not)}"
+            f"gap, {self.stops} stops; executions {dict(self.statuses)}, of these {dict(self.why_not)}"
         )
 
 
 def _waited(made: Decision, rows: dict[Stream, Rows]) -> bool:
     """Whether its prediction had been written before the report that it had to wait for."""
-    if made.reason in (Reason.SUPERSEDED, Reason.STALE_PREDICTION) or ":missing:" in made.tr or not made.booked_n:
+    if made.origin is Origin.TICK or made.reason in (Reason.SUPERSEDED, Reason.STALE_PREDICTION):
+        return False
+    if ":missing:" in made.tr or not made.booked_n:
         return False
     predicted_ns, _ = rows[Stream.PREDICTIONS][made.sym, made.prediction_n]
     booked_ns, _ = rows[Stream.EXECUTIONS][made.sym, made.booked_n]

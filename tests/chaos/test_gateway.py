@@ -69,11 +69,11 @@ def as_variables(values: dict[str, object], prefix: str = "TICKLINE_") -> dict[s
     return flat
 
 
-async def arm(settings: Settings) -> None:
+async def arm(settings: Settings, by: str = BY) -> None:
     now = time.time_ns() // 1_000_000
     rules = RiskRules.of(settings)
     async with await Journal.open(settings.journal_url, "main", durable=True) as journal:
-        await journal.write_by_person([ArmingRow(Decimal("1e12"), now, now + 10**8, rules.config_hash, "test", BY)])
+        await journal.write_by_person([ArmingRow(Decimal("1e12"), now, now + 10**8, rules.config_hash, "test", by)])
 
 
 async def disturb(

@@ -24,6 +24,7 @@ from shared.config import load_settings
 from shared.messages import Decision, Gap, GapCause, Reason, Stream, decode
 from shared.recording.layout import UNFINISHED
 from shared.recording.part import read_rows
+from shared.strategies.identity import decided_by_config
 from tests.chaos.line import Line
 from tests.chaos.session import Session
 from tests.chaos.simulated import NAMESPACE, server_in
@@ -73,7 +74,10 @@ def environment(folder: Path, url: str, markets: int) -> tuple[dict[str, object]
             "silence_s": 1.0, "grace_s": 0.3, "age_limit_s": 3.0,
         },
         "signal": {"model": "simulated_linear"},
-        "strategy": {"order_valid_s": 2.0, "prediction_stale_s": STALE_S, "balance": "10000"},
+        "strategy": {
+            "order_valid_s": 2.0, "prediction_stale_s": STALE_S, "balance": "10000",
+            "wrappers": [{"name": "trailing_stop", "distance": 0.0005}],
+        },
         "gateway": gateway | {"markets": listed, "request_validity_ms": 1_000},
         "recorder": {"folder": str(folder / "recording"), "max_rows": 200, "max_age_s": 0.5},
     }  # fmt: skip
@@ -165,7 +169,8 @@ def live_session(folder: Path, rng: random.Random, size: Size, say: Say) -> Path
     start_ms = time.time_ns() // 1_000_000
     with server_in(folder) as (server, client), venue(markets, start_ms, rate=3.0, cash=10**7) as url:
         values, variables = environment(folder, url, markets)
-        asyncio.run(arm(load_settings(**values)))
+        settings = load_settings(**values)
+        asyncio.run(arm(settings, decided_by_config(settings)))
         with Line(folder, dict.fromkeys(ALL, server.url), variables) as line:
             began = time.monotonic()
             line.start(*ALL)
@@ -235,6 +240,6 @@ def test_a_faulty_live_session_is_computed_again(folder: Path, rng: random.Rando
 
     counted = {
         "gaps": session.gaps.total(), "history": session.history, "superseded": session.superseded,
-        "stale": session.stale, "waited": session.waited, "refused": session.refused,
+        "stale": session.stale, "waited": session.waited, "refused": session.refused, "stops": session.stops,
     }  # fmt: skip
     assert min(counted.values()) >= size.least, counted
