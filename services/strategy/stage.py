@@ -10,10 +10,10 @@ Every message leaves one Decision when it arrives. Where `on_tick` gave orders, 
 waits until they are done and leaves a second one. Without a y_hat there is no `on_prediction`.
 """
 
-import math
 from decimal import Decimal
 from functools import lru_cache, partial
 from hashlib import blake2b
+from math import isfinite
 from typing import Annotated, Any, cast
 
 from shared.account import Account, Order
@@ -198,8 +198,7 @@ class StrategyStage(Stage):
 
     def _predicted(self, prediction: Prediction) -> list[Message]:
         """Returns the decision on a prediction while nothing is in flight; what is no number is nobody's to trade."""
-        assert prediction.y_hat is not None
-        if not math.isfinite(prediction.y_hat):
+        if not isfinite(prediction.y_hat):  # type: ignore[arg-type]  # it is there
             return self._decided(prediction, Reason.NAN_PREDICTION, _PREDICTION)
         if self._stateful is not None:
             call = self._stateful.on_prediction
@@ -251,7 +250,7 @@ class StrategyStage(Stage):
         decision = _decision(
             n=self._numbers.next(_DECISIONS), sym=sym, ts_event=prediction.ts_event, tr=prediction.tr,
             tick_n=prediction.tick_n, prediction_n=prediction.n, booked_n=self._booked_n,
-            y_hat=y_hat if y_hat is not None and math.isfinite(y_hat) else None,
+            y_hat=y_hat if y_hat is not None and isfinite(y_hat) else None,
             balance=account.balance(), signed_qty=held.signed_qty if held else _ZERO,
             orders=tuple(self._in_flight) if intents else (), reason=reason, origin=origin,
             target=target,
@@ -284,8 +283,10 @@ class StrategyStage(Stage):
                 n=next_n(_ORDERS), sym=sym, ts_event=ts_event, tr=tr, tick_n=tick_n, client_order_id=order_id,
                 leg=leg, signed_qty=+order.signed_qty,  # of 28 digits, whatever its author wrote
                 reduce_only=leg is _CLOSE, price=price,
-                valid_until=valid_until, after=closing, by=by, origin=origin,
+                valid_until=valid_until, after=closing, by=by,
             )  # fmt: skip
+            if origin is _TICK:  # seldom: what is at its default costs less where it is not given
+                intent = intent.model_copy(update={"origin": origin})
             if leg is _CLOSE and not made:
                 closing = order_id
             ids.append(order_id)
