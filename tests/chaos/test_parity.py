@@ -74,10 +74,7 @@ def environment(folder: Path, url: str, markets: int) -> tuple[dict[str, object]
             "silence_s": 1.0, "grace_s": 0.3, "age_limit_s": 3.0,
         },
         "signal": {"model": "simulated_linear"},
-        "strategy": {
-            "order_valid_s": 2.0, "prediction_stale_s": STALE_S, "balance": "10000",
-            "wrappers": [{"name": "trailing_stop", "distance": 0.0005}],
-        },
+        "strategy": {"order_valid_s": 2.0, "prediction_stale_s": STALE_S, "balance": "10000"},
         "gateway": gateway | {"markets": listed, "request_validity_ms": 1_000},
         "recorder": {"folder": str(folder / "recording"), "max_rows": 200, "max_age_s": 0.5},
     }  # fmt: skip
@@ -240,6 +237,6 @@ def test_a_faulty_live_session_is_computed_again(folder: Path, rng: random.Rando
 
     counted = {
         "gaps": session.gaps.total(), "history": session.history, "superseded": session.superseded,
-        "stale": session.stale, "waited": session.waited, "refused": session.refused, "stops": session.stops,
+        "stale": session.stale, "waited": session.waited, "refused": session.refused,
     }  # fmt: skip
     assert min(counted.values()) >= size.least, counted
