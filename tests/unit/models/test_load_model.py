@@ -23,6 +23,7 @@ from shared.models.linear_model import LinearModel
 from shared.models.load_model import load_model
 from shared.models.non_linear_model import NonLinearModel
 from shared.models.standardised import Standardised
+from shared.user_code.finder import FINDER
 
 SHIPPED = Path("weights/btcusdt_12h_linear.json")
 
@@ -263,7 +264,8 @@ HELPER = "def scaled(y):\n    return 2 * y\n"
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Path:
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(FINDER, "reads_once", False)  # a command of another test may have set it
     (tmp_path / "net.py").write_text(NET)
     (tmp_path / "helper.py").write_text(HELPER)
     return tmp_path
