@@ -17,7 +17,8 @@
 # paper, in the very processes that would trade real money. Everything of Tickline comes from one module, `tickline`.
 #
 # It is kept as text (`examples/quickstart.py`, by jupytext); `make notebook` makes and runs the `.ipynb`. It writes its
-# files into the folder that it runs in, so take a copy into a folder of yours.
+# files into the folder that it runs in, so take a copy into a folder of yours, and start Jupyter where `tickline` is on
+# the path (`. .venv/bin/activate`).
 
 # %%
 import altair as alt
