@@ -72,3 +72,41 @@ def test_what_is_refused_is_one_line(
     (line,) = done.err.splitlines()
     assert line.startswith("tickline: ")
     assert said in line
+
+
+PATIENT = """\
+from tickline import StatefulStrategy
+
+
+class Patient(StatefulStrategy):
+    ticks: int = 2
+    _seen: int = 0
+
+    def on_prediction(self, prediction):
+        self._seen += 1
+        if self._seen % self.ticks:
+            return None
+        size = self.account.equity(self.sym, prediction.price) / prediction.price
+        return self.move_to(size if prediction.y_hat > 0 else -size)
+"""
+
+
+def test_the_winner_of_a_strategy_of_the_users_trades_by_the_lines_that_are_written(
+    command: Command, bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "patient.py").write_text(PATIENT)
+    grid = ("--grid", "strategy.ticks=1,2", "--grid", "rolling_mean.n=2,4")
+    options = ("--features", "rolling_mean(3)", "--strategy", "patient.py:Patient", *grid, "--folds", "2")
+    save = ("--save", "best", "--weights", "models", "--backend", "sequential")
+    done = command("sweep", "--data", bars, "--sym", "BTCUSDT", *options, *save)
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[-1] == "written: models/best.pth and best.json"
+    config = tomllib.loads((tmp_path / "models/best.toml").read_text())
+    assert config["strategy"]["name"] == "patient.py:Patient"
+    assert config["strategy"]["params"]["ticks"] in (1, 2)
+    (tmp_path / "tickline.toml").write_text((tmp_path / "models/best.toml").read_text())
+    monkeypatch.setenv("TICKLINE_CONFIG", str(tmp_path / "tickline.toml"))
+    traded = command("backtest", "--data", bars, "--sym", "BTCUSDT")
+    assert (traded.code, traded.err) == (0, "")
+    assert f"strategy patient.py:Patient(ticks={config['strategy']['params']['ticks']})" in traded.out
