@@ -50,7 +50,7 @@ async def opened_error(url: str) -> str:
 async def test_a_newer_schema_is_refused(journal_url: str) -> None:
     await (await Journal.open(journal_url, "main", durable=True)).close()
     run(journal_url, "UPDATE tickline_schema SET version_num = '9999', readable_by = '9998'")
-    with pytest.raises(SafetyRefusal, match="its schema 9999 is newer than 0003, which this Tickline knows") as refused:
+    with pytest.raises(SafetyRefusal, match="its schema 9999 is newer than 0004, which this Tickline knows") as refused:
         await Journal.open(journal_url, "main", durable=True)
     assert PASSWORD not in str(refused.value)
 
@@ -76,7 +76,7 @@ async def test_a_value_of_a_newer_tickline_is_not_guessed(journal_url: str) -> N
         run(
             journal_url,
             "INSERT INTO orders VALUES ('main', 'order1', 'b', 's', 1, 't', 1, 'open', '1', TRUE, '1', 1, '', 'c', 1, "
-            "'FROZEN', '1', 1, 1, '', '0', '0', '0', NULL, 1, 1)",
+            "'FROZEN', '1', 1, 1, '', '0', '0', '0', NULL, 1, 1, '')",
         )
         with pytest.raises(SafetyRefusal, match="the OrderPhase 'FROZEN' is unknown here"):
             await journal.orders()

@@ -31,5 +31,6 @@ def test_an_object_or_its_place_can_be_added_and_taken_away() -> None:
 @pytest.mark.parametrize("room", ["features", "models", "strategies"])
 def test_every_name_of_the_registries_leads_to_a_class(room: str) -> None:
     module = __import__(f"shared.{room}.registry", fromlist=["x"])
-    (registry,) = (found for found in vars(module).values() if isinstance(found, Registry))
-    assert all(isinstance(registry[name], type) for name in registry)
+    registries = [found for found in vars(module).values() if isinstance(found, Registry)]
+    assert registries
+    assert all(isinstance(registry[name], type) for registry in registries for name in registry)
