@@ -6,16 +6,17 @@ What differs from a replay, where every message waits whole while orders are in 
   `on_tick`s. What is answered later leaves a second decision, which names the prediction.
 - A prediction that waited too long is answered with STALE_PREDICTION; the time is that of the report it waited for.
 - An order carries the time after which it must not be sent any more.
-- A missing prediction leads out of the market, or leaves the position as it is (`on_missing`).
+- A missing prediction leads out of the market, or leaves the position as it is (`on_missing`). Where it leads out, it
+  does so until the model predicts again: each tick until then closes what is still held, and nothing that adds is sent.
 - A report of an order that this book does not remember is booked all the same: the journal is the truth about money.
 """
 
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from services.strategy.stage import StrategyStage
 from shared.messages import Decision, ExecutionReport, Gap, Message, Origin, Prediction, Reason
-from shared.record import Snapshot, fields_of
+from shared.record import Since, Snapshot, fields_of
 from shared.strategies import AnyStrategy, Made
 from shared.tick import State
 
@@ -36,11 +37,15 @@ class LiveRules(NamedTuple):
 
 
 class LiveStrategySnapshot(Snapshot):
-    """A live stage remembers its book, as StrategyStage does, and two predictions: the one that waits, and the last."""
+    """A live stage remembers its book, as StrategyStage does, and two predictions: the one that waits, and the last.
+
+    missing: a gap came, and no y_hat since.
+    """
 
     book: Any
     waiting: Prediction | None
     last: Prediction | None
+    missing: Annotated[bool, Since(4)] = False
 
 
 class LiveStrategyStage(StrategyStage):
@@ -60,6 +65,7 @@ class LiveStrategyStage(StrategyStage):
         super().__init__(sym, strategy, balance, book, rules.valid_ns, qty_step=qty_step, by=by)
         self._rules = rules
         self._last: Prediction | None = None  # the last message: what a closing order is priced by
+        self._missing = False
 
     def ready(self, val: Message) -> bool:
         """Returns True: what must wait does so here, where the newest can take its place."""
@@ -73,8 +79,12 @@ class LiveStrategyStage(StrategyStage):
 
     def _on_message(self, prediction: Prediction) -> list[Message]:
         self._last = prediction
+        if prediction.y_hat is not None:
+            self._missing = False
         if not self._in_flight:
-            return super()._on_message(prediction)
+            # Without a model there is nothing to wait for: the strategy's rules go on.
+            led_out = self._missing and prediction.model and not prediction.history
+            return self._led_out(prediction) if led_out else super()._on_message(prediction)
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
         made: Made = None if self._stateful is None else self._ticked(prediction)
         # The place where what only reduces may pass, once orders protect; until then all of it waits for the next tick.
@@ -95,10 +105,28 @@ class LiveStrategyStage(StrategyStage):
             return self._decided(waiting, Reason.STALE_PREDICTION, Origin.PREDICTION)
         return super()._take_up(now_ns)
 
+    def _led_out(self, prediction: Prediction) -> list[Message]:
+        """Returns the decision on a message without y_hat behind a gap: to close what is held, and to add nothing."""
+        self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
+        made: Made = None if self._stateful is None else self._ticked(prediction)
+        if close := self.account.close_position(self._sym):
+            return self._decided(prediction, [close], Origin.TICK)
+        reason = made if isinstance(made, Reason) else Reason.NO_PREDICTION
+        return self._unasked(prediction, reason, made)
+
     def _on_missing(self, gap: Gap) -> list[Message]:
-        """What a missing prediction leads to: nothing, or the order that closes the position, at any later time."""
-        close, last = self.account.close_position(self._sym), self._last
-        if self._rules.on_missing == "hold" or close is None or self._in_flight or last is None:
+        """What a missing prediction leads to: nothing, or the order that closes the position, at any later time.
+
+        While orders are in flight, a later tick closes it; a prediction from before the gap is not decided on.
+        """
+        if self._rules.on_missing == "hold":
+            return []
+        self._missing = True
+        close, last, waiting = self.account.close_position(self._sym), self._last, self._waiting
+        if waiting is not None:
+            self._waiting = None
+            return self._decided(waiting, Reason.SUPERSEDED, Origin.PREDICTION)
+        if close is None or self._in_flight or last is None:
             return []
         # The order's id comes from the trace: neither that of the last decision nor of the prediction behind the gap.
         missing = {"tr": last.tr + _missing(gap), "ts_event": max(gap.ts_event, last.ts_event)}
@@ -110,13 +138,13 @@ class LiveStrategyStage(StrategyStage):
 
     def state(self) -> State:
         """Returns the book's state, and the predictions that it keeps."""
-        return _snapshot(book=super().state(), waiting=self._waiting, last=self._last)
+        return _snapshot(book=super().state(), waiting=self._waiting, last=self._last, missing=self._missing)
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave."""
         saved = LiveStrategySnapshot.of(state)
         super().restore(saved.book)
-        self._waiting, self._last = saved.waiting, saved.last
+        self._waiting, self._last, self._missing = saved.waiting, saved.last, saved.missing
 
     def _kept(self) -> Prediction | None:
         return None  # it stands beside the book

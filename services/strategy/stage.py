@@ -177,7 +177,7 @@ class StrategyStage(Stage):
         made: Made = None if self._stateful is None else self._ticked(prediction)
         if prediction.history:
             return self._unasked(prediction, Reason.HISTORY, made)
-        if made.__class__ is list:
+        if isinstance(made, list):
             if prediction.y_hat is not None:
                 self._waiting = prediction
             return self._decided(prediction, made, _TICK)

@@ -35,8 +35,8 @@ class Exit(Wrapper):
     """An exit asks `is_hit` in every tick while there is a position, and closes all of it where that is so.
 
     - The close is an order of the tick. It replaces what the strategy within wanted in that tick.
-    - A prediction of the very tick at which it fired is answered with STOPPED, so that nobody enters again at the same
-      price. The next prediction, or tick, may enter again; a CoolDown around it lets more ticks pass.
+    - A prediction of the very tick at which it fired, or of one before, is answered with STOPPED, so that nobody enters
+      again at a price of then. The next prediction, or tick, may enter again; a CoolDown around it lets more pass.
     - What fired fires again in every tick until the position is gone: an order may be refused, or fill in part.
     - A position begins where the symbol was flat, or held the other side, when the strategy was last asked. Orders that
       close and open the same side at once go on with it.
@@ -73,11 +73,11 @@ class Exit(Wrapper):
         return [position.close()]
 
     def on_prediction(self, prediction: Prediction) -> Made:
-        """Returns STOPPED in the tick at which it fired, else what the strategy within makes of it."""
+        """Returns STOPPED up to the tick at which it fired, else what the strategy within makes of it."""
         position = self._look()
         if position is not None and self._fired:
             return [position.close()]
-        return Reason.STOPPED if self._fired_ns == prediction.ts_event else self.ask_prediction(prediction)
+        return Reason.STOPPED if prediction.ts_event <= self._fired_ns else self.ask_prediction(prediction)
 
     def needed(self) -> frozenset[Group]:
         """Returns the bar group if `bars`, and what the strategy within needs."""

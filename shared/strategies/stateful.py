@@ -1,5 +1,7 @@
 """A strategy with a memory: its author writes a StatefulStrategy."""
 
+from contextlib import suppress
+from copy import deepcopy
 from decimal import Decimal
 from typing import Any, ClassVar, Self, TypeAlias, cast
 
@@ -129,15 +131,17 @@ class StatefulStrategy(BaseModel):
         """Takes back what `state()` gave, attribute by attribute.
 
         What was saved by another class, or of an attribute that is no more, is dropped; a new attribute keeps its first
-        value. So an edited strategy goes on, once it is armed again. Raises ValueError where a value does not fit.
+        value. Where one does not fit, e.g. a window of another length, all of them do. So an edited strategy, or one
+        with another parameter, goes on, once it is armed again.
         """
         saved = StrategyMemory.of(state)
         if saved.kind != type(self).__name__ or not isinstance(saved.memory, dict):
             return
-        own = self._attributes()
+        own = deepcopy(self._attributes())  # Ticks are restored in place
         known = {name: value for name, value in own.items() if name in saved.memory}
         values = {name: saved.memory[name] for name in known}
-        cast(dict[str, Any], self.__pydantic_private__).update(restored_attributes(saved.kind, known, values))
+        with suppress(ValueError):
+            cast(dict[str, Any], self.__pydantic_private__).update(restored_attributes(saved.kind, known, values))
 
     def _memory(self) -> dict[str, State]:
         return saved_attributes(type(self).__name__, self._attributes())

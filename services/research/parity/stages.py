@@ -5,7 +5,7 @@ The strategy takes its two inputs in the order that the recorded decisions tell.
 
 from services.research.parity.comparison import Comparison, RecordedRows, message_of
 from services.strategy.live_stage import MISSING, closed_by
-from shared.messages import Decision, Gap, GapCause, MarketTick, Message, Stream
+from shared.messages import Decision, Gap, GapCause, MarketTick, Message, Reason, Stream
 from shared.plural import plural
 from shared.recording.part import RecordedEntry
 from shared.runner.spec import Stage
@@ -42,11 +42,17 @@ def _gaps(rows: RecordedRows, tr: str) -> int:
     count = further = 0
     while (row := rows.peek(further)) is not None:
         further += 1
-        if row.tr == tr and isinstance(message_of(row), Gap):
+        found = message_of(row)
+        if row.tr == tr and isinstance(found, Gap):
             count += 1
-        elif MISSING not in row.tr:
+        elif not _of_a_gap(found):
             break
     return count
+
+
+def _of_a_gap(found: Message | None) -> bool:
+    """Says whether a Gap led to a decision right behind it: what a newer message supersedes has its decision before."""
+    return isinstance(found, Decision) and (MISSING in found.tr or found.reason is Reason.SUPERSEDED)
 
 
 def replay_signal(
@@ -105,8 +111,8 @@ class StrategyReplay:
     decision when it comes; a later one, or one beside it, follows of itself.
 
     - Executions up to that one come first, then messages up to the decision's own.
-    - A Gap says neither. Where it closes a position, the decision that comes with it does; else it comes before the
-      next message, and the strategy learns of it only there.
+    - A Gap says neither. Where it closes a position, or supersedes what waits, the decision that comes with it does;
+      else it comes before the next message, and the strategy learns of it only there.
     """
 
     def __init__(
@@ -172,7 +178,8 @@ class StrategyReplay:
         gap = gap_before(said, self._decisions, self._predictions)
         if gap is None:
             raise Stuck(f"recorded {said.human()}, no prediction has its trace")
-        booked_n = decision.booked_n if decision and closed_by(gap, decision) else 0
+        own = decision is not None and (closed_by(gap, decision) or decision.reason is Reason.SUPERSEDED)
+        booked_n = decision.booked_n if decision and own else 0
         while (row := self._executions.peek()) is not None and (row.n <= booked_n or not self._stage.ready(gap)):
             self._give(self._executions)
         self._take(gap)

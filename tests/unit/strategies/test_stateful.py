@@ -14,7 +14,7 @@ from shared.bar import Bar
 from shared.messages import Leg, Reason
 from shared.messages.codec import pack, unpack
 from shared.messages.market import Group
-from shared.strategies import BasicTaker, CoolDown, Made, StatefulStrategy, TrailingStop
+from shared.strategies import BasicTaker, CoolDown, Made, MovingAverageCross, StatefulStrategy, TrailingStop
 from shared.windows import DequeWindow
 from tests.unit.strategies.market import SYM, price_bar
 
@@ -120,6 +120,19 @@ def test_an_edited_strategy_keeps_what_it_still_has() -> None:
     after = Edited()
     after.restore(unpack(pack(before.state())))
     assert (after._kept, after._new) == (3, 7)
+
+
+def test_a_window_of_another_length_begins_anew_and_a_stop_around_it_goes_on() -> None:
+    def made(slow: int) -> StatefulStrategy:
+        return TrailingStop(distance=0.1).around(MovingAverageCross(fast=1, slow=slow)).bind(SYM, Account(100))
+
+    before, after = made(3), made(2)
+    before.account.open_position(SYM, Decimal(1), Decimal(50))
+    before.on_tick(price_bar(0, 60))
+    after.restore(unpack(pack(before.state())))
+    assert isinstance(after, TrailingStop)
+    assert after.state().memory == before.state().memory
+    assert after.inner.state() == MovingAverageCross(fast=1, slow=2).state()
 
 
 def test_another_strategy_begins_anew() -> None:

@@ -110,10 +110,13 @@ def test_the_close_of_a_gap_has_an_id_of_its_own() -> None:
     assert len(ids) == len(set(ids)) == 7
 
 
-def test_a_gap_while_an_order_is_in_flight_closes_nothing() -> None:
-    live = stage()
-    live.on_tick(prediction(1))
+def test_a_gap_while_an_order_is_in_flight_closes_nothing_and_the_next_tick_does() -> None:
+    live, venue = stage(), Venue()
+    (first,) = orders(live.on_tick(prediction(1)))
     assert orders(live.on_tick(gap(3))) == []
+    live.on_tick(venue.fill(first, at=31))
+    (close,) = orders(live.on_tick(prediction(4).model_copy(update={"y_hat": None})))
+    assert (close.signed_qty, close.reduce_only) == (-2, True)
 
 
 def test_a_report_of_an_order_that_is_not_remembered_is_booked() -> None:

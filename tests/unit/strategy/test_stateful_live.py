@@ -4,14 +4,16 @@ import random
 from collections import deque
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.paper import PaperStage
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
-from shared.messages import Decision, Message, OrderIntent, Origin, Reason
+from shared.bar import Bar
+from shared.messages import Decision, Message, OrderIntent, OrderStatus, Origin, Reason
 from shared.messages.codec import pack, unpack
-from shared.strategies import StatefulStrategy, TrailingStop
+from shared.strategies import BasicTaker, Made, StatefulStrategy, TrailingStop
 from tests.unit.strategy.noted import SYM, Noted, gap, prediction
 from tests.unit.strategy.test_stateful_stage import Scripted, buy, decisions, fills, orders, strategy_of
 
@@ -58,6 +60,58 @@ def test_a_stop_that_could_not_go_out_goes_out_when_it_can() -> None:
     written = made.on_tick(fills([second])[0])
     (stop,) = orders(written)  # the prediction that waited is answered with it
     assert (stop.signed_qty, stop.reduce_only) == (-2, True)
+
+
+def test_what_waited_since_before_a_stop_does_not_enter_again_behind_it() -> None:
+    made = live(TrailingStop(distance=0.1).around(BasicTaker()))
+    (entry,) = orders(made.on_tick(prediction(1, price=Decimal(100))))
+    made.on_tick(fills([entry])[0])
+    (stop,) = orders(made.on_tick(prediction(2, 0.01, price=Decimal(80))))  # it fires, and the prediction waits
+    assert decisions(made.on_tick(prediction(3, None, price=Decimal(79)))) == [(3, Origin.TICK, Reason.IN_FLIGHT, 0)]
+    assert decisions(made.on_tick(fills([stop])[0])) == [(2, Origin.PREDICTION, Reason.STOPPED, 0)]
+    assert len(orders(made.on_tick(prediction(4, 0.01, price=Decimal(79))))) == 1  # the next may enter
+
+
+class Entering(StatefulStrategy):
+    """Wants to be long at every tick."""
+
+    def on_tick(self, bar: Bar) -> Made:
+        return None if self.held() else self.move_to(Decimal(1))
+
+
+FLAT = RULES._replace(on_missing="flat")
+
+
+@pytest.mark.parametrize(("model", "entries"), [("m", 1), ("", 10)])
+def test_out_of_the_market_it_stays_until_the_model_predicts_again(model: str, entries: int) -> None:
+    """A tick without a group that the model needs is a gap each time: entering at each would pay for each."""
+    made, sent = live(Entering(), FLAT), list[OrderIntent]()
+    for n in range(1, 11):
+        for message in (prediction(2 * n, None, model=model), gap(2 * n + 1)):
+            written = orders(made.on_tick(message))
+            sent += written
+            again = live(Entering(), FLAT)
+            again.restore(unpack(pack(made.state())))
+            made = again
+            for report in fills(written):
+                made.on_tick(report)
+    assert [order.signed_qty for order in sent] == [1, -1] * entries
+    (entry,) = orders(made.on_tick(prediction(30, 0.0)))
+    assert entry.signed_qty == 1
+
+
+def test_what_the_gap_could_not_close_a_later_tick_closes() -> None:
+    made = live(Entering(), FLAT)
+    (entry,) = orders(made.on_tick(prediction(1, None)))
+    made.on_tick(prediction(2, 0.01))  # waits
+    assert decisions(made.on_tick(gap(3))) == [(2, Origin.PREDICTION, Reason.SUPERSEDED, 0)]
+    assert made.on_tick(fills([entry])[0]) == []
+    (close,) = orders(made.on_tick(prediction(4, None)))
+    assert (close.signed_qty, close.reduce_only) == (-1, True)
+    refused = fills([close])[0].model_copy(update={"status": OrderStatus.REJECTED, "last_qty": Decimal(0)})
+    made.on_tick(refused.model_copy(update={"last_px": None}))
+    (once_more,) = orders(made.on_tick(prediction(5, None)))
+    assert (once_more.signed_qty, once_more.client_order_id != close.client_order_id) == (-1, True)
 
 
 MARKET = st.lists(st.sampled_from(("y_hat", "y_hat", "none", "history", "gap", "fill", "fill", "late")), max_size=25)

@@ -131,6 +131,14 @@ def test_every_message_leaves_one_decision(ticked: Any, predicted: Any, y_hat: f
         assert decode(message.TAG, encode(message)) == message
 
 
+def test_orders_in_a_list_of_another_kind_are_orders() -> None:
+    class Several(list[Order]):
+        pass
+
+    made = stage(Scripted(ticked=lambda: Several(buy(1)()), predicted=None))
+    assert decisions(made.on_tick(prediction(1))) == [(1, Origin.TICK, None, 1)]
+
+
 def test_a_prediction_whose_tick_gave_orders_is_decided_on_when_they_are_done() -> None:
     made = stage(Scripted(ticked=buy(1), predicted=buy(2)))
     (first,) = orders(made.on_tick(prediction(1)))

@@ -57,9 +57,15 @@ def test_what_waited_and_what_was_missing(tmp_path: Path, on_missing: Literal["f
 
 @pytest.mark.parametrize("cause", [GapCause.LATE, GapCause.MISSED])
 @pytest.mark.parametrize("then", ["answered", "stale", "superseded"])
-def test_a_gap_behind_a_prediction_that_waits(tmp_path: Path, cause: GapCause, then: str) -> None:
-    """LATE: it was written. MISSED: the reader made it, since what came before prediction 6 was lost."""
-    session = Session(live())
+@pytest.mark.parametrize("on_missing", ["flat", "hold"])
+def test_a_gap_behind_a_prediction_that_waits(
+    tmp_path: Path, on_missing: Literal["flat", "hold"], then: str, cause: GapCause
+) -> None:
+    """LATE: it was written. MISSED: the reader made it, since what came before prediction 6 was lost.
+
+    Where a missing prediction leads out of the market, the Gap supersedes what waits.
+    """
+    session = Session(live(on_missing))
     session.predict(prediction(1))
     session.predict(prediction(2))  # waits
     if cause is GapCause.LATE:
@@ -79,8 +85,9 @@ def test_a_gap_behind_a_prediction_that_waits(tmp_path: Path, cause: GapCause, t
         session.predict(prediction(6))
     session.report()
     made = reasons(session)
-    assert ("SUPERSEDED" in made, "STALE_PREDICTION" in made) == (then == "superseded", then == "stale")
-    assert whole(replayed(session.record(tmp_path), live()), len(made))
+    said = ("SUPERSEDED" in made, "STALE_PREDICTION" in made)
+    assert said == ((then == "superseded", then == "stale") if on_missing == "hold" else (True, False))
+    assert whole(replayed(session.record(tmp_path), live(on_missing)), len(made))
 
 
 def test_a_position_closed_at_the_first_gap_behind_a_checkpoint(tmp_path: Path) -> None:
@@ -109,7 +116,7 @@ def test_a_prediction_that_waits_at_a_checkpoint_with_a_gap_behind_it(tmp_path: 
     again.restore(session.stage.state())
     session.predict(gap(3, "t:A:3", GapCause.LATE, 3))
     session.report()
-    assert reasons(session) == ["None", "WAITING", "gap", "None"]
+    assert reasons(session) == ["None", "WAITING", "gap", "SUPERSEDED"]
     rows = session.record(tmp_path)
     for stream in (Stream.PREDICTIONS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.DECISIONS, Stream.ORDERS):
         rows[stream].next()
