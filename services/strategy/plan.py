@@ -22,7 +22,7 @@ def plan(settings: Settings) -> ServiceSpec:
     live = gateway.mode is not Mode.PAPER
     if live:
         strategy = with_reserve(strategy, gateway.fee, gateway.slippage_bps)
-    by = loaded_hash(own, strategy)
+    by = loaded_hash(settings, strategy)
     rules = LiveRules(_ns(own.order_valid_s), _ns(own.prediction_stale_s), own.on_missing)
     book = f"{settings.ingestor.source}|{gateway.venue}|{gateway.account}|{own.name}|{run}"
     return ServiceSpec(

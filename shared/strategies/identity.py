@@ -18,30 +18,35 @@ from shared.strategies.wrapper import Wrapper, innermost
 from shared.user_code.hash import decided_by
 from shared.user_code.loader import code_of, files_of, hash_named, is_spec
 
-DECIDING = {"name", "params", "wrappers", "qty_step", "qty_steps"}
+DECIDING = {"name", "params", "wrappers", "qty_step", "qty_steps", "on_missing"}
 
 
-def strategy_hash(own: StrategySettings, code: Sequence[str]) -> str:
-    """Returns the hash of a strategy with its parameters and wrappers.
+def strategy_hash(settings: Settings, code: Sequence[str]) -> str:
+    """Returns the hash of a config's strategy with its parameters and wrappers, and of what else it decides by.
+
+    That is the interval of its ticks, and what its reserve is made of. The gateway's own config has them, too, but is
+    read when the gateway starts, which may be long before the strategy does.
 
     code: the hash of its own code, and of each wrapper's; empty for what is ours.
 
-    >>> a, b = StrategySettings(), StrategySettings(params={"leverage": 2})
+    >>> a, b = Settings(), Settings(strategy={"params": {"leverage": 2}})
     >>> strategy_hash(a, [""]) == strategy_hash(a, [""]) not in (strategy_hash(b, [""]), strategy_hash(a, ["1f"]))
     True
     """
-    told = own.model_dump(mode="json", include=DECIDING) | {"code": list(code)}
+    told = settings.strategy.model_dump(mode="json", include=DECIDING)
+    costs = {name: f"{getattr(settings.gateway, name).normalize():f}" for name in ("fee", "slippage_bps")}
+    told |= {"interval": settings.interval, "code": list(code), **costs}
     return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def loaded_hash(own: StrategySettings, strategy: AnyStrategy) -> str:
+def loaded_hash(settings: Settings, strategy: AnyStrategy) -> str:
     """Returns the hash of a config's strategy as this process has loaded it."""
     outer: list[str] = []
     layer = strategy
     while isinstance(layer, Wrapper):
         outer.insert(0, code_of(type(layer)))
         layer = layer.inner
-    return strategy_hash(own, [code_of(type(innermost(strategy))), *outer])
+    return strategy_hash(settings, [code_of(type(innermost(strategy))), *outer])
 
 
 def decided_by_config(settings: Settings) -> str:
@@ -49,7 +54,7 @@ def decided_by_config(settings: Settings) -> str:
 
     Raises ModelRefused or ConfigError where the config has no valid model or strategy.
     """
-    return decided_by(strategy_hash(settings.strategy, _code(settings.strategy)), _model_hash(settings))
+    return decided_by(strategy_hash(settings, _code(settings.strategy)), _model_hash(settings))
 
 
 def own_files(settings: Settings) -> list[str]:

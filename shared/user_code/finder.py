@@ -277,14 +277,17 @@ def _on_event(event: str, args: tuple[Any, ...]) -> None:
         return
     if args[2] & os.O_ACCMODE == os.O_WRONLY:
         return  # what is only written decides nothing
-    path = os.path.abspath(os.fsdecode(args[0]))
-    if path.startswith(_LIBRARIES):
+    named = os.path.abspath(os.fsdecode(args[0]))
+    if named.startswith(_LIBRARIES):
         return
     _checking.now = True
     try:
+        real = os.path.realpath(named)  # a link to the folder leads there, too
         for folder in _folders.values():
             for place in {folder.path, folder.shown}:
-                if path.startswith(f"{place}{os.sep}"):
+                inside = f"{place}{os.sep}"
+                path = named if named.startswith(inside) else real
+                if path.startswith(inside):
                     _check(folder, Path(path), Path(path).relative_to(place).as_posix())
     finally:
         _checking.now = False

@@ -112,7 +112,7 @@ def _settings(folder: Path, bus: str, fake: str, signal: str) -> Settings:
 
 async def _arm(settings: Settings) -> None:
     now_ms = time.time_ns() // 1_000_000
-    rules, by = RiskRules.of(settings), decided_by(strategy_hash(settings.strategy, [""]), "traced")
+    rules, by = RiskRules.of(settings), decided_by(strategy_hash(settings, [""]), "traced")
     async with await Journal.open(settings.journal_url, settings.gateway.account, durable=True) as journal:
         row = ArmingRow(Decimal(CASH), now_ms, now_ms + DAY_MS, rules.config_hash, "traced", by)
         await journal.write_by_person([row])

@@ -78,8 +78,8 @@ def test_orders_carry_what_the_console_shows(folder: Path) -> None:
     model = "0123456789abcdef"
     prediction = Prediction(n=1, sym="BTCUSDT", ts_event=1, tr="t", tick_n=1, price=Decimal(5), y_hat=1.0, model=model)
     orders = [made for made in stage.on_tick(prediction) or [] if isinstance(made, OrderIntent)]
-    assert [order.by for order in orders] == [decided_by(loaded_hash(own.strategy, make_strategy(own.strategy)), model)]
-    assert orders[0].by == decided_by(strategy_hash(own.strategy, [code_hash("mine.py:Mine")]), model)
+    assert [order.by for order in orders] == [decided_by(loaded_hash(own, make_strategy(own.strategy)), model)]
+    assert orders[0].by == decided_by(strategy_hash(own, [code_hash("mine.py:Mine")]), model)
 
 
 @pytest.mark.parametrize(
@@ -124,9 +124,23 @@ def test_parameters_count(folder: Path, changed: dict[str, object]) -> None:
     assert decided_by_config(settings(folder, **changed)) != decided_by_config(settings(folder))
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"interval": "6h"}, {"strategy": {"on_missing": "hold"}}, {"gateway": {"fee": "0"}},
+     {"gateway": {"slippage_bps": "9"}}],
+)  # fmt: skip
+def test_what_else_a_strategy_decides_by_counts(changed: dict[str, object]) -> None:
+    """The gateway's hash of the config has these, too, as they were when the gateway started."""
+    assert strategy_hash(Settings.model_validate(changed), [""]) != strategy_hash(Settings(), [""])
+    assert strategy_hash(Settings(gateway={"fee": "0.00050"}), [""]) == strategy_hash(  # type: ignore[arg-type]
+        Settings(gateway={"fee": "0.0005"}),
+        [""],  # type: ignore[arg-type]
+    )
+
+
 def test_the_process_and_the_console_say_the_same_within_wrappers(folder: Path) -> None:
     own = settings(folder)
-    made = loaded_hash(own.strategy, make_strategy(own.strategy))
+    made = loaded_hash(own, make_strategy(own.strategy))
     assert decided_by(made, predicting_hash(card_at(chosen_model(own)))[:16]) == decided_by_config(own)
     edit("stop.py", "pass", "distance: float = 0.2")(folder)
-    assert loaded_hash(own.strategy, make_strategy(own.strategy)) != made
+    assert loaded_hash(own, make_strategy(own.strategy)) != made

@@ -67,6 +67,17 @@ def test_a_file_that_is_not_declared_is_not_opened(folder: Path, how: str, line:
     assert (folder / "other.csv").read_text() == "2", "others' code opens what it likes"
 
 
+def test_a_link_to_the_folder_is_no_way_around(folder: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    text = (folder / "mine.py").read_text()
+    (folder / "mine.py").write_text(text.replace("HERE = Path(__file__).parent", f"HERE = Path({str(link)!r})"))
+    mine = load("mine.py:Mine", folder).object()
+    assert mine.decide(None, None) == "1"
+    with pytest.raises(UserCodeFailed, match="a file that decides must be declared"):
+        mine.other()
+
+
 def test_what_is_written_only_decides_nothing(folder: Path) -> None:
     load("mine.py:Mine", folder).object().log()
     assert (folder / "log.txt").read_text() == "seen"
