@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence, Set
 from typing import Annotated, Any, cast
 
+import structlog
+
 from shared.bar import Bar
 from shared.config import Settings
 from shared.errors import ConfigError
@@ -21,16 +23,21 @@ from shared.strategies.decider import Decider
 from shared.strategies.wrapper import innermost
 from shared.tick import State, Tick
 
+log = structlog.get_logger()
 _features, _prediction = unvalidated(Features), unvalidated(Prediction)
 _FEATURES, _PREDICTIONS = Stream.FEATURES, Stream.PREDICTIONS
 
 
 class SignalSnapshot(Snapshot):
-    """The stage remembers its model input's state, the stream numbers, and the mark of the runtime that predicted."""
+    """The stage remembers its model input's state, the stream numbers, and the mark of the runtime that predicted.
+
+    shown: the hash of what the model was shown, see ModelInput; empty where nobody said.
+    """
 
     feature: Any
     numbers: Any
     runtime: Annotated[str, Since(4)] = ""
+    shown: Annotated[str, Since(4)] = ""
 
 
 class SignalStage(Stage):
@@ -39,6 +46,9 @@ class SignalStage(Stage):
     A prediction has no y_hat where there is none: the windows are not full, the tick ends no bar of the model's, or
     there is no model. A Gap empties the windows and is passed on to both streams. So is a tick without a group that the
     features need: what they would see is not there. Its prediction follows the Gap.
+
+    The windows of a model that was shown otherwise (other features, their code, a longer bar) are not taken over: what
+    they hold would be taken for what it is not. They fill anew.
 
     - model_input, predict: what the model is shown, and the model; None without one.
     - model: its name in every prediction.
@@ -62,6 +72,7 @@ class SignalStage(Stage):
         self._needs = [] if model_input is None else sorted(group.value for group in model_input.needs)
         self._takes_bars = model_input is not None and (model_input.takes_bars or bool(self._needs))
         self._spec = "" if model_input is None else ", ".join(model_input.vector.specs)
+        self._shown = "" if model_input is None else model_input.shown
         self._numbers = SequenceNumbers()
 
     def on_tick(self, val: Message) -> list[Message] | None:
@@ -117,13 +128,17 @@ class SignalStage(Stage):
     def state(self) -> State:
         """Returns the windows and the stream numbers."""
         feature = None if self._input is None else self._input.state()
-        return _snapshot(feature=feature, numbers=self._numbers.state(), runtime=self._runtime)
+        return _snapshot(feature=feature, numbers=self._numbers.state(), runtime=self._runtime, shown=self._shown)
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave."""
         saved = SignalSnapshot.of(state)
-        if self._input is not None and saved.feature is not None:  # None: there was no model then
-            self._input.restore(saved.feature)
+        if self._input is not None:
+            if saved.feature is None or saved.shown not in ("", self._shown):  # None: there was no model then
+                self._input.reset()
+                log.warning("windows begin anew", why="the model was shown otherwise", features=self._spec)
+            else:
+                self._input.restore(saved.feature)
         self._numbers.restore(saved.numbers)
 
 
@@ -181,7 +196,7 @@ def plan_with(
     wanted = own if interval is None else interval
 
     def make_stage(sym: str) -> SignalStage:
-        model_input = ModelInput(features, window, resampler_of(own, wanted))
+        model_input = ModelInput(features, window, resampler_of(own, wanted), interval=wanted)
         return SignalStage(model_input, predict, model, carried, "" if runtime is None else runtime.mark)
 
     return _plan(settings, make_stage, runtime)

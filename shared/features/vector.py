@@ -12,6 +12,7 @@ from shared.features.feature import AnyFeature, BarFeature, made_anew
 from shared.features.registry import make_feature
 from shared.record import Snapshot, fields_of
 from shared.tick import State, Tick
+from shared.user_code import code_of
 
 
 class FeatureVectorSnapshot(Snapshot):
@@ -29,6 +30,7 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
     - specs: of features of prices and of bars, in the order of the model's inputs, or features, of which it takes new
       ones. folder: where files of a user lie.
     - Output: float32 of shape (width,), in memory of its own.
+    - code: of each feature the hash of the user's code, empty for one of ours.
     - width, needs: the sum of the features' widths, and all groups that one of them needs.
     - takes_bars: says whether `on_tick` with a Bar is needed, or `on_price` with a price is enough, which costs less.
     - Raises ValueError for no spec, a bad one, or the same one twice; UserCodeFailed where a feature's result has
@@ -49,6 +51,7 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
         ]
         self._only = self._features[0] if len(self._features) == 1 else None
         self.specs = tuple(feature.spec for feature in self._features)
+        self.code = tuple(code_of(type(feature)) for feature in self._features)
         if twice := [spec for at, spec in enumerate(self.specs) if spec in self.specs[:at]]:
             raise ValueError(f"feature {twice[0]} stands twice among the features")
         self.width = sum(feature.width for feature in self._features)

@@ -1,6 +1,7 @@
 """What a model is shown is made of ticks here, in the line, in training and in a notebook alike; it needs no torch."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,9 @@ class ModelInput(Tick[Bar, NDArray[np.float32]]):
 
     - features: specs, in the order of the model's inputs. folder: where a user's files lie.
     - window: above 1, the input is a sequence of shape (window, width), oldest first; else of shape (width,).
-    - resampler: makes the model's bars of the line's; None where they are the same.
+    - resampler: makes the model's bars of the line's; None where they are the same. interval: of the model's bars.
     - Output: float32 in memory of its own; None at a tick that ends no bar of the model's, and until all is full.
+    - shown: the hash of all that is above, and of the features' code of the user's: a state fits where it is the same.
     - width, needs: as of the FeatureVector. takes_bars: whether `on_tick` is needed, or `on_price` is enough.
 
     >>> sequence = ModelInput(["log_return()"], window=2)
@@ -44,18 +46,26 @@ class ModelInput(Tick[Bar, NDArray[np.float32]]):
     """
 
     def __init__(
-        self, features: Sequence[str], window: int = 1, resampler: Resampler | None = None, folder: Path | None = None
+        self,
+        features: Sequence[str],
+        window: int = 1,
+        resampler: Resampler | None = None,
+        folder: Path | None = None,
+        *,
+        interval: str = "",
     ) -> None:
         self.vector = FeatureVector(features, folder)
         self.width, self.needs = self.vector.width, self.vector.needs
         self.takes_bars = self.vector.takes_bars or resampler is not None
         self._resampler = resampler
         self._window = SequenceWindow(window, self.width) if window > 1 else None
+        told = f"{self.vector.specs} {self.vector.code} {window} {resampler is None} {interval}"
+        self.shown = sha256(told.encode()).hexdigest()[:16]
 
     @classmethod
     def of(cls, card: Card, interval: str, folder: Path | None = None) -> "ModelInput":
         """Returns the input of a card's model, from ticks at `interval`; ValueError where they do not fill its bars."""
-        return cls(card.features, card.window, resampler_of(interval, card.interval), folder)
+        return cls(card.features, card.window, resampler_of(interval, card.interval), folder, interval=card.interval)
 
     def on_tick(self, val: Bar) -> NDArray[np.float32] | None:
         """Takes a tick as a Bar."""

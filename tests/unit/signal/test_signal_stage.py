@@ -245,3 +245,31 @@ def test_every_message_goes_over_the_wire(prices: list[Decimal]) -> None:
 def test_a_state_that_does_not_fit_is_refused(state: State) -> None:
     with pytest.raises(ValueError, match="SignalSnapshot"):
         stage().restore(state)
+
+
+@pytest.mark.parametrize(
+    ("features", "window", "interval", "goes_on"),
+    [
+        (["z_score(3)"], 1, "1h", True),
+        (["rolling_std(3)"], 1, "1h", False),  # its memory has the same form
+        (["z_score(4)"], 1, "1h", False),
+        (["z_score(3)", "log_return()"], 1, "1h", False),
+        (["z_score(3)"], 2, "1h", False),
+        (["z_score(3)"], 1, "4h", False),
+    ],
+)
+def test_the_windows_of_a_model_that_was_shown_otherwise_fill_anew(
+    features: list[str], window: int, interval: str, goes_on: bool
+) -> None:
+    before = SignalStage(ModelInput(["z_score(3)"], interval="1h"), Constant(), "m")
+    run(before, [tick(n, 50 + n * n) for n in range(1, 6)])
+    after = SignalStage(ModelInput(features, window, interval=interval), Constant(), "m")
+    after.restore(unpack(pack(before.state())))
+    assert y_hats(run(after, [tick(6, 70)])) == [0.5 if goes_on else None]
+    (prediction,) = (made for made in run(after, [tick(7, 71)]) if isinstance(made, Prediction))
+    assert prediction.n == 7
+
+
+class Constant(Tick[Any, float]):
+    def on_tick(self, val: Any) -> float | None:
+        return 0.5
