@@ -50,7 +50,6 @@ if TYPE_CHECKING:  # for editors and mypy; the table below is what runs
     from shared.messages import ExecutionReport as ExecutionReport
     from shared.messages import Gap as Gap
     from shared.messages import Leg as Leg
-    from shared.messages import Prediction as Prediction
     from shared.messages import Reason as Reason
     from shared.messages.market import Group as Group
     from shared.models import ModelRefused as ModelRefused
@@ -73,6 +72,7 @@ if TYPE_CHECKING:  # for editors and mypy; the table below is what runs
     from shared.strategies import Exit as Exit
     from shared.strategies import Made as Made
     from shared.strategies import MovingAverageCross as MovingAverageCross
+    from shared.strategies import Prediction as Prediction
     from shared.strategies import StatefulStrategy as StatefulStrategy
     from shared.strategies import Strategy as Strategy
     from shared.strategies import TakeProfit as TakeProfit
@@ -112,7 +112,7 @@ _NAMES = {
     "shared.features.volume_z": "VolumeZ",
     "shared.features.z_score": "ZScore",
     "shared.history": "bars infer_interval",
-    "shared.messages": "ExecutionReport Gap Leg Prediction Reason",
+    "shared.messages": "ExecutionReport Gap Leg Reason",
     "shared.messages.market": "Group",
     "shared.models": "ModelRefused",
     "shared.models.dataset": "Dataset dataset",
@@ -123,7 +123,7 @@ _NAMES = {
     "shared.models.save_model": "save_model",
     "shared.strategies": (
         "AnyPrediction AnyStrategy BarePrediction BasicTaker BasicTakerStrat CoolDown Decider Exit Made "
-        "MovingAverageCross StatefulStrategy Strategy TakeProfit Threshold TrailingStop Wrapper"
+        "MovingAverageCross Prediction StatefulStrategy Strategy TakeProfit Threshold TrailingStop Wrapper"
     ),
     "shared.tick": "Pipe Tick",
     "shared.windows": "DequeWindow Last NumpyWindow",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,8 +13,7 @@ from shared.models.card import Card, ModelRefused
 from shared.models.choose import card_at, choose_model
 from shared.models.summary import lines
 
-if TYPE_CHECKING:
-    pass
+WEIGHTS = (".pth", ".pt", ".onnx")
 
 model = typer.Typer(no_args_is_help=True, help="Add a file of weights as a model; list, show and check models.")
 
@@ -49,6 +48,8 @@ def add(
     force: Annotated[bool, typer.Option("--force", help="Replace a model of that name.")] = False,
 ) -> None:
     """Write a card for a file of weights, and put both where the line finds them."""
+    if file.suffix not in WEIGHTS:
+        raise ConfigError(f"model add {file}: a model is a .pth with a state_dict, or an .onnx: export one of them")
     missing = [] if kind or file.suffix == ".onnx" else ["--class"]
     missing += [option for option, given in {"--features": features, "--sym": sym}.items() if not given]
     missing += [] if interval or data else ["--interval (or --data)"]

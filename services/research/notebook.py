@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pydantic import ValidationError
 
@@ -107,6 +107,11 @@ def backtest(
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise ConfigError(f"backtest: {first['loc'][0]}: {first['msg']}") from error
+    if not isinstance(cast(object, model), str | Path | None):
+        raise ConfigError(
+            f"backtest: model is a name or the path of a card, not a {type(model).__name__}: save it with save_model, "
+            "and give its name"
+        )
     traded = TimeRange(_time("start", start), _time("end", end))
     with price_file(data) as path, _as_settings(strategy, params, wrappers) as chosen:
         settings = load_settings(
@@ -165,6 +170,11 @@ def _as_settings(
     wrappers: Sequence[Mapping[str, object]] | None,
 ) -> Iterator[dict[str, object]]:
     """Yields the strategy as the config's section, with names by which the line finds its classes meanwhile."""
+    if strange := [each for each in cast(Sequence[object], wrappers or ()) if not isinstance(each, Mapping)]:
+        raise ConfigError(
+            "backtest: wrappers is a list of dicts as in a config, e.g. "
+            f'[{{"name": "trailing_stop", "distance": 0.02}}], not {strange[0]!r:.80}'
+        )
     around = [_as_text(wrapper) for wrapper in wrappers or ()]
     if strategy is None or isinstance(strategy, str):
         yield _present(name=strategy, params=params and _as_text(params), wrappers=around or None)
@@ -172,7 +182,10 @@ def _as_settings(
     own = strategy if isinstance(strategy, type) else innermost(strategy)
     kind = own if isinstance(own, type) else type(own)
     if not issubclass(kind, Decider | StatefulStrategy):
-        raise ConfigError(f"backtest: strategy is a name, or a Decider or StatefulStrategy, not {strategy!r:.80}")
+        raise ConfigError(
+            f"backtest: strategy is a name, or a Decider or StatefulStrategy, not {strategy!r:.80} (a Strategy, e.g. "
+            "BasicTakerStrat, has a `backtest` of its own; BasicTaker is the one for the line)"
+        )
     chosen = {} if isinstance(own, type) else own.model_dump()
     with ExitStack() as stack:
         name = stack.enter_context(_registered(STRATEGIES, kind))

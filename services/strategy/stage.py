@@ -34,6 +34,7 @@ from shared.messages import (
 from shared.record import Since, Snapshot, fields_of, unvalidated
 from shared.runner.spec import SequenceNumbers, Stage
 from shared.strategies import AnyStrategy, Decider, Made
+from shared.strategies.decider import Prediction as AskedPrediction
 from shared.strategies.decider import require_orders
 from shared.strategies.rounding import tradable
 from shared.strategies.stateful import checked_nothing, checked_orders
@@ -198,14 +199,15 @@ class StrategyStage(Stage):
 
     def _predicted(self, prediction: Prediction) -> list[Message]:
         """Returns the decision on a prediction while nothing is in flight; what is no number is nobody's to trade."""
-        if not isfinite(prediction.y_hat):  # type: ignore[arg-type]  # it is there
+        asked = cast(AskedPrediction, prediction)  # its y_hat is there
+        if not isfinite(asked.y_hat):
             return self._decided(prediction, Reason.NAN_PREDICTION, _PREDICTION)
         if self._stateful is not None:
             call = self._stateful.on_prediction
-            made = checked_orders(call(prediction), self._sym, call)
+            made = checked_orders(call(asked), self._sym, call)
         else:
             assert self._decider is not None
-            made = self._decider.decide(prediction, self.account)  # type: ignore[arg-type]  # its y_hat is there
+            made = self._decider.decide(asked, self.account)
             if made.__class__ is not Reason:
                 require_orders(made, self._sym, type(self._decider).decide)
         return self._decided(prediction, self._tradable(made) or Reason.NO_CHANGE, _PREDICTION)

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from shared.config import load_settings
 from shared.errors import ConfigError
 from shared.extras import to_install
 from shared.features.vector import FeatureVector
 from shared.models.card import MODEL_FILES, Card, ModelRefused, card_of
+from shared.models.choose import choose_model
 from shared.models.code import predicting_hash
 from shared.models.summary import lines
 from shared.plural import plural
@@ -69,6 +71,7 @@ def load_model(
 ) -> LoadedModel:
     """Loads the model whose card (.json) or weights (.pth, .onnx) `path` names; both lie side by side under one name.
 
+    - path: a file's, with or without its ending, or the name of a model that the line finds (`tickline model list`).
     - folder: where files of a user's classes and features lie; None is the folder of the configuration.
 
     It checks the files, the card, the symbols and the interval (where given), the sha256 of the weights, and that they
@@ -82,6 +85,8 @@ def load_model(
     """
     path = Path(path)
     card_path = path.with_suffix(".json") if path.suffix in MODEL_FILES else Path(f"{path}.json")
+    if len(path.parts) == 1 and path.suffix not in MODEL_FILES and not card_path.is_file():
+        card_path = choose_model(str(path), load_settings().signal.folders, (), "")
     card = card_of(card_path, read_file(card_path, MAX_CARD_BYTES))
     for sym in [symbols] if isinstance(symbols, str) else symbols:
         if not card.covers(sym):

@@ -23,13 +23,19 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
-def check_name(folder: Path, name: str, *, force: bool) -> None:
-    """Raises ConfigError for a name that is none, or is taken and not to be replaced."""
+BY_OPTION = "pass --force to replace that model, or another --name"
+
+
+def check_name(folder: Path, name: str, *, force: bool, remedy: str = BY_OPTION) -> None:
+    """Raises ConfigError for a name that is none, or is taken and not to be replaced.
+
+    - remedy: what the caller can do, in the words of a command or of a function.
+    """
     if _NAME.fullmatch(name) is None:
         raise ConfigError(f"name {name!r:.120}: use letters, digits, _ and -, at most 100")
     taken = [path for path in _paths(folder, name) if path.exists()]
     if taken and not force:
-        raise ConfigError(f"{taken[0]} exists: pass --force to replace that model, or another --name")
+        raise ConfigError(f"{taken[0]} exists: {remedy}")
 
 
 def weights_bytes(state: "Mapping[str, torch.Tensor]") -> bytes:

@@ -87,7 +87,7 @@ def check_onnx(data: bytes, where: str) -> None:
     try:
         model.ParseFromString(data)
     except (DecodeError, UnicodeDecodeError) as error:
-        raise ModelRefused(f"model {where} is no ONNX file: {error}; export it anew") from error
+        raise ModelRefused(f"model {where} is no ONNX file: export it anew") from error
     if not model.graph.node:
         raise ModelRefused(f"model {where} is no ONNX file with a graph: export it anew")
     own = {(function.domain, function.name) for function in model.functions}

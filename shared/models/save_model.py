@@ -77,6 +77,7 @@ def save_model(
         saving = Saving(
             name=name, features=features, symbols=symbols, interval=interval, window=window, data=file,
             timezone=timezone, test_share=test_share, fee=fee, origin=origin, out=out, folder=code, force=force,
+            remedy="pass force=True to replace that model, or take another name",
         )  # fmt: skip
         with one_thread():
             return _saved(module, saving, format, model, params)

@@ -18,7 +18,7 @@ from shared.history.resampled import bars_of, own_interval
 from shared.models.card import Card, ModelRefused
 from shared.models.dataset import Dataset, dataset, holdout
 from shared.models.load_model import LoadedModel, model_of
-from shared.models.model_files import check_name, git_revision, library_versions, sha256_of, write_model
+from shared.models.model_files import BY_OPTION, check_name, git_revision, library_versions, sha256_of, write_model
 from shared.models.runtime import Runtime
 from shared.plural import plural
 
@@ -57,10 +57,11 @@ class Saving:
     out: Path
     folder: Path | None = None
     force: bool = False
+    remedy: str = BY_OPTION
     vector: FeatureVector = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        check_name(self.out, self.name, force=self.force)
+        check_name(self.out, self.name, force=self.force, remedy=self.remedy)
         if isinstance(self.features, str):
             raise ConfigError(f"model {self.name}: features are a list, e.g. features=[{self.features!r:.80}]")
         specs = [each if isinstance(each, str) else each.spec for each in self.features]

@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,9 @@ _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONL
 def state_in(weights: bytes, where: str) -> dict[str, Any]:
     """Returns the state_dict in a file's bytes, read by torch with weights_only; raises ModelRefused."""
     try:
-        loaded = torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # torch warns of pickles that it then refuses, and this module says that
+            warnings.simplefilter("ignore")
+            loaded = torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True)
     except Exception as error:  # the file may hold any bytes, and torch has no one error for them
         why = f"{type(error).__name__}; save model.state_dict() with torch.save"
         raise ModelRefused(f"weights {where} cannot be loaded as plain tensors: {why}") from error

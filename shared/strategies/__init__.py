@@ -2,7 +2,7 @@
 
 from shared.strategies.basic_taker import BasicTaker, BasicTakerStrat
 from shared.strategies.cool_down import CoolDown
-from shared.strategies.decider import AnyPrediction, BarePrediction, Decider
+from shared.strategies.decider import AnyPrediction, BarePrediction, Decider, Prediction
 from shared.strategies.exit import Exit
 from shared.strategies.moving_average_cross import MovingAverageCross
 from shared.strategies.registry import AnyStrategy, make_strategy
@@ -24,6 +24,7 @@ __all__ = [
     "Exit",
     "Made",
     "MovingAverageCross",
+    "Prediction",
     "StatefulStrategy",
     "Strategy",
     "TakeProfit",

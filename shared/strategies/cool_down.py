@@ -7,8 +7,8 @@ from pydantic import Field
 
 from shared.account import Order
 from shared.bar import Bar
-from shared.messages import Prediction
 from shared.messages.reasons import Leg, Reason
+from shared.strategies.decider import Prediction
 from shared.strategies.stateful import Made
 from shared.strategies.wrapper import Wrapper
 

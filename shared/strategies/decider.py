@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from decimal import Decimal
 from types import FunctionType
-from typing import ClassVar, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, cast
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,6 +12,16 @@ from shared.account import Account, Order
 from shared.messages.market import Group
 from shared.messages.reasons import Reason
 from shared.user_code import Place, WrongDecision
+
+if TYPE_CHECKING:
+    from shared import messages
+
+    class Prediction(messages.Prediction):
+        """The wire's Prediction where a strategy is asked for it: its y_hat is there, so no author has to look."""
+
+        y_hat: float
+else:
+    from shared.messages import Prediction as Prediction  # the very same
 
 
 class AnyPrediction(Protocol):

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from shared.account import Position
 from shared.bar import Bar
-from shared.messages import Prediction
 from shared.messages.market import Group
 from shared.messages.reasons import Reason
+from shared.strategies.decider import Prediction
 from shared.strategies.stateful import Made
 from shared.strategies.wrapper import Wrapper
 

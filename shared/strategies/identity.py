@@ -83,6 +83,7 @@ class Identity(NamedTuple):
     - model, sha256: the model's name, and its weights' hash; `none` and empty without one.
     - strategy, params: the strategy's name, and all its parameters, defaults included.
     - code: the hash of the strategy's code and of all that predicts; empty where nobody told.
+    - hash: what predictions carry, and `model list` shows; empty without a model, and where nobody told.
     """
 
     model: str
@@ -90,6 +91,7 @@ class Identity(NamedTuple):
     strategy: str
     params: Mapping[str, Any]
     code: str = ""
+    hash: str = ""
 
     @classmethod
     def of(cls, settings: Settings) -> "Identity":
@@ -101,26 +103,28 @@ class Identity(NamedTuple):
         except ValueError as error:
             raise ConfigError(f"config: {error}") from error
         name, sha256 = (card.name, card.sha256) if card is not None else (NO_MODEL, "")
-        return cls(name, sha256, own.name, params, decided_by(str(_code(own)), _model_hash(settings)))
+        predicts = _model_hash(settings)
+        return cls(name, sha256, own.name, params, decided_by(str(_code(own)), predicts), predicts)
 
     @classmethod
     def told(cls, json: Mapping[str, Any]) -> "Identity":
         """Reads what `as_json` gave."""
         model, strategy = json["model"], json["strategy"]
-        return cls(model["name"], model["sha256"], strategy["name"], strategy["params"], json.get("code", ""))
+        code, predicts = json.get("code", ""), model.get("hash", "")
+        return cls(model["name"], model["sha256"], strategy["name"], strategy["params"], code, predicts)
 
     def as_json(self) -> dict[str, Any]:
         """Returns the identity as JSON."""
         return {
-            "model": {"name": self.model, "sha256": self.sha256},
+            "model": {"name": self.model, "sha256": self.sha256, "hash": self.hash},
             "strategy": {"name": self.strategy, "params": dict(self.params)},
             "code": self.code,
         }
 
     @property
     def model_shown(self) -> str:
-        """Returns name and hash; `none` without a model."""
-        return f"{self.model} ({self.sha256[:16]})" if self.sha256 else self.model
+        """Returns name and hash, in a recording that tells none the weights' sha256; `none` without a model."""
+        return f"{self.model} ({self.hash or self.sha256[:16]})" if self.sha256 else self.model
 
     def __str__(self) -> str:
         params = dict(self.params)

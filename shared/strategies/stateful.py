@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict
 from shared.account import Account, Order
 from shared.bar import Bar
 from shared.memory import restored_attributes, saved_attributes
-from shared.messages import ExecutionReport, Gap, Leg, Prediction
+from shared.messages import ExecutionReport, Gap, Leg
 from shared.messages.market import Group
 from shared.messages.reasons import Reason
 from shared.record import Snapshot
-from shared.strategies.decider import require_nothing, require_orders
+from shared.strategies.decider import Prediction, require_nothing, require_orders
 from shared.tick import State
 
 Made: TypeAlias = list[Order] | Reason | None

@@ -4,9 +4,9 @@ from typing import ClassVar, Self
 
 from shared.account import Account
 from shared.bar import Bar
-from shared.messages import ExecutionReport, Gap, Prediction
+from shared.messages import ExecutionReport, Gap
 from shared.messages.market import Group
-from shared.strategies.decider import Decider
+from shared.strategies.decider import Decider, Prediction
 from shared.strategies.stateful import (
     Made,
     StatefulStrategy,
@@ -44,7 +44,7 @@ class Stateless(StatefulStrategy):
     def on_prediction(self, prediction: Prediction) -> Made:
         """Returns what the decider decides."""
         call = self._decider.decide
-        made = call(prediction, self.account)  # type: ignore[arg-type]  # a prediction that comes here has a y_hat
+        made = call(prediction, self.account)
         return checked_decision(made, self.sym, call)
 
 

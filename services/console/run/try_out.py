@@ -17,7 +17,7 @@ from shared.config.settings import CONFIG_VARIABLE
 from shared.config.toml import toml_lines
 from shared.errors import ConfigError
 from shared.models.card import ModelRefused
-from shared.models.choose import AUTO, choose_model
+from shared.models.choose import AUTO, NO_MODEL, choose_model
 
 ACCOUNT = "fake"
 INTERVAL = "1s"
@@ -29,7 +29,10 @@ KEYS = {"api_key": SecretStr("fake-key"), "api_secret": SecretStr("fake-secret")
 
 
 def fake_settings(options: RunOptions) -> Settings:
-    """Returns a try-out's config; of the user's only the folders, the bus and the seed count. Raises ConfigError."""
+    """Returns a try-out's config; of the user's the folders, the bus, the seed, wrappers and steps count.
+
+    Raises ConfigError.
+    """
     for name, option in NOT_HERE.items():
         if getattr(options, name) not in (None, []):
             raise ConfigError(
@@ -47,7 +50,8 @@ def fake_settings(options: RunOptions) -> Settings:
         "bus": _bus(user),
         "ingestor": {"source": "fake", "seed": user.ingestor.seed, "limit": options.limit},
         "signal": {"model": _model(options, user, symbols)},
-        "strategy": _strategy(options),
+        "strategy": _strategy(options, user),
+        "recorder": {} if options.record is None else {"folder": str(options.record.absolute())},
         "gateway": {
             "mode": "testnet",
             "venue": "fake",
@@ -99,7 +103,12 @@ def _bus(user: Settings) -> dict[str, object]:
 
 
 def _model(options: RunOptions, user: Settings, symbols: Sequence[str]) -> str:
-    """Returns the path of the model's card: what is armed is named, and found from anywhere. Raises ConfigError."""
+    """Returns `none`, or the path of the model's card: what is armed is named, and found from anywhere.
+
+    Raises ConfigError.
+    """
+    if options.model == NO_MODEL:
+        return NO_MODEL
     try:
         card = choose_model(options.model or AUTO, user.signal.folders, symbols, options.interval or INTERVAL)
     except ModelRefused as refused:
@@ -107,7 +116,10 @@ def _model(options: RunOptions, user: Settings, symbols: Sequence[str]) -> str:
     return str(card.absolute())
 
 
-def _strategy(options: RunOptions) -> dict[str, object]:
+def _strategy(options: RunOptions, user: Settings) -> dict[str, object]:
+    """Returns the strategy; what the user's config has around it, and its steps, have no option and hold here, too."""
+    kept = {"wrappers", "qty_step", "qty_steps"}
+    around = user.strategy.model_dump(mode="json", include=kept)
     name = options.strategy or STRATEGY
     params = named_values("--param", options.param or ())
     if name == STRATEGY:
@@ -118,7 +130,7 @@ def _strategy(options: RunOptions) -> dict[str, object]:
         "balance": options.balance or 1_000,
         "order_valid_s": 5,
         "prediction_stale_s": 5,
-    }
+    } | {key: value for key, value in around.items() if value}
 
 
 @contextmanager

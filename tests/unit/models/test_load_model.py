@@ -70,6 +70,17 @@ def test_the_shipped_model_loads_by_card_or_weights(path: str) -> None:
     assert state["linear.bias"].equal(torch.tensor([0.00067121]))
 
 
+def test_a_name_is_what_the_line_finds_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = load_model("btcusdt_12h_linear")
+    monkeypatch.chdir(tmp_path)  # another config's folder
+    assert load_model("btcusdt_12h_linear").hash == shipped.hash
+    monkeypatch.undo()
+    write(tmp_path, linear(), name="m")
+    monkeypatch.chdir(tmp_path)
+    assert load_model("m").card.name == "m"
+    assert "there is no model 'nope' in " in refused(Path("nope"))
+
+
 def test_the_simulated_model_is_for_any_symbol() -> None:
     loaded = load_model(Path("weights/simulated_linear.json"), symbols=["SIM-A", "SIM-H"], interval="1s")
     assert loaded.card.covers("whatever")

@@ -335,7 +335,7 @@ def test_arguments_that_are_wrong(tmp_path: Path, more: Any, error: type[Ticklin
 
 def test_a_name_that_is_taken(tmp_path: Path) -> None:
     saved(LinearModel(3), tmp_path)
-    with pytest.raises(ConfigError, match="exists"):
+    with pytest.raises(ConfigError, match=r"exists: pass force=True to replace that model, or take another name$"):
         saved(LinearModel(3), tmp_path)
     saved(LinearModel(3), tmp_path, force=True)
 

@@ -17,6 +17,7 @@ from tickline import (
     AnyPrediction,
     Bar,
     BasicTaker,
+    BasicTakerStrat,
     ConfigError,
     DataError,
     Decider,
@@ -129,6 +130,9 @@ def test_its_report_is_a_page(folder: Path) -> None:
         ({"balance": -1}, ConfigError, "strategy.balance"),
         ({"data": "none.csv"}, DataError, "none.csv: there is no such file"),
         ({"data": BARS.drop("price")}, DataError, "DataFrame.csv: row 1: no column open, high, low, close"),
+        ({"wrappers": ["trailing_stop"]}, ConfigError, "wrappers is a list of dicts as in a config, e.g. [{"),
+        ({"strategy": BasicTakerStrat}, ConfigError, "BasicTaker is the one for the line"),
+        ({"model": BasicTaker()}, ConfigError, "not a BasicTaker: save it with save_model, and give its name"),
         ({"model": "none_such"}, DataError, "there is no model 'none_such'"),
     ],
 )

@@ -15,7 +15,7 @@ from shared.messages import OrderIntent, Prediction
 from shared.models.choose import card_at, chosen_model
 from shared.models.code import predicting_hash
 from shared.strategies import make_strategy
-from shared.strategies.identity import decided_by_config, loaded_hash, own_files, strategy_hash
+from shared.strategies.identity import Identity, decided_by_config, loaded_hash, own_files, strategy_hash
 from shared.user_code import code_hash, use_folder
 from shared.user_code.finder import FINDER
 from shared.user_code.hash import decided_by
@@ -144,3 +144,16 @@ def test_the_process_and_the_console_say_the_same_within_wrappers(folder: Path) 
     assert decided_by(made, predicting_hash(card_at(chosen_model(own)))[:16]) == decided_by_config(own)
     edit("stop.py", "pass", "distance: float = 0.2")(folder)
     assert loaded_hash(own, make_strategy(own.strategy)) != made
+
+
+def test_a_person_sees_the_hash_that_predictions_carry(folder: Path) -> None:
+    own = settings(folder)
+    card = card_at(chosen_model(own))
+    identity = Identity.of(own)
+    carried = predicting_hash(card)[:16]
+    assert identity.model_shown == f"{card.name} ({carried})"
+    assert carried != card.sha256[:16]
+    told = identity.as_json()
+    assert Identity.told(told) == identity
+    del told["model"]["hash"]  # as a recording of before has it
+    assert Identity.told(told).model_shown == f"{card.name} ({card.sha256[:16]})"

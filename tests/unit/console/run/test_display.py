@@ -222,8 +222,8 @@ def test_a_run_whose_code_failed_has_its_summary() -> None:
 
 
 def test_what_traded_is_named_to_a_person_and_in_the_json() -> None:
-    traded = replace(WELL, identity=Identity("mine", "0" * 64, "threshold", {"threshold": "0.1"}))
-    assert "model mine (0000000000000000), strategy threshold(threshold=0.1)" in traded.lines()
+    traded = replace(WELL, identity=Identity("mine", "0" * 64, "threshold", {"threshold": "0.1"}, hash="1" * 16))
+    assert "model mine (1111111111111111), strategy threshold(threshold=0.1)" in traded.lines()
     shown = traded.as_json()
-    assert shown["model"] == {"name": "mine", "sha256": "0" * 64}
+    assert shown["model"] == {"name": "mine", "sha256": "0" * 64, "hash": "1" * 16}
     assert shown["strategy"] == {"name": "threshold", "params": {"threshold": "0.1"}}

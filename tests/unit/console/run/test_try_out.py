@@ -1,6 +1,7 @@
 """The config of `tickline run --venue fake`."""
 
 import stat
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,19 @@ def test_the_other_verbs_find_the_same_config(options: RunOptions, monkeypatch: 
 def test_what_does_not_go_with_it(options: RunOptions, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         fake_settings(options)
+
+
+def test_a_rule_needs_no_model_and_a_session_is_recorded(tmp_path: Path) -> None:
+    settings = fake_settings(RunOptions(model="none", strategy="moving_average_cross", record=Path("session")))
+    assert settings.signal.model == "none"
+    assert settings.recorder.folder == tmp_path / "session"
+    assert fake_settings(RunOptions()).recorder.folder is None
+
+
+def test_what_is_around_the_strategy_has_no_option_and_comes_from_the_users_config() -> None:
+    Path("tickline.toml").write_text(
+        '[strategy]\nqty_step = 0.001\nwrappers = [{name = "trailing_stop", distance = 0.02}]\n'
+    )
+    strategy = fake_settings(RunOptions()).strategy
+    assert (strategy.name, strategy.qty_step) == ("threshold", Decimal("0.001"))
+    assert strategy.wrappers == ({"name": "trailing_stop", "distance": 0.02},)
