@@ -8,6 +8,7 @@ from typing import Any
 from shared.exchanges.market_data.events import Candle, ToldBar, TopOfBook, Trade
 from shared.exchanges.profile import MarketDataProfile
 from shared.history.funding import SettledRate
+from shared.history.prices import HIGHEST_AMOUNT, HIGHEST_RATE, LOWEST
 from shared.messages.market import BarGroup
 from shared.record import unvalidated
 
@@ -131,7 +132,7 @@ def settled_rate(row: Mapping[str, Any]) -> SettledRate | None:
         rate = Decimal(str(row.get("fundingRate")))
     except InvalidOperation:
         return None
-    return None if at_ns is None or not rate.is_finite() else SettledRate(at_ns, rate)
+    return None if at_ns is None or not rate.is_finite() or abs(rate) > HIGHEST_RATE else SettledRate(at_ns, rate)
 
 
 def candle(row: Any) -> Candle | None:
@@ -157,8 +158,7 @@ def whole_candle(told: ToldBar) -> Candle | None:
     >>> whole_candle(ToldBar("1000", "1", "3", "2", "2", "9.5"))
     Candle(start=1000000000, close=Decimal('2'), bar=None, finished=None)
     """
-    start = told.start
-    at_ns = _ns(int(start) if isinstance(start, str) and start.isdigit() else start)
+    at_ns = _ns(_whole(told.start))
     close = _positive(told.close)
     return None if at_ns is None or close is None else Candle(at_ns, close, _group(told), told.finished)
 
@@ -171,7 +171,7 @@ def _group(told: ToldBar) -> BarGroup | None:
         return None
     volume, quote_volume, taken = (_amount(value) for value in (told.volume, told.quote_volume, told.taker_volume))
     unread = (quote_volume is None) != (told.quote_volume is None) or (taken is None) != (told.taker_volume is None)
-    count = int(told.trades) if isinstance(told.trades, str) and told.trades.isdigit() else told.trades
+    count = _whole(told.trades)
     if volume is None or unread or not (count is None or _is_count(count)):
         return None
     return _bar_group(
@@ -185,8 +185,14 @@ def _group(told: ToldBar) -> BarGroup | None:
     )
 
 
+def _whole(value: Any) -> Any:
+    """Returns the number that a text of digits is, and anything else as it is."""
+    digits = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= LONGEST_ID
+    return int(value) if digits else value
+
+
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_ID
 
 
 def _id(value: Any, consecutive: bool) -> int | str | None:
@@ -206,7 +212,7 @@ def _ns(value: Any) -> int | None:
 
 def _positive(value: Any) -> Decimal | None:
     number = _amount(value)
-    return number if number else None
+    return number if number is not None and number >= LOWEST else None
 
 
 def _amount(value: Any) -> Decimal | None:
@@ -216,4 +222,4 @@ def _amount(value: Any) -> Decimal | None:
         number = Decimal(str(value))
     except InvalidOperation:
         return None
-    return number if number.is_finite() and number >= 0 else None
+    return number if number.is_finite() and 0 <= number <= HIGHEST_AMOUNT else None  # as of files: a float holds it

@@ -116,3 +116,20 @@ def test_what_the_exchange_numbers_goes_before_the_place_in_its_answer(newest_fi
 def test_what_was_made_of_something_else_is_left_as_it_is() -> None:
     strange = [{"id": "b", "timestamp": 5, "info": {}}, {"id": "a", "timestamp": 4, "info": {}}]
     assert parse.as_they_happened([{"t": 5}], strange) == strange
+
+
+@pytest.mark.parametrize("number", ["1e400", "9" * 400, "NaN", "Infinity", "-1", "-1e-9"])
+def test_an_amount_that_no_float_holds_leaves_the_close_alone(number: str) -> None:
+    """A tick with it could be written, and nobody could read it."""
+    assert parse.whole_candle(ToldBar("1000", "1", "3", "1", "2", number)) == Candle(10**9, Decimal(2))
+    assert parse.settled_rate({"timestamp": 1000, "fundingRate": "1e400"}) is None
+
+
+@pytest.mark.parametrize("number", ["9" * 30, 10**30, "²", "-1"])
+def test_a_count_that_is_none_leaves_the_close_alone(number: object) -> None:
+    assert parse.whole_candle(ToldBar("1000", "1", "3", "1", "2", "1", trades=number)) == Candle(10**9, Decimal(2))
+
+
+def test_a_price_that_a_float_takes_for_zero_is_none() -> None:
+    assert parse.whole_candle(ToldBar("1000", "1e-400", "3", "1e-400", "2", "1")) == Candle(10**9, Decimal(2))
+    assert parse.whole_candle(ToldBar("²", "1", "3", "1", "2", "1")) is None
