@@ -155,7 +155,7 @@ class Run:
         self.said: list[Message] = []
         self.events: list[Event] = []
         self._queue: list[tuple[int, int, Event | Missing]] = []
-        self._count = self._deaf = self._answers = 0
+        self._count = self._deaf = self._answers = self._killed = 0
         self._asked: set[tuple[str, int]] = set()
         self._remade = 0
         numbers = range(len(world.trades))
@@ -196,8 +196,11 @@ class Run:
         """All messages."""
         while self._queue:
             now, _, event = heappop(self._queue)
+            kills = self._killed
             for given in self._answer(event, now) if isinstance(event, Missing) else self._heard(event, now):
                 self._feed(given, now)
+                if isinstance(event, Missing) and self._killed != kills:
+                    break  # who asked is no more
         return self.said
 
     def _heard(self, event: Event, now: int) -> Iterator[Event]:
@@ -213,6 +216,8 @@ class Run:
         self.events.append(event)
         if len(self.events) in self._kills:
             self._kill(now)
+            if isinstance(event, Page | Bars | Answered):
+                return
         elif len(self.events) % COMMIT_EVERY == 0:
             self._committed = (self.stage.state(), len(self.said))
         self.said += self.stage.on_tick(event) or []
@@ -230,6 +235,7 @@ class Run:
         return any(first <= now < last for first, last in self._down)
 
     def _kill(self, now: int) -> None:
+        self._killed += 1
         state, said = self._committed
         self.stage.restore(unpack(pack(state)))
         del self.said[said:]
