@@ -1,12 +1,17 @@
 """The hash of code says what decides: the same files with the same bytes have the same hash, wherever they lie."""
 
+import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import file_digest, sha256
 from importlib.metadata import Distribution, packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
+from threading import local
+from types import FrameType
+from typing import Any
 
-from shared.errors import ConfigError
+from shared.errors import ConfigError, UserCodeFailed
 
 
 def hash_of(spec: str, files: Mapping[str, bytes]) -> str:
@@ -55,6 +60,49 @@ def package_files(module: str) -> Iterator[tuple[str, Path]]:
         for path in sorted(Path(place).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 yield f"{top}/{path.relative_to(place).as_posix()}", path
+
+
+def hold_package(module: str) -> None:
+    """Holds later imports from a module's top-level package to its files as they are now, for the rest of the process.
+
+    An `import` within a function reads its file when it runs, maybe after an edit: it raises UserCodeFailed then.
+    """
+    if not _held:
+        sys.addaudithook(_on_event)
+    for shown, path in package_files(module):
+        _held.setdefault(str(path), _digest(path))
+        if "/" in shown:  # else it is a module by itself, among all that is installed
+            _roots.add(f"{path.parent}{os.sep}")
+
+
+_held: dict[str, str] = {}  # by path
+_roots: set[str] = set()
+_reading = local()
+
+
+def _on_event(event: str, args: tuple[Any, ...]) -> None:
+    path = args[0] if event == "open" and not getattr(_reading, "now", False) else None
+    if not isinstance(path, str) or not path.endswith(".py"):
+        return
+    if not (path in _held or path.startswith(tuple(_roots))) or not _importing():
+        return
+    _reading.now = True
+    try:
+        if _held.get(path) != _digest(Path(path)):
+            raise UserCodeFailed(f"{path} has changed since this package was hashed: start again")
+    finally:
+        _reading.now = False
+
+
+def _importing() -> bool:
+    """Says whether Python's import asks, and not e.g. a traceback that shows a line."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "get_data" and code.co_filename == "<frozen importlib._bootstrap_external>":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _distributions(module: str) -> Iterator[Distribution]:

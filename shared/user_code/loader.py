@@ -13,11 +13,12 @@ from weakref import WeakKeyDictionary
 from shared.errors import ConfigError, UserCodeFailed
 from shared.user_code import blame
 from shared.user_code.finder import FINDER, install
-from shared.user_code.hash import hash_of, package_files, package_hash
+from shared.user_code.hash import hash_of, hold_package, package_files, package_hash
 from shared.user_code.sources import FACE, INNER, CodeFile, installed, shadows
 
 _chosen = Path()
 _codes: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+_packages: dict[str, str] = {}  # the hash of each spec of a package that this process has loaded, where it reads once
 install()
 
 
@@ -204,6 +205,9 @@ def _of_package(spec: str, point: EntryPoint | None) -> Loaded:
                 raise ConfigError(f"{spec}: there is no module {error.name}: install it") from error
             raise
     code = package_hash(spec, where, None if point is None else point.dist)
+    if FINDER.reads_once:
+        code = _packages.setdefault(spec, code)  # of what runs here, whatever the files are by now
+        hold_package(where)
     return _noted(Loaded(_attribute(module, what, spec), code, tuple(shown for shown, _ in package_files(where))))
 
 

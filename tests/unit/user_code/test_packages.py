@@ -11,6 +11,7 @@ import pytest
 
 from shared.errors import ConfigError, UserCodeFailed
 from shared.features.registry import make_feature
+from shared.user_code.finder import FINDER
 from shared.user_code.loader import code_hash, hash_named, load, load_named
 
 GROUP = "tickline.strategies"
@@ -70,6 +71,38 @@ def test_its_name_version_and_files_are_hashed(install: Install, tmp_path: Path)
     (folder / "__pycache__").mkdir()
     (folder / "__pycache__" / "x.pyc").write_text("x")
     assert hash_named("idea", {}, GROUP) == newer
+
+
+@pytest.mark.parametrize("edited", ["helper", "later"])
+def test_what_is_imported_later_is_what_was_hashed(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edited: str
+) -> None:
+    monkeypatch.setattr(FINDER, "reads_once", True)
+    code = "class Idea:\n    def size(self, name):\n        import importlib\n"
+    package = install(f"{code}        return importlib.import_module(f'{{__name__}}.{{name}}').SIZE\n")
+    folder = tmp_path / "site-packages" / package
+    for name in ("helper", "other"):
+        (folder / f"{name}.py").write_text("SIZE = 1\n")
+    loaded = load(f"{package}:Idea")
+    (folder / f"{edited}.py").write_text("SIZE = 1_000_000\n")
+    importlib.invalidate_caches()
+    assert loaded.object().size("other") == 1
+    with pytest.raises(UserCodeFailed, match=rf"{edited}\.py has changed since this package was hashed: start again"):
+        loaded.object().size(edited)
+    assert load(f"{package}:Idea").hash == loaded.hash
+    monkeypatch.setattr(FINDER, "reads_once", False)
+    assert load(f"{package}:Idea").hash != loaded.hash
+
+
+def test_a_module_by_itself_holds_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FINDER, "reads_once", True)
+    monkeypatch.syspath_prepend(tmp_path)
+    one, other = f"idea_{uuid4().hex[:8]}", f"idea_{uuid4().hex[:8]}"
+    (tmp_path / f"{one}.py").write_text("class Idea: ...\n")
+    assert load(f"{one}:Idea").files == (f"{one}.py",)
+    (tmp_path / f"{other}.py").write_text("class Idea: ...\n")
+    importlib.invalidate_caches()
+    assert importlib.import_module(other).Idea
 
 
 def test_a_name_that_two_packages_offer_is_refused(install: Install) -> None:
