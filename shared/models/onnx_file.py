@@ -33,6 +33,7 @@ INPUT, OUTPUT = "x", "y_hat"
 TOLD = ("doc_string", "metadata_props")  # where torch's exporter writes source lines, and paths of the machine
 
 _STRING, _INT = descriptor_pb2.FieldDescriptorProto.TYPE_STRING, descriptor_pb2.FieldDescriptorProto.TYPE_INT32
+_BYTES = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
 _MESSAGE = descriptor_pb2.FieldDescriptorProto.TYPE_MESSAGE
 _ONE, _MANY = descriptor_pb2.FieldDescriptorProto.LABEL_OPTIONAL, descriptor_pb2.FieldDescriptorProto.LABEL_REPEATED
 
@@ -56,6 +57,8 @@ DECLARED: Final[dict[str, dict[str, tuple[int, int, int | str]]]] = {
         "sparse_initializer": (15, _MANY, "SparseTensorProto"),
     },
     "NodeProto": {
+        "input": (1, _MANY, _STRING),
+        "output": (2, _MANY, _STRING),
         "name": (3, _ONE, _STRING),
         "op_type": (4, _ONE, _STRING),
         "attribute": (5, _MANY, "AttributeProto"),
@@ -71,6 +74,8 @@ DECLARED: Final[dict[str, dict[str, tuple[int, int, int | str]]]] = {
     },
     "SparseTensorProto": {"values": (1, _ONE, "TensorProto"), "indices": (2, _ONE, "TensorProto")},
     "TensorProto": {
+        "int32_data": (5, _MANY, _INT),
+        "raw_data": (9, _ONE, _BYTES),
         "name": (8, _ONE, _STRING),
         "external_data": (13, _MANY, "StringStringEntryProto"),
         "data_location": (14, _ONE, _INT),
@@ -91,6 +96,7 @@ def check_onnx(data: bytes, where: str) -> None:
     if not model.graph.node:
         raise ModelRefused(f"model {where} is no ONNX file with a graph: export it anew")
     own = {(function.domain, function.name) for function in model.functions}
+    false = set(_false(model))
     for part in _parts(model):
         kind = part.DESCRIPTOR.name
         if kind == "TensorProto" and (part.external_data or part.data_location):
@@ -101,6 +107,27 @@ def check_onnx(data: bytes, where: str) -> None:
             )
         if kind == "NodeProto":
             _check_operator(part, own, where)
+            if part.op_type == "Dropout" and any(name not in false for name in part.input[2:3]):
+                raise ModelRefused(
+                    f"model {where}: operator 'Dropout' of node {part.name!r:.80} is in training mode, where it is "
+                    "random: export the module in eval mode"
+                )
+
+
+def _false(model: Any) -> Iterator[str]:
+    """Yields the names of the constants that are false, and of an input that is left out."""
+    yield ""
+    for part in _parts(model):
+        kind = part.DESCRIPTOR.name
+        if kind == "GraphProto":
+            yield from (tensor.name for tensor in part.initializer if _is_false(tensor))
+        elif kind == "NodeProto" and part.op_type == "Constant":
+            held = [attribute.t for attribute in part.attribute if attribute.HasField("t")]
+            yield from part.output if any(map(_is_false, held)) else ()
+
+
+def _is_false(tensor: Any) -> bool:
+    return (bool(tensor.raw_data) or len(tensor.int32_data) > 0) and not any((*tensor.raw_data, *tensor.int32_data))
 
 
 def _check_operator(node: Any, own: set[tuple[str, str]], where: str) -> None:

@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -31,7 +32,27 @@ def torch_model(card: Card, weights: bytes, path: Path, folder: Path | None = No
     if card.standardised:
         module = Standardised(module, card.no_features)
     fill(module, weights, path, card.model)
-    return module.eval().requires_grad_(False)
+    module.eval().requires_grad_(False)
+    if card.model not in MODELS:
+        _check_pure(module, card, where)
+    return module
+
+
+def _check_pure(module: nn.Module, card: Card, where: str) -> None:
+    """Refuses a module that gives another number for the same sample: all symbols share it, and a restart is no gap."""
+    shape = (card.window, card.no_features) if card.window > 1 else (card.no_features,)
+    one, other = torch.full(shape, 0.01), torch.linspace(-0.02, 0.02, math.prod(shape)).reshape(shape)
+    samples = [sample.unsqueeze(0) if card.batched else sample for sample in (one, other, one, other, one)]
+    try:
+        with torch.no_grad():
+            given = [module(sample.clone()).clone() for sample in samples]
+    except _AT_THESE_NUMBERS:  # it may be made for others; what it makes of the market's is seen there
+        return
+    if not all(torch.equal(torch.nan_to_num(again), torch.nan_to_num(given[at % 2])) for at, again in enumerate(given)):
+        raise ModelRefused(
+            f"{where}: {card.model} gives another number for the same sample: it is random (e.g. F.dropout without "
+            "training=self.training), or remembers the one before: let forward depend on its argument alone"
+        )
 
 
 def class_of(model: str, where: str, folder: Path | None = None) -> Callable[..., nn.Module]:
@@ -78,6 +99,7 @@ def empty_module(
     return module
 
 
+_AT_THESE_NUMBERS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 

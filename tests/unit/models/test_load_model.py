@@ -338,3 +338,39 @@ def test_a_standardised_model(own: Path) -> None:
     x = torch.tensor([0.1, -0.2, 0.3])
     assert loaded.predict().on_tick(x) == whole(x).item()
     assert "hold [bias" not in refused(write(own, inner.state_dict(), standardised=True))
+
+
+IMPURE = """
+import torch
+from torch import nn
+from torch.nn import functional as F
+class Net(nn.Module):
+    def __init__(self, no_features):
+        super().__init__()
+        self.linear = nn.Linear(no_features, 1)
+        self.last = None
+    def forward(self, x):
+        {body}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "pure"),
+    [
+        ("return self.linear(x)", True),
+        ("return self.linear(x) / 0", True),  # not finite, but the same
+        ("raise ValueError('not for such numbers')", True),
+        ("return self.linear(F.dropout(x, self.training * 0.5))", True),
+        ("return self.linear(F.dropout(x, 0.5))", False),
+        ("last, self.last = self.last, x; return self.linear(x if last is None else x - last)", False),
+        ("self.linear.weight.data *= 0.999; return self.linear(x)", False),
+    ],
+)
+def test_a_model_that_is_random_or_remembers_is_refused(tmp_path: Path, body: str, pure: bool) -> None:
+    (tmp_path / "net.py").write_text(IMPURE.format(body=body))
+    torch.manual_seed(1)
+    path = write(tmp_path, linear(), model="net.py:Net", params={})
+    if pure:
+        load_model(path, folder=tmp_path)
+    else:
+        assert "net.py:Net gives another number for the same sample" in refused(path, folder=tmp_path)

@@ -200,3 +200,38 @@ def test_every_place_of_a_tensor_or_a_graph_is_known() -> None:
         for field in getattr(onnx, name).DESCRIPTOR.fields:
             if field.message_type is not None and field.message_type.name in holders:
                 assert field.name in fields, f"{name}.{field.name}"
+
+
+def dropout(training: bool | None, *, as_constant: bool = False, raw: bool = True) -> bytes:
+    """y = sum(dropout(x)), with training_mode given as an initializer, as a constant, or not at all."""
+    tensors = [helper.make_tensor("ratio", TensorProto.FLOAT, [], [0.5])]
+    nodes, names = [], ["x", "ratio"]
+    if training is not None:
+        given = np.array(training).tobytes() if raw else [training]
+        mode = helper.make_tensor("mode", TensorProto.BOOL, [], given, raw=raw)
+        names.append("mode")
+        if as_constant:
+            nodes.append(helper.make_node("Constant", [], ["mode"], value=mode))
+        else:
+            tensors.append(mode)
+    nodes.append(helper.make_node("Dropout", names, ["dropped"], name="drop"))
+    nodes.append(helper.make_node("ReduceSum", ["dropped"], ["y"], keepdims=0))
+    shapes = [("x", [3]), ("y", [])]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes)
+    graph = helper.make_graph(nodes, "g", [x], [y], initializer=tensors)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    data: bytes = made.SerializeToString()
+    return data
+
+
+@pytest.mark.parametrize("raw", [True, False])
+@pytest.mark.parametrize("as_constant", [True, False])
+def test_a_dropout_in_training_mode_is_random(as_constant: bool, raw: bool) -> None:
+    line = refused(dropout(True, as_constant=as_constant, raw=raw))
+    assert line == (
+        "model m.onnx: operator 'Dropout' of node 'drop' is in training mode, where it is random: export the module "
+        "in eval mode"
+    )
+    for training in (False, None):
+        quiet = OnnxModel(dropout(training, as_constant=as_constant, raw=raw), 3)
+        assert {quiet(np.ones(3, np.float32)) for _ in range(8)} == {3.0}

@@ -302,7 +302,7 @@ def test_what_is_saved_must_say_what_the_module_says(tmp_path: Path) -> None:
     (tmp_path / "own_luck.py").write_text(OWN)
     import own_luck  # type: ignore[import-not-found]
 
-    assert "is anything random" in refused(own_luck.Luck(3), tmp_path)
+    assert "it is random" in refused(own_luck.Luck(3), tmp_path)
     altered = own_luck.Hidden(3)
     altered.factor = 3.0  # no parameter: the file does not have it
     line = refused(altered, tmp_path)
