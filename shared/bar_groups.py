@@ -43,9 +43,11 @@ def groups_of(bar: HistoryBar, wanted: Set[str]) -> Groups:
     )
 
 
-def seen_bar(sym: str, bar: HistoryBar, needed: Set[str]) -> Bar | None:
-    """Returns what features see of a row of a file; None where a group that they need is not there."""
+def seen_bar(sym: str, bar: HistoryBar, needed: Set[str], fields: Set[str] = frozenset()) -> Bar | None:
+    """Returns what features see of a row of a file; None where a group, or one of its fields, that they need lacks."""
     groups = groups_of(bar, needed)
+    if any(getattr(groups.bar, field, None) is None for field in fields):
+        return None
     return Bar.of(sym, bar.ts_event, bar.close, *groups) if groups.known == len(needed) else None
 
 

@@ -52,6 +52,20 @@ def require_groups(settings: Settings, offered: Set[Group], source: str) -> None
             )
 
 
+def require_fields(settings: Settings, told: Set[str], source: str) -> None:
+    """Raises ConfigError, by name, where a source gives bars without a field that the model's features need.
+
+    - told: those of the bar group's optional fields that the source tells.
+    """
+    card = chosen_card(settings)
+    if card is not None and (missing := set(card.fields) - told):
+        has = " and ".join(["volume", *sorted(told)])
+        raise ConfigError(
+            f"config: model {card.name} needs {' and '.join(sorted(missing))} of each bar, but {source} tells {has} "
+            "only: take a source that tells it, or another model"
+        )
+
+
 def _model_name(settings: Settings) -> str:
     card = chosen_card(settings)
     return settings.signal.model if card is None else card.name

@@ -1,6 +1,7 @@
 """The plan puts the ingestor together: its source and stage, or for live data the pipeline of each symbol."""
 
 from collections.abc import Iterable, Set
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
@@ -21,14 +22,14 @@ from services.ingestor.stage import IngestStage
 from shared.config import Settings
 from shared.config.ingestor import LiveSettings
 from shared.errors import ConfigError
-from shared.exchanges.market_data.offers import offered, with_stream
+from shared.exchanges.market_data.offers import offered, told, with_stream
 from shared.exchanges.market_data.options import ContinuityRules, LiveOptions
 from shared.exchanges.registry import market_data_profile
 from shared.intervals import NS_PER_S, TRADE, interval_ns, interval_text
 from shared.messages import Stream
 from shared.messages.market import Group
 from shared.models.card import ModelRefused
-from shared.needs import needed_groups, require_groups, strategy_needs
+from shared.needs import needed_groups, require_fields, require_groups, strategy_needs
 from shared.runner.spec import Output, ServiceSpec
 
 log = structlog.get_logger()
@@ -52,6 +53,7 @@ def make_source(settings: Settings) -> Source:
     source, wanted = _source(settings), wanted_groups(settings)
     if wanted:
         _require(settings, wanted, source.groups, _name(settings))
+        _require_fields(settings, source.fields, _name(settings))
     return source
 
 
@@ -70,6 +72,11 @@ def _require(settings: Settings, wanted: Set[Group], offered: Set[Group], source
     require_groups(settings, offered, source)
     missing = " and ".join(sorted(wanted - offered))
     raise ConfigError(f"config: ingestor.groups names {missing}, which {source} does not give: leave it out")
+
+
+def _require_fields(settings: Settings, told: Set[str], source: str) -> None:
+    with suppress(ModelRefused):  # the signal service's trouble
+        require_fields(settings, told, source)
 
 
 def _name(settings: Settings) -> str:
@@ -168,7 +175,9 @@ def require_live(settings: Settings, venues: Iterable[LiveOptions]) -> tuple[Liv
     made = []
     for options in venues:
         if options.groups:
-            _require(settings, options.groups, offered(options), f"source ccxt of {options.exchange}")
+            source = f"source ccxt of {options.exchange}"
+            _require(settings, options.groups, offered(options), source)
+            _require_fields(settings, told(options), source)
         if Group.QUOTE in options.groups and options.warm_bars:
             why = "best bids and asks have no history: features warm up as bars come, and warm_bars is not used"
             log.warning("market data", venue=options.venue, why=why)

@@ -9,10 +9,11 @@ from services.ingestor.source import Datum, Feed, Quote
 from shared.bar_groups import groups_of
 from shared.errors import ConfigError, DataError
 from shared.history import bars
+from shared.history import fields_of as fields_of_file
 from shared.history import groups_of as groups_of_file
 from shared.intervals import TRADE, interval_ns
 from shared.messages import DecodeError, Gap, GapCause, MarketTick, Stream, decode
-from shared.messages.market import Group
+from shared.messages.market import OPTIONAL_FIELDS, Group
 from shared.plural import plural
 from shared.record import NewerWire
 from shared.recording.checkpoint import ingestor_of
@@ -84,6 +85,12 @@ class ReplaySource:
         """Returns the groups that all files have, by their columns; of a recording those of its first ticks."""
         each = (recorded_groups(p, sym) if is_recording(p) else groups_of_file(p) for sym, p in self._files.items())
         return frozenset(Group).intersection(*(map(Group, found) for found in each))
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Returns those of the bar group's fields that all files tell; of a recording those of its first ticks."""
+        each = (recorded_fields(p, sym) if is_recording(p) else fields_of_file(p) for sym, p in self._files.items())
+        return OPTIONAL_FIELDS.intersection(*each)
 
     def open(self, sym: str, position: int) -> Feed:
         """Returns the quotes behind the first `position` rows."""
@@ -175,11 +182,18 @@ def recorded_venue(folder: Path, sym: str) -> str:
 
 def recorded_groups(folder: Path, sym: str) -> frozenset[Group]:
     """Returns the groups that the first ticks of a symbol were recorded with."""
-    found: set[Group] = set()
-    ticks = (message for message in _messages(folder, sym) if isinstance(message, MarketTick))
-    for tick in islice(ticks, FIRST_TICKS):
-        found.update(group for group in Group if getattr(tick, group) is not None)
-    return frozenset(found)
+    ticks = _first_ticks(folder, sym)
+    return frozenset(group for tick in ticks for group in Group if getattr(tick, group) is not None)
+
+
+def recorded_fields(folder: Path, sym: str) -> frozenset[str]:
+    """Returns the bar group's further fields that the first ticks of a symbol were recorded with."""
+    bars = [tick.bar for tick in _first_ticks(folder, sym)]
+    return frozenset(field for bar in bars for field in OPTIONAL_FIELDS if getattr(bar, field, None) is not None)
+
+
+def _first_ticks(folder: Path, sym: str) -> Iterator[MarketTick]:
+    return islice((message for message in _messages(folder, sym) if isinstance(message, MarketTick)), FIRST_TICKS)
 
 
 def _messages(folder: Path, sym: str) -> Iterator[MarketTick | Gap]:

@@ -72,6 +72,11 @@ class SimulatedSource:
         """Returns none: this market has prices alone."""
         return frozenset()
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """Returns none."""
+        return frozenset()
+
     def open(self, sym: str, position: int) -> Feed:
         """Returns the ticks from n = position + 1 on; it takes as long for ten million as for none."""
         if sym not in self._symbols:
@@ -183,6 +188,11 @@ class PresentSource:
     @property
     def groups(self) -> frozenset[Group]:
         """Returns none: this market has prices alone."""
+        return frozenset()
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Returns none."""
         return frozenset()
 
     def open(self, sym: str, position: int) -> Feed:

@@ -51,5 +51,9 @@ class Source(Protocol):
     def groups(self) -> frozenset[Group]:
         """Returns the groups that it can give beside the price, for all of its symbols."""
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """Returns those of the bar group's fields that not every source tells, and this one does."""
+
     def open(self, sym: str, position: int) -> Feed:
         """Returns the quotes of `sym` after its first `position` ones; a restart goes on behind its last commit."""

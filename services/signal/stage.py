@@ -44,8 +44,8 @@ class SignalStage(Stage):
     """The stage answers each of one symbol's ticks with exactly one prediction, and with features where it has any.
 
     A prediction has no y_hat where there is none: the windows are not full, the tick ends no bar of the model's, or
-    there is no model. A Gap empties the windows and is passed on to both streams. So is a tick without a group that the
-    features need: what they would see is not there. Its prediction follows the Gap.
+    there is no model. A Gap empties the windows and is passed on to both streams. So is a tick without a group, or a
+    field of it, that the features need: what they would see is not there. Its prediction follows the Gap.
 
     The windows of a model that was shown otherwise (other features, their code, a longer bar) are not taken over: what
     they hold would be taken for what it is not. They fill anew.
@@ -70,6 +70,7 @@ class SignalStage(Stage):
         self._model = model
         self._carried = sorted(group.value for group in carried)
         self._needs = [] if model_input is None else sorted(group.value for group in model_input.needs)
+        self._fields = [] if model_input is None else sorted(model_input.fields)
         self._takes_bars = model_input is not None and (model_input.takes_bars or bool(self._needs))
         self._spec = "" if model_input is None else ", ".join(model_input.vector.specs)
         self._shown = "" if model_input is None else model_input.shown
@@ -84,7 +85,7 @@ class SignalStage(Stage):
             return [self._prediction(tick, None)]
         if self._takes_bars:
             for group in self._needs:
-                if getattr(tick, group) is None:
+                if getattr(tick, group) is None or (group == "bar" and self._lacks_a_field(tick)):
                     gap = Gap(n=tick.n, sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
                               stream=Stream.TICKS, cause=GapCause.UNFILLED)  # fmt: skip
                     return [*self._emptied(gap), self._prediction(tick, None)]
@@ -104,6 +105,9 @@ class SignalStage(Stage):
             spec=self._spec, values=Tensor.of(x if x.ndim == 1 else x[-1]),
         )  # fmt: skip
         return [features, self._prediction(tick, y_hat)]
+
+    def _lacks_a_field(self, tick: MarketTick) -> bool:
+        return any(getattr(tick.bar, field) is None for field in self._fields)
 
     def _prediction(self, tick: MarketTick, y_hat: float | None) -> Prediction:
         if self._carried:

@@ -16,6 +16,7 @@ from typing import Any
 from shared.exchanges.market_data.events import ToldBar
 from shared.exchanges.profile import CandleReader
 from shared.intervals import interval_ns
+from shared.messages.market import OPTIONAL_FIELDS
 
 Market = Mapping[str, Any]
 
@@ -167,6 +168,6 @@ def _okx_watched(interval: str) -> str:
     return name if interval_ns(interval) < interval_ns("6h") else f"{name}utc"
 
 
-BINANCE_CANDLES = CandleReader(_binance_row, _binance_message)
+BINANCE_CANDLES = CandleReader(_binance_row, _binance_message, tells=OPTIONAL_FIELDS)
 BYBIT_CANDLES = CandleReader(_bybit_row, _bybit_message)
 OKX_CANDLES = CandleReader(_okx_row, _okx_message, _okx_watched)

@@ -37,11 +37,13 @@ class CandleReader(NamedTuple):
     - message: in a websocket's message about this market's bars of this interval, as ccxt names it; None where the
       message is anything else
     - watched: gives the interval that ccxt shall subscribe to, where its own name is of other bars
+    - tells: which of the fields it tells that not every exchange does
     """
 
     row: Callable[[Any, Mapping[str, Any]], ToldBar | None]
     message: Callable[[Any, Mapping[str, Any], str], ToldBar | None]
     watched: Callable[[str], str] = str
+    tells: frozenset[str] = frozenset({"quote_volume"})
 
 
 class MarketDataProfile(NamedTuple):

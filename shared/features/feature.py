@@ -14,7 +14,7 @@ from shared.bar import Bar
 from shared.errors import DataError, UserCodeFailed
 from shared.features.spec import Made
 from shared.memory import restored_attributes, saved_attributes
-from shared.messages.market import Group
+from shared.messages.market import OPTIONAL_FIELDS, Group
 from shared.record import Snapshot, fields_of
 from shared.tick import State, Tick
 
@@ -37,7 +37,8 @@ _snapshot = fields_of(FeatureSnapshot)
 class AnyFeature(Tick[T, R], Generic[T, R]):
     """A feature turns market data into one or several numbers, or into None until it has seen enough of them.
 
-    - needs: the groups without which it cannot work.
+    - needs: the groups without which it cannot work. fields: those of the bar group beside it that not every source
+      tells: quote_volume, trades, taker_volume.
     - width: how many numbers one result has; a model of this feature has as many inputs. A class attribute, or set by
       the constructor.
 
@@ -57,6 +58,7 @@ class AnyFeature(Tick[T, R], Generic[T, R]):
     """
 
     needs: ClassVar[frozenset[Group]] = frozenset()
+    fields: ClassVar[frozenset[str]] = frozenset()
     width: int = 1
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -69,6 +71,13 @@ class AnyFeature(Tick[T, R], Generic[T, R]):
             groups = ", ".join(f"Group.{group.name}" for group in Group)
             raise TypeError(f"{cls.__name__}.needs is a frozenset of some of {groups}, not {needs!r:.80}")
         cls.needs = frozenset(Group(need) for need in needs)
+        fields: Any = cls.fields
+        if isinstance(fields, str) or not OPTIONAL_FIELDS.issuperset(fields):
+            names = ", ".join(sorted(OPTIONAL_FIELDS))
+            raise TypeError(f"{cls.__name__}.fields is a frozenset of some of {names}, not {fields!r:.80}")
+        if fields and Group.BAR not in cls.needs:
+            raise TypeError(f"{cls.__name__}.fields are of the bar group: name Group.BAR in `needs`")
+        cls.fields = frozenset(fields)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Notes the arguments, so that no author has to."""
@@ -156,7 +165,8 @@ class BarFeature(AnyFeature[Bar, R], Generic[R]):
         value = getattr(bar, field)
         if value is None:
             raise DataError(
-                f"{self.spec} needs {field}, which the source of {bar.sym} does not give: choose another one"
+                f"{self.spec} needs {field}, which the source of {bar.sym} does not give: choose another one, and name "
+                f'it in the class, fields = frozenset({{"{field}"}}), to have that said at the start'
             )
         if not math.isfinite(value):
             raise ValueError(f"a bar's {field} must be finite, not {value!r}")

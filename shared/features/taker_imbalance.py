@@ -19,6 +19,8 @@ class TakerImbalance(BarFeature[float]):
     0.5
     """
 
+    fields = frozenset({"taker_volume"})
+
     def __init__(self, n: int = 1) -> None:
         self._volume, self._taken = RollingMoments(n), RollingMoments(n)
 

@@ -31,7 +31,7 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
       ones. folder: where files of a user lie.
     - Output: float32 of shape (width,), in memory of its own.
     - code: of each feature the hash of the user's code, empty for one of ours.
-    - width, needs: the sum of the features' widths, and all groups that one of them needs.
+    - width, needs, fields: the sum of the features' widths, and all groups and fields that one of them needs.
     - takes_bars: says whether `on_tick` with a Bar is needed, or `on_price` with a price is enough, which costs less.
     - Raises ValueError for no spec, a bad one, or the same one twice; UserCodeFailed where a feature's result has
       another width than it says.
@@ -56,6 +56,7 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
             raise ValueError(f"feature {twice[0]} stands twice among the features")
         self.width = sum(feature.width for feature in self._features)
         self.needs = frozenset().union(*(feature.needs for feature in self._features))
+        self.fields = frozenset[str]().union(*(feature.fields for feature in self._features))
         self.takes_bars = any(isinstance(feature, BarFeature) for feature in self._features)
         self._of_bars = [isinstance(feature, BarFeature) for feature in self._features]
 

@@ -44,6 +44,7 @@ _TRADE_EXTRAS: Mapping[str, tuple[str, ...]] = {
     "last_id": ("last_trade_id",),
 }
 _BAR_FIELDS = ("volume", "quote_volume", "trades", "taker_volume")
+_OPTIONAL_FIELDS = frozenset(_BAR_FIELDS) - {"volume"}
 _QUOTE_FIELDS = ("bid", "ask", "bid_qty", "ask_qty")
 BAR, QUOTE, FUNDING = "bar", "quote", "funding"  # as `shared.messages.market.Group` has them
 ALL_GROUPS = frozenset({BAR, QUOTE, FUNDING})
@@ -91,6 +92,15 @@ class Columns(NamedTuple):
             FUNDING: "funding_rate" in have,
         }
         return frozenset(group for group, there in found.items() if there)
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Returns those of the bar group's fields that not every file has, and this one has."""
+        have = {extra.field for extra in self.extras}
+        if not self.trades:
+            return _OPTIONAL_FIELDS & have
+        summed = _OPTIONAL_FIELDS if have & {"side", "buyer_maker"} else _OPTIONAL_FIELDS - {"taker_volume"}
+        return summed if "qty" in have else frozenset()
 
 
 def _at(**places: int) -> tuple[Extra, ...]:

@@ -92,6 +92,12 @@ def groups_of(path: Path) -> frozenset[str]:
     return _format(path).columns(path).groups
 
 
+def fields_of(path: Path) -> frozenset[str]:
+    """Returns those of the bar group's fields beside volume that a file tells; raises DataError as `groups_of` does."""
+    _require_file(path)
+    return _format(path).columns(path).fields
+
+
 def infer_interval(path: PriceData, timezone: str = "") -> str:
     """Returns the interval of a file's bars: the most frequent difference between its times. Reads the whole file.
 

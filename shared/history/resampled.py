@@ -6,7 +6,7 @@ from pathlib import Path
 from shared.errors import ConfigError, DataError
 from shared.history import HistoryBar, bars, infer_interval, is_trades
 from shared.history.bar import resample
-from shared.history.files import groups_of
+from shared.history.files import fields_of, groups_of
 from shared.history.zone import DAY_NS
 from shared.intervals import interval_ns
 
@@ -26,22 +26,33 @@ def own_interval(path: Path, wanted: Iterable[str], timezone: str) -> str:
 
 
 def bars_of(
-    path: Path, own: str, interval: str, timezone: str = "", groups: Set[str] = frozenset(), who: str = ""
+    path: Path,
+    own: str,
+    interval: str,
+    timezone: str = "",
+    groups: Set[str] = frozenset(),
+    who: str = "",
+    fields: Set[str] = frozenset(),
 ) -> Iterator[HistoryBar]:
     """Returns the bars of `interval` that a file's bars of the interval `own` make.
 
-    groups: what is read beside the prices. who: needs them, for a person.
+    groups: what is read beside the prices. who: needs them, for a person. fields: of the bar group those that not every
+    file has.
 
     Raises DataError as the bars do, and where the file has no such columns.
     """
-    require_columns(path, groups, who)
+    require_columns(path, groups, who, fields)
     return longer(bars(path, own, timezone=timezone, groups=groups), own, interval, path, timezone)
 
 
-def require_columns(path: Path, groups: Set[str], who: str) -> None:
+def require_columns(path: Path, groups: Set[str], who: str, fields: Set[str] = frozenset()) -> None:
     """Raises DataError, by name, where a file does not have what somebody needs of it."""
     offered = groups_of(path) if groups else frozenset()
-    if missing := groups - offered:
+    missing = groups - offered
+    if not missing and fields:
+        offered |= fields_of(path)
+        missing = fields - offered
+    if missing:
         has = " and ".join(["the price", *sorted(offered)])
         raise DataError(
             f"{path}: {who} needs {' and '.join(sorted(missing))}, but the file has {has} only: pass a file with these "

@@ -34,6 +34,8 @@ class Group(StrEnum):
     FUNDING = "funding"
 
 
+# Of the bar group's fields those that not every source tells.
+OPTIONAL_FIELDS = frozenset({"quote_volume", "trades", "taker_volume"})
 Amount = Annotated[float, Field(ge=0)]
 
 

@@ -26,6 +26,9 @@ DECIDING = (
 )  # fmt: skip
 
 
+OptionalField = Annotated[str, Field(pattern="^(quote_volume|trades|taker_volume)$")]
+
+
 class ModelRefused(SafetyRefusal, ValueError):
     """The model may not be used; the text says in one line what is wrong, where, and what to do."""
 
@@ -57,7 +60,8 @@ class Card(BaseModel):
       `package.module:Class`, and its constructor's arguments; `no_features` is given to it where it asks for it.
     - standardised: the weights are those of a `Standardised` around it.
     - features, no_features: feature specs, and how many numbers they give together, in this order.
-    - needs: the groups of market data without which the features cannot work.
+    - needs: the groups of market data without which the features cannot work. fields: those of the bar group that not
+      every source tells.
     - window: how many feature vectors the model is shown, oldest first: an array (window, no_features) where it is
       above 1, else (no_features,).
     - batched: the model is given a batch of one, so an array with a further first axis.
@@ -84,6 +88,7 @@ class Card(BaseModel):
     features: FeatureSpecs
     no_features: Annotated[int, Field(ge=1, le=100_000)]
     needs: Annotated[tuple[Annotated[Group, Field(strict=False)], ...], Field(strict=False)] = ()
+    fields: Annotated[tuple[OptionalField, ...], Field(strict=False)] = ()
     window: Annotated[int, Field(ge=1, le=10_000)] = 1
     batched: bool = False
     symbols: Annotated[tuple[Symbol, ...], Field(min_length=1, strict=False)]

@@ -84,7 +84,9 @@ def _distributions(predict: Any, card: Card, data: Path | None, timezone: str, f
         raise DataError(f"{data}: is not the file that model {card.name} was described on: its sha256 is another")
     own = own_interval(data, [card.interval], timezone)
     whole = dataset(
-        bars_of(data, own, card.interval, timezone, frozenset(card.needs), f"model {card.name}"),
+        bars_of(
+            data, own, card.interval, timezone, frozenset(card.needs), f"model {card.name}", frozenset(card.fields)
+        ),
         card.features,
         window=card.window,
         sym=card.symbols[0],

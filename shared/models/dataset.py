@@ -115,7 +115,7 @@ def seen(bars: Iterable[HistoryBar], vector: FeatureVector, sym: str) -> Iterato
     """Yields what a tick of each bar shows to the features."""
     if not vector.takes_bars:
         return (Seen(bar.ts_event, float(bar.close)) for bar in bars)
-    return (Seen(bar.ts_event, float(bar.close), seen_bar(sym, bar, vector.needs)) for bar in bars)
+    return (Seen(bar.ts_event, float(bar.close), seen_bar(sym, bar, vector.needs, vector.fields)) for bar in bars)
 
 
 def samples(found: Iterable[Seen], vector: FeatureVector, window: int = 1) -> Dataset:

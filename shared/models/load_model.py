@@ -167,3 +167,6 @@ def _check_features(card: Card, path: Path, folder: Path | None) -> None:
     if vector.needs != set(card.needs):
         said, wanted = (", ".join(sorted(groups)) or "nothing" for groups in (card.needs, vector.needs))
         raise ModelRefused(f"card {path}: {shown} needs {wanted}, the card's needs say {said}")
+    if vector.fields != set(card.fields):
+        said, wanted = (", ".join(sorted(fields)) or "nothing" for fields in (card.fields, vector.fields))
+        raise ModelRefused(f"card {path}: {shown} needs {wanted} of each bar, the card's fields say {said}")

@@ -37,7 +37,7 @@ class ModelInput(Tick[Bar, NDArray[np.float32]]):
     - resampler: makes the model's bars of the line's; None where they are the same. interval: of the model's bars.
     - Output: float32 in memory of its own; None at a tick that ends no bar of the model's, and until all is full.
     - shown: the hash of all that is above, and of the features' code of the user's: a state fits where it is the same.
-    - width, needs: as of the FeatureVector. takes_bars: whether `on_tick` is needed, or `on_price` is enough.
+    - width, needs, fields: as of the FeatureVector. takes_bars: whether `on_tick` is needed, or `on_price` is enough.
 
     >>> sequence = ModelInput(["log_return()"], window=2)
     >>> [sequence.on_price(price) for price in (90.0, 100.0, 150.0)]
@@ -55,7 +55,7 @@ class ModelInput(Tick[Bar, NDArray[np.float32]]):
         interval: str = "",
     ) -> None:
         self.vector = FeatureVector(features, folder)
-        self.width, self.needs = self.vector.width, self.vector.needs
+        self.width, self.needs, self.fields = self.vector.width, self.vector.needs, self.vector.fields
         self.takes_bars = self.vector.takes_bars or resampler is not None
         self._resampler = resampler
         self._window = SequenceWindow(window, self.width) if window > 1 else None

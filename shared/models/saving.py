@@ -86,7 +86,7 @@ class Saving:
         own = own_interval(self.data, [interval], self.timezone)
         try:
             found = dataset(
-                bars_of(self.data, own, interval, self.timezone, self.vector.needs, specs),
+                bars_of(self.data, own, interval, self.timezone, self.vector.needs, specs, self.vector.fields),
                 self.vector.specs,
                 window=self.window,
                 sym=symbols[0],
@@ -122,6 +122,7 @@ class Saving:
                 features=self.vector.specs,
                 no_features=self.vector.width,
                 needs=tuple(sorted(self.vector.needs)),
+                fields=tuple(sorted(self.vector.fields)),
                 window=self.window,
                 symbols=self._symbols(),
                 interval=self._interval(),

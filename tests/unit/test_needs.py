@@ -9,13 +9,14 @@ from shared.config import Settings
 from shared.config.settings import SignalSettings, StrategySettings
 from shared.errors import ConfigError
 from shared.messages.market import Group
-from shared.needs import needed_groups, require_groups
+from shared.needs import needed_groups, require_fields, require_groups
 
 
-def with_model(tmp_path: Path, needs: tuple[str, ...]) -> Settings:
+def with_model(tmp_path: Path, needs: tuple[str, ...], fields: tuple[str, ...] = ()) -> Settings:
     """A config whose model's card names these needs; its features are never looked at."""
     card = {
         "name": "mine", "model": "LinearModel", "features": ["mine.py:Volume()"], "no_features": 1, "needs": needs,
+        "fields": fields,
         "symbols": ["*"], "interval": "1s", "sha256": "0" * 64, "origin": "a test",
     }  # fmt: skip
     (tmp_path / "mine.json").write_text(json.dumps(card))
@@ -45,3 +46,12 @@ def test_what_a_source_does_not_give_is_refused_by_name(tmp_path: Path, offered:
     settings = with_model(tmp_path, ("bar",))
     with pytest.raises(ConfigError, match=f"^config: model mine needs bar, but replay of a.csv gives {has}: "):
         require_groups(settings, offered, "replay of a.csv")
+
+
+def test_a_field_that_not_every_source_tells_is_refused_by_its_name(tmp_path: Path) -> None:
+    settings = with_model(tmp_path, ("bar",), ("taker_volume", "trades"))
+    require_fields(settings, {"taker_volume", "trades"}, "a source")
+    said = "^config: model mine needs taker_volume of each bar, but a.csv tells volume and trades only: take a source"
+    with pytest.raises(ConfigError, match=said):
+        require_fields(settings, {"trades"}, "a.csv")
+    require_fields(Settings(signal=SignalSettings(model="none")), set(), "a source")

@@ -35,7 +35,7 @@ def sweep(settings: Settings, spec: SweepSpec, pool: Pool | None = None, progres
     spec = spec if spec.intervals else spec.model_copy(update={"intervals": (own,)})
     plan = planned(settings, spec)
     say("reading", 0, 0)
-    require_columns(path, plan.needs, "what is tried")
+    require_columns(path, plan.needs, "what is tried", plan.fields)
     base = list(bars(path, own, timezone=timezone, groups=plan.needs))
     series = {
         interval: BarSeries.of(interval, longer(base, own, interval, path, timezone), bool(plan.needs))

@@ -148,13 +148,14 @@ def tradings(parts: Parts) -> list[Trading]:
 class Plan(NamedTuple):
     """A plan says which models are made at each interval and fold, and in which ways each is traded.
 
-    needs: the groups that one of them sees of a bar beside its close.
+    needs, fields: the groups, and fields of these, that one of them sees of a bar beside its close.
     code: the source of the user's own classes.
     """
 
     learners: tuple[Learner | None, ...]
     tradings: tuple[Trading, ...]
     needs: frozenset[Group]
+    fields: frozenset[str]
     code: Bundle
 
 
@@ -163,7 +164,9 @@ def planned(settings: Settings, spec: SweepSpec) -> Plan:
     with blaming(settings.symbols[0]):
         parts = spec.parts(settings)
         models, ways = tuple(learners(spec, parts)), tuple(tradings(parts))
-        needs = {group for learner in models if learner is not None for group in _needed_by_model(learner)}
+        vectors = [_shown(learner) for learner in models if learner is not None]
+        needs = {group for vector in vectors for group in vector.needs}
+        fields = {field for vector in vectors for field in vector.fields}
         needs |= {group for way in ways for group in _needed_by_strategy(way, settings)}
         own = settings.strategy
         classes = [own.name, *(str(wrapper["name"]) for wrapper in own.wrappers)]
@@ -171,14 +174,15 @@ def planned(settings: Settings, spec: SweepSpec) -> Plan:
             classes += [spec.fit.model, *spec.features]
         elif (card := chosen_card(settings)) is not None:
             needs |= set(card.needs)
+            fields |= set(card.fields)
             classes += [card.model or "", *card.features]
-        return Plan(models, ways, frozenset(needs), Bundle.of(classes))
+        return Plan(models, ways, frozenset(needs), frozenset(fields), Bundle.of(classes))
 
 
-def _needed_by_model(learner: Learner) -> frozenset[Group]:
+def _shown(learner: Learner) -> FeatureVector:
     vector = FeatureVector(learner.features)
     make_module(learner.fit, vector.width)
-    return vector.needs
+    return vector
 
 
 def _needed_by_strategy(way: Trading, settings: Settings) -> frozenset[Group]:

@@ -151,6 +151,7 @@ def _card(spec: TrainSpec, vector: FeatureVector, fitted: Fitted, sha256: str, t
         features=spec.features,
         no_features=vector.width,
         needs=tuple(sorted(vector.needs)),
+        fields=tuple(sorted(vector.fields)),
         window=spec.window,
         batched=fitted.batched,
         standardised=fitted.standardised,
@@ -184,7 +185,7 @@ def _read(spec: TrainSpec, vector: FeatureVector, say: Progress) -> Dataset:
     def counted() -> Iterator[HistoryBar]:
         nonlocal rows
         own, who = spec.own_interval or spec.interval, ", ".join(spec.features)
-        found = bars_of(spec.data, own, spec.interval, spec.timezone, vector.needs, who)
+        found = bars_of(spec.data, own, spec.interval, spec.timezone, vector.needs, who, vector.fields)
         for rows, bar in enumerate(found, 1):
             if rows % ROWS_SAID_EVERY == 0:
                 say("rows read", rows, 0)

@@ -7,7 +7,7 @@ from shared.exchanges.client import exchange_class, load_ccxt, require_known
 from shared.exchanges.market_data.options import LiveOptions
 from shared.exchanges.registry import market_data_profile
 from shared.intervals import TRADE
-from shared.messages.market import Group
+from shared.messages.market import OPTIONAL_FIELDS, Group
 
 
 def offered(options: LiveOptions) -> frozenset[Group]:
@@ -27,6 +27,14 @@ def offered(options: LiveOptions) -> frozenset[Group]:
         Group.FUNDING: swaps and bool(has.get("fetchFundingRateHistory")),
     }
     return frozenset(group for group, there in found.items() if there)
+
+
+def told(options: LiveOptions) -> frozenset[str]:
+    """Returns those of the bar group's fields that not every exchange tells, and this one does of this stream."""
+    if with_stream(options).stream != "candles":
+        return OPTIONAL_FIELDS - {"taker_volume"}  # nobody says who took a trade: see TradeSum
+    reader = market_data_profile(options.exchange).candles
+    return frozenset() if reader is None else reader.tells
 
 
 def with_stream(options: LiveOptions) -> LiveOptions:

@@ -118,6 +118,18 @@ def test_memory_in_slots_is_refused() -> None:
             __slots__ = ("_x",)
 
 
+def test_fields_that_a_bar_may_lack_are_named_by_the_class() -> None:
+    for fields, said in (
+        ({"volume"}, "is a frozenset of some of quote_volume, taker_volume, trades"),
+        ("trades", "is a"),
+    ):
+        with pytest.raises(TypeError, match=rf"Odd\.fields {said}"):
+            type("Odd", (BarFeature,), {"fields": fields})
+    with pytest.raises(TypeError, match=r"name Group\.BAR in `needs`"):
+        type("Odd", (Feature,), {"fields": {"trades"}})
+    assert FeatureVector(["taker_imbalance(2)", "volume_z(3)"]).fields == frozenset({"taker_volume"})
+
+
 @pytest.mark.parametrize("needs", ["bar", {"bars"}, {Group.BAR, 1}])
 def test_needs_that_are_no_groups_are_refused(needs: Any) -> None:
     with pytest.raises(TypeError, match=r"Odd\.needs is a frozenset of some of Group\.BAR, Group\.QUOTE"):

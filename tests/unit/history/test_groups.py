@@ -13,7 +13,7 @@ from pyarrow import csv, parquet
 
 from shared.bar_groups import groups_of as groups_of_bar
 from shared.errors import DataError
-from shared.history import HistoryBar, bars, groups_of, resample
+from shared.history import HistoryBar, bars, fields_of, groups_of, resample
 from shared.history.columns import ALL_GROUPS
 from shared.history.trades import bars_of_trades, trade_of
 
@@ -215,3 +215,12 @@ def test_bars_of_trades_are_the_sums_of_their_trades(told: list[tuple[int, Decim
         assert bar.taker_volume == sum(part.taker_volume or 0 for part in parts)
         assert bar.trades == len(parts)
     assert not made
+
+
+def test_a_file_says_which_fields_it_tells_of_a_bar(write: Write) -> None:
+    assert fields_of(write(f"{PLAIN}\n{ROWS}")) == {"quote_volume", "trades", "taker_volume"}
+    assert fields_of(write("datetime,open,high,low,close,volume,count\n")) == {"trades"}
+    trades = "id,price,qty,time\n1,2.5,0.1,1730203200000\n"
+    assert fields_of(write(trades, "trades.csv")) == {"quote_volume", "trades"}
+    sided = "id,price,qty,time,is_buyer_maker\n1,2.5,0.1,1730203200000,true\n"
+    assert fields_of(write(sided, "sided.csv")) == {"quote_volume", "trades", "taker_volume"}

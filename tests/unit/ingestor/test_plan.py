@@ -110,6 +110,38 @@ def test_what_an_exchange_does_not_give_is_refused_by_name(ingestor: dict[str, A
         live(**ingestor)
 
 
+def test_who_took_is_told_by_candles_of_binance_alone(tmp_path: Path) -> None:
+    """What a source does not tell of a bar is refused at the start, by name, whether it is an exchange or a file."""
+    card = {
+        "name": "taken", "model": "LinearModel", "features": ["taker_imbalance(1)"], "no_features": 1, "needs": ["bar"],
+        "fields": ["taker_volume"], "symbols": ["*"], "interval": "1m", "sha256": "0" * 64, "origin": "a test",
+    }  # fmt: skip
+    (tmp_path / "taken.json").write_text(json.dumps(card))
+
+    def of(**more: Any) -> Settings:
+        given: dict[str, Any] = {
+            "signal": {"model": str(tmp_path / "taken.json")},
+            "symbols": list(BTC),
+            "run_id": "r",
+        } | more
+        ingestor = {"source": "ccxt", "exchange": "binance", "markets": BTC} | given.pop("ingestor", {})
+        return load_settings(**{"interval": "1m", **given, "ingestor": ingestor})
+
+    def refused(settings: Settings) -> str:
+        with pytest.raises(ConfigError) as caught:
+            require_live(settings, live_options(settings))
+        return str(caught.value)
+
+    assert require_live(of(), live_options(of()))[0].stream == "candles"
+    for exchange in ("bybit", "okx"):
+        said = refused(of(ingestor={"exchange": exchange}))
+        assert f"taken needs taker_volume of each bar, but source ccxt of {exchange} tells volume and quote_vol" in said
+    assert "binance tells volume and quote_volume and trades only" in refused(of(interval="30s"))
+    (tmp_path / "bars.csv").write_text("datetime,open,high,low,close,volume\n2024-10-29T00:00,2,5,1,4,9\n")
+    with pytest.raises(ConfigError, match=r"but replay of .*bars\.csv tells volume only: take a source that tells it"):
+        make_source(of(ingestor={"source": "replay", "files": {"BTCUSDT": tmp_path / "bars.csv"}}))
+
+
 def test_single_trades_have_no_groups() -> None:
     settings = settled(ingestor={"source": "ccxt", "exchange": "binance", "markets": BTC, "groups": ["bar"]})
     with pytest.raises(ConfigError, match=r"ingestor.groups names bar, which source ccxt of binance does not give"):

@@ -133,6 +133,14 @@ def test_a_tick_without_a_group_that_the_features_need_is_a_gap_and_has_its_pred
     assert y_hats(run(signal, [whole(4), whole(5)])) == [None, 4.0], "no window spans what was not there"
 
 
+def test_a_bar_without_a_field_that_the_features_need_is_a_gap_too() -> None:
+    signal = SignalStage(ModelInput(["taker_imbalance(1)"]), Given(), "m")
+    told = [tick(n, 100).model_copy(update={"bar": BAR.model_copy(update={"taker_volume": 3.0})}) for n in (1, 3)]
+    made = run(signal, [told[0], tick(2, 100).model_copy(update={"bar": BAR}), told[1]])
+    assert [type(message) for message in made] == [Features, Prediction, Gap, Gap, Prediction, Features, Prediction]
+    assert y_hats(made) == [1.0, None, 1.0]
+
+
 def test_a_prediction_carries_the_groups_that_the_strategy_needs_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     for message in run(of_bars(monkeypatch), [whole(1), whole(2)]):
         if isinstance(message, Prediction):
