@@ -116,7 +116,8 @@ class AtEnd(Tick[Event | Closed, list[Closed]]):
             case Clock(now):
                 self._now = max(self._now, now)
             case Disconnected() | Connected():
-                self._breaks.append(self._now)
+                heard = next(reversed(self._quotes.values()), None)  # maybe after the last Clock, by another clock
+                self._breaks.append(self._now if heard is None else max(self._now, heard.ts_event))
                 return None
             case _:
                 return None

@@ -53,6 +53,12 @@ def test_a_quote_that_may_have_changed_unheard_is_none() -> None:
     assert at_end.unquoted == 1
 
 
+def test_what_was_heard_behind_the_last_clock_was_heard_before_the_connection_was_lost() -> None:
+    at_end = quoting()
+    run(at_end, Clock(5), Connected(), quote(7, 2), Disconnected(), Clock(12))
+    assert run(at_end, Close(10, ONE)) == [Close(10, ONE)]
+
+
 def test_a_quote_without_quantities_is_no_group() -> None:
     at_end = quoting()
     run(at_end, Clock(5), Connected(), TopOfBook(7, ONE, ONE))
