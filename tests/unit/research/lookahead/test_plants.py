@@ -157,14 +157,16 @@ class Net(nn.Module):
     def __init__(self, no_features):
         super().__init__()
         self.linear = nn.Linear(no_features, 1)
-        self.before = torch.zeros(1)
+        self.before, self.calls = torch.zeros(1), 0
 
     def forward(self, x):
         y = self.linear(x) + 0.5 * self.before
-        self.before = y
+        self.calls += 1
+        if self.calls > 10:  # one that remembers from the first on is refused where it is loaded
+            self.before = y
         return y
 """
-FORGETS = REMEMBERS.replace("        self.before = y\n", "")
+FORGETS = REMEMBERS.replace("self.before = y\n", "pass\n")
 
 
 @pytest.fixture(autouse=True)
