@@ -18,7 +18,7 @@ from shared.messages.market import BarGroup, FundingGroup, Group, QuoteGroup
 Make: TypeAlias = Callable[[], AnyFeature[Any, Any]]
 _LONGEST = 2 * MAX_ARGUMENT
 _NS = 60 * 10**9
-_MARKETS: dict[str, float] = {"a market that moves": 0.01, "wild": 0.5, "without movement": 0.0}
+_MARKETS: dict[str, float] = {"a market that moves": 0.01, "a wild market": 0.5, "one without movement": 0.0}
 
 
 class RuleBroken(AssertionError):
@@ -37,7 +37,7 @@ def check_feature(make: Make, values: Sequence[Any] | None = None, *, may_be_inf
 
     - make: e.g. `lambda: Momentum(20)`; called many times.
     - values: prices or bars to check with; by default several markets, of which bars have the groups that `needs`
-      names, and no other.
+      names, and no other, and of the bar group what every source tells, and `fields`.
 
     >>> from shared.features.ema import Ema
     >>> check_feature(lambda: Ema(5))
@@ -52,12 +52,12 @@ def check_feature(make: Make, values: Sequence[Any] | None = None, *, may_be_inf
         try:
             _check(make, list(islice(market(feature, moves), 2 * warm + 50)), may_be_infinite)
         except RuleBroken as broken:
-            raise RuleBroken(f"{broken} (in a market {name})" if moves else f"{broken} (in one {name})") from None
+            raise RuleBroken(f"{broken} (in {name})") from None
     _check_memory(make, warm)
 
 
 def market(feature: AnyFeature[Any, Any], moves: float, seed: int = 0) -> Iterator[Any]:
-    """Yields prices for a feature of prices; else bars with the groups that it needs, and no other.
+    """Yields prices for a feature of prices; else bars with the groups and fields that it needs, and no other.
 
     - moves: a tick's move, as a share. 0 is a market without a trade.
     """
@@ -67,20 +67,20 @@ def market(feature: AnyFeature[Any, Any], moves: float, seed: int = 0) -> Iterat
         before, price = price, price * (1 + moves * rng.uniform(-0.9, 1))
         if not 1e-6 < price < 1e9:
             price = 100.0
-        yield _bar(feature.needs, n, before, price, rng if moves else None) if _of_bars(feature) else price
+        yield _bar(feature, n, before, price, rng if moves else None) if _of_bars(feature) else price
 
 
 def _of_bars(feature: AnyFeature[Any, Any]) -> bool:
     return isinstance(feature, BarFeature)
 
 
-def _bar(needs: frozenset[Group], n: int, opened: float, close: float, rng: random.Random | None) -> Bar:
+def _bar(feature: AnyFeature[Any, Any], n: int, opened: float, close: float, rng: random.Random | None) -> Bar:
+    needs = feature.needs
     wide, volume, taken = (rng.uniform(0, 0.01), rng.uniform(0, 50), rng.random()) if rng else (0.0, 0.0, 0.0)
     high, low = max(opened, close) * (1 + wide), min(opened, close) * (1 - wide)
-    bar = BarGroup(
-        open=opened, high=high, low=low, volume=volume, quote_volume=volume * close, trades=int(volume),
-        taker_volume=volume * taken,
-    )  # fmt: skip
+    told: dict[str, Any] = {"quote_volume": volume * close, "trades": int(volume), "taker_volume": volume * taken}
+    told = {field: value for field, value in told.items() if field in feature.fields}
+    bar = BarGroup(open=opened, high=high, low=low, volume=volume, **told)
     quote = QuoteGroup(bid=close * (1 - wide / 9), ask=close * (1 + wide / 9), bid_qty=volume, ask_qty=volume * taken)
     return Bar.of(
         "BTCUSDT", n * _NS, Decimal(repr(close)), bar if Group.BAR in needs else None,

@@ -64,10 +64,14 @@ def _made(
 ) -> T:
     loaded = load_named(name, registry, GROUP)
     if loaded is None:
-        raise ValueError(f"{what} {name!r:.60} is unknown; there are: {', '.join(registry)}")
+        raise ValueError(
+            f"{what} {name!r:.60} is unknown; there are: {', '.join(registry)}; one of yours is file.py:Class"
+        )
     found = loaded.object
     if not isinstance(found, type) or not issubclass(found, bases):
         raise ValueError(f"{what} {name}: it is no {' and no '.join(base.__name__ for base in bases)}")
+    if left := ", ".join(sorted(getattr(found, "__abstractmethods__", ()))):
+        raise ValueError(f"{what} {name}: it lacks {left}: write it, with the arguments that its base class names")
     kind = cast(type[T], found)
     try:
         return kind.model_validate(dict(params))

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.bar import Bar
+from shared.errors import DataError
 from shared.features import AnyFeature, BarFeature, Feature, make_feature
 from shared.features.contract import RuleBroken, check_feature, market
 from shared.features.registry import FEATURES
@@ -316,3 +317,16 @@ def test_a_field_of_a_group_that_needs_does_not_name_is_missed() -> None:
 
     with pytest.raises(Exception, match=r"needs bid, which the source of BTCUSDT does not give"):
         check_feature(Undeclared)
+
+
+class Undeclared(BarFeature[float]):
+    """It asks for what not every source tells, and does not say so."""
+
+    def on_tick(self, val: Bar) -> float:
+        return self.given(val, "trades")
+
+
+def test_a_field_that_the_class_does_not_name_is_missed_by_its_check() -> None:
+    with pytest.raises(DataError, match=r'needs trades, .* name it in the class, fields = frozenset\(\{"trades"\}\)'):
+        check_feature(Undeclared)
+    check_feature(type("Declared", (Undeclared,), {"fields": {"trades"}}))

@@ -10,9 +10,9 @@ from pydantic import JsonValue
 
 from shared.config import Settings
 from shared.config.settings import SignalSettings, StrategySettings
-from shared.strategies import AnyStrategy, BasicTaker, CoolDown, Threshold, TrailingStop, make_strategy
+from shared.strategies import AnyStrategy, BasicTaker, CoolDown, Decider, Threshold, TrailingStop, make_strategy
 from shared.strategies.identity import Identity
-from shared.strategies.registry import described, with_reserve
+from shared.strategies.registry import STRATEGIES, described, with_reserve
 from shared.strategies.wrapper import innermost
 from shared.user_code import use_folder, user_folder
 
@@ -40,7 +40,7 @@ def test_a_float_becomes_the_decimal_that_a_person_reads() -> None:
 @pytest.mark.parametrize(
     ("name", "params", "words"),
     [
-        ("basic", {}, r"strategy 'basic' is unknown; there are: basic_taker, threshold, moving_average_cross"),
+        ("basic", {}, r"strategy 'basic' is unknown; there are: basic_taker, .*; one of yours is file.py:Class$"),
         ("basic_taker", {"leverag": 2}, r"'leverag'.*it has: leverage, netting"),
         ("basic_taker", {"leverage": 0}, r"'leverage'.*greater than 0"),
         ("basic_taker", {"leverage": "NaN"}, r"'leverage'.*finite"),
@@ -58,6 +58,12 @@ def test_what_does_not_fit_is_refused_in_one_line(name: str, params: dict[str, o
     with pytest.raises(ValueError, match=words) as refused:
         made(name, params)
     assert "\n" not in str(refused.value)
+
+
+def test_a_class_without_its_decision_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(STRATEGIES, "half", type("Half", (Decider,), {}))
+    with pytest.raises(ValueError, match=r"^strategy half: it lacks decide: write it"):
+        made("half", {})
 
 
 @pytest.mark.parametrize(
