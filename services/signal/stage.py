@@ -48,7 +48,7 @@ class SignalStage(Stage):
     field of it, that the features need: what they would see is not there. Its prediction follows the Gap.
 
     The windows of a model that was shown otherwise (other features, their code, a longer bar) are not taken over: what
-    they hold would be taken for what it is not. They fill anew.
+    they hold would be taken for what it is not. They fill anew, behind a Gap before the next tick.
 
     - model_input, predict: what the model is shown, and the model; None without one.
     - model: its name in every prediction.
@@ -75,6 +75,7 @@ class SignalStage(Stage):
         self._spec = "" if model_input is None else ", ".join(model_input.vector.specs)
         self._shown = "" if model_input is None else model_input.shown
         self._numbers = SequenceNumbers()
+        self._anew = False  # the windows of the state that was restored were not taken over
 
     def on_tick(self, val: Message) -> list[Message] | None:
         """Takes a MarketTick or a Gap."""
@@ -83,12 +84,12 @@ class SignalStage(Stage):
         tick = cast(MarketTick, val)
         if self._input is None:
             return [self._prediction(tick, None)]
+        if self._anew:
+            return [*self._emptied(_unfilled(tick)), *(self.on_tick(tick) or ())]
         if self._takes_bars:
             for group in self._needs:
                 if getattr(tick, group) is None or (group == "bar" and self._lacks_a_field(tick)):
-                    gap = Gap(n=tick.n, sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr,
-                              stream=Stream.TICKS, cause=GapCause.UNFILLED)  # fmt: skip
-                    return [*self._emptied(gap), self._prediction(tick, None)]
+                    return [*self._emptied(_unfilled(tick)), self._prediction(tick, None)]
             bar = Bar.of(tick.sym, tick.ts_event, tick.price, tick.bar, tick.quote, tick.funding)
             x = self._input.on_tick(bar)
         else:
@@ -122,6 +123,7 @@ class SignalStage(Stage):
         )  # fmt: skip
 
     def _emptied(self, gap: Gap) -> list[Message]:
+        self._anew = False
         if self._input is not None:
             self._input.reset()
         return [
@@ -138,15 +140,22 @@ class SignalStage(Stage):
         """Takes back what `state()` gave."""
         saved = SignalSnapshot.of(state)
         if self._input is not None:
-            if saved.feature is None or saved.shown not in ("", self._shown):  # None: there was no model then
+            self._anew = saved.shown not in ("", self._shown)
+            if self._anew:
                 self._input.reset()
                 log.warning("windows begin anew", why="the model was shown otherwise", features=self._spec)
-            else:
+            elif saved.feature is not None:  # None: there was no model then
                 self._input.restore(saved.feature)
         self._numbers.restore(saved.numbers)
 
 
 _snapshot = fields_of(SignalSnapshot)
+
+
+def _unfilled(tick: MarketTick) -> Gap:
+    return Gap(
+        n=tick.n, sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr, stream=Stream.TICKS, cause=GapCause.UNFILLED
+    )  # fmt: skip
 
 
 def plan(settings: Settings) -> ServiceSpec:

@@ -273,9 +273,13 @@ def test_the_windows_of_a_model_that_was_shown_otherwise_fill_anew(
     run(before, [tick(n, 50 + n * n) for n in range(1, 6)])
     after = SignalStage(ModelInput(features, window, interval=interval), Constant(), "m")
     after.restore(unpack(pack(before.state())))
-    assert y_hats(run(after, [tick(6, 70)])) == [0.5 if goes_on else None]
-    (prediction,) = (made for made in run(after, [tick(7, 71)]) if isinstance(made, Prediction))
-    assert prediction.n == 7
+    made = run(after, [tick(6, 70)])
+    assert y_hats(made) == [0.5 if goes_on else None]
+    assert [each.to for each in made if isinstance(each, Gap)] == (
+        [] if goes_on else [Stream.FEATURES, Stream.PREDICTIONS]
+    )
+    (prediction,) = (made for made in run(after, [tick(7, 71)]) if not isinstance(made, Features))
+    assert (type(prediction), prediction.n) == (Prediction, 7 if goes_on else 8)
 
 
 class Constant(Tick[Any, float]):
