@@ -10,7 +10,6 @@ from shared.config import Settings
 from shared.errors import ConfigError
 from shared.messages import Features, Gap, GapCause, MarketTick, Message, Prediction, Stream, Tensor
 from shared.messages.market import Group
-from shared.models.card import ModelRefused
 from shared.models.choose import NO_MODEL, chosen_model
 from shared.models.load_model import load_model
 from shared.models.model_input import ModelInput, resampler_of
@@ -159,16 +158,12 @@ def _unfilled(tick: MarketTick) -> Gap:
 
 
 def plan(settings: Settings) -> ServiceSpec:
-    """Loads the model, once for all symbols; a ConfigError when it may not be used."""
+    """Loads the model, once for all symbols; raises ModelRefused when it may not be used."""
     if settings.signal.model == NO_MODEL:
         _require_rules(settings)
         carried = strategy_needs(settings)
         return _plan(settings, lambda sym: SignalStage(None, None, "", carried))
-    try:
-        path = chosen_model(settings)
-        loaded = load_model(path, symbols=settings.symbols, interval=settings.interval)
-    except ModelRefused as refused:
-        raise ConfigError(str(refused)) from refused
+    loaded = load_model(chosen_model(settings), symbols=settings.symbols, interval=settings.interval)
     card = loaded.card
     return plan_with(
         settings, loaded.predict(), card.features, loaded.hash,

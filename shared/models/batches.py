@@ -38,7 +38,8 @@ def _tried(module: nn.Module, samples: Samples, how: str) -> NDArray[np.float64]
             rows = [row.unsqueeze(0) for row in rows] if how == "one" else rows
             return np.concatenate([_numbers(module(row), 1, tuple(row.shape)) for row in rows])
     except Exception as error:  # noqa: BLE001  (the user's code may raise anything, and the caller says what)
-        first = described(error, "").removeprefix(": ").splitlines()[0]
+        said = str(error) if isinstance(error, _NotOneNumber) else described(error, "").removeprefix(": ")
+        first = said.splitlines()[0]
         shape = samples.shape[1:] if how == "alone" else (1, *samples.shape[1:])
         return f"of shape {tuple(shape)} ({first:.160})"
 

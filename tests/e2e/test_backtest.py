@@ -168,10 +168,6 @@ RISING = [str(price) for price in range(10, 20)]
         ([*RISING, "NaN", "21"], (), "bars.csv: row 12: open 'NaN' is not finite"),
         (RISING, ("--interval", "1d"), "interval 1d, but rows 2 and 3 are 12h apart: pass --interval 12h"),
         (RISING, ("--interval", "1h"), "interval 1h, but no two rows are less than 12h apart"),
-        (RISING, ("--sym", "ETHUSDT"), "no model in"),
-        (RISING, ("--sym", "ETHUSDT", "--model", "btcusdt_12h_linear"), "is for BTCUSDT, not for ETHUSDT"),
-        (RISING, ("--model", "nothing"), "there is no model 'nothing' in "),
-        (RISING, ("--model", "altered.json"), "one of the two was altered"),
         (RISING, ("--from", "2025-01-01"), "10 rows, none in the time to be traded"),
         (RISING, ("--funding", "none.csv"), "none.csv: there is no such file"),
         (RISING, ("--check-lookahead", "--data", "none.csv"), "none.csv: there is no such file"),
@@ -180,10 +176,27 @@ RISING = [str(price) for price in range(10, 20)]
 )  # fmt: skip
 def test_data_that_cannot_be_used(command: Command, prices: list[str], options: tuple[str, ...], said: str) -> None:
     Path("bars.csv").write_text(rows_of(prices))
+    refused(command("backtest", *over(("--data", "bars.csv", *WHERE, "--csv", "rows.csv"), options)), 3, said)
+
+
+@pytest.mark.parametrize("verb", ["backtest", "run"])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--sym", "ETHUSDT"), "no model in"),
+        (("--sym", "ETHUSDT", "--model", "btcusdt_12h_linear"), "is for BTCUSDT, not for ETHUSDT"),
+        (("--model", "nothing"), "there is no model 'nothing' in "),
+        (("--model", "altered.json"), "one of the two was altered"),
+    ],
+)
+def test_a_model_that_is_refused_ends_every_verb_alike(
+    command: Command, verb: str, options: tuple[str, ...], said: str
+) -> None:
+    Path("bars.csv").write_text(rows_of(RISING))
     weights = Path(__file__).parents[2] / "weights"
     Path("altered.json").write_bytes((weights / "btcusdt_12h_linear.json").read_bytes())
     Path("altered.pth").write_bytes((weights / "simulated_linear.pth").read_bytes())
-    refused(command("backtest", *over(("--data", "bars.csv", *WHERE, "--csv", "rows.csv"), options)), 3, said)
+    refused(command(verb, *over(("--data", "bars.csv", *WHERE), options)), 5, said)
 
 
 @pytest.mark.parametrize(

@@ -105,14 +105,14 @@ def _bus(user: Settings) -> dict[str, object]:
 def _model(options: RunOptions, user: Settings, symbols: Sequence[str]) -> str:
     """Returns `none`, or the path of the model's card: what is armed is named, and found from anywhere.
 
-    Raises ConfigError.
+    Raises ModelRefused.
     """
     if options.model == NO_MODEL:
         return NO_MODEL
     try:
         card = choose_model(options.model or AUTO, user.signal.folders, symbols, options.interval or INTERVAL)
     except ModelRefused as refused:
-        raise ConfigError(f"--venue fake: {refused}") from refused
+        raise ModelRefused(f"--venue fake: {refused}") from refused
     return str(card.absolute())
 
 

@@ -152,12 +152,10 @@ class Backtest:
             return self._inputs.plans
         try:
             return line_plans(self._settings)
-        except ConfigError as error:
-            if not isinstance(error.__cause__, ModelRefused):
-                raise
+        except ModelRefused:
             for _ in self._bars(frozenset()):  # a defect of the file, e.g. another interval, is the better reason
                 pass
-            raise DataError(str(error)) from error
+            raise
 
     def _venue(self) -> BacktestVenue:
         own, strategy = self._settings.gateway, self._settings.strategy

@@ -9,8 +9,9 @@ import pytest
 from services.ingestor.source import Quote
 from services.research.line import InProcessLine, LinePlans, check_input, line_plans
 from shared.config import Settings, load_settings
-from shared.errors import ConfigError, DataError
+from shared.errors import DataError
 from shared.messages import Decision, ExecutionReport, Leg, MarketTick, Message, OrderIntent, Prediction, Reason, Stream
+from shared.models.card import ModelRefused
 from shared.runner.spec import Input, ServiceSpec, Stage
 from shared.tick import State
 
@@ -185,7 +186,7 @@ def test_check_input_counts_and_refuses(tmp_path: Path) -> None:
     assert check_input(settings) == {"BTCUSDT": len(PRICES)}
     assert check_input(load_settings(symbols=("SIM-A", "SIM-B"), ingestor={"limit": 9})) == {"SIM-A": 9, "SIM-B": 9}
     assert check_input(load_settings()) is None
-    with pytest.raises(ConfigError, match="nosuch"):
+    with pytest.raises(ModelRefused, match="nosuch"):
         check_input(load_settings(signal={"model": "nosuch"}))
     with pytest.raises(DataError, match="12h"):  # rather than that there is no model for 1s
         check_input(settings.model_copy(update={"interval": "1s"}))

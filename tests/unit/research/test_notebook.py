@@ -22,6 +22,7 @@ from tickline import (
     DataError,
     Decider,
     Made,
+    ModelRefused,
     Order,
     Reason,
     StatefulStrategy,
@@ -133,7 +134,7 @@ def test_its_report_is_a_page(folder: Path) -> None:
         ({"wrappers": ["trailing_stop"]}, ConfigError, "wrappers is a list of dicts as in a config, e.g. [{"),
         ({"strategy": BasicTakerStrat}, ConfigError, "BasicTaker is the one for the line"),
         ({"model": BasicTaker()}, ConfigError, "not a BasicTaker: save it with save_model, and give its name"),
-        ({"model": "none_such"}, DataError, "there is no model 'none_such'"),
+        ({"model": "none_such"}, ModelRefused, "there is no model 'none_such'"),
     ],
 )
 def test_each_refusal_is_one_line(given: dict[str, Any], error: type[TicklineError], said: str) -> None:

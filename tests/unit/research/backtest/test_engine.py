@@ -14,6 +14,7 @@ from shared.config import Settings
 from shared.errors import ConfigError, DataError, UserCodeFailed
 from shared.features.log_return_lags import LogReturnLags
 from shared.features.registry import FEATURES
+from shared.models.card import ModelRefused
 from tests.unit.research.backtest.helpers import DAY_NS, START_NS, SYM, MakeSettings, Row, Seen, settings_in
 
 UP_DOWN = [[str(price)] for price in (100, 110, 99, 99, 120, 90, 95)]
@@ -129,10 +130,10 @@ def test_a_time_without_rows_is_one_line(settings_of: MakeSettings) -> None:
         run(settings_of(UP_DOWN), start_ns=START_NS + DAY_NS, end_ns=START_NS + DAY_NS)
 
 
-def test_a_model_or_an_interval_that_does_not_fit_is_a_data_error(settings_of: MakeSettings) -> None:
+def test_a_model_or_an_interval_that_does_not_fit_is_refused(settings_of: MakeSettings) -> None:
     settings = settings_of(UP_DOWN)
     files = settings.ingestor.model_copy(update={"files": {"ETH": settings.ingestor.files[SYM]}})
-    with pytest.raises(DataError, match="model momentum is for BTCUSDT, not for ETH"):
+    with pytest.raises(ModelRefused, match="model momentum is for BTCUSDT, not for ETH"):
         run(settings.model_copy(update={"symbols": ("ETH",), "ingestor": files}))
     with pytest.raises(DataError, match="interval 12h, but no two rows are less than 1d apart"):
         run(settings.model_copy(update={"interval": "12h"}))
