@@ -129,7 +129,10 @@ class Identity(NamedTuple):
     def __str__(self) -> str:
         params = dict(self.params)
         around = [called_wrapper(wrapper) for wrapper in params.pop("wrappers", ())]
-        return f"model {self.model_shown}, strategy {' in '.join([called(self.strategy, params), *around])}"
+        one, each = params.pop("qty_step", ""), params.pop("qty_steps", {})
+        steps = ", ".join([*([str(one)] if one else []), *(f"{sym} {step}" for sym, step in each.items())])
+        said = f"model {self.model_shown}, strategy {' in '.join([called(self.strategy, params), *around])}"
+        return f"{said}, in steps of {steps}" if steps else said
 
 
 def called(name: str, params: Mapping[str, object]) -> str:

@@ -110,7 +110,7 @@ def with_reserve(strategy: AnyStrategy, fee: Decimal, slippage_bps: Decimal) -> 
 
 
 def described(settings: StrategySettings) -> dict[str, Any]:
-    """Returns all parameters as JSON, defaults included, and those of the wrappers, if any, from within outwards.
+    """Returns all parameters as JSON, defaults included, and those of the wrappers, from within outwards, and steps.
 
     Raises as `make_strategy`.
 
@@ -124,4 +124,5 @@ def described(settings: StrategySettings) -> dict[str, Any]:
         assert isinstance(strategy, Wrapper)
         wrappers.insert(0, {"name": wrapper["name"], **strategy.model_dump(mode="json", exclude_none=True)})
         strategy = strategy.inner
-    return {**params, "wrappers": wrappers} if wrappers else params
+    around = {"wrappers": wrappers, **settings.model_dump(mode="json", include={"qty_step", "qty_steps"})}
+    return params | {name: value for name, value in around.items() if value}

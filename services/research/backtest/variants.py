@@ -84,6 +84,7 @@ def described(settings: Settings, rules: VenueRules, traded: TimeRange) -> dict[
         "model": identity.model_shown,
         "features": "none" if card is None else ", ".join(card.features),
         "strategy": " in ".join([called(own.name, own.params), *around]),
+        "qty_step": str(own.step_of(sym) or "none"),
         "balance": str(own.balance),
         "fee": str(settings.gateway.fee),
         "slippage_bps": str(settings.gateway.slippage_bps),

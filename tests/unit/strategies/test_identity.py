@@ -157,3 +157,12 @@ def test_a_person_sees_the_hash_that_predictions_carry(folder: Path) -> None:
     assert Identity.told(told) == identity
     del told["model"]["hash"]  # as a recording of before has it
     assert Identity.told(told).model_shown == f"{card.name} ({card.sha256[:16]})"
+
+
+def test_a_person_sees_the_steps_of_quantities(folder: Path) -> None:
+    own = settings(folder, qty_step="0.001", qty_steps={"BTCUSDT": "0.01"})
+    assert str(Identity.of(own)).endswith(
+        "stop.py:Stop(bars=False, distance=0.1, window=14), in steps of 0.001, BTCUSDT 0.01"
+    )
+    assert Identity.of(own) != Identity.of(settings(folder))
+    assert "steps" not in str(Identity.of(settings(folder)))
