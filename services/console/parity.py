@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from shared.errors import ParityBroken
+from shared.messages import Stream
 from shared.models.runtime import TOLERANCE
 
 
@@ -26,7 +27,7 @@ def parity(
         typer.echo(line)
     if found.other_runtime:
         typer.echo(f"parity: {found.other_runtime}: floats are compared to {TOLERANCE:g} of their s.d., not to the bit")
-    for stream, compared in found.compared.items():
+    for stream, compared in sorted(found.compared.items(), key=lambda item: list(Stream).index(item[0])):
         near = f", {found.near[stream]} more to {TOLERANCE:g} of their s.d." if found.near.get(stream) else ""
         typer.echo(f"parity: {found.identical[stream]} of {compared} {stream} identical{near}")
     for stream, count in found.ahead.items():
