@@ -106,7 +106,8 @@ def with_reserve(strategy: AnyStrategy, fee: Decimal, slippage_bps: Decimal) -> 
     if not isinstance(leverage, Decimal):
         return strategy
     cost = 2 * (fee + slippage_bps / _BPS)
-    return strategy.model_copy(update={"leverage": leverage / (1 + leverage * cost)}, deep=True)
+    # In two steps: pydantic's copy of both kinds at once sets attributes, which a StatefulStrategy refuses.
+    return strategy.model_copy(deep=True).model_copy(update={"leverage": leverage / (1 + leverage * cost)})
 
 
 def described(settings: StrategySettings) -> dict[str, Any]:

@@ -8,9 +8,20 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue
 
+from shared.account import Account
+from shared.bar import Bar
 from shared.config import Settings
 from shared.config.settings import SignalSettings, StrategySettings
-from shared.strategies import AnyStrategy, BasicTaker, CoolDown, Decider, Threshold, TrailingStop, make_strategy
+from shared.strategies import (
+    AnyStrategy,
+    BasicTaker,
+    CoolDown,
+    Decider,
+    StatefulStrategy,
+    Threshold,
+    TrailingStop,
+    make_strategy,
+)
 from shared.strategies.identity import Identity
 from shared.strategies.registry import STRATEGIES, described, with_reserve
 from shared.strategies.wrapper import innermost
@@ -102,6 +113,19 @@ def test_a_later_wrapper_is_around_the_earlier_ones() -> None:
     inside = "threshold(leverage=1, netting=False, sizing=compounding, fraction=1, threshold=1.0)"
     around = "trailing_stop(bars=False, atr=2, window=14) in cool_down(ticks=3)"
     assert shown == f"model none, strategy {inside} in {around}"
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_that_ships_can_keep_a_reserve(name: str) -> None:
+    """A live line asks for it, whatever the strategy is: a rule has a memory, too."""
+    required: dict[str, dict[str, object]] = {"threshold": {"threshold": 0.1}}
+    own = made(name, required.get(name, {}) | {"leverage": 2})
+    less = with_reserve(own, Decimal("0.001"), Decimal(10))
+    assert less.model_dump() == own.model_dump() | {"leverage": Decimal(2) / (1 + Decimal(2) * Decimal("0.004"))}
+    if isinstance(own, StatefulStrategy):
+        assert isinstance(less, StatefulStrategy)
+        less.bind("BTCUSDT", Account(100.0)).on_tick(Bar.of("BTCUSDT", 1, Decimal(5)))
+        assert own.state() != less.state(), "they share no memory"
 
 
 def test_the_reserve_is_of_the_strategy_within() -> None:
