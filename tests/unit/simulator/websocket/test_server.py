@@ -204,8 +204,7 @@ async def test_a_silent_connection_stands_and_goes_on_later() -> None:
     async with serving("binance", plan=FAST) as fake, client(fake) as ccxt:
         fake.websockets.message_faults.switched.append(MessageFault(Trouble.SILENCE, skip=20, ms=400))
         rows = await heard(ccxt, 60)
-        before, behind = next(pair for pair in pairwise(rows) if pair[1][0] > pair[0][0] + 1)
-        assert behind[1] - before[1] >= 390
+        assert any(behind[0] > before[0] + 1 for before, behind in pairwise(rows)), "what came meanwhile is lost"
         assert fake.websockets.subscribed[TRADES] == 1
 
 
