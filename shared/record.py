@@ -9,15 +9,13 @@ default does not hold the field at all, so nobody writes, reads or pays for what
 new name, another meaning) `upgrade` says how the old fields become the new, and `downgrade` the way back.
 """
 
-from collections.abc import Callable, Mapping, Sized
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sized
 from types import UnionType
 from typing import (
     TYPE_CHECKING,
     Annotated,
     Any,
     ClassVar,
-    Literal,
     ParamSpec,
     Self,
     TypeVar,
@@ -28,24 +26,15 @@ from typing import (
 )
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, core_schema
+
+from shared.later_fields import Extra, defaults_of_later, marks, taken_out, taking_out, validating
 
 FIRST = 3  # 1 and 2 had lists without names; nobody traded on them
 WIRE = 4
 WIRE_FIELD = "v"  # beside a snapshot's own fields
 
 BY_VALUE = Field(strict=False)  # an enum's member, or a tuple, is written as its value and read back from it
-
-
-@dataclass(frozen=True)
-class Since:
-    """A mark names the wire that brought a field; a field without one was there from the first.
-
-    A record holds such a field only where it is not at its default; who reads the attribute gets the default.
-    """
-
-    wire: int
 
 
 class NewerWire(Exception):
@@ -61,38 +50,14 @@ class NewerWire(Exception):
 R = TypeVar("R", bound="Record")
 
 
-def _marks(field: FieldInfo) -> list[int]:
-    return [mark.wire for mark in field.metadata if isinstance(mark, Since)]
-
-
-def _later(kind: type["Record"]) -> dict[str, Any]:
-    """Returns the default of each field that came later."""
-    later = {name: field for name, field in kind.model_fields.items() if _marks(field)}
-    for name, field in later.items():
-        if field.is_required() or field.default_factory is not None:
-            raise TypeError(f"{kind.__name__}.{name} came later: it needs a default, and not one that is made anew")
-    return {name: field.default for name, field in later.items()}
-
-
-def _leaves_out(later: dict[str, Any]) -> Callable[[R], R]:
-    """Returns the function that takes fields at their default out of a record, and returns that very record."""
-
-    values: dict[str, Any] = {"later": later}
-    lines = ["def left_out(record):", "    fields = record.__dict__"]
-    for name, default in later.items():
-        same = f"fields[{name!r}] is None" if default is None else f"fields[{name!r}] == later[{name!r}]"
-        lines.append(f"    if {name!r} in fields and {same}: del fields[{name!r}]")
-    exec("\n".join([*lines, "    return record"]), values)  # noqa: S102  (of the class's own field names)
-    left_out: Callable[[R], R] = values["left_out"]
-    return left_out
-
-
 class Record(BaseModel):
     """A record is frozen and strict: a change is a new object, and no value is converted in silence."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
     LATER: ClassVar[Mapping[str, int]]  # field -> the wire that brought it, of those that were not there from the first
+    validated: ClassVar[Callable[[dict[str, Any], Extra], Any]]  # see `validating`
+    take_out: ClassVar[Callable[[dict[str, Any]], int]]  # see `taking_out`
     NOT_DECIDING: ClassVar[frozenset[str]] = frozenset()  # what may differ between two records that say the same
     deciding: ClassVar[Callable[[dict[str, Any]], dict[str, Any]]]  # of fields by name those that decide; see _picked
 
@@ -109,21 +74,24 @@ class Record(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         """Finds the fields that came later."""
-        cls.LATER = {name: wires[-1] for name, field in cls.model_fields.items() if (wires := _marks(field))}
-        for name, default in _later(cls).items():
+        cls.LATER = {name: wires[-1] for name, field in cls.model_fields.items() if (wires := marks(field))}
+        later = defaults_of_later(cls)
+        for name, default in later.items():
             setattr(cls, name, default)  # of every record that does not hold the field
+        cls.take_out = staticmethod(taking_out(later))
+        cls.validated = staticmethod(validating(cls, tuple(later)))
         cls.deciding = staticmethod(_picked(cls))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Lets validation leave out what came later and is at its default."""
-        schema, later = handler(source), _later(cls)
-        return core_schema.no_info_after_validator_function(_leaves_out(later), schema) if later else schema
+        schema = handler(source)
+        return core_schema.no_info_after_validator_function(taken_out, schema) if defaults_of_later(cls) else schema
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Returns a copy with other values, which are not validated."""
         made = super().model_copy(update=update, deep=deep)
-        return _leaves_out(_later(type(self)))(made) if update and self.LATER else made
+        return taken_out(made) if update and self.LATER else made
 
     @classmethod
     def upgrade(cls, fields: dict[str, Any], wire: int) -> dict[str, Any]:
@@ -208,14 +176,12 @@ def checked_wire(wire: object, what: str) -> int:
     return wire
 
 
-def read_fields(
-    kind: type[R], fields: dict[str, Any], wire: int, *, extra: Literal["forbid", "ignore"] = "forbid"
-) -> R:
+def read_fields(kind: type[R], fields: dict[str, Any], wire: int, *, extra: Extra = "forbid") -> R:
     """Returns the record whose fields `wire` wrote; raises ValueError in one line. extra: what unknown fields get."""
     if wire != WIRE:
         fields = _upgraded(kind, fields, wire)
     try:
-        record: R = kind.__pydantic_validator__.validate_python(fields, extra=extra)
+        record: R = kind.validated(fields, extra)
         return record
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
@@ -305,29 +271,25 @@ P = ParamSpec("P")
 W = TypeVar("W")
 
 
-def unvalidated(kind: Callable[P, W]) -> Callable[P, W]:
+def unvalidated(kind: Callable[P, W], *, always: Collection[str] = ()) -> Callable[P, W]:
     """Returns a constructor of a record without validation, for values that are right by construction.
 
     It costs a fifth of the validating one, and the type checker sees the same parameters. It needs all fields but those
     that came later. Data from outside (wire, config, venue) always go through validation.
+
+    - always: later fields that every call gives, and never at their default; then they cost no more than others.
     """
     cls = cast(Any, kind)
-    names, later = set(cls.model_fields), _later(cls)
-    count, defaults = len(names) - len(later), tuple(later.items())
+    names, take_out = set(cls.model_fields), cls.take_out
+    needed = len(names) - len(cls.LATER)
+    count = needed + len(always)
     new, put_fields = cls.__new__, BaseModel.__dict__["__dict__"].__set__
 
     def make(*_: P.args, **fields: P.kwargs) -> W:
         if len(fields) != count:
-            held = 0
-            for name, default in defaults:
-                if name in fields:
-                    value = fields[name]
-                    if value is default or value == default:
-                        del fields[name]
-                    else:
-                        held += 1
-            if len(fields) - held != count:
-                raise TypeError(f"{cls.__name__} needs all of {', '.join(sorted(names - later.keys()))}")
+            held = take_out(fields).bit_count()
+            if len(fields) - held != needed:
+                raise TypeError(f"{cls.__name__} needs all of {', '.join(sorted(names - cls.LATER.keys()))}")
         record: W = new(cls)
         put_fields(record, fields)
         return record

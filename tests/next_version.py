@@ -35,7 +35,7 @@ def upgrade() -> None:
     op.add_column("orders", sa.Column("{FIELD}", sa.{_COLUMN}))
 """
 _IMPORTS = """from typing import Annotated as _Annotated
-from shared.record import Since as _Since
+from shared.later_fields import Since as _Since
 
 
 """

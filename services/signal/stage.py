@@ -8,6 +8,7 @@ import structlog
 from shared.bar import Bar
 from shared.config import Settings
 from shared.errors import ConfigError
+from shared.later_fields import Since
 from shared.messages import Features, Gap, GapCause, MarketTick, Message, Prediction, Stream, Tensor
 from shared.messages.market import Group
 from shared.models.choose import NO_MODEL, chosen_model
@@ -15,7 +16,7 @@ from shared.models.load_model import load_model
 from shared.models.model_input import ModelInput, resampler_of
 from shared.models.runtime import Runtime
 from shared.needs import strategy_needs
-from shared.record import Since, Snapshot, fields_of, unvalidated
+from shared.record import Snapshot, fields_of, unvalidated
 from shared.runner.spec import Input, Output, SequenceNumbers, ServiceSpec, Stage
 from shared.strategies import make_strategy
 from shared.strategies.decider import Decider

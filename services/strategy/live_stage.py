@@ -15,8 +15,9 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple
 
 from services.strategy.stage import StrategyStage
+from shared.later_fields import Since
 from shared.messages import Decision, ExecutionReport, Gap, Message, Origin, Prediction, Reason
-from shared.record import Since, Snapshot, fields_of
+from shared.record import Snapshot, fields_of
 from shared.strategies import AnyStrategy, Made
 from shared.tick import State
 

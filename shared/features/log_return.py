@@ -11,6 +11,7 @@ from shared.tick import State
 from shared.windows.numpy_window import NumpyWindow
 
 _EXACT_RATIO = 1e300  # beyond it, and below its inverse, a ratio of doubles overflows or loses digits
+_LEAST_RATIO = 1 / _EXACT_RATIO
 
 
 class LogReturnSnapshot(Snapshot):
@@ -49,7 +50,7 @@ class LogReturn(Feature[float]):
             return None
         before = float(window[0])
         ratio = price / before
-        if 1 / _EXACT_RATIO < ratio < _EXACT_RATIO:
+        if _LEAST_RATIO < ratio < _EXACT_RATIO:
             result: float = np.log(ratio)
         else:
             result = np.log(price) - np.log(before)

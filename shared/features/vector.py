@@ -1,8 +1,8 @@
 """A model's input is one vector, whatever features it is made of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from shared.features.registry import make_feature
 from shared.record import Snapshot, fields_of
 from shared.tick import State, Tick
 from shared.user_code import code_of
+
+_OnPrice: TypeAlias = Callable[[float], NDArray[np.float32] | None]
 
 
 class FeatureVectorSnapshot(Snapshot):
@@ -59,18 +61,14 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
         self.fields = frozenset[str]().union(*(feature.fields for feature in self._features))
         self.takes_bars = any(isinstance(feature, BarFeature) for feature in self._features)
         self._of_bars = [isinstance(feature, BarFeature) for feature in self._features]
+        # Takes a price, where no feature is of bars; the only feature does so itself.
+        self.on_price: _OnPrice = self._joined if self._only is None else self._only.numbers
 
     def on_tick(self, val: Bar) -> NDArray[np.float32] | None:
         """Takes a Bar; features of prices get its `close`."""
         return self._joined(val.close, val)
 
-    def on_price(self, price: float) -> NDArray[np.float32] | None:
-        """Takes a price, where no feature is of bars."""
-        if self._only is None:
-            return self._joined(price, None)
-        return self._only.numbers(price)
-
-    def _joined(self, price: float, bar: Bar | None) -> NDArray[np.float32] | None:
+    def _joined(self, price: float, bar: Bar | None = None) -> NDArray[np.float32] | None:
         joined: NDArray[np.float32] = np.empty(self.width, np.float32)
         at: int | None = 0
         for feature, of_bars in zip(self._features, self._of_bars, strict=True):  # each takes the tick, full or not

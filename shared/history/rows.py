@@ -57,7 +57,7 @@ class RowReader:
         for at, field, column, text in zip(self._at, self._fields, self.columns, texts, strict=True):
             if text and not text.isspace():
                 extras[at] = _READ[field](column, text)
-        return bar_of(ts_event, prices, row, extras)
+        return bar_of(ts_event, prices, row, tuple(extras))
 
     def _trade(self, ts_event: int, price: Decimal, row: int, texts: Sequence[str]) -> HistoryBar:
         told: dict[str, str] = {

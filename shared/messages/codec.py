@@ -5,7 +5,6 @@ so that money is exact. The type and the wire that wrote it stand beside the byt
 """
 
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, InvalidOperation
-from functools import cache
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -27,6 +26,12 @@ MAX_MESSAGE_BYTES = 1_000_000
 
 TYPES: dict[str, type[Message]] = {
     kind.__name__: kind for kind in (MarketTick, Gap, Features, Prediction, Decision, OrderIntent, ExecutionReport)
+}
+_KNOWN: dict[str | bytes, tuple[type[Message], int]] = {
+    tag: (kind, wire)
+    for kind in TYPES.values()
+    for wire in range(FIRST, WIRE + 1)
+    for tag in (kind.tag(wire), kind.tag(wire).encode())
 }
 CONTENT_BYTES = 8
 _HASH = blake2b(digest_size=CONTENT_BYTES)
@@ -55,7 +60,7 @@ _pack = msgpack.Packer(default=_pack_other).pack  # kept, since making one costs
 def _unpack_ext(code: int, data: bytes) -> Decimal:
     if code != DECIMAL_EXT or len(data) > MAX_DECIMAL_BYTES:
         raise DecodeError(f"extension {code} of {len(data)} bytes is unknown")
-    text = str(data, "ascii")
+    text = data.decode("ascii")
     number = Decimal(text)
     if ("E" in text or "e" in text) and not -MAX_DECIMAL_EXPONENT < number.adjusted() < MAX_DECIMAL_EXPONENT:
         raise DecodeError(f"number {number:.3e} is out of range")
@@ -144,7 +149,7 @@ def content_hash(message: Message) -> bytes:
 
 def decode(tag: str | bytes, data: bytes) -> Message:
     """Returns the message in `data`, whose type and wire `tag` names; raises DecodeError, or NewerWire."""
-    kind, wire = _known().get(tag) or _kind(tag)
+    kind, wire = _KNOWN.get(tag) or _kind(tag)
     if len(data) > MAX_MESSAGE_BYTES:
         raise DecodeError(f"{len(data)} bytes are more than the {MAX_MESSAGE_BYTES} a message may have")
     fields = unpack(data)
@@ -163,7 +168,7 @@ def is_said(message: Message, tag: str | bytes, data: bytes) -> bool:
     >>> is_said(tick, MarketTick.TAG, encode(tick)), is_said(tick, Gap.TAG, encode(tick))
     (True, False)
     """
-    kind, wire = _known().get(tag, (None, WIRE))
+    kind, wire = _KNOWN.get(tag, (None, WIRE))
     return kind is type(message) and data == encode(message, wire)
 
 
@@ -184,16 +189,8 @@ def newer(tag: str | bytes) -> NewerWire | None:
     return None
 
 
-@cache
-def _known() -> dict[str | bytes, tuple[type[Message], int]]:
-    every: dict[str | bytes, tuple[type[Message], int]] = {
-        kind.tag(wire): (kind, wire) for kind in TYPES.values() for wire in range(FIRST, WIRE + 1)
-    }
-    return every | {str(tag).encode(): found for tag, found in every.items()}
-
-
 def _kind(tag: str | bytes) -> tuple[type[Message], int]:
-    found = _known().get(tag)
+    found = _KNOWN.get(tag)
     if found is not None:
         return found
     shown = tag.decode(errors="replace") if isinstance(tag, bytes) else tag

@@ -5,10 +5,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from shared.later_fields import Since
 from shared.messages.base import ClientOrderId, Message, Stream
 from shared.messages.reasons import Origin, Reason, reason_at
 from shared.plural import plural
-from shared.record import BY_VALUE, Since
+from shared.record import BY_VALUE
 
 
 class Decision(Message):

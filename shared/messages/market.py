@@ -6,9 +6,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from shared.later_fields import Since
 from shared.messages.base import Message, Stream
 from shared.messages.reasons import GapCause
-from shared.record import BY_VALUE, Record, Since
+from shared.record import BY_VALUE, Record
 
 Price = Annotated[Decimal, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ConfigDict, Field, model_validator
 
+from shared.later_fields import Since
 from shared.messages.base import Message, Stream
 from shared.messages.market import BarGroup, FundingGroup, Price, QuoteGroup
-from shared.record import Record, Since, unvalidated
+from shared.record import Record, unvalidated
 
 Dtype = Literal["float32", "float64"]
 

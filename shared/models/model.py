@@ -67,7 +67,7 @@ class Predict(Tick[Sample, float]):
 
     def on_tick(self, val: Sample) -> float | None:
         """Returns the prediction for `val`."""
-        x = val if isinstance(val, torch.Tensor) else torch.from_numpy(val)
+        x = torch.from_numpy(val) if isinstance(val, np.ndarray) else val
         y_hat: float = self._function(x.unsqueeze(0) if self._batched else x).item()
         return y_hat
 

@@ -59,6 +59,8 @@ class ModelInput(Tick[Bar, NDArray[np.float32]]):
         self.takes_bars = self.vector.takes_bars or resampler is not None
         self._resampler = resampler
         self._window = SequenceWindow(window, self.width) if window > 1 else None
+        # Takes a tick's price, where no Bar is needed; every such tick comes by, so nothing stands between.
+        self.on_price = self.vector.on_price if self._window is None else self._windowed_price
         told = f"{self.vector.specs} {self.vector.code} {window} {resampler is None} {interval}"
         self.shown = sha256(told.encode()).hexdigest()[:16]
 
@@ -77,10 +79,8 @@ class ModelInput(Tick[Bar, NDArray[np.float32]]):
         bar = self._resampler.on_tick(val)
         return None if bar is None else self._windowed(self.vector.on_tick(bar))
 
-    def on_price(self, price: float) -> NDArray[np.float32] | None:
-        """Takes a tick's price, where no Bar is needed."""
-        numbers, window = self.vector.on_price(price), self._window
-        return numbers if window is None or numbers is None else window.on_tick(numbers)
+    def _windowed_price(self, price: float) -> NDArray[np.float32] | None:
+        return self._windowed(self.vector.on_price(price))
 
     def _windowed(self, numbers: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
         return numbers if numbers is None or self._window is None else self._window.on_tick(numbers)

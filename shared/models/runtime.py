@@ -132,6 +132,7 @@ def _level(flags: set[str]) -> Iterable[str]:
     return held[-1:]
 
 
+@cache
 def _version(name: str) -> str:
     try:
         return version(name)

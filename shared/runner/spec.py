@@ -1,5 +1,6 @@
 """A service on one page: what it reads, what it writes, and the stage between."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -37,12 +38,11 @@ class SequenceNumbers:
     """
 
     def __init__(self) -> None:
-        self._last: dict[str, int] = {}
+        self._last: defaultdict[str, int] = defaultdict(int)
 
     def next(self, stream: Stream) -> int:
         """Returns the number of the next message of `stream`."""
-        last = self._last
-        n = last[stream] = last.get(stream, 0) + 1
+        self._last[stream] = n = self._last[stream] + 1
         return n
 
     def last(self, stream: Stream) -> int:
@@ -57,7 +57,7 @@ class SequenceNumbers:
         """Takes back what `state()` gave."""
         if not isinstance(state, dict):
             raise ValueError(f"numbers are a map, not {state!r:.80}")
-        self._last = {Stream(stream): _number(n) for stream, n in state.items()}
+        self._last = defaultdict(int, {Stream(stream): _number(n) for stream, n in state.items()})
 
 
 def _number(n: object) -> int:

@@ -60,7 +60,9 @@ def require_orders(made: object, sym: str, author: Callable[..., object]) -> Non
     what = made
     if isinstance(made, list):
         for what in made:
-            if not isinstance(what, Order) or what.sym != sym or abs(what.signed_qty.adjusted()) > _FARTHEST:
+            if not isinstance(what, Order) or what.sym != sym:
+                break
+            if not -_FARTHEST <= what.signed_qty.adjusted() <= _FARTHEST:
                 break
         else:
             return

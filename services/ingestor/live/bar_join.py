@@ -24,9 +24,10 @@ from shared.exchanges.market_data.events import (
     Short,
 )
 from shared.intervals import NS_PER_S
+from shared.later_fields import Since
 from shared.messages.market import BarGroup, FundingGroup, QuoteGroup
 from shared.messages.reasons import GapCause
-from shared.record import Since, Snapshot, fields_of, unvalidated
+from shared.record import Snapshot, fields_of, unvalidated
 from shared.tick import State, Tick
 
 

@@ -4,8 +4,9 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 from shared.exchanges.market_data.events import Missing, Trade
+from shared.later_fields import Since
 from shared.messages.market import BarGroup
-from shared.record import Record, Since, fields_of
+from shared.record import Record, fields_of
 
 
 class SavedTrade(Record):

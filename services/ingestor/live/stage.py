@@ -11,10 +11,11 @@ from services.ingestor.live.mid_prices import MidPrices
 from services.ingestor.live.sampler import EachTrade, Sampler
 from services.ingestor.live.traded_bars import TradedBars
 from shared.exchanges.market_data.events import Clock, Event, FeedSilent, Missing, Trade
+from shared.later_fields import Since
 from shared.messages import Gap, MarketTick, Message, Stream
 from shared.messages.market import trace_id
 from shared.messages.reasons import GapCause
-from shared.record import Since, Snapshot, fields_of, unvalidated
+from shared.record import Snapshot, fields_of, unvalidated
 from shared.runner.spec import SequenceNumbers
 from shared.tick import State, Tick
 

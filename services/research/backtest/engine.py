@@ -296,7 +296,7 @@ class _Run:
             on_mark(bar.ts_event, price, equity, exposure, self._y_hat)
 
     def _on_prediction(self, prediction: Prediction | Gap) -> None:
-        y_hat = None if prediction.__class__ is Gap else cast(Prediction, prediction).y_hat
+        y_hat = prediction.y_hat if isinstance(prediction, Prediction) else None
         if y_hat is None:
             self._y_hat = math.nan
             return
@@ -313,13 +313,14 @@ class _Run:
         if price is None:
             self._expired += 1
             return
+        size = qty.copy_abs()
         if leg is _LIQUIDATION:
             self._liquidations += 1
         elif self._slips:
-            self._slippage += qty.copy_abs() * (price - self._reference()).copy_abs()
+            self._slippage += size * (price - self._reference()).copy_abs()
         self._fills += 1
         self._fees += commission
-        self._turnover += qty.copy_abs() * price
+        self._turnover += size * price
         trip = self._trips.on_fill(
             _new(Fill, (report.ts_event, self._sym, self._y_hat, qty, price, commission, self._account.balance()))
         )

@@ -8,8 +8,9 @@ import pytest
 from services.gateway.execution.records import Readiness, content_of, open_order_of, readiness, row_of, to_send
 from services.gateway.risk.check import Pass
 from shared.exchanges.trading.venue import MarketRules
+from shared.later_fields import Since
 from shared.messages import Leg, OrderIntent, OrderPhase, Reason
-from shared.record import WIRE, Since
+from shared.record import WIRE
 
 D = Decimal
 FIELDS = {
