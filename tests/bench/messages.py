@@ -1,16 +1,28 @@
-"""What a tick and a prediction cost with the groups that they carry: `python -m tests.bench.messages`."""
+"""What a message costs, price alone and with full bars, beside bare msgpack: `make bench WHAT=messages`.
 
+Bare is the same map without a type: prices as text, nothing checked. Prints the table of docs/benchmarks.md and the
+ratios, and writes build/bench-messages.json.
+"""
+
+import argparse
+import json
 import timeit
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
+from time import process_time
 from typing import Any
+
+import msgpack
 
 from shared.messages import MarketTick, Message, Prediction, decode, encode
 from shared.messages.codec import content_hash
 from shared.messages.market import BarGroup, FundingGroup, QuoteGroup
 from shared.record import unvalidated
+from tests.bench.processes import ROOT
 
-NUMBER, REPEAT = 500, 150
+OUTPUT = ROOT / "build" / "bench-messages.json"
+NUMBER, REPEAT, SHORT_REPEAT = 500, 150, 5
 _tick, _prediction = unvalidated(MarketTick), unvalidated(Prediction)
 _bar, _quote, _funding = unvalidated(BarGroup), unvalidated(QuoteGroup), unvalidated(FundingGroup)
 AT = 1_730_203_200_000_000_000
@@ -44,26 +56,55 @@ def prediction(groups: Groups) -> Message:
     )
 
 
-def best_us(work: Callable[[], object]) -> float:
-    """The best of many rounds."""
-    return min(timeit.repeat(work, number=NUMBER, repeat=REPEAT)) / NUMBER * 1e6
+def best_us(work: Callable[[], object], repeat: int) -> float:
+    """CPU time, the best of many rounds."""
+    return min(timeit.repeat(work, process_time, number=NUMBER, repeat=repeat)) / NUMBER * 1e6
+
+
+def measured(make: Callable[[Groups], Message], groups: Groups, repeat: int) -> dict[str, float]:
+    """Bytes, and microseconds of each step and of bare msgpack's."""
+    message = make(groups)
+    data, tag = encode(message), message.TAG.encode()
+    fields = msgpack.unpackb(data, ext_hook=lambda _, text: text.decode())
+    bare = msgpack.packb(fields)
+    works: dict[str, Callable[[], object]] = {
+        "make": partial(make, groups),
+        "encode": partial(encode, message),
+        "decode": partial(decode, tag, data),
+        "hash": partial(content_hash, message),
+        "bare encode": partial(msgpack.packb, fields),
+        "bare decode": partial(msgpack.unpackb, bare),
+    }
+    return {"bytes": len(data), **{name: best_us(work, repeat) for name, work in works.items()}}
+
+
+def times_bare(row: dict[str, float]) -> float:
+    """How many times as long as bare msgpack it takes to write a message and to read it."""
+    return (row["encode"] + row["decode"]) / (row["bare encode"] + row["bare decode"])
 
 
 def main() -> None:
-    """Print the table of docs/benchmarks.md."""
-    print("| | bytes | make | encode | decode | hash |\n|---|---|---|---|---|---|")
-    for make in (tick, prediction):
+    """Measure, print, write the file."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.messages", description="what a message costs")
+    parser.add_argument("--short", action="store_true", help="a quick look")
+    repeat = SHORT_REPEAT if parser.parse_args().short else REPEAT
+    found: dict[str, dict[str, float]] = {}
+    print("| | bytes | make | encode | decode | hash | bare encode | bare decode |\n|" + "---|" * 8)
+    for kind, make in ((MarketTick, tick), (Prediction, prediction)):
         for name, groups in CASES.items():
-            message = make(groups)
-            data, tag = encode(message), message.TAG.encode()
-            works: list[Callable[[], object]] = [
-                lambda make=make, groups=groups: make(groups),
-                lambda message=message: encode(message),
-                lambda tag=tag, data=data: decode(tag, data),
-                lambda message=message: content_hash(message),
-            ]  # type: ignore[misc]
-            costs = " | ".join(f"{best_us(work):.1f}" for work in works)
-            print(f"| {type(message).__name__}, {name} | {len(data)} | {costs} µs |", flush=True)
+            row = found[f"{kind.__name__}, {name}"] = measured(make, groups, repeat)
+            size, *costs = row.values()
+            print(
+                f"| {kind.__name__}, {name} | {size} | {' | '.join(f'{cost:.1f}' for cost in costs)} µs |", flush=True
+            )
+    print("\nto write and to read a message, times bare msgpack:")
+    for name, row in found.items():
+        print(f"  {name:42} {times_bare(row):5.2f}")
+    OUTPUT.parent.mkdir(exist_ok=True)
+    OUTPUT.write_text(
+        json.dumps({name: {**row, "times bare": times_bare(row)} for name, row in found.items()}, indent=1) + "\n"
+    )
+    print(OUTPUT)
 
 
 if __name__ == "__main__":
