@@ -65,8 +65,6 @@ def test_data_that_are_no_file(command: Command, tmp_path: Path) -> None:
     ("options", "said"),
     [
         (("--interval", "3q"), "interval '3q' is unknown"),
-        (("--model", "nosuch"), "nosuch"),
-        (("--sym", "SIM-A", "--interval", "7m"), "7m"),
         (("--strategy", "nosuch"), "there are: basic_taker, threshold"),
         (("--param", "leverage=-1"), "leverage"),
         (("--param", "leverrage=1"), "it has: leverage, netting"),
@@ -79,16 +77,23 @@ def test_bad_config_is_exit_code_2(command: Command, options: tuple[str, ...], s
     refused(command("run", *options), 2, said)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"), [(("--model", "nosuch"), "nosuch"), (("--sym", "SIM-A", "--interval", "7m"), "7m")]
+)
+def test_no_model_is_exit_code_5(command: Command, options: tuple[str, ...], said: str) -> None:
+    refused(command("run", *options), 5, said)
+
+
 def test_a_symbol_or_interval_without_a_model(command: Command) -> None:
     Path("bars.csv").write_text(HEAD + GOOD)
     refused(command("run", "--data", "bars.csv", "--sym", "BTCUSDT"), 3, "pass --interval 12h")
     Path("hours.csv").write_text("datetime,price\n2024-10-29T00:00,1\n2024-10-29T01:00,2\n2024-10-29T02:00,2\n")
     done = command("run", "--data", "hours.csv", "--sym", "BTCUSDT", "--interval", "1h")
-    refused(done, 2, "BTCUSDT at 1h")
+    refused(done, 5, "BTCUSDT at 1h")
     done = command("run", "--data", "bars.csv", "--sym", "ETHUSDT", "--interval", "12h")
-    refused(done, 2, "ETHUSDT at 12h")
+    refused(done, 5, "ETHUSDT at 12h")
     done = command("run", "--data", "bars.csv", "--sym", "BTCUSDT", "--interval", "12h", "--model", "simulated_linear")
-    refused(done, 2, "simulated_linear")
+    refused(done, 5, "simulated_linear")
 
 
 @pytest.mark.parametrize(
