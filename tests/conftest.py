@@ -7,6 +7,7 @@ from decimal import DefaultContext, setcontext
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.worker_order import order_for_workers
@@ -33,6 +34,13 @@ def _environment_of_its_own() -> Iterator[None]:
     if os.environ != before:
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def _log_of_its_own() -> Iterator[None]:
+    """Takes back where a command in this process has let the log go: to a captured output that is closed by now."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.hookimpl(wrapper=True)
