@@ -19,6 +19,7 @@ from shared.user_code.sources import (
     DATA_FILES,
     INNER,
     NO_PYTHON,
+    OURS,
     CodeFile,
     Reading,
     data_name,
@@ -278,7 +279,7 @@ def _on_event(event: str, args: tuple[Any, ...]) -> None:
     if args[2] & os.O_ACCMODE == os.O_WRONLY:
         return  # what is only written decides nothing
     named = os.path.abspath(os.fsdecode(args[0]))
-    if named.startswith(_LIBRARIES):
+    if named.startswith((*_LIBRARIES, *OURS)):  # the folder may be the one in which all of it lies
         return
     _checking.now = True
     try:

@@ -14,6 +14,7 @@ from shared.errors import ConfigError
 # Modules of ours. User code imports only `tickline`; a file or folder of these other names is the user's own.
 FACE, INNER = "tickline", ("shared", "services")
 _ROOT = Path(__file__).parents[2]
+OURS = tuple(f"{_ROOT / name}/" for name in (FACE, *INNER))
 DATA_FILES = "data_files"
 NO_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)  # of what Python cannot read as its source
 MAX_BYTES = 256_000_000  # of one data file: it is kept in memory, and goes along in a bundle

@@ -2,6 +2,8 @@
 
 import multiprocessing
 import shutil
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from shared.user_code.bundle import Bundle
 from shared.user_code.finder import FINDER
 from tests.unit.user_code.conftest import Write
 
+ROOT = Path(__file__).parents[3]
 MINE = """
 from pathlib import Path
 from tickline import Decider
@@ -52,6 +55,20 @@ def test_a_declared_file_is_read_and_counts(folder: Path) -> None:
     with pytest.raises(UserCodeFailed, match=r"levels\.csv has changed since your code was loaded: start again"):
         loaded.object().decide(None, None)
     assert load("mine.py:Mine", folder).object().decide(None, None) == "2"
+
+
+def test_tickline_itself_may_lie_in_the_folder(tmp_path: Path) -> None:
+    """As in a fresh clone, where the strategy is written beside it: what `tickline` loads late is no data."""
+    for name in ("tickline", "shared", "services"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "mine.py").write_text("from tickline import MovingAverageCross as Mine\n")
+    code = """import sys; sys.path.insert(0, "."); from pathlib import Path
+from shared.user_code import load
+print(load("mine.py:Mine", Path()).object(fast=1, slow=2).slow)"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
 
 
 @pytest.mark.parametrize(("how", "line"), [("other", 11), ("by_helper", 2)])
