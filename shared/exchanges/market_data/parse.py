@@ -50,6 +50,8 @@ def plain_trade(id_: Any, at_ms: Any, price: Any, qty: Any, on_book: bool = True
     Trade(id=7, ts_event=1000000000, price=Decimal('1.5'), qty=Decimal('2'), seq=0, on_book=True)
     >>> plain_trade(7, 1000, "0", "2"), plain_trade("7", 1000, "1.5", "2"), plain_trade(7, 1000, "_1", "2")
     (None, None, None)
+    >>> plain_trade(7, 1000, "1.5", "1e31"), plain_trade(7, 1000, "1e-19", "2")
+    (None, None)
     """
     if not (id_.__class__ is at_ms.__class__ is int and price.__class__ is qty.__class__ is str):
         return None
@@ -59,7 +61,9 @@ def plain_trade(id_: Any, at_ms: Any, price: Any, qty: Any, on_book: bool = True
         at, of = Decimal(price), Decimal(qty)
     except InvalidOperation:
         return None
-    if not (at.is_finite() and of.is_finite() and at > 0 and of > 0):
+    if not (at.is_finite() and of.is_finite()):
+        return None
+    if not (LOWEST <= at <= HIGHEST_AMOUNT and LOWEST <= of <= HIGHEST_AMOUNT):
         return None
     return Trade(id_, at_ms * NS_PER_MS, at, of, 0, on_book)
 
