@@ -1,7 +1,6 @@
 """An error of a strategy's, a feature's or a model's author names file, line and symbol of the author's own code."""
 
 import sys
-import sysconfig
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,10 +8,10 @@ from types import TracebackType
 from typing import NamedTuple
 
 from shared.errors import TicklineError, UserCodeFailed
+from shared.user_code.sources import LIBRARIES, OURS
 
 ROOT = Path(__file__).parents[2]
 _AUTHORS = tuple(str(ROOT / "shared" / name) + "/" for name in ("strategies", "features", "models"))
-_OURS = (str(ROOT / "shared") + "/", str(ROOT / "services") + "/")
 # These lie in the authors' folders, but are no author's code.
 _MACHINERY = frozenset(
     {
@@ -40,7 +39,6 @@ _MACHINERY = frozenset(
     }
 )
 _offered: set[str] = set()  # folders of packages whose strategies, features and models are used
-_LIBRARIES = tuple({sysconfig.get_path(name) + "/" for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 class Place(NamedTuple):
@@ -76,7 +74,7 @@ def place_of(error: BaseException) -> Place | None:
     found = [place for place in _places(error.__traceback__) if _is_authors(place.file)]
     if isinstance(error, SyntaxError) and error.filename and error.lineno and _is_authors(error.filename):
         return Place(error.filename, error.lineno, "<module>")
-    outside = [place for place in found if not place.file.startswith(_OURS)]
+    outside = [place for place in found if not place.file.startswith(OURS)]
     return (outside or found)[-1] if found else None
 
 
@@ -116,8 +114,8 @@ def _places(at: TracebackType | None) -> Iterator[Place]:
 def _is_authors(file: str) -> bool:
     if file.startswith(tuple(_offered)):
         return True
-    if file.startswith("<") or file.startswith(_LIBRARIES) or file == sys.argv[0]:
+    if file.startswith(("<", *LIBRARIES)) or file == sys.argv[0]:
         return False
     if file.startswith(_AUTHORS):
         return Path(file).name not in _MACHINERY
-    return not file.startswith(_OURS)
+    return not file.startswith(OURS)

@@ -3,7 +3,6 @@
 import builtins
 import os
 import sys
-import sysconfig
 from base64 import b32decode, b32encode
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
@@ -18,6 +17,7 @@ from shared.errors import UserCodeFailed
 from shared.user_code.sources import (
     DATA_FILES,
     INNER,
+    LIBRARIES,
     NO_PYTHON,
     OURS,
     CodeFile,
@@ -31,7 +31,6 @@ from shared.user_code.sources import (
 
 PACKAGE = "shared.user_code.folders"
 _import = builtins.__import__
-_LIBRARIES = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 _folders: dict[int, "Folder"] = {}  # by the id of the builtins that its modules run with
 _checking = local()
 
@@ -279,7 +278,7 @@ def _on_event(event: str, args: tuple[Any, ...]) -> None:
     if args[2] & os.O_ACCMODE == os.O_WRONLY:
         return  # what is only written decides nothing
     named = os.path.abspath(os.fsdecode(args[0]))
-    if named.startswith((*_LIBRARIES, *OURS)):  # the folder may be the one in which all of it lies
+    if named.startswith((*LIBRARIES, *OURS)):  # the folder may be the one in which all of it lies
         return
     _checking.now = True
     try:

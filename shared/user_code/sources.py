@@ -2,7 +2,9 @@
 
 import ast
 import os
+import site
 import sys
+import sysconfig
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
@@ -15,6 +17,9 @@ from shared.errors import ConfigError
 FACE, INNER = "tickline", ("shared", "services")
 _ROOT = Path(__file__).parents[2]
 OURS = tuple(f"{_ROOT / name}/" for name in (FACE, *INNER))
+_PLACES = (*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib")), site.getusersitepackages())
+LIBRARIES = tuple({place + os.sep for place in _PLACES})
+_PACKAGES = frozenset({"site-packages", "dist-packages"})
 DATA_FILES = "data_files"
 NO_PYTHON = (SyntaxError, ValueError, RecursionError, MemoryError)  # of what Python cannot read as its source
 MAX_BYTES = 256_000_000  # of one data file: it is kept in memory, and goes along in a bundle

@@ -1,6 +1,7 @@
 """Whose line raised, as their author is told it."""
 
 import runpy
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import Any
 
 import pytest
 
+import tickline
 from shared.account import Account, Order
 from shared.errors import DataError, UserCodeFailed
 from shared.features.log_return_lags import LogReturnLags
 from shared.messages import Reason
 from shared.strategies import BasicTaker
 from shared.strategies.decider import BarePrediction, require_orders
+from shared.user_code import load
 from shared.user_code.blame import WrongDecision, blaming, place_of
 
 MINE = """
@@ -55,6 +58,16 @@ def test_it_is_the_authors_last_line(
     assert str(failed.value).startswith(f"BTCUSDT: {raised}")
     assert str(failed.value).endswith(f"({tmp_path}/mine.py:{line}, in {function})")
     assert failed.value.exit_code == 7
+
+
+def test_a_name_of_ours_whose_library_is_missing_is_asked_for_in_their_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(vars(tickline), "TensorWindow", raising=False)
+    monkeypatch.setitem(sys.modules, "shared.windows.tensor_window", None)  # as where torch is not installed
+    (tmp_path / "mine.py").write_text("X = 1\nfrom tickline import TensorWindow as Mine\n")
+    with pytest.raises(UserCodeFailed, match=r"ModuleNotFoundError: .* \(.*/mine\.py:2, in <module>\)$"):
+        load("mine.py:Mine", tmp_path)
 
 
 def test_what_is_nobodys_goes_through_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

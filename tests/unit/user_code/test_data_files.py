@@ -1,6 +1,7 @@
 """Data files that code of the folder opens are declared and hashed; no other file of the folder is opened."""
 
 import multiprocessing
+import os
 import shutil
 import subprocess
 import sys
@@ -69,6 +70,23 @@ print(load("mine.py:Mine", Path()).object(fast=1, slow=2).slow)"""
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
     )
     assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
+
+
+def test_the_folder_may_be_the_home_of_the_users_own_packages(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "class Mine:\n    def late(self):\n        import ideas\n        return ideas.X\n"
+    )
+    code = """import site, sys; from pathlib import Path
+from shared.user_code import load
+place = Path(site.getusersitepackages())
+place.mkdir(parents=True); place.joinpath("ideas.py").write_text("X = 5"); sys.path.append(str(place))
+print(load("mine.py:Mine", Path()).object().late())"""
+    environment = {**os.environ, "PYTHONUSERBASE": str(tmp_path / ".local")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "5\n"), done.stderr
 
 
 @pytest.mark.parametrize(("how", "line"), [("other", 11), ("by_helper", 2)])
