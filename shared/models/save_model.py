@@ -27,6 +27,7 @@ from shared.models.saving import DEFAULT_ORIGIN, FEE, Samples, Saving, require_f
 from shared.models.standardised import Standardised
 from shared.models.torch_model import NO_FEATURES
 from shared.user_code import user_folder
+from shared.user_code.sources import is_own
 
 
 def save_model(
@@ -184,7 +185,7 @@ def class_spec(kind: type[nn.Module], folder: Path | None) -> str | None:
     except (TypeError, OSError):
         return None
     root = (user_folder() if folder is None else folder).resolve()
-    if file.is_relative_to(root) and "site-packages" not in file.relative_to(root).parts:
+    if is_own(file, root):
         return f"{file.relative_to(root).as_posix()}:{kind.__qualname__}"
     return f"{kind.__module__}:{kind.__qualname__}" if "site-packages" in file.parts else None
 

@@ -88,14 +88,23 @@ def _installed(top: str, folder: Path, paths: tuple[str, ...]) -> str:
         found = finder.find_spec(top, elsewhere if finder is PathFinder else None)
         if found is None or (found.origin is None and not _in_site_packages(found.submodule_search_locations)):
             continue
-        if found.origin is None or not Path(found.origin).is_relative_to(folder):
+        if found.origin is None or not is_own(Path(found.origin), folder):
             return f"the installed package {top}"
     return ""
 
 
+def is_own(path: Path, folder: Path) -> bool:
+    """Says whether a file is the folder's own, and not a package's of an environment that lies in it.
+
+    >>> is_own(Path("/me/mine.py"), Path("/me")), is_own(Path("/me/.venv/lib/site-packages/a.py"), Path("/me"))
+    (True, False)
+    """
+    return path.is_relative_to(folder) and _PACKAGES.isdisjoint(path.relative_to(folder).parts)
+
+
 def _in_site_packages(places: object) -> bool:
     """Says whether one of a namespace's places is installed; any folder on the path has such a name otherwise."""
-    return any("-packages" in str(place) for place in places or ())  # type: ignore[attr-defined]
+    return any(not _PACKAGES.isdisjoint(Path(place).parts) for place in places or ())  # type: ignore[attr-defined]
 
 
 def own(folder: Path, name: str, importer: CodeFile) -> str | None:
@@ -118,7 +127,7 @@ def own(folder: Path, name: str, importer: CodeFile) -> str | None:
 
 def shadows(folder: Path, top: str) -> Path | None:
     """Returns the file in the folder that has the name of an installed module, or None."""
-    if folder == _ROOT:
+    if folder == _ROOT and top in (FACE, *INNER):
         return None
     return next((path for path in (folder / f"{top}.py", folder / top / "__init__.py") if path.is_file()), None)
 

@@ -134,6 +134,21 @@ def test_a_file_of_the_folder_with_its_name_is_refused(install: Install, tmp_pat
         load(f"{package}:Idea", tmp_path / "mine")
 
 
+def test_an_environment_may_lie_in_the_folder(install: Install, tmp_path: Path) -> None:
+    """As `.venv` beside the strategy does: its packages are packages, and come before a file of the same name."""
+    package = install("class Idea: ...\n")
+    assert load(f"{package}:Idea", tmp_path).object.__module__ == package
+    (tmp_path / "mine.py").write_text(f"from {package} import Idea\nclass Mine(Idea): ...\n")
+    (tmp_path / package).mkdir()
+    loaded = load("mine.py:Mine", tmp_path)
+    assert (loaded.object.__base__.__module__, loaded.files) == (package, ("mine.py",))
+    (tmp_path / f"{package}.py").write_text("class Idea: ...\n")
+    for spec, error in ((f"{package}:Idea", ConfigError), ("again.py:Again", UserCodeFailed)):
+        (tmp_path / "again.py").write_text(f"from {package} import Idea as Again\n")
+        with pytest.raises(error, match=f"has the same name as a module of the installed package {package}"):
+            load(spec, tmp_path)
+
+
 def test_a_process_of_ours_finds_nothing_in_the_working_folder(tmp_path: Path) -> None:
     """`-P` and PYTHONSAFEPATH stay: a user's modules come through the loader alone."""
     (tmp_path / "helper.py").write_text("VALUE = 1\n")
