@@ -55,13 +55,14 @@ def add(
     missing += [] if interval or data else ["--interval (or --data)"]
     if missing:
         raise ConfigError(f"model add {file}: give {', '.join(missing)}")
+    settings = load_settings()  # which also say where the user's own files lie
     from shared.models.add_model import add_model  # the models' runtime takes seconds to load
     from shared.models.saving import Saving
 
     saving = Saving(
         name=name or file.stem, features=features or [], symbols=sym or [], interval=interval, window=window, data=data,
         timezone=timezone or "", test_share=test_share, fee=fee, origin=origin or f"tickline model add {file.name}",
-        out=weights or load_settings().signal.home, force=force,
+        out=weights or settings.signal.home, force=force,
     )  # fmt: skip
     params = named_values("--param", param or ())
     loaded = add_model(file, saving, model=kind, params=params)

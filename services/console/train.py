@@ -64,7 +64,8 @@ def train(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the card to this file too.")] = None,
 ) -> None:
     """Train a model, yours or one of ours, on a price file, by time: weights and card, with scores beside baselines."""
-    folder = weights or load_settings().signal.home
+    settings = load_settings()  # which also say where the user's own files lie
+    folder = weights or settings.signal.home
     if lags is not None and features:
         raise ConfigError("--lags and --features were both given: use one")
     own = own_interval(data, [] if interval is None else [interval], timezone or "")

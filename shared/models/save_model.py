@@ -72,7 +72,8 @@ def save_model(
 
     Raises ModelRefused, ConfigError or DataError, in one line.
     """
-    out = load_settings().signal.home if weights is None else Path(weights)
+    settings = load_settings()  # which also say where the user's own files lie
+    out = settings.signal.home if weights is None else Path(weights)
     code = None if folder is None else Path(folder)
     with nullcontext() if data is None else price_file(data) as file:
         saving = Saving(

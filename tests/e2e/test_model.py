@@ -12,6 +12,7 @@ from services.console.main import main
 from shared.models.linear_model import LinearModel
 from shared.models.load_model import load_model
 from shared.models.non_linear_model import NonLinearModel
+from shared.user_code.loader import use_folder
 from tests.e2e.command import Done
 
 Command = Callable[..., Done]
@@ -78,6 +79,18 @@ def test_one_call_adds_a_model_and_the_others_know_it(command: Command, prices: 
 
     refused(command("add", "mine.pth", *options), 2, "models/mine.json exists: pass --force")
     assert command("add", "mine.pth", *options, "--force").code == 0
+
+
+def test_the_configs_folder_of_code_counts_wherever_the_model_is_written(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TICKLINE_USER_CODE", str(tmp_path / "ideas"))
+    (tmp_path / "ideas").mkdir()
+    (tmp_path / "ideas/net.py").write_text("from tickline import LinearModel\nclass Net(LinearModel): ...\n")
+    torch.save(LinearModel(3).state_dict(), tmp_path / "mine.pth")
+    use_folder(None)  # as in a process of its own
+    done = command("add", "mine.pth", "--class", "net.py:Net", *LAGS, "--interval", "1h", "--weights", "there")
+    assert (done.code, done.err) == (0, "")
 
 
 def test_all_that_is_missing_is_told_at_once(command: Command, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from services.console.main import main
 from shared.models.card import Card
 from shared.models.load_model import load_model
+from shared.user_code.loader import use_folder
 from tests.e2e.command import Done, Tickline
 
 pytestmark = pytest.mark.timeout(600)
@@ -165,6 +166,18 @@ def test_a_class_and_features_of_the_users_in_a_folder_of_their_own(command: Com
     again = command(*options, "--name", "again")
     assert again.code == 0
     assert Path("models/again.pth").read_bytes() == Path("models/mine.pth").read_bytes()
+
+
+def test_the_configs_folder_of_code_counts_wherever_the_model_is_written(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TICKLINE_USER_CODE", str(tmp_path / "ideas"))
+    Path("ideas").mkdir()
+    Path("ideas/nets.py").write_text(NET)
+    Path("ideas/mine.py").write_text(MOMENTUM)
+    use_folder(None)  # as in a process of its own
+    done = command("--features", "mine.py:Momentum(4)", "--class", "nets.py:Net", "--name", "mine", "--epochs", "3")
+    assert (done.code, done.err) == (0, "")
 
 
 def test_code_of_the_users_that_raises_is_one_line_with_its_place(command: Command) -> None:

@@ -43,7 +43,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(tmp_path)
-    use_folder(tmp_path)
+    monkeypatch.setenv("TICKLINE_USER_CODE", str(tmp_path))
     yield
     use_folder(None)
     for name, module in list(sys.modules.items()):
