@@ -1,39 +1,24 @@
 """`tickline model`: add, list, show, check; what is missing or wrong is one line, and nothing is asked twice."""
 
-import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from services.console.main import main
 from shared.models.linear_model import LinearModel
 from shared.models.load_model import load_model
 from shared.models.non_linear_model import NonLinearModel
 from shared.user_code.loader import use_folder
-from tests.e2e.command import Done
-
-Command = Callable[..., Done]
+from tests.e2e.command import Command, Done
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(command: Command, tmp_path: Path) -> Command:
     """`tickline model …` in this process and a folder of its own."""
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "tickline.toml").write_text('[signal]\nweights = "models"\n')
-
-    def call(*options: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["tickline", "model", *map(str, options)])
-        try:
-            main()
-            code = 0
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Done(code, *capsys.readouterr(), {})
-
-    return call
+    return partial(command, "model")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.command import Command, Tickline
 from tests.e2e.conftest import write_bars
+from tests.unit.research.sweep.test_own_code import STRATEGY
 
 pytestmark = pytest.mark.timeout(600)
 WHERE = ("--sym", "BTCUSDT", "--balance", "100", "--fee", "0.0003")
@@ -74,27 +75,10 @@ def test_what_is_refused_is_one_line(
     assert said in line
 
 
-PATIENT = """\
-from tickline import StatefulStrategy
-
-
-class Patient(StatefulStrategy):
-    ticks: int = 2
-    _seen: int = 0
-
-    def on_prediction(self, prediction):
-        self._seen += 1
-        if self._seen % self.ticks:
-            return None
-        size = self.account.equity(self.sym, prediction.price) / prediction.price
-        return self.move_to(size if prediction.y_hat > 0 else -size)
-"""
-
-
 def test_the_winner_of_a_strategy_of_the_users_trades_by_the_lines_that_are_written(
     command: Command, bars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "patient.py").write_text(PATIENT)
+    (tmp_path / "patient.py").write_text(STRATEGY)
     grid = ("--grid", "strategy.ticks=1,2", "--grid", "rolling_mean.n=2,4")
     options = ("--features", "rolling_mean(3)", "--strategy", "patient.py:Patient", *grid, "--folds", "2")
     save = ("--save", "best", "--weights", "models", "--backend", "sequential")

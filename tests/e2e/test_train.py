@@ -2,22 +2,17 @@
 
 import json
 import math
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from services.console.main import main
 from shared.models.card import Card
 from shared.models.load_model import load_model
 from shared.user_code.loader import use_folder
-from tests.e2e.command import Done, Tickline
+from tests.e2e.command import Command, Done, Tickline
 
 pytestmark = pytest.mark.timeout(600)
-
-Command = Callable[..., Done]
 
 
 @pytest.mark.long
@@ -43,20 +38,13 @@ def test_a_trained_model_trades(tickline: Tickline, bars: Path) -> None:
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], bars: Path) -> Command:
+def command(command: Command, tmp_path: Path, bars: Path) -> Command:
     """`tickline train` in this process, on the good file unless the options name another."""
-    monkeypatch.chdir(tmp_path)
 
     def call(*options: object) -> Done:
         given = {"--data": bars, "--sym": "BTCUSDT", "--weights": tmp_path / "models"}
         defaults = [part for option, value in given.items() if option not in options for part in (option, str(value))]
-        monkeypatch.setattr(sys, "argv", ["tickline", "train", *defaults, *map(str, options)])
-        try:
-            main()
-            code = 0
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        return Done(code, *capsys.readouterr(), {})
+        return command("train", *defaults, *options)
 
     return call
 

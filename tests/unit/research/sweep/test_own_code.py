@@ -49,7 +49,6 @@ class Net(nn.Sequential):
         super().__init__(nn.Linear(no_features, hidden), nn.Tanh(), nn.Linear(hidden, 1))
 """
 STRATEGY = """
-from decimal import Decimal
 from tickline import StatefulStrategy
 
 
