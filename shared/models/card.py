@@ -129,6 +129,11 @@ class Card(BaseModel):
         return own // fine if own % fine == 0 else None
 
     @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Returns the shape of what the model is shown, without a batch."""
+        return sample_shape(self.no_features, self.window)
+
+    @property
     def weights_suffix(self) -> str:
         """Returns `.pth` or `.onnx`."""
         return SUFFIXES[self.format]
@@ -146,6 +151,15 @@ class Card(BaseModel):
     def short_hash(self) -> str:
         """Returns the first 16 hex digits of `predicting_hash`, which every Prediction carries, without user code."""
         return self.predicting_hash()[:16]
+
+
+def sample_shape(no_features: int, window: int) -> tuple[int, ...]:
+    """Returns the shape of one sample: oldest vector first, where there are several.
+
+    >>> sample_shape(3, 1), sample_shape(3, 48)
+    ((3,), (48, 3))
+    """
+    return (window, no_features) if window > 1 else (no_features,)
 
 
 def card_of(path: Path, data: bytes) -> Card:

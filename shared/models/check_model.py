@@ -34,8 +34,8 @@ def check_model(
     yield f"hash: the file has sha256 {card.sha256[:16]}…, as the card says; predictions carry {loaded.hash}"
     if card.format == "onnx":
         yield "external data: none, all is in the file; operators: ONNX's own"
-    shape = _shape(card)
-    yield f"shapes: {', '.join(card.features)} gives {card.no_features}; a sample is {shape}, and one number comes out"
+    gives = f"{', '.join(card.features)} gives {card.no_features}"
+    yield f"shapes: {gives}; a sample is {card.sample_shape}, and one number comes out"
     predict = loaded.predict()
     said = require_finite((predict.on_tick(row) for row in _samples(card)), where)
     yield f"samples: {SAMPLES:,} of {SAMPLES:,} give a finite number, {said.min():.6g} to {said.max():.6g}"
@@ -51,16 +51,12 @@ def check_model(
         )
 
 
-def _shape(card: Card) -> tuple[int, ...]:
-    return (card.window, card.no_features) if card.window > 1 else (card.no_features,)
-
-
 def _samples(card: Card) -> Iterator[NDArray[np.float32]]:
     """Yields samples as the card describes its features, each by itself; normal ones where it does not."""
     draw = np.random.default_rng(SEED)
     described = card.training.features if card.training is not None else ()
     for _ in range(SAMPLES):
-        sample = np.empty(_shape(card), np.float32)
+        sample = np.empty(card.sample_shape, np.float32)
         for column in range(card.no_features):
             size = sample[..., column].shape
             sample[..., column] = _drawn(described[column], draw, size) if described else draw.normal(size=size)

@@ -23,13 +23,14 @@ def chosen_model(settings: Settings) -> Path:
     if own.model == NO_MODEL:
         raise ModelRefused("signal.model is none: there is no card")
     real = settings.gateway.mode is not Mode.PAPER and settings.ingestor.source != "replay"
+    wanted = settings.symbols, settings.interval
     if own.model == AUTO and real:
-        fitting = ", ".join(path.stem for folder in own.folders for path in _fitting(folder, settings))
+        fitting = ", ".join(path.stem for folder in own.folders for path, _ in _fitting(folder, *wanted))
         raise ConfigError(
             f"config: signal.model is auto, and real orders (gateway.mode {settings.gateway.mode}) follow no guess: "
             f'name the model in [signal], e.g. model = "NAME"; {f"there are: {fitting}" if fitting else "none fits"}'
         )
-    return choose_model(own.model, own.folders, settings.symbols, settings.interval)
+    return choose_model(own.model, own.folders, *wanted)
 
 
 def chosen_card(settings: Settings) -> Card | None:
@@ -53,11 +54,7 @@ def choose_model(model: str, folders: Sequence[Path], symbols: Sequence[str], in
     if model != AUTO:
         return _named(model, folders)
     for folder in folders:
-        fitting = [
-            (path, card)
-            for path in sorted(folder.glob("*.json"))
-            if (card := card_at(path)).ticks_every(interval) and all(card.covers(sym) for sym in symbols)
-        ]
+        fitting = _fitting(folder, symbols, interval)
         named = [path for path, card in fitting if set(symbols) <= set(card.symbols)]
         found = named or [path for path, _ in fitting]
         if len(found) == 1:
@@ -96,10 +93,11 @@ def _named(model: str, folders: Sequence[Path]) -> Path:
     )
 
 
-def _fitting(folder: Path, settings: Settings) -> list[Path]:
+def _fitting(folder: Path, symbols: Sequence[str], interval: str) -> list[tuple[Path, Card]]:
     cards = ((path, card_at(path)) for path in sorted(folder.glob("*.json")))
-    fits = (path for path, card in cards if card.ticks_every(settings.interval))
-    return [path for path in fits if all(card_at(path).covers(sym) for sym in settings.symbols)]
+    return [
+        (path, card) for path, card in cards if card.ticks_every(interval) and all(card.covers(sym) for sym in symbols)
+    ]
 
 
 def _wanted(symbols: Sequence[str], interval: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from shared.models.card import ModelRefused
+from shared.models.card import ModelRefused, sample_shape
 from shared.models.onnx_file import check_onnx
 from shared.tick import Tick
 
@@ -33,7 +33,7 @@ class OnnxModel:
             session = onnxruntime.InferenceSession(data, _options(), providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime has many errors, and only RuntimeError is above them all
             raise ModelRefused(f"model {where} cannot be loaded by onnxruntime: {error!s:.200}") from error
-        sample = (window, no_features) if window > 1 else (no_features,)
+        sample = sample_shape(no_features, window)
         self.input, self.batched = self._input(session, sample)
         self.shape = (1, *sample) if self.batched else sample
         self.output = self._output(session)

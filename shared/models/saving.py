@@ -15,7 +15,7 @@ from shared.features.feature import AnyFeature
 from shared.features.vector import FeatureVector
 from shared.history import infer_interval
 from shared.history.resampled import bars_of, own_interval
-from shared.models.card import Card, ModelRefused
+from shared.models.card import Card, ModelRefused, sample_shape
 from shared.models.dataset import Dataset, dataset, holdout
 from shared.models.load_model import LoadedModel, model_of
 from shared.models.model_files import BY_OPTION, check_name, git_revision, library_versions, sha256_of, write_model
@@ -76,7 +76,7 @@ class Saving:
     @property
     def sample_shape(self) -> tuple[int, ...]:
         """Returns the shape of one sample."""
-        return (self.window, self.vector.width) if self.window > 1 else (self.vector.width,)
+        return sample_shape(self.vector.width, self.window)
 
     def read(self) -> Dataset | None:
         """Returns the samples of the data, or None where there are none; raises DataError."""

@@ -40,7 +40,7 @@ def torch_model(card: Card, weights: bytes, path: Path, folder: Path | None = No
 
 def _check_pure(module: nn.Module, card: Card, where: str) -> None:
     """Refuses a module that gives another number for the same sample: all symbols share it, and a restart is no gap."""
-    shape = (card.window, card.no_features) if card.window > 1 else (card.no_features,)
+    shape = card.sample_shape
     one, other = torch.full(shape, 0.01), torch.linspace(-0.02, 0.02, math.prod(shape)).reshape(shape)
     samples = [sample.unsqueeze(0) if card.batched else sample for sample in (one, other, one, other, one)]
     try:
