@@ -69,3 +69,15 @@ class Message(Record):
     def content(self) -> dict[str, Any]:
         """Returns the fields by name, without a copy; do not change them."""
         return self.__dict__
+
+    def first_difference(self, other: "Message") -> tuple[str, Any, Any] | None:
+        """Returns the first field in which two messages of one type differ, and both values; None where none does.
+
+        Values differ where Python writes them differently, so NaN is NaN. What a message does not hold, since it came
+        later and is at its default, counts as that.
+        """
+        for name in type(self).model_fields:
+            own, others = getattr(self, name), getattr(other, name)
+            if repr(own) != repr(others):
+                return name, own, others
+        return None

@@ -100,9 +100,9 @@ def in_words(one: Sequence[Message], other: Sequence[Message]) -> tuple[str, str
     left, right = _text(mine or one), _text(others or other)
     if left == right:
         for a, b in zip(mine, others, strict=False):
-            for field, value in a.content().items():
-                if value != b.content()[field]:
-                    return f"{left} ({field}={value})", f"{right} ({field}={b.content()[field]})"
+            if (differs := a.first_difference(b)) is not None:
+                field, one_has, other_has = differs
+                return f"{left} ({field}={one_has})", f"{right} ({field}={other_has})"
     return left, right
 
 

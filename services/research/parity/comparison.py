@@ -169,13 +169,8 @@ def _difference(row: RecordedEntry, found: Message | None, computed: Message) ->
     if found is None or type(found) is not type(computed):
         shown = row.t if found is None else found.human()
         return f"recorded {shown}, computed {computed.human()}"
-    ours = computed.content()
-    for name, value in found.content().items():
-        if encoded(value) != encoded(ours[name]):
-            return f"recorded {name} {value}, computed {ours[name]}"
-    return f"recorded and computed {computed.human()}, in other bytes"
-
-
-def encoded(value: object) -> str:
-    """Returns a field's value as text that is another one for another value, to the last digit; NaN equals NaN."""
-    return repr(value)
+    differs = found.first_difference(computed)
+    if differs is None:
+        return f"recorded and computed {computed.human()}, in other bytes"
+    name, theirs, ours = differs
+    return f"recorded {name} {theirs}, computed {ours}"

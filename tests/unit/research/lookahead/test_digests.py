@@ -85,5 +85,11 @@ def test_in_words_is_a_field_where_people_read_the_same() -> None:
     assert right.endswith("at 1 (y_hat=0.10000000001)")
 
 
+def test_in_words_is_also_a_field_that_one_of_them_does_not_hold() -> None:
+    aimed = decided(1).model_copy(update={"target": Decimal(5)})
+    assert [text.rpartition("(")[2] for text in in_words([decided(1)], [aimed])] == ["target=None)", "target=5)"]
+    assert [text.rpartition("(")[2] for text in in_words([aimed], [decided(1)])] == ["target=5)", "target=None)"]
+
+
 def test_two_ticks_without_a_message_are_nothing() -> None:
     assert in_words([], [expected(0.1)]) == ("nothing", "BTCUSDT y_hat=+0.100000 at 1")

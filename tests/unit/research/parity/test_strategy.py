@@ -8,7 +8,7 @@ import pytest
 from services.research.parity.comparison import Comparison, NotRecorded, RecordedRows
 from services.research.parity.stages import StrategyReplay
 from services.strategy.stage import StrategyStage
-from shared.messages import Gap, GapCause, Reason, Stream
+from shared.messages import Gap, GapCause, Origin, Reason, Stream
 from shared.runner.spec import Stage
 from shared.strategies import BasicTaker
 from tests.unit.research.parity.session import SYM, Session, prediction, strategy
@@ -81,6 +81,16 @@ def test_the_first_difference_names_the_field(tmp_path: Path) -> None:
     assert comparison.first is not None
     assert comparison.first.text == "A orders n=2: recorded price 102.5, computed 102"
     assert comparison.compared[Stream.ORDERS] - comparison.identical[Stream.ORDERS] == 1
+
+
+def test_a_field_that_only_the_recorded_one_holds_is_the_difference(tmp_path: Path) -> None:
+    session = Session()
+    session.predict(prediction(1))
+    altered = session.written[Stream.ORDERS][0].model_copy(update={"origin": Origin.TICK})
+    session.written[Stream.ORDERS][0] = altered
+    comparison = replayed(session.record(tmp_path))
+    assert comparison.first is not None
+    assert comparison.first.text == "A orders n=1: recorded origin tick, computed prediction"
 
 
 def test_other_capital_is_found(tmp_path: Path) -> None:
