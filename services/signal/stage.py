@@ -75,7 +75,7 @@ class SignalStage(Stage):
         self._spec = "" if model_input is None else ", ".join(model_input.vector.specs)
         self._shown = "" if model_input is None else model_input.shown
         self._numbers = SequenceNumbers()
-        self._anew = False  # the windows of the state that was restored were not taken over
+        self._anew = False  # the windows of the state that was restored were not taken over, and no Gap said so yet
 
     def on_tick(self, val: Message) -> list[Message] | None:
         """Takes a MarketTick or a Gap."""
@@ -134,7 +134,8 @@ class SignalStage(Stage):
     def state(self) -> State:
         """Returns the windows and the stream numbers."""
         feature = None if self._input is None else self._input.state()
-        return _snapshot(feature=feature, numbers=self._numbers.state(), runtime=self._runtime, shown=self._shown)
+        shown = _ANEW if self._anew else self._shown
+        return _snapshot(feature=feature, numbers=self._numbers.state(), runtime=self._runtime, shown=shown)
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave."""
@@ -150,6 +151,7 @@ class SignalStage(Stage):
 
 
 _snapshot = fields_of(SignalSnapshot)
+_ANEW = "anew"  # no hash: the stage that reads it owes the Gap, too
 
 
 def _unfilled(tick: MarketTick) -> Gap:

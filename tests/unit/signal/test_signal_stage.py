@@ -273,6 +273,7 @@ def test_the_windows_of_a_model_that_was_shown_otherwise_fill_anew(
     run(before, [tick(n, 50 + n * n) for n in range(1, 6)])
     after = SignalStage(ModelInput(features, window, interval=interval), Constant(), "m")
     after.restore(unpack(pack(before.state())))
+    after.restore(unpack(pack(after.state())))  # another start, before any tick came, changes nothing
     made = run(after, [tick(6, 70)])
     assert y_hats(made) == [0.5 if goes_on else None]
     assert [each.to for each in made if isinstance(each, Gap)] == (
