@@ -36,9 +36,9 @@ from shared.record import Snapshot, fields_of, unvalidated
 from shared.runner.spec import SequenceNumbers, Stage
 from shared.strategies import AnyStrategy, Decider, Made
 from shared.strategies.decider import Prediction as AskedPrediction
-from shared.strategies.decider import require_orders
+from shared.strategies.decider import require_nothing, require_orders
 from shared.strategies.rounding import tradable
-from shared.strategies.stateful import checked_nothing, checked_orders
+from shared.strategies.stateful import checked_orders
 from shared.tick import State
 from shared.user_code.hash import decided_by
 
@@ -196,7 +196,7 @@ class StrategyStage(Stage):
         assert strategy is not None
         if missed is not None:
             self._missed = None
-            checked_nothing(strategy.on_gap(missed), strategy.on_gap)  # type: ignore[func-returns-value]
+            require_nothing(strategy.on_gap(missed), strategy.on_gap)  # type: ignore[func-returns-value]
         p = prediction
         made = strategy.on_tick(Bar.of(sym, p.ts_event, p.price, p.bar, p.quote, p.funding))
         return self._tradable(checked_orders(made, sym, strategy.on_tick))
@@ -309,7 +309,7 @@ class StrategyStage(Stage):
         self._fees += book_report(self.account, report)
         if self._stateful is not None:
             call = self._stateful.on_execution
-            checked_nothing(call(report), call)
+            require_nothing(call(report), call)
 
     def _on_unknown(self, report: ExecutionReport) -> None:
         """A report of an order that this book does not remember."""

@@ -14,7 +14,7 @@ from shared.messages import ExecutionReport, Gap, Leg
 from shared.messages.market import Group
 from shared.messages.reasons import Reason
 from shared.record import Snapshot
-from shared.strategies.decider import Prediction, require_nothing, require_orders
+from shared.strategies.decider import Prediction, require_orders
 from shared.tick import State
 
 Made: TypeAlias = list[Order] | Reason | None
@@ -181,9 +181,3 @@ def checked_decision(made: list[Order] | Reason, sym: str, call: Any) -> list[Or
     if made.__class__ is not Reason:
         require_orders(made, sym, call)
     return made
-
-
-def checked_nothing(made: object, call: Any) -> None:
-    """Raises WrongDecision where a call that gives no orders returned something."""
-    if made is not None:
-        require_nothing(made, call)

@@ -6,13 +6,12 @@ from shared.account import Account
 from shared.bar import Bar
 from shared.messages import ExecutionReport, Gap
 from shared.messages.market import Group
-from shared.strategies.decider import Decider, Prediction
+from shared.strategies.decider import Decider, Prediction, require_nothing
 from shared.strategies.stateful import (
     Made,
     StatefulStrategy,
     StrategyMemory,
     checked_decision,
-    checked_nothing,
     checked_orders,
 )
 from shared.tick import State
@@ -94,12 +93,12 @@ class Wrapper(StatefulStrategy):
     def on_execution(self, report: ExecutionReport) -> None:
         """Passes it on."""
         call = self._inner.on_execution
-        checked_nothing(call(report), call)
+        require_nothing(call(report), call)
 
     def on_gap(self, gap: Gap) -> None:
         """Passes it on."""
         call = self._inner.on_gap
-        checked_nothing(call(gap), call)
+        require_nothing(call(gap), call)
 
     def bind(self, sym: str, account: Account) -> Self:
         """Binds both."""

@@ -209,9 +209,9 @@ def _first(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: Accoun
     if not isinstance(decider, Decider):
         return "not known before the strategy has seen the market: it has a memory"
     with blaming(market.sym):
-        decided = decider.decide(BarePrediction(market.sym, UP, price), _flat(settings, seen.books, market.sym))
-        if not isinstance(decided, Reason):
-            checked_decision(decided, market.sym, decider.decide)
+        call = decider.decide
+        decided = call(BarePrediction(market.sym, UP, price), _flat(settings, seen.books, market.sym))
+        checked_decision(decided, market.sym, call)
     if isinstance(decided, Reason) or not decided:
         return f"none: {decided or 'the strategy wants none'}"
     wanted = decided[0].signed_qty
