@@ -37,7 +37,11 @@ def ruling_mark(members: Iterable[str]) -> str:
     >>> ruling_mark(["12ab", "34cd.0123abcd", "56ef.4567abcd"])
     '0123abcd'
     """
-    return next((mark for member in members if (mark := member.partition(".")[2])), "")
+    return next((mark for member in members if (mark := _mark(member))), "")
+
+
+def _mark(member: str) -> str:
+    return member.partition(".")[2]
 
 
 class PartitionLeases:
@@ -90,14 +94,13 @@ class PartitionLeases:
         if own is None:
             return members
         ruling = ruling_mark(members)
-        if ruling == own.mark and self._told:
-            return [member for member in members if member.partition(".")[2] in ("", ruling)]
-        known = runtimes_in(await session.meta(own.meta))
-        if ruling != own.mark:
-            raise OtherRuntime(self._instance, known.get(ruling, ruling), own.text)
-        self._told = True
-        self.changed_from = tuple(text for mark, text in sorted(known.items()) if mark != own.mark)
-        return [member for member in members if member.partition(".")[2] in ("", ruling)]
+        if ruling != own.mark or not self._told:
+            known = runtimes_in(await session.meta(own.meta))
+            if ruling != own.mark:
+                raise OtherRuntime(self._instance, known.get(ruling, ruling), own.text)
+            self._told = True
+            self.changed_from = tuple(text for mark, text in sorted(known.items()) if mark != own.mark)
+        return [member for member in members if _mark(member) in ("", ruling)]
 
     def lose(self, p: int) -> None:
         """Drops the lease of `p`, which is gone; of an exclusive instance, all."""
