@@ -105,14 +105,12 @@ class RollingMoments(Tick[float, WindowMoments]):
             raise ValueError(
                 f"a RollingMoments({self._n}) restores {self._n - 1} values, not {len(older)}+{len(block)}"
             )
-        self._older, self._block, self._mean, self._squares = older, [], 0.0, 0.0
+        self._block, self._mean, self._squares, self._ends = [], 0.0, 0.0, []
+        for value in block:  # fewer than n, so none turns the block
+            self.on_tick(value)
+        self._older = older
         self._sum_ends()
         self._older = [0.0] * len(block) * bool(older) + older
-        for value in block:
-            self._block.append(value)
-            deviation = value - self._mean
-            self._mean += deviation / len(self._block)
-            self._squares += deviation * (value - self._mean)
 
     def __repr__(self) -> str:
         values = [*self._older[len(self._block) :], *self._block]
