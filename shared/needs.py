@@ -9,7 +9,7 @@ from shared.config import Settings
 from shared.errors import ConfigError
 from shared.messages.market import Group
 from shared.models.choose import chosen_card
-from shared.strategies.registry import make_strategy
+from shared.strategies.registry import configured_strategy
 
 
 def model_needs(settings: Settings) -> frozenset[Group]:
@@ -20,10 +20,7 @@ def model_needs(settings: Settings) -> frozenset[Group]:
 
 def strategy_needs(settings: Settings) -> frozenset[Group]:
     """Returns the groups that the config's strategy asks for; raises ConfigError where there is no such strategy."""
-    try:
-        return make_strategy(settings.strategy).needed()
-    except ValueError as error:
-        raise ConfigError(f"config: {error}") from error
+    return configured_strategy(settings.strategy).needed()
 
 
 def needed_groups(settings: Settings) -> frozenset[Group]:
@@ -41,11 +38,12 @@ def require_groups(settings: Settings, offered: Set[Group], source: str) -> None
     - offered: the groups that the source gives.
     - source: its name for a person, e.g. `replay of prices.csv`.
     """
-    for what, needs in (("model", model_needs(settings)), ("strategy", strategy_needs(settings))):
+    card, own = chosen_card(settings), settings.strategy
+    model = () if card is None else (("model", card.name, frozenset(card.needs)),)
+    for what, name, needs in (*model, ("strategy", own.name, strategy_needs(settings))):
         if missing := needs - offered:
             names = " and ".join(sorted(missing))
             has = " and ".join(["the price", *sorted(offered)])
-            name = _model_name(settings) if what == "model" else settings.strategy.name
             raise ConfigError(
                 f"config: {what} {name} needs {names}, but {source} gives {has} only: take a source that gives it, or "
                 f"another {what}"
@@ -64,8 +62,3 @@ def require_fields(settings: Settings, told: Set[str], source: str) -> None:
             f"config: model {card.name} needs {' and '.join(sorted(missing))} of each bar, but {source} tells {has} "
             "only: take a source that tells it, or another model"
         )
-
-
-def _model_name(settings: Settings) -> str:
-    card = chosen_card(settings)
-    return settings.signal.model if card is None else card.name

@@ -18,8 +18,8 @@ from shared.models.runtime import Runtime
 from shared.needs import strategy_needs
 from shared.record import Snapshot, fields_of, unvalidated
 from shared.runner.spec import Input, Output, SequenceNumbers, ServiceSpec, Stage
-from shared.strategies import make_strategy
 from shared.strategies.decider import Decider
+from shared.strategies.registry import configured_strategy
 from shared.strategies.wrapper import innermost
 from shared.tick import State, Tick
 
@@ -176,11 +176,7 @@ def plan(settings: Settings) -> ServiceSpec:
 
 def _require_rules(settings: Settings) -> None:
     """Refuses a strategy that would never be asked: a Decider decides on predictions alone."""
-    try:
-        strategy = innermost(make_strategy(settings.strategy))
-    except ValueError as error:
-        raise ConfigError(f"config: {error}") from error
-    if isinstance(strategy, Decider):
+    if isinstance(innermost(configured_strategy(settings.strategy)), Decider):
         raise ConfigError(
             f"config: strategy {settings.strategy.name} decides on predictions, and signal.model is none: name a "
             "model, or take a strategy of rules, e.g. moving_average_cross"

@@ -3,21 +3,16 @@
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from services.strategy.stage import StrategyStage
 from shared.config import Mode, Settings
-from shared.errors import ConfigError
 from shared.messages import Stream
 from shared.runner.spec import Input, Output, ServiceSpec
-from shared.strategies import make_strategy
 from shared.strategies.identity import loaded_hash
-from shared.strategies.registry import with_reserve
+from shared.strategies.registry import configured_strategy, with_reserve
 
 
 def plan(settings: Settings) -> ServiceSpec:
     """Returns the spec, with one book per symbol; raises ConfigError when the strategy or a parameter is unknown."""
     own, gateway = settings.strategy, settings.gateway
-    try:
-        strategy = make_strategy(own)
-    except ValueError as error:
-        raise ConfigError(f"config: {error}") from error
+    strategy = configured_strategy(own)
     run = settings.run_id if settings.ingestor.source == "replay" else ""
     live = gateway.mode is not Mode.PAPER
     if live:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from shared.config import Settings
 from shared.config.settings import StrategySettings
-from shared.errors import ConfigError, TicklineError
+from shared.errors import TicklineError
 from shared.models.choose import NO_MODEL, chosen_card
 from shared.models.code import predicting_hash
 from shared.strategies.registry import GROUP, STRATEGIES, WRAPPERS, AnyStrategy, described
@@ -98,10 +98,7 @@ class Identity(NamedTuple):
         """Returns what this config trades with; raises ModelRefused or ConfigError."""
         card = chosen_card(settings)
         own = settings.strategy
-        try:
-            params = described(own)
-        except ValueError as error:
-            raise ConfigError(f"config: {error}") from error
+        params = described(own)
         name, sha256 = (card.name, card.sha256) if card is not None else (NO_MODEL, "")
         predicts = _model_hash(settings)
         return cls(name, sha256, own.name, params, decided_by(str(_code(own)), predicts), predicts)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 from pydantic import BaseModel, ValidationError
 
 from shared.config.settings import StrategySettings
+from shared.errors import ConfigError
 from shared.registry import Registry
 from shared.strategies.decider import Decider
 from shared.strategies.stateful import StatefulStrategy
@@ -57,6 +58,14 @@ def make_strategy(settings: StrategySettings) -> AnyStrategy:
             raise ValueError(f"strategy.wrappers: each has a name, one of: {', '.join(WRAPPERS)}")
         made = _made("wrapper", WRAPPERS, name, params, Wrapper).around(made)
     return made
+
+
+def configured_strategy(settings: StrategySettings) -> AnyStrategy:
+    """Returns `make_strategy`'s; raises ConfigError where that raises ValueError."""
+    try:
+        return make_strategy(settings)
+    except ValueError as error:
+        raise ConfigError(f"config: {error}") from error
 
 
 def _made(
@@ -113,12 +122,12 @@ def with_reserve(strategy: AnyStrategy, fee: Decimal, slippage_bps: Decimal) -> 
 def described(settings: StrategySettings) -> dict[str, Any]:
     """Returns all parameters as JSON, defaults included, and those of the wrappers, from within outwards, and steps.
 
-    Raises as `make_strategy`.
+    Raises as `configured_strategy`.
 
     >>> described(StrategySettings(wrappers=({"name": "cool_down", "ticks": 2},)))["wrappers"]
     [{'name': 'cool_down', 'ticks': 2}]
     """
-    strategy = make_strategy(settings)
+    strategy = configured_strategy(settings)
     params: dict[str, Any] = innermost(strategy).model_dump(mode="json")
     wrappers: list[dict[str, Any]] = []
     for wrapper in reversed(settings.wrappers):
