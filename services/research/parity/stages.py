@@ -72,7 +72,7 @@ def replay_signal(
         if upto is not None and predictions.last_n >= upto:
             return
         said, tick = message_of(expected), message_of(row)
-        if isinstance(said, Gap) and not predictions.lacks(predictions.last_n + 1) and not _lacks_a_group(said, tick):
+        if isinstance(said, Gap) and not predictions.lacks(predictions.last_n + 1) and not _own_gap(said, tick):
             tick = gap_before(said, predictions, ticks)
             if tick is None:
                 what = f"{sym} predictions n={said.n}: recorded {said.human()}, no tick has its trace"
@@ -89,8 +89,11 @@ def replay_signal(
         comparison.not_compared.append(f"{sym}: {plural(behind, 'prediction')} behind the last recorded tick")
 
 
-def _lacks_a_group(said: Gap, tick: Message | None) -> bool:
-    """Says whether the stage wrote the Gap of its own, since the tick lacks a group: no reader makes such a one."""
+def _own_gap(said: Gap, tick: Message | None) -> bool:
+    """Says whether the stage wrote the Gap of its own: the tick lacks a group, or the windows began anew before it.
+
+    No reader makes such a one.
+    """
     return said.cause is GapCause.UNFILLED and isinstance(tick, MarketTick) and tick.tr == said.tr
 
 
