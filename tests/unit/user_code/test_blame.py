@@ -1,5 +1,6 @@
 """Whose line raised, as their author is told it."""
 
+import inspect
 import runpy
 import sys
 from collections.abc import Callable
@@ -13,11 +14,14 @@ import tickline
 from shared.account import Account, Order
 from shared.errors import DataError, UserCodeFailed
 from shared.features.log_return_lags import LogReturnLags
+from shared.features.registry import FEATURES
 from shared.messages import Reason
+from shared.models.registry import MODELS
 from shared.strategies import BasicTaker
 from shared.strategies.decider import BarePrediction, require_orders
+from shared.strategies.registry import STRATEGIES, WRAPPERS
 from shared.user_code import load
-from shared.user_code.blame import WrongDecision, blaming, place_of
+from shared.user_code.blame import _MACHINERY, ROOT, WrongDecision, _is_authors, blaming, place_of
 
 MINE = """
 from decimal import Decimal
@@ -68,6 +72,14 @@ def test_a_name_of_ours_whose_library_is_missing_is_asked_for_in_their_line(
     (tmp_path / "mine.py").write_text("X = 1\nfrom tickline import TensorWindow as Mine\n")
     with pytest.raises(UserCodeFailed, match=r"ModuleNotFoundError: .* \(.*/mine\.py:2, in <module>\)$"):
         load("mine.py:Mine", tmp_path)
+
+
+def test_in_the_authors_folders_each_file_is_a_shipped_authors_or_machinery() -> None:
+    shipped = [kind for registry in (STRATEGIES, WRAPPERS, FEATURES, MODELS) for kind in registry.values()]
+    authors = {Path(inspect.getfile(kind)) for kind in shipped}
+    files = {path for name in ("strategies", "features", "models") for path in (ROOT / "shared" / name).glob("*.py")}
+    assert {path for path in files if _is_authors(str(path))} == authors
+    assert {path.name for path in files - authors} == _MACHINERY
 
 
 def test_what_is_nobodys_goes_through_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
