@@ -27,8 +27,8 @@ _tick, _prediction = unvalidated(MarketTick), unvalidated(Prediction)
 _bar, _quote, _funding = unvalidated(BarGroup), unvalidated(QuoteGroup), unvalidated(FundingGroup)
 AT = 1_730_203_200_000_000_000
 SAID: dict[str, Any] = {"n": 1_000, "sym": "BTCUSDT", "ts_event": AT, "tr": f"binance:BTCUSDT:{AT}:1000"}
-OHLV = {"open": 71_401.5, "high": 71_499.9, "low": 71_388.2, "volume": 812.443}
-WHOLE = {**OHLV, "quote_volume": 58_039_120.12, "trades": 18_231, "taker_volume": 401.2}
+OHLV: dict[str, Any] = {"open": 71_401.5, "high": 71_499.9, "low": 71_388.2, "volume": 812.443}
+WHOLE: dict[str, Any] = {**OHLV, "quote_volume": 58_039_120.12, "trades": 18_231, "taker_volume": 401.2}
 Groups = dict[str, Callable[[], object]]
 CASES: dict[str, Groups] = {
     "a price": {},

@@ -98,7 +98,7 @@ def traced(ways: list[Way]) -> Iterator[None]:
         yield
     finally:
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
 
 
 def started(name: str, build: Build, settings: Settings) -> tuple[Worker, "asyncio.Task[None]"]:

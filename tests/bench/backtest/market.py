@@ -71,7 +71,7 @@ def _write_model(folder: Path) -> None:
 
     weights = weights_bytes({"linear.weight": torch.tensor([WEIGHTS]), "linear.bias": torch.tensor([BIAS])})
     card = Card(
-        name=MODEL, model="LinearModel", features=f"log_return_lags({NO_LAGS})", no_features=NO_LAGS, symbols=(SYM,),
+        name=MODEL, model="LinearModel", features=(f"log_return_lags({NO_LAGS})",), no_features=NO_LAGS, symbols=(SYM,),
         interval=INTERVAL, sha256=sha256_of(weights), origin="the bench",
     )  # fmt: skip
     write_model(folder, card, weights, force=True)

@@ -105,7 +105,7 @@ async def ingestor_by_ccxt(given: ReaderTask) -> dict[str, Any]:
     return await ingestor(given)
 
 
-MAXLENS = {Stream.TICKS: 100_000}
+MAXLENS: dict[str, int] = {Stream.TICKS: 100_000}
 
 
 def settings_of(given: ReaderTask) -> Settings:

@@ -34,7 +34,7 @@ class Places:
         self.read: list[tuple[float, Entry]] = []
         self.at: dict[str, dict[str, float]] = defaultdict(dict)
 
-    def times(self) -> Mapping[str, Mapping[str, float]]:
+    def times(self) -> dict[str, dict[str, float]]:
         """All places of all orders."""
         for at_s, entry in self.read:
             intent = decode(OrderIntent.TAG, entry.d)

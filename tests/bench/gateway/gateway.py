@@ -36,7 +36,7 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         self.places = Places()
         self._settings = settings
-        self._rules = RiskRules.of(settings, "bench")
+        self._rules = RiskRules.of(settings)
         self.risk = ClockedRisk(self._rules)
         self._bus = ClockedBus(lease_s=LEASE_S, maxlens={Stream.ORDERS: 256, Stream.EXECUTIONS: 256})
         self._bus.places = self.places

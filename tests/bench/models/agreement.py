@@ -2,7 +2,7 @@
 
 import copy
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -42,7 +42,7 @@ def prices(rows: int = 1_100) -> str:
     return "\n".join(["datetime,price", *(f"{at},{close:.6f}" for at, close in zip(times, closes, strict=True))]) + "\n"
 
 
-def trained(data: Dataset, steps: int) -> nn.Module:
+def trained(data: Dataset, steps: int) -> Lstm:
     """The LSTM after a few steps of Adam on returns in s.d., as a notebook would have it."""
     torch.manual_seed(SEED)
     module = Lstm(data.no_features)
@@ -54,15 +54,15 @@ def trained(data: Dataset, steps: int) -> nn.Module:
         nn.functional.mse_loss(module(x), y).backward()
         optimiser.step()
     with torch.no_grad():
-        module.lstm.weight_ih_l0.mul_(100)  # so that it takes the features as they are
+        module.lstm.all_weights[0][0].mul_(100)  # so that it takes the features as they are
     return module.eval()
 
 
-def saved(module: nn.Module, name: str, format: str, folder: Path) -> LoadedModel:
+def saved(module: nn.Module, name: str, format: Literal["torch", "onnx"], folder: Path) -> LoadedModel:
     return save_model(
         module, name, features=FEATURES, symbols="*", interval="1h", window=WINDOW, weights=folder, force=True,
         format=format, data=folder / "prices.csv",
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def notebook(module: nn.Module, data: Dataset, *, batch: bool = False, gradients: bool = False) -> Floats:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -23,6 +23,7 @@ from tests.bench.models.nets import Hidden, Linear, Lstm
 ROOT = Path(__file__).resolve().parents[3]
 REPORT = ROOT / "build" / "bench-models.json"
 MODULES = {"linear": (Linear(3), 1), "hidden 64": (Hidden(3), 1), "LSTM 32 x 48": (Lstm(3), WINDOW)}
+FORMATS: tuple[Literal["torch", "onnx"], ...] = ("torch", "onnx")
 LINE, AGAIN, FLOAT64 = "line and backtest, torch", "the line again, torch", "the module in float64"
 NOTES = (
     "a prediction is one call of Predict or OnnxPredict with one sample in numpy memory; features are not in it",
@@ -57,11 +58,11 @@ def costs(folder: Path, calls: int) -> dict[str, dict[str, Any]]:
 
     found: dict[str, dict[str, Any]] = {}
     for label, (module, window) in MODULES.items():
-        for kind in ("torch", "onnx"):
+        for kind in FORMATS:
             name = f"{label.split()[0]}_{kind}"
             save_model(
                 module, name, features=FEATURES, symbols="*", interval="1h", window=window, weights=folder,
-                format=kind,  # type: ignore[arg-type]
+                format=kind,
             )  # fmt: skip
             command = [sys.executable, "-m", "tests.bench.models.one", str(folder / f"{name}.json"), str(calls)]
             done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
