@@ -71,8 +71,8 @@ def ccxt_trade() -> Callable[[str], object]:
     import ccxt.pro
 
     venue = ccxt.pro.binance()
-    market: dict[str, str | bool | None] = {"id": "BTCUSDT", "symbol": "BTC/USDT", "base": "BTC", "quote": "USDT", "type": "spot"}
-    market |= {"spot": True, "option": False, "contract": False, "linear": None, "inverse": None}
+    market: dict[str, str | bool | None] = {"id": "BTCUSDT", "symbol": "BTC/USDT", "base": "BTC", "quote": "USDT"}
+    market |= {"type": "spot", "spot": True, "option": False, "contract": False, "linear": None, "inverse": None}
     venue.set_markets([market])
     return lambda text: venue.parse_ws_trade(json.loads(text), market)
 

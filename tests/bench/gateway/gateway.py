@@ -23,7 +23,7 @@ from shared.runner.backpressure import BusReader
 from shared.runner.spec import Limits
 from shared.runner.worker import Worker
 from tests.bench.gateway.clocked import ClockedBus, ClockedEngine, ClockedJournal, ClockedRisk, ClockedVenue, Places
-from tests.bench.gateway.orders import CASH, SYMBOLS
+from tests.bench.gateway.orders import BY, CASH, SYMBOLS
 
 P = 2
 DAY_MS = 86_400_000
@@ -60,7 +60,9 @@ class Gateway:
         """Armed, and at work."""
         async with await self._journal() as journal:
             now = time.time_ns() // 1_000_000
-            await journal.write_by_person([ArmingRow(Decimal(CASH), now, now + DAY_MS, self._rules.config_hash, "")])
+            await journal.write_by_person(
+                [ArmingRow(Decimal(CASH), now, now + DAY_MS, self._rules.config_hash, "", BY)]
+            )
         limits = Limits(lease_s=LEASE_S)
         plan = live_plan(self._settings)
         feeder = GatewayReader(BusReader(limits), self._engine)

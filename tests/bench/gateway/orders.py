@@ -12,6 +12,7 @@ CASH = 10_000_000
 QTY = Decimal("0.010")
 PRICE = Decimal("42000.00")
 VALID_NS = 60_000_000_000
+BY = "00000000000be9c4"  # of the code that is armed
 
 
 class Orders:
@@ -29,5 +30,5 @@ class Orders:
         return OrderIntent(
             n=n, sym=sym, ts_event=now, tr=tr, tick_n=n, client_order_id=client_order_id("bench", tr, leg), leg=leg,
             signed_qty=QTY if leg is Leg.OPEN else -QTY, reduce_only=leg is Leg.CLOSE, price=PRICE,
-            valid_until=now + VALID_NS, after=None,
+            valid_until=now + VALID_NS, after=None, by=BY,
         )  # fmt: skip
