@@ -4,6 +4,8 @@ The rules:
 - Consecutive ids alone decide what comes next: a trade that follows the last one proves that nothing is missing before
   it. Other trades go by time, and a hole is suspected after a lost connection, after a longer silence, and where a
   trade was not believed.
+- The series begins with the first connection. A trade of before, whoever still tells of it, is not its: nobody knows
+  what else was traded until then.
 - What comes behind a hole waits. A hole that does not close by itself within the bounds of order is asked for
   (`Missing`), and nothing goes out before the answer. What is still missing then gives `MissingTrades`.
 - Silence is believed for `silence_ns` after the last event, while the connection stands. After that the stage asks for
@@ -13,7 +15,7 @@ The rules:
 - While nothing is in doubt, each Clock gives a `Watermark`: until then everything was given. So does a complete answer.
 """
 
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 from services.ingestor.live.saved_events import SavedQuestion, question_in, saved_question
 from services.ingestor.live.trade_order import OrderById, OrderByTime
@@ -32,6 +34,7 @@ from shared.exchanges.market_data.events import (
     Watermark,
 )
 from shared.exchanges.market_data.options import ContinuityRules
+from shared.later_fields import Since
 from shared.record import Snapshot, fields_of
 from shared.tick import State, Tick
 
@@ -61,6 +64,7 @@ class ContinuitySnapshot(Snapshot):
     ask_after: int
     unheard: bool
     no: int
+    began_ns: Annotated[int, Since(4)] = 0
 
 
 _snapshot = fields_of(ContinuitySnapshot)
@@ -97,6 +101,7 @@ class Continuity(Tick[Event, list[Ordered]]):
 
         # The connection.
         self._begun = False  # the series has begun: with the first connection or trade
+        self._began_ns = 0  # with that connection, by the Clock before it
         self._connected = False
         self._connected_ns = 0  # since when, by the Clock before it
 
@@ -151,6 +156,9 @@ class Continuity(Tick[Event, list[Ordered]]):
 
     def _trade(self, trade: Trade) -> list[Ordered] | None:
         ts_event = trade.ts_event
+        if ts_event < self._began_ns:
+            self._order.old += 1
+            return None
         if ts_event > self._believed_ns:
             self.ahead += 1
             self._doubt = self._doubt or not self._certain  # by id, the hole that it leaves is seen
@@ -298,7 +306,7 @@ class Continuity(Tick[Event, list[Ordered]]):
     def _connect(self) -> None:
         self._connected, self._connected_ns = True, self._now
         if not self._begun:
-            self._begun, self._heard_ns = True, self._now
+            self._begun, self._heard_ns, self._began_ns = True, self._now, self._now
         else:
             self._doubt, self._doubtful_ns = True, 0
 
@@ -328,6 +336,7 @@ class Continuity(Tick[Event, list[Ordered]]):
             ask_after=self._ask_after,
             unheard=self._unheard,
             no=self._no,
+            began_ns=self._began_ns,
         )
 
     def restore(self, state: State) -> None:
@@ -341,6 +350,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         self._hole_now, self._hole_ns = saved.hole_now, saved.hole_ns
         self._question, self._asked_now = question_in(saved.question), saved.asked_now
         self._ask_after, self._unheard, self._no = saved.ask_after, saved.unheard, saved.no
+        self._began_ns = saved.began_ns
 
 
 def _by_id(trade: Trade) -> int | str:

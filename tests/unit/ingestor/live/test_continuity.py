@@ -72,6 +72,15 @@ def test_a_hole_is_asked_for_when_its_trades_are_later_than_the_bound(later: lis
     assert feed.question is None
 
 
+@pytest.mark.parametrize("rules", [RULES, BY_TIME], ids=["by id", "by time"])
+def test_the_series_begins_with_the_first_connection(rules: ContinuityRules) -> None:
+    feed = begun(rules)
+    assert given(feed, trade(7, -1), Clock(T + 11)) == [Watermark(T + 11)]
+    assert (feed.old, feed.question) == (1, None)
+    assert ids(given(feed, trade(9, 12), trade(10, 25), Clock(T + 40))) == [9, 10]
+    assert feed.holes == 0
+
+
 def test_what_is_not_there_is_a_hole_before_each_trade_behind_it() -> None:
     feed = begun()
     given(feed, trade(1, 0), trade(6, 2), Clock(T + 20), Page((trade(3, 1),)))
