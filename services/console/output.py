@@ -1,0 +1,96 @@
+"""What every verb's `--json` and `--utc` are, and how its answer comes out: one JSON object, or lines for a person."""
+
+import contextlib
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from shared.errors import ConfigError
+from shared.messages import Tensor
+from shared.record import Record
+from shared.wall_time import LOCAL_TIME, UTC_TIME, WallTime
+
+AsJson: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="One JSON object; its times are UTC, its money is text.")
+]
+InUtc: TypeAlias = Annotated[bool, typer.Option("--utc", help="Times in UTC, not in this machine's zone.")]
+
+
+def wall_time(utc: bool) -> WallTime:
+    """Returns the clock that `--utc` asks for."""
+    return UTC_TIME if utc else LOCAL_TIME
+
+
+def instant(option: str, text: str, wall: WallTime, now_ns: int | None = None) -> int:
+    """Returns the instant that an option names, ns since 1970; raises ConfigError, which names the option.
+
+    >>> instant("--at", "2025-11-24T12:00:00Z", UTC_TIME)
+    1763985600000000000
+    """
+    try:
+        return wall.read(text, time.time_ns() if now_ns is None else now_ns)
+    except ValueError as error:
+        raise ConfigError(f"{option} {error}") from error
+
+
+def show(lines: Iterable[str]) -> None:
+    """Writes lines to standard output; a reader that leaves, e.g. `| head`, ends that without an error."""
+    with leaving():
+        for line in lines:
+            typer.echo(line)
+
+
+@contextlib.contextmanager
+def leaving() -> Iterator[None]:
+    """Lets the reader of standard output leave while it is written to."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:  # at exit Python would flush to it once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def json_text(value: object, *, indent: int | None = 2) -> str:
+    """Returns a value as JSON; `indent=None` for one line.
+
+    >>> json_text({"qty": Decimal("0.50"), "y_hat": math.nan}, indent=None)
+    '{"qty": "0.50", "y_hat": null}'
+    """
+    return json.dumps(plain_data(value), indent=indent, ensure_ascii=False)
+
+
+def plain_data(value: object) -> Any:
+    """Returns a value as JSON knows it.
+
+    Records and named tuples become objects, money becomes text with all its digits, a number that is none becomes null.
+    """
+    if isinstance(value, Enum):
+        return value.value
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, Tensor):
+        return value.numpy().tolist()
+    if isinstance(value, Record):
+        return {name: plain_data(one) for name, one in value.__dict__.items()}
+    if isinstance(value, Mapping):
+        return {str(plain_data(name)): plain_data(one) for name, one in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: plain_data(one) for name, one in value._asdict().items()}
+    if isinstance(value, Iterable) and not isinstance(value, bytes):
+        return [plain_data(one) for one in value]
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")

@@ -1,0 +1,63 @@
+"""A verb's answer: JSON or lines, its times, and a reader that leaves."""
+
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from services.console.output import instant, json_text, wall_time
+from shared.errors import ConfigError
+from shared.messages import Reason, Tensor
+from shared.wall_time import UTC_TIME
+
+
+class Pair(NamedTuple):
+    one: Decimal
+    other: float | None
+
+
+def test_json_has_money_as_text_and_what_is_no_number_as_null() -> None:
+    value = {
+        Reason.DUST: Pair(Decimal("1E+2"), float("nan")),
+        "many": [Decimal("0.10"), Path("a"), Reason.DUST],
+        "tensor": Tensor.of(np.array([0.5])),
+        "set": (True, None, 3, 0.25),
+    }
+    assert json.loads(json_text(value)) == {
+        "DUST": {"one": "100", "other": None},
+        "many": ["0.10", "a", "DUST"],
+        "tensor": [0.5],
+        "set": [True, None, 3, 0.25],
+    }
+    assert "\n" not in json_text(value, indent=None)
+
+
+def test_what_has_no_form_in_json_is_refused() -> None:
+    with pytest.raises(TypeError, match="object has no form"):
+        json_text({"x": object()})
+
+
+def test_a_bad_time_names_the_option() -> None:
+    with pytest.raises(ConfigError, match=r"^--at 'noon' is no time: write e\.g\. 12:00"):
+        instant("--at", "noon", UTC_TIME)
+
+
+def test_utc_is_what_utc_asks_for() -> None:
+    assert wall_time(True).utc
+    assert not wall_time(False).utc
+
+
+def test_a_reader_may_leave() -> None:
+    code = "from services.console.output import show; show(str(i) for i in range(200_000))"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"0\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
