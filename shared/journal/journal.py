@@ -222,6 +222,16 @@ class Journal:
         """Returns the newest events, the last one last."""
         return (await self._rows(events, "ORDER BY id DESC LIMIT ?", limit))[::-1]
 
+    async def events_of(self, client_order_id: str) -> list[EventRow]:
+        """Returns what was noted of an order, the last one last."""
+        return await self._rows(events, "AND client_order_id = ? ORDER BY id", client_order_id)
+
+    async def orders_called(self, name: str) -> list[OrderRow]:
+        """Returns the orders of which this is the id, ours or the exchange's, or that of a trade, exchange's too."""
+        traded = "SELECT client_order_id FROM fills WHERE account = orders.account AND trade_id = ?"
+        wanted = f"AND (client_order_id = ? OR venue_order_id = ? OR client_order_id IN ({traded}))"
+        return await self._rows(orders, f"{wanted} ORDER BY ts_event, sym, order_n", name, name, name)
+
     async def bus_id(self) -> str | None:
         """Returns the bus that this account belongs to, once it is known (SetBusId)."""
         found = await self._select(f"SELECT bus_id FROM {ACCOUNTS} WHERE account = ?")

@@ -287,6 +287,20 @@ async def test_the_newest_events_are_given(journal: Journal, epoch: int) -> None
     assert [row.text for row in await journal.events(2)] == ["3", "4"]
 
 
+async def test_what_was_noted_of_an_order(journal: Journal, epoch: int) -> None:
+    noted = [note("1")._replace(client_order_id="order000001"), note("2"), note("3")._replace(client_order_id="o2")]
+    await journal.write([*noted, noted[0]._replace(text="4")], epoch)
+    assert [row.text for row in await journal.events_of("order000001")] == ["1", "4"]
+
+
+async def test_an_order_is_found_by_any_of_its_names(journal: Journal, epoch: int) -> None:
+    """Our id, the exchange's, and that of one of its trades."""
+    await journal.write([order(1, venue_order_id="77"), order(2, venue_order_id="78"), fill("t5")], epoch)
+    for name, number in (("order000002", 2), ("78", 2), ("77", 1), ("t5", 1)):
+        assert [row.client_order_id for row in await journal.orders_called(name)] == [f"order{number:06d}"]
+    assert await journal.orders_called("order00000") == []
+
+
 # Transactions
 
 

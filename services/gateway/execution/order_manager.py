@@ -27,6 +27,7 @@ from services.gateway.execution.records import (
     readiness,
     row_of,
     to_send,
+    unsent,
 )
 from services.gateway.execution.session_context import PreparedSend, SessionContext, now_ms
 from services.gateway.risk.check import Hold, Refusal
@@ -56,6 +57,7 @@ log = structlog.get_logger()
 MS = 1000
 TURNS_TO_SOCKET = 3  # of the event loop: the held task, aiohttp's own for the writing, and what it wakes
 NO_TRADES = OrderTrades()
+REFUSED = "REFUSED"  # an event's kind: which number met which limit, or what the exchange said
 OF_OTHER_RULES = frozenset({Reason.BELOW_MINIMUM, Reason.VENUE_REFUSED})  # precision, status and the like
 
 
@@ -171,6 +173,7 @@ class OrderManager:
             if isinstance(turn, Reason):
                 if turn is Reason.PAST_VALID_UNTIL and order.held is not None:
                     turn = order.held  # what it waited for in vain says more than that it did
+                    self._say(order, order.why, step)
                 self._end(order, on_event(order.state, Expire(turn), 0).state, NO_TRADES, step)
         return None
 
@@ -180,16 +183,20 @@ class OrderManager:
         verdict = context.risk.judge(row)
         step.changes += verdict.changes
         context.risk.remember(verdict.changes)
-        order.held = verdict.reason if isinstance(verdict, Hold) else None
+        order.held, order.why = (verdict.reason, verdict.why) if isinstance(verdict, Hold) else (None, "")
         if isinstance(verdict, Hold):
             return True
         if isinstance(verdict, Refusal):
+            self._say(order, verdict.why, step)
             return self._refuse(order, verdict.reason, step)
         qty, cut_by = to_send(row, verdict, context.venue.rules(self.sym), context.books.position(self.sym))
         if isinstance(qty, Reason):
+            self._say(order, unsent(row, qty, context.venue.rules(self.sym), context.books.position(self.sym)), step)
             return self._refuse(order, qty, step)
         if cut_by is not None:
-            step.changes.append(self._event("CUT", order.name, f"only {qty} of {row.intended_qty} is sent: {cut_by}"))
+            text = f"only {qty} of {row.intended_qty} is sent: {cut_by}"
+            why = f": {verdict.why}" if cut_by is verdict.cut_by and verdict.why else ""
+            step.changes.append(self._event("CUT", order.name, text + why))
         request = OrderRequest(
             self.sym, order.name, qty, verdict.reduce_only, context.venue.now_ms(), context.config.validity_ms
         )
@@ -197,6 +204,11 @@ class OrderManager:
         self._move(order, Send(request.at_ms, request.validity_ms), step)
         step.sends = PreparedSend(partial(self._send, order, request), context.spawn, partial(self._barred, request))
         return True
+
+    def _say(self, order: OpenOrder, why: str, step: SymbolStep) -> None:
+        """Keeps which number met which limit, for a person who asks later."""
+        if why:
+            step.changes.append(self._event(REFUSED, order.name, why))
 
     def _refuse(self, order: OpenOrder, reason: Reason, step: SymbolStep) -> bool:
         """Ends the order unsent; False when it has ended, as `_judge` returns it."""
@@ -273,6 +285,7 @@ class OrderManager:
                 order.state = moved.state
                 await self._write(step)
             elif self._end(order, moved.state, trades, step):
+                self._say(order, event.text if isinstance(event, Refused) else "", step)
                 await self._advance(step)
             elif trades.unpriced:
                 coins, quote = ", ".join(trades.unpriced), context.venue.rules(self.sym).quote

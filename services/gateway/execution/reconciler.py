@@ -125,9 +125,11 @@ class Reconciler:
         risk = self._context.risk
         before, apart = bool(risk.blocked), abs(skew_ms) > self._context.config.max_clock_skew_ms
         risk.blocked = (Reason.CLOCK_SKEW,) if apart else ()
+        limit = self._context.config.max_clock_skew_ms
+        risk.why_blocked = f"the exchange's clock is {skew_ms} ms ahead of ours, max_clock_skew_ms is {limit}"
         if apart and not before:
             text = f"the venue's clock is {skew_ms} ms ahead of ours: nothing is added until it is within "
-            text += f"{self._context.config.max_clock_skew_ms} ms; set this host's clock (NTP)"
+            text += f"{limit} ms; set this host's clock (NTP)"
             log.error("alarm", what=text)
             await self._context.fenced.write([EventRow("ALARM", "", "", text, now_ms())])
         elif before and not apart:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from services.gateway.risk.check import Pass
 from shared.control.books import execution_row
-from shared.exchanges.trading.amounts import dust, may_be_dust, most_at_once, sized
+from shared.exchanges.trading.amounts import dust, may_be_dust, most_at_once, plain, sized
 from shared.exchanges.trading.venue import MarketRules
 from shared.journal.rows import Change, ExternalRow, FillRow, OrderRow
 from shared.messages import ExecutionReport, Leg, OrderIntent, OrderStatus
@@ -31,13 +31,14 @@ class OpenOrder:
 
     - row: as the journal has it.
     - state: what is known of it.
-    - held: what let it wait when it was last judged; none where it waits for another order only.
+    - held: what let it wait when it was last judged; none where it waits for another order only. why: see Verdict.
     - alarmed: what a person was told.
     """
 
     row: OrderRow
     state: OrderState
     held: Reason | None = None
+    why: str = ""
     alarmed: set[str] = field(default_factory=set)
 
     @property
@@ -127,6 +128,20 @@ def to_send(row: OrderRow, verdict: Pass, rules: MarketRules, held: Decimal) -> 
     if qty is Reason.BELOW_MINIMUM and dust(rules, held, row.price):
         return Reason.DUST if row.reduce_only else cut_by or qty, None  # nothing else was there to be sold
     return qty, cut_by
+
+
+def unsent(row: OrderRow, reason: Reason, rules: MarketRules, held: Decimal) -> str:
+    """Returns which number met which of the market's rules, where `to_send` gives a reason.
+
+    held: as there.
+    """
+    asked, most = plain(row.intended_qty), most_at_once(rules, row.price)
+    if reason is Reason.NO_SHORT_ON_SPOT:
+        return f"{asked} of a position of {plain(held)}: spot sells no more than is held"
+    if reason is Reason.VENUE_REFUSED and most is not None:
+        return f"{asked}, and one market order takes at most {plain(most)}"
+    least = f"at least {plain(rules.min_qty)} in steps of {plain(rules.step)}, worth {plain(rules.min_notional)}"
+    return f"{asked} at {plain(row.price)} of a position of {plain(held)}: the exchange takes {least}"
 
 
 class OrderTrades(NamedTuple):

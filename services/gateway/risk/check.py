@@ -103,12 +103,14 @@ class Pass(NamedTuple):
 
     - cut_by: why it is less than was proposed: only the part that reduces the position goes out. None: all of it does.
     - changes: go into the journal in the transaction that keeps the order, as with the other verdicts.
+    - why: the number that met the limit, and the limit, in words, as with the other verdicts; empty where all goes out.
     """
 
     signed_qty: Decimal
     reduce_only: bool
     cut_by: Reason | None
     changes: Changes
+    why: str = ""
 
 
 class Refusal(NamedTuple):
@@ -116,6 +118,7 @@ class Refusal(NamedTuple):
 
     reason: Reason
     changes: Changes
+    why: str = ""
 
 
 class Hold(NamedTuple):
@@ -123,6 +126,7 @@ class Hold(NamedTuple):
 
     reason: Reason
     changes: Changes
+    why: str = ""
 
 
 Verdict: TypeAlias = Pass | Refusal | Hold

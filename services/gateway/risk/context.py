@@ -23,7 +23,8 @@ class RiskContext:
     - limits, latches, arming: as they stand in the journal.
     - quotes: the venue's newest, by symbol.
     - reconciled: journal and venue agreed when they were last compared.
-    - blocked: why nothing is added in any symbol; stopped: symbols in which nothing is added, by reason, and why.
+    - blocked: why nothing is added in any symbol, and why_blocked in words; stopped: symbols in which nothing is added,
+      by reason, and why.
     - ready: whether venue and clock have been looked at since the session began; before that nothing is refused for
       want of knowledge, it waits.
     """
@@ -41,6 +42,7 @@ class RiskContext:
         self.quotes: dict[str, VenueQuote] = {}
         self.reconciled = False
         self.blocked: tuple[Reason, ...] = ()
+        self.why_blocked = ""
         self.stopped: dict[tuple[str, Reason], str] = {}
         self.ready = False
         self._check = check
@@ -80,8 +82,13 @@ class RiskContext:
         verdict = self._check.on_tick(
             ProposedOrder(row.sym, row.intended_qty, row.price, row.reduce_only, row.ts_event, self._known(row), row.by)
         )
-        if isinstance(verdict, Refusal) and not self.ready:
-            return Hold(verdict.reason, verdict.changes)
+        if isinstance(verdict, Refusal):
+            if verdict.reason in self.blocked:
+                verdict = verdict._replace(why=self.why_blocked)
+            elif (found := self.stopped.get((row.sym, verdict.reason))) is not None:
+                verdict = verdict._replace(why=found)
+            if not self.ready:
+                return Hold(*verdict)
         return verdict
 
     def remember(self, changes: Changes) -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from services.gateway.risk.check import Changes, Context, Hold, Pass, ProposedOrder, Refusal, RiskRules, Verdict
 from services.gateway.risk.marks import WATCHED, Watched, one_more, sent, watch
+from services.gateway.risk.measures import measured
 from shared.config import Mode
 from shared.config.risk import RiskSettings
 from shared.control import latches
@@ -328,11 +329,12 @@ class RiskCheck(Tick[ProposedOrder, Verdict]):
             reason = limit.violation(subject)
             if reason is None:
                 continue
+            why = measured(reason, subject)
             if limit.defers:
-                return Hold(reason, seen.changes)
+                return Hold(reason, seen.changes, why)
             if limit.applies_to_reducing or not parts.reduces:
-                return Refusal(reason, seen.changes)
-            return Pass(parts.reduces, True, reason, self._with_rate(subject, seen.changes))
+                return Refusal(reason, seen.changes, why)
+            return Pass(parts.reduces, True, reason, self._with_rate(subject, seen.changes), why)
         return Pass(val.signed_qty, not parts.adds, None, self._with_rate(subject, seen.changes))
 
     def _with_rate(self, subject: Subject, changes: Changes) -> Changes:

@@ -21,6 +21,11 @@ from tests.integration.gateway.test_flatten import stranger
 from tests.until import until
 
 
+async def noted(trading: Gateway) -> list[str]:
+    """What the journal keeps of orders that were refused."""
+    return [event.text for event in await trading.events() if event.kind == "REFUSED"]
+
+
 async def test_an_order_goes_all_the_way(trading: Gateway) -> None:
     intent = trading.intent("0.010")
     await trading.write(intent)
@@ -237,6 +242,8 @@ async def test_a_clock_too_far_apart_stops_what_adds_until_it_is_right(trading: 
     await trading.write(trading.intent("0.010"))
     *_, refused = await trading.reported(2)
     assert (refused.status, refused.reason) == (OrderStatus.REJECTED, Reason.CLOCK_SKEW)
+    (text,) = await noted(trading)
+    assert text.startswith("the exchange's clock is ") and text.endswith(" ms ahead of ours, max_clock_skew_ms is 2000")
     await trading.write(trading.intent("-0.005", Leg.CLOSE))
     *_, closed = await trading.reported(3)
     assert closed.status is OrderStatus.FILLED
@@ -284,6 +291,7 @@ async def test_without_arming_nothing_that_adds_is_sent_and_a_close_is(tmp_path:
         await trading.write(trading.intent("0.010"))
         *_, refused = await trading.reported(2)
         assert (refused.status, refused.reason) == (OrderStatus.REJECTED, Reason.NOT_ARMED)
+        assert await noted(trading) == ["0 is armed, it would add 420"], "which number met which limit"
         await trading.write(trading.intent("-0.010", Leg.CLOSE))
         *_, closed = await trading.reported(3)
         assert (closed.status, closed.last_qty) == (OrderStatus.FILLED, Decimal("-0.010"))
@@ -301,6 +309,7 @@ async def test_what_somebody_else_traded_is_shown_and_stops_what_adds(trading: G
     await trading.write(trading.intent("0.010", valid_until=time.time_ns() + 3_000_000_000))
     *_, held = await trading.reported(2)
     assert (held.status, held.reason) == (OrderStatus.EXPIRED, Reason.NOT_RECONCILED), "what it waited for"
+    assert [text.partition(" since")[0] for text in await noted(trading)] == ["journal and exchange have not agreed"]
     await trading.write(trading.intent("-0.010", Leg.CLOSE))
     *_, closed = await trading.reported(3)
     assert closed.status is OrderStatus.FILLED
