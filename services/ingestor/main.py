@@ -22,6 +22,7 @@ from shared.exchanges.market_data.venue import LiveVenue
 from shared.models.card import ModelRefused
 from shared.needs import needed_groups
 from shared.runner.backpressure import Backpressure
+from shared.runner.last_words import feed_heard
 from shared.runner.partition import Partition
 from shared.runner.parts import ServiceParts
 from shared.runner.service import serve
@@ -133,6 +134,8 @@ class ExchangeFeeder:
                     feed.venue.troubles.silence.heard()
                 if clock is not None and not feed.waiting:
                     part.feed(sym, clock)
+                if clock is not None:
+                    part.tell(*feed_heard(feed.venue.options.venue, feed.venue.troubles.silence.heard_ms))
                 if feed.waiting:
                     self._came.set()
                 feed.follow(stage)

@@ -149,7 +149,16 @@ class MemorySession:
     async def fields(self, wanted: Sequence[tuple[PartitionId, str]]) -> list[bytes | None]:
         """Returns single fields of partitions' states."""
         self._check()
-        return [self._bus.partition(partition).fields.get(name) for partition, name in wanted]
+        return [self._field(self._bus.partition(partition), name) for partition, name in wanted]
+
+    @staticmethod
+    def _field(held: _Partition, name: str) -> bytes | None:
+        """Returns a field as it would stand in the server's hash, with those of the lease beside the snapshot's."""
+        if name == "owner" and held.epoch:
+            return held.owner.encode()
+        if name == "until" and held.epoch:
+            return b"%d" % round(held.until * 1_000)
+        return held.fields.get(name)
 
     async def commit(self, commits: Sequence[Commit]) -> list[Outcome]:
         """Writes each commit atomically."""

@@ -63,6 +63,7 @@ class FeedSilence:
 
     def __init__(self, venue: str) -> None:
         self._venue, self._why = venue, ""
+        self.heard_ms = 0  # the wall clock at the last word; 0 before the first
         self._heard_s = time.monotonic()
         self._asked_s = 0.0  # what is not answered; 0: nothing
         self._said = False
@@ -83,6 +84,7 @@ class FeedSilence:
             self._said = False
             log.info("exchange is back", venue=self._venue, after_s=round(self.lasts_s))
         self._heard_s, self._asked_s, self._why = time.monotonic(), 0.0, ""
+        self.heard_ms = time.time_ns() // 1_000_000
 
     def asked(self) -> None:
         """Takes that a question was sent."""

@@ -72,6 +72,7 @@ class Partition:
         renewed = {f"in:{stream}": f"{x.cursor.decode()} {x.position}" for stream, x in self.cursors.items()}
         self._on_attach: dict[str, bytes | str] = {} if hold else {"run": cursors_id, **renewed}
         self._moved: set[Stream] = set()
+        self._told: dict[str, str] = {}
         self._snapshots = {k.removeprefix(FIELD): v for k, v in stored.fields.items() if k.startswith(FIELD)}
 
     def symbol(self, name: str) -> Symbol:
@@ -112,6 +113,14 @@ class Partition:
         symbol = self.symbol(name)
         self._touched[name] = symbol
         self._send(symbol, symbol.stage.on_tick(value) or [])
+
+    def tell(self, name: str, text: str) -> None:
+        """Writes a field beside the snapshot with the next commit, for whoever looks; nothing where it says so already.
+
+        Nothing of ours is restored from it.
+        """
+        if self._told.get(name) != text:
+            self._told[name] = self._fields[name] = text
 
     def work(self, limit: int) -> None:
         """Runs the stages until nothing more is ready, or `limit` entries wait to be written.

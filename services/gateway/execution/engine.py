@@ -23,6 +23,7 @@ from shared.journal.journal import Journal
 from shared.messages import ExecutionReport, Message, OrderIntent, Stream
 from shared.record import Snapshot
 from shared.runner.backpressure import Backpressure, BusReader
+from shared.runner.last_words import exchange_heard
 from shared.runner.partition import Partition
 from shared.runner.parts import ExternalStoreLost
 from shared.runner.spec import SequenceNumbers, Stage
@@ -119,6 +120,11 @@ class ExecutionEngine:
         """Lets orders be sent until then."""
         self._leased_until_s = until_s
 
+    @property
+    def heard_ms(self) -> int:
+        """Returns when the venue answered last, by our clock; 0 where it has not since the account was taken over."""
+        return 0 if self._account is None else self._account.context.risk.heard_ms
+
     def _leased(self) -> bool:
         return time.monotonic() < self._leased_until_s
 
@@ -198,6 +204,8 @@ class GatewayReader:
             for report in self._engine.outbox.take(p, partial(published, part), pressure.room(part)):
                 part.feed(report.sym, report)
                 wait_s = 0.0
+        if parts and (heard_ms := self._engine.heard_ms):
+            parts[0].tell(*exchange_heard(heard_ms))
         await self._orders.gather(session, parts, pressure, wait_s)
 
     def forget(self, p: int) -> None:

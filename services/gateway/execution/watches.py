@@ -277,5 +277,6 @@ class QuoteWatch:
             log.warning("no quotes", why=str(error))
             return
         self._context.risk.quotes.update(found)
+        self._context.risk.heard_ms = now_ms()
         if missing := [sym for sym in self._syms if sym not in found]:
             log.warning("no quote", sym=", ".join(missing), why="the venue has none")

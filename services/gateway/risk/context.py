@@ -25,6 +25,7 @@ class RiskContext:
     - reconciled: journal and venue agreed when they were last compared.
     - blocked: why nothing is added in any symbol, and why_blocked in words; stopped: symbols in which nothing is added,
       by reason, and why.
+    - heard_ms: when the venue answered something last, by our clock; 0 before the first answer.
     - ready: whether venue and clock have been looked at since the session began; before that nothing is refused for
       want of knowledge, it waits.
     """
@@ -44,6 +45,7 @@ class RiskContext:
         self.blocked: tuple[Reason, ...] = ()
         self.why_blocked = ""
         self.stopped: dict[tuple[str, Reason], str] = {}
+        self.heard_ms = 0
         self.ready = False
         self._check = check
         self._books = books

@@ -38,6 +38,18 @@ async def test_an_order_goes_all_the_way(trading: Gateway) -> None:
     assert trading.fake.server.count("/order", "POST") == 1
 
 
+async def test_the_bus_knows_when_the_exchange_answered_last(trading: Gateway) -> None:
+    """Anew each second, as the quotes are."""
+
+    def told() -> bytes:
+        return next((part.fields["heard"] for part in trading.bus.partitions.values() if "heard" in part.fields), b"0")
+
+    await until(lambda: told() != b"0")
+    first = told()
+    assert abs(time.time() * 1_000 - int(first)) < 60_000
+    await until(lambda: int(told()) > int(first))
+
+
 async def test_the_open_leg_goes_when_the_close_leg_is_filled(trading: Gateway) -> None:
     first = trading.intent("0.010")
     await trading.write(first)

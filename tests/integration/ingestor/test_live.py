@@ -1,11 +1,26 @@
 """Live market data through unmodified ccxt, from the simulator's history to ticks on the bus."""
 
+import time
+
 import pytest
 
 from services.simulator.simulator import TradePlan
 from services.simulator.websocket.faults import MessageFault, Trouble
+from shared.bus.names import PartitionId, partition_of
 from shared.messages import Gap
-from tests.integration.ingestor.line import BTC, ETH, MARKETS, S_NS, check, ingesting, new_bus, ticks, told, until_ticks
+from tests.integration.ingestor.line import (
+    BTC,
+    ETH,
+    MARKETS,
+    S_NS,
+    P,
+    check,
+    ingesting,
+    new_bus,
+    ticks,
+    told,
+    until_ticks,
+)
 from tests.memory_wire import wired
 from tests.until import until
 from tests.virtual_time import virtually
@@ -23,6 +38,15 @@ async def test_ticks_are_the_bars_of_the_tape() -> None:
         check(bus, fake, BTC)
         check(bus, fake, ETH)
         assert not any(tick.history for tick in ticks(bus))
+
+
+@virtually()
+async def test_the_bus_knows_when_the_exchange_was_heard_last() -> None:
+    bus, p = new_bus(), PartitionId("ingestor", partition_of(BTC, P))
+    async with wired("binance", plan=PLAN) as fake, ingesting(bus, fake.url):
+        await until_ticks(bus, 3)
+        heard_ms = int(bus.partition(p).fields["heard:binance"])
+        assert 0 <= time.time() * 1_000 - heard_ms < 2_000
 
 
 @virtually()

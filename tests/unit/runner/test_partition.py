@@ -40,6 +40,19 @@ def test_nothing_to_do_is_no_commit() -> None:
     assert part.commit() is None
 
 
+def test_what_it_tells_is_written_once_and_restores_nothing() -> None:
+    store = Store(TICKS_IN)
+    part = store.partition()
+    part.tell("heard", "1")
+    commit = part.commit()
+    assert commit is not None
+    assert commit.fields["heard"] == "1"
+    part.tell("heard", "1")
+    assert part.commit() is None
+    part.tell("heard", "2")
+    assert part.commit() is not None
+
+
 def test_symbols_are_independent_and_the_position_is_their_sum() -> None:
     store = Store(TICKS_IN)
     entries = [entry(tick(1, "A"), 1), entry(tick(1, "B"), 2), entry(tick(2, "A"), 3)]
