@@ -4,6 +4,7 @@ from shared.messages.base import Message, Stream
 from shared.messages.codec import DecodeError, decode, encode
 from shared.messages.decisions import Decision
 from shared.messages.market import Gap, MarketTick
+from shared.messages.monitor import DriftReading
 from shared.messages.orders import ExecutionReport, OrderIntent
 from shared.messages.reasons import GapCause, Leg, OrderPhase, OrderStatus, Origin, Reason
 from shared.messages.signals import Features, Prediction, Tensor
@@ -11,6 +12,7 @@ from shared.messages.signals import Features, Prediction, Tensor
 __all__ = [
     "Decision",
     "DecodeError",
+    "DriftReading",
     "ExecutionReport",
     "Features",
     "Gap",

@@ -18,6 +18,7 @@ class Stream(StrEnum):
     DECISIONS = "decisions"
     ORDERS = "orders"
     EXECUTIONS = "executions"
+    MONITOR = "monitor"
     DEAD = "dead"
 
 

@@ -14,6 +14,7 @@ from msgpack import ExtType
 from shared.messages.base import Message
 from shared.messages.decisions import Decision
 from shared.messages.market import Gap, MarketTick
+from shared.messages.monitor import DriftReading
 from shared.messages.orders import ExecutionReport, OrderIntent
 from shared.messages.signals import Features, Prediction
 from shared.record import FIRST, WIRE, WIRE_FIELD, NewerWire, Record, at_wire, checked_wire, read_fields, read_kept
@@ -25,7 +26,8 @@ MAX_DECIMAL_EXPONENT = 1000  # beyond it no price or quantity lies, and further 
 MAX_MESSAGE_BYTES = 1_000_000
 
 TYPES: dict[str, type[Message]] = {
-    kind.__name__: kind for kind in (MarketTick, Gap, Features, Prediction, Decision, OrderIntent, ExecutionReport)
+    kind.__name__: kind
+    for kind in (MarketTick, Gap, Features, Prediction, Decision, OrderIntent, ExecutionReport, DriftReading)
 }
 _KNOWN: dict[str | bytes, tuple[type[Message], int]] = {
     tag: (kind, wire)

@@ -15,6 +15,7 @@ from pydantic import Field
 from shared.messages import (
     Decision,
     DecodeError,
+    DriftReading,
     ExecutionReport,
     Features,
     Gap,
@@ -34,6 +35,7 @@ from shared.messages import (
 )
 from shared.messages.codec import CONTENT_BYTES, DECIMAL_EXT, TYPES, content_hash, is_kept, keep, kept, pack, unpack
 from shared.messages.market import BarGroup, FundingGroup, QuoteGroup
+from shared.messages.monitor import DriftMoved, DriftState
 from shared.messages.reasons import reason_at
 from shared.record import WIRE, WIRE_FIELD, NewerWire, Record
 
@@ -47,6 +49,7 @@ TEXT = st.text(max_size=20)
 ORDER_ID = st.from_regex(r"[A-Za-z0-9]{8,36}", fullmatch=True)
 BASE = {"n": COUNT, "sym": st.text(min_size=1, max_size=64), "ts_event": INT64, "tr": st.text(min_size=1, max_size=160)}
 REASON = st.none() | st.sampled_from(Reason)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
 AMOUNT = st.floats(0, allow_infinity=False)
 POSITIVE = st.floats(0, allow_infinity=False, exclude_min=True)
 GROUPS: dict[str, st.SearchStrategy[Any]] = {
@@ -128,6 +131,21 @@ MESSAGES: dict[type[Message], st.SearchStrategy[Message]] = {
         last_px=st.none() | PRICE,
         commission=DECIMAL,
         reason=REASON,
+    ),
+    DriftReading: build(
+        DriftReading,
+        net=FINITE,
+        syms=st.lists(st.text(min_size=1, max_size=64), max_size=3).map(tuple),
+        nets=st.lists(FINITE, max_size=3).map(tuple),
+        x=FINITE,
+        decay=AMOUNT,
+        claim=AMOUNT,
+        edge=AMOUNT,
+        held=INT64,
+        warn_bars=INT64,
+        latch_bars=INT64,
+        state=st.sampled_from(DriftState),
+        moved=st.sampled_from(DriftMoved),
     ),
 }
 ANY_MESSAGE = st.one_of(*MESSAGES.values())
