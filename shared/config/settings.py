@@ -21,6 +21,7 @@ from pydantic_settings import (
 
 from shared.config.gateway import SECRETS, GatewaySettings, Mode
 from shared.config.ingestor import IngestorSettings
+from shared.config.monitor import MonitorSettings
 from shared.config.section import Count, Instance, Positive, PositiveMoney, Section
 from shared.errors import ConfigError
 from shared.intervals import TRADE, interval_ns
@@ -191,6 +192,7 @@ class Settings(BaseSettings):
     strategy: StrategySettings = StrategySettings()
     gateway: GatewaySettings = GatewaySettings()
     recorder: RecorderSettings = RecorderSettings()
+    monitor: MonitorSettings = MonitorSettings()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":

@@ -14,6 +14,7 @@ DAILY_LOSS = "DAILY_LOSS"
 DRAWDOWN = "DRAWDOWN"
 DAILY_FUNDING = "DAILY_FUNDING"
 OTHER_BUS = "OTHER_BUS"
+DRIFT = "DRIFT"  # the monitor sets it: the edge is gone
 SYMBOL = "SYMBOL:"  # and the symbol that it stops
 
 # An epoch whose owner begins with this is cancelling and closing: a gateway leaves the account to it.

@@ -54,6 +54,7 @@ class Reason(StrEnum):
     DAILY_LOSS = "DAILY_LOSS"
     DRAWDOWN = "DRAWDOWN"
     DAILY_FUNDING = "DAILY_FUNDING"
+    DRIFT = "DRIFT"  # the monitor has found that the edge is gone
     NOT_ARMED = "NOT_ARMED"
     ARMING_EXPIRED = "ARMING_EXPIRED"
     ARMED_FOR_OTHER_CONFIG = "ARMED_FOR_OTHER_CONFIG"
@@ -82,6 +83,7 @@ _BEFORE_4 = {
     Reason.STOPPED: Reason.NO_CHANGE,
     Reason.COOLING_DOWN: Reason.NO_CHANGE,
     Reason.ARMED_FOR_OTHER_CODE: Reason.ARMED_FOR_OTHER_CONFIG,
+    Reason.DRIFT: Reason.LATCHED,
 }
 
 

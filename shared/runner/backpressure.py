@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from shared.bus.api import Session
 from shared.bus.entry import EntryId
 from shared.bus.names import PartitionId
-from shared.messages import Stream
 from shared.runner.partition import Partition
 from shared.runner.spec import Limits, Output, ServiceSpec
 from shared.runner.symbol import cursor_in, position_in
@@ -95,16 +94,18 @@ class BusReader:
     async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
         """Reads all streams at once; returns as soon as anything came."""
         cursors: dict[tuple[str, PartitionId], bytes] = {}
-        owners: dict[tuple[str, PartitionId], tuple[Partition, Stream]] = {}
+        owners: dict[tuple[str, PartitionId], tuple[Partition, str]] = {}
         stalled = False
         for part in parts:
             full = pressure.room(part) <= 0
             stalled = stalled or full
-            for stream, cursor in part.cursors.items():
-                if part.wants(stream) and (cursor.source.always or not full):
-                    source = (str(stream), PartitionId(cursor.source.instance, part.lease.partition.p))
+            for key, cursor in part.cursors.items():
+                asked = cursor.source
+                if part.wants(key) and (asked.always or not full):
+                    p = part.lease.partition.p if asked.p is None else asked.p
+                    source = (str(asked.stream), PartitionId(asked.instance, p))
                     cursors[source] = cursor.read_to
-                    owners[source] = (part, stream)
+                    owners[source] = (part, key)
         if stalled:
             wait_s = min(wait_s, self._limits.stall_s)
         if not cursors:
@@ -112,8 +113,8 @@ class BusReader:
             return
         block_ms = max(1, int(wait_s * 1000))
         for source, entries in await session.read(cursors, self._limits.read_count, block_ms):
-            part, stream = owners[source]
-            part.offer(stream, entries)
+            part, key = owners[source]
+            part.offer(key, entries)
 
     def forget(self, p: int) -> None:
         """Does nothing: the reader keeps nothing of a partition."""

@@ -20,6 +20,8 @@ from shared.bus.entry import Entry, EntryId, Outgoing
 from shared.messages import DecodeError, Gap, GapCause, Message, Stream, decode
 from shared.messages.codec import content_hash
 from shared.record import WIRE, NewerWire
+from shared.runner.joint import FIELD as JOINT
+from shared.runner.joint import JointStage
 from shared.runner.poison import NewerEntry, StageFailed, Suspect
 from shared.runner.spec import Limits, ServiceSpec, Stage
 from shared.runner.symbol import FIELD, InputCursor, Symbol, Taken
@@ -55,7 +57,7 @@ class Partition:
         self.counts: Counter[str] = Counter()
         self.alarms: list[str] = []
         hold = stored.fields.get("run") == cursors_id.encode()
-        self.cursors = {x.stream: InputCursor(x, stored.fields.get(f"in:{x.stream}"), hold) for x in spec.inputs}
+        self.cursors = {x.key: InputCursor(x, stored.fields.get(f"in:{x.key}"), hold) for x in spec.inputs}
         streams = [output.stream for output in spec.outputs]
         self.written = {s: int(stored.fields.get(f"out:{s}", b"0")) for s in (*streams, Stream.DEAD)}
         self.trims: dict[str, str] = {}
@@ -71,7 +73,8 @@ class Partition:
         # Under a new id the cursors are renewed in all streams, also where nothing came yet.
         renewed = {f"in:{stream}": f"{x.cursor.decode()} {x.position}" for stream, x in self.cursors.items()}
         self._on_attach: dict[str, bytes | str] = {} if hold else {"run": cursors_id, **renewed}
-        self._moved: set[Stream] = set()
+        self._moved: set[str] = set()
+        self._joint = JointStage(spec.make_stage(""), stored.fields.get(JOINT)) if spec.joint else None
         self._told: dict[str, str] = {}
         self._snapshots = {k.removeprefix(FIELD): v for k, v in stored.fields.items() if k.startswith(FIELD)}
 
@@ -79,7 +82,7 @@ class Partition:
         """Returns a symbol's memory, restored from the snapshot when it is first asked for."""
         known = self._symbols.get(name)
         if known is None:
-            known = Symbol(name, self.spec.make_stage(name))
+            known = Symbol(name, self.spec.make_stage(name) if self._joint is None else self._joint.view)
             snapshot = self._snapshots.pop(name, None)
             if snapshot is not None:
                 known.restore(snapshot)
@@ -89,11 +92,11 @@ class Partition:
             self._symbols[name] = known
         return known
 
-    def wants(self, stream: Stream) -> bool:
+    def wants(self, stream: str) -> bool:
         """Says whether the worker may read more of this stream now."""
         return len(self.cursors[stream].unsettled) < self.limits.pending
 
-    def offer(self, stream: Stream, entries: Sequence[Entry]) -> None:
+    def offer(self, stream: str, entries: Sequence[Entry]) -> None:
         """Takes what was read."""
         self.cursors[stream].offer(entries)
         self._moved.add(stream)
@@ -151,7 +154,7 @@ class Partition:
     def behind(self, suspect: Suspect) -> bool:
         """Says whether the partition has taken this entry."""
         stream, entry_id = suspect
-        cursor = self.cursors[Stream(stream)]
+        cursor = self.cursors[stream]
         return all(entry.id != entry_id for entry in cursor.unsettled) and EntryId.of(cursor.read_to) >= EntryId.of(
             entry_id
         )
@@ -184,6 +187,8 @@ class Partition:
             self._on_attach = {}
         for name, symbol in self._touched.items():
             self._fields[FIELD + name] = symbol.dump(self.wire)
+        if self._joint is not None and self._touched:
+            self._fields[JOINT] = self._joint.dump(self.wire)
         entries = [Outgoing.of(x, self.wire) if isinstance(x, Message) else x for x in self._entries]
         for entry_stream in {entry.stream for entry in entries}:
             self._fields[f"out:{entry_stream}"] = str(self.written[Stream(entry_stream)])
@@ -212,7 +217,7 @@ class Partition:
         return True
 
     def _take(self, symbol: Symbol, cursor: InputCursor, entry: Entry) -> bool:
-        stream = cursor.source.stream
+        stream = cursor.key
         last = symbol.last[stream]
         if symbol.stopped:
             return self._put_aside(symbol, cursor, entry)
@@ -250,8 +255,8 @@ class Partition:
             if outputs:
                 self._send(symbol, outputs)
         except Exception as error:
-            raise StageFailed(symbol.name, (cursor.source.stream, entry.id), error) from error
-        self._last_taken = (cursor.source.stream, entry.id)
+            raise StageFailed(symbol.name, (cursor.key, entry.id), error) from error
+        self._last_taken = (cursor.key, entry.id)
         return True
 
     def _send(self, symbol: Symbol, outputs: list[Message]) -> None:
@@ -260,15 +265,21 @@ class Partition:
             if stream in self.spec.kept:
                 self._kept.append(message)
                 continue
-            last = symbol.sent.get(stream, 0)
+            writer = symbol if message.sym == symbol.name else self._writer(message.sym)
+            last = writer.sent.get(stream, 0)
             if message.n != last + 1:
-                raise ValueError(f"{symbol.name}: the stage gave {stream} n={message.n} after {last}")
-            symbol.sent[stream] = message.n
+                raise ValueError(f"{writer.name}: the stage gave {stream} n={message.n} after {last}")
+            writer.sent[stream] = message.n
             self.written[stream] += 1
             self._entries.append(message)
 
+    def _writer(self, name: str) -> Symbol:
+        """Returns the symbol in whose name a joint stage writes; of any other stage the symbol is its own."""
+        self._touched[name] = symbol = self.symbol(name)
+        return symbol
+
     def _bad(self, symbol: Symbol, cursor: InputCursor, entry: Entry, cause: str, gap: GapCause) -> bool:
-        stream = cursor.source.stream
+        stream = cursor.key
         if cursor.source.strict:
             self._bury(entry, stream, cause)
             self._stop(symbol, f"{stream} n={entry.n}: {cause}")
@@ -276,7 +287,7 @@ class Partition:
         last_n = symbol.last[stream].n
         if gap is GapCause.FAILED or entry.n == last_n + 1:
             tr = entry.tr[:MAX_TRACE] or "?"
-            stand_in = Gap(n=entry.n, sym=symbol.name, ts_event=0, tr=tr, stream=stream, cause=gap)
+            stand_in = Gap(n=entry.n, sym=symbol.name, ts_event=0, tr=tr, stream=cursor.source.stream, cause=gap)
             if not self._missing(symbol, cursor, stand_in, gap, upto=entry.n):
                 return False
         # else its number is not believed: the next entry that can be read shows what is missing
@@ -286,11 +297,11 @@ class Partition:
 
     def _missing(self, symbol: Symbol, cursor: InputCursor, before: Message, cause: GapCause, upto: int) -> bool:
         """Tells the stage, when it is ready for it, that everything up to n = `upto` is missing."""
-        stream = cursor.source.stream
+        stream, missed = cursor.key, cursor.source.stream
         if cursor.source.strict:
             self._stop(symbol, f"{stream} n={upto} is missing")
             return True
-        gap = Gap(n=upto, sym=symbol.name, ts_event=before.ts_event, tr=before.tr, stream=stream, cause=cause)
+        gap = Gap(n=upto, sym=symbol.name, ts_event=before.ts_event, tr=before.tr, stream=missed, cause=cause)
         try:
             if not cast(Stage, symbol.stage).ready(gap):
                 return False
@@ -305,7 +316,7 @@ class Partition:
         self._touched[symbol.name] = symbol
         return True
 
-    def _bury(self, entry: Entry, stream: Stream, cause: str) -> None:
+    def _bury(self, entry: Entry, stream: str, cause: str) -> None:
         self.counts["dead"] += 1
         self.written[Stream.DEAD] += 1
         why = f"{stream} {entry.id.decode()} {cause}"[:400]
@@ -328,7 +339,7 @@ class Partition:
         entry.settled = True
         return True
 
-    def _decode(self, entry: Entry, stream: Stream) -> None:
+    def _decode(self, entry: Entry, stream: str) -> None:
         """Puts the entry's message into it, or the cause why it cannot be read; raises NewerEntry."""
         if entry.cause:
             return
@@ -348,7 +359,7 @@ class Partition:
         else:
             entry.message = message
 
-    def _divergence(self, entry: Entry, stream: Stream, last: Taken) -> str:
+    def _divergence(self, entry: Entry, stream: str, last: Taken) -> str:
         """How the entry differs from the one of its number that was taken; empty where it does not."""
         if entry.tr != last.tr:
             return f"was {last.tr}, is {entry.tr}"

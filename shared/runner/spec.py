@@ -77,12 +77,23 @@ class Input:
     - strict: the stream is about money. A bad or missing entry stops the symbol instead of leaving a Gap.
     - always: what is taken from it writes nothing to a bounded stream, so it is taken also when there is no room. Two
       services that feed each other would wait for each other for ever without one such input.
+    - p: the partition of its writer; None: the one with the reader's own number.
     """
 
     stream: Stream
     instance: str
     strict: bool = False
     always: bool = False
+    p: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Returns what the reader's partition calls it.
+
+        >>> Input(Stream.TICKS, "ingestor").key == "ticks", Input(Stream.TICKS, "ingestor", p=3).key
+        (True, 'ticks.3')
+        """
+        return self.stream if self.p is None else f"{self.stream}.{self.p}"
 
 
 @dataclass(frozen=True)
@@ -111,6 +122,7 @@ class ServiceSpec:
     - exclusive: one replica owns all partitions together, the others stand by.
     - runtime: what its stages compute with; replicas with another one do not work beside each other.
     - kept: streams of which the external store gets what the stages give; nothing of them is written to the bus.
+    - joint: one stage, made with the name "", takes all symbols' messages of a partition, and gives messages of any.
     """
 
     instance: str
@@ -120,6 +132,7 @@ class ServiceSpec:
     exclusive: bool = False
     kept: frozenset[Stream] = frozenset()
     runtime: Runtime | None = None
+    joint: bool = False
 
 
 @dataclass(frozen=True)

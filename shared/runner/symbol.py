@@ -30,6 +30,7 @@ class InputCursor:
     def __init__(self, source: Input, stored: bytes | None, hold: bool) -> None:
         cursor, _, position = (stored or b"0-0 0").partition(b" ")
         self.source = source
+        self.key = source.key
         self.position = int(position)
         self.cursor = cursor if hold else START
         self.read_to = self.cursor
@@ -141,7 +142,7 @@ class Symbol:
         Entries about money wait in the snapshot, up to `bound`; beyond that the stream waits. Market data are dropped:
         by the time that a person lets the symbol go on they are old, and their jump is a Gap.
         """
-        stream = cursor.source.stream
+        stream = cursor.key
         upto = max(self.aside.get(stream, 0), self.last[stream].n)
         if entry.n <= upto:
             return "skipped"

@@ -24,6 +24,7 @@ LATCHED = {
     latches.DRAWDOWN: Reason.DRAWDOWN,
     latches.DAILY_FUNDING: Reason.DAILY_FUNDING,
     latches.OTHER_BUS: Reason.OTHER_BUS,
+    latches.DRIFT: Reason.DRIFT,
 }
 _ZERO = Decimal(0)
 
