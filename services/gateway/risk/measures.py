@@ -214,6 +214,7 @@ MEASURES: Mapping[Reason, Measure] = {
     Reason.LATCHED: _latched,
     Reason.DAILY_LOSS: _by_equity(latches.DAILY_LOSS, _daily_loss),
     Reason.DRAWDOWN: _by_equity(latches.DRAWDOWN, _drawdown),
+    Reason.DRIFT: _latched,
     Reason.DAILY_FUNDING: _latched,
     Reason.NOT_ARMED: _no_arming,
     Reason.ARMING_EXPIRED: _arming_expired,

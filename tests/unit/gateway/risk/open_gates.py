@@ -8,7 +8,7 @@ from services.gateway.risk import Context, InFlight, ProposedOrder, RiskCheck, R
 from services.gateway.risk.marks import DAY_NS, Marks, one_more
 from shared.config import Mode
 from shared.config.risk import RiskSettings
-from shared.control.latches import DAILY_FUNDING, DAILY_LOSS, DRAWDOWN, HALT, OTHER_BUS, symbol_latch
+from shared.control.latches import DAILY_FUNDING, DAILY_LOSS, DRAWDOWN, DRIFT, HALT, OTHER_BUS, symbol_latch
 from shared.journal.rows import ArmingRow, LatchRow
 from shared.messages import Reason
 from shared.orders import VenueQuote
@@ -102,6 +102,7 @@ GATES = [
     Gate("latches", Reason.DAILY_LOSS, latch(DAILY_LOSS)),
     Gate("latches", Reason.DRAWDOWN, latch(DRAWDOWN)),
     Gate("latches", Reason.DAILY_FUNDING, latch(DAILY_FUNDING)),
+    Gate("latches", Reason.DRIFT, latch(DRIFT)),
     Gate("latches", Reason.OTHER_BUS, latch(OTHER_BUS)),
     Gate("latches", Reason.SYMBOL_STOPPED, latch(symbol_latch(SYM))),
     Gate("latches", Reason.LATCHED, latch("what a later version sets")),
