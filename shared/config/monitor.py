@@ -1,6 +1,6 @@
 """The monitor's settings say how long an edge that is gone may stay unseen, and how often a false alarm may come."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
@@ -23,7 +23,7 @@ class MonitorSettings(Section):
 
     on: bool = True
     instance: Instance = "monitor"
-    floor: Literal[0.5, 0.75, 1.0] = 0.5
+    floor: Annotated[float, Field(ge=0.5, le=1)] = 0.5
     warn_bars: Annotated[int, Field(ge=2)] | None = None
     latch_bars: Annotated[int, Field(ge=2)] | None = None
     pace_s: Positive = 0.25
