@@ -143,6 +143,9 @@ class Session(Protocol):
     ) -> list[tuple[tuple[str, PartitionId], list[Entry]]]:
         """Entries behind the cursors, at most `count` a stream; waits up to `block_ms` for the first (0: not)."""
 
+    async def newest(self, source: tuple[str, PartitionId], before: bytes, count: int) -> list[Entry]:
+        """Returns the last entries of a stream up to `before` (`+`: its end; `(id`: without it), the newest first."""
+
     def wake(self) -> None:
         """Makes a waiting `read` return soon."""
 

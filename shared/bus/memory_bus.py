@@ -221,6 +221,15 @@ class MemorySession:
                 found.append((source, [_copy(entry) for entry in later]))
         return found
 
+    async def newest(self, source: tuple[str, PartitionId], before: bytes, count: int) -> list[Entry]:
+        """Returns the last entries of a stream up to `before` (`+`: its end; `(id`: without it), the newest first."""
+        self._check()
+        entries = self._bus.streams.get(source, [])
+        if before != b"+":
+            end = EntryId.of(before.removeprefix(b"("))
+            entries = [e for e in entries if EntryId.of(e.id) < end or (EntryId.of(e.id) == end and before[:1] != b"(")]
+        return [_copy(entry) for entry in entries[: -count - 1 : -1]]
+
     def wake(self) -> None:
         """Makes a waiting read return soon."""
         self._woken = True

@@ -339,6 +339,19 @@ async def test_ids_only_grow(session: Session) -> None:
     assert ids == sorted(set(ids))
 
 
+async def test_the_newest_entries_come_first(session: Session) -> None:
+    lease = await acquired(session)
+    await session.commit([commit(lease, 0, *(out(n) for n in range(1, 6)))])
+    source = ("ticks", PLACE)
+    ids = [entry.id for entry in await stream_of(session)][::-1]
+    assert [entry.id for entry in await session.newest(source, b"+", 2)] == ids[:2]
+    assert [entry.id for entry in await session.newest(source, b"+", 9)] == ids
+    assert [entry.id for entry in await session.newest(source, ids[1], 9)] == ids[1:]
+    assert [entry.id for entry in await session.newest(source, b"(" + ids[1], 2)] == ids[2:4]
+    assert [entry.id for entry in await session.newest(source, b"(" + ids[-1], 2)] == []
+    assert [entry.id for entry in await session.newest(("orders", PLACE), b"+", 2)] == []
+
+
 async def test_every_reader_has_entries_of_its_own(session: Session) -> None:
     await write(session, await acquired(session), 0, out(1))
     ((one,), (other,)) = await stream_of(session), await stream_of(session)

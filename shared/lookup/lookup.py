@@ -1,0 +1,153 @@
+"""The lookup asks the bus while that answers. What the bus has no more, and all when it is dead, is recorded."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NamedTuple, TypeVar
+
+from shared.bus.api import Bus, BusLost, Session
+from shared.config import Settings
+from shared.errors import BusUnreachable
+from shared.lookup.on_bus import BusEntries
+from shared.lookup.places import bus_of, recorded_entries
+from shared.lookup.recorded import RecordedEntries
+from shared.lookup.series import Series
+from shared.lookup.stored import EntryStore, Found, Span
+from shared.lookup.trace import TickTrace, messages_of_event, messages_of_tick
+from shared.messages import Stream
+from shared.runner.progress import producers
+
+AGAIN_S = 1.0  # after the bus was lost, before it is asked again
+
+T = TypeVar("T")
+Stores = Sequence[EntryStore]
+
+
+class Reach(NamedTuple):
+    """The reach says which messages there are, and where.
+
+    - bus, recording: by stream, the time in which what is there was written; a stream with nothing is left out.
+    - no_bus, no_recording: why that place gives nothing; empty where it does.
+    """
+
+    bus: Mapping[Stream, Span]
+    recording: Mapping[Stream, Span]
+    no_bus: str
+    no_recording: str
+
+
+class Lookup:
+    """The lookup finds messages of one line; it only reads.
+
+    Every method takes a stream of the line, dead letters apart. A message is given once, also where the bus and the
+    recording have it; where they differ the bus's counts. A method raises DataError for what a newer Tickline wrote.
+    """
+
+    def __init__(self, settings: Settings, bus: Bus | None, no_bus: str = "") -> None:
+        self._settings = settings
+        self._instances = producers(settings)
+        self._bus, self._no_bus = bus, no_bus
+        self._session: Session | None = None
+        self._entries: BusEntries | None = None
+        self._lost_s = float("-inf")
+        self._bus_id: str | None = None
+        self._recorded: RecordedEntries | None = None
+        self._no_recording = ""
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings) -> AsyncIterator["Lookup"]:
+        """Opens the line's places, and closes them again. An embedded bus that rests is started meanwhile."""
+        async with AsyncExitStack() as stack:
+            try:
+                lookup = cls(settings, await bus_of(settings, stack))
+            except BusUnreachable as error:
+                lookup = cls(settings, None, str(error))
+            stack.push_async_callback(lookup.close)
+            yield lookup
+
+    async def close(self) -> None:
+        """Lets go of the bus."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def messages(
+        self, stream: Stream, sym: str, since_ns: int | None = None, until_ns: int | None = None
+    ) -> list[Found]:
+        """Returns the messages whose `ts_event` is in this time, both ends included, in the order of their numbers."""
+        return await self._asked(lambda stores: Series(stores, stream, sym).within(since_ns, until_ns))
+
+    async def last(self, stream: Stream, sym: str, count: int = 1) -> list[Found]:
+        """Returns the last messages, the newest last; fewer where there are no more."""
+        return await self._asked(lambda stores: Series(stores, stream, sym).last(count))
+
+    async def by_n(self, stream: Stream, sym: str, n: int) -> Found | None:
+        """Returns the message with a number, or None."""
+        found = await self._asked(lambda stores: Series(stores, stream, sym).between(n, n))
+        return found[0] if found else None
+
+    async def of_trace(self, tr: str) -> list[Found]:
+        """Returns all messages with a trace id, in the line's order: tick, features, prediction, decisions, orders …"""
+        tick = TickTrace.of(tr)
+
+        async def work(stores: Stores) -> list[Found]:
+            def series(stream: Stream, sym: str) -> Series:
+                return Series(stores, stream, sym)
+
+            if tick is None:
+                return await messages_of_event(series, tr, self._settings.symbols)
+            return await messages_of_tick(series, tr, tick)
+
+        return await self._asked(work)
+
+    async def reach(self) -> Reach:
+        """Returns what is there, and where, of the config's symbols."""
+        found: dict[str, dict[Stream, Span]] = {}
+
+        async def work(stores: Stores) -> None:
+            found.clear()
+            for store in stores:
+                times = {stream: await store.times(stream, self._settings.symbols) for stream in self._instances}
+                found[store.origin] = {stream: span for stream, span in times.items() if span is not None}
+
+        await self._asked(work)
+        no_bus = "" if self._session is not None else self._no_bus
+        return Reach(found.get("bus", {}), found.get("recording", {}), no_bus, self._no_recording)
+
+    async def _asked(self, work: Callable[[Stores], Awaitable[T]]) -> T:
+        """Does the work on what there is, and once more without the bus where that is lost meanwhile."""
+        bus = await self._on_bus()
+        recorded = self._recording()
+        if bus is not None:
+            try:
+                return await work([bus, *recorded])
+            except BusLost as lost:
+                await self._lose(lost)
+        return await work(recorded)
+
+    async def _on_bus(self) -> BusEntries | None:
+        if self._bus is None:
+            return None
+        if self._session is None:
+            if time.monotonic() - self._lost_s < AGAIN_S:
+                return None
+            try:
+                self._session = await self._bus.connect()
+                self._bus_id = (await self._session.meta({})).get("bus_id")
+            except BusLost as lost:
+                await self._lose(lost)
+                return None
+            self._entries = BusEntries(self._session, self._instances, self._settings.bus.partitions)
+        return self._entries
+
+    async def _lose(self, lost: BusLost) -> None:
+        self._lost_s, self._no_bus = time.monotonic(), str(lost)
+        await self.close()
+
+    def _recording(self) -> list[EntryStore]:
+        if self._recorded is None:
+            self._recorded, self._no_recording = recorded_entries(
+                self._settings.recorder.folder, self._settings.namespace, self._bus_id, self._instances
+            )
+        return [] if self._recorded is None else [self._recorded]

@@ -1,0 +1,50 @@
+"""The places of a line's messages: the bus that the config names or that rests in its folder, and the recording."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from shared.bus.redis_bus import RedisBus
+from shared.config import Settings
+from shared.errors import DataError
+from shared.lookup.recorded import RecordedEntries
+from shared.messages import Stream
+from shared.recording.layout import is_recording, read_origin
+from shared.runner.service import make_bus
+
+
+async def bus_of(settings: Settings, stack: AsyncExitStack) -> RedisBus:
+    """Returns the line's bus; an embedded one that rests is started until the stack ends. Raises BusUnreachable."""
+    from shared.bus.embedded import running_url, stored_bus
+
+    url: str | None = settings.bus.url or None
+    if url is None:
+        url = await asyncio.to_thread(running_url, settings.bus.folder)
+    if url is None:
+        resting = stored_bus(settings.bus.folder)
+        await asyncio.to_thread(resting.start)
+        stack.callback(resting.stop)
+        url = resting.url
+    return make_bus(settings.model_copy(update={"bus": settings.bus.model_copy(update={"url": url})}))
+
+
+def recorded_entries(
+    folder: Path | None, namespace: str, bus_id: str | None, instances: dict[Stream, str]
+) -> tuple[RecordedEntries | None, str]:
+    """Returns what reads the recording, or None and why not: it is of another line, or there is none.
+
+    bus_id: of the bus beside it, whose numbers it must count in; None where no bus answers.
+    """
+    if folder is None or not is_recording(folder):
+        return None, "nothing was recorded"
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        return None, "pyarrow, which reads it, is not installed"
+    try:
+        origin = read_origin(folder)
+    except DataError as error:
+        return None, str(error)
+    if origin.namespace != namespace or bus_id not in (None, origin.bus_id):
+        return None, f"{folder} is of another line: {origin.namespace} on bus {origin.bus_id[:8]}"
+    return RecordedEntries(folder, instances), ""

@@ -1,0 +1,100 @@
+"""A trace leads through the streams: the tick, its features and prediction, its decisions, their orders and reports."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from shared.lookup.series import MARGIN_N, Series
+from shared.lookup.stored import Found
+from shared.messages import Decision, ExecutionReport, Message, OrderIntent, Reason, Stream
+
+# A decision for one of these reasons may stand before one of an earlier tick, which waited.
+MEANWHILE = frozenset({Reason.WAITING, Reason.IN_FLIGHT, Reason.SUPERSEDED})
+
+SeriesOf = Callable[[Stream, str], Series]
+
+
+class TickTrace(NamedTuple):
+    """A tick's trace id tells these of it.
+
+    >>> TickTrace.of("replay:BTC/USDT:USDT:1730203200000000000:17")
+    TickTrace(sym='BTC/USDT:USDT', ts_event=1730203200000000000, n=17)
+    >>> TickTrace.of("halt:BTCUSDT:1730203200000")
+    """
+
+    sym: str
+    ts_event: int
+    n: int
+
+    @classmethod
+    def of(cls, tr: str) -> "TickTrace | None":
+        """Reads a trace id; None for one of what is no tick's, e.g. a funding payment's."""
+        sym, *numbers = tr.partition(":")[2].rsplit(":", 2)
+        if sym and len(numbers) == 2 and all(number.isascii() and number.isdigit() for number in numbers):
+            return cls(sym, int(numbers[0]), int(numbers[1]))
+        return None
+
+
+async def messages_of_tick(series: SeriesOf, tr: str, tick: TickTrace) -> list[Found]:
+    """Returns all messages of a tick, in the line's order."""
+    found = [each for each in await series(Stream.TICKS, tick.sym).between(tick.n, tick.n) if each.message.tr == tr]
+    for stream in (Stream.FEATURES, Stream.PREDICTIONS):
+        same_time = await series(stream, tick.sym).within(tick.ts_event, tick.ts_event)
+        found += [each for each in same_time if each.message.tr == tr]
+    decisions = await _decisions(series(Stream.DECISIONS, tick.sym), tr, tick.ts_event)
+    found += decisions
+    wanted = {name for each in decisions if isinstance(each.message, Decision) for name in each.message.orders}
+    if wanted or not decisions:
+        found += await _orders(series(Stream.ORDERS, tick.sym), tr, tick.ts_event, wanted)
+        found += await _reports(series(Stream.EXECUTIONS, tick.sym), tr, tick.ts_event, wanted)
+    return found
+
+
+async def messages_of_event(series: SeriesOf, tr: str, symbols: tuple[str, ...]) -> list[Found]:
+    """Returns the reports of what no tick led to: a funding payment, an adoption, a halt's own orders."""
+    named = tuple(sym for sym in symbols if f":{sym}:" in tr)
+    return [found for sym in named or symbols async for found in series(Stream.EXECUTIONS, sym).from_on(1, tr)]
+
+
+async def _decisions(series: Series, tr: str, ts_event: int) -> list[Found]:
+    """One when the message arrives, and a second one where it waited, which may come long after."""
+    begin = await series.number_at(ts_event)
+    found: list[Found] = []
+    async for each in series.from_on(begin):
+        message = each.message
+        if message.tr == tr:
+            found.append(each)
+        elif message.ts_event > ts_event and message.n > begin + 2 * MARGIN_N and not _meanwhile(message):
+            break
+    return found
+
+
+def _meanwhile(message: Message) -> bool:
+    return isinstance(message, Decision) and message.reason in MEANWHILE
+
+
+async def _orders(series: Series, tr: str, ts_event: int, wanted: set[str]) -> list[Found]:
+    begin = await series.number_at(ts_event)
+    found, missing = list[Found](), set(wanted)
+    async for each in series.from_on(begin):
+        message = each.message
+        if message.tr == tr:
+            found.append(each)
+            if isinstance(message, OrderIntent):
+                missing.discard(message.client_order_id)
+        elif message.ts_event > ts_event and message.n > begin + 2 * MARGIN_N:
+            break
+        if wanted and not missing:
+            break
+    return found
+
+
+async def _reports(series: Series, tr: str, ts_event: int, wanted: set[str]) -> list[Found]:
+    """Each order has one report, when it has ended; that may be long after its tick."""
+    found, missing = list[Found](), set(wanted)
+    async for each in series.from_on(await series.number_at(ts_event), tr):
+        found.append(each)
+        if isinstance(each.message, ExecutionReport):
+            missing.discard(each.message.client_order_id)
+        if wanted and not missing:
+            break
+    return found
