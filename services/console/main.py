@@ -36,6 +36,7 @@ VERBS: Final = {
     "adopt": "adopt",
     "new": "new.verb",
     "config": "config",
+    "doctor": "doctor",
     "data": "data",
 }
 HELP = {"help_option_names": ["-h", "--help"]}

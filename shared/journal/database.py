@@ -112,6 +112,9 @@ class Database(Protocol):
     def check_place(self) -> None:
         """Raises JournalUnwritable when what is connected to lies there no more. Cheap: called before every commit."""
 
+    def damage(self, connection: Connection) -> str:
+        """Looks through what is stored, and returns the first damage, or an empty text where there is none."""
+
     def housekeep(self, connection: Connection) -> None:
         """Does what is better done while nobody waits; between transactions."""
 

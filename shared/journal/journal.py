@@ -99,7 +99,7 @@ class Journal:
         reserve: take the disk's space at once, for whoever waits for each commit.
         busy_s: how long another process's transaction is waited for.
         """
-        database = _database(url, busy_s)
+        database = database_at(url, busy_s)
         threads = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
         try:
             connection = await asyncio.get_running_loop().run_in_executor(
@@ -277,7 +277,8 @@ def _check_commands(changes: Sequence[Change]) -> None:
             raise TypeError(f"{type(change).__name__} is no person's command")
 
 
-def _database(url: str, busy_s: float) -> Database:
+def database_at(url: str, busy_s: float) -> Database:
+    """Returns the database that a journal's URL names; nothing is opened yet. Raises ConfigError."""
     address = parse_url(url)
     if address.scheme.partition("+")[0] == "sqlite":
         return SqliteDatabase(address, busy_s)

@@ -100,6 +100,10 @@ class PostgresDatabase:
     def check_place(self) -> None:
         """A connection stays with its database."""
 
+    def damage(self, connection: Connection) -> str:
+        """Returns none: the server watches over its pages."""
+        return ""
+
     def housekeep(self, connection: Connection) -> None:
         """Does nothing: the server does it by itself."""
 

@@ -106,6 +106,11 @@ class SqliteDatabase:
                 "there, then start again"
             )
 
+    def damage(self, connection: Connection) -> str:
+        """Returns the first thing that SQLite finds wrong with the file."""
+        (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        return "" if said == "ok" else str(said)
+
     def housekeep(self, connection: Connection) -> None:
         """Carries the log over into the file, as far as no reader needs it."""
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

@@ -113,8 +113,12 @@ class LiveVenue:
             await self._keep_time()
         finally:
             watching.cancel()
-            await self._timer.close()
-            await self.client.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """Gives the connections back; `run` does so by itself."""
+        await self._timer.close()
+        await self.client.close()
 
     def listener(self, hooks: WebsocketHooks) -> Any:
         """Makes an instance for a websocket, with the markets and the TLS certificates of the one that loaded them."""

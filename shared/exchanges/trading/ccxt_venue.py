@@ -140,6 +140,10 @@ class CcxtVenue:
         """Returns the symbols whose market does not trade now, or is gone."""
         return self._markets.untraded
 
+    async def check_account(self) -> None:
+        """Asks what the key may do and how the account is, and sets nothing; SafetyRefusal where nothing may trade."""
+        await self._setup.check(self._rules)
+
     def also(self, markets: Mapping[str, str]) -> None:
         """Takes symbols that only books hold into `balance` and `quotes`. markets: ccxt's, of each."""
         self._markets.also = dict(markets)

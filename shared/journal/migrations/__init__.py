@@ -22,7 +22,7 @@ HEAD = "0004"
 def bring_up_to_date(connection: Connection, database: Database, create: bool) -> None:
     """Makes (where `create`) or upgrades the tables in one transaction; raises SafetyRefusal or ConfigError."""
     with transaction(database, connection):
-        version = _version(connection, database)
+        version = schema_version(connection, database)
     if version is not None and version >= HEAD:
         return
     if version is None and not create:
@@ -30,7 +30,7 @@ def bring_up_to_date(connection: Connection, database: Database, create: bool) -
     _migrate(database)
 
 
-def _version(connection: Connection, database: Database) -> str | None:
+def schema_version(connection: Connection, database: Database) -> str | None:
     """Returns the schema that stands there, or None; raises SafetyRefusal when this code cannot work with it."""
     found = database.tables(connection)
     if VERSION_TABLE not in found:
@@ -78,7 +78,7 @@ def _migrate(database: Database) -> None:
             connection = cast(Connection, alembics.connection.driver_connection)
             connection.execute(database.begin)
             database.lock_upgrade(connection)
-            if (_version(connection, database) or "") >= HEAD:
+            if (schema_version(connection, database) or "") >= HEAD:
                 return
             config = Config(attributes={"connection": alembics})
             config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))

@@ -1,0 +1,135 @@
+"""What `tickline doctor` finds at real servers, of a real journal, and of an account on three dialects."""
+
+import os
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from services.simulator.simulator import Simulator, serving
+from shared.bus.server import Layout
+from shared.config import Settings
+from shared.doctor.account import account_findings, journal_findings, market_data_findings
+from shared.doctor.bus import bus_findings
+from shared.doctor.finding import Finding, Grade
+from shared.journal.journal import Journal
+from shared.journal.rows import SetBusId
+from shared.runner.service import check_bus, make_bus
+from tests.simulator_venues import BINANCE, BYBIT, OKX, SWAPS, SYM, Place, named
+
+
+def wrong(found: list[Finding]) -> list[tuple[str, Grade]]:
+    assert all(bool(one.remedy) == (one.grade is not Grade.OK) for one in found), found
+    return [(one.check, one.grade) for one in found if one.grade is not Grade.OK]
+
+
+@pytest.mark.parametrize(("server", "tears"), [("valkey_url", False), ("redis_url", True)])
+async def test_a_bus_that_is_up_and_the_log_that_it_may_tear(
+    server: str, tears: bool, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue(server)
+    settings = Settings(bus={"url": url, "namespace": f"test-{uuid4().hex[:12]}", "timeout_s": 30})
+    found, layout = await bus_findings(settings)
+    assert wrong(found) == [("bus", Grade.WARNING)] * tears
+    assert layout == Layout("", "", None)  # asked, and not laid out
+    await check_bus(make_bus(settings), settings)
+    _, layout = await bus_findings(settings)
+    assert layout is not None
+    assert layout.partitions == "8"
+
+
+async def test_a_bus_that_is_down_names_no_password() -> None:
+    (found,), layout = await bus_findings(Settings(bus={"url": "redis://me:hush@127.0.0.1:1/0"}))
+    assert (found.check, found.grade, layout) == ("bus", Grade.FAULT, None)
+    assert found.remedy == "start it, or correct bus.url"
+    assert "hush" not in str(found)
+
+
+def account(fake: Simulator, place: Place, **more: object) -> Settings:
+    own = {"mode": "live", "venue": "fake", "exchange": place.exchange, "fake_url": fake.url, "account": "main"}
+    return Settings(
+        symbols=(SYM,), interval="12h", gateway={**own, "markets": {SYM: place.market}, "leverage": 3, **more}
+    )
+
+
+async def of_account(settings: Settings) -> list[Finding]:
+    return [found async for found in account_findings(settings)]
+
+
+@pytest.mark.parametrize("place", SWAPS, ids=named)
+async def test_an_account_that_fits_and_nothing_is_set_there(place: Place) -> None:
+    async with serving(place.exchange) as fake:
+        before = dict(fake.engine.settings)
+        found = await of_account(account(fake, place))
+        assert [one.check for one in found if one.grade is Grade.OK] == ["exchange", "clock", "keys"]
+        assert {check for check, _ in wrong(found)} <= {"exchange"}  # modes that only a start sets
+        assert fake.engine.settings == before
+        assert fake.server.count("/order", "POST") == 0
+
+
+@pytest.mark.parametrize("place", SWAPS, ids=named)
+async def test_a_key_that_may_withdraw_or_only_read(place: Place) -> None:
+    async with serving(place.exchange) as fake:
+        fake.state.keys.withdraws = True
+        assert ("keys", Grade.FAULT) in wrong(await of_account(account(fake, place)))
+        fake.state.keys.withdraws, fake.state.keys.reads_only = False, True
+        (found,) = [one for one in await of_account(account(fake, place)) if one.check == "keys"]
+        assert "may not trade" in found.what
+
+
+async def test_an_exchange_that_does_not_answer_and_one_without_the_market() -> None:
+    async with serving("binance") as fake:
+        settings = account(fake, BINANCE)
+        lacking = account(fake, BINANCE, markets={SYM: "NOT/USDT:USDT"})
+        assert wrong(await of_account(lacking)) == [("exchange", Grade.FAULT)]
+    assert wrong(await of_account(settings)) == [("exchange", Grade.FAULT)]
+
+
+async def test_no_key(tmp_path: Path) -> None:
+    async with serving("okx") as fake:
+        assert wrong(await of_account(account(fake, OKX, keys_dir=tmp_path))) == [("keys", Grade.FAULT)]
+
+
+async def test_the_exchanges_of_prices() -> None:
+    async with serving("bybit") as fake:
+        own = {"exchange": "bybit", "markets": {SYM: BYBIT.market}, "base_url": fake.url}
+        settings = Settings(symbols=(SYM,), interval="1m", ingestor={"source": "ccxt", **own})
+        assert wrong(await market_data_findings(settings)) == []
+        lacking = settings.model_copy(
+            update={"ingestor": settings.ingestor.model_copy(update={"markets": {SYM: "NOT/USDT:USDT"}})}
+        )
+        assert wrong(await market_data_findings(lacking)) == [("prices", Grade.FAULT)]
+    assert wrong(await market_data_findings(settings)) == [("prices", Grade.FAULT)]
+
+
+async def test_a_journal_is_looked_at_and_neither_made_nor_changed(journal_url: str, tmp_path: Path) -> None:
+    settings = Settings(
+        symbols=(SYM,),
+        gateway={
+            "mode": "testnet",
+            "venue": "fake",
+            "account": "main",
+            "markets": {SYM: OKX.market},
+            "journal": journal_url,
+        },
+    )
+    layout = Layout("8", "this-bus", None)
+    assert wrong(list(journal_findings(settings, layout))) == []
+    assert os.listdir(tmp_path) == []
+    async with await Journal.open(journal_url, "main", durable=False) as journal:
+        epoch = await journal.raise_epoch("gateway")
+        await journal.write([SetBusId("this-bus")], epoch)
+        assert wrong(list(journal_findings(settings, layout))) == []
+        assert wrong(list(journal_findings(settings, layout._replace(bus_id="other")))) == [("journal", Grade.FAULT)]
+        assert (await journal.epoch()).epoch == epoch
+
+
+def test_a_journal_that_is_damaged(tmp_path: Path) -> None:
+    file = tmp_path / "journal-main.db"
+    file.write_bytes(b"no database at all" * 100)
+    assert wrong(list(journal_findings(of_main(journal=f"sqlite:///{file}"), None))) == [("journal", Grade.FAULT)]
+
+
+def of_main(**more: object) -> Settings:
+    own = {"mode": "testnet", "venue": "fake", "account": "main", "markets": {SYM: OKX.market}}
+    return Settings(symbols=(SYM,), gateway={**own, **more})
