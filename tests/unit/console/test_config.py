@@ -1,11 +1,13 @@
 """`tickline config show`: every setting, where it comes from, and no secret."""
 
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from services.console.config import config_lines
+from services.console.config import config_json, config_lines
+from services.console.output import json_text
 from services.console.run.processes import as_environment
 from shared.config import load_settings
 
@@ -38,13 +40,16 @@ def test_where_a_value_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TICKLINE_BUS", '{"partitions": 4}')
     monkeypatch.setenv("TICKLINE_GATEWAY__RISK__DAILY_LOSS", "5")
     lines = shown()
-    assert lines["interval"] == '"5m"  (file)'
-    assert lines["gateway.fee"] == '"0.002"  (variable)'
-    assert lines["gateway.risk.reduce_only"] == "true  (file)"
-    assert lines["gateway.risk.daily_loss"] == '"5"  (variable)'
-    assert lines["bus.partitions"] == "4  (variable)"
+    assert lines["interval"] == '"5m"  (tickline.toml:1)'
+    assert lines["gateway.fee"] == '"0.002"  (TICKLINE_GATEWAY__FEE)'
+    assert lines["gateway.risk.reduce_only"] == "true  (tickline.toml:5)"
+    assert lines["gateway.risk.daily_loss"] == '"5"  (TICKLINE_GATEWAY__RISK__DAILY_LOSS)'
+    assert lines["bus.partitions"] == "4  (TICKLINE_BUS)"
     assert lines["bus.lease_s"] == "3.0  (default)"
-    assert lines["strategy.params"] == '{"leverage": 2}  (file)'
+    assert lines["strategy.params"] == '{"leverage": 2}  (tickline.toml:6)'
+    told = config_json(load_settings())
+    assert told["gateway.fee"] == {"value": Decimal("0.002"), "origin": ("variable", "TICKLINE_GATEWAY__FEE", 0)}
+    assert told["interval"]["origin"] == ("file", "tickline.toml", 1)
 
 
 def test_each_key_of_each_venue(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,10 +60,10 @@ def test_each_key_of_each_venue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TICKLINE_INGESTOR__VENUES__PERP__EXCHANGE", "binanceusdm")
     lines = shown()
     assert lines["ingestor.venues.okx.exchange"] == '"okx"  (default)'
-    assert lines["ingestor.venues.okx.markets"] == '{"B": "B/U"}  (file)'
-    assert lines["ingestor.venues.okx.grace_s"] == "3.0  (file)"
-    assert lines["ingestor.venues.perp.exchange"] == '"binanceusdm"  (variable)'
-    assert lines["ingestor.venues.perp.grace_s"] == "2.0  (file)"
+    assert lines["ingestor.venues.okx.markets"] == '{"B": "B/U"}  (tickline.toml:6)'
+    assert lines["ingestor.venues.okx.grace_s"] == "3.0  (tickline.toml:4)"
+    assert lines["ingestor.venues.perp.exchange"] == '"binanceusdm"  (TICKLINE_INGESTOR__VENUES__PERP__EXCHANGE)'
+    assert lines["ingestor.venues.perp.grace_s"] == "2.0  (tickline.toml:9)"
     assert lines["ingestor.venues.perp.warm_bars"] == "200  (default)"
 
 
@@ -68,15 +73,24 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TICKLINE_BUS__URL", "rediss://:hu/sh@bus:6379/0")
     monkeypatch.setenv("TICKLINE_GATEWAY__JOURNAL", "postgresql://me:hush@db/tickline?password=hush")
     lines = shown()
-    assert lines["gateway.api_secret"] == "********  (variable)"
-    assert lines["gateway.journal"] == '"postgresql://db/tickline"  (variable)'
-    assert "hush" not in str(lines)
+    assert lines["gateway.api_secret"] == "********  (TICKLINE_GATEWAY__API_SECRET)"
+    assert lines["gateway.journal"] == '"postgresql://db/tickline"  (TICKLINE_GATEWAY__JOURNAL)'
+    assert "hush" not in str(lines) + json_text(config_json(load_settings()))
+
+
+def test_the_files_of_keys_are_named_and_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "api_key").write_text("hush")
+    Path("tickline.toml").write_text("[gateway]\nkeys_dir = 'keys'\n")
+    lines = shown()
+    assert lines["gateway.api_key"] == "********  (keys/api_key)"
+    assert lines["gateway.api_password"] == '""  (default)'
 
 
 def test_every_setting_of_a_service_comes_from_its_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in as_environment(load_settings()).items():
         monkeypatch.setenv(name, value)
-    assert {name for name, line in shown().items() if not line.endswith("(variable)")} == {
+    assert {name for name, line in shown().items() if "(TICKLINE_" not in line} == {
         *(f"gateway.api_{name}" for name in ("key", "secret", "password")),
         "user_code",  # of None: the config's folder is the same for a child
     }
