@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -216,8 +217,9 @@ class MemorySession:
     ) -> list[tuple[tuple[str, PartitionId], list[Entry]]]:
         found = []
         for source, cursor in cursors.items():
-            later = [e for e in self._bus.streams.get(source, []) if EntryId.of(e.id) > EntryId.of(cursor)][:count]
-            if later:
+            entries = self._bus.streams.get(source, [])
+            begin = bisect_right(entries, EntryId.of(cursor), key=_id)
+            if later := entries[begin : begin + count]:
                 found.append((source, [_copy(entry) for entry in later]))
         return found
 
@@ -225,10 +227,11 @@ class MemorySession:
         """Returns the last entries of a stream up to `before` (`+`: its end; `(id`: without it), the newest first."""
         self._check()
         entries = self._bus.streams.get(source, [])
+        end = len(entries)
         if before != b"+":
-            end = EntryId.of(before.removeprefix(b"("))
-            entries = [e for e in entries if EntryId.of(e.id) < end or (EntryId.of(e.id) == end and before[:1] != b"(")]
-        return [_copy(entry) for entry in entries[: -count - 1 : -1]]
+            side = bisect_left if before[:1] == b"(" else bisect_right
+            end = side(entries, EntryId.of(before.removeprefix(b"(")), key=_id)
+        return [_copy(entry) for entry in entries[max(0, end - count) : end][::-1]]
 
     def wake(self) -> None:
         """Makes a waiting read return soon."""
@@ -277,6 +280,10 @@ class MemorySession:
     async def close(self) -> None:
         """Ends this session."""
         self._closed = True
+
+
+def _id(entry: Entry) -> EntryId:
+    return EntryId.of(entry.id)
 
 
 def _copy(entry: Entry) -> Entry:

@@ -13,7 +13,7 @@ from shared.lookup.places import bus_of, recorded_entries
 from shared.lookup.recorded import RecordedEntries
 from shared.lookup.series import Series
 from shared.lookup.stored import EntryStore, Found, Span
-from shared.lookup.trace import TickTrace, messages_of_event, messages_of_tick
+from shared.lookup.trace import TickTrace, messages_of_event, messages_of_order, messages_of_tick
 from shared.messages import Stream
 from shared.runner.progress import producers
 
@@ -90,14 +90,17 @@ class Lookup:
     async def of_trace(self, tr: str) -> list[Found]:
         """Returns all messages with a trace id, in the line's order: tick, features, prediction, decisions, orders …"""
         tick = TickTrace.of(tr)
+        if tick is None:
+            return await self._asked(lambda stores: messages_of_event(_of(stores), tr, self._settings.symbols))
+        return await self._asked(lambda stores: messages_of_tick(_of(stores), tr, tick))
+
+    async def of_order(self, client_order_id: str, sym: str | None = None) -> list[Found]:
+        """Returns the order with this id, and its report. sym: its symbol, where that is known."""
+        symbols = self._settings.symbols if sym is None else (sym,)
 
         async def work(stores: Stores) -> list[Found]:
-            def series(stream: Stream, sym: str) -> Series:
-                return Series(stores, stream, sym)
-
-            if tick is None:
-                return await messages_of_event(series, tr, self._settings.symbols)
-            return await messages_of_tick(series, tr, tick)
+            found = await messages_of_order(_of(stores[:1]), client_order_id, symbols)  # as a rule it is a late one
+            return found or await messages_of_order(_of(stores), client_order_id, symbols)
 
         return await self._asked(work)
 
@@ -151,3 +154,7 @@ class Lookup:
                 self._settings.recorder.folder, self._settings.namespace, self._bus_id, self._instances
             )
         return [] if self._recorded is None else [self._recorded]
+
+
+def _of(stores: Stores) -> Callable[[Stream, str], Series]:
+    return lambda stream, sym: Series(stores, stream, sym)

@@ -47,7 +47,8 @@ class BusEntries:
         """
         source = self._source(stream, sym)
         found: dict[int, StoredEntry] = {}
-        async for entry in self._behind(source, await self._before(source, sym, first)):
+        begin = await self._before(source, sym, first)
+        async for entry in self._behind(source, begin, NEAR if last - first < NEAR else CHUNK):
             if entry.k != sym or entry.n < first:
                 continue
             if entry.n > last:
@@ -64,7 +65,9 @@ class BusEntries:
         return Span(min(found), max(found)) if found else None
 
     def _source(self, stream: Stream, sym: str) -> "_Source":
-        return _Source(str(stream), PartitionId(self._instances[stream], partition_of(sym, self._partitions)))
+        # The monitor works on all symbols together, in one partition.
+        p = 0 if stream is Stream.MONITOR else partition_of(sym, self._partitions)
+        return _Source(str(stream), PartitionId(self._instances[stream], p))
 
     async def _before(self, source: "_Source", sym: str, n: int) -> bytes:
         """Returns an entry id behind which every entry of the symbol from `n` on lies, and not many others.
@@ -116,7 +119,7 @@ class BusEntries:
         while chunk := await self._read(source, cursor, count):
             for entry in chunk:
                 yield entry
-            cursor, count = chunk[-1].id, CHUNK
+            cursor, count = chunk[-1].id, min(5 * count, CHUNK)
 
     async def _read(self, source: "_Source", cursor: bytes, count: int) -> list[Entry]:
         answer = await self._session.read({source: cursor}, count, 0)

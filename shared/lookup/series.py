@@ -5,7 +5,7 @@ ones: a decision that waited has its tick's time, a funding payment the exchange
 neighbours, and what it finds is taken with a margin.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import pairwise
 
 from shared.lookup.stored import EntryStore, Found, StoredEntry
@@ -49,15 +49,15 @@ class Series:
             end, width = first - 1, min(2 * width, CHUNK)
         return found[-count:]
 
-    async def from_on(self, first: int, tr: str = "") -> AsyncIterator[Found]:
-        """Yields the messages from a number on, to the last. tr: of this trace id only."""
+    async def from_on(self, first: int, want: Callable[[StoredEntry], bool] = lambda _: True) -> AsyncIterator[Found]:
+        """Yields the messages from a number on, to the last; of those whose entries are wanted."""
         span = await self.span()
         if span is None:
             return
         first, width = max(first, span[0]), NEIGHBOURS * MARGIN_N
         while first <= span[1]:
             entries = await self._entries(first, first + width - 1)
-            for found in self._decoded([entry for entry in entries if tr in ("", entry.tr)]):
+            for found in self._decoded(list(filter(want, entries))):
                 yield found
             first, width = first + width, min(2 * width, CHUNK)
 

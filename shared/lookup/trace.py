@@ -1,6 +1,6 @@
 """A trace leads through the streams: the tick, its features and prediction, its decisions, their orders and reports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from shared.lookup.series import MARGIN_N, Series
@@ -49,10 +49,26 @@ async def messages_of_tick(series: SeriesOf, tr: str, tick: TickTrace) -> list[F
     return found
 
 
-async def messages_of_event(series: SeriesOf, tr: str, symbols: tuple[str, ...]) -> list[Found]:
+async def messages_of_event(series: SeriesOf, tr: str, symbols: Sequence[str]) -> list[Found]:
     """Returns the reports of what no tick led to: a funding payment, an adoption, a halt's own orders."""
-    named = tuple(sym for sym in symbols if f":{sym}:" in tr)
-    return [found for sym in named or symbols async for found in series(Stream.EXECUTIONS, sym).from_on(1, tr)]
+    named = [sym for sym in symbols if f":{sym}:" in tr]
+    return [
+        found
+        for sym in named or symbols
+        async for found in series(Stream.EXECUTIONS, sym).from_on(1, lambda entry: entry.tr == tr)
+    ]
+
+
+async def messages_of_order(series: SeriesOf, client_order_id: str, symbols: Sequence[str]) -> list[Found]:
+    """Returns the order of this id and its report; its decisions have it, too, and are left out."""
+    name = client_order_id.encode()
+    for sym in symbols:
+        async for order in series(Stream.ORDERS, sym).from_on(1, lambda entry: name in entry.d):
+            if isinstance(order.message, OrderIntent) and order.message.client_order_id == client_order_id:
+                tr, at_ns = order.message.tr, order.message.ts_event
+                reports = await _reports(series(Stream.EXECUTIONS, sym), tr, at_ns, {client_order_id})
+                return [order, *(each for each in reports if _is_of(each.message, client_order_id))]
+    return []
 
 
 async def _decisions(series: Series, tr: str, ts_event: int) -> list[Found]:
@@ -66,6 +82,10 @@ async def _decisions(series: Series, tr: str, ts_event: int) -> list[Found]:
         elif message.ts_event > ts_event and message.n > begin + 2 * MARGIN_N and not _meanwhile(message):
             break
     return found
+
+
+def _is_of(message: Message, client_order_id: str) -> bool:
+    return isinstance(message, ExecutionReport) and message.client_order_id == client_order_id
 
 
 def _meanwhile(message: Message) -> bool:
@@ -91,7 +111,7 @@ async def _orders(series: Series, tr: str, ts_event: int, wanted: set[str]) -> l
 async def _reports(series: Series, tr: str, ts_event: int, wanted: set[str]) -> list[Found]:
     """Each order has one report, when it has ended; that may be long after its tick."""
     found, missing = list[Found](), set(wanted)
-    async for each in series.from_on(await series.number_at(ts_event), tr):
+    async for each in series.from_on(await series.number_at(ts_event), lambda entry: entry.tr == tr):
         found.append(each)
         if isinstance(each.message, ExecutionReport):
             missing.discard(each.message.client_order_id)

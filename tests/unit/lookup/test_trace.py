@@ -128,6 +128,10 @@ async def test_a_trace_is_whole(tmp_path: Path, seed: int) -> None:
     for tr in random.sample(sorted(session.traces), 15):
         found = await lookup.of_trace(tr)
         assert [each.message for each in found] == _order_in_line(session.traces[tr])
+    for order in random.sample([each for each in session.messages if isinstance(each, OrderIntent)], 5):
+        expected = [each for each in session.traces[order.tr] if isinstance(each, OrderIntent | ExecutionReport)]
+        assert [each.message for each in await lookup.of_order(order.client_order_id)] == expected
+    assert await lookup.of_order("0" * 32) == []
 
 
 async def test_what_no_tick_led_to(tmp_path: Path) -> None:
