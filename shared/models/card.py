@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from shared.drift.reference import DriftReference
 from shared.errors import SafetyRefusal
 from shared.intervals import TRADE, interval_ns
 from shared.messages.base import Symbol
@@ -72,6 +73,7 @@ class Card(BaseModel):
     - training: how the model was fitted, how good it was, and the distributions of its features and predictions; None
       where nobody knows.
     - runtime: the versions and the CPU on which the distributions were computed.
+    - references: what the paper twin of a strategy earned out of sample, one for each; drift is measured against it.
 
     >>> Card(name="a", model="LinearModel", features=("log_return_lags(3)",), no_features=3, symbols=("BTCUSDT",),
     ...      interval="12h", sha256="0" * 64, origin="an example").covers("ETHUSDT")
@@ -97,6 +99,7 @@ class Card(BaseModel):
     origin: Annotated[str, Field(min_length=1)]
     training: Training | None = None
     runtime: Runtime | None = None
+    references: Annotated[tuple[DriftReference, ...], Field(strict=False)] = ()
 
     @model_validator(mode="after")
     def _class_of_its_format(self) -> Self:

@@ -54,7 +54,7 @@ def decided_by_config(settings: Settings) -> str:
 
     Raises ModelRefused or ConfigError where the config has no valid model or strategy.
     """
-    return decided_by(strategy_hash(settings, _code(settings.strategy)), _model_hash(settings))
+    return decided_by(strategy_hash(settings, strategy_code(settings.strategy)), _model_hash(settings))
 
 
 def own_files(settings: Settings) -> list[str]:
@@ -66,7 +66,8 @@ def own_files(settings: Settings) -> list[str]:
     return sorted({path for name in names if is_spec(name) for _, path, _ in files_of(name)})
 
 
-def _code(own: StrategySettings) -> list[str]:
+def strategy_code(own: StrategySettings) -> list[str]:
+    """Returns the hash of a strategy's code, and of each wrapper's; empty for what is ours. Runs none of it."""
     names = (hash_named(str(wrapper.get("name")), WRAPPERS, GROUP) for wrapper in own.wrappers)
     return [hash_named(own.name, STRATEGIES, GROUP), *names]
 
@@ -101,7 +102,7 @@ class Identity(NamedTuple):
         params = described(own)
         name, sha256 = (card.name, card.sha256) if card is not None else (NO_MODEL, "")
         predicts = _model_hash(settings)
-        return cls(name, sha256, own.name, params, decided_by(str(_code(own)), predicts), predicts)
+        return cls(name, sha256, own.name, params, decided_by(str(strategy_code(own)), predicts), predicts)
 
     @classmethod
     def told(cls, json: Mapping[str, Any]) -> "Identity":

@@ -1,0 +1,113 @@
+"""The pool joins the bars of several symbols: policy looks at one number for one model."""
+
+from typing import NamedTuple
+
+from pydantic import Field
+
+from shared.drift.twin import TwinBar
+from shared.record import Record, Snapshot
+from shared.tick import State, Tick
+
+MAX_BEHIND = 1_024  # bars that a symbol may be behind the others before they go on without it
+
+
+class PooledBar(NamedTuple):
+    """A bar ended through which at least one symbol was held.
+
+    - tr, model: of the symbol that moved it most.
+    - net: the mean of the symbols held. syms, nets: these symbols, and the return of each.
+    """
+
+    ts_event: int
+    tr: str
+    model: str
+    net: float
+    syms: tuple[str, ...]
+    nets: tuple[float, ...]
+
+
+class HeldBar(Record):
+    """A symbol's bar that waits for the other symbols."""
+
+    sym: str
+    ts_event: int
+    tr: str
+    model: str
+    net: float
+
+
+class PoolSnapshot(Snapshot):
+    """The saved form of a SymbolPool. reached: how far each symbol has come."""
+
+    reached: dict[str, int]
+    closed: int
+    waiting: list[HeldBar] = Field(default_factory=list)
+    ends: list[int] = Field(default_factory=list)
+
+
+class SymbolPool(Tick[TwinBar, list[PooledBar]]):
+    """A SymbolPool takes the bars of all symbols, each symbol's in order; returns those that closed, in order of time.
+
+    A bar is closed when every symbol has come to its end, by a bar or a gap. What comes later does not count.
+
+    >>> pool = SymbolPool(["A", "B"])
+    >>> pool.on_tick(TwinBar("A", 60, "t", "", 0.01))
+    []
+    >>> [(bar.ts_event, bar.net) for bar in pool.on_tick(TwinBar("B", 60, "u", "", 0.03))]
+    [(60, 0.02)]
+    """
+
+    def __init__(self, symbols: "list[str] | tuple[str, ...]") -> None:
+        self._reached = dict.fromkeys(symbols, 0)
+        self._closed = 0
+        self._waiting: dict[int, dict[str, TwinBar]] = {}  # a bar's end -> what was held through it, by symbol
+
+    def on_tick(self, val: TwinBar) -> list[PooledBar]:
+        """Takes a symbol's next bar."""
+        sym, ts_event = val.sym, val.ts_event
+        self._reached[sym] = max(self._reached[sym], ts_event)
+        if ts_event <= self._closed:
+            return []
+        held = self._waiting.setdefault(ts_event, {})
+        if val.net is not None:
+            held[sym] = val
+        return self._close()
+
+    def _close(self) -> list[PooledBar]:
+        waiting, upto, closed = self._waiting, min(self._reached.values()), []
+        for end in sorted(waiting):
+            if end > upto and len(waiting) <= MAX_BEHIND:
+                break
+            bars = waiting.pop(end)
+            self._closed = end
+            if bars:
+                closed.append(_pooled(end, [bars[sym] for sym in sorted(bars)]))
+        return closed
+
+    def state(self) -> State:
+        """Returns how far each symbol has come, and what waits."""
+        bars = [
+            HeldBar(sym=bar.sym, ts_event=bar.ts_event, tr=bar.tr, model=bar.model, net=bar.net or 0.0)
+            for held in self._waiting.values()
+            for bar in held.values()
+        ]
+        return PoolSnapshot(reached=dict(self._reached), closed=self._closed, waiting=bars, ends=list(self._waiting))
+
+    def restore(self, state: State) -> None:
+        """Takes back what `state()` gave; symbols that are no more are left out, new ones begin."""
+        saved = PoolSnapshot.of(state)
+        self._reached = {sym: saved.reached.get(sym, 0) for sym in self._reached}
+        self._closed = saved.closed
+        self._waiting = {end: {} for end in saved.ends}
+        for bar in saved.waiting:
+            if bar.sym in self._reached:
+                self._waiting[bar.ts_event][bar.sym] = TwinBar(bar.sym, bar.ts_event, bar.tr, bar.model, bar.net)
+
+
+def _pooled(end: int, bars: list[TwinBar]) -> PooledBar:
+    nets = tuple(bar.net or 0.0 for bar in bars)
+    total = 0.0
+    for net in nets:
+        total += net
+    most = max(bars, key=lambda bar: abs(bar.net or 0.0))
+    return PooledBar(end, most.tr, most.model, total / len(nets), tuple(bar.sym for bar in bars), nets)
