@@ -17,12 +17,17 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 def executions(tickline: Tickline, namespace: str = "tickline") -> int:
     """How many are on the bus of the running line."""
+    return entries(tickline, "executions", namespace)
+
+
+def entries(tickline: Tickline, stream: str, namespace: str = "tickline") -> int:
+    """How many of a stream are on the bus of the running line."""
     url = running_url(tickline.bus_folder)
     if url is None:
         return 0
     try:
         with redis.Redis.from_url(url, socket_timeout=5) as client:
-            return sum(client.xlen(key) for key in client.scan_iter(f"{namespace}:executions:*"))
+            return sum(client.xlen(key) for key in client.scan_iter(f"{namespace}:{stream}:*"))
     except redis.RedisError:
         return 0
 
@@ -58,7 +63,8 @@ def test_ctrl_c_and_on_again(tickline: Tickline) -> None:
     assert first.summary["finished"] is False
     assert tickline.left() == {}
 
-    running = started(tickline, "--rate", "20", beyond=first.summary["executions"])
+    running = started(tickline, "--rate", "20", beyond=first.summary["executions"])  # perhaps of the first run's ticks
+    wait_for(lambda: entries(tickline, "ticks") > first.summary["ticks"], "the source goes on")
     refused = tickline("run")
     assert refused.code == 4
     (line,) = refused.err.splitlines()
