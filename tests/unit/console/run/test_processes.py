@@ -250,6 +250,7 @@ async def test_the_last_ones_are_stopped_when_the_others_have_ended(make: Make) 
     supervisor = make({"reader": reader, "slow": slow}, last=("reader",))
     async with kept(supervisor):
         await until(lambda: "ready" in said("slow") and "ready" in said("reader"))
+        await until(lambda: supervisor._processes.keys() == {"slow", "reader"})  # they may write before they are known
     with pytest.raises(ServiceFailed, match="reader ended with code 3: no line"):
         await supervisor.stop()
 
