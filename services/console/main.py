@@ -26,6 +26,8 @@ VERBS: Final = {
     "backtest": "backtest",
     "parity": "parity",
     "tail": "tail",
+    "why": "why",
+    "trace": "trace",
     "bus-users": "bus_users",
     "arm": "arm",
     "disarm": "arm",

@@ -222,6 +222,10 @@ class Journal:
         """Returns the newest events, the last one last."""
         return (await self._rows(events, "ORDER BY id DESC LIMIT ?", limit))[::-1]
 
+    async def execution_of(self, client_order_id: str) -> ExecutionRow | None:
+        """Returns an order's terminal report, if it has one."""
+        return await self._row(executions, "AND client_order_id = ?", client_order_id)
+
     async def events_of(self, client_order_id: str) -> list[EventRow]:
         """Returns what was noted of an order, the last one last."""
         return await self._rows(events, "AND client_order_id = ? ORDER BY id", client_order_id)

@@ -3,6 +3,7 @@
 A snapshot names the last n of each input that its stage had taken, so it need not be of the moment where a part ends.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -95,6 +96,16 @@ def last_settings(folder: Path) -> dict[str, Any]:
     if not paths:
         raise DataError(f"{folder}: is a recording without a checkpoint: nothing was recorded")
     return _read(paths[-1]).settings
+
+
+def settings_at(folder: Path, at_ns: int) -> dict[str, Any] | None:
+    """Returns the settings that held at a time: of the last checkpoint before it, else of the first one; None: no one.
+
+    Raises DataError.
+    """
+    paths = checkpoint_paths(folder)
+    found = bisect_right(paths, at_ns, key=lambda path: _read(path).taken_ns)
+    return _read(paths[max(0, found - 1)]).settings if paths else None
 
 
 def ingestor_of(folder: Path) -> str:

@@ -1,0 +1,273 @@
+"""The chains of a line: everything that goes back to one tick, from bus, recording and journal, told as sentences."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from shared.bar import Bar
+from shared.config import Mode, Settings
+from shared.errors import ConfigError, DataError
+from shared.explain.around import ModelNeeds, around
+from shared.explain.chain import Chain, Hop
+from shared.explain.decisions import MISSING, Around, Rule
+from shared.explain.executions import OrderLife
+from shared.explain.story import Sentence, rule_of, story
+from shared.intervals import NS_PER_S, interval_ns
+from shared.journal.journal import Journal
+from shared.journal.rows import OrderRow
+from shared.lookup import Lookup
+from shared.messages import Decision, ExecutionReport, Features, Message, OrderIntent, Prediction, Reason, Stream
+from shared.messages.codec import kept
+from shared.models.card import Card, ModelRefused
+from shared.models.choose import chosen_card
+from shared.models.model_input import ModelInput
+from shared.recording.checkpoint import TRADED, settings_at
+from shared.recording.layout import is_recording, read_origin
+from shared.wall_time import WallTime
+
+JOURNAL = "journal"
+NEAR_TICKS = 64  # around a decision, to explain it; further where a window may be longer
+FAR_TICKS = 4_096
+HOUR_NS = 3_600 * NS_PER_S
+OF_WINDOWS = frozenset({Reason.NO_PREDICTION, Reason.WARMING_UP})
+
+
+class Told(NamedTuple):
+    """A chain, told.
+
+    - lacking: what was not found of it any more; empty where it is complete.
+    - rule: as it was configured when the chain's decision was made; as_now: only today's config could tell it.
+    """
+
+    chain: Chain
+    sentences: list[Sentence]
+    lacking: list[str]
+    rule: Rule
+    as_now: bool
+
+    @property
+    def complete(self) -> bool:
+        """Says whether all of the chain was found."""
+        return not self.lacking
+
+
+class Chains:
+    """The chains are read from a lookup and, in testnet and live, from the account's journal.
+
+    - no_journal: why there is none; empty where there is.
+    """
+
+    def __init__(self, settings: Settings, lookup: Lookup, journal: Journal | None, wall: WallTime) -> None:
+        self.lookup = lookup
+        self.journal = journal
+        self.no_journal = "" if journal is not None else "on paper there is no journal"
+        self._settings = settings
+        self._wall = wall
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings, wall: WallTime) -> AsyncIterator["Chains"]:
+        """Opens what there is. A journal is never made."""
+        async with AsyncExitStack() as stack:
+            lookup = await stack.enter_async_context(Lookup.open(settings))
+            journal, why = None, ""
+            if settings.gateway.mode is not Mode.PAPER:
+                try:
+                    opened = await Journal.open(
+                        settings.journal_url, settings.gateway.account, durable=True, create=False
+                    )
+                    journal = await stack.enter_async_context(opened)
+                except ConfigError as error:
+                    why = str(error)
+            made = cls(settings, lookup, journal, wall)
+            made.no_journal = why or made.no_journal
+            yield made
+
+    async def told(self, tr: str) -> Told:
+        """Returns the chain of a trace id, told; an empty one where nothing is known of it."""
+        found: list[Hop] = [Hop(*one) for one in await self.lookup.of_trace(tr)]
+        if MISSING in tr:
+            found = [Hop(*one) for one in await self.lookup.of_trace(tr.partition(MISSING)[0])]
+            found += await self._led_out(tr, found)
+        chain = Chain.of(tr, found)
+        lives = await self._lives(chain)
+        chain = await self._from_journal(chain, lives)
+        at_ns = min((hop.at_ns for hop in chain.hops if hop.at_ns), default=0)
+        rule, as_now = self._rule(at_ns)
+        if not chain:
+            return Told(chain, [], [], rule, as_now)
+        lies = {decision.n: await self._around(decision) for decision, _ in chain.each(Decision) if decision.reason}
+        sentences = story(chain, self._settings, self._wall, rule=rule, around=lies, lives=lives)
+        lacking = chain.lacking(await self._last_reported(chain))
+        return Told(chain, sentences, lacking, rule, as_now)
+
+    async def decision_at(self, sym: str, at_ns: int | None) -> Decision | None:
+        """Returns the newest decision on a tick of that time or before it; of all where no time is given."""
+        if at_ns is None:
+            found = [one.message for one in await self.lookup.last(Stream.DECISIONS, sym, NEAR_TICKS)]
+            return next((one for one in reversed(found) if isinstance(one, Decision)), None)
+        span = NEAR_TICKS * self._tick_ns()
+        while True:
+            since = max(0, at_ns - span)
+            near = [one.message for one in await self.lookup.messages(Stream.DECISIONS, sym, since, at_ns)]
+            decisions = [one for one in near if isinstance(one, Decision)]
+            if decisions or not since:
+                return max(decisions, key=lambda one: (one.ts_event, one.n), default=None)
+            span *= NEAR_TICKS
+
+    async def decision_after(self, sym: str, at_ns: int) -> Decision | None:
+        """Returns the first decision on a tick behind a time, within FAR_TICKS of it."""
+        upto = at_ns + FAR_TICKS * self._tick_ns()
+        near = [one.message for one in await self.lookup.messages(Stream.DECISIONS, sym, at_ns + 1, upto)]
+        return next((one for one in near if isinstance(one, Decision)), None)
+
+    async def features_before(self, chain: Chain) -> list[Message]:
+        """Returns the features that the model was shown beside the chain's own, oldest first, and the gaps there.
+
+        A model with a window is shown a sequence; the config's card says of which length.
+        """
+        own = chain.one(Features)
+        try:
+            card = None if own is None else chosen_card(self._settings)
+        except (ModelRefused, ConfigError):
+            card = None
+        if own is None or card is None or card.window == 1:
+            return []
+        numbers = range(max(1, own.n - card.window + 1), own.n)
+        found = [await self.lookup.by_n(Stream.FEATURES, own.sym, n) for n in numbers]
+        return [one.message for one in found if one is not None]
+
+    def _tick_ns(self) -> int:
+        try:
+            return interval_ns(self._settings.interval)
+        except ValueError:  # a tick a trade
+            return NS_PER_S
+
+    async def _led_out(self, tr: str, base: Iterable[Hop]) -> list[Hop]:
+        """Returns what a missing prediction led to: it has a trace of its own behind that of the tick before."""
+        tick = next(iter(base), None)
+        if tick is None:
+            return []
+        since = tick.message.ts_event
+        upto = since + max(HOUR_NS, NEAR_TICKS * self._tick_ns())
+        found: list[Hop] = []
+        for stream in (Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS):
+            near = await self.lookup.messages(stream, tick.message.sym, since, upto)
+            found += [Hop(*one) for one in near if one.message.tr == tr]
+        return found
+
+    async def _lives(self, chain: Chain) -> dict[str, OrderLife]:
+        """Returns what the journal has of the chain's orders."""
+        if self.journal is None:
+            return {}
+        names = {name for decision, _ in chain.each(Decision) for name in decision.orders}
+        names |= {order.client_order_id for order, _ in chain.each(OrderIntent)}
+        names |= {report.client_order_id for report, _ in chain.each(ExecutionReport)}
+        return {name: await self._life(self.journal, name) for name in sorted(names)}
+
+    async def _life(self, journal: Journal, name: str) -> OrderLife:
+        row = await journal.order(name)
+        if row is None:
+            return OrderLife()
+        return OrderLife(row, tuple(await journal.events_of(name)), tuple(await journal.fills(client_order_id=name)))
+
+    async def _from_journal(self, chain: Chain, lives: dict[str, OrderLife]) -> Chain:
+        """Returns the chain with orders and reports that bus and recording have no more, as the journal has them."""
+        if self.journal is None:
+            return chain
+        orders = {order.client_order_id for order, _ in chain.each(OrderIntent)}
+        reports = {report.client_order_id for report, _ in chain.each(ExecutionReport)}
+        more: list[Hop] = []
+        for name, life in lives.items():
+            if life.row is not None and name not in orders:
+                more.append(Hop(_intent(life.row), 0, JOURNAL))
+            row = None if name in reports else await self.journal.execution_of(name)
+            if row is not None:
+                more.append(Hop(kept(ExecutionReport, row.report), row.at_ms * 1_000_000, JOURNAL))
+        return Chain.of(chain.tr, [*chain.hops, *more])
+
+    async def _last_reported(self, chain: Chain) -> int:
+        """Returns the last order of the symbol that has a report; one behind it may be in flight."""
+        last = [one.message for one in await self.lookup.last(Stream.EXECUTIONS, chain.sym, NEAR_TICKS)]
+        return max((one.order_n for one in last if isinstance(one, ExecutionReport)), default=0)
+
+    async def _around(self, decision: Decision) -> Around:
+        """Returns what lies around a decision without orders."""
+        of_windows = decision.reason in OF_WINDOWS
+        ticks = FAR_TICKS if of_windows else NEAR_TICKS
+        tick_ns, sym, at_ns = self._tick_ns(), decision.sym, decision.ts_event
+        streams = (Stream.DECISIONS, Stream.PREDICTIONS, Stream.EXECUTIONS)
+        near: list[Message] = []
+        for stream in streams:
+            found = await self.lookup.messages(stream, sym, at_ns - ticks * tick_ns, at_ns + NEAR_TICKS * tick_ns)
+            near += [one.message for one in found]
+        needs = self._needs(near, decision) if decision.reason is Reason.NO_PREDICTION else None
+        return around(decision, near, self._wall, needs)
+
+    def _needs(self, near: Iterable[Message], decision: Decision) -> ModelNeeds | None:
+        of_model = any(isinstance(one, Prediction) and one.model for one in near)
+        try:
+            card = chosen_card(self._settings) if of_model else None
+        except (ModelRefused, ConfigError):
+            return None
+        return None if card is None else needs_of(card, self._settings.interval)
+
+    def _rule(self, at_ns: int) -> tuple[Rule, bool]:
+        """Returns the rule of then, as the recorder kept it, else of now."""
+        folder = self._settings.recorder.folder
+        try:
+            if folder is not None and is_recording(folder) and at_ns:
+                told = settings_at(folder, at_ns)
+                if read_origin(folder).namespace == self._settings.namespace and told is not None and TRADED in told:
+                    return _told_rule(told), False
+        except DataError:
+            pass  # a recording that cannot be read tells no rule
+        return rule_of(self._settings), True
+
+
+def _told_rule(told: dict[str, Any]) -> Rule:
+    traded = told[TRADED]["strategy"]
+    return Rule(
+        traded["name"],
+        traded["params"],
+        told["ingestor"].get("age_limit_s"),
+        told["strategy"].get("prediction_stale_s"),
+    )
+
+
+def _intent(row: OrderRow) -> OrderIntent:
+    """Returns an order as it was read, out of its row; n is that on the stream."""
+    return OrderIntent(
+        n=max(1, row.order_n), sym=row.sym, ts_event=row.ts_event, tr=row.tr, tick_n=row.tick_n,
+        client_order_id=row.client_order_id, leg=row.leg, signed_qty=row.intended_qty, reduce_only=row.reduce_only,
+        price=row.price, valid_until=row.valid_until_ns, after=row.after or None, by=row.by,
+    )  # fmt: skip
+
+
+def needs_of(card: Card, interval: str) -> ModelNeeds:
+    """Returns what a card's model needs before it predicts: it is shown bars until it has seen enough.
+
+    interval: of the ticks.
+    """
+    same = card.ticks_every(interval)
+    model_input = ModelInput(card.features, card.window, interval=card.interval)
+    ticks = 0
+    for n in range(1, FAR_TICKS + 1):
+        if model_input.on_tick(_flat_bar(n)) is not None:
+            ticks = n
+            break
+    try:
+        length_ns = 0 if same else interval_ns(card.interval)
+    except ValueError:
+        length_ns = 0
+    return ModelNeeds(card.interval, length_ns, ticks)
+
+
+def _flat_bar(n: int) -> Bar:
+    """Returns a bar with everything that a feature may look at."""
+    price = 100.0 + n % 7
+    return Bar(
+        "", n * NS_PER_S, Decimal(str(price)), price, price, price + 1, price - 1, 1.0 + n % 3, 1.0, 2, 0.5,
+        price - 0.5, price + 0.5, 1.0, 1.0, 0.0001,
+    )  # fmt: skip

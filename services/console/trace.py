@@ -1,0 +1,120 @@
+"""`tickline trace`: from any id of a tick, an order or an execution to the whole chain, with the times of its hops."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from services.console.chains import Chains, Told
+from services.console.output import AsJson, InUtc, json_text, show, wall_time
+from services.console.runs import RunId, of_run_id
+from services.console.why import as_json_of, endings
+from shared.config import Settings, load_settings
+from shared.errors import DataError, ParityBroken
+from shared.explain.chain import Chain
+from shared.explain.story import times, unasked_line
+from shared.messages import Message, Stream
+from shared.wall_time import WallTime
+
+NUMBERED = re.compile(rf"({'|'.join(Stream)}):(.+):(\d{{1,18}})")
+PAGES = (256, 8_192, 2**62)  # of the newest orders and reports that are looked at, until the id is found
+
+
+def trace(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="A trace id, a client order id, the exchange's id of an order or a trade, or STREAM:SYM:N, "
+            "e.g. executions:BTCUSDT:12.",
+        ),
+    ],
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Give y_hat again, from the chain's features and the hashed weights.")
+    ] = False,
+    as_json: AsJson = False,
+    utc: InUtc = False,
+    run_id: RunId = None,
+) -> None:
+    """Show the whole chain behind a tick, an order or an execution, with times per hop."""
+    wall = wall_time(utc)
+    with of_run_id(load_settings(), run_id) as settings:
+        told, before = asyncio.run(asked(settings, name, wall))
+        again = None
+        if recompute:
+            from services.console.recompute import recomputed  # it loads the model's runtime
+
+            again = recomputed(settings, told.chain, before)
+    answer = as_json_of(told) | ({} if again is None else {"recomputed": again._asdict()})
+    show([json_text(answer)] if as_json else [*lines(told, wall), *([] if again is None else [f"  {again.line}"])])
+    if again is not None and not again.same:
+        raise ParityBroken(f"trace: {again.line}")
+
+
+async def asked(settings: Settings, name: str, wall: WallTime) -> tuple[Told, list[Message]]:
+    """Returns the chain of an id, told, and the features before its own; raises DataError where nobody knows the id."""
+    async with Chains.open(settings, wall) as chains:
+        tr = await trace_of(chains, settings, name)
+        told = await chains.told(tr)
+        if not told.chain:
+            raise DataError(f"trace: nothing is found of {tr!r:.200} any more, on the bus, in recording or journal")
+        return told, await chains.features_before(told.chain)
+
+
+async def trace_of(chains: Chains, settings: Settings, name: str) -> str:
+    """Returns the trace id that an id leads to; raises DataError."""
+    if numbered := NUMBERED.fullmatch(name):
+        stream, sym, n = Stream(numbered[1]), numbered[2], int(numbered[3])
+        found = await chains.lookup.by_n(stream, sym, n) if sym in settings.symbols else None
+        if found is None:
+            raise DataError(
+                f"trace: {stream} n={n} of {sym} is not known: `tickline tail {stream} --sym {sym}` shows n"
+            )
+        return found.message.tr
+    if await chains.lookup.of_trace(name):
+        return name
+    if chains.journal is not None:
+        called = {row.tr for row in await chains.journal.orders_called(name)}
+        if len(called) > 1:
+            raise DataError(
+                f"trace: {name} names orders of several ticks: {', '.join(sorted(called))}: take one of them"
+            )
+        if called:
+            return called.pop()
+    for count in PAGES:
+        for sym in settings.symbols:
+            for stream in (Stream.ORDERS, Stream.EXECUTIONS):
+                for one in await chains.lookup.last(stream, sym, count):
+                    if getattr(one.message, "client_order_id", "") == name:
+                        return one.message.tr
+    if ":" in name:
+        return name
+    reach = await chains.lookup.reach()
+    places = "; ".join(filter(None, (reach.no_bus, reach.no_recording, chains.no_journal)))
+    raise DataError(f"trace: {name[:160]!r} is the id of nothing that is known here{f' ({places})' if places else ''}")
+
+
+def lines(told: Told, wall: WallTime) -> Iterator[str]:
+    """Yields the chain for a person: when each hop was written, how long after the one before, and what it says."""
+    chain = told.chain
+    yield f"{chain.sym} {chain.tr}"
+    for sentence, after in zip(told.sentences, times(told.sentences), strict=True):
+        at = wall.millisecond(sentence.at_ns)[:23] if sentence.at_ns else ""
+        message = sentence.message
+        numbered = "" if message is None else f"{message.to} n={message.n}"
+        yield f"  {at:23} {after:>12}  {sentence.step:10} {numbered:20} {sentence.text}"
+    if unasked := unasked_line(chain):
+        yield f"  {unasked}"
+    if chain.hops:
+        yield f"  found {_origins(chain)}"
+    yield from endings(told)
+
+
+def _origins(chain: Chain) -> str:
+    counts: dict[str, int] = {}
+    for hop in chain.hops:
+        counts[hop.origin] = counts.get(hop.origin, 0) + 1
+    return ", ".join(f"{count} on the bus" if origin == "bus" else f"{count} in the {origin}"
+                     for origin, count in sorted(counts.items()))  # fmt: skip
