@@ -66,7 +66,8 @@ WHOLE = st.builds(
     lambda low, high, first, last: (first, high, low, last, False),
     st.just(Decimal("1e-18")), st.just(Decimal("1e18")), PRICE, PRICE,
 )  # fmt: skip
-ROWS = st.lists(st.tuples(st.one_of(ALONE, WHOLE), st.tuples(*[AMOUNT] * 8), st.none() | st.integers(0, 10**9)))
+ROW = st.tuples(st.one_of(ALONE, WHOLE), st.tuples(*[AMOUNT] * 8), st.none() | st.integers(0, 10**9))
+ROWS = st.lists(ROW, max_size=6)
 
 
 @given(ROWS, st.integers(0, 5))
