@@ -105,6 +105,8 @@ def train(
             output.write(trained.card.model_dump_json(indent=2, exclude_none=True) + "\n")
     for line in lines(trained.card, trained.holes):
         typer.echo(line)
+    for way, verdict in trained.verdicts.items():
+        typer.echo(f"verdict, {way}: {verdict}")
     typer.echo(f"written: {card.with_suffix('.pth')} and {card.name}")
 
 

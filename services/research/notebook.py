@@ -146,7 +146,7 @@ class _Watched:
         self.marks: list[_Mark] = []
         self.trips: list[RoundTrip] = []
 
-    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float) -> None:
+    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float, paid: float) -> None:
         self.marks.append(_Mark(ts_event, price, equity, exposure, y_hat))
 
     def on_trip(self, trip: RoundTrip) -> None:

@@ -26,7 +26,15 @@ def test_a_trained_model_trades(tickline: Tickline, bars: Path) -> None:
     assert card["training"]["walk_forward"]["mean"]["samples"] == sum(
         fold["test"]["samples"] for fold in card["training"]["walk_forward"]["folds"]
     )
-    for said in ("training window: 110 samples", "held out: 36 samples", "walk-forward", "least squares", "written: "):
+    for said in (
+        "training window: 110 samples",
+        "held out: 36 samples",
+        "verdict, legs: ",
+        "verdict, netted: ",
+        "walk-forward",
+        "least squares",
+        "written: ",
+    ):
         assert said in done.out
 
     ran = tickline("run", *where, "--run-id", "one")

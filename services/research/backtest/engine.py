@@ -292,8 +292,9 @@ class _Run:
             equity = float(account.balance() + position.unrealised(bar.close))
             value = float(position.signed_qty) * price
             exposure = value / equity if equity else math.copysign(math.inf, value)
+        paid = float(self._fees + self._slippage + self._funding)
         for on_mark in self._on_mark:
-            on_mark(bar.ts_event, price, equity, exposure, self._y_hat)
+            on_mark(bar.ts_event, price, equity, exposure, self._y_hat, paid)
 
     def _on_prediction(self, prediction: Prediction | Gap) -> None:
         y_hat = prediction.y_hat if isinstance(prediction, Prediction) else None

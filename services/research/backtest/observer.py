@@ -14,11 +14,12 @@ class Observer(Protocol):
     It keeps as little of it as it can: a backtest may have 10 million bars.
     """
 
-    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float) -> None:
+    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float, paid: float) -> None:
         """Takes a bar, after its orders were filled (or sent) and the book was marked at its close.
 
         ts_event: the bar's end, ns since 1970 UTC. exposure: signed value of the position / equity, 0.0 when flat.
-        y_hat: the prediction made at this bar, NaN when there was none.
+        y_hat: the prediction made at this bar, NaN when there was none. paid: all costs so far, quote units:
+        fees, slippage and funding.
         """
 
     def on_trip(self, trip: RoundTrip) -> None:
@@ -35,7 +36,7 @@ class CsvRows:
         self._write = csv.writer(file, lineterminator="\n").writerow
         self._write(RoundTrip._fields)
 
-    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float) -> None:
+    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float, paid: float) -> None:
         """Does nothing: a bar is no row."""
 
     def on_trip(self, trip: RoundTrip) -> None:

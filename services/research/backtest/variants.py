@@ -8,10 +8,12 @@ from services.research.backtest.engine import Backtest, variants
 from services.research.backtest.observer import Observer, Totals
 from services.research.backtest.venue import VenueRules
 from services.research.metrics import Metrics, Results
+from services.research.verdict.held import Sample
 from shared.config import Settings
 from shared.errors import ConfigError
 from shared.extras import to_install
-from shared.history.times import text_time, time_text
+from shared.history.times import MAX_NS, text_time, time_text
+from shared.models.card import ModelRefused
 from shared.models.choose import chosen_card
 from shared.strategies.identity import Identity, called, called_wrapper
 
@@ -59,7 +61,9 @@ def run_variants(
     for name, job in jobs.items():
         own = found[name]
         start_equity = float(own.strategy.balance)
-        metrics, curve = Metrics(own.interval, start_equity), _curve(start_equity) if curves else None
+        sample, at_open = _sample(own), rules.fill == "next_open"
+        metrics = Metrics(own.interval, start_equity, sample=sample, at_open=at_open)
+        curve = _curve(start_equity) if curves else None
         observers: list[Observer] = [metrics]
         if curve is not None:
             observers.append(curve)
@@ -68,6 +72,13 @@ def run_variants(
         totals = job.run(observers, None if progress is None else partial(progress, name))
         done[name] = VariantResult(own, totals, metrics.result(totals), curve)
     return done
+
+
+def _sample(settings: Settings) -> Sample:
+    try:
+        return Sample.of(chosen_card(settings))
+    except ModelRefused:
+        return Sample(MAX_NS)  # the backtest says what is wrong, or what is worse with its file
 
 
 def described(settings: Settings, rules: VenueRules, traded: TimeRange) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.research.metrics.statistics import Floats, probabilistic_sharpe
+from services.research.statistics import Floats, probabilistic_sharpe
 from shared.intervals import NS_PER_S
 
 Ints = NDArray[np.int64]

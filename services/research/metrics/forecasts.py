@@ -5,8 +5,9 @@ import math
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from services.research.metrics.formats import number
-from services.research.metrics.statistics import (
+from services.research.metrics import formats
+from services.research.metrics.registry import MetricSection, metric, stored
+from services.research.statistics import (
     RESAMPLES,
     Floats,
     Interval,
@@ -30,7 +31,7 @@ class Estimate(BaseModel):
 
     def __str__(self) -> str:
         if self.value is None or self.low is None or self.high is None:
-            return number(self.value)
+            return formats.number(self.value)
         return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
@@ -198,3 +199,17 @@ class Forecasts:
 
 def _estimate(value: float, interval: Interval | None) -> Estimate:
     return Estimate(value=value, low=interval.low if interval else None, high=interval.high if interval else None)
+
+
+class PredictionMetrics(MetricSection):
+    """The predictions are compared with what came: y_hat beside ln(next close / close).
+
+    predictions: pairs of both. ic: Pearson's correlation; rank_ic: Spearman's. hit_rate: share of equal signs where
+    the price moved. sampled: how many pairs rank_ic and its interval were made of, None when of all.
+    """
+
+    predictions: int = metric("predictions", formats.count, lambda f: f.count)
+    ic: Estimate = metric("IC [95 %]", str, lambda f: f.ic())
+    rank_ic: Estimate = metric("rank IC [95 %]", str, lambda f: f.rank_ic())
+    hit_rate: float | None = metric("hit rate", formats.percent, lambda f: f.hit_rate)
+    sampled: int | None = stored(lambda f: f.sampled)

@@ -13,10 +13,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
 from services.research.metrics import formats
-from services.research.metrics.forecasts import Estimate
+from services.research.metrics.forecasts import Estimate, PredictionMetrics
 from services.research.metrics.registry import MetricSection, joint_row, metric, part, stored, trip_metric
 from services.research.metrics.sums import MonthReturn
 from services.research.metrics.table import table
+from services.research.verdict.verdict import days_text
 
 if TYPE_CHECKING:
     from services.research.metrics.equity_curve import Drawdown, EquityCurve
@@ -275,18 +276,39 @@ class BenchmarkMetrics(MetricSection):
     max_drawdown: float | None = metric("max drawdown", formats.percent, _price(lambda p: p.drawdowns.depth))
 
 
-class PredictionMetrics(MetricSection):
-    """The predictions are compared with what came: y_hat beside ln(next close / close).
+MEMORY = ("held", "mean", "t", "costs_of_gross")  # rows of what is in sample, on which there is no verdict
 
-    predictions: pairs of both. ic: Pearson's correlation; rank_ic: Spearman's. hit_rate: share of equal signs where
-    the price moved. sampled: how many pairs rank_ic and its interval were made of, None when of all.
+
+def _shares(found: Estimate | None) -> str:
+    """Returns a mean and its interval in percent."""
+    if found is None or found.value is None:
+        return formats.NONE
+    if found.low is None or found.high is None:
+        return formats.percent(found.value)
+    low, high = 100 * found.low, 100 * found.high
+    return f"{100 * found.value:+.3f} % [{low:+.3f}, {high:+.3f}]"
+
+
+def _about(days: float | None) -> str:
+    return formats.NONE if days is None else f"about {days_text(days)}"
+
+
+class VerdictMetrics(MetricSection):
+    """The verdict is on the net returns of held bars at unit notional: see `services.research.verdict.Verdict`.
+
+    In the section of what is in sample the same figures stand, and no verdict.
     """
 
-    predictions: int = metric("predictions", formats.count, lambda m: m.forecasts.count)
-    ic: Estimate = metric("IC [95 %]", str, lambda m: m.forecasts.ic())
-    rank_ic: Estimate = metric("rank IC [95 %]", str, lambda m: m.forecasts.rank_ic())
-    hit_rate: float | None = metric("hit rate", formats.percent, lambda m: m.forecasts.hit_rate)
-    sampled: int | None = stored(lambda m: m.forecasts.sampled)
+    conclusion: str = metric("verdict", str, lambda v: v.headline)
+    edge_shown: bool = stored(lambda v: v.shown, default=False)
+    held: int = metric("held bars", formats.count, lambda v: v.held, default=0)
+    days: float = stored(lambda v: v.days, default=0.0)
+    mean: Estimate = metric("net mean a bar [95 %]", _shares, lambda v: Estimate(value=v.mean, low=v.low, high=v.high))
+    t: float | None = metric("t (Newey-West)", formats.number, lambda v: v.t)
+    bandwidth: float | None = stored(lambda v: v.bandwidth)
+    more_days: float | None = metric("days more to show it", _about, lambda v: v.more_days)
+    costs_of_gross: float | None = metric("costs, of gross", formats.percent, lambda v: v.costs_of_gross)
+    words: str = stored(str)
 
 
 class Results(MetricSection):
@@ -306,7 +328,19 @@ class Results(MetricSection):
     open: OpenPosition | None = part("Still open", lambda m: OpenPosition.of(m) if m.totals.open_trip else None)
     costs: CostMetrics = part("Costs", CostMetrics.of, above="open")
     benchmark: BenchmarkMetrics = part("Buy and hold, no costs", BenchmarkMetrics.of, above="risk")
-    model: PredictionMetrics = part("Model", PredictionMetrics.of, above="open")
+    verdict: VerdictMetrics = part("Verdict, out of sample", lambda m: VerdictMetrics.of(m.verdict), above="risk")
+    in_sample: VerdictMetrics | None = part(
+        "In sample: memory, not skill",
+        lambda m: VerdictMetrics.of(m.memory) if m.memory.held else None,
+        above="risk",
+        only=MEMORY,
+    )
+    model: PredictionMetrics = part("Model, out of sample", lambda m: PredictionMetrics.of(m.forecasts), above="open")
+    model_in_sample: PredictionMetrics | None = part(
+        "Model, in sample",
+        lambda m: PredictionMetrics.of(m.remembered) if m.remembered.count else None,
+        above="open",
+    )
     monthly: tuple[MonthReturn, ...] = stored(lambda m: m.months.months())
     notes: tuple[str, ...] = stored(lambda m: tuple(_notes(m)))
 
@@ -333,3 +367,6 @@ def _notes(measured: "Measured") -> Iterator[str]:
             f"{measured.forecasts.count:,} predictions, "
             "in blocks of neighbours drawn with equal chance; all else is of all."
         )
+    if measured.note:
+        yield measured.note
+    yield f"Verdict: {measured.verdict}."

@@ -10,8 +10,10 @@ import numpy as np
 from services.research.metrics.equity_curve import EquityCurve, periods_per_year
 from services.research.metrics.forecasts import Forecasts
 from services.research.metrics.metrics import Results
-from services.research.metrics.statistics import RESAMPLES
 from services.research.metrics.sums import TRIP, ExposureSums, Months, TripSums
+from services.research.statistics import RESAMPLES
+from services.research.verdict.held import EVERY_BAR, HeldReturns, Sample
+from services.research.verdict.verdict import Verdict, verdicts
 from shared.account import RoundTrip
 from shared.intervals import interval_ns
 
@@ -20,9 +22,9 @@ if TYPE_CHECKING:
 
 CHUNK = 16_384  # marks and trips that wait for numpy; with any other number the metrics are the same
 
-MARK = np.dtype([("ts", "i8"), ("price", "f8"), ("equity", "f8"), ("exposure", "f8"), ("y_hat", "f8")])
+MARK = np.dtype([("ts", "i8"), ("price", "f8"), ("equity", "f8"), ("exposure", "f8"), ("y_hat", "f8"), ("paid", "f8")])
 _MARK_SIZE, _TRIP_SIZE = MARK.itemsize, TRIP.itemsize
-_put_mark = Struct("=qdddd").pack_into
+_put_mark = Struct("=qddddd").pack_into
 _put_trip = Struct("=qqqddddd").pack_into
 
 
@@ -30,7 +32,8 @@ class Measured(NamedTuple):
     """All metrics are computed of these measurements; equity and price are None without a bar.
 
     interval: of the bars; interval_ns: its length. long, short: the round trips of each side. totals: what the
-    backtest gave at its end.
+    backtest gave at its end. forecasts, verdict: of what is out of sample; remembered, memory: of the rest. note: what
+    is to be said of that.
     """
 
     interval: str
@@ -42,6 +45,10 @@ class Measured(NamedTuple):
     exposure: ExposureSums
     months: Months
     forecasts: Forecasts
+    remembered: Forecasts
+    verdict: Verdict
+    memory: Verdict
+    note: str
     long: TripSums
     short: TripSums
     totals: "Totals"
@@ -69,10 +76,19 @@ class Metrics:
     start_equity: quote units, finite and above 0, else ValueError.
     seed: of the bootstrap, and of the sample that ranks are made of when there are too many predictions.
     resamples: of the bootstrap; 0 for no intervals.
+    sample: which bars are out of sample; all by default. at_open: orders fill at the next bar's open.
     """
 
     def __init__(
-        self, interval: str, start_equity: float, *, seed: int = 0, resamples: int = RESAMPLES, chunk: int = CHUNK
+        self,
+        interval: str,
+        start_equity: float,
+        *,
+        sample: Sample = EVERY_BAR,
+        at_open: bool = False,
+        seed: int = 0,
+        resamples: int = RESAMPLES,
+        chunk: int = CHUNK,
     ) -> None:
         if not 0 < start_equity < math.inf:
             raise ValueError(f"start equity must be finite and above 0, not {start_equity}")
@@ -84,13 +100,16 @@ class Metrics:
         self._equity: EquityCurve | None = None
         self._price: EquityCurve | None = None
         self._exposure, self._months = ExposureSums(), Months(start_equity)
+        self._sample, self._bootstrap = sample, (resamples, seed)
+        self._held = HeldReturns(start_equity, sample, at_open)
         self._forecasts = Forecasts(seed=seed, resamples=resamples)
+        self._remembered = Forecasts(seed=seed, resamples=resamples)
         self._long, self._short = TripSums(), TripSums()
 
-    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float) -> None:
+    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float, paid: float) -> None:
         """Takes a bar's end, ns since 1970 UTC and ascending: see Observer."""
         at = self._marks_at
-        _put_mark(self._marks, at, ts_event, price, equity, exposure, y_hat)
+        _put_mark(self._marks, at, ts_event, price, equity, exposure, y_hat, paid)
         self._marks_at = at = at + _MARK_SIZE
         if at == len(self._marks):
             self._take_marks()
@@ -114,6 +133,7 @@ class Metrics:
         """Returns what the metrics are computed of: for a `MetricSection` with entries of your own."""
         self._take_marks()
         self._take_trips()
+        verdict, memory = verdicts(self._held, *self._bootstrap)
         return Measured(
             interval=self._interval,
             interval_ns=self._interval_ns,
@@ -124,6 +144,10 @@ class Metrics:
             exposure=self._exposure,
             months=self._months,
             forecasts=self._forecasts,
+            remembered=self._remembered,
+            verdict=verdict,
+            memory=memory,
+            note=self._sample.note,
             long=self._long,
             short=self._short,
             totals=totals,
@@ -143,9 +167,13 @@ class Metrics:
             self._price.add(ts, price)
         self._bars += len(marks)
         self._equity.add(ts, equity)
-        self._exposure.add(marks["exposure"].copy())
+        exposure, y_hat = marks["exposure"].copy(), marks["y_hat"]
+        self._exposure.add(exposure)
+        self._held.add(ts, price, equity, exposure, marks["paid"])
         self._months.add(ts, equity, price)
-        self._forecasts.add(price, marks["y_hat"])
+        fresh = ts >= self._sample.fitted_until
+        self._forecasts.add(price, np.where(fresh, y_hat, np.nan))
+        self._remembered.add(price, np.where(fresh, np.nan, y_hat))
 
     def _take_trips(self) -> None:
         trips = np.frombuffer(self._trips, TRIP, self._trips_at // _TRIP_SIZE)

@@ -76,11 +76,14 @@ class MetricSection(BaseModel):
 def metric(
     label: str,
     form: Callable[[T | None], str],
-    of: Callable[["Measured"], T | None],
+    of: Callable[[Any], T | None],
     default: T | None = None,
     above: str = "",
 ) -> Any:
-    """Declares a metric with a row of its own. default: the value of a backtest without bars."""
+    """Declares a metric with a row of its own, of what its section is computed of.
+
+    default: the value of a backtest without bars.
+    """
     return Field(default=default, json_schema_extra=Metric(of, label, form, above=above))
 
 

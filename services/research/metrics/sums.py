@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from services.research.metrics.statistics import Floats
+from services.research.statistics import Floats
 
 Ints = NDArray[np.int64]
 

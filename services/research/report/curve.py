@@ -7,7 +7,7 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from services.research.metrics.statistics import Floats, pair_sums
+from services.research.statistics import Floats, pair_sums
 from shared.account.round_trips import RoundTrip
 
 Ints = NDArray[np.int64]
@@ -132,7 +132,7 @@ class Curve:
 
     >>> curve = Curve(100.0)
     >>> for at, (price, equity) in enumerate([(50.0, 100.0), (60.0, 80.0), (66.0, 110.0)]):
-    ...     curve.on_mark(at, price, equity, 1.0, 0.01)
+    ...     curve.on_mark(at, price, equity, 1.0, 0.01, 0.0)
     >>> curve.points().drawdown.round(3).tolist()
     [0.0, -0.2, 0.0]
     >>> [round(dot.outcome, 4) for dot in curve.dots()], curve.quadrants()[1, 1]
@@ -156,7 +156,7 @@ class Curve:
         self._paid = EveryKth[PaidFees](dots)
         self._gross = self._fees = 0.0
 
-    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float) -> None:
+    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float, paid: float) -> None:
         """Takes a bar's end: see Observer."""
         self._rows.append((ts_event, price, equity, y_hat))
         if len(self._rows) >= CHUNK:

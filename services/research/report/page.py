@@ -137,13 +137,13 @@ def figures(results: Mapping[str, Results]) -> list[Figure]:
     def figure(label: str, value: Callable[[Results], str], beside: str) -> Figure:
         return Figure(label, {name: value(result) for name, result in results.items()}, beside)
 
-    risk, costs, model = first.risk, first.costs, first.model
+    costs, model = first.costs, first.model
     return [
         figure("Return", lambda r: signed(r.returns.total), f"buy and hold: {signed(first.benchmark.total)}"),
         figure(
             "Sharpe ratio, a year",
             lambda r: ratio(r.risk.sharpe),
-            f"above 0 with probability {share(risk.probabilistic_sharpe)}",
+            f"after costs, out of sample: {first.verdict.conclusion}",
         ),
         figure(
             "Deepest drawdown", lambda r: fall(r.drawdown.depth), f"buy and hold: {fall(first.benchmark.max_drawdown)}"
@@ -151,14 +151,16 @@ def figures(results: Mapping[str, Results]) -> list[Figure]:
         figure("Trades", lambda r: f"{r.trades.trades:,}", f"{share(first.trades.win_rate)} won after fees"),
         figure("Costs", lambda r: money(r.costs.gross - r.costs.net), _against(costs.paid_bps, costs.break_even_bps)),
         figure(
-            "Prediction skill (IC)", lambda r: ratio(r.model.ic.value, 3), f"direction right: {share(model.hit_rate)}"
+            "Prediction skill (IC), out of sample",
+            lambda r: ratio(r.model.ic.value, 3),
+            f"direction right: {share(model.hit_rate)}",
         ),
     ]
 
 
 def words(name: str, result: Results) -> list[str]:
     """Returns sentences that tell what happened, of one result."""
-    return [_account(name, result), _costs(result), _model(result)]
+    return [_account(name, result), _costs(result), _model(result), f"The verdict: {result.verdict.words}."]
 
 
 def signed(value: float | None) -> str:
@@ -232,9 +234,9 @@ def _costs(result: Results) -> str:
 def _model(result: Results) -> str:
     model = result.model
     if not model.predictions:
-        return "No prediction had an outcome, so nothing can be said of the model."
+        return "No prediction out of sample had an outcome, so nothing can be said of the model."
     return (
-        f"The model said the right direction in {share(model.hit_rate)} of "
+        f"Out of sample, the model said the right direction in {share(model.hit_rate)} of "
         f"{plural(model.predictions, 'prediction', spec=',')}. "
         f"{_skill(model.ic)}"
     )

@@ -7,7 +7,6 @@ import altair as alt
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from services.research.metrics.statistics import Floats, least_squares_line, pearson
 from services.research.report import charts
 from services.research.report.charts import (
     MS,
@@ -21,6 +20,7 @@ from services.research.report.charts import (
     training_band,
 )
 from services.research.report.curve import Curve, Dot, Points
+from services.research.statistics import Floats, least_squares_line, pearson
 
 SCATTER_TITLE = "Prediction against what then happened"
 SCATTER_CAPTION = (

@@ -127,7 +127,7 @@ class _Equity:
     def __init__(self, start: float) -> None:
         self._values = array("d", [start])
 
-    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float) -> None:
+    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float, paid: float) -> None:
         self._values.append(equity)
 
     def on_trip(self, trip: RoundTrip) -> None:

@@ -10,11 +10,13 @@ from services.research.sweep.fold import Task, Traded, backtest, learn, trade
 from services.research.sweep.pool import Pool
 from services.research.sweep.results import Holdout, Score, Swept, best_first, highest_by_luck, ranked, score
 from services.research.sweep.spec import Plan, SweepSpec, Trial, planned
+from services.research.verdict.held import EVERY_BAR, Sample
 from shared.config import Settings
 from shared.errors import DataError
 from shared.history import bars
 from shared.history.resampled import longer, require_columns
 from shared.history.times import time_text
+from shared.models.choose import chosen_card
 from shared.plural import plural
 
 Progress = Callable[[str, int, int], None]  # what is being done, how far, of how much (0: not known)
@@ -118,7 +120,8 @@ def _holdout(settings: Settings, plan: Plan, series: BarSeries, span: Span, best
     task = Task(
         "hold-out", _settings(settings, best.interval), series, span, best.learner, (way,), plan.needs, plan.code
     )
-    metrics = Metrics(best.interval, float(settings.strategy.balance))
+    sample = EVERY_BAR if best.learner is not None else Sample.of(chosen_card(settings))
+    metrics = Metrics(best.interval, float(settings.strategy.balance), sample=sample)
     totals = backtest(task, learn(task), way, [metrics])
     return Holdout(trained_until=time_text(int(series.until(span.start_ns).ts[-1])), results=metrics.result(totals))
 

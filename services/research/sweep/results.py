@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 from services.research.metrics import Results
 from services.research.metrics.equity_curve import Moments, periods_per_year
 from services.research.metrics.formats import number, percent
-from services.research.metrics.statistics import deflated_sharpe, expected_max_sharpe
+from services.research.statistics import deflated_sharpe, expected_max_sharpe
 from services.research.sweep.fold import Traded
 from services.research.sweep.grid import Value
 from services.research.sweep.spec import SweepSpec, Trial
@@ -225,6 +225,7 @@ def _holdout(swept: Swept) -> list[str]:
         f"total {percent(results.returns.total)}, Sharpe {number(risk.sharpe)} "
         f"(above 0 with {percent(risk.probabilistic_sharpe)}), max drawdown {percent(results.drawdown.depth)}; "
         f"buy and hold: Sharpe {number(held)}",
+        f"verdict on the hold-out: {results.verdict.words}",
     ]
 
 

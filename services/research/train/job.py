@@ -1,7 +1,7 @@
 """A training makes a carded model out of a price file."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from torch import nn
 
 from services.research.train.fit import EpochDone, FitSpec, Fitted, fit, make_module
+from services.research.verdict.held import held_by_signs
+from services.research.verdict.verdict import Verdict, judged
 from shared.errors import DataError
 from shared.features.vector import FeatureVector
 from shared.history import HistoryBar
@@ -94,12 +96,14 @@ class Trained(NamedTuple):
     """This is the result of a training: a model, its card, and the content of its weights file.
 
     holes: outcomes that came late, as the file has holes.
+    verdicts: on the held-out samples, traded in the prediction's direction, by the way to order.
     """
 
     module: nn.Module
     card: Card
     weights: bytes
     holes: int
+    verdicts: Mapping[str, Verdict]
 
     def save(self, folder: Path, *, force: bool = False) -> tuple[Path, Path]:
         """Writes both files; raises ConfigError where the name is taken and `force` is not given."""
@@ -139,7 +143,12 @@ def _train(spec: TrainSpec, say: Progress) -> Trained:
     )
     weights = weights_bytes(fitted.module.state_dict())
     card = _card(spec, vector, fitted, sha256_of(weights), training)
-    return Trained(fitted.module, card, weights, data.holes(_longest_ns(spec)))
+    return Trained(fitted.module, card, weights, data.holes(_longest_ns(spec)), _verdicts(asked, outside, spec.fee))
+
+
+def _verdicts(predict: Predict, outside: Dataset, fee: float) -> dict[str, Verdict]:
+    found = held_by_signs(outside.ts, outside.ts_next, predictions(predict, outside), outside.y, fee)
+    return {name: judged(part, "nothing was held out") for name, part in found.items()}
 
 
 def _card(spec: TrainSpec, vector: FeatureVector, fitted: Fitted, sha256: str, training: Training) -> Card:

@@ -23,7 +23,7 @@ class Watch:
         self.y_hats: list[float] = []
         self.trips: list[RoundTrip] = []
 
-    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float) -> None:
+    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float, paid: float) -> None:
         self.y_hats.append(y_hat)
 
     def on_trip(self, trip: RoundTrip) -> None:

@@ -25,7 +25,7 @@ class Seen:
         self.marks: list[tuple[int, float, float, float, float]] = []
         self.trips: list[RoundTrip] = []
 
-    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float) -> None:
+    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float, paid: float) -> None:
         self.marks.append((ts_event, price, equity, exposure, y_hat))
 
     def on_trip(self, trip: RoundTrip) -> None:

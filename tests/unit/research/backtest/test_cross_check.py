@@ -78,7 +78,7 @@ class Watch:
         self.trips: list[RoundTrip] = []
         self.marks: list[tuple[int, float]] = []
 
-    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float) -> None:
+    def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float, paid: float) -> None:
         self.marks.append((ts_event, equity))
 
     def on_trip(self, trip: RoundTrip) -> None:

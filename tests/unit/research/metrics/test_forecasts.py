@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.research.metrics.forecasts import Estimate, Forecasts, PairSample, PairSums
-from services.research.metrics.statistics import block_length, pearson
+from services.research.statistics import block_length, pearson
 from tests.unit.research.metrics.series import PIECE, Floats, in_pieces
 
 BARS = st.lists(st.tuples(st.integers(90, 110), st.none() | st.integers(-3, 3)), min_size=1, max_size=60)

@@ -35,7 +35,7 @@ def marked(metrics: Metrics, equity: Floats, price: Floats | None = None) -> Met
     """Bars of 12 h, the first of which began at START; always long."""
     price = np.full(len(equity), 50.0) if price is None else price
     for i in range(len(equity)):
-        metrics.on_mark(START + (i + 1) * STEP, float(price[i]), float(equity[i]), 1.0, float("nan"))
+        metrics.on_mark(START + (i + 1) * STEP, float(price[i]), float(equity[i]), 1.0, float("nan"), 0.0)
     return metrics
 
 
@@ -59,7 +59,7 @@ def test_metrics_are_those_of_the_whole_series(rows: list[tuple[int, int, float,
     metrics = Metrics("12h", 100.0, resamples=20, chunk=chunk)
     for i, y_hat in enumerate(y_hats):
         nan = float("nan") if y_hat is None else float(y_hat)
-        metrics.on_mark(START + (i + 1) * STEP, float(price[i]), float(equity[i]), exposure[i], nan)
+        metrics.on_mark(START + (i + 1) * STEP, float(price[i]), float(equity[i]), exposure[i], nan, 0.0)
     found = strict(metrics.result(totals(equity[-1])))
 
     n, before = len(rows), np.concatenate([[100.0], equity[:-1]])
@@ -83,7 +83,7 @@ def test_metrics_are_those_of_the_whole_series(rows: list[tuple[int, int, float,
     again = Metrics("12h", 100.0, resamples=20)
     for i, y_hat in enumerate(y_hats):
         nan = float("nan") if y_hat is None else float(y_hat)
-        again.on_mark(START + (i + 1) * STEP, float(price[i]), float(equity[i]), exposure[i], nan)
+        again.on_mark(START + (i + 1) * STEP, float(price[i]), float(equity[i]), exposure[i], nan, 0.0)
     assert flat(again.result(totals(equity[-1]))) == pytest.approx(flat(found), rel=1e-6, abs=1e-9)
 
 
@@ -108,8 +108,8 @@ def test_a_year_by_hand() -> None:
     """Two bars of a quarter of a year each: +20 %, −10 %."""
     metrics = Metrics("91d", 100.0)
     step = 91 * 24 * HOUR
-    metrics.on_mark(START + step, 50.0, 120.0, 1.5, 0.1)
-    metrics.on_mark(START + 2 * step, 60.0, 108.0, -1.5, 0.1)
+    metrics.on_mark(START + step, 50.0, 120.0, 1.5, 0.1, 0.0)
+    metrics.on_mark(START + 2 * step, 60.0, 108.0, -1.5, 0.1, 0.0)
     found = strict(metrics.result(totals(108)))
     a_year = 365 / 91
     assert found.period.periods_per_year == pytest.approx(a_year)
@@ -232,7 +232,7 @@ def test_more_marks_after_a_result() -> None:
     metrics, once = Metrics("12h", 100.0), Metrics("12h", 100.0)
     marked(once, equity)
     for i, value in enumerate(equity):
-        metrics.on_mark(START + (i + 1) * STEP, 50.0, float(value), 1.0, float("nan"))
+        metrics.on_mark(START + (i + 1) * STEP, 50.0, float(value), 1.0, float("nan"), 0.0)
         metrics.result(totals(value))
     assert flat(metrics.result(totals(equity[-1]))) == pytest.approx(flat(once.result(totals(equity[-1]))))
 

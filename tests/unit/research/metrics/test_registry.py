@@ -39,7 +39,7 @@ def test_every_entry_has_a_name_of_its_own_in_its_part_of_the_table() -> None:
         kind = Results.model_fields[name].annotation
         rows = kind.shown() if isinstance(kind, type) and issubclass(kind, MetricSection) else []
         parts.setdefault(entry.label, []).extend(row.label for _, row in rows)
-    assert [*parts][:4] == ["Period", "Return", "Buy and hold, no costs", "Risk"]
+    assert [*parts][:4] == ["Period", "Return", "Buy and hold, no costs", "Verdict, out of sample"]
     assert all(len(labels) == len(set(labels)) for labels in parts.values())
 
 

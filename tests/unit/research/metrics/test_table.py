@@ -52,9 +52,10 @@ def test_several_side_by_side(won: Results, ruined: Results) -> None:
     assert len({len(line) for line in lines[: lines.index("")] if "  " in line.strip()}) == 1
     assert lines[lines.index("Return by month, %: legs") + 2].split()[:2] == ["2025", "-1.0"]
     assert lines[lines.index("Return by month, %: netted") + 2].split()[:2] == ["2025", "-100.0"]
-    notes = lines[-2:]
+    notes = lines[-3:]
     assert notes[0].startswith("Annualised")
-    assert notes[1].startswith("netted: Ruin: equity was 0 or less")
+    assert notes[1].startswith("Verdict: no edge shown: 2 held bars")
+    assert notes[2].startswith("netted: Ruin: equity was 0 or less")
 
 
 def test_a_year_is_compounded_and_a_year_with_a_ruined_month_is_not() -> None:

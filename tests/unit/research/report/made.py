@@ -31,7 +31,7 @@ def made(
             if trades and bar and bar % max(1, bars // trades) == 0:
                 closed = trip(1 if bar % 2 else -1, f"{dice.gauss(0.1, 1):.3f}", "0.06")
                 watching.on_trip(closed._replace(exit_datetime=at(bar)))
-            watching.on_mark(at(bar), price, equity, 1.0, y_hat)
+            watching.on_mark(at(bar), price, equity, 1.0, y_hat, 0.0)
         if moves:
             price *= 1 + dice.gauss(0, 0.02)
             equity *= 1 + dice.gauss(0, 0.02)

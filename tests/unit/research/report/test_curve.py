@@ -20,7 +20,7 @@ BARS = st.lists(st.tuples(MOVE, MOVE, st.none() | st.integers(-9, 9)), min_size=
 def watched(curve: Curve, price: Floats, equity: Floats, y_hat: Floats, looks: Collection[int] = ()) -> Curve:
     """All bars; `looks`: after which of them somebody asks for the points."""
     for bar in range(len(price)):
-        curve.on_mark(1_000 + bar, float(price[bar]), float(equity[bar]), 1.0, float(y_hat[bar]))
+        curve.on_mark(1_000 + bar, float(price[bar]), float(equity[bar]), 1.0, float(y_hat[bar]), 0.0)
         if bar in looks:
             curve.points()
     return curve

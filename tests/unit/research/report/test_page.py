@@ -108,7 +108,9 @@ def test_the_models_skill_in_a_sentence(ic: tuple[float | None, ...], sentence: 
 
 def test_a_model_that_never_spoke() -> None:
     result, _ = made(predicts=False)
-    assert words("legs", result)[2] == "No prediction had an outcome, so nothing can be said of the model."
+    assert (
+        words("legs", result)[2] == "No prediction out of sample had an outcome, so nothing can be said of the model."
+    )
 
 
 def test_each_key_figure_is_there_for_each_variant() -> None:

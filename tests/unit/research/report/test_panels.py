@@ -20,7 +20,7 @@ def marked(*rows: tuple[float, float, float]) -> Curve:
     """Bars of price, equity and prediction."""
     curve = Curve(100.0)
     for bar, (price, worth, y_hat) in enumerate(rows):
-        curve.on_mark(at(bar), price, worth, 0.0, y_hat)
+        curve.on_mark(at(bar), price, worth, 0.0, y_hat, 0.0)
     return curve
 
 

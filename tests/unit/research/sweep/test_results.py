@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy  # which loads its parts when they are asked for
 
-from services.research.metrics.statistics import probabilistic_sharpe
+from services.research.statistics import probabilistic_sharpe
 from services.research.sweep import Axis, Pool, RankedTrial, SweepSpec, Swept, Trading, Trial, sweep
 from services.research.sweep.fold import Traded
 from services.research.sweep.results import Score, described, highest_by_luck, lines, ranked, score, write_csv
@@ -124,7 +124,8 @@ def test_lines_of_a_sweep(swept: Swept) -> None:
     assert [line.split()[0] for line in table] == ["rank", "1", "2", "3", "4", "5"]
     assert table[-1].split()[4:6] == ["-", "-"]  # a threshold that nothing exceeds
     assert shown[8] == "... and 1 more"
-    assert shown[-1].startswith("hold-out, once, trained until 2024-01-11T01:00:00Z: 60 bars to 2024-01-13, total ")
+    assert shown[-2].startswith("hold-out, once, trained until 2024-01-11T01:00:00Z: 60 bars to 2024-01-13, total ")
+    assert shown[-1] == f"verdict on the hold-out: {swept.holdout.results.verdict.words}"
     assert not any(line.startswith("...") for line in lines(swept, top=6))
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.research.metrics.forecasts import PairSums
-from services.research.metrics.statistics import (
+from services.research.statistics import (
     Interval,
     block_length,
     deflated_sharpe,
