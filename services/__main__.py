@@ -5,7 +5,7 @@ from importlib import import_module
 
 from shared.runner.process import loading
 
-SERVICES = ("ingestor", "signal", "strategy", "gateway", "recorder", "simulator")
+SERVICES = ("ingestor", "signal", "strategy", "gateway", "recorder", "monitor", "simulator")
 
 if __name__ == "__main__":
     name = sys.argv.pop(1) if len(sys.argv) > 1 else ""

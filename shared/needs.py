@@ -23,6 +23,24 @@ def strategy_needs(settings: Settings) -> frozenset[Group]:
     return configured_strategy(settings.strategy).needed()
 
 
+def monitor_needs(settings: Settings) -> frozenset[Group]:
+    """Returns what the monitor looks at where ticks carry it: on swaps the funding, which is a cost.
+
+    >>> sorted(monitor_needs(Settings(gateway={"markets": {"B": "BTC/USDT:USDT"}}, symbols=("B",))))
+    [<Group.FUNDING: 'funding'>]
+    """
+    markets = [*settings.gateway.markets.values()]
+    if settings.ingestor.source == "ccxt":
+        markets += [market for venue in settings.ingestor.each_venue.values() for market in venue.markets.values()]
+    swaps = any(":" in market for market in markets)
+    return frozenset({Group.FUNDING}) if settings.monitor.on and swaps else frozenset()
+
+
+def carried_groups(settings: Settings) -> frozenset[Group]:
+    """Returns the groups that predictions carry, where their ticks do, for strategy and monitor."""
+    return strategy_needs(settings) | monitor_needs(settings)
+
+
 def needed_groups(settings: Settings) -> frozenset[Group]:
     """Returns the groups that ticks must carry for this config; raises ModelRefused or ConfigError.
 

@@ -36,6 +36,7 @@ def write_users(folder: Path, settings: Settings) -> list[str]:
         "strategy": settings.strategy.instance,
         "gateway": settings.gateway.instance,
         "recorder": settings.recorder.instance,
+        "monitor": settings.monitor.instance,
     }
     passwords = {user: secrets.token_urlsafe(BYTES) for user in (*instances, READER, ADMIN)}
     files = {f"{user}{SUFFIX}": password + "\n" for user, password in passwords.items()}

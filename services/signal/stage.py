@@ -15,7 +15,7 @@ from shared.models.choose import NO_MODEL, chosen_model
 from shared.models.load_model import load_model
 from shared.models.model_input import ModelInput, resampler_of
 from shared.models.runtime import Runtime
-from shared.needs import strategy_needs
+from shared.needs import carried_groups
 from shared.record import Snapshot, fields_of, unvalidated
 from shared.runner.spec import Input, Output, SequenceNumbers, ServiceSpec, Stage
 from shared.strategies.decider import Decider
@@ -164,7 +164,7 @@ def plan(settings: Settings) -> ServiceSpec:
     """Loads the model, once for all symbols; raises ModelRefused when it may not be used."""
     if settings.signal.model == NO_MODEL:
         _require_rules(settings)
-        carried = strategy_needs(settings)
+        carried = carried_groups(settings)
         return _plan(settings, lambda sym: SignalStage(None, None, "", carried))
     loaded = load_model(chosen_model(settings), symbols=settings.symbols, interval=settings.interval)
     card = loaded.card
@@ -199,7 +199,7 @@ def plan_with(
     - window: as of a card. interval: of the model's bars; the config's without one.
     - runtime: with which it predicts to the bit; replicas of another one stand by.
     """
-    own, carried = settings.interval, strategy_needs(settings)
+    own, carried = settings.interval, carried_groups(settings)
     wanted = own if interval is None else interval
 
     def make_stage(sym: str) -> SignalStage:

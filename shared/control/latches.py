@@ -17,6 +17,8 @@ OTHER_BUS = "OTHER_BUS"
 DRIFT = "DRIFT"  # the monitor sets it: the edge is gone
 SYMBOL = "SYMBOL:"  # and the symbol that it stops
 
+MONITOR = "monitor"  # who sets it
+
 # An epoch whose owner begins with this is cancelling and closing: a gateway leaves the account to it.
 AT_WORK = "halt"
 
@@ -80,6 +82,25 @@ async def lift(journal: "Journal", latches: Sequence[LatchRow], by: str, at_ms: 
             *(EventRow("RESUMED", "", "", f"{latch.name} by {by}", at_ms) for latch in latches),
         ]
     )
+
+
+async def latch_drift(journal: "Journal", alarm: str, why: str, at_ms: int) -> bool:
+    """Latches DRIFT for an alarm, once; returns whether it did. It tightens only, so it fences nobody.
+
+    The gateway reads it when it next looks. An alarm that was latched before is left as a person has left it since.
+
+    alarm: its name, the trace of the tick that it came with. why: in words.
+    """
+    if await drift_was_latched(journal, alarm):
+        return False
+    said = f"{alarm}: {why}"
+    await journal.write_by_person([LatchRow(DRIFT, said, MONITOR, at_ms), EventRow(DRIFT, "", "", said, at_ms)])
+    return True
+
+
+async def drift_was_latched(journal: "Journal", alarm: str) -> bool:
+    """Returns whether this alarm was ever latched."""
+    return any(event.text.startswith(f"{alarm}: ") for event in await journal.events_of_kind(DRIFT))
 
 
 async def adopt_bus(journal: "Journal", present: str, known: str | None, by: str, at_ms: int) -> None:

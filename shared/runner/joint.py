@@ -35,21 +35,21 @@ class JointStage:
     def __init__(self, stage: Tick[object, list[Message]], stored: bytes | None) -> None:
         if not isinstance(stage, Stage):
             raise TypeError(f"{type(stage).__name__} is no Stage, so it cannot be joint")
-        self._stage = stage
+        self.stage = stage
         self.view = JointView(stage)
         if stored is not None:
             self._restore(stored)
 
     def dump(self, wire: int) -> bytes:
         """Returns the field, as `wire` writes it."""
-        return pack(self._stage.state(), wire)
+        return pack(self.stage.state(), wire)
 
     def _restore(self, stored: bytes) -> None:
         try:
             state: State = unpack(stored)
-            self._stage.restore(state)
+            self.stage.restore(state)
         except (ValueError, TypeError, AttributeError) as error:
             raise SafetyRefusal(
-                f"the snapshot of the {type(self._stage).__name__} on the bus was written by another version or "
+                f"the snapshot of the {type(self.stage).__name__} on the bus was written by another version or "
                 f"config: {error}: go back to that one, or use another bus.namespace"
             ) from error

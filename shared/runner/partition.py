@@ -92,6 +92,11 @@ class Partition:
             self._symbols[name] = known
         return known
 
+    @property
+    def joint(self) -> Stage | None:
+        """Returns the stage of all symbols, where there is one."""
+        return None if self._joint is None else self._joint.stage
+
     def wants(self, stream: str) -> bool:
         """Says whether the worker may read more of this stream now."""
         return len(self.cursors[stream].unsettled) < self.limits.pending

@@ -31,7 +31,7 @@ def producers(settings: Settings) -> dict[Stream, str]:
         Stream.DECISIONS: settings.strategy.instance,
         Stream.ORDERS: settings.strategy.instance,
         Stream.EXECUTIONS: settings.gateway.instance,
-        Stream.MONITOR: "monitor",
+        Stream.MONITOR: settings.monitor.instance,
     }
 
 

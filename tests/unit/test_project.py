@@ -36,7 +36,7 @@ def test_compose_shows_the_users_folder_to_those_that_decide_and_not_to_the_gate
     mount = "${USER_CODE:-./user}:/user:ro"
     seeing = {name for name, service in services.items() if mount in service.get("volumes", ())}
     told = {name for name, service in services.items() if "TICKLINE_USER_CODE" in service.get("environment", {})}
-    assert seeing == told == {"ingestor", "signal", "strategy", "recorder"}
+    assert seeing == told == {"ingestor", "signal", "strategy", "monitor", "recorder"}
     for name in seeing:
         assert services[name]["environment"].items() >= services["gateway"]["environment"].items()
     assert not any("/user" in volume for volume in services["gateway"].get("volumes", ()))
@@ -82,7 +82,7 @@ def test_containers_start_python_on_its_safe_path() -> None:
     assert "PYTHONSAFEPATH=1" in (ROOT / "Dockerfile").read_text().partition("AS runtime")[2].partition("FROM ")[0]
 
 
-@pytest.mark.parametrize("service", ["ingestor", "strategy", "gateway", "recorder"])
+@pytest.mark.parametrize("service", ["ingestor", "strategy", "gateway", "recorder", "monitor"])
 def test_these_services_load_neither_torch_nor_a_venue_client(service: str) -> None:
     """As processes they do without; the import linter cannot see what is imported by name at run time."""
     code = f"import sys, services.{service}.main; print(*({{'torch', 'ccxt', 'pyarrow'}} & sys.modules.keys()))"
@@ -97,7 +97,7 @@ def test_a_service_that_there_is_not() -> None:
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         "python -m services: there is no service 'gate': "
-        "name one of ingestor, signal, strategy, gateway, recorder, simulator"
+        "name one of ingestor, signal, strategy, gateway, recorder, monitor, simulator"
     ]
 
 

@@ -35,7 +35,7 @@ from shared.runner.service import check_bus, make_bus
 from shared.strategies.identity import Identity
 from shared.user_code import blaming
 
-RECORDER = "recorder"
+MONITOR, RECORDER = "monitor", "recorder"
 SERVICES = ("gateway", "strategy", "signal", "ingestor")  # readers before writers, so that nothing piles up
 POLL_S = 0.25
 READY_S = 30.0
@@ -104,7 +104,8 @@ class _Run:
         self._bus: RedisBus = make_bus(settings)
         self._watcher = Watcher(self._bus, settings)
         logs = settings.state_dir / "logs"
-        beside = () if settings.recorder.folder is None else (RECORDER,)
+        recorder = () if settings.recorder.folder is None else (RECORDER,)
+        beside = (*((MONITOR,) if settings.monitor.on else ()), *recorder)
         self._readers = (*beside, *SERVICES[:-1])
         self._real = settings.gateway.mode is not Mode.PAPER
         self._supervisor = Supervisor(

@@ -146,7 +146,7 @@ class Supervisor:
 
     lasting: told of a service that keeps dying, after which it is started again and again, with a growing pause, and
     the others stay; without it such a service ends the run, as does always one that is refused at its first start.
-    last: those of them that are stopped when the others have ended.
+    last: those of them that are stopped when the others have ended, one after another.
     own_env: variables of one service; no other is given them, not even from our own environment.
     """
 
@@ -196,7 +196,8 @@ class Supervisor:
     async def stop(self) -> None:
         """Sends SIGTERM to all, SIGKILL to those that do not end in time; ServiceFailed where one of `last` failed."""
         await self._stop([name for name in self._names if name not in self._last])
-        await self._stop(self._last)
+        for name in self._last:
+            await self._stop([name])
         for name in self._last:
             code = self._processes[name].returncode if name in self._processes else 0
             if code not in (0, -signal.SIGTERM, None):

@@ -1,0 +1,54 @@
+"""The monitor's reader reads the bus at a pace of its own, since nobody waits for it: many messages share a commit."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+from shared.bus.api import Session
+from shared.runner.backpressure import Backpressure, BusReader
+from shared.runner.partition import Partition
+from shared.runner.spec import Limits
+
+Before = Callable[[Partition], None]
+
+
+class PacedReader:
+    """The reader waits between two looks, unless the last one left something to read.
+
+    - pace_s: the least time between two looks.
+    - before: each is called with the partition before each look, and may feed it.
+    """
+
+    def __init__(self, limits: Limits, pace_s: float, before: Sequence[Before] = ()) -> None:
+        self._reader = BusReader(limits)
+        self._count = limits.read_count
+        self._pace_s = pace_s
+        self._before = before
+        self._next_s = 0.0
+        self._drained: Callable[[], None] | None = None
+
+    def drain(self, drained: Callable[[], None]) -> None:
+        """Reads without a pause from now on; calls `drained` when nothing is left to read."""
+        self._drained = drained
+
+    async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
+        """Reads all streams once it is time."""
+        for part in parts:
+            for look in self._before:
+                look(part)
+        rest_s = self._next_s - time.monotonic()
+        if rest_s > 0 and self._drained is None:
+            await asyncio.sleep(min(rest_s, wait_s))
+            if rest_s > wait_s:
+                return
+        waiting = [len(cursor.unsettled) for part in parts for cursor in part.cursors.values()]
+        await self._reader.gather(session, parts, pressure, wait_s if self._drained is None else 0.0)
+        read = [len(cursor.unsettled) for part in parts for cursor in part.cursors.values()]
+        came = [now - before for now, before in zip(read, waiting, strict=True)]
+        if self._drained is not None and not any(came):
+            self._drained()
+        full = max(came, default=0) >= self._count
+        self._next_s = 0.0 if full else time.monotonic() + self._pace_s
+
+    def forget(self, p: int) -> None:
+        """Does nothing: the reader keeps nothing of a partition."""

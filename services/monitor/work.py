@@ -1,0 +1,73 @@
+"""The monitor's worker: its joint stage over the bus, and beside it, while the stage is ours, what acts on it."""
+
+import asyncio
+from collections.abc import Sequence
+
+from services.monitor.latch import DriftLatch
+from services.monitor.reader import PacedReader
+from services.monitor.stage import plan
+from shared.bus.api import Bus, Session
+from shared.config import Settings
+from shared.errors import ConfigError
+from shared.messages import Message
+from shared.runner.partition import Partition
+from shared.runner.service import limits_of
+from shared.runner.worker import Worker
+
+LAST_READS_S = 5.0  # after `stop`, for what is there by then
+
+
+class Beside:
+    """What works beside the stage begins when the stage is ours and ends when it is not.
+
+    It is an ExternalStore that keeps nothing: what it writes tightens only, whoever writes it.
+    """
+
+    def __init__(self, latch: DriftLatch | None) -> None:
+        self._latch = latch
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def prepare(self) -> None:
+        """Does nothing: the monitor is always ready."""
+
+    async def attach(self, session: Session, parts: Sequence[Partition]) -> None:
+        """Begins."""
+        if self._latch is not None and not self._tasks:
+            self._tasks = [asyncio.create_task(self._latch.run())]
+
+    def renewed(self, until_s: float) -> None:
+        """Does nothing."""
+
+    async def keep(self, taken: Sequence[Message]) -> None:
+        """Does nothing."""
+
+    async def detach(self) -> None:
+        """Ends."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Ends for good."""
+        await self.detach()
+
+
+class MonitorWorker(Worker):
+    """The worker of the monitor's process owns one partition, into which it reads all partitions of the line.
+
+    After `stop` it takes what is on the bus by then. Raises ConfigError where the config wants no monitor.
+    """
+
+    def __init__(self, settings: Settings, bus: Bus) -> None:
+        if not settings.monitor.on:
+            raise ConfigError("config: monitor.on is false: there is nothing to run")
+        limits = limits_of(settings)
+        latch = DriftLatch.of(settings) if settings.journal_url else None
+        self._reader = PacedReader(limits, settings.monitor.pace_s, () if latch is None else (latch.look,))
+        super().__init__(plan(settings), bus, self._reader, partitions=1, limits=limits, store=Beside(latch))
+
+    def stop(self) -> None:
+        """Lets `run` return when what is on the bus was read, or a few seconds are over."""
+        self._reader.drain(super().stop)
+        asyncio.get_running_loop().call_later(LAST_READS_S, super().stop)

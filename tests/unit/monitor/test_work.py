@@ -1,0 +1,74 @@
+"""The monitor's worker on a bus in memory: one stage over all partitions, as never stopped whenever it is killed."""
+
+import asyncio
+import random
+
+import pytest
+
+from services.monitor import work
+from services.monitor.work import MonitorWorker
+from shared.config import Settings
+from shared.errors import ConfigError
+from tests.unit.monitor.session import SYMBOLS, Line, bars, stage
+from tests.until import until
+
+SETTINGS = Settings(symbols=SYMBOLS, interval="12h", monitor={"pace_s": 0.001}, bus={"read_count": 7})
+
+
+@pytest.fixture(autouse=True)
+def _of_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = work.plan(SETTINGS)
+    of_tests = plan.__class__(**{**plan.__dict__, "make_stage": lambda _: stage()})
+    monkeypatch.setattr(work, "plan", lambda _: of_tests)
+
+
+def expected(upto: int, gain: float = -0.01) -> list[tuple[str, int, str, str]]:
+    """What a stage that was never stopped says."""
+    whole = stage()
+    readings = [reading for message in bars(1, upto, gain) for reading in whole.on_tick(message) or []]
+    return [(x.sym, x.n, x.human(), x.tr) for x in readings]
+
+
+async def test_it_reads_all_partitions_and_ends_when_all_was_read() -> None:
+    line = Line(SETTINGS)
+    await line.write(bars(1, 40, -0.01))
+    worker = MonitorWorker(SETTINGS, line.bus)
+    running = asyncio.create_task(worker.run())
+    await until(lambda: bool(line.readings()))
+    worker.stop()
+    await running
+    assert line.readings() == expected(40)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_killed_at_any_moment_it_is_as_if_never_stopped(seed: int) -> None:
+    line, dice = Line(SETTINGS), random.Random(seed)
+    for first in range(1, 61, 20):
+        await line.write(bars(first, first + 19, -0.01))
+        for _ in range(4):
+            running = asyncio.create_task(MonitorWorker(SETTINGS, line.bus).run())
+            for _ in range(dice.randrange(200)):
+                await asyncio.sleep(0)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    running = asyncio.create_task(MonitorWorker(SETTINGS, line.bus).run())
+    await until(lambda: len(line.readings()) >= len(expected(60)))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert line.readings() == expected(60)
+
+
+async def test_of_two_monitors_one_works() -> None:
+    line = Line(SETTINGS)
+    await line.write(bars(1, 30, 0.01))
+    both = [asyncio.create_task(MonitorWorker(SETTINGS, line.bus).run()) for _ in range(2)]
+    await until(lambda: len(line.readings()) >= len(expected(30, 0.01)))
+    for running in both:
+        running.cancel()
+    await asyncio.gather(*both, return_exceptions=True)
+    assert line.readings() == expected(30, 0.01)
+
+
+def test_where_there_shall_be_none_there_is_nothing_to_run() -> None:
+    with pytest.raises(ConfigError, match=r"monitor\.on is false"):
+        MonitorWorker(Settings(monitor={"on": False}), Line(SETTINGS).bus)
