@@ -3,13 +3,13 @@
 from typing import Any, NamedTuple, cast
 
 from shared.config import Settings
-from shared.drift.reference import DriftReference
 from shared.drift.stage import DriftRules, DriftStage
-from shared.drift.twin import Costs
 from shared.messages import Decision, DriftReading, Gap, Message, Prediction, Stream
 from shared.messages.monitor import DriftState
+from shared.models.choose import chosen_card
 from shared.record import Record, Snapshot
 from shared.runner.spec import Input, Output, ServiceSpec, Stage
+from shared.strategies.drift import assumed_costs, reference_in
 from shared.tick import State
 
 
@@ -82,29 +82,16 @@ class MonitorStage(Stage):
 
 def plan(settings: Settings) -> ServiceSpec:
     """Returns the spec: one stage for all symbols, in one partition of its own; raises ModelRefused, ConfigError."""
-    partitions, reference, costs = range(settings.bus.partitions), reference_of(settings), costs_of(settings)
+    card, own, partitions = chosen_card(settings), settings.monitor, range(settings.bus.partitions)
+    reference = None if card is None else reference_in(card, settings)
+    costs = assumed_costs(settings) if reference is None else reference.costs
+    rules = DriftRules(own.share, own.warn_bars, own.latch_bars)
     made_by = {Stream.DECISIONS: settings.strategy.instance, Stream.PREDICTIONS: settings.signal.instance}
     return ServiceSpec(
-        instance=settings.monitor.instance,
-        make_stage=lambda _: MonitorStage(DriftStage(settings.symbols, costs, reference, rules(settings))),
+        instance=own.instance,
+        make_stage=lambda _: MonitorStage(DriftStage(settings.symbols, costs, reference, rules)),
         inputs=tuple(Input(stream, instance, p=p) for stream, instance in made_by.items() for p in partitions),
         outputs=(Output(Stream.MONITOR),),
         exclusive=True,
         joint=True,
     )
-
-
-def costs_of(settings: Settings) -> Costs:
-    """Returns what the config assumes that a trade costs."""
-    return Costs(float(settings.gateway.fee), float(settings.gateway.slippage_bps))
-
-
-def rules(settings: Settings) -> DriftRules:
-    """Returns how soon the drift stage warns and latches."""
-    own = settings.monitor
-    return DriftRules(share=own.share, warn_bars=own.warn_bars, latch_bars=own.latch_bars)
-
-
-def reference_of(settings: Settings) -> DriftReference | None:
-    """Returns what the card says of this strategy at these fees; None where it says nothing."""
-    return None

@@ -14,6 +14,7 @@ from services.gateway.execution.engine import GatewayStage
 from services.ingestor.live.trade_order import OrderById, OrderByTime
 from services.ingestor.source import Quote
 from services.ingestor.stage import IngestStage
+from services.monitor.stage import MonitorStage
 from shared.account import Account
 from shared.exchanges.market_data.events import Trade
 from shared.messages import Stream
@@ -24,6 +25,7 @@ from tests.contract.test_tick_contract import CASES as LIBRARY
 from tests.contract.test_tick_contract import PRICES
 from tests.unit.gateway import test_paper as paper
 from tests.unit.ingestor.live.test_live_states import CASES as LIVE
+from tests.unit.monitor import session as monitor
 from tests.unit.signal import test_signal_stage as signal
 from tests.unit.strategies.market import price_bar
 from tests.unit.strategy import test_live_stage as live
@@ -138,6 +140,15 @@ def gateway_stage() -> Iterator[GatewayStage]:
     yield made
 
 
+def monitor_stage() -> Iterator[MonitorStage]:
+    made = monitor.stage()
+    yield made
+    for message in monitor.bars(1, 40, -0.01):
+        made.on_tick(message)
+    assert made.alarm is not None
+    yield made
+
+
 # class -> the same object before it saw anything, and after
 GROWN: dict[str, Callable[[], Iterator[Any]]] = {
     "Account": account,
@@ -145,6 +156,7 @@ GROWN: dict[str, Callable[[], Iterator[Any]]] = {
     "IngestStage": ingest_stage,
     "LiveStrategyStage": live_strategy_stage,
     "SequenceNumbers": numbers,
+    "MonitorStage": monitor_stage,
     "OrderById": order_by_id,
     "OrderByTime": order_by_time,
     "PaperStage": paper_stage,

@@ -27,6 +27,8 @@ from shared.models.model_input import ModelInput
 from shared.models.onnx_model import OnnxModel, OnnxPredict
 from shared.record import NewerWire
 from shared.resampler import Resampler
+from shared.runner.joint import JointView
+from shared.runner.spec import Stage
 from shared.strategies import BasicTakerStrat, Strategy, Threshold
 from shared.tick import Pipe, Tick
 from shared.windows import DequeWindow, Last, NumpyWindow
@@ -82,6 +84,13 @@ def vectors(width: int) -> st.SearchStrategy[torch.Tensor]:
     return st.lists(st.floats(width=32), min_size=width, max_size=width).map(torch.tensor)
 
 
+class Passing(Stage):
+    """Passes on what it is given: the view that is tried has no memory of its own."""
+
+    def on_tick(self, val: Any) -> Any:
+        return [val]
+
+
 TIMES = st.integers(0, 2**62)
 CASES: dict[type[AnyTick], list[Case]] = {
     ClockSkew: [Case(lambda: ClockSkew(2), st.builds(TimeAnswer, TIMES, TIMES, TIMES))],
@@ -91,6 +100,7 @@ CASES: dict[type[AnyTick], list[Case]] = {
     ],
     DequeWindow: [Case(lambda: DequeWindow[Any](3), STATES)],
     Last: [Case(lambda: Last[Any](), STATES)],
+    JointView: [Case(lambda: JointView(Passing()), st.integers())],
     LogReturn: [Case(LogReturn, PRICES)],
     LogReturnLags: [Case(lambda: LogReturnLags(1), PRICES), Case(lambda: LogReturnLags(3), PRICES)],
     ModelInput: [

@@ -25,7 +25,10 @@ ACCOUNT = "main"
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Those of an account; its card promises an edge."""
     gateway = {"mode": Mode.TESTNET, "venue": "fake", "account": ACCOUNT}
-    made = Settings(state_dir=tmp_path, symbols=SYMBOLS, interval="12h", gateway=gateway, monitor={"pace_s": 0.001})
+    made = Settings(
+        state_dir=tmp_path, symbols=SYMBOLS, interval="12h", signal={"model": "none"}, gateway=gateway,
+        monitor={"pace_s": 0.001},
+    )  # fmt: skip
     plan = work.plan(made)
     of_tests = plan.__class__(**{**plan.__dict__, "make_stage": lambda _: stage()})
     monkeypatch.setattr(work, "plan", lambda _: of_tests)

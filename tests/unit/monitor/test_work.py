@@ -12,7 +12,9 @@ from shared.errors import ConfigError
 from tests.unit.monitor.session import SYMBOLS, Line, bars, stage
 from tests.until import until
 
-SETTINGS = Settings(symbols=SYMBOLS, interval="12h", monitor={"pace_s": 0.001}, bus={"read_count": 7})
+SETTINGS = Settings(
+    symbols=SYMBOLS, interval="12h", signal={"model": "none"}, monitor={"pace_s": 0.001}, bus={"read_count": 7}
+)
 
 
 @pytest.fixture(autouse=True)
