@@ -67,11 +67,21 @@ def _risk(case: Executed, order: OrderIntent) -> str:
         waits = PHASES[row.state] if row.reason is None else REASONS[row.reason]
         return f"{row.state}: {waits}"
     if cut := case.life.said(CUT):
-        return f"cut: {cut}"
+        return f"cut: {cut}{_meant(cut)}"
     most, limits = plain((order.signed_qty.copy_abs() * order.price).quantize(Decimal("0.01"))), own.risk
     bounds = f"max_order_notional {plain(limits.max_order_notional)}, max_position_notional "
     bounds += plain(limits.max_position_notional)
     return f"passed all limits: {most} at the decision's price ({bounds}; what only reduces asks for none)"
+
+
+def _meant(noted: str) -> str:
+    """Returns what the reason in a gateway's note means.
+
+    >>> _meant("only 5 of 9 is sent: ABOVE_MAXIMUM")
+    ' (it was cut to the most that the exchange takes in one market order)'
+    """
+    named = (REASONS[Reason(word)] for word in noted.replace(":", " ").split() if word in Reason.__members__)
+    return "".join(f" ({clause})" for clause in named)
 
 
 def _exchange(case: Executed, row: OrderRow) -> str:

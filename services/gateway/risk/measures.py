@@ -78,7 +78,8 @@ def _by_equity(name: str, limit: Callable[["Subject"], str]) -> Measure:
             return f"the limit is {limit(subject)}"
         before = marks.day_equity if name == latches.DAILY_LOSS else marks.peak
         when = "when the day began" if name == latches.DAILY_LOSS else "at its highest"
-        return f"equity {_money(equity)}, {_money(before)} {when}: the limit is {limit(subject)}"
+        stands = "reached before, and stands until a person resumes: " if name in marks.latched else ""
+        return f"{stands}equity {_money(equity)}, {_money(before)} {when}: the limit is {limit(subject)}"
 
     return measure
 

@@ -1,0 +1,278 @@
+"""For each reason without a full fill: the gateway's own functions lead an order to it, and its end is told.
+
+An order is judged by the risk check, sized by the market's rules, moved by what the exchange answers, and ended, each
+by the function that the gateway calls.
+"""
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from services.gateway.account.resolution import ResolveRequest, resolution
+from services.gateway.execution.records import (
+    NS_PER_MS,
+    OrderTrades,
+    Readiness,
+    ending,
+    following,
+    open_order_of,
+    readiness,
+    row_of,
+    to_send,
+    unsent,
+)
+from services.gateway.risk import Hold, Pass, Refusal, RiskCheck
+from services.gateway.risk.context import RiskContext
+from services.research.backtest.venue import BacktestVenue, VenueRules
+from shared.config import Settings
+from shared.config.gateway import GatewaySettings, Mode
+from shared.control.books import Books
+from shared.exchanges.binance import FUTURES_FACTS
+from shared.exchanges.trading.client import Stamp
+from shared.exchanges.trading.orders import failed
+from shared.exchanges.trading.venue import MarketRules
+from shared.explain.executions import CUT, REFUSED, Executed, OrderLife, order_lines, report_line
+from shared.journal.rows import EventRow, OrderRow
+from shared.messages import ExecutionReport, Leg, OrderIntent, OrderPhase, Reason
+from shared.messages.codec import kept
+from shared.orders import (
+    Absent,
+    Ambiguous,
+    Answer,
+    Event,
+    Expire,
+    OrderStatusReport,
+    Refused,
+    Send,
+    VenueFill,
+    on_event,
+)
+from shared.wall_time import UTC_TIME
+from tests.unit.explain.decision_cases import SYM, Case, S
+from tests.unit.gateway.risk.open_gates import BUY, GATES, NOW_MS, RULES, Gate
+
+D = Decimal
+GRACE_MS = 5_000
+SENT_MS = NOW_MS
+ID = "0123456789abcdef0123456789abcdef"
+SWAP = MarketRules("swap", "BTC/USDT:USDT", "BTC", "USDT", D("0.001"), D("0.001"), D(5), D(5), D("0.1"), D(1))
+SPOT = SWAP._replace(kind="spot", market="BTC/USDT")
+LIVE = GatewaySettings(
+    mode=Mode.TESTNET, venue="fake", account="main", markets={SYM: SWAP.market}, risk=RULES.limits, grace_ms=GRACE_MS
+)
+
+
+def intent(qty: str = "0.010", **changed: Any) -> OrderIntent:
+    made = OrderIntent(
+        n=7, sym=SYM, ts_event=NOW_MS * NS_PER_MS, tr=f"v:{SYM}:{NOW_MS * NS_PER_MS}:1", tick_n=1, client_order_id=ID,
+        leg=Leg.OPEN, signed_qty=D(qty), reduce_only=False, price=D(42_000),
+        valid_until=NOW_MS * NS_PER_MS + 30 * S, after=None,
+    )  # fmt: skip
+    return made.model_copy(update=changed)
+
+
+class Order:
+    """An order on its way, as the gateway's manager leads it; `noted` is what it writes into the journal."""
+
+    def __init__(self, asked: OrderIntent, rules: MarketRules = SWAP, held: str = "0") -> None:
+        self.asked, self.rules, self.held = asked, rules, D(held)
+        self.open = open_order_of(row_of(asked, f"main:{SYM}", 1, NOW_MS))
+        self.noted: list[EventRow] = []
+        self.fills: list[VenueFill] = []
+
+    @property
+    def row(self) -> OrderRow:
+        return self.open.row
+
+    def note(self, kind: str, text: str) -> "Order":
+        if text:
+            self.noted.append(EventRow(kind, SYM, ID, text, NOW_MS))
+        return self
+
+    def see(self, *events: Event) -> "Order":
+        for event in events:
+            self.open.state = on_event(self.open.state, event, GRACE_MS).state
+            self.open.row = following(self.row, self.open.state, 1, NOW_MS)
+        return self
+
+    def send(self, qty: D | None = None) -> "Order":
+        self.open.state = replace(self.open.state, asked_qty=self.asked.signed_qty if qty is None else qty)
+        return self.see(Send(SENT_MS, 5_000))
+
+    def sized(self, verdict: Pass | None = None) -> "Order":
+        """As the manager does with what the risk check lets pass."""
+        passed = verdict or Pass(self.asked.signed_qty, self.asked.reduce_only, None, ())
+        qty, cut_by = to_send(self.row, passed, self.rules, self.held)
+        if isinstance(qty, Reason):
+            return self.note(REFUSED, unsent(self.row, qty, self.rules, self.held)).see(Refused(qty, ""))
+        return self.note(CUT, f"only {qty} of {self.row.intended_qty} is sent: {cut_by}").send(qty)
+
+    def refused(self, status: int, body: object, sent: bool = True) -> "Order":
+        """As the exchange's answer is read."""
+        fate = failed(FUTURES_FACTS, Stamp(status, json.dumps(body), signed=sent), RuntimeError("ccxt's"))
+        assert isinstance(fate, Refused)
+        return self.send().see(fate).note(REFUSED, fate.text)
+
+    def told(self) -> str:
+        """Tells its end."""
+        end = ending(
+            self.row, self.open.state, OrderTrades(tuple(self.fills)), self.rules, seq=1, epoch=1, now_ms=NOW_MS,
+            held=self.held,
+        )  # fmt: skip
+        assert end is not None
+        return report_line(self._case(end.report, end.row))
+
+    def on_its_way(self) -> str:
+        """Tells what the risk check and the exchange have made of it until now."""
+        return "; ".join(text for _, text in order_lines(self._case(None, self.row)))
+
+    def _case(self, report: ExecutionReport | None, row: OrderRow) -> Executed:
+        return Executed(self.asked, report, LIVE, UTC_TIME, OrderLife(row, tuple(self.noted)))
+
+
+def answered(phase: OrderPhase, filled: str, at_ms: int, paid: str = "0") -> Answer:
+    return Answer(at_ms, OrderStatusReport(phase, D(filled), D(paid), "77"), at_ms)
+
+
+def traded(qty: str) -> VenueFill:
+    return VenueFill("t1", "77", ID, SYM, D(qty), D(42_000), D("0.1"), "USDT", NOW_MS)
+
+
+def gate_case(gate: Gate, hold: bool) -> str:
+    """The risk check refuses, or lets it wait until its time is over."""
+    asked, rules = gate.change(BUY, RULES)
+    verdict = RiskCheck(rules).on_tick(asked)
+    order = Order(intent())
+    if hold:
+        assert isinstance(verdict, Hold)
+        return order.note(REFUSED, verdict.why).see(Expire(verdict.reason)).told()
+    assert isinstance(verdict, Refusal)
+    return order.note(REFUSED, verdict.why).see(Refused(verdict.reason, "")).told()
+
+
+def blocked(reason: Reason, why: str) -> str:
+    """A watch of the gateway has found something; the risk check refuses what would add."""
+    risk = RiskContext(RiskCheck(RULES), Books([SYM], D(100)), {}, 60.0)
+    risk.ready = True
+    if reason is Reason.CLOCK_SKEW:
+        risk.blocked, risk.why_blocked = (reason,), why
+    else:
+        risk.stopped[SYM, reason] = why
+    order = Order(intent())
+    verdict = risk.judge(order.row)
+    assert isinstance(verdict, Refusal) and verdict.reason is reason
+    return order.note(REFUSED, verdict.why).see(Refused(verdict.reason, "")).told()
+
+
+def _past_valid_until() -> str:
+    order = Order(intent())
+    turn = readiness(order.open, [order.open], {}, intent().valid_until + 1)
+    assert isinstance(turn, Reason)
+    return order.see(Expire(turn)).told()
+
+
+def _close_not_filled() -> str:
+    order = Order(intent(after="f" * 32))
+    turn = readiness(order.open, [order.open], {"f" * 32: OrderPhase.EXPIRED}, NOW_MS * NS_PER_MS)
+    assert isinstance(turn, Reason) and turn is not Readiness.GO
+    return order.see(Expire(turn)).told()
+
+
+def _ended_by_venue() -> str:
+    order = Order(intent()).send()
+    order.fills.append(traded("0.004"))
+    late = [
+        answered(OrderPhase.CANCELED, "0.004", at, "168") for at in (SENT_MS + 1, SENT_MS + 20_000, SENT_MS + 30_000)
+    ]
+    return order.see(*late).told()
+
+
+def _not_on_venue() -> str:
+    order = Order(intent()).send().see(Ambiguous("time-out"))
+    return order.see(Absent(SENT_MS + 11_000), Absent(SENT_MS + 12_000)).told()
+
+
+def _resolved() -> str:
+    order = Order(intent()).send().see(Ambiguous("time-out"))
+    said = ResolveRequest(OrderPhase.FILLED, D("0.010"), D(42_000), "ada", SENT_MS + 60_000)
+    made = resolution(order.row, (), said, 1, LIVE)
+    report = kept(ExecutionReport, made.execution.report)
+    return report_line(Executed(order.asked, report, LIVE, UTC_TIME, OrderLife(made.row)))
+
+
+def _above_maximum() -> str:
+    order = Order(intent("-9", leg=Leg.CLOSE, reduce_only=True), held="9").sized()
+    return order.on_its_way()
+
+
+def _end_of_data() -> str:
+    venue = BacktestVenue(SYM, VenueRules(fill="next_open"), D(0), D(0), D(1), S)
+    asked = intent()
+    venue.on_tick(asked)
+    (report,) = venue.at_end()
+    return report_line(Executed(asked, report, Settings().gateway, UTC_TIME))
+
+
+def _binance(code: int, text: str, status: int = 400) -> str:
+    return Order(intent()).refused(status, {"code": code, "msg": text}).told()
+
+
+def _cases() -> dict[Reason, list[Case]]:
+    made: dict[Reason, list[Case]] = {
+        Reason.PAST_VALID_UNTIL: [Case(_past_valid_until, ("valid until 2025-11-24 12:00:30.000 UTC",))],
+        Reason.CLOSE_NOT_FILLED: [Case(_close_not_filled, (f"after order {'f' * 32}",))],
+        Reason.ENDED_BY_VENUE: [Case(_ended_by_venue, ("CANCELED", "+0.004 of +0.01 was filled"))],
+        Reason.NOT_ON_VENUE: [Case(_not_on_venue, ("until 2025-11-24 12:00:05.000 UTC", "grace_ms 5000"))],
+        Reason.RESOLVED: [Case(_resolved, ("FILLED", "+0.01 of +0.01 was filled"))],
+        Reason.ABOVE_MAXIMUM: [Case(_above_maximum, ("only -5.000 of -9 is sent", "sent -5 at"))],
+        Reason.END_OF_DATA: [Case(_end_of_data, ("0 of +0.01 was filled",))],
+        Reason.BELOW_MINIMUM: [
+            Case(
+                lambda: Order(intent("0.0004")).sized().told(), ("0.0004 at 42000", "at least 0.001 in steps of 0.001")
+            ),
+            Case(lambda: _binance(-4164, "notional"), ("-4164 notional",)),
+        ],
+        Reason.VENUE_REFUSED: [
+            Case(lambda: Order(intent("9")).sized().told(), ("9, and one market order takes at most 5",)),
+            Case(lambda: _binance(-1111, "Precision"), ("-1111 Precision",)),
+        ],
+        Reason.DUST: [
+            Case(
+                lambda: Order(intent("-0.0004", leg=Leg.CLOSE, reduce_only=True), SPOT, "0.0004").sized().told(),
+                ("-0.0004", "of a position of 0.0004", "at least 0.001", "+0.0004 of dust is left"),
+            )
+        ],
+        Reason.NO_SHORT_ON_SPOT: [
+            Case(lambda: Order(intent("-0.010"), SPOT).sized().told(), ("-0.01 of a position of 0", "no more than"))
+        ],
+        Reason.KEY_REFUSED: [Case(lambda: _binance(-2015, "Invalid API-key", 401), ("-2015 Invalid API-key",))],
+        Reason.NO_MARGIN: [Case(lambda: _binance(-2019, "Margin is insufficient."), ("-2019 Margin is insufficient",))],
+        Reason.NOTHING_TO_REDUCE: [Case(lambda: _binance(-2022, "ReduceOnly"), ("-2022 ReduceOnly",))],
+        Reason.NOT_SENT: [
+            Case(lambda: Order(intent()).refused(400, {}, sent=False).told(), ("not sent: ", "RuntimeError"))
+        ],
+        Reason.RATE_LIMITED: [Case(lambda: Order(intent()).refused(429, "").told(), ("HTTP 429",))],
+        Reason.REQUEST_EXPIRED: [
+            Case(lambda: _binance(-1021, "outside of the recvWindow"), ("request_validity_ms is 5000", "-1021 outside"))
+        ],
+        Reason.MARKET_CLOSED: [Case(partial(blocked, Reason.MARKET_CLOSED, "status SETTLING"), ("status SETTLING",))],
+        Reason.ACCOUNT_MODES: [
+            Case(partial(blocked, Reason.ACCOUNT_MODES, "leverage 3, not 1"), ("leverage 3, not 1",))
+        ],
+        Reason.CLOCK_SKEW: [
+            Case(partial(blocked, Reason.CLOCK_SKEW, "2900 ms ahead, max_clock_skew_ms is 2000"), ("2900", "2000"))
+        ],
+    }
+    for gate in GATES:
+        if gate.check != "blocked":
+            asked, rules = gate.change(BUY, RULES)
+            verdict = RiskCheck(rules).on_tick(asked)
+            assert not isinstance(verdict, Pass)
+            case = Case(partial(gate_case, gate, isinstance(verdict, Hold)), (verdict.why,))
+            made.setdefault(gate.reason, []).append(case)
+    return made
+
+
+ORDERS: dict[Reason, list[Case]] = _cases()
