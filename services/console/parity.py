@@ -16,7 +16,7 @@ def parity(
         str | None, typer.Option(help="Where the session's model is now: its name, or its card's path.")
     ] = None,
 ) -> None:
-    """Compute a recorded session again, and compare every prediction, decision and order, bit for bit.
+    """Compute a recorded session again, and compare every prediction, decision, order and reading, bit for bit.
 
     Where other versions or another CPU predicted then, floats are compared to 1e-6 of their standard deviation.
     """

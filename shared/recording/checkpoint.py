@@ -29,7 +29,7 @@ from shared.strategies.identity import Identity, identity_or_none
 # What decides which predictions and orders are made: these sections.
 SECTIONS: Mapping[str, type[BaseModel]] = {
     name: cast(type[BaseModel], Settings.model_fields[name].annotation)
-    for name in ("ingestor", "signal", "strategy", "gateway")
+    for name in ("ingestor", "signal", "strategy", "gateway", "monitor")
 }
 TRADED = "traded"  # model, hash, strategy and parameters; not there in a recording of before they were kept
 RUNTIMES = "runtimes"  # mark -> versions and CPU, of all that have computed in the namespace
@@ -53,7 +53,7 @@ def kept_settings(settings: Settings) -> dict[str, Any]:
     """Returns the part of the settings that a checkpoint keeps: no secret, no address of a bus.
 
     >>> sorted(kept_settings(Settings()))
-    ['gateway', 'ingestor', 'interval', 'run_id', 'signal', 'strategy', 'symbols', 'traded']
+    ['gateway', 'ingestor', 'interval', 'monitor', 'run_id', 'signal', 'strategy', 'symbols', 'traded']
     """
     kept: dict[str, Any] = settings.model_dump(mode="json", include={"interval", "symbols", "run_id"})
     made = identity_or_none(settings)
@@ -68,12 +68,17 @@ def kept_settings(settings: Settings) -> dict[str, Any]:
 def settings_of(kept: Mapping[str, Any]) -> Settings:
     """Returns a checkpoint's settings, by no file and no variable; raises DataError for another version's."""
     try:
-        values: dict[str, Any] = {name: kind.model_validate(kept[name]) for name, kind in SECTIONS.items()}
+        values: dict[str, Any] = {name: kind.model_validate(_section(kept, name)) for name, kind in SECTIONS.items()}
         values |= {"interval": kept["interval"], "symbols": tuple(kept["symbols"]), "run_id": kept["run_id"]}
         return Settings.model_construct(None, **values)
     except (ValidationError, KeyError, TypeError) as error:
         why = " ".join(str(error).split())[:200]
         raise DataError(f"the recording's settings are another version's: {why}") from error
+
+
+def _section(kept: Mapping[str, Any], name: str) -> Any:
+    """Returns a section; a recording of before there was a monitor has no such one."""
+    return kept.get(name, {"on": False}) if name == "monitor" else kept[name]
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint, wire: int = WIRE) -> None:

@@ -7,6 +7,7 @@ from shared.bus.api import Session
 from shared.bus.names import PartitionId
 from shared.config import Settings
 from shared.messages import Stream
+from shared.runner.joint import FIELD as JOINT
 from shared.runner.symbol import FIELD, position_in
 
 
@@ -64,11 +65,11 @@ def _number(field: str, stored: bytes | None) -> int:
 
 
 async def read_snapshots(session: Session, instance: str, partitions: int) -> dict[str, bytes]:
-    """Returns the snapshot of each symbol, over all partitions of an instance."""
+    """Returns the snapshot of each symbol, over all partitions of an instance; of a joint stage its own as "", too."""
     stored = await session.load([PartitionId(instance, p) for p in range(partitions)])
     return {
-        name.removeprefix(FIELD): value
+        name.removeprefix(FIELD) if name != JOINT else "": value
         for state in stored
         for name, value in state.fields.items()
-        if name.startswith(FIELD)
+        if name.startswith(FIELD) or name == JOINT
     }

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from services.monitor.stage import plan as monitor_plan
 from services.research.parity.comparison import Comparison, NotRecorded, RecordedRows
+from services.research.parity.monitor import MonitorReplay, MonitorStart, monitor_start
 from services.research.parity.stages import StrategyReplay, replay_signal
 from services.research.parity.tolerance import tolerance
 from services.signal.stage import plan as signal_plan
@@ -12,6 +14,7 @@ from services.strategy.plan import plan as strategy_plan
 from shared.config import Settings
 from shared.errors import DataError
 from shared.messages import Stream
+from shared.messages.monitor import POOLED
 from shared.models.choose import chosen_card
 from shared.record import NewerWire
 from shared.recording.checkpoint import RUNTIMES, Checkpoint, read_checkpoints, recorded_model, settings_of
@@ -69,6 +72,9 @@ def parity(folder: Path, model: str | None = None, report: Report = lambda sym: 
         report(sym)
         with blaming(sym):
             _Symbol(folder, sym, spans, streams, comparison).run()
+    if Stream.MONITOR in streams:
+        report(str(Stream.MONITOR))
+        _Monitor(folder, spans, comparison).run()
     first = comparison.first.text if comparison.first else None
     identities = list(dict.fromkeys(str(Identity.of(span.settings)) for span in spans))
     return Parity(
@@ -202,6 +208,52 @@ class _Symbol:
 
     def _rows(self, stream: Stream, instance: str, sent: Mapping[str, int]) -> RecordedRows:
         return RecordedRows(self._folder, stream, instance, self._sym, sent.get(stream, 0))
+
+
+class _Monitor:
+    """Replays the monitor's stage, from the first checkpoint on; behind missing rows, or new settings, from a later."""
+
+    def __init__(self, folder: Path, spans: list[_Span], comparison: Comparison) -> None:
+        self._folder, self._spans, self._comparison = folder, spans, comparison
+
+    def run(self) -> None:
+        """Replays it over the spans."""
+        at: int | None = 0
+        while at is not None:
+            span = self._spans[at]
+            other = next((i for i in range(at, len(self._spans)) if self._spans[i].number != span.number), None)
+            try:
+                self._replay(span, None if other is None else self._start(self._spans[other]).sent)
+                at = other
+            except NotRecorded as missing:
+                at = self._behind(missing, at or 0)
+                later = "" if at is not None else ", and no checkpoint behind that"
+                self._comparison.not_compared.append(f"{Stream.MONITOR}: {missing}{later}")
+
+    def _start(self, span: _Span) -> MonitorStart:
+        own = span.settings
+        snapshots = span.checkpoint.snapshots.get(own.monitor.instance, {})
+        return monitor_start(monitor_plan(own), snapshots, own.symbols)
+
+    def _replay(self, span: _Span, upto: int | None) -> None:
+        own, start = span.settings, self._start(span)
+        made_by = {Stream.PREDICTIONS: own.signal.instance, Stream.DECISIONS: own.strategy.instance}
+        inputs = [
+            RecordedRows(self._folder, stream, instance, sym, start.taken[stream, sym])
+            for stream, instance in made_by.items()
+            for sym in own.symbols
+        ]
+        recorded = RecordedRows(self._folder, Stream.MONITOR, own.monitor.instance, POOLED, start.sent)
+        MonitorReplay(start.stage, inputs, recorded, self._comparison).run(upto)
+
+    def _behind(self, missing: NotRecorded, at: int) -> int | None:
+        """Returns the first later checkpoint at which the missing rows had been taken, or written."""
+        for i in range(at + 1, len(self._spans)):
+            start = self._start(self._spans[i])
+            counts = [n for (stream, _), n in start.taken.items() if stream is missing.stream]
+            if (start.sent if missing.stream is Stream.MONITOR else min(counts, default=0)) >= missing.upto:
+                return i
+        return None
 
 
 def _stage(symbol: Symbol) -> Stage:
