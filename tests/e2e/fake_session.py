@@ -15,6 +15,16 @@ from tests.e2e.command import COMMAND, RUN_S, Done, wait_for
 
 T = TypeVar("T")
 SEED = 1
+BY_MODEL = """[signal]
+model = "simulated_linear"
+[strategy]
+name = "threshold"
+params = {threshold = 0.0001}"""
+BY_RULE = """[signal]
+model = "none"
+[strategy]
+name = "flip.py:Flip"
+"""
 CONFIG = """
 symbols = ["BTCUSDT", "ETHUSDT"]
 interval = "1s"
@@ -22,11 +32,7 @@ interval = "1s"
 namespace = "main"
 [ingestor]
 source = "fake"
-[signal]
-model = "simulated_linear"
-[strategy]
-name = "threshold"
-params = {{threshold = 0.0001}}
+{decides}
 balance = 1000
 order_valid_s = 5
 prediction_stale_s = 5
@@ -47,10 +53,30 @@ max_prediction_age_s = 10
 """
 
 
-class FakeSession:
-    """The account `main` in `home/tickline`. Its strategy decides at nearly every tick, one a second."""
+FLIP = """from tickline import Bar, Made, StatefulStrategy
 
-    def __init__(self, home: Path) -> None:
+
+class Flip(StatefulStrategy):
+    _in: bool = False
+
+    def on_tick(self, bar: Bar) -> Made:
+        self._in = not self._in
+        return self.move_to(1_000 / bar.price) if self._in else self.close()
+"""
+
+
+def config_of(url: str, decides: str) -> str:
+    """The session's config as TOML."""
+    return CONFIG.format(url=url, decides=decides)
+
+
+class FakeSession:
+    """The account `main` in `home/tickline`. Its strategy trades at nearly every tick, one a second.
+
+    decides: model and strategy of its config. Without a model the line loads no torch, and starts sooner.
+    """
+
+    def __init__(self, home: Path, decides: str = BY_MODEL) -> None:
         self.home, self.folder = home, home / "tickline"
         self.folder.mkdir(exist_ok=True)
         self.exchange = subprocess.Popen(
@@ -59,7 +85,8 @@ class FakeSession:
         )  # fmt: skip
         assert self.exchange.stdout is not None
         self.url = self.exchange.stdout.readline().split()[-1]
-        (self.folder / "tickline.toml").write_text(CONFIG.format(url=self.url))
+        (self.folder / "tickline.toml").write_text(config_of(self.url, decides))
+        (self.folder / "flip.py").write_text(FLIP)
         self.line: subprocess.Popen[str] | None = None
 
     @property

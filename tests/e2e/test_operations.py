@@ -20,7 +20,7 @@ from shared.control.capital import books_in
 from shared.errors import SafetyRefusal
 from shared.journal.journal import Journal
 from tests.e2e.command import COMMAND, wait_for
-from tests.e2e.fake_session import CONFIG, FakeSession
+from tests.e2e.fake_session import BY_RULE, FakeSession, config_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/operations.md").read_text()
@@ -39,7 +39,7 @@ class Operator:
         for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "first"]):
             subprocess.run([*git, *words], check=True, capture_output=True)
         self.clone(home)
-        self.session = FakeSession(home)
+        self.session = FakeSession(home, BY_RULE)
         (self.session.folder / "keys").mkdir()
 
     def clone(self, home: Path) -> None:
@@ -65,7 +65,8 @@ class Operator:
         home = self.session.home / "other"
         home.mkdir()
         self.clone(home)
-        shutil.copy(self.session.folder / file, home / "tickline")
+        for one in (file, "flip.py"):  # "add your own folders of models and code"
+            shutil.copy(self.session.folder / one, home / "tickline")
         self.session.moves(home)
 
     def tickline(self, verb: str, *options: str) -> None:
@@ -137,7 +138,7 @@ def _differences(session: FakeSession) -> int:
 
 
 async def _capital(journal: Journal) -> Decimal:
-    settings = Settings(**tomllib.loads(CONFIG.format(url="http://127.0.0.1:1")))
+    settings = Settings(**tomllib.loads(config_of("http://127.0.0.1:1", BY_RULE)))
     return (await books_in(settings, journal)).capital("BTCUSDT")
 
 
