@@ -36,6 +36,7 @@ VERBS: Final = {
     "resolve": "resolve",
     "capital": "capital",
     "adopt": "adopt",
+    "alert": "alert",
     "new": "new.verb",
     "config": "config",
     "doctor": "doctor",

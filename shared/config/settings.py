@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from shared.config.alerts import AlertSettings
 from shared.config.gateway import SECRETS, GatewaySettings, Mode
 from shared.config.ingestor import IngestorSettings
 from shared.config.monitor import MonitorSettings
@@ -193,6 +194,7 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = GatewaySettings()
     recorder: RecorderSettings = RecorderSettings()
     monitor: MonitorSettings = MonitorSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":

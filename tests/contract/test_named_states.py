@@ -14,6 +14,8 @@ from services.gateway.execution.engine import GatewayStage
 from services.ingestor.live.trade_order import OrderById, OrderByTime
 from services.ingestor.source import Quote
 from services.ingestor.stage import IngestStage
+from services.monitor.alerts.bundle import BundleStage, MessagePace
+from services.monitor.alerts.conditions import AlertKind, Condition, Observation
 from services.monitor.stage import MonitorStage
 from shared.account import Account
 from shared.exchanges.market_data.events import Trade
@@ -149,9 +151,18 @@ def monitor_stage() -> Iterator[MonitorStage]:
     yield made
 
 
+def bundle_stage() -> Iterator[BundleStage]:
+    made = BundleStage("main", MessagePace(0, 1, 1))
+    yield made
+    one = Condition(AlertKind.HALT, "halt", "by ann")
+    made.on_tick(Observation(5, {"journal": (one,)}))
+    yield made
+
+
 # class -> the same object before it saw anything, and after
 GROWN: dict[str, Callable[[], Iterator[Any]]] = {
     "Account": account,
+    "BundleStage": bundle_stage,
     "GatewayStage": gateway_stage,
     "IngestStage": ingest_stage,
     "LiveStrategyStage": live_strategy_stage,
