@@ -11,6 +11,7 @@ from shared.explain.executions import Executed, OrderLife, order_lines
 from shared.explain.reasons import GAPS
 from shared.messages import (
     Decision,
+    DriftReading,
     ExecutionReport,
     Features,
     Gap,
@@ -87,6 +88,7 @@ def story(
     for name in [name for name in (*orders, *reports) if name not in told_of]:
         if name not in told_of:
             told += of_order(name)
+    told += [Sentence("monitor", at_ns, reading.human(), reading) for reading, at_ns in chain.each(DriftReading)]
     return told
 
 

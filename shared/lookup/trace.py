@@ -6,6 +6,7 @@ from typing import NamedTuple
 from shared.lookup.series import MARGIN_N, Series
 from shared.lookup.stored import Found
 from shared.messages import Decision, ExecutionReport, Message, OrderIntent, Reason, Stream
+from shared.messages.monitor import POOLED
 
 # A decision for one of these reasons may stand before one of an earlier tick, which waited.
 MEANWHILE = frozenset({Reason.WAITING, Reason.IN_FLIGHT, Reason.SUPERSEDED})
@@ -46,7 +47,8 @@ async def messages_of_tick(series: SeriesOf, tr: str, tick: TickTrace) -> list[F
     if wanted or not decisions:
         found += await _orders(series(Stream.ORDERS, tick.sym), tr, tick.ts_event, wanted)
         found += await _reports(series(Stream.EXECUTIONS, tick.sym), tr, tick.ts_event, wanted)
-    return found
+    readings = await series(Stream.MONITOR, POOLED).within(tick.ts_event, tick.ts_event)
+    return [*found, *(each for each in readings if each.message.tr == tr)]
 
 
 async def messages_of_event(series: SeriesOf, tr: str, symbols: Sequence[str]) -> list[Found]:

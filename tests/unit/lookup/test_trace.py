@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from shared.bus.names import PartitionId
 from shared.lookup import Found, Lookup
 from shared.messages import (
     Decision,
@@ -22,7 +23,8 @@ from shared.messages import (
 )
 from shared.messages.market import MarketTick, trace_id
 from tests.unit.lookup.world import World
-from tests.unit.runner.fakes import features
+from tests.unit.monitor import session as monitored
+from tests.unit.runner.fakes import entry, features
 
 BAR_NS = 60_000_000_000
 FIRST_NS = 1_700_000_000_000_000_000
@@ -147,3 +149,13 @@ async def test_what_no_tick_led_to(tmp_path: Path) -> None:
     found: list[Found] = await lookup.of_trace(tr)
     assert [each.message for each in found] == [report]
     assert await lookup.of_trace("funding:B:2024-10-04") == await lookup.of_trace("nothing") == []
+
+
+async def test_the_monitors_reading_belongs_to_the_tick_that_moved_it_most(tmp_path: Path) -> None:
+    world, monitor = World(tmp_path), monitored.stage()
+    messages = list(monitored.bars(1, 3, -0.01))
+    readings = [reading for message in messages for reading in monitor.on_tick(message) or []]
+    place = PartitionId("monitor", 0)
+    world.bus.streams[Stream.MONITOR, place] = [entry(one, at) for at, one in enumerate(readings, 1)]
+    for reading in readings:
+        assert [each.message for each in await world.lookup().of_trace(reading.tr)][-1:] == [reading]
