@@ -25,6 +25,7 @@ VERBS: Final = {
     "sweep": "sweep",
     "backtest": "backtest",
     "parity": "parity",
+    "status": "status.verb",
     "tail": "tail",
     "why": "why",
     "trace": "trace",

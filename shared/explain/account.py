@@ -1,7 +1,6 @@
 """An account in sentences: whether it may add exposure, what holds it, and what it can lose. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -11,8 +10,10 @@ from shared.exchanges.trading.amounts import plain
 from shared.journal.rows import ArmingRow, LatchRow
 from shared.orders.answers import VenuePosition, VenueQuote
 from shared.plural import plural
+from shared.wall_time import UTC_TIME, WallTime
 
 CENT = Decimal("0.01")
+NS_PER_MS = 1_000_000
 _ZERO = Decimal(0)
 
 
@@ -22,7 +23,7 @@ def utc(at_ms: int) -> str:
     >>> utc(1_763_985_600_000)
     '2025-11-24 12:00:00 UTC'
     """
-    return f"{datetime.fromtimestamp(at_ms // 1_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return UTC_TIME.second(at_ms * NS_PER_MS)
 
 
 def money(amount: Decimal) -> str:
@@ -34,19 +35,19 @@ def money(amount: Decimal) -> str:
     return plain(amount.quantize(CENT))
 
 
-def latch_line(latch: LatchRow) -> str:
+def latch_line(latch: LatchRow, wall: WallTime = UTC_TIME) -> str:
     """Returns what holds an account, since when, and who says so.
 
     >>> latch_line(LatchRow("DAILY_LOSS", "equity 900", "gateway", 1_763_985_600_000))
     'DAILY_LOSS since 2025-11-24 12:00:00 UTC by gateway: equity 900'
     """
-    return f"{latch.name} since {utc(latch.at_ms)} by {latch.by}: {latch.reason}"
+    return f"{latch.name} since {wall.second(latch.at_ms * NS_PER_MS)} by {latch.by}: {latch.reason}"
 
 
-def latch_with_its_verb(latch: LatchRow) -> str:
+def latch_with_its_verb(latch: LatchRow, wall: WallTime = UTC_TIME) -> str:
     """Returns the line of a latch with the verb that lifts it."""
     verb = "adopt" if latch.name == OTHER_BUS else f"resume {latch.name}"
-    return f"latched: {latch_line(latch)}: `tickline {verb}`"
+    return f"latched: {latch_line(latch, wall)}: `tickline {verb}`"
 
 
 def standing(
@@ -57,6 +58,7 @@ def standing(
     now_ms: float,
     how: str,
     arm: str,
+    wall: WallTime = UTC_TIME,
 ) -> str:
     """Returns whether an account may send, and what keeps it from that, with what is typed to change it.
 
@@ -73,17 +75,18 @@ def standing(
         verbs += ["adopt"] * (OTHER_BUS in latches)
         typed = ", ".join(f"{how} {verb}" for verb in verbs)
         return f"held by {', '.join(sorted(latches))}: in another terminal: {typed}"
-    if arming is None or (why := _not_armed(arming, armed, now_ms)):
+    if arming is None or (why := _not_armed(arming, armed, now_ms, wall)):
         why = "not armed" if arming is None else why
         return f"{why}: nothing that adds exposure is sent; in another terminal: {arm}"
-    said = f"armed until {utc(arming.expires_at_ms)}, for positions of at most {arming.max_notional.normalize():f}"
+    until, most = wall.second(arming.expires_at_ms * NS_PER_MS), f"{arming.max_notional.normalize():f}"
+    said = f"armed until {until}, for positions of at most {most}"
     waiting = plural(differences, "difference waits", "differences wait")
     return said + (f"; {waiting} for a person: {how} resolve" if differences else "")
 
 
-def _not_armed(arming: ArmingRow, armed: Armed, now_ms: float) -> str:
+def _not_armed(arming: ArmingRow, armed: Armed, now_ms: float, wall: WallTime) -> str:
     if now_ms >= arming.expires_at_ms:
-        return f"armed no more, since {utc(arming.expires_at_ms)}"
+        return f"armed no more, since {wall.second(arming.expires_at_ms * NS_PER_MS)}"
     if arming.config_hash != armed.config_hash:
         return "armed for another config, which does not count"
     return "" if arming.decided_by == armed.decided_by else "armed for another strategy, model or code of theirs"

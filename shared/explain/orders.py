@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from shared.explain.account import utc
+from shared.explain.account import NS_PER_MS
 from shared.journal.rows import ExternalRow, OrderRow
 from shared.orders.reconcile import DifferenceKind
 from shared.plural import plural
+from shared.wall_time import UTC_TIME, WallTime
 
 
-def order_line(row: OrderRow) -> str:
+def order_line(row: OrderRow, wall: WallTime = UTC_TIME) -> str:
     """Returns an order, its state and what is known to be filled of it."""
     filled = f", filled {row.filled_qty}" if row.filled_qty else ""
-    return f"order {row.client_order_id}: {row.state} {row.signed_qty} {row.sym} sent {utc(row.at_ms)}{filled}"
+    sent = wall.second(row.at_ms * NS_PER_MS)
+    return f"order {row.client_order_id}: {row.state} {row.signed_qty} {row.sym} sent {sent}{filled}"
 
 
 def difference_name(row: ExternalRow) -> str:
@@ -20,9 +22,9 @@ def difference_name(row: ExternalRow) -> str:
     return f"{row.kind}/{row.sym}/{row.key}"
 
 
-def difference_line(row: ExternalRow, *, spot: bool) -> str:
+def difference_line(row: ExternalRow, *, spot: bool, wall: WallTime = UTC_TIME) -> str:
     """Returns a difference, and whose a position of it can be. spot: its symbol is traded on a spot market."""
-    line = f"difference {difference_name(row)} since {utc(row.at_ms)}: {row.text}"
+    line = f"difference {difference_name(row)} since {wall.second(row.at_ms * NS_PER_MS)}: {row.text}"
     if row.kind != DifferenceKind.POSITION:
         return line
     return f"{line}: the bot's (--as bot){' or yours (--as mine)' if spot else ''}"

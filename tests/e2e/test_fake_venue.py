@@ -52,8 +52,8 @@ def test_refused_armed_filled_and_on_again(tickline: Tickline) -> None:
     first = running.done()
     assert first.code == 0, first.err
     assert "Traceback" not in first.err
-    assert all(re.match(r"\d\d:\d\d:\d\dZ  ", line) for line in first.err.splitlines())
-    said = [line[11:] for line in first.err.splitlines()]
+    assert all(re.match(r"\d\d:\d\d:\d\d  ", line) for line in first.err.splitlines())
+    said = [line[10:] for line in first.err.splitlines()]
     assert said[0].startswith("model simulated_linear (")
     assert said[0].endswith(", threshold=0.0001)")
     (unarmed,) = (line for line in said if line.startswith("not armed: "))

@@ -115,7 +115,7 @@ def test_a_run_says_it_and_writes_its_summary(tickline: Tickline, wrong: str, sa
     )  # fmt: skip
     assert done.code == 7, done
     first, *between, last = done.err.splitlines()
-    assert first[11:].startswith("model btcusdt_12h_linear (")
+    assert first[10:].startswith("model btcusdt_12h_linear (")
     (told,) = (line for line in between if "your code failed" in line)
     for line in (told, last):
         assert said in line

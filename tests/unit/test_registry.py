@@ -17,6 +17,8 @@ def test_it_imports_only_what_is_asked_for() -> None:
     with pytest.raises(KeyError):
         registry["unknown"]
     assert registry.get("unknown") is None
+    assert "nowhere" in registry, "to ask whether there is a name imports nothing"
+    assert "unknown" not in registry
 
 
 def test_an_object_or_its_place_can_be_added_and_taken_away() -> None:

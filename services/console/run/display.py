@@ -1,4 +1,4 @@
-"""A run shows a live table on a terminal, or a line now and then elsewhere; and a summary at its end, also as JSON."""
+"""A run shows its status live on a terminal, or a line now and then elsewhere; and at its end a summary."""
 
 import sys
 import time
@@ -8,27 +8,32 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from types import TracebackType
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.table import Table
+from rich.text import Text
 
+from services.console.output import plain_data
 from services.console.run.status import View
 from services.console.run.streams import Ended
+from services.console.status.lines import APART, cut, folded, made, status_lines, table
+from services.console.status.state import LineStatus
 from services.research.parity.orders import OrderParity
 from shared.explain.orders import not_filled, open_line
 from shared.messages import Stream
 from shared.plural import plural
 from shared.strategies.identity import Identity
+from shared.wall_time import WallTime
 
 LINE_EVERY_S = 5.0
 SHOWN = (Stream.TICKS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS)
 
 
 class Display:
-    """Shows what `report` is given; a context manager, since a live table needs an end."""
+    """Shows what `report` is given; a context manager, since a live screen needs an end. wall: its lines' clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, wall: WallTime) -> None:
         self._console = Console(file=sys.stderr)
+        self._wall = wall
         self._live = Live(console=self._console, refresh_per_second=4, transient=True)
         self._said = time.monotonic()
         self._seen: deque[tuple[float, int]] = deque()  # ticks, over the last moments
@@ -45,10 +50,18 @@ class Display:
         if self._console.is_terminal:
             self._live.stop()
 
-    def report(self, view: View, restarts: int, account: str, ended: Ended | None = None) -> None:
+    @property
+    def live(self) -> bool:
+        """Returns whether there is a screen, so that a status is worth its reading."""
+        return self._console.is_terminal
+
+    def report(
+        self, view: View, restarts: int, account: str, ended: Ended | None = None, status: LineStatus | None = None
+    ) -> None:
         """Shows a view of the line, and the account's line. ended: how this run's orders ended, if at a venue.
 
         On paper each order's execution fills it; at a venue an execution may as well be a refusal: fills are counted.
+        status: the newest, for the screen; None while there is none yet.
         """
         now, ticks = time.monotonic(), view.progress.written[Stream.TICKS]
         self._seen.append((now, ticks))
@@ -61,7 +74,7 @@ class Display:
             if account:
                 self.say(account)
         if self._console.is_terminal:
-            self._live.update(self._table(view, restarts, ended))
+            self._live.update(Text("\n".join(self._screen(view, restarts, ended, status)), no_wrap=True))
         elif now - self._said >= LINE_EVERY_S:
             self._said = now
             shown = (Stream.TICKS, Stream.ORDERS, *([Stream.EXECUTIONS] if ended is None else []))
@@ -72,26 +85,29 @@ class Display:
             self.say(f"{counts}; equity {view.equity:.2f}; {self._shown_rate()}")
 
     def say(self, line: str) -> None:
-        """Shows a line that stays, with the time (UTC), in one piece, so that it can be copied."""
-        self._console.print(
-            f"{time.strftime('%H:%M:%SZ', time.gmtime())}  {line}", markup=False, highlight=False, soft_wrap=True
-        )
+        """Shows a line that stays, with the time, in one piece, so that it can be copied."""
+        at = f"{self._wall.clock(time.time_ns())}{'Z' * self._wall.utc}"
+        self._console.print(f"{at}  {line}", markup=False, highlight=False, soft_wrap=True)
 
     def _shown_rate(self) -> str:
         return f"{self._rate:.{0 if self._rate >= 10 else 1}f} ticks/s"
 
-    def _table(self, view: View, restarts: int, ended: Ended | None) -> Group:
-        table = Table(title="tickline", title_justify="left")
-        for name in ("stream", "entries", "behind"):
-            table.add_column(name, justify="left" if name == "stream" else "right")
-        for stream, count in view.progress.written.items():
-            table.add_row(str(stream), f"{count:,}", str(view.progress.lag.get(stream, "")))
-        below = (
-            f"equity {view.equity:.2f}   fees {view.fees:.2f}   {self._shown_rate()}   "
-            f"restarts {restarts}   Ctrl-C ends"
-        )
-        orders = [] if ended is None else [f"orders of this run: {ended.filled} filled{not_filled(ended.reasons, {})}"]
-        return Group(table, below, *orders)
+    def _screen(self, view: View, restarts: int, ended: Ended | None, status: LineStatus | None) -> list[str]:
+        """Returns the status, and below it what went through the line; no line is longer than the screen is wide."""
+        width, height = self._console.size
+        counts = [f"{count:,} {stream}" for stream, count in view.progress.written.items() if stream in SHOWN]
+        behind = sum(view.progress.lag.values())
+        counts += [self._shown_rate(), f"{behind:,} behind", f"restarts {restarts}", "Ctrl-C ends"]
+        below = folded([APART.join(counts)], width)
+        if ended is not None:
+            below += folded([f"orders of this run: {ended.filled} filled{not_filled(ended.reasons, {})}"], width)
+        if status is None:
+            return [f"equity {view.equity:.2f}{APART}fees {view.fees:.2f}", *below]
+        lines = [cut(line, width) for line in status_lines(status, self._wall, width)]
+        room = height - len(below) - 1
+        if len(lines) > room > 0:  # what does not fit is left out, not the counts below
+            lines = [*lines[: room - 1], f"… {plural(len(lines) - room + 1, 'more line')}: `tickline status`"]
+        return [*lines, *below]
 
 
 @dataclass(frozen=True)
@@ -105,6 +121,7 @@ class Summary:
     where taken. positions: what stays open there, which `flatten` closes, when `first` is done.
     in_flight: symbol -> orders without an end yet, whose fills are in neither equity nor positions.
     code: what an author's code raised, the first time; empty where it did not.
+    status: each symbol as the run left it; None where nobody could read it.
     """
 
     counts: Mapping[Stream, int]
@@ -124,6 +141,7 @@ class Summary:
     first: str = ""
     code: str = ""
     identity: Identity | None = None
+    status: LineStatus | None = None
 
     @property
     def profit(self) -> Decimal:
@@ -149,10 +167,15 @@ class Summary:
             **({"open": {sym: str(qty) for sym, qty in self.positions.items()}} if self.positions else {}),
             **({"in_flight": dict(self.in_flight)} if self.in_flight else {}),
             **({"failed": self.code} if self.code else {}),
+            **({} if self.status is None else self._status_json(self.status)),
         }
 
-    def lines(self) -> list[str]:
-        """Returns the same for a person."""
+    def _status_json(self, status: LineStatus) -> dict[str, object]:
+        told: dict[str, object] = plain_data(status.as_json())
+        return {name: told[name] for name in ("today", "fees_today", "funding_today", "symbols", "money_from")}
+
+    def lines(self, width: int = 160) -> list[str]:
+        """Returns the same for a person, the symbols' table for a terminal of `width` columns."""
         shown_streams = SHOWN if self.ended is None else SHOWN[:-1]  # at a venue an execution may be a refusal
         counts = ", ".join(f"{self.counts[stream]} {stream}" for stream in shown_streams)
         waits = ", ".join(
@@ -166,6 +189,8 @@ class Summary:
         ]
         if self.identity is not None:
             shown.append(str(self.identity))
+        if self.status is not None:
+            shown += [made(self.status), *(cut(line, width) for line in table(self.status, width))]
         if self.restarts:
             shown.append(f"restarted processes: {self.restarts}")
         if self.ended is not None:

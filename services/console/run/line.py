@@ -9,14 +9,15 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from services.console.run.display import Summary
 from services.console.run.processes import Server, SimulatorProcess, Supervisor, as_environment, keys_environment
-from services.console.run.status import AccountLine, View, Watcher, one_history
+from services.console.run.status import AccountLine, LiveStatus, View, Watcher, one_history
 from services.console.run.streams import Ended, OrderCollector, RefusalCounter, latencies_us
 from services.console.run.troubles import FolderWatch, SilenceLines, Troubles
 from services.console.run.try_out import write_config
+from services.console.status.state import LineStatus
 from services.research.line import check_input
 from services.research.parity.orders import compare
 from shared.bus.api import BusLost
@@ -34,6 +35,7 @@ from shared.runner.health import alive_file, touched_after
 from shared.runner.service import check_bus, make_bus
 from shared.strategies.identity import Identity
 from shared.user_code import blaming
+from shared.wall_time import WallTime
 
 MONITOR, RECORDER = "monitor", "recorder"
 SERVICES = ("gateway", "strategy", "signal", "ingestor")  # readers before writers, so that nothing piles up
@@ -43,16 +45,29 @@ READY_POLL_S = 0.05
 NO_SUMMARY = "there is no summary"
 
 T = TypeVar("T")
-# The view, how many processes were restarted, what holds of the account, and how this run's orders ended at a venue.
-Report = Callable[[View, int, str, Ended | None], None]
-Say = Callable[[str], None]  # a line about a trouble
+# The view, how many processes were restarted, what holds of the account, how this run's orders ended at a venue, and
+# the status, where one is read.
+Report = Callable[[View, int, str, Ended | None, LineStatus | None], None]
 
 
-async def run_line(settings: Settings, report: Report, say: Say, *, with_fake: bool = False) -> Summary:
+class Shown(NamedTuple):
+    """What a run shows goes here.
+
+    - report: takes a view of the line. say: takes a line about a trouble.
+    - wall: the clock of its times.
+    - live: whether there is a screen for the status.
+    """
+
+    report: Report
+    say: Callable[[str], None]
+    wall: WallTime
+    live: bool = False
+
+
+async def run_line(settings: Settings, shown: Shown, *, with_fake: bool = False) -> Summary:
     """Runs the line until the source is drained, or until SIGINT, SIGTERM or SIGHUP; returns its summary.
 
-    report, say: show a view of the line, and a line about a trouble. with_fake: the fake exchange runs beside the line,
-    and the config is written for the verbs on its account.
+    with_fake: the fake exchange runs beside the line, and the config is written for the verbs on its account.
     """
     if settings.gateway.mode is not Mode.PAPER:
         need_extras("ccxt", "journal")
@@ -73,7 +88,7 @@ async def run_line(settings: Settings, report: Report, say: Say, *, with_fake: b
             settings = settings.model_copy(update={"gateway": gateway})
             written = write_config(settings.model_copy(update={"bus": own_bus}))  # where `tail` finds a bus that rests
             how = f"{CONFIG_VARIABLE}={shlex.quote(str(written))} {how}"
-        return await _Run(settings, servers, expected, report, say, how).run()
+        return await _Run(settings, servers, expected, shown, how).run()
 
 
 def _ended(collector: OrderCollector | RefusalCounter) -> Ended | None:
@@ -93,14 +108,13 @@ class _Run:
         settings: Settings,
         servers: Sequence[Server],
         expected: Mapping[str, int] | None,
-        report: Report,
-        say: Say,
+        shown: Shown,
         how: str,
     ) -> None:
         self._settings = settings
         self._servers = servers
         self._expected = expected
-        self._report, self._say = report, say
+        self._report, self._say, self._live = shown.report, shown.say, shown.live
         self._bus: RedisBus = make_bus(settings)
         self._watcher = Watcher(self._bus, settings)
         logs = settings.state_dir / "logs"
@@ -122,7 +136,8 @@ class _Run:
         self._server_restarts = 0
         self._began_ns = time.time_ns()
         self._comparable = True
-        self._account = AccountLine(settings, how) if self._real else None
+        self._account = AccountLine(settings, how, shown.wall) if self._real else None
+        self._status = LiveStatus(self._bus, settings, shown.wall, how)
         self._identity = Identity.of(settings)
         self._flatten = f"{how} halt --flatten"
         self._silence = SilenceLines("the bus does not answer", "the bus is back")
@@ -214,6 +229,7 @@ class _Run:
     async def _watch(self, keeping: "asyncio.Task[None]", collector: OrderCollector | RefusalCounter) -> bool:
         """Reports progress until the end; returns whether the source was drained."""
         stopping = asyncio.create_task(self._stop.wait())
+        reading = asyncio.create_task(self._status.run()) if self._live else None
         ground = FolderWatch(self._folders())
         try:
             while not self._stop.is_set():
@@ -235,13 +251,16 @@ class _Run:
                     continue
                 self._say_if(self._silence.over(time.monotonic()))
                 account = await self._account.look() if self._account else ""
-                self._report(view, self._restarts, account, _ended(collector))
+                self._report(view, self._restarts, account, _ended(collector), self._status.seen)
                 if self._expected is not None and view.complete(self._expected):
                     return True
             return False
         finally:
             stopping.cancel()
             ground.close()
+            if reading is not None:
+                reading.cancel()
+                await asyncio.gather(reading, return_exceptions=True)
 
     def _folders(self) -> dict[str, Path]:
         """Returns what is written -> the folder where, if it is one of this machine."""
@@ -340,6 +359,7 @@ class _Run:
             identity=self._identity,
             code=code,
             live=self._settings.ingestor.source == "ccxt",
+            status=await self._status.last(),
         )
 
     @property

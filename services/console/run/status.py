@@ -1,29 +1,37 @@
 """A running line looked at from outside: its progress, its books, and whether its account may send."""
 
+import asyncio
 import hashlib
 import json
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.console.run.troubles import last_why
+from services.console.status.reader import StatusReader
+from services.console.status.state import LineStatus
 from services.research.line import Book, book_from, position_from
 from shared.bus.api import Bus, BusLost, Session
 from shared.config import Settings
 from shared.config.fingerprint import config_hash
 from shared.control.arming import Armed
-from shared.errors import ConfigError, JournalUnwritable
+from shared.errors import ConfigError, JournalUnwritable, TicklineError
 from shared.explain.account import standing
+from shared.lookup import Lookup
 from shared.runner.health import MAX_AGE_S, alive_file, fresh, touched_after
 from shared.runner.progress import Progress, read_progress, read_snapshots
 from shared.strategies.identity import decided_by_config, identity_or_none
+from shared.wall_time import WallTime
 
 if TYPE_CHECKING:
     from shared.journal.journal import Journal
 
 LOOK_EVERY_S = 0.5
+READ_EVERY_S = 1.0
+SPARED = 20  # times as long as a status takes to be read it is not read again
+LAST_S = 10.0  # for the status of the summary
 GATEWAY = "gateway"  # the service
 MINUTE_S = 60.0
 RAN_WITH = "ran_with:"  # beside the partition count: one field for all settings that `tickline run` ran with
@@ -118,22 +126,83 @@ class Watcher:
             await session.close()
 
 
+class LiveStatus:
+    """A live status is read again and again beside a run, so seldom that it takes little from the line.
+
+    - seen: the newest; None before the first.
+    - how: what is typed before a verb, e.g. `tickline`.
+    """
+
+    def __init__(self, bus: Bus, settings: Settings, wall: WallTime, how: str) -> None:
+        self.seen: LineStatus | None = None
+        self._bus = bus
+        self._settings = settings
+        self._wall = wall
+        self._how = how
+
+    async def run(self) -> None:
+        """Reads until it is cancelled; while it cannot, what it has read stays, with the reason."""
+        while True:
+            try:
+                await self._keep_reading()
+            except (BusLost, TicklineError) as error:
+                if self.seen is not None:
+                    self.seen = self.seen._replace(notes=(f"the status cannot be read: {error}",))
+                await asyncio.sleep(READ_EVERY_S)
+
+    async def last(self) -> LineStatus | None:
+        """Returns the status as it is now; None where it cannot be read, or not soon."""
+        try:
+            async with asyncio.timeout(LAST_S), AsyncExitStack() as stack:
+                return await (await self._reader(stack)).read()
+        except (BusLost, TicklineError, TimeoutError):
+            return None
+
+    async def _keep_reading(self) -> None:
+        async with AsyncExitStack() as stack:
+            reader = await self._reader(stack)
+            while True:
+                began_s = time.monotonic()
+                self.seen = await reader.read()
+                await asyncio.sleep(max(READ_EVERY_S, SPARED * (time.monotonic() - began_s)))
+
+    async def _reader(self, stack: AsyncExitStack) -> StatusReader:
+        lookup = await stack.enter_async_context(Lookup.open(self._settings))
+        session = await self._bus.connect()
+        stack.push_async_callback(session.close)
+        return StatusReader(
+            self._settings,
+            lookup,
+            self._wall,
+            session=session,
+            how=self._how,
+            arm=how_to_arm(self._settings, self._how),
+        )
+
+
+def how_to_arm(settings: Settings, how: str) -> str:
+    """Returns what is typed to arm a config's account for all that its limits allow."""
+    gateway = settings.gateway
+    most = gateway.risk.max_position_notional * len(settings.symbols)
+    return f"{how} arm --account {gateway.account} --max-notional {most:f} --for 12h"
+
+
 class AccountLine:
     """The line of an account tells whether it may send, and what keeps it from that.
 
-    It reads the journal now and then, and writes nothing. how: what is typed before a verb, e.g. `tickline`.
+    It reads the journal now and then, and writes nothing. how: what is typed before a verb, e.g. `tickline`. wall: the
+    clock of its times.
     """
 
-    def __init__(self, settings: Settings, how: str) -> None:
-        gateway = settings.gateway
+    def __init__(self, settings: Settings, how: str, wall: WallTime) -> None:
         self._settings = settings
         self._armed = Armed(config_hash(settings), decided_by_config(settings))
         self._how = how
         self._began_s, self._began_ns = time.monotonic(), time.time_ns()
         self._log = settings.state_dir / "logs" / f"{GATEWAY}.log"
         self._log_began = self._log.stat().st_size if self._log.exists() else 0
-        most = gateway.risk.max_position_notional * len(settings.symbols)
-        self._arm = f"{how} arm --account {gateway.account} --max-notional {most:f} --for 12h"
+        self._wall = wall
+        self._arm = how_to_arm(settings, how)
         self._journal: Journal | None = None
         self._looked_s = float("-inf")
         self._line = ""
@@ -173,6 +242,7 @@ class AccountLine:
             time.time() * 1_000,
             self._how,
             self._arm,
+            self._wall,
         )
 
     def _trouble(self) -> str:

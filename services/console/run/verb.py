@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from services.console.options import StrategyName, Timezone
+from services.console.output import InUtc, wall_time
 from services.console.run.try_out import fake_settings
 from services.console.settings import RunOptions, settings_for
 from shared.errors import ConfigError, UserCodeFailed
@@ -38,6 +40,7 @@ def run(
     ] = None,
     record: Annotated[Path | None, typer.Option(help="Record all streams into this folder, as Parquet.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.")] = None,
+    utc: InUtc = False,
 ) -> None:
     """Run the whole line: on the simulated market, or replaying files with --data."""
     options = RunOptions(
@@ -48,13 +51,15 @@ def run(
         _write(json_file, "", "a")  # found out now, not after hours
     # The model's runtime takes seconds to load.
     from services.console.run.display import Display
-    from services.console.run.line import run_line
+    from services.console.run.line import Shown, run_line
 
-    with Display() as display:
-        summary = asyncio.run(run_line(settings, display.report, display.say, with_fake=venue is not None))
+    wall = wall_time(utc)
+    with Display(wall) as display:
+        shown = Shown(display.report, display.say, wall, live=display.live)
+        summary = asyncio.run(run_line(settings, shown, with_fake=venue is not None))
     if json_file is not None:
         _write(json_file, json.dumps(summary.as_json(), indent=2) + "\n", "w")
-    for line in summary.lines():
+    for line in summary.lines(shutil.get_terminal_size((160, 24)).columns):
         typer.echo(line)
     if summary.code:
         raise UserCodeFailed(summary.code)

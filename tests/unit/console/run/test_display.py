@@ -15,6 +15,7 @@ from services.research.parity.orders import OrderParity
 from shared.messages import Stream
 from shared.runner.progress import Progress
 from shared.strategies.identity import Identity
+from shared.wall_time import UTC_TIME
 
 
 def view(ticks: int) -> View:
@@ -28,7 +29,7 @@ def test_the_rate_is_of_the_last_seconds_not_of_the_last_look(
     """What an earlier run left on the bus does not count; two ticks a second are seen between looks 0.25 s apart."""
     now_s = 1000.0
     monkeypatch.setattr(display.time, "monotonic", lambda: now_s)
-    shown = Display()
+    shown = Display(UTC_TIME)
     for look in range(41):
         shown.report(view(500 + look // 4 * 2), 0, "")
         now_s += 0.25
@@ -37,14 +38,14 @@ def test_the_rate_is_of_the_last_seconds_not_of_the_last_look(
 
 
 def test_a_trouble_stays_in_one_piece(capsys: pytest.CaptureFixture[str]) -> None:
-    Display().say("ingestor: market data: [red] " + "x" * 300)
+    Display(UTC_TIME).say("ingestor: market data: [red] " + "x" * 300)
     assert capsys.readouterr().err[11:] == "ingestor: market data: [red] " + "x" * 300 + "\n"
 
 
 def test_every_line_has_a_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     now_s = 1000.0
     monkeypatch.setattr(display.time, "monotonic", lambda: now_s)
-    shown = Display()
+    shown = Display(UTC_TIME)
     shown.say("the bus is back, after 5 s")
     shown.report(view(5), 0, "not armed")
     now_s += 5
@@ -64,7 +65,7 @@ def test_what_is_refused_meanwhile_is_said_with_its_reason(
     """Else a line of refused orders looks like one that trades; each line has those since the line before."""
     now_s = 1000.0
     monkeypatch.setattr(display.time, "monotonic", lambda: now_s)
-    shown = Display()
+    shown = Display(UTC_TIME)
     for refused in ({"NOT_ARMED": 4}, {"NOT_ARMED": 7, "DUST": 1}, {"NOT_ARMED": 7, "DUST": 1}):
         now_s += 5
         shown.report(view(5), 0, "", Ended(2, refused))

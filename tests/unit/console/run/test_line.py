@@ -13,7 +13,7 @@ import redis
 
 from services.console.run import line as module
 from services.console.run import troubles
-from services.console.run.line import _Run
+from services.console.run.line import Shown, _Run
 from services.console.run.status import View
 from services.console.run.try_out import fake_settings
 from services.console.settings import RunOptions, settings_for
@@ -28,10 +28,16 @@ from shared.record import WIRE
 from shared.runner.progress import Progress
 from shared.runner.service import make_bus
 from shared.strategies.identity import Identity
+from shared.wall_time import UTC_TIME
 from tests.servers import free_port
 from tests.unit.console.run.test_status import TICKS, ran
 from tests.unit.recording.test_checkpoint import mine, recording
 from tests.until import until
+
+
+def shown(say: Callable[[str], None]) -> Shown:
+    """Where a run's lines go; there is no screen."""
+    return Shown(lambda *_: None, say, UTC_TIME)
 
 
 def settings(url: str, folder: Path) -> Settings:
@@ -46,7 +52,7 @@ def bus(tmp_path: Path) -> Iterator[EmbeddedBus]:
 
 async def test_a_bus_that_dies_while_a_run_sums_up_is_started_again(bus: EmbeddedBus, tmp_path: Path) -> None:
     said: list[str] = []
-    run = _Run(settings(bus.url, tmp_path), [bus], None, lambda *_: None, said.append, "tickline")
+    run = _Run(settings(bus.url, tmp_path), [bus], None, shown(said.append), "tickline")
     collector = run._collector()
     collecting = asyncio.create_task(collector.run())
     assert bus._process is not None
@@ -61,7 +67,7 @@ async def test_a_bus_that_dies_while_a_run_sums_up_is_started_again(bus: Embedde
 async def test_a_bus_that_stays_away_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POLL_S", 0.01)
     away = settings(f"redis://127.0.0.1:{free_port()}/0", tmp_path)
-    run = _Run(away, [], None, lambda *_: None, lambda line: None, "tickline")
+    run = _Run(away, [], None, shown(lambda line: None), "tickline")
     with pytest.raises(BusUnreachable) as failed:
         await run._once_the_bus_answers(lambda: run._summary(run._collector(), finished=True), module.NO_SUMMARY)
     assert failed.value.exit_code == 4
@@ -73,7 +79,7 @@ async def test_a_bus_that_evicts_is_refused_before_anything_is_started(bus: Embe
     with redis.Redis.from_url(bus.url) as asked:
         asked.config_set("maxmemory", "256mb")
         asked.config_set("maxmemory-policy", "volatile-lru")
-    run = _Run(settings(bus.url, tmp_path / "state"), [bus], None, lambda *_: None, lambda line: None, "tickline")
+    run = _Run(settings(bus.url, tmp_path / "state"), [bus], None, shown(lambda line: None), "tickline")
     with pytest.raises(SafetyRefusal, match="maxmemory-policy volatile-lru"):
         await run.run()
     assert not (tmp_path / "state").exists()
@@ -83,7 +89,7 @@ async def test_a_bus_that_evicts_is_refused_before_anything_is_started(bus: Embe
 async def test_a_limit_on_an_older_bus_says_so(bus: EmbeddedBus, tmp_path: Path, limit: int, left: str) -> None:
     own = settings(bus.url, tmp_path)
     own = own.model_copy(update={"ingestor": own.ingestor.model_copy(update={"limit": limit})})
-    run = _Run(own, [bus], None, lambda *_: None, lambda line: None, "tickline")
+    run = _Run(own, [bus], None, shown(lambda line: None), "tickline")
     assert await run._limited() == []  # the bus is new
     await ran(make_bus(own), ["SIM-A"])
     (line,) = await run._limited()
@@ -105,7 +111,7 @@ async def test_what_stays_open_is_said_when_nobody_trades_any_more(
     own = fake_settings(RunOptions()) if real else settings("", tmp_path)
     own = own.model_copy(update={"bus": own.bus.model_copy(update={"url": "redis://127.0.0.1:1/0"})})
     own.state_dir.mkdir(exist_ok=True)
-    run = _Run(own, [], None, lambda *_: None, lines.append, "A=b tickline")
+    run = _Run(own, [], None, shown(lines.append), "A=b tickline")
     run._say_open()
     assert lines == []  # nothing was seen yet
     run._seen = Seen({}, Progress({}, {}), {}, Decimal(0))
@@ -132,7 +138,7 @@ async def test_a_bus_that_dies_before_anything_is_started_is_one_line_too(
 
     monkeypatch.setattr(module, "check_bus", there)
     monkeypatch.setattr(module, "POLL_S", 0.01)
-    run = _Run(settings("redis://127.0.0.1:1/0", tmp_path), [], None, lambda *_: None, lambda line: None, "tickline")
+    run = _Run(settings("redis://127.0.0.1:1/0", tmp_path), [], None, shown(lambda line: None), "tickline")
     with pytest.raises(BusUnreachable, match="so nothing was started"):
         await run.run()
 
@@ -155,9 +161,7 @@ class Stubborn:
 
 async def test_with_positions_a_server_that_does_not_start_is_tried_again(tmp_path: Path) -> None:
     said: list[str] = []
-    run = _Run(
-        settings("redis://127.0.0.1:1/0", tmp_path), [Stubborn()], None, lambda *_: None, said.append, "tickline"
-    )
+    run = _Run(settings("redis://127.0.0.1:1/0", tmp_path), [Stubborn()], None, shown(said.append), "tickline")
     run._revive(last=False)
     run._revive(last=False)
     assert said == ["the bus folder x cannot be used: No space left on device; it is tried again"]
@@ -178,7 +182,7 @@ async def test_code_that_fails_before_anything_is_started_is_its_authors(
     monkeypatch.setitem(FEATURES, "log_return_lags", Unbuilt)
     own = load_settings(symbols=("SIM-A", "SIM-B"), bus={"folder": tmp_path / "bus"}, state_dir=tmp_path / "state")
     with pytest.raises(UserCodeFailed, match=r"^SIM-A, SIM-B: KeyError: 'lags' \(.*test_line.py:\d+, in __init__\)$"):
-        await module.run_line(own, lambda *_: None, lambda line: None)
+        await module.run_line(own, shown(lambda line: None))
     assert not (tmp_path / "bus").exists()
     assert not (tmp_path / "state").exists()
 
@@ -210,7 +214,7 @@ async def test_a_run_whose_bus_dies_at_its_end_sums_up(
 ) -> None:
     monkeypatch.setattr(module, "POLL_S", 0.01)
     own = load_settings(bus={"url": bus.url}, state_dir=tmp_path)
-    run = _Run(own, [bus], None, lambda *_: None, lambda line: None, "tickline")
+    run = _Run(own, [bus], None, shown(lambda line: None), "tickline")
     monkeypatch.setattr(run, "_supervisor", Idle(lambda: killed(bus) if when == "stopping" else None))
     collector = run._collector()
     finish = collector.finish
@@ -232,7 +236,7 @@ async def test_a_run_that_is_ended_says_what_is_open(
 ) -> None:
     """At once, and in its summary."""
     said: list[str] = []
-    run = _Run(settings(bus.url, tmp_path), [bus], None, lambda *_: None, said.append, "A=b tickline")
+    run = _Run(settings(bus.url, tmp_path), [bus], None, shown(said.append), "A=b tickline")
     monkeypatch.setattr(run, "_real", True)
     monkeypatch.setattr(run, "_supervisor", Idle(lambda: said.append("stopping")))
 
@@ -261,7 +265,7 @@ async def test_what_befalls_a_run_is_said_while_it_goes_on(tmp_path: Path, monke
         (state / "logs").mkdir(parents=True)
         own = load_settings(bus={"url": bus.url}, state_dir=state, ingestor={"limit": 7})
         await ran(make_bus(own), ["SIM-A"])
-        run = _Run(own, [], None, lambda *_: None, said.append, "tickline")
+        run = _Run(own, [], None, shown(said.append), "tickline")
         monkeypatch.setattr(run, "_supervisor", Idle())
         monkeypatch.setattr(run, "_silence", troubles.SilenceLines("the bus does not answer", "the bus is back", 0.0))
         running = asyncio.create_task(run.run())
@@ -287,14 +291,14 @@ async def test_code_that_fails_in_the_comparison_leaves_the_summary(
         raise UserCodeFailed("A: ValueError: no (mine.py:3, in decide)")
 
     monkeypatch.setattr(module, "compare", compare)
-    run = _Run(settings(bus.url, tmp_path), [bus], None, lambda *_: None, lambda line: None, "tickline")
+    run = _Run(settings(bus.url, tmp_path), [bus], None, shown(lambda line: None), "tickline")
     summary = await run._summary(run._collector(), finished=True)
     assert (summary.code, summary.parity) == ("A: ValueError: no (mine.py:3, in decide)", None)
 
 
 async def test_orders_of_a_newer_tickline_are_not_compared_and_it_is_said(bus: EmbeddedBus, tmp_path: Path) -> None:
     said: list[str] = []
-    run = _Run(settings(bus.url, tmp_path), [bus], None, lambda *_: None, said.append, "tickline")
+    run = _Run(settings(bus.url, tmp_path), [bus], None, shown(said.append), "tickline")
     collector = run._collector()
     collector.take(Entry(b"1-0", (b"t", b"OrderIntent/%d" % (WIRE + 1), b"k", b"A", b"n", b"1")))
     assert (await run._summary(collector, finished=True)).parity is None
@@ -311,7 +315,7 @@ async def test_a_replay_says_in_what_it_differs_from_its_recording(
     mine()
     own = settings_for(RunOptions(data=[path], model="mine", strategy="threshold", param=["threshold=0.1"]))
     own = own.model_copy(update={"bus": own.bus.model_copy(update={"url": bus.url}), "state_dir": tmp_path / "state"})
-    run = _Run(own, [bus], None, lambda *_: None, lambda line: None, "tickline")
+    run = _Run(own, [bus], None, shown(lambda line: None), "tickline")
     await run._look_first()
     await run._watcher.close()
     identity, model, strategy = run._first

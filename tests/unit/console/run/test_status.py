@@ -25,6 +25,7 @@ from shared.runner.health import alive_file
 from shared.runner.progress import Progress
 from shared.runner.symbol import FIELD, Symbol
 from shared.strategies.identity import decided_by_config
+from shared.wall_time import UTC_TIME
 
 TICKS = 20
 SIMULATED: Settings = load_settings(ingestor={"ticks_per_s": 0.0})
@@ -99,7 +100,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
 
 
 async def said(settings: Settings) -> str:
-    line = AccountLine(settings, "A=b tickline")
+    line = AccountLine(settings, "A=b tickline", UTC_TIME)
     try:
         return await line.look()
     finally:
@@ -156,7 +157,7 @@ async def test_a_gateway_that_is_not_at_work_says_why(settings: Settings, monkey
     log.write_text('{"why": "an old one"}\n')
     alive.touch()
     os.utime(alive, (0, 0))  # by an earlier run
-    line = AccountLine(settings, "A=b tickline")
+    line = AccountLine(settings, "A=b tickline", UTC_TIME)
     assert await line.look() == ""
     now_s += 12
     assert await line.look() == f"the gateway is starting (log: {log})"
@@ -175,7 +176,7 @@ async def test_a_gateway_that_was_at_work_and_is_silent_is_not_starting(
     monkeypatch.setattr("services.console.run.status.MAX_AGE_S", 0.0)
     monkeypatch.setattr("services.console.run.status.fresh", lambda file, now_s: False)
     settings.state_dir.mkdir()
-    line = AccountLine(settings, "A=b tickline")
+    line = AccountLine(settings, "A=b tickline", UTC_TIME)
     alive = alive_file(settings.state_dir, "gateway")
     alive.touch()
     os.utime(alive, ns=(line._began_ns + 1, line._began_ns + 1))
@@ -187,7 +188,7 @@ async def test_a_state_folder_that_is_away_is_what_is_said(settings: Settings) -
     """A verb would find no config there, or make a journal that the line does not have."""
     settings.state_dir.mkdir()
     async with await opened(settings):
-        line = AccountLine(settings, "A=b tickline")
+        line = AccountLine(settings, "A=b tickline", UTC_TIME)
         assert (await line.look()).startswith("not armed")
         settings.state_dir.rename(settings.state_dir.with_name("away"))
         line._looked_s = 0.0

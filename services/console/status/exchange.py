@@ -1,0 +1,64 @@
+"""An account as its exchange shows it now. It is asked read only: nothing is set there, and no order is touched."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from services.console.status.state import AtExchange
+from shared.config import Settings
+from shared.control.whereabouts import Whereabouts
+from shared.errors import TicklineError, VenueError
+
+WITHIN_S = 8.0  # a person waits for the answer
+
+
+class Seen(NamedTuple):
+    """The exchange's answer. symbols: as it holds them. at_ns: when it came. why: why there is none; else empty."""
+
+    symbols: Mapping[str, AtExchange]
+    at_ns: int
+    why: str = ""
+
+
+async def look(settings: Settings, limits: Mapping[str, bytes], within_s: float = WITHIN_S) -> Seen:
+    """Asks for positions, open orders and quotes, for `within_s` seconds at most.
+
+    It raises nothing: where there is no answer `why` says so.
+
+    - limits: the journal's rows, which tell whose account it is.
+    """
+    try:
+        async with asyncio.timeout(within_s):
+            return await _look(settings, limits)
+    except TimeoutError:
+        return Seen({}, 0, f"no answer within {within_s:g} s")
+    except TicklineError as error:
+        return Seen({}, 0, str(error))
+
+
+async def _look(settings: Settings, limits: Mapping[str, bytes]) -> Seen:
+    from shared.exchanges.trading.ccxt_venue import make_venue  # ccxt takes a while to load
+
+    here = Whereabouts.of(settings)
+    venue = make_venue(settings)
+    await venue.open(only_out=True)
+    try:
+        here.of_account(venue, Whereabouts.known(limits), settings.gateway.account)
+        syms = [sym for sym in settings.gateway.markets if sym not in venue.out_of_reach]
+        if not syms:
+            raise VenueError(f"{settings.gateway.account}: the exchange has none of its markets")
+        positions = await venue.positions()
+        resting = [*await venue.all_open_orders(syms), *await venue.waiting_orders(syms)]
+        quotes = await venue.quotes(syms)
+        spot = {sym for sym in syms if venue.rules(sym).kind == "spot"}
+    finally:
+        await venue.close()
+    symbols = {}
+    for sym in syms:
+        qty = sum((row.signed_qty for row in positions if row.sym == sym), Decimal(0))
+        quote = quotes.get(sym)
+        price = None if quote is None else quote.ask if qty < 0 else quote.bid
+        symbols[sym] = AtExchange(qty, sum(order.sym == sym for order in resting), price, spot=sym in spot)
+    return Seen(symbols, time.time_ns())

@@ -1,0 +1,239 @@
+"""A line's status is read from where each figure is: journal, bus, recording, the services' files, the exchange."""
+
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from services.console.status.exchange import Seen, look
+from services.console.status.state import FRESH_S, AccountStatus, Line, LineStatus, SymbolStatus, Word
+from shared.bus.api import BusLost, Session
+from shared.config import Mode, Settings
+from shared.config.fingerprint import config_hash
+from shared.control.arming import Armed
+from shared.errors import ConfigError, JournalUnwritable, TicklineError
+from shared.journal.journal import Journal
+from shared.lookup import Found, Lookup, Reach, Span
+from shared.lookup.money import SymbolMoney, money
+from shared.messages import Decision, MarketTick, Stream
+from shared.runner.health import alive_file
+from shared.runner.last_words import LastWords, last_words
+from shared.strategies.identity import Identity, decided_by_config
+from shared.wall_time import WallTime
+
+CORE = ("ingestor", "signal", "strategy", "gateway")
+BESIDE = ("recorder", "monitor")
+EVENT_TIME = ("simulated", "replay")  # sources whose ticks are of another time
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+REMOTE_S = 60.0  # a line whose files are elsewhere is at work if the bus heard of it since
+NO_ACCOUNT = AccountStatus({}, None, Armed("", ""), ())
+
+
+class StatusReader:
+    """The reader gives a line's status each time that it is asked.
+
+    - lookup: the line's, open. session: to the bus; None where it does not answer.
+    - rests: whether that is an embedded bus which no run holds up.
+    - asks: whether the exchange is asked where the line is not at work.
+    - how, arm: what is typed before a verb, and to arm.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        lookup: Lookup,
+        wall: WallTime,
+        *,
+        session: Session | None = None,
+        rests: bool = False,
+        asks: bool = False,
+        how: str = "tickline",
+        arm: str = "",
+    ) -> None:
+        self._settings = settings
+        self._lookup = lookup
+        self._wall = wall
+        self._session = session
+        self._rests = rests
+        self._asks = asks
+        self._how, self._arm = how, arm
+        self._identity: Identity | None = None
+        self._armed = Armed("", "")
+        self._notes: list[str] = []
+        self._fixed: list[str] = self._who()
+
+    def _who(self) -> list[str]:
+        """Reads what trades, once; returns why it cannot be told, if so."""
+        try:
+            self._identity = Identity.of(self._settings)
+            if self._settings.gateway.mode is not Mode.PAPER:
+                self._armed = Armed(config_hash(self._settings), decided_by_config(self._settings))
+        except TicklineError as error:
+            return [f"what trades cannot be told: {error}"]
+        return []
+
+    async def read(self) -> LineStatus:
+        """Returns the status as it is now; what cannot be read stands in its notes."""
+        now_ns, own, self._notes = time.time_ns(), self._settings, list(self._fixed)
+        account, limits = await self._account()
+        ticks = {sym: await self._newest(Stream.TICKS, sym) for sym in own.symbols}
+        decisions = {sym: await self._newest(Stream.DECISIONS, sym) for sym in own.symbols}
+        event_ns = now_ns
+        if own.ingestor.source in EVENT_TIME:
+            event_ns = max((one.message.ts_event for one in ticks.values() if one is not None), default=now_ns)
+        found = await money(own, self._lookup, event_ns // NS_PER_MS, self._wall)
+        reach = await self._lookup.reach()
+        words = await self._words(ticks, decisions, reach.no_bus)
+        health = _health(own, now_ns, words)
+        seen = Seen({}, 0)
+        if self._asks and own.gateway.mode is not Mode.PAPER and health.line != "up":
+            seen = await look(own, limits)
+            words = [word for word in words if word.who != EXCHANGE or not seen.at_ns]
+            words += [Word(EXCHANGE, seen.at_ns)] if seen.at_ns else []
+        now_ns = time.time_ns()
+        return LineStatus(
+            now_ns=now_ns,
+            event_ns=event_ns if own.ingestor.source in EVENT_TIME else now_ns,
+            mode=own.gateway.mode,
+            account=own.gateway.account,
+            venue=_venue(own),
+            line=health.line,
+            missing=health.missing,
+            symbols={
+                sym: _symbol(sym, found.symbols.get(sym), ticks[sym], decisions[sym], seen) for sym in own.symbols
+            },
+            words=tuple(words),
+            identity=self._identity,
+            standing=account,
+            money_from=found.origin,
+            as_of_ns=found.as_of_ns,
+            sources=self._sources(reach),
+            not_asked=seen.why,
+            notes=(*self._notes, *([found.why] if found.why else [])),
+        )
+
+    async def _account(self) -> tuple[AccountStatus | None, Mapping[str, bytes]]:
+        """Returns what the journal says of the account's right to send, and its limits; None on paper."""
+        own = self._settings
+        if own.gateway.mode is Mode.PAPER:
+            return None, {}
+        try:
+            journal = await Journal.open(own.journal_url, own.gateway.account, durable=True, create=False)
+        except (ConfigError, JournalUnwritable) as error:
+            self._notes.append(f"no journal yet: {error}")
+            return NO_ACCOUNT._replace(how=self._how, arm=self._arm), {}
+        try:
+            async with journal:
+                differences = tuple(await journal.externals(adopted=False))
+                latches, arming = await journal.latches(), await journal.arming()
+                limits = await journal.limits()
+        except JournalUnwritable as error:
+            self._notes.append(f"the journal cannot be read: {error}")
+            return NO_ACCOUNT._replace(how=self._how, arm=self._arm), {}
+        return AccountStatus(latches, arming, self._armed, differences, self._how, self._arm), limits
+
+    async def _newest(self, stream: Stream, sym: str) -> Found | None:
+        found = await self._lookup.last(stream, sym)
+        return found[-1] if found else None
+
+    async def _words(
+        self, ticks: Mapping[str, Found | None], decisions: Mapping[str, Found | None], no_bus: str
+    ) -> list[Word]:
+        """Returns the last word of each feed, of the bus, and of the exchange."""
+        own = self._settings
+        heard = LastWords({}, None)
+        note = "rests: no run is up" if self._rests else no_bus
+        if self._session is not None:
+            try:
+                heard = await last_words(self._session, own)
+            except BusLost as lost:
+                note = str(lost)
+        written = [one.at_ns for one in (*ticks.values(), *decisions.values()) if one is not None]
+        newest_tick = max((one.at_ns for one in ticks.values() if one is not None), default=None)
+        words = [Word(f"feed {venue}", at_ms * NS_PER_MS) for venue, at_ms in heard.feeds.items()]
+        words = words or [Word(f"feed {own.ingestor.source}", newest_tick)]
+        words.append(Word("bus", max(written, default=None), note))
+        if own.gateway.mode is not Mode.PAPER:
+            words.append(Word(EXCHANGE, None if heard.exchange is None else heard.exchange * NS_PER_MS))
+        return words
+
+    def _sources(self, reach: Reach) -> tuple[str, ...]:
+        """Returns where the prices and decisions are read, and from when they reach back."""
+        said = []
+        for place, spans, why in (
+            ("bus", reach.bus, reach.no_bus),
+            ("recording", reach.recording, reach.no_recording),
+        ):
+            span: Span | None = spans.get(Stream.DECISIONS)
+            if span is not None:
+                said.append(f"decisions on the {place} since {self._wall.second(span.since_ns)}")
+            elif why:
+                said.append(f"no {place}: {why}")
+        return tuple(said)
+
+
+EXCHANGE = "exchange"
+
+
+class _Health(NamedTuple):
+    line: Line
+    missing: tuple[str, ...]
+
+
+def _health(settings: Settings, now_ns: int, words: list[Word]) -> _Health:
+    """Returns whether the line's services are at work, by the files that they touch, else by the bus."""
+    touched = {name: _touched_ns(settings, name) for name in (*CORE, *BESIDE)}
+    if not any(touched[name] for name in CORE):  # the services' folders are elsewhere, e.g. in containers
+        newest = max((word.at_ns for word in words if word.at_ns is not None), default=0)
+        return _Health("up" if now_ns - newest < REMOTE_S * NS_PER_S else "down", ())
+    late = [name for name, at_ns in touched.items() if now_ns - at_ns > FRESH_S * NS_PER_S]
+    missing = tuple(name for name in late if name in CORE or touched[name])
+    lacking = sum(name in CORE for name in missing)
+    return _Health("up" if not lacking else "down" if lacking == len(CORE) else "partly", missing)
+
+
+def _touched_ns(settings: Settings, service: str) -> int:
+    """Returns when a service's file was touched, 0 where there is none."""
+    try:
+        return alive_file(settings.state_dir, service).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _venue(settings: Settings) -> str:
+    own = settings.gateway
+    return {"ccxt": own.exchange, "fake": "the simulator"}.get(own.venue, "")
+
+
+def _symbol(sym: str, held: SymbolMoney | None, tick: Found | None, decision: Found | None, seen: Seen) -> SymbolStatus:
+    """Returns a symbol's status. Its price is the exchange's where that was asked, else the newest tick's."""
+    there = seen.symbols.get(sym)
+    price, price_ns = (None, None) if held is None else (held.price, held.price_ns)
+    if tick is not None and isinstance(tick.message, MarketTick):
+        price, price_ns = tick.message.price, tick.message.ts_event
+    if there is not None and there.price is not None:
+        price, price_ns = there.price, seen.at_ns
+    decided = decision.message if decision is not None and isinstance(decision.message, Decision) else None
+    if held is None:
+        return SymbolStatus(sym, price, price_ns, decision=decided, exchange=there)
+    unrealised = held.unrealised
+    if price is not None and held.entry is not None:
+        unrealised = held.qty * (price - held.entry)
+    return SymbolStatus(
+        sym=sym,
+        price=price,
+        price_ns=price_ns,
+        qty=held.qty,
+        entry=held.entry,
+        unrealised=unrealised,
+        realised=held.made,
+        today=None if held.today is None else held.today + unrealised - held.unrealised,
+        fees_today=held.fees_today,
+        funding_today=held.funding_today,
+        balance=held.balance,
+        decision=decided,
+        fill=held.last_fill,
+        unknown=held.unknown,
+        differences=held.differences,
+        exchange=there,
+    )

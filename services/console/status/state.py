@@ -1,0 +1,249 @@
+"""A line's status at one moment, as `tickline status --json` tells it. Pure."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple
+
+from shared.control.arming import Armed
+from shared.exchanges.trading.amounts import plain
+from shared.explain.account import standing
+from shared.journal.rows import ArmingRow, ExternalRow, LatchRow, OrderRow
+from shared.messages import Decision, ExecutionReport
+from shared.strategies.identity import Identity
+from shared.wall_time import WallTime, iso
+
+FRESH_S = 10.0  # a service that is at work touches its file more often
+
+Line = Literal["up", "down", "partly"]
+
+
+class Word(NamedTuple):
+    """The last word of somebody. at_ns: None where there was none. note: for a person, e.g. why it was not asked."""
+
+    who: str
+    at_ns: int | None
+    note: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the word as JSON."""
+        return {"who": self.who, "at": iso_or_none(self.at_ns), **({"note": self.note} if self.note else {})}
+
+
+class AtExchange(NamedTuple):
+    """One symbol at the exchange, as it says now.
+
+    - qty: of all its rows; on spot all coins that the account has, whoever owns them.
+    - open_orders: those that rest, and those that wait for a price.
+    - price: at which it could be closed.
+    """
+
+    qty: Decimal
+    open_orders: int
+    price: Decimal | None
+    spot: bool = False
+
+
+class SymbolStatus(NamedTuple):
+    """One symbol's status; money in quote units, Decimals. None: nobody knows.
+
+    - price, price_ns: of the newest tick, or of the exchange's quote where that was asked.
+    - qty: signed base units, dust too. entry: what was paid for it, on average.
+    - unrealised: at the price. realised: since the book began, before fees and funding.
+    - today: made since midnight after fees and funding. fees_today: > 0 paid. funding_today: > 0 received.
+    - fill: the last report that filled something. unknown: orders of which nobody knows what became.
+    - differences: those that wait for a person.
+    """
+
+    sym: str
+    price: Decimal | None = None
+    price_ns: int | None = None
+    qty: Decimal = Decimal(0)
+    entry: Decimal | None = None
+    unrealised: Decimal = Decimal(0)
+    realised: Decimal = Decimal(0)
+    today: Decimal | None = None
+    fees_today: Decimal = Decimal(0)
+    funding_today: Decimal = Decimal(0)
+    balance: Decimal = Decimal(0)
+    decision: Decision | None = None
+    fill: ExecutionReport | None = None
+    unknown: tuple[OrderRow, ...] = ()
+    differences: tuple[ExternalRow, ...] = ()
+    exchange: AtExchange | None = None
+
+    @property
+    def equity(self) -> Decimal:
+        """Returns the book's balance and its unrealised profit."""
+        return self.balance + self.unrealised
+
+    @property
+    def apart(self) -> bool:
+        """Returns whether the exchange holds something else than the books: a stop may have fired meanwhile."""
+        there = self.exchange
+        return there is not None and (there.qty < self.qty if there.spot else there.qty != self.qty)
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the symbol as JSON."""
+        decision, fill = self.decision, self.fill
+        return {
+            "price": self.price,
+            "price_at": iso_or_none(self.price_ns),
+            "position": self.qty,
+            "entry": self.entry,
+            "unrealised": self.unrealised,
+            "realised": self.realised,
+            "today": self.today,
+            "fees_today": self.fees_today,
+            "funding_today": self.funding_today,
+            "equity": self.equity,
+            "decision": None
+            if decision is None
+            else {
+                "at": iso(decision.ts_event),
+                "orders": len(decision.orders),
+                "reason": decision.reason,
+                "y_hat": decision.y_hat,
+                "target": decision.target,
+                "tr": decision.tr,
+            },
+            "fill": None
+            if fill is None
+            else {
+                "at": iso(fill.ts_event),
+                "qty": fill.last_qty,
+                "price": fill.last_px,
+                "fee": fill.commission,
+                "tr": fill.tr,
+                "client_order_id": fill.client_order_id,
+            },
+            "unknown": [row.client_order_id for row in self.unknown],
+            "differences": [row.text for row in self.differences],
+            "exchange": self.exchange,
+        }
+
+
+class AccountStatus(NamedTuple):
+    """What the journal of an account says of its right to send. armed: what an arming must be for."""
+
+    latches: Mapping[str, LatchRow]
+    arming: ArmingRow | None
+    armed: Armed
+    differences: tuple[ExternalRow, ...]
+    how: str = "tickline"
+    arm: str = ""
+
+    def line(self, now_ns: int, wall: WallTime) -> str:
+        """Returns whether the account may add exposure, what keeps it from that, and what is typed to change it."""
+        waiting = len(self.differences)
+        return standing(self.latches, self.arming, self.armed, waiting, now_ns / 1e6, self.how, self.arm, wall)
+
+    def armed_ns(self, now_ns: int) -> int:
+        """Returns how long the account is armed yet, ns; 0 where it is not."""
+        arming = self.arming
+        if arming is None or (arming.config_hash, arming.decided_by) != self.armed:
+            return 0
+        return max(arming.expires_at_ms * 1_000_000 - now_ns, 0)
+
+
+class LineStatus(NamedTuple):
+    """A line's status.
+
+    - now_ns: the wall clock. event_ns: now on the clock of the ticks, which differs in a replay and a simulated market.
+    - line: whether its services are at work; `partly` where some are. missing: those that are not.
+    - words: the last word of each feed, the bus and the exchange.
+    - money_from: where the money is read, and as of when; sources: where the rest is, and from when.
+    - not_asked: why the exchange was not asked; empty where it was, or need not be.
+    - notes: what could not be read.
+    - edge: what the monitor, or the model's card, says of its edge.
+    """
+
+    now_ns: int
+    event_ns: int
+    mode: str
+    account: str
+    venue: str
+    line: Line
+    missing: tuple[str, ...]
+    symbols: Mapping[str, SymbolStatus]
+    words: tuple[Word, ...]
+    identity: Identity | None = None
+    standing: AccountStatus | None = None
+    money_from: str = ""
+    as_of_ns: int | None = None
+    sources: tuple[str, ...] = ()
+    not_asked: str = ""
+    notes: tuple[str, ...] = ()
+    edge: str = ""
+
+    @property
+    def equity(self) -> Decimal:
+        """Returns the sum over the books."""
+        return _sum(one.equity for one in self.symbols.values())
+
+    @property
+    def unrealised(self) -> Decimal:
+        """Returns the sum over the books."""
+        return _sum(one.unrealised for one in self.symbols.values())
+
+    @property
+    def today(self) -> Decimal | None:
+        """Returns what all books made since midnight; None where it is not known of one."""
+        made = [one.today for one in self.symbols.values()]
+        return None if None in made else _sum(one for one in made if one is not None)
+
+    @property
+    def fees_today(self) -> Decimal:
+        """Returns the sum over the books."""
+        return _sum(one.fees_today for one in self.symbols.values())
+
+    @property
+    def funding_today(self) -> Decimal:
+        """Returns the sum over the books."""
+        return _sum(one.funding_today for one in self.symbols.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the documented form."""
+        own = self.standing
+        return {
+            "at": iso(self.now_ns),
+            "event_at": iso(self.event_ns),
+            "mode": self.mode,
+            "account": self.account,
+            "venue": self.venue,
+            "line": self.line,
+            "missing": self.missing,
+            **({} if self.identity is None else self.identity.as_json()),
+            **({} if own is None else self._account_json(own)),
+            "equity": self.equity,
+            "unrealised": self.unrealised,
+            "today": self.today,
+            "fees_today": self.fees_today,
+            "funding_today": self.funding_today,
+            "symbols": {sym: one.as_json() for sym, one in self.symbols.items()},
+            "words": [word.as_json() for word in self.words],
+            "money_from": self.money_from,
+            "as_of": iso_or_none(self.as_of_ns),
+            "sources": self.sources,
+            "exchange_not_asked": self.not_asked or None,
+            "edge": self.edge or None,
+            "notes": self.notes,
+        }
+
+    def _account_json(self, own: AccountStatus) -> dict[str, Any]:
+        left_ns, arming = own.armed_ns(self.now_ns), own.arming
+        return {
+            "armed_until": iso(arming.expires_at_ms * 1_000_000) if arming is not None and left_ns else None,
+            "armed_s": left_ns // 1_000_000_000,
+            "armed_notional": plain(arming.max_notional) if arming is not None and left_ns else None,
+            "latches": list(own.latches),
+            "differences": [row.text for row in own.differences],
+        }
+
+
+def iso_or_none(ns: int | None) -> str | None:
+    """Returns a time for JSON, None for none."""
+    return None if ns is None else iso(ns)
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, Decimal(0))

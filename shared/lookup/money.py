@@ -1,0 +1,281 @@
+"""What a line holds and has made: in testnet and live as the journal says, on paper as bus and recording do.
+
+Each symbol's reports are booked in the order of their numbers, as the strategy and the gateway book them. On paper the
+reports need not reach back to the first: a decision tells the balance and the position that it found, so booking begins
+where the book was flat, at midnight or before.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+from decimal import Decimal
+from typing import Literal, NamedTuple
+
+from shared.account import Account, Position
+from shared.account.account import book_report
+from shared.config import Mode, Settings
+from shared.control.books import book_of, reports_of
+from shared.control.capital import begun_with
+from shared.errors import ConfigError, JournalUnwritable
+from shared.intervals import NS_PER_S, TRADE, interval_ns
+from shared.journal.journal import Journal
+from shared.journal.rows import ExternalRow, OrderRow
+from shared.lookup.lookup import Lookup
+from shared.messages import Decision, ExecutionReport, Leg, MarketTick, Stream
+from shared.messages.reasons import OrderPhase
+from shared.wall_time import LOCAL_TIME, WallTime
+
+NS_PER_MS = 1_000_000
+FIRST = 64  # reports that are read at first; then ever more
+MOST = 65_536  # that are read of one symbol on paper
+NEAR = (3, 300)  # intervals around midnight in which its price is looked for, and then
+ROUNDED = Decimal("1e-18")  # sums of 28 digits are not taken back to the last of them
+_ZERO = Decimal(0)
+
+Place = Literal["journal", "bus", "recording", "nothing"]
+
+
+class SymbolMoney(NamedTuple):
+    """One symbol's book; all in quote units but `qty`, which is in signed base units, dust too.
+
+    - entry: what was paid for it, on average; None where it is flat, or nobody knows.
+    - balance: without unrealised profit. capital: what the book was given.
+    - price, price_ns: of the newest tick; None without one. unrealised: at that price.
+    - today: made since midnight, unrealised too, after fees and funding; None where that cannot be told.
+    - fees_today: > 0 paid. funding_today: > 0 received.
+    - last_fill: the last report that filled something.
+    - unknown: orders of which nobody knows what became. differences: those that wait for a person.
+    """
+
+    qty: Decimal = _ZERO
+    entry: Decimal | None = None
+    balance: Decimal = _ZERO
+    capital: Decimal = _ZERO
+    price: Decimal | None = None
+    price_ns: int | None = None
+    unrealised: Decimal = _ZERO
+    today: Decimal | None = _ZERO
+    fees_today: Decimal = _ZERO
+    funding_today: Decimal = _ZERO
+    last_fill: ExecutionReport | None = None
+    unknown: tuple[OrderRow, ...] = ()
+    differences: tuple[ExternalRow, ...] = ()
+
+    @property
+    def made(self) -> Decimal:
+        """Returns what the book has made since it was begun, after fees and funding, without unrealised profit."""
+        return self.balance - self.capital
+
+
+class Money(NamedTuple):
+    """The money of a line's symbols.
+
+    - origin: where it was read; "nothing" where there is none yet.
+    - as_of_ns: when what was read was written last. why: what cannot be told, for a person; else empty.
+    """
+
+    origin: Place
+    as_of_ns: int | None
+    symbols: dict[str, SymbolMoney]
+    why: str = ""
+
+
+async def money(
+    settings: Settings, lookup: Lookup, now_ms: int, wall: WallTime = LOCAL_TIME, journal: Journal | None = None
+) -> Money:
+    """Returns the money as it is now; raises what the lookup raises.
+
+    - now_ms: now on the clock of the ticks. wall: whose midnight begins the day.
+    - journal: the account's, open; without it it is opened.
+    """
+    midnight_ns = wall.midnight_ns(now_ms * NS_PER_MS)
+    if settings.gateway.mode is Mode.PAPER:
+        return await _on_paper(settings, lookup, midnight_ns)
+    async with AsyncExitStack() as stack:
+        if journal is None:
+            own = settings.journal_url, settings.gateway.account
+            try:
+                journal = await stack.enter_async_context(await Journal.open(*own, durable=True, create=False))
+            except (ConfigError, JournalUnwritable) as error:
+                return Money("nothing", None, dict.fromkeys(settings.symbols, _new(settings)), str(error))
+        return await _in_journal(settings, lookup, journal, midnight_ns, now_ms)
+
+
+async def _in_journal(settings: Settings, lookup: Lookup, journal: Journal, midnight_ns: int, now_ms: int) -> Money:
+    limits = await journal.limits()
+    unknown = [row for row in await journal.orders() if row.state is OrderPhase.UNKNOWN]
+    differences = await journal.externals(adopted=False)
+    symbols = {}
+    for sym in settings.symbols:
+        book = book_of(settings, sym)
+        begun = begun_with(limits, book)
+        account = Account(settings.strategy.balance if begun is None else begun)
+        day = _booked(account, sym, [report async for report in reports_of(journal, book)], midnight_ns)
+        symbols[sym] = (await _valued(settings, lookup, account, sym, day, midnight_ns))._replace(
+            unknown=tuple(row for row in unknown if row.sym == sym),
+            differences=tuple(row for row in differences if row.sym == sym),
+        )
+    return Money("journal", now_ms * NS_PER_MS, symbols, _untold(symbols))
+
+
+async def _on_paper(settings: Settings, lookup: Lookup, midnight_ns: int) -> Money:
+    symbols: dict[str, SymbolMoney] = {}
+    origins, at_ns, capital = set[str](), list[int](), settings.strategy.balance
+    for sym in settings.symbols:
+        decided = await lookup.last(Stream.DECISIONS, sym)
+        if not decided or not isinstance(decision := decided[-1].message, Decision):
+            symbols[sym] = _new(settings)
+            continue
+        origins.add(decided[-1].origin)
+        at_ns.append(decided[-1].at_ns)
+        reports, begin = await _since_flat(lookup, sym, decision, midnight_ns)
+        last_fill = next((report for report in reversed(reports) if _fills(report)), None)
+        if begin is None:
+            account = Account(capital)
+            account.update(decision.balance - capital)
+            found = await _valued(settings, lookup, account, sym, _Day(_ZERO, None, _ZERO, _ZERO, None), midnight_ns)
+            qty = decision.signed_qty + _traded(reports, decision)
+            symbols[sym] = found._replace(qty=qty, today=None, last_fill=last_fill)
+            continue
+        account = Account(capital)
+        account.update(decision.balance - _balance_after(reports[begin:], decision) - capital)
+        day = _booked(account, sym, reports[begin:], midnight_ns)._replace(last_fill=last_fill)
+        symbols[sym] = await _valued(settings, lookup, account, sym, day, midnight_ns)
+    origin: Place = "bus" if "bus" in origins else "recording" if origins else "nothing"
+    return Money(origin, max(at_ns, default=None), symbols, _untold(symbols))
+
+
+async def _since_flat(
+    lookup: Lookup, sym: str, decision: Decision, midnight_ns: int
+) -> tuple[list[ExecutionReport], int | None]:
+    """Returns the newest reports, and the index of the one from which on the book can be booked; None without one."""
+    count = FIRST
+    while True:
+        found = [each.message for each in await lookup.last(Stream.EXECUTIONS, sym, count)]
+        reports = [report for report in found if isinstance(report, ExecutionReport)]
+        begin = flat_at(reports, decision, midnight_ns)
+        if begin is not None or len(found) < count or count >= MOST:
+            return reports, begin
+        count *= 4
+
+
+def flat_at(reports: Sequence[ExecutionReport], decision: Decision, midnight_ns: int) -> int | None:
+    """Returns the newest index at which the book was flat, no later than midnight and the decision; None without one.
+
+    reports: the newest, in order, without a hole. decision: the last one; its book had taken those up to `booked_n`.
+    """
+    held = decision.signed_qty + _traded(reports, decision)
+    latest = next(
+        (i for i, report in enumerate(reports) if report.n > decision.booked_n or report.ts_event >= midnight_ns),
+        len(reports),
+    )
+    none = ROUNDED * max((abs(report.last_qty) for report in reports), default=_ZERO)
+    for i in range(len(reports), -1, -1):
+        if i < len(reports):
+            held -= reports[i].last_qty
+        if i <= latest and abs(held) <= none and (i or not reports or reports[0].ts_event < midnight_ns):
+            return i
+    return 0 if reports and reports[0].n == 1 else None
+
+
+def _traded(reports: Sequence[ExecutionReport], decision: Decision) -> Decimal:
+    """Returns what was traded after the decision found its book."""
+    return sum((report.last_qty for report in reports if report.n > decision.booked_n), _ZERO)
+
+
+def _balance_after(reports: Sequence[ExecutionReport], decision: Decision) -> Decimal:
+    """Returns what a book of nothing has when it has taken the reports that the decision's book had taken."""
+    account = Account(_ZERO)
+    for report in reports:
+        if report.n <= decision.booked_n:
+            book_report(account, report)
+    return account.balance()
+
+
+class _Day(NamedTuple):
+    """A book's day. made: balance less capital when it began; held: the position then."""
+
+    made: Decimal
+    held: Position | None
+    fees: Decimal
+    funding: Decimal
+    last_fill: ExecutionReport | None
+
+
+def _booked(account: Account, sym: str, reports: Iterable[ExecutionReport], midnight_ns: int) -> _Day:
+    """Books the reports into the account, and returns what the day has brought so far.
+
+    The day begins with the first report of its time. One of before that comes later, e.g. late funding, is the day's.
+    """
+    made, held, begun = _ZERO, None, False
+    fees = funding = _ZERO
+    last_fill: ExecutionReport | None = None
+    for report in reports:
+        if not begun and report.ts_event >= midnight_ns:
+            begun, made, held = True, account.balance() - account.capital, account.held(sym)
+        cost = book_report(account, report)
+        if _fills(report):
+            last_fill = report
+        if begun and report.leg is Leg.FUNDING:
+            funding -= cost
+        elif begun:
+            fees += cost
+    if not begun:
+        made, held = account.balance() - account.capital, account.held(sym)
+    return _Day(made, held, fees, funding, last_fill)
+
+
+def _fills(report: ExecutionReport) -> bool:
+    return report.last_px is not None and bool(report.last_qty)
+
+
+async def _valued(
+    settings: Settings, lookup: Lookup, account: Account, sym: str, day: _Day, midnight_ns: int
+) -> SymbolMoney:
+    """Returns a book at the newest tick's price, and what it has made since the day began."""
+    ticks = await lookup.last(Stream.TICKS, sym)
+    tick = ticks[-1].message if ticks else None
+    price = tick.price if isinstance(tick, MarketTick) else None
+    held, balance = account.held(sym), account.balance()
+    unrealised = _ZERO if price is None else account.equity(sym, price) - balance
+    then = _ZERO
+    if day.held is not None:
+        at_midnight = await _price_at(settings, lookup, sym, midnight_ns)
+        told = at_midnight is not None and price is not None
+        then = day.held.unrealised(at_midnight) if at_midnight is not None else _ZERO
+    else:
+        told = price is not None or held is None
+    return SymbolMoney(
+        qty=_ZERO if held is None else held.signed_qty,
+        entry=None if held is None else held.price,
+        balance=balance,
+        capital=account.capital,
+        price=price,
+        price_ns=None if tick is None else tick.ts_event,
+        unrealised=unrealised,
+        today=balance - account.capital + unrealised - day.made - then if told else None,
+        fees_today=day.fees,
+        funding_today=day.funding,
+        last_fill=day.last_fill,
+    )
+
+
+async def _price_at(settings: Settings, lookup: Lookup, sym: str, at_ns: int) -> Decimal | None:
+    """Returns the price that was known then, or the first one soon after; None where neither is kept."""
+    length_ns = 60 * NS_PER_S if settings.interval == TRADE else interval_ns(settings.interval)
+    for near in NEAR:
+        near_ns = near * max(length_ns, 60 * NS_PER_S)
+        found = [each.message for each in await lookup.messages(Stream.TICKS, sym, at_ns - near_ns, at_ns + near_ns)]
+        ticks = [tick for tick in found if isinstance(tick, MarketTick)]
+        before = [tick.price for tick in ticks if tick.ts_event <= at_ns]
+        if ticks:
+            return before[-1] if before else ticks[0].price
+    return None
+
+
+def _new(settings: Settings) -> SymbolMoney:
+    return SymbolMoney(balance=settings.strategy.balance, capital=settings.strategy.balance)
+
+
+def _untold(symbols: dict[str, SymbolMoney]) -> str:
+    missing = ", ".join(sym for sym, one in symbols.items() if one.today is None)
+    return f"{missing}: what midnight found is not kept any more, so today's profit is not known" if missing else ""
