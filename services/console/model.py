@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
-from services.console.options import Timezone, named_values
+from services.console.backtest import time_of
+from services.console.options import FileInterval, FillFee, SlippageBps, StrategyName, Timezone, named_values
+from services.console.settings import RunOptions, settings_for
 from shared.config import load_settings
 from shared.errors import ConfigError
+from shared.history import infer_interval
 from shared.models.card import Card, ModelRefused
 from shared.models.choose import card_at, choose_model
 from shared.models.summary import lines
@@ -112,6 +115,40 @@ def check(
     path = choose_model(name, load_settings().signal.folders, (), "")
     for line in check_model(path, data=data, timezone=timezone or ""):
         typer.echo(line)
+
+
+@model.command()
+def reference(
+    name: Name,
+    data: Annotated[list[Path], typer.Option(help="Prices that the model did not learn from; one file a symbol.")],
+    sym: Annotated[list[str], typer.Option(help="The symbol of each file, in their order.")],
+    interval: FileInterval = None,
+    timezone: Timezone = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="Only bars that end from then on (UTC); by default, from where it learned."),
+    ] = None,
+    strategy: StrategyName = None,
+    param: Annotated[list[str] | None, typer.Option(help="A strategy's parameter, e.g. netting=true.")] = None,
+    fee: FillFee = None,
+    slippage_bps: SlippageBps = None,
+    funding: Annotated[Path | None, typer.Option(help="CSV or Parquet file of funding rates: datetime,rate.")] = None,
+) -> None:
+    """Write into a model's card what drift is measured against, for this strategy and these costs."""
+    path = choose_model(name, load_settings().signal.folders, (), "")
+    options = RunOptions(
+        data=data, sym=sym, interval=interval or infer_interval(data[0], timezone or ""), timezone=timezone,
+        model=str(path), strategy=strategy, param=param, fee=fee, slippage_bps=slippage_bps, run_id="reference",
+    )  # fmt: skip
+    settings = settings_for(options)
+    card, since = card_at(path), time_of("--from", start)
+    from services.research.twin_reference import learned_until, reference_of, with_reference  # takes seconds to load
+    from shared.models.model_files import write_card
+
+    found = reference_of(settings, learned_until(card) if since is None else since, funding=funding)
+    write_card(path, with_reference(card, found))
+    typer.echo(f"drift of {card.name} with {found.strategy}: {found.text}")
+    typer.echo(f"written: {path}")
 
 
 def _cards() -> Iterator[Path]:

@@ -17,8 +17,8 @@ from services.console.options import (
     named_values,
 )
 from services.console.progress import JobProgress
-from shared.config import load_settings
-from shared.errors import ConfigError
+from shared.config import Settings, load_settings
+from shared.errors import ConfigError, TicklineError
 from shared.history.resampled import own_interval
 from shared.user_code import blaming
 
@@ -101,13 +101,26 @@ def train(
         with JobProgress() as progress:
             trained = run(spec, progress.report)
         _, card = trained.save(folder, force=force)
+        said = _referenced(card, spec, settings)
         if output is not None:
-            output.write(trained.card.model_dump_json(indent=2, exclude_none=True) + "\n")
+            output.write(card.read_text())
     for line in lines(trained.card, trained.holes):
         typer.echo(line)
     for way, verdict in trained.verdicts.items():
         typer.echo(f"verdict, {way}: {verdict}")
+    typer.echo(said)
     typer.echo(f"written: {card.with_suffix('.pth')} and {card.name}")
+
+
+def _referenced(card: Path, spec: "TrainSpec", settings: Settings) -> str:
+    """Writes what drift is measured against, by the config's strategy and costs; returns what came of it."""
+    from services.research.twin_reference import FileTrial, add_reference
+
+    trial = FileTrial(spec.data, spec.sym, spec.own_interval or spec.interval, spec.interval, spec.timezone)
+    try:
+        return f"drift: {add_reference(card, settings, trial).text}"
+    except TicklineError as error:
+        return f"drift: the card has no reference, so no edge is shown: {error}"
 
 
 def _spec(given: dict[str, object]) -> "TrainSpec":

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from services.research.twin_reference import FileTrial, add_reference
+from shared.config import Settings
 from shared.history import bars
 from shared.models.card import Card
 from shared.models.dataset import Dataset, dataset, holdout
@@ -69,7 +71,8 @@ def write_notebook_model(folder: Path, data: Path) -> None:
         origin="the notebook 'Let's Build a Quant Trading Strategy - Part 3': weights and bias as printed in cell 261",
         training=evaluate_on_file(model, data, train, test, fee=FEE),
     )
-    write_model(folder, card, weights, force=True)
+    _, path = write_model(folder, card, weights, force=True)
+    add_reference(path, Settings(), FileTrial(data, "BTCUSDT", "12h", "12h"))
 
 
 def write_simulated_model(folder: Path) -> None:

@@ -13,6 +13,7 @@ from shared.drift.twin import Costs
 from shared.history.times import text_time
 from shared.intervals import interval_ns
 from shared.messages.base import Symbol
+from shared.plural import plural
 
 Z80 = 1.2816  # a normal number is beyond it, on either side, in 20 % of the cases
 YEAR_NS = interval_ns("365d")
@@ -72,6 +73,12 @@ class DriftReference(BaseModel):
         """Returns how many bars of a year are held, going by these."""
         span = text_time(self.end).ns - text_time(self.start).ns
         return self.held * (self.bars - 1) / self.bars * YEAR_NS / span if span > 0 else 0.0
+
+    @property
+    def text(self) -> str:
+        """Returns it in one line for a person."""
+        said = f"net Sharpe {self.sharpe:.2f} a year over {plural(self.held, 'held bar')}, {self.start} to {self.end}"
+        return f"{said}: {'there is a floor' if self.shows_edge else 'no edge shown, decay is not computed'}"
 
     @property
     def sharpe(self) -> float:

@@ -61,9 +61,7 @@ def write_model(folder: Path, card: Card, weights: bytes, *, force: bool = False
     The card comes last: a crash between the two leaves a card that the loader refuses, or none.
     """
     check_name(folder, card.name, force=force)
-    text = (card.model_dump_json(indent=2, exclude_none=True) + "\n").encode()
-    if len(text) > MAX_CARD_BYTES:
-        raise ConfigError(f"card {card.name} has {len(text)} bytes, {MAX_CARD_BYTES} are allowed: use fewer lags")
+    text = _card_bytes(card)
     path, json = folder / f"{card.name}{card.weights_suffix}", folder / f"{card.name}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,6 +73,22 @@ def write_model(folder: Path, card: Card, weights: bytes, *, force: bool = False
     except OSError as error:
         raise ConfigError(f"model {folder / card.name} cannot be written: {error.strerror}") from error
     return path, json
+
+
+def write_card(path: Path, card: Card) -> None:
+    """Replaces the card in a file by a rename; the weights beside it stay. Raises ConfigError."""
+    text = _card_bytes(card)
+    try:
+        _replace(path, text)
+    except OSError as error:
+        raise ConfigError(f"card {path} cannot be written: {error.strerror}") from error
+
+
+def _card_bytes(card: Card) -> bytes:
+    text = (card.model_dump_json(indent=2, exclude_none=True) + "\n").encode()
+    if len(text) > MAX_CARD_BYTES:
+        raise ConfigError(f"card {card.name} has {len(text)} bytes, {MAX_CARD_BYTES} are allowed: use fewer lags")
+    return text
 
 
 def _paths(folder: Path, name: str) -> list[Path]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from services.research.sweep.results import Swept
 from services.research.sweep.spec import SweepSpec, Trial
 from services.research.train import TrainSpec, train
+from services.research.twin_reference import FileTrial, add_reference
 from shared.config import Settings
 from shared.config.toml import toml_lines
 from shared.errors import ConfigError
@@ -47,6 +48,8 @@ def saved(settings: Settings, swept: Swept, name: str, folder: Path, *, force: b
     origin = f"{made.card.origin}; the best of {count} trials of tickline sweep" + (f" ({chosen})" if chosen else "")
     _, card = made._replace(card=made.card.model_copy(update={"origin": origin})).save(folder, force=force)
     lines = config_lines(settings, best, card)
+    trial = FileTrial(settings.ingestor.files[sym], sym, settings.interval, best.interval, settings.ingestor.timezone)
+    add_reference(card, best.trading.settings(settings), trial)
     card.with_suffix(".toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return card
 

@@ -5,7 +5,7 @@ A test holds it to the stage itself, to 1e-12 over 100,000 bars.
 
 from collections.abc import Callable
 from math import exp, log, log1p, sqrt
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -21,8 +21,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def compiled(function: F) -> F:
     """Compiles a function; its arithmetic is that of Python, without shortcuts of numbers."""
-    made: F = numba.njit(cache=False, fastmath=False, error_model="numpy")(function)
-    return made
+    made: Any = numba.njit(cache=False, fastmath=False, error_model="numpy")(function)
+    return cast(F, made)
 
 
 @compiled

@@ -26,26 +26,29 @@ class Market(NamedTuple):
 
 
 @compiled
-def next_net(d: float, wild: bool, regimes: bool) -> tuple[float, bool]:
-    """Returns a held bar's net return in calm standard deviations, and the regime of the next bar."""
+def next_noise(wild: bool, regimes: bool) -> tuple[float, float, bool]:
+    """Returns a held bar's standard deviation, its noise in units of that, and the regime of the next bar."""
     noise = np.random.standard_t(4.0) / sqrt(2.0)
     level = WILD if wild else CALM
     if regimes and np.random.random() < CHANGES:
         wild = not wild
-    return level * (d + noise), wild
+    return level, noise, wild
 
 
 @compiled
 def long_run(d: float, sd: float, regimes: bool, bars: int, seed: int) -> tuple[float, float]:
-    """Returns the mean of X, and the mean square of the net returns."""
+    """Returns the mean of X, and the mean square of the net returns; each noise comes with its opposite."""
     np.random.seed(seed)
-    variance, wild, total, squares = sd * sd, False, 0.0, 0.0
+    wild, total, squares = False, 0.0, 0.0
+    variances = np.array([sd * sd, sd * sd])
     for _ in range(bars):
-        net, wild = next_net(d, wild, regimes)
-        x, variance = scaled(net, variance, (LEAST * sd) ** 2)
-        total += x
-        squares += net * net
-    return total / bars, squares / bars
+        level, noise, wild = next_noise(wild, regimes)
+        for k in range(2):
+            net = level * (d + noise * (1 - 2 * k))
+            x, variances[k] = scaled(net, variances[k], (LEAST * sd) ** 2)
+            total += x
+            squares += net * net
+    return total / bars / 2, squares / bars / 2
 
 
 @compiled
@@ -60,8 +63,8 @@ def alarms(
         held[:] = 0.0
         variance, wild, reached = sd * sd, regimes and np.random.random() < 0.5, 0
         for bar in range(1, most + 1):
-            net, wild = next_net(d, wild, regimes)
-            x, variance = scaled(net, variance, (LEAST * sd) ** 2)
+            level, noise, wild = next_noise(wild, regimes)
+            x, variance = scaled(level * (d + noise), variance, (LEAST * sd) ** 2)
             decayed(x, mean, bets, held, logs)
             if logs.max() < log(levels[reached]):  # the mean is no more than the largest
                 continue
@@ -88,11 +91,9 @@ class Measure(NamedTuple):
 
 def measure_of(d: float, market: Market) -> Measure:
     """Returns the measure of a model whose held bars have a net mean of d standard deviations."""
-    sd = 1.0
-    for _ in range(2):  # the first finds the standard deviation, the second the mean by it
-        mean, squares = long_run(d, sd, market.regimes, LONG_RUN, 1)
-        sd = sqrt(squares)
-    return Measure(sd, mean)
+    _, squares = long_run(d, 1.0, market.regimes, LONG_RUN, 1)
+    sd = sqrt(squares)
+    return Measure(sd, long_run(d, sd, market.regimes, LONG_RUN, 1)[0])
 
 
 def d_at(mean: float, card: Measure, market: Market) -> float:
