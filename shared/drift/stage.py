@@ -36,7 +36,7 @@ class DriftSnapshot(Snapshot):
     """The saved form of a DriftStage.
 
     - about: a hash of what the evidence is about; that of another one begins anew.
-    - evidence: M, E, and that of an edge, after the last bar.
+    - in_decay, in_claim, in_edge: M, E, and the evidence of an edge, after the last bar.
     """
 
     about: str
@@ -51,7 +51,9 @@ class DriftSnapshot(Snapshot):
     n: int
     decayed: bool
     moved: str
-    evidence: list[float]
+    in_decay: float
+    in_claim: float
+    in_edge: float
 
 
 class DriftStage(Tick[Message, list[DriftReading]]):
@@ -152,12 +154,14 @@ class DriftStage(Tick[Message, list[DriftReading]]):
 
     def state(self) -> State:
         """Returns all evidence, what the twins hold, and what waits."""
+        decay, claim, edge = self._evidence
         return DriftSnapshot(
             about=self._about, model=self._model, twins={sym: twin.state() for sym, twin in self._twins.items()},
             pool=self._pool.state(), scale=self._scale.state(), edge=self._edge.state(),
             claim=None if self._claim is None else self._claim.state(),
             decay=None if self._decay is None else self._decay.state(),
-            held=self._held, n=self._n, decayed=self._decayed, moved=self._moved.value, evidence=list(self._evidence),
+            held=self._held, n=self._n, decayed=self._decayed, moved=self._moved.value,
+            in_decay=decay, in_claim=claim, in_edge=edge,
         )  # fmt: skip
 
     def restore(self, state: State) -> None:
@@ -168,7 +172,9 @@ class DriftStage(Tick[Message, list[DriftReading]]):
                 twin.restore(saved.twins[sym])
         self._pool.restore(saved.pool)
         self._n = saved.n
-        if saved.about != self._about:
+        same = saved.about == self._about
+        self._begin(DriftMoved(saved.moved) if same else DriftMoved.BEGUN)
+        if not same:
             return
         self._model = saved.model
         self._scale.restore(saved.scale)
@@ -176,8 +182,8 @@ class DriftStage(Tick[Message, list[DriftReading]]):
         if self._claim is not None and self._decay is not None:
             self._claim.restore(saved.claim)
             self._decay.restore(saved.decay)
-        self._held, self._decayed, self._moved = saved.held, saved.decayed, DriftMoved(saved.moved)
-        self._evidence = saved.evidence[0], saved.evidence[1], saved.evidence[2]
+        self._held, self._decayed = saved.held, saved.decayed
+        self._evidence = saved.in_decay, saved.in_claim, saved.in_edge
 
 
 def _bars_of(reference: DriftReference | None, rules: DriftRules) -> tuple[int, int]:

@@ -47,7 +47,10 @@ def log_mean(logs: Sequence[float]) -> float:
 
 
 class WealthSnapshot(Snapshot):
-    """The saved form of a Wealth, or of a Decay. ruined: it is 0 and stays so."""
+    """The saved form of a Wealth, or of a Decay.
+
+    - logs: one a bet, in their order; none while all are 0. ruined: it is 0 and stays so.
+    """
 
     logs: list[float]
     ruined: bool = False
@@ -80,14 +83,12 @@ class Wealth(Tick[float, float]):
 
     def state(self) -> State:
         """Returns the logarithms."""
-        return WealthSnapshot(logs=list(self._logs), ruined=self.ruined)
+        return WealthSnapshot(logs=_kept(self._logs), ruined=self.ruined)
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave."""
         saved = WealthSnapshot.of(state)
-        if len(saved.logs) != len(self._bets):
-            raise ValueError(f"{len(self._bets)} bets have as many logarithms, not {len(saved.logs)}")
-        self._logs, self.ruined = list(saved.logs), saved.ruined
+        self._logs, self.ruined = _taken_back(saved.logs, len(self._bets)), saved.ruined
 
 
 class Decay(Tick[float, float]):
@@ -119,14 +120,22 @@ class Decay(Tick[float, float]):
 
     def state(self) -> State:
         """Returns the logarithms of 1 + R."""
-        return WealthSnapshot(logs=list(self._logs))
+        return WealthSnapshot(logs=_kept(self._logs))
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave."""
         saved = WealthSnapshot.of(state)
-        if len(saved.logs) != len(self._bets):
-            raise ValueError(f"{len(self._bets)} bets have as many logarithms, not {len(saved.logs)}")
-        self._logs = list(saved.logs)
+        self._logs = _taken_back(saved.logs, len(self._bets))
+
+
+def _kept(logs: list[float]) -> list[float]:
+    return list(logs) if any(logs) else []
+
+
+def _taken_back(logs: list[float], bets: int) -> list[float]:
+    if len(logs) not in (0, bets):
+        raise ValueError(f"{bets} bets have as many logarithms, not {len(logs)}")
+    return list(logs) or [0.0] * bets
 
 
 def _log1p_exp(value: float) -> float:

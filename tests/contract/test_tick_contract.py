@@ -17,6 +17,11 @@ from hypothesis import strategies as st
 
 import shared
 from shared.account import Account
+from shared.drift.pool import SymbolPool
+from shared.drift.scale import Scale
+from shared.drift.stage import DriftStage
+from shared.drift.twin import Costs, Twin, TwinBar
+from shared.drift.wealth import Decay, Wealth, claim_of, edge_above
 from shared.exchanges.clock import ClockSkew, TimeAnswer
 from shared.features import FeatureVector, LogReturn, make_feature
 from shared.features.log_return_lags import LogReturnLags
@@ -37,6 +42,8 @@ from shared.windows.sequence_window import SequenceWindow
 from shared.windows.smoothed_average import SmoothedAverage
 from shared.windows.tensor_window import TensorWindow
 from tests.onnx_files import linear
+from tests.unit.drift.lines import MESSAGES, OF_A
+from tests.unit.drift.references import REFERENCE
 from tests.unit.features.bars import BARS
 from tests.unit.features.specs import SPECS
 
@@ -98,7 +105,12 @@ CASES: dict[type[AnyTick], list[Case]] = {
         Case(lambda: FeatureVector(["log_return_lags(2)"]), BARS),
         Case(lambda: FeatureVector(["log_return_lags(2)", "log_return()"]), BARS),
     ],
+    Decay: [Case(lambda: Decay(0.05), st.floats(-30, 5))],
     DequeWindow: [Case(lambda: DequeWindow[Any](3), STATES)],
+    DriftStage: [
+        Case(lambda: DriftStage(["A", "B"], Costs(), REFERENCE), MESSAGES),
+        Case(lambda: DriftStage(["A"], Costs(), None), MESSAGES),
+    ],
     Last: [Case(lambda: Last[Any](), STATES)],
     JointView: [Case(lambda: JointView(Passing()), st.integers())],
     LogReturn: [Case(LogReturn, PRICES)],
@@ -123,6 +135,7 @@ CASES: dict[type[AnyTick], list[Case]] = {
     RollingMoments: [Case(partial(RollingMoments, n), st.floats(-1e9, 1e9)) for n in (1, 2, 4)],
     SmoothedAverage: [Case(lambda: SmoothedAverage(3, 0.5), st.floats(-1e9, 1e9))],
     Resampler: [Case(lambda: Resampler(60 * 10**9, 180 * 10**9), BARS)],
+    Scale: [Case(partial(Scale, sd), st.floats(-1, 1)) for sd in (0.01, None)],
     SequenceWindow: [Case(lambda: SequenceWindow(3, 2), vectors(2).map(torch.Tensor.numpy))],
     Strategy: [
         Case(
@@ -135,10 +148,25 @@ CASES: dict[type[AnyTick], list[Case]] = {
         Case(lambda: BasicTakerStrat(SYM, MODEL, LogReturnLags(3), Account(Decimal(100))), PRICES, fill),
         Case(lambda: BasicTakerStrat(SYM, MODEL, LogReturnLags(3), Account(Decimal(100)), netting=True), PRICES, fill),
     ],
+    SymbolPool: [
+        Case(
+            lambda: SymbolPool(["A", "B"]),
+            st.builds(
+                TwinBar,
+                st.sampled_from("AB"),
+                st.integers(1, 9),
+                st.just("t"),
+                st.just("m"),
+                st.none() | st.floats(-1, 1),
+            ),
+        )
+    ],
     TensorWindow: [
         Case(lambda: TensorWindow(3), st.floats(width=32)),
         Case(lambda: TensorWindow(2, dtype=torch.float64), FLOATS),
     ],
+    Twin: [Case(partial(Twin, "A", Costs(legs=legs)), OF_A) for legs in (True, False)],
+    Wealth: [Case(partial(claim_of, 0.05), st.floats(-30, 5)), Case(edge_above, st.floats(-30, 5))],
 }
 ALL = [
     pytest.param(case, id=f"{kind.__name__}-{number}")

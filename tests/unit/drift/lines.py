@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from hypothesis import strategies as st
+
 from shared.messages import Decision, Gap, GapCause, Message, Prediction, Reason, Stream
 from shared.messages.market import FundingGroup, trace_id
 
@@ -59,3 +61,13 @@ def line(prices: Sequence[float], sides: Sequence[int], sym: str = "BTCUSDT") ->
         else:
             yield decision(n, 0, 0, sym, reason=Reason.NO_CHANGE)
         held = side
+
+
+SYMS, NUMBERS = st.sampled_from("AB"), st.integers(1, 9)
+MESSAGES: st.SearchStrategy[Message] = st.one_of(
+    st.builds(prediction, NUMBERS, st.floats(1, 1e6), SYMS, rate=st.none() | st.floats(-0.01, 0.01)),
+    st.builds(decision, NUMBERS, st.none() | st.integers(-1, 1), st.integers(-1, 1), SYMS, orders=st.integers(1, 2)),
+    st.builds(decision, NUMBERS, st.integers(-1, 1), st.just(0), SYMS, reason=st.sampled_from(Reason)),
+    st.builds(gap, NUMBERS, st.sampled_from([Stream.PREDICTIONS, Stream.DECISIONS]), SYMS),
+)
+OF_A = MESSAGES.map(lambda message: message.model_copy(update={"sym": "A"}))

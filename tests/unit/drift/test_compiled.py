@@ -8,7 +8,7 @@ from shared.drift.twin import Costs
 from shared.drift.wealth import bets_against, bets_for
 from shared.messages.monitor import DriftReading
 from tests.unit.drift.lines import BAR_NS, decision, prediction
-from tests.unit.drift.test_stage import REFERENCE, SYM
+from tests.unit.drift.references import REFERENCE, SYM
 
 pytest.importorskip("numba")
 BARS, SHARE_FLAT = 100_000, 0.2

@@ -10,19 +10,12 @@ from hypothesis import strategies as st
 
 from shared.drift.reference import DriftReference
 from shared.drift.stage import DriftRules, DriftStage
-from shared.drift.twin import Costs
 from shared.messages import Decision, Gap, GapCause, Message, Reason, Stream
 from shared.messages.codec import pack, unpack
 from shared.messages.monitor import POOLED, DriftMoved, DriftReading, DriftState
 from tests.unit.drift.lines import at, decision, gap, line, prediction
+from tests.unit.drift.references import COSTS, REFERENCE, SYM
 
-SYM = "BTCUSDT"
-COSTS = Costs(0.0003, 0.0, True)
-REFERENCE = DriftReference(
-    strategy="basic_taker()", decides="0" * 64, symbols=(SYM,), interval="12h", fee=0.0003, slippage_bps=0.0, legs=True,
-    start="2024-01-01T00:00:00Z", end="2024-12-31T00:00:00Z", bars=731, held=731, mean_net=0.001, sd_net=0.01,
-    mean=0.1, sd=1.0, lower=0.05,
-)  # fmt: skip
 NO_EDGE = REFERENCE.model_copy(update={"lower": -0.01})
 
 
