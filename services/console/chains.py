@@ -1,10 +1,12 @@
 """The chains of a line: everything that goes back to one tick, from bus, recording and journal, told as sentences."""
 
+import itertools
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from services.console.cards import card_of_hash
 from shared.bar import Bar
 from shared.config import Mode, Settings
 from shared.errors import ConfigError, DataError
@@ -20,7 +22,6 @@ from shared.lookup import Lookup
 from shared.messages import Decision, ExecutionReport, Features, Message, OrderIntent, Prediction, Reason, Stream
 from shared.messages.codec import kept
 from shared.models.card import Card, ModelRefused
-from shared.models.choose import chosen_card
 from shared.models.model_input import ModelInput
 from shared.recording.checkpoint import TRADED, settings_at
 from shared.recording.layout import is_recording, read_origin
@@ -64,6 +65,7 @@ class Chains:
         self.no_journal = "" if journal is not None else "on paper there is no journal"
         self._settings = settings
         self._wall = wall
+        self._ticks: dict[str, int] = {}
 
     @classmethod
     @asynccontextmanager
@@ -107,7 +109,7 @@ class Chains:
         if at_ns is None:
             found = [one.message for one in await self.lookup.last(Stream.DECISIONS, sym, NEAR_TICKS)]
             return next((one for one in reversed(found) if isinstance(one, Decision)), None)
-        span = NEAR_TICKS * self._tick_ns()
+        span = NEAR_TICKS * await self._tick_ns(sym)
         while True:
             since = max(0, at_ns - span)
             near = [one.message for one in await self.lookup.messages(Stream.DECISIONS, sym, since, at_ns)]
@@ -118,31 +120,29 @@ class Chains:
 
     async def decision_after(self, sym: str, at_ns: int) -> Decision | None:
         """Returns the first decision on a tick behind a time, within FAR_TICKS of it."""
-        upto = at_ns + FAR_TICKS * self._tick_ns()
+        upto = at_ns + FAR_TICKS * await self._tick_ns(sym)
         near = [one.message for one in await self.lookup.messages(Stream.DECISIONS, sym, at_ns + 1, upto)]
         return next((one for one in near if isinstance(one, Decision)), None)
 
     async def features_before(self, chain: Chain) -> list[Message]:
-        """Returns the features that the model was shown beside the chain's own, oldest first, and the gaps there.
-
-        A model with a window is shown a sequence; the config's card says of which length.
-        """
-        own = chain.one(Features)
-        try:
-            card = None if own is None else chosen_card(self._settings)
-        except (ModelRefused, ConfigError):
-            card = None
-        if own is None or card is None or card.window == 1:
+        """Returns the features that a model with a window was shown beside the chain's own, oldest first, with gaps."""
+        own, prediction = chain.one(Features), chain.one(Prediction)
+        if own is None or prediction is None:
+            return []
+        card = self._card(prediction)
+        if card is None or card.window == 1:
             return []
         numbers = range(max(1, own.n - card.window + 1), own.n)
         found = [await self.lookup.by_n(Stream.FEATURES, own.sym, n) for n in numbers]
         return [one.message for one in found if one is not None]
 
-    def _tick_ns(self) -> int:
-        try:
-            return interval_ns(self._settings.interval)
-        except ValueError:  # a tick a trade
-            return NS_PER_S
+    async def _tick_ns(self, sym: str) -> int:
+        """Returns the least time between two of the last ticks: a replay's interval need not be the config's."""
+        if sym not in self._ticks:
+            times = [one.message.ts_event for one in await self.lookup.last(Stream.PREDICTIONS, sym, NEAR_TICKS)]
+            apart = [late - early for early, late in itertools.pairwise(times) if late > early]
+            self._ticks[sym] = min(apart, default=NS_PER_S)
+        return self._ticks[sym]
 
     async def _led_out(self, tr: str, base: Iterable[Hop]) -> list[Hop]:
         """Returns what a missing prediction led to: it has a trace of its own behind that of the tick before."""
@@ -150,7 +150,7 @@ class Chains:
         if tick is None:
             return []
         since = tick.message.ts_event
-        upto = since + max(HOUR_NS, NEAR_TICKS * self._tick_ns())
+        upto = since + max(HOUR_NS, NEAR_TICKS * await self._tick_ns(tick.message.sym))
         found: list[Hop] = []
         for stream in (Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS):
             near = await self.lookup.messages(stream, tick.message.sym, since, upto)
@@ -196,22 +196,26 @@ class Chains:
         """Returns what lies around a decision without orders."""
         of_windows = decision.reason in OF_WINDOWS
         ticks = FAR_TICKS if of_windows else NEAR_TICKS
-        tick_ns, sym, at_ns = self._tick_ns(), decision.sym, decision.ts_event
+        tick_ns, sym, at_ns = await self._tick_ns(decision.sym), decision.sym, decision.ts_event
         streams = (Stream.DECISIONS, Stream.PREDICTIONS, Stream.EXECUTIONS)
         near: list[Message] = []
         for stream in streams:
             found = await self.lookup.messages(stream, sym, at_ns - ticks * tick_ns, at_ns + NEAR_TICKS * tick_ns)
             near += [one.message for one in found]
-        needs = self._needs(near, decision) if decision.reason is Reason.NO_PREDICTION else None
+        needs = self._needs(near, decision, tick_ns) if decision.reason is Reason.NO_PREDICTION else None
         return around(decision, near, self._wall, needs)
 
-    def _needs(self, near: Iterable[Message], decision: Decision) -> ModelNeeds | None:
-        of_model = any(isinstance(one, Prediction) and one.model for one in near)
+    def _needs(self, near: Iterable[Message], decision: Decision, tick_ns: int) -> ModelNeeds | None:
+        of = (one for one in near if isinstance(one, Prediction) and one.n == decision.prediction_n)
+        prediction = next(of, None)
+        card = None if prediction is None or not prediction.model else self._card(prediction)
+        return None if card is None else needs_of(card, tick_ns)
+
+    def _card(self, prediction: Prediction) -> Card | None:
         try:
-            card = chosen_card(self._settings) if of_model else None
+            return card_of_hash(self._settings, prediction.model)[1]
         except (ModelRefused, ConfigError):
             return None
-        return None if card is None else needs_of(card, self._settings.interval)
 
     def _rule(self, at_ns: int) -> tuple[Rule, bool]:
         """Returns the rule of then, as the recorder kept it, else of now."""
@@ -245,23 +249,24 @@ def _intent(row: OrderRow) -> OrderIntent:
     )  # fmt: skip
 
 
-def needs_of(card: Card, interval: str) -> ModelNeeds:
+def needs_of(card: Card, tick_ns: int) -> ModelNeeds:
     """Returns what a card's model needs before it predicts: it is shown bars until it has seen enough.
 
-    interval: of the ticks.
+    tick_ns: from tick to tick.
+
+    >>> from pathlib import Path
+    >>> from shared.models.choose import card_at
+    >>> card = card_at(Path("weights/btcusdt_12h_linear.json"))
+    >>> needs_of(card, 12 * HOUR_NS), needs_of(card, HOUR_NS).interval_ns == 12 * HOUR_NS
+    (ModelNeeds(interval='12h', interval_ns=0, ticks=4), True)
     """
-    same = card.ticks_every(interval)
     model_input = ModelInput(card.features, card.window, interval=card.interval)
-    ticks = 0
-    for n in range(1, FAR_TICKS + 1):
-        if model_input.on_tick(_flat_bar(n)) is not None:
-            ticks = n
-            break
+    full = (n for n in range(1, FAR_TICKS + 1) if model_input.on_tick(_flat_bar(n)) is not None)
     try:
-        length_ns = 0 if same else interval_ns(card.interval)
-    except ValueError:
+        length_ns = interval_ns(card.interval)
+    except ValueError:  # a tick a trade
         length_ns = 0
-    return ModelNeeds(card.interval, length_ns, ticks)
+    return ModelNeeds(card.interval, length_ns if length_ns > tick_ns else 0, next(full, 0))
 
 
 def _flat_bar(n: int) -> Bar:

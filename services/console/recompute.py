@@ -1,20 +1,17 @@
 """A y_hat is computed again: the features that the chain has go through the weights whose hash the prediction names."""
 
 import struct
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from services.console.cards import card_of_hash
 from shared.config import Settings
 from shared.errors import DataError
 from shared.explain.chain import Chain
 from shared.messages import Features, Message, Prediction
-from shared.models.card import Card, ModelRefused
-from shared.models.choose import NO_MODEL, card_at, chosen_model
-from shared.models.code import predicting_hash
+from shared.models.card import Card
 from shared.models.load_model import load_model
 from shared.models.runtime import Runtime, allowed_difference
 
@@ -63,30 +60,6 @@ def recomputed(settings: Settings, chain: Chain, before: Sequence[Message]) -> R
         f"(here: {here})"
     )
     return Recomputed(prediction.y_hat, computed, bits, same, card.name, here, line)
-
-
-def card_of_hash(settings: Settings, wanted: str) -> tuple[Path, Card]:
-    """Returns the card whose model predicts under this hash; raises ModelRefused."""
-    for path, card in _cards(settings):
-        try:
-            if predicting_hash(card)[:16] == wanted:
-                return path, card
-        except (ModelRefused, ValueError, TypeError):
-            continue
-    folders = " or ".join(map(str, settings.signal.folders))
-    raise ModelRefused(f"trace --recompute: no model in {folders} has the hash {wanted}: put it back, code and all")
-
-
-def _cards(settings: Settings) -> Iterator[tuple[Path, Card]]:
-    tried = set[Path]()
-    if settings.signal.model != NO_MODEL:
-        with suppress(ModelRefused):  # another card may have the hash
-            tried.add(chosen_model(settings))
-    for path in [*tried, *(path for folder in settings.signal.folders for path in sorted(folder.glob("*.json")))]:
-        try:
-            yield path, card_at(path)
-        except ModelRefused:
-            continue
 
 
 def _input(card: Card, features: Features, before: Sequence[Message]) -> Any:

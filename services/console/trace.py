@@ -19,7 +19,6 @@ from shared.messages import Message, Stream
 from shared.wall_time import WallTime
 
 NUMBERED = re.compile(rf"({'|'.join(Stream)}):(.+):(\d{{1,18}})")
-PAGES = (256, 8_192, 2**62)  # of the newest orders and reports that are looked at, until the id is found
 
 
 def trace(
@@ -67,7 +66,7 @@ async def trace_of(chains: Chains, settings: Settings, name: str) -> str:
     """Returns the trace id that an id leads to; raises DataError."""
     if numbered := NUMBERED.fullmatch(name):
         stream, sym, n = Stream(numbered[1]), numbered[2], int(numbered[3])
-        found = await chains.lookup.by_n(stream, sym, n) if sym in settings.symbols else None
+        found = await chains.lookup.by_n(stream, sym, n) if stream is not Stream.DEAD else None
         if found is None:
             raise DataError(
                 f"trace: {stream} n={n} of {sym} is not known: `tickline tail {stream} --sym {sym}` shows n"
@@ -83,12 +82,9 @@ async def trace_of(chains: Chains, settings: Settings, name: str) -> str:
             )
         if called:
             return called.pop()
-    for count in PAGES:
-        for sym in settings.symbols:
-            for stream in (Stream.ORDERS, Stream.EXECUTIONS):
-                for one in await chains.lookup.last(stream, sym, count):
-                    if getattr(one.message, "client_order_id", "") == name:
-                        return one.message.tr
+    for sym in await chains.lookup.symbols():
+        if found_order := await chains.lookup.of_order(name, sym):
+            return found_order[0].message.tr
     if ":" in name:
         return name
     reach = await chains.lookup.reach()

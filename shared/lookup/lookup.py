@@ -1,5 +1,6 @@
 """The lookup asks the bus while that answers. What the bus has no more, and all when it is dead, is recorded."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,7 +16,8 @@ from shared.lookup.series import Series
 from shared.lookup.stored import EntryStore, Found, Span
 from shared.lookup.trace import TickTrace, messages_of_event, messages_of_order, messages_of_tick
 from shared.messages import Stream
-from shared.runner.progress import producers
+from shared.recording.part import recorded_symbols
+from shared.runner.progress import producers, read_snapshots
 
 AGAIN_S = 1.0  # after the bus was lost, before it is asked again
 
@@ -103,6 +105,19 @@ class Lookup:
             return found or await messages_of_order(_of(stores), client_order_id, symbols)
 
         return await self._asked(work)
+
+    async def symbols(self) -> list[str]:
+        """Returns the config's symbols, and behind them others that the bus or the recording knows, as of a replay."""
+        known = dict.fromkeys(self._settings.symbols)
+        if await self._on_bus() is not None and self._session is not None:
+            own = self._settings
+            try:
+                known |= dict.fromkeys(await read_snapshots(self._session, own.signal.instance, own.bus.partitions))
+            except BusLost as lost:
+                await self._lose(lost)
+        if self._recording() and self._settings.recorder.folder is not None:
+            known |= dict.fromkeys(await asyncio.to_thread(recorded_symbols, self._settings.recorder.folder))
+        return list(known)
 
     async def reach(self) -> Reach:
         """Returns what is there, and where, of the config's symbols."""

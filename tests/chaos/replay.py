@@ -37,7 +37,7 @@ class Replay:
 
 def undisturbed(folder: Path, symbols: int, rows: int, more: Mapping[str, str] = MappingProxyType({})) -> Replay:
     """Write the files and run the line over them once, in peace. more: variables beside our own."""
-    files = {f"SYM-{i}": _write_bars(folder / f"SYM-{i}.csv", i, rows) for i in range(symbols)}
+    files = {f"SYM-{i}": write_bars(folder / f"SYM-{i}.csv", i, rows) for i in range(symbols)}
     environment = {
         "TICKLINE_RUN_ID": RUN_ID,
         "TICKLINE_SYMBOLS": json.dumps(sorted(files)),
@@ -65,7 +65,7 @@ def undisturbed(folder: Path, symbols: int, rows: int, more: Mapping[str, str] =
     return Replay(environment, symbols * rows, seconds, expected)
 
 
-def _write_bars(path: Path, seed: int, rows: int) -> Path:
+def write_bars(path: Path, seed: int, rows: int, step_s: int = 1) -> Path:
     """Mean-reverting log returns, so that the simulated market's model has something to decide."""
     rng = random.Random(DATA_SEED + seed)
     start, price, last = datetime(2024, 6, 1, tzinfo=UTC), 100.0 * (1 + seed), 0.0
@@ -73,6 +73,6 @@ def _write_bars(path: Path, seed: int, rows: int) -> Path:
     for i in range(rows):
         last = -0.5 * last + rng.gauss(0, 0.001)
         price *= 1 + last
-        lines.append(f"{start + timedelta(seconds=i):%Y-%m-%dT%H:%M:%S},{price:.2f}")
+        lines.append(f"{start + timedelta(seconds=step_s * i):%Y-%m-%dT%H:%M:%S},{price:.2f}")
     path.write_text("\n".join(lines) + "\n")
     return path

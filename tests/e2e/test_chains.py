@@ -1,0 +1,66 @@
+"""`tickline why` and `tickline trace` on a replay whose processes were killed and whose bus was trimmed."""
+
+import json
+import random
+from decimal import Decimal
+
+import pytest
+
+from shared.config import load_settings
+from tests.chains import asked_why, traced
+from tests.e2e.command import Tickline, wait_for
+from tests.e2e.conftest import write_bars
+
+BARS, CHAINS = 900, 15
+PACE = ("--run-id", "one", "--rate", "80")
+CONFIG = """
+[bus]
+market_maxlen = 400
+bound = 32
+trim_age_s = 0.5
+[recorder]
+folder = "recording"
+max_age_s = 0.3
+"""
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+
+
+async def test_every_chain_is_complete_after_kills_and_trims(
+    tickline: Tickline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tickline.folder
+    (folder / "tickline.toml").write_text(CONFIG)
+    bars = write_bars(folder / "bars.csv", BARS)
+    running = tickline.start("run", "--data", bars, "--sym", "BTCUSDT", "--interval", "12h", *PACE)
+    for victim in ("strategy", "recorder", "gateway"):
+        tickline.service(victim).kill()
+        wait_for(lambda victim=victim: tickline.left().get(victim), f"{victim} is started again")
+    done = running.done()
+    assert done.code == 0, done.err
+    assert done.summary["ticks"] == BARS
+
+    shown = tickline("why", "BTCUSDT", "--at", "1990-03-01T12:00Z", "--json", "--run-id", "one")
+    assert shown.code == 0, shown.err
+    why = json.loads(shown.out)
+    assert (why["sym"], why["complete"], why["lacking"]) == ("BTCUSDT", True, [])
+    assert why["steps"][0]["message"]["ts_event"] == 636_292_800_000_000_000
+    order = next(step["message"] for step in why["steps"] if step["step"] == "order")
+    traced_again = tickline("trace", order["client_order_id"], "--run-id", "one", "--utc", "--recompute")
+    assert traced_again.code == 0, traced_again.err
+    assert traced_again.out.startswith(f"BTCUSDT {why['tr']}\n")
+    assert "the same to the bit" in traced_again.out
+
+    monkeypatch.chdir(folder)
+    for name, value in tickline.environment().items():
+        if name.startswith("TICKLINE_"):
+            monkeypatch.setenv(name, value)
+    settings = load_settings(
+        symbols=("BTCUSDT",), interval="12h", bus={"namespace": "tickline.replay.one"}, signal={"model": "auto"}
+    )
+    prices = [Decimal(line.split(",")[1]) for line in bars.read_text().split()[1:]]
+    known = {"BTCUSDT": {631_152_000 * 10**9 + (i + 1) * 43_200 * 10**9: price for i, price in enumerate(prices)}}
+    rng = random.Random(13)
+    for picked in (await traced(settings, rng, CHAINS), await asked_why(settings, rng, known, CHAINS)):
+        assert picked.wrong == []
+        assert picked.origins["recording"] > 0, "the bus had all of it: the test shows nothing"
