@@ -24,6 +24,7 @@ VERBS: Final = {
     "train": "train",
     "sweep": "sweep",
     "backtest": "backtest",
+    "report": "report",
     "parity": "parity",
     "status": "status.verb",
     "tail": "tail",

@@ -29,12 +29,14 @@ def html_report(
     curves: Mapping[str, Curve],
     settings: Mapping[str, str],
     learned_ns: tuple[int, int] | None = None,
+    more: Sequence[tuple[str, Sequence[tuple[str, Sequence[str]]]]] = (),
 ) -> str:
     """Returns the report of a backtest, or of up to four variants of it over the same bars, side by side.
 
     results, curves: by the variant's name, the same names in the same order, else ValueError. The sentences and the
         model's charts are about the first one.
     settings: how it was run, label and text.
+    more: further tables beside the metrics: a title, and rows of a label and a cell for each result.
     learned_ns: from when to when the model was fitted, ns since 1970 UTC, where that is known.
 
     All text is escaped.
@@ -59,7 +61,7 @@ def html_report(
         figures=figures(results),
         panels=panels,
         names=[*results],
-        metrics=sections(results),
+        metrics=[*more, *sections(results)],
         settings=settings,
         notes=notes(results) + _shown(curve),
         colours=charts.SERIES,
