@@ -1,5 +1,6 @@
 """The monitor's Tick stage takes all symbols' predictions and decisions; its plan says what it reads and writes."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 from shared.config import Settings
@@ -80,8 +81,11 @@ class MonitorStage(Stage):
         self.alarm = saved.alarm
 
 
-def plan(settings: Settings) -> ServiceSpec:
-    """Returns the spec: one stage for all symbols, in one partition of its own; raises ModelRefused, ConfigError."""
+def plan(settings: Settings, make: Callable[[DriftStage], MonitorStage] = MonitorStage) -> ServiceSpec:
+    """Returns the spec: one stage for all symbols, in one partition of its own; raises ModelRefused, ConfigError.
+
+    - make: makes the stage.
+    """
     card, own, partitions = chosen_card(settings), settings.monitor, range(settings.bus.partitions)
     reference = None if card is None else reference_in(card, settings)
     costs = assumed_costs(settings) if reference is None else reference.costs
@@ -89,7 +93,7 @@ def plan(settings: Settings) -> ServiceSpec:
     made_by = {Stream.DECISIONS: settings.strategy.instance, Stream.PREDICTIONS: settings.signal.instance}
     return ServiceSpec(
         instance=own.instance,
-        make_stage=lambda _: MonitorStage(DriftStage(settings.symbols, costs, reference, rules)),
+        make_stage=lambda _: make(DriftStage(settings.symbols, costs, reference, rules)),
         inputs=tuple(Input(stream, instance, p=p) for stream, instance in made_by.items() for p in partitions),
         outputs=(Output(Stream.MONITOR),),
         exclusive=True,

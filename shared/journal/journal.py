@@ -230,9 +230,9 @@ class Journal:
         """Returns what was noted of an order, the last one last."""
         return await self._rows(events, "AND client_order_id = ? ORDER BY id", client_order_id)
 
-    async def events_of_kind(self, kind: str) -> list[EventRow]:
-        """Returns all events of this kind, the last one last."""
-        return await self._rows(events, "AND kind = ? ORDER BY id", kind)
+    async def events_of_kind(self, kind: str, since_ms: int = 0) -> list[EventRow]:
+        """Returns all events of this kind, the last one last; since_ms: written then or later."""
+        return await self._rows(events, "AND kind = ? AND at_ms >= ? ORDER BY id", kind, since_ms)
 
     async def orders_called(self, name: str) -> list[OrderRow]:
         """Returns the orders of which this is the id, ours or the exchange's, or that of a trade, exchange's too."""

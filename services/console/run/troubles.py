@@ -24,6 +24,7 @@ ENDED_BY = {
     "exchange silent": "exchange is back",
     "cannot compare with the venue": "journal and venue agree",
     "cannot get ready": "partitions taken",
+    "alert channel": "alert channel again",
 }
 NOT_AGAIN = "market data"  # a venue's many small troubles: begin and end say enough
 BEGUN_BY = {end: begin for begin, end in ENDED_BY.items()}

@@ -131,9 +131,10 @@ class Reconciler:
             text = f"the venue's clock is {skew_ms} ms ahead of ours: nothing is added until it is within "
             text += f"{limit} ms; set this host's clock (NTP)"
             log.error("alarm", what=text)
-            await self._context.fenced.write([EventRow("ALARM", "", "", text, now_ms())])
+            await self._context.fenced.write([EventRow("ALARM", "", "", f"{Reason.CLOCK_SKEW}: {text}", now_ms())])
         elif before and not apart:
             log.info("the venue's clock and ours agree", apart_ms=skew_ms)
+            await self._context.fenced.write([EventRow("MARKET", "", "", f"{Reason.CLOCK_SKEW} is over", now_ms())])
 
     async def _look_at_funding(self) -> None:
         """Looks at what was paid today; nothing is remembered of an account that was never asked for any."""

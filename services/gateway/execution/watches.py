@@ -230,7 +230,7 @@ class MarketWatch:
         for sym, why in found.items():
             if stopped.get((sym, reason)) != why:
                 log.error("alarm", sym=sym, what=f"nothing is added: {why}")
-                changes.append(EventRow("ALARM", sym, "", f"nothing is added: {why}", now_ms()))
+                changes.append(EventRow("ALARM", sym, "", f"{reason}: nothing is added: {why}", now_ms()))
             stopped[sym, reason] = why
         for sym in [sym for sym, other in stopped if other is reason and sym not in found]:
             log.info("adding goes on", sym=sym, after=stopped.pop((sym, reason)))

@@ -55,7 +55,7 @@ async def test_a_delisting_that_is_announced_stops_adding_until_it_is_taken_back
     assert (await watched.reported(4))[3].status is OrderStatus.FILLED
     told = [event.text for event in await watched.events() if event.kind in ("ALARM", "MARKET")]
     assert told == [
-        "nothing is added: binance BTC/USDT:USDT: trading in it ends on 2026-11-18 11:06 UTC",
+        "MARKET_CLOSED: nothing is added: binance BTC/USDT:USDT: trading in it ends on 2026-11-18 11:06 UTC",
         "MARKET_CLOSED is over",
     ]
 

@@ -1,0 +1,123 @@
+"""The bus watch sees who is at work on the bus, and how long ago feed and exchange were heard. It only reads."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from services.monitor.alerts.conditions import AlertKind, Condition
+from shared.bus.api import Bus, BusLost, Session
+from shared.bus.names import PartitionId
+from shared.config import Settings
+from shared.runner.last_words import last_words
+
+RESTART_S = 60.0  # after so long at work a restart is over
+MONITOR_P = 0  # its one partition
+
+
+@dataclass
+class Replicas:
+    """The replicas of one service, as the leases of their partitions tell of them.
+
+    - until: of each lease, as it was seen last; moved_s: when that changed last.
+    - owners: all that were ever seen; restarted_s: when one came that was not among them.
+    """
+
+    until: dict[int, bytes | None] = field(default_factory=dict)
+    moved_s: dict[int, float] = field(default_factory=dict)
+    owners: set[bytes] = field(default_factory=set)
+    restarted_s: float = float("-inf")
+
+
+class BusWatch:
+    """A watch of the line's leases and last words.
+
+    - ours: whether the monitor's partition is this process's; another one tells a person then.
+    - clock: seconds that never go back; a lease's own times are the server's.
+    """
+
+    def __init__(self, bus: Bus, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self.ours = True
+        self._bus, self._settings, self._clock = bus, settings, clock
+        self._session: Session | None = None
+        self._replicas = {name: Replicas() for name in services_of(settings)}
+        self._owner = b""  # of the monitor's partition while it is ours
+
+    def begin(self) -> None:
+        """Takes that the monitor's partition is ours from now on."""
+        self._owner, self.ours = b"", True
+
+    async def look(self, now_ms: int) -> tuple[Condition, ...]:
+        """Looks once, and returns what stands; raises BusLost."""
+        try:
+            if self._session is None:
+                self._session = await self._bus.connect()
+            await self._look_at_owner(self._session)
+            for service, instance in services_of(self._settings).items():
+                await self._look_at(self._session, self._replicas[service], instance)
+            heard = await last_words(self._session, self._settings)
+        except BusLost:
+            await self.close()
+            raise
+        silent_ms = self._settings.alerts.silent_s * 1_000
+        words = [(AlertKind.FEED, venue, at_ms) for venue, at_ms in heard.feeds.items()]
+        if heard.exchange is not None:
+            name = self._settings.gateway.exchange or self._settings.gateway.venue
+            words.append((AlertKind.EXCHANGE, name, heard.exchange))
+        silent = [
+            Condition(kind, name, f"{name}: nothing was heard for {self._settings.alerts.silent_s:g} s")
+            for kind, name, at_ms in words
+            if now_ms - at_ms > silent_ms
+        ]
+        return (*silent, *self._conditions())
+
+    async def close(self) -> None:
+        """Ends the session."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _look_at_owner(self, session: Session) -> None:
+        """Sees whether another replica of the monitor has taken over."""
+        (found,) = await session.fields([(PartitionId(self._settings.monitor.instance, MONITOR_P), "owner")])
+        if found and not self._owner:
+            self._owner = found
+        elif found and found != self._owner:
+            self.ours = False
+
+    async def _look_at(self, session: Session, known: Replicas, instance: str) -> None:
+        partitions = range(self._settings.bus.partitions)
+        asked = [(PartitionId(instance, p), name) for name in ("until", "owner") for p in partitions]
+        answers = await session.fields(asked)
+        now_s = self._clock()
+        for p, until in zip(partitions, answers, strict=False):
+            if p not in known.until or known.until[p] != until:
+                known.until[p], known.moved_s[p] = until, now_s
+        owners = {owner for owner in answers[len(partitions) :] if owner}
+        if known.owners and owners - known.owners:
+            known.restarted_s = now_s
+        known.owners |= owners
+
+    def _conditions(self) -> Iterator[Condition]:
+        now_s, away_s = self._clock(), self._settings.alerts.away_s
+        for service, known in self._replicas.items():
+            away = [p for p, moved_s in known.moved_s.items() if now_s - moved_s > away_s]
+            if away:
+                which = "" if len(away) == len(known.moved_s) else f" on partitions {', '.join(map(str, away))}"
+                text = f"{service}: nobody is at work{which} for {away_s:g} s"
+                yield Condition(AlertKind.SERVICE, service, text, "tickline doctor")
+            if now_s - known.restarted_s < RESTART_S:
+                yield Condition(AlertKind.RESTART, service, f"{service}: another process is at work than before")
+
+
+def services_of(settings: Settings) -> dict[str, str]:
+    """Returns the services of a line that are at work by leases, each with its instance; not the monitor.
+
+    >>> list(services_of(Settings()))[:4]
+    ['ingestor', 'signal', 'strategy', 'gateway']
+    """
+    return {
+        "ingestor": settings.ingestor.instance,
+        "signal": settings.signal.instance,
+        "strategy": settings.strategy.instance,
+        "gateway": settings.gateway.instance,
+    }

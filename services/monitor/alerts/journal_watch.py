@@ -1,0 +1,223 @@
+"""The journal watch sees what stands in an account's journal: latches, orders in doubt, differences, the arming.
+
+It only reads. What it remembers between two looks it finds again in the journal after a restart.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from decimal import Decimal
+from typing import NamedTuple
+
+from services.monitor.alerts.conditions import AlertKind, Condition
+from shared.config import Settings
+from shared.control.books import NOTHING, Booked, booked
+from shared.control.latches import DRIFT, HALT, OTHER_BUS, SYMBOL
+from shared.errors import ConfigError, JournalUnwritable
+from shared.exchanges.trading.amounts import plain
+from shared.explain.reasons import REASONS
+from shared.intervals import NS_PER_S
+from shared.journal.journal import Journal
+from shared.journal.rows import ArmingRow, EventRow, LatchRow, OrderRow
+from shared.messages.reasons import OrderPhase, Reason
+from shared.wall_time import LOCAL_TIME, WallTime, age
+
+MS_NS = 1_000_000
+BACK_MS = 86_400_000  # how far a first look goes back for refusals
+MOST = 2_000  # differences, or orders, that are looked at one by one
+OVER = " is over"  # the end of an event that ends another
+ALARM, MARKET, REFUSED = "ALARM", "MARKET", "REFUSED"  # kinds of the gateway's events
+KINDS = {
+    Reason.MARKET_CLOSED: AlertKind.MARKET,
+    Reason.ACCOUNT_MODES: AlertKind.MARKET,
+    Reason.CLOCK_SKEW: AlertKind.ALARM,
+}
+# An order that ended so had nothing to do; nobody has to look.
+NOTHING_TO_DO = frozenset(
+    {Reason.DUST, Reason.NOTHING_TO_REDUCE, Reason.NO_SHORT_ON_SPOT, Reason.BELOW_MINIMUM, Reason.CLOSE_NOT_FILLED}
+)
+ENDED = frozenset({OrderPhase.CANCELED, OrderPhase.REJECTED, OrderPhase.EXPIRED})
+
+
+class Seen(NamedTuple):
+    """What a look has seen: what stands, and what has happened since the last."""
+
+    standing: tuple[Condition, ...] = ()
+    happened: tuple[Condition, ...] = ()
+
+
+class JournalWatch:
+    """A watch of one account's journal.
+
+    - open_journal: opens it, if it is there.
+    - unknown_ms: for how long an order must be UNKNOWN; arming_ms: how long before its end an arming is about to end.
+    """
+
+    def __init__(
+        self,
+        open_journal: Callable[[], Awaitable[Journal]],
+        unknown_ms: int,
+        arming_ms: int,
+        wall: WallTime = LOCAL_TIME,
+    ) -> None:
+        self._open = open_journal
+        self._unknown_ms, self._arming_ms, self._wall = unknown_ms, arming_ms, wall
+        self._journal: Journal | None = None
+        self._opened = False
+        self._events_ms = 0  # up to which events were told, and those of that very ms
+        self._told: set[EventRow] = set()
+        self._orders_ms = 0
+        self._ended: set[str] = set()  # orders of that very ms
+        self._refused: dict[str, OrderRow] = {}
+        self._booked: dict[str, Booked] = {}
+
+    @classmethod
+    def of(cls, settings: Settings) -> "JournalWatch":
+        """Returns the watch of the config's account, which is not on paper."""
+        own, url, account = settings.gateway, settings.journal_url, settings.gateway.account
+        return cls(
+            lambda: Journal.open(url, account, durable=True, create=False),
+            round(own.unknown_alarm_s * 1_000),
+            round(settings.alerts.arming_s * 1_000),
+        )
+
+    async def look(self, now_ms: int) -> Seen:
+        """Looks once. Raises JournalUnwritable where what could be read once cannot; before that nothing stands."""
+        try:
+            if self._journal is None:
+                self._journal = await self._open()
+                self._opened = True
+            return await self._look(self._journal, now_ms)
+        except (ConfigError, JournalUnwritable) as error:
+            await self.close()
+            if not self._opened:
+                return Seen()  # nobody has armed the account yet
+            raise JournalUnwritable(str(error)) from error
+
+    async def close(self) -> None:
+        """Closes the journal."""
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            with suppress(JournalUnwritable):
+                await journal.close()
+
+    async def _look(self, journal: Journal, now_ms: int) -> Seen:
+        standing = [latch_condition(latch) for latch in (await journal.latches()).values()]
+        standing += arming_conditions(await journal.arming(), now_ms, self._arming_ms, self._wall)
+        unknown = [row for row in await journal.orders() if row.state is OrderPhase.UNKNOWN]
+        standing += self._unknown(unknown, now_ms)
+        standing += [
+            Condition(AlertKind.DIFFERENCE, f"{row.kind}/{row.sym}/{row.key}", row.text, "tickline resolve", row.sym)
+            for row in (await journal.externals(adopted=False))[:MOST]
+        ]
+        standing += await self._refusals(journal, now_ms)
+        stopped, happened = await self._events(journal, {row.client_order_id for row in unknown}, now_ms)
+        return Seen((*standing, *stopped), tuple(happened))
+
+    def _unknown(self, rows: Sequence[OrderRow], now_ms: int) -> Iterator[Condition]:
+        for row in rows[:MOST]:
+            if now_ms - row.at_ms >= self._unknown_ms:
+                name = row.client_order_id
+                text = f"{row.sym}: nobody knows whether the exchange has {plain(row.signed_qty)} (sent "
+                text += f"{self._wall.clock(row.at_ms * MS_NS)}): nothing adds meanwhile"
+                yield Condition(AlertKind.UNKNOWN_ORDER, name, text, f"tickline resolve {name}", row.sym)
+
+    async def _events(
+        self, journal: Journal, unknown: set[str], now_ms: int
+    ) -> tuple[Iterable[Condition], list[Condition]]:
+        """Returns what the gateway says that stands since it took the account over, and what it says besides."""
+        raised_ms = (await journal.epoch()).raised_ms
+        since_ms = min(self._events_ms or raised_ms, raised_ms)
+        rows = [row for kind in (ALARM, MARKET) for row in await journal.events_of_kind(kind, since_ms)]
+        rows.sort(key=lambda row: row.at_ms)
+        stopped: dict[tuple[str, str], Condition] = {}
+        happened = list[Condition]()
+        first_ms, self._events_ms = self._events_ms, max([self._events_ms or now_ms, *(row.at_ms for row in rows)])
+        for row in rows:
+            if (reason := _reason_in(row.text)) is not None:
+                if row.at_ms >= raised_ms:
+                    stopped[row.sym, reason] = _stop(row, reason)
+            elif row.text.endswith(OVER):
+                stopped.pop((row.sym, row.text.removesuffix(OVER)), None)
+            elif first_ms and row.at_ms >= first_ms and row not in self._told and not _is_told_else(row, unknown):
+                happened.append(_instant(row))
+        self._told = {row for row in rows if row.at_ms == self._events_ms}
+        return stopped.values(), happened
+
+    async def _refusals(self, journal: Journal, now_ms: int) -> list[Condition]:
+        """Returns refusals of orders in symbols that hold something, until one is filled or nothing is held."""
+        since_ms = self._orders_ms or now_ms - BACK_MS
+        rows = sorted(await journal.orders(open_only=False, since_ms=since_ms), key=lambda row: row.updated_ms)
+        for row in rows:
+            if row.client_order_id in self._ended:
+                continue
+            if row.filled_qty:
+                self._refused.pop(row.sym, None)
+            elif row.state in ENDED and row.reason is not None and row.reason not in NOTHING_TO_DO:
+                self._refused[row.sym] = row
+        self._orders_ms = max([since_ms, *(row.updated_ms for row in rows)])
+        self._ended = {row.client_order_id for row in rows if row.updated_ms == self._orders_ms}
+        found = list[Condition]()
+        for sym, row in list(self._refused.items()):
+            self._booked[sym] = held = await booked(journal, row.book, self._booked.get(sym, NOTHING))
+            if held.qty:
+                found.append(await self._refusal(journal, row, held.qty))
+            else:
+                del self._refused[sym]
+        return found
+
+    async def _refusal(self, journal: Journal, row: OrderRow, qty: Decimal) -> Condition:
+        told = [event.text for event in await journal.events_of(row.client_order_id) if event.kind == REFUSED]
+        why = told[-1] if told else REASONS[row.reason] if row.reason else ""
+        text = f"{row.sym}: its order of {plain(row.intended_qty)} ({row.leg}) ended {row.state}, {row.reason}: {why}; "
+        return Condition(
+            AlertKind.REFUSED, row.sym, f"{text}the book holds {plain(qty)}", f"tickline why {row.sym}", row.sym
+        )
+
+
+def latch_condition(latch: LatchRow) -> Condition:
+    """Returns what stands while a latch does.
+
+    >>> latch_condition(LatchRow("DAILY_LOSS", "equity 900", "gateway", 1))
+    Condition(kind=<AlertKind.LATCH: 'latch'>, about='DAILY_LOSS', text='DAILY_LOSS by gateway: equity 900', \
+remedy='tickline resume DAILY_LOSS', sym='')
+    """
+    kind = {HALT: AlertKind.HALT, DRIFT: AlertKind.DRIFT}.get(latch.name, AlertKind.LATCH)
+    remedy = "tickline adopt" if latch.name == OTHER_BUS else f"tickline resume {latch.name}"
+    sym = latch.name.removeprefix(SYMBOL) if latch.name.startswith(SYMBOL) else ""
+    return Condition(kind, latch.name, f"{latch.name} by {latch.by}: {latch.reason}", remedy, sym)
+
+
+def arming_conditions(arming: ArmingRow | None, now_ms: int, before_ms: int, wall: WallTime) -> Iterator[Condition]:
+    """Yields that an arming is about to end, or has ended; nothing of an account that nobody armed."""
+    if arming is None:
+        return
+    left_ms, at = arming.expires_at_ms - now_ms, wall.second(arming.expires_at_ms * MS_NS)
+    if left_ms <= 0:
+        yield Condition(AlertKind.ARMING, "ended", f"it ended at {at}: nothing adds any more", "tickline arm")
+    elif left_ms <= before_ms:
+        length = age(before_ms // 1_000 * NS_PER_S)
+        yield Condition(AlertKind.ARMING, "ends soon", f"it ends at {at}, within {length}", "tickline arm")
+
+
+def _reason_in(text: str) -> Reason | None:
+    """Returns the reason that an alarm begins with, of those that last."""
+    found = re.match(r"([A-Z_]+): ", text)
+    return next((reason for reason in KINDS if found and reason == found[1]), None)
+
+
+def _stop(row: EventRow, reason: Reason) -> Condition:
+    text = row.text.partition(": ")[2]
+    said = f"{row.sym}: {text}" if row.sym not in text else text
+    return Condition(KINDS[reason], f"{row.sym or 'clock'} {reason}", said, sym=row.sym)
+
+
+def _instant(row: EventRow) -> Condition:
+    kind = AlertKind.MARKET if row.kind == MARKET else AlertKind.ALARM
+    text = f"{row.sym}: {row.text}" if row.sym not in row.text else row.text
+    return Condition(kind, row.text, text, sym=row.sym)
+
+
+def _is_told_else(row: EventRow, unknown: set[str]) -> bool:
+    """Says whether another condition has it: a latch, or an order that is UNKNOWN."""
+    return row.text.startswith(SYMBOL) or row.client_order_id in unknown

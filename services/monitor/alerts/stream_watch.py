@@ -1,0 +1,61 @@
+"""The stream watch sees what the monitor reads and writes: gaps, readings of drift, symbols of which nothing comes."""
+
+import time
+from collections.abc import Callable, Iterator
+
+from services.monitor.alerts.conditions import AlertKind, Condition
+from shared.config import Settings
+from shared.intervals import NS_PER_S, TRADE, interval_ns
+from shared.messages import Gap, Message, Prediction
+from shared.messages.monitor import DriftReading, DriftState
+from shared.wall_time import age
+
+DRIFTED = frozenset({DriftState.WARNING, DriftState.DECAYED})
+AT_PRESENT = ("ccxt", "fake")  # sources whose ticks come when the clock says so
+BARS = 2  # so many lengths of a bar, and more, without one are a silence
+
+
+class StreamWatch:
+    """A watch of messages, in whatever order they come; one that comes again changes nothing.
+
+    - clock: seconds that never go back.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._gaps: dict[str, Gap] = {}
+        self._drift: DriftReading | None = None
+        timed = settings.ingestor.source in AT_PRESENT and settings.interval != TRADE
+        length_s = interval_ns(settings.interval) / NS_PER_S if timed else float("inf")
+        self._silent_s = BARS * length_s + settings.alerts.silent_s
+        self._heard_s = dict.fromkeys(settings.symbols, clock())
+
+    def see(self, message: Message) -> None:
+        """Takes a message of the line or of the monitor; others than those three kinds are left out."""
+        if isinstance(message, DriftReading):
+            self._drift = message
+        elif isinstance(message, Gap):
+            self._heard_s[message.sym] = self._clock()
+            self._gaps[message.sym] = message
+        elif isinstance(message, Prediction):
+            self._heard_s[message.sym] = self._clock()
+            if message.sym in self._gaps and (message.y_hat is not None or not message.model):
+                del self._gaps[message.sym]
+
+    @property
+    def drift(self) -> str:
+        """Returns the newest reading in a line; empty where there is none."""
+        return "" if self._drift is None else self._drift.human()
+
+    def conditions(self) -> Iterator[Condition]:
+        """Yields what stands."""
+        for sym, gap in self._gaps.items():
+            text = f"{sym}: something is missing ({gap.cause}): its features begin anew, and nothing adds until then"
+            yield Condition(AlertKind.GAP, sym, text, sym=sym)
+        now_s = self._clock()
+        for sym, heard_s in self._heard_s.items():
+            if now_s - heard_s > self._silent_s:
+                text = f"{sym}: no tick came for {age(round(self._silent_s * NS_PER_S))}"
+                yield Condition(AlertKind.FEED, sym, text, sym=sym)
+        if self._drift is not None and self._drift.state in DRIFTED:
+            yield Condition(AlertKind.DRIFT, "evidence", self._drift.human(), "tickline report")

@@ -1,0 +1,197 @@
+"""The whole way: from journal, bus and streams to a local sink; each kind once, with its over."""
+
+import asyncio
+import os
+from decimal import Decimal
+from pathlib import Path
+
+from services.monitor.alerts.conditions import AlertKind
+from services.monitor.alerts.watch import STATE
+from shared.journal.rows import ArmingRow, DropArming, DropExternal, DropLatch, EventRow, ExternalRow, LatchRow
+from shared.messages import DriftReading, Gap, GapCause, Leg, OrderPhase, Prediction, Reason, Stream
+from shared.messages.monitor import DriftState
+from tests.journal_rows import order
+from tests.unit.monitor.alerts.line import SERVICES, SYM, WatchedLine, bought, now_ms, watched_line
+from tests.until import until
+
+ENDLESS = {AlertKind.ALARM}  # told once, without an over
+ELSEWHERE = {AlertKind.BUS, AlertKind.JOURNAL}  # each needs the other sources to be away
+
+
+def drift(state: DriftState) -> DriftReading:
+    return DriftReading(
+        n=1, sym="*", ts_event=1, tr="t", net=0.0, syms=(), nets=(), x=0.0, decay=800.0, claim=0.0, edge=0.0, held=9,
+        warn_bars=730, latch_bars=7_300, state=state,
+    )  # fmt: skip
+
+
+def prediction() -> Prediction:
+    return Prediction(n=2, sym=SYM, ts_event=2, tr="t", tick_n=2, price=Decimal(1), y_hat=0.1, model="m" * 16)
+
+
+async def sent(line: WatchedLine, count: int) -> list[str]:
+    """The lines of all messages at the first sink, when so many are there."""
+    await until(lambda: len(line.sinks[0].messages) >= count, within_s=20)
+    return [text for _, body in line.sinks[0].messages for text in body.splitlines()]
+
+
+async def quiet(line: WatchedLine) -> None:
+    """A line that is at work, and was looked at."""
+    await line.journal(bought(line, 1, "0.5"), begin=True)
+    await line.work(*SERVICES, "monitor")
+    await line.watch.look()
+
+
+async def test_each_kind_is_said_once_and_its_over_once(tmp_path: Path) -> None:
+    with watched_line(tmp_path, 2) as line:
+        line.sinks[1].status = 500
+        await quiet(line)
+        assert line.sinks[0].messages == []
+        await until(lambda: line.sinks[0].beats == 1, within_s=20)
+        at_ms = now_ms()
+        unknown = order(1, state=OrderPhase.UNKNOWN, at_ms=at_ms - 100_000, updated_ms=at_ms)
+        refused = order(
+            2, state=OrderPhase.REJECTED, reason=Reason.NO_MARGIN, leg=Leg.CLOSE, at_ms=at_ms, updated_ms=at_ms
+        )
+        difference = ExternalRow("POSITION", SYM, SYM, f"{SYM}: position: 0.5 here, 0.7 there", at_ms, "")
+        await line.journal(
+            LatchRow("HALT", "a person's word", "ann", at_ms), LatchRow("DAILY_LOSS", "equity 900", "gateway", at_ms),
+            unknown, refused, difference, ArmingRow(Decimal(100), at_ms, at_ms + 60_000, "c", "ann"),
+            EventRow("ALARM", SYM, "", "MARKET_CLOSED: nothing is added: trading in it ends", at_ms),
+            EventRow("ALARM", SYM, "x", "its id is known with other content: not sent", at_ms),
+        )  # fmt: skip
+        line.watch.see(Gap(n=1, sym=SYM, ts_event=1, tr="t", stream=Stream.PREDICTIONS, cause=GapCause.MISSED))
+        line.watch.see(drift(DriftState.WARNING))
+        line.now_s += 31  # nobody renews signal's lease
+        await line.work("strategy", "monitor")
+        await line.work("gateway", owner="second", heard_ms=at_ms - 61_000)
+        await line.work("ingestor", heard_ms=at_ms - 61_000)
+        await line.watch.look()
+        await sent(line, 1)
+        await until(lambda: any(line.watch._channels.conditions()), within_s=20)  # the second sink has refused it
+        await line.watch.look()
+        said = await sent(line, 2)
+        begun = [text.partition(":")[0] for text in said]
+        assert sorted(begun) == sorted(kind.value for kind in AlertKind if kind not in ELSEWHERE)
+        assert (
+            f"{AlertKind.REFUSED}: {SYM}: its order of 0.0013997 (close) ended REJECTED, NO_MARGIN: the account has "
+            f"too little free money for it; the book holds 0.5: `tickline why {SYM}`"
+        ) in said
+        assert f"difference: {SYM}: position: 0.5 here, 0.7 there: `tickline resolve`" in said
+        assert "service restarted: gateway: another process is at work than before" in said
+        assert line.sinks[0].beats == 1
+
+        at_ms = now_ms()
+        await line.journal(
+            DropLatch("HALT"), DropLatch("DAILY_LOSS"), DropArming(), DropExternal("POSITION", SYM, SYM),
+            unknown._replace(state=OrderPhase.FILLED, filled_qty=Decimal(1), updated_ms=at_ms),
+            bought(line, 2, "-0.5"), EventRow("MARKET", SYM, "", "MARKET_CLOSED is over", at_ms),
+        )  # fmt: skip
+        line.watch.see(prediction())
+        line.watch.see(drift(DriftState.OK))
+        line.now_s += 61
+        await line.work("ingestor", "signal", "strategy", "monitor")
+        await line.work("gateway", owner="second")
+        line.sinks[1].status = 200
+        await until(lambda: not any(line.watch._channels.conditions()), within_s=20)
+        await line.watch.look()
+        over = [text for text in (await sent(line, 3))[len(said) :] if text.startswith("over: ")]
+        assert sorted(text.split(": ")[1] for text in over) == sorted(set(begun) - ENDLESS)
+        assert line.watch._stage.standing == []
+        await until(lambda: line.sinks[0].beats == 2, within_s=20)
+        await line.watch.close()
+        assert line.sinks[1].titles == line.sinks[0].titles, "what it missed came when it was back"
+
+
+async def test_a_bus_and_a_journal_that_are_away_are_said_and_end_nothing_else(tmp_path: Path) -> None:
+    with watched_line(tmp_path) as line:
+        await quiet(line)
+        await line.journal(LatchRow("HALT", "a person's word", "ann", now_ms()))
+        await line.watch.look()
+        file, moved = tmp_path / "journal-main.db", tmp_path / "moved"
+        line.bus.leave()
+        os.rename(file, moved)
+        await line.watch.look()
+        line.now_s += 11
+        await line.watch.look()
+        said = await sent(line, 2)
+        assert [text.partition(":")[0] for text in said] == ["halt", "journal", "bus"]
+        assert said[2] == "bus: bus: connection refused: `tickline doctor`"
+        line.now_s += 60
+        await line.watch.look()
+        assert line.sinks[0].beats == 1, "the heartbeat is silent"
+        line.bus.away = False
+        os.rename(moved, file)
+        await line.work(*SERVICES, "monitor")
+        await line.watch.look()
+        over = (await sent(line, 3))[len(said) :]
+        assert [text.split(",")[0] for text in over] == ["over: journal: journal", "over: bus: bus"]
+        await until(lambda: line.sinks[0].beats == 2, within_s=20)
+        await line.watch.close()
+
+
+async def test_a_sink_that_does_not_answer_holds_up_no_look(tmp_path: Path) -> None:
+    with watched_line(tmp_path) as line:
+        await quiet(line)
+        line.sinks[0].open.clear()
+        await line.journal(LatchRow("HALT", "a person's word", "ann", now_ms()))
+        await line.watch.look()
+        await until(line.sinks[0].asked.is_set, within_s=20)
+        for _ in range(20):
+            await line.watch.look()
+        assert (line.watch.looks, line.sinks[0].messages) == (22, [])
+        line.sinks[0].open.set()
+        await sent(line, 1)
+        await line.watch.close()
+
+
+async def test_what_was_told_is_not_told_again_after_a_restart(tmp_path: Path) -> None:
+    with watched_line(tmp_path) as line:
+        await quiet(line)
+        await line.journal(LatchRow("HALT", "a person's word", "ann", now_ms()))
+        await line.watch.look()
+        await sent(line, 1)
+        killed = (tmp_path / STATE).read_bytes()
+        await line.watch.close()
+        line.watch = line.new_watch()
+        line.watch._restore()
+        await line.watch.look()
+        await line.journal(DropLatch("HALT"))
+        await line.watch.look()
+        assert [text.split(",")[0] for text in (await sent(line, 2))[1:]] == ["over: halt: HALT"]
+        await line.watch.close()
+        (tmp_path / STATE).write_bytes(killed)  # as a kill -9 leaves it
+        line.watch = line.new_watch()
+        line.watch._restore()
+        await line.watch.look()
+        assert (await sent(line, 3))[2] == "service restarted: monitor: it died, and is at work again"
+        await line.watch.close()
+
+
+async def test_a_replica_that_stands_by_is_silent(tmp_path: Path) -> None:
+    with watched_line(tmp_path) as line:
+        await quiet(line)
+        await line.work("monitor", owner="second")
+        await line.watch.look()
+        await line.journal(LatchRow("HALT", "a person's word", "ann", now_ms()))
+        for _ in range(3):
+            await line.watch.look()
+        assert line.watch._stage.standing == []
+        line.watch.begin()  # it has taken over again
+        await line.watch.look()
+        assert await sent(line, 1) == ["halt: HALT by ann: a person's word: `tickline resume HALT`"]
+        await line.watch.close()
+
+
+async def test_the_daily_line_comes_once_a_day(tmp_path: Path) -> None:
+    with watched_line(tmp_path) as line:
+        await quiet(line)
+        line.watch._daily._at, line.watch._daily.day = "00:00", "yesterday"
+        for _ in range(3):
+            await line.watch.look()
+            await asyncio.sleep(0)
+        (text, *_) = await sent(line, 1)
+        assert line.sinks[0].titles == ["tickline main (testnet): today unknown, equity 100"]  # no tick, no price
+        assert text == f"{SYM}: 0.5 from 100 (0), today unknown"
+        await line.watch.close()
+        assert len(line.sinks[0].messages) == 1
