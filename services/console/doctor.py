@@ -18,6 +18,7 @@ from shared.doctor.model import model_findings, needed_extra
 from shared.errors import ConfigError, TicklineError
 from shared.extras import need_extras
 from shared.plural import plural
+from shared.recording.home import home_of
 
 INDENT = 2
 
@@ -103,7 +104,7 @@ def _extras(settings: Settings) -> Iterator[str]:
         yield from ("ccxt", "journal")
     elif settings.ingestor.source == "ccxt":
         yield "ccxt"
-    if settings.recorder.folder is not None:
+    if settings.recorder.on:
         yield "parquet"
 
 
@@ -112,8 +113,8 @@ def _folders(settings: Settings) -> dict[str, Path]:
     found = {"logs and state": settings.state_dir}
     if not settings.bus.url:
         found["the bus"] = settings.bus.folder
-    if settings.recorder.folder is not None:
-        found["the recording"] = settings.recorder.folder
+    if settings.recorder.on:
+        found["the recording"] = settings.recorder.folder or home_of(settings)
     return found
 
 

@@ -36,6 +36,7 @@ class RunOptions(NamedTuple):
     run_id: str | None = None
     slippage_bps: str | None = None
     record: Path | None = None
+    no_record: bool = False
     timezone: str | None = None
 
 
@@ -46,7 +47,7 @@ def settings_for(options: RunOptions) -> Settings:
         "signal": _present(model=options.model),
         "strategy": _present(name=options.strategy, balance=options.balance),
         "gateway": _present(fee=options.fee, slippage_bps=options.slippage_bps),
-        "recorder": _present(folder=options.record and options.record.absolute()),
+        "recorder": recorder_values(options),
     }
     if options.param:
         sections["strategy"]["params"] = named_values("--param", options.param)
@@ -68,6 +69,15 @@ def settings_for(options: RunOptions) -> Settings:
         given["symbols"] = tuple(options.sym)
     given |= {name: section for name, section in sections.items() if section}
     return load_settings(**given)
+
+
+def recorder_values(options: RunOptions) -> dict[str, object]:
+    """Returns what the options say of the recorder; raises ConfigError where they say both."""
+    if options.record is None:
+        return {"on": False} if options.no_record else {}
+    if options.no_record:
+        raise ConfigError("--record and --no-record: choose one of them")
+    return {"on": True, "folder": options.record.absolute()}
 
 
 @contextmanager

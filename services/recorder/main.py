@@ -11,6 +11,7 @@ from shared.errors import ConfigError
 from shared.extras import to_install
 from shared.messages import Stream
 from shared.recording.folder import Age
+from shared.recording.home import home_of
 from shared.runner.progress import producers
 from shared.runner.service import serve_work
 
@@ -26,10 +27,13 @@ def build(settings: Settings, bus: RedisBus) -> Recorder:
 
 
 def plan(settings: Settings) -> RecorderPlan:
-    """Returns which streams are read, where they go, and how much is kept; a ConfigError without folder or pyarrow."""
+    """Returns which streams are read, where they go, and how much is kept.
+
+    Raises ConfigError where nothing is to be recorded, and without pyarrow.
+    """
     own = settings.recorder
-    if own.folder is None:
-        raise ConfigError("config: recorder.folder is empty: name the recording's folder")
+    if not own.on:
+        raise ConfigError("config: recorder.on is false: set it true, or do not start the recorder")
     try:
         import pyarrow.parquet  # noqa: F401  (found out now, not at the first file)
     except ImportError as error:
@@ -37,7 +41,7 @@ def plan(settings: Settings) -> RecorderPlan:
     wanted = dict.fromkeys((*_of_line(settings), *(_named(text) for text in own.also)))
     return RecorderPlan(
         own.instance,
-        own.folder,
+        own.folder or home_of(settings),
         tuple((stream, PartitionId(who, p)) for stream, who in wanted for p in range(settings.bus.partitions)),
         own.max_rows,
         own.max_bytes,

@@ -24,6 +24,7 @@ Source = tuple[str, PartitionId]
 class RecorderPlan:
     """The config says what is recorded.
 
+    folder: where the recording goes, or the home of all recordings where the config names none.
     sources: every stream's key.
     max_rows, max_bytes, max_age_s: when the rows of a stream are written.
     age: what is removed again.

@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import Counter
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -24,7 +25,8 @@ from shared.models.runtime import runtimes_in
 from shared.record import WIRE, NewerWire
 from shared.recording.checkpoint import RUNTIMES, Checkpoint, kept_settings, write_checkpoint
 from shared.recording.folder import FolderInUse, RecordingFolder, locked
-from shared.recording.layout import NewerRecording, RecordingOrigin, claim, day_of
+from shared.recording.home import folder_for, remove_others
+from shared.recording.layout import NewerRecording, Part, RecordingOrigin, claim, day_of
 from shared.recording.part import ReceivedEntry
 from shared.runner.health import touch
 from shared.runner.leases import PartitionLeases
@@ -55,6 +57,7 @@ class Recorder:
         self.counts: Counter[str] = Counter()
         self.alive_file: Path | None = None
         self._plan, self._bus, self._settings = plan, bus, settings
+        self._home = plan.folder if settings.recorder.folder is None else None
         self._stopping = False
         self._session: Session | None = None
         self._leases = PartitionLeases(plan.instance, settings.bus.partitions, exclusive=True)
@@ -77,6 +80,7 @@ class Recorder:
 
         What a newer Tickline wrote is left to a newer recorder: this one stands by, with neither lease nor folder.
         """
+        await self._settle()
         while not self._stopping:
             try:
                 with ExitStack() as stack:
@@ -93,6 +97,24 @@ class Recorder:
                 f"recorder.folder {self._unwritten}: what came last is not recorded, but on the bus: make room and "
                 "start once more"
             )
+
+    async def _settle(self) -> None:
+        """Chooses the folder by the bus, where the config names none."""
+        while self._home is not None and not self._stopping:
+            try:
+                session = await self._bus.connect()
+                try:
+                    folder = folder_for(self._settings, await self._bus_id(session))
+                finally:
+                    await session.close()
+            except BusLost as lost:
+                await self._pause("waiting for the bus", lost)
+                continue
+            self._plan = replace(self._plan, folder=folder)
+            return
+
+    async def _bus_id(self, session: Session) -> str:
+        return (await session.meta({"partitions": str(self._settings.bus.partitions)}))["bus_id"]
 
     async def _record(self) -> None:
         while not self._stopping:
@@ -185,8 +207,7 @@ class Recorder:
         return len(self._leases.leases) == self._settings.bus.partitions
 
     async def _claim(self, session: Session) -> None:
-        partitions = self._settings.bus.partitions
-        bus_id = (await session.meta({"partitions": str(partitions)}))["bus_id"]
+        bus_id, partitions = await self._bus_id(session), self._settings.bus.partitions
         origin = RecordingOrigin(bus_id=bus_id, namespace=self._settings.namespace, partitions=partitions)
         try:
             claim(self._plan.folder, origin, self._leases.wire)
@@ -306,7 +327,7 @@ class Recorder:
         if any(self._plan.age) and time.monotonic() - self._tidied_s >= TIDY_EVERY_S:
             self._tidied_s = time.monotonic()
             try:
-                removed = await asyncio.to_thread(folder.remove_old, self._plan.age)
+                removed = await asyncio.to_thread(self._remove_old, folder)
                 bare = bool(removed) and folder.needs_checkpoint()
             except OSError as error:
                 self._alarm(f"{self._plan.folder}: old files cannot be removed: {error.strerror or error}")
@@ -314,6 +335,13 @@ class Recorder:
             self.counts["removed"] += len(removed)
             if bare:
                 await self._checkpoint(session)
+
+    def _remove_old(self, folder: RecordingFolder) -> list[Part]:
+        """Earlier recordings of the home go first."""
+        age = self._plan.age
+        if self._home is not None and age.keep_bytes:
+            self.counts["recordings removed"] += len(remove_others(self._home, self._plan.folder, age.keep_bytes))
+        return folder.remove_old(age)
 
     async def _checkpoint(self, session: Session) -> None:
         """Keeps the stages' states as they are now."""

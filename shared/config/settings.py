@@ -23,10 +23,10 @@ from shared.config.alerts import AlertSettings
 from shared.config.gateway import SECRETS, GatewaySettings, Mode
 from shared.config.ingestor import IngestorSettings
 from shared.config.monitor import MonitorSettings
+from shared.config.recorder import RecorderSettings
 from shared.config.section import Count, Instance, Positive, PositiveMoney, Section
 from shared.errors import ConfigError
 from shared.intervals import TRADE, interval_ns
-from shared.messages.base import Stream
 from shared.user_code import use_folder
 
 PREFIX = "TICKLINE_"
@@ -136,33 +136,6 @@ class StrategySettings(Section):
     def step_of(self, sym: str) -> Decimal | None:
         """Returns the step of a symbol's quantities, or None."""
         return self.qty_steps.get(sym, self.qty_step)
-
-
-class RecorderSettings(Section):
-    """These settings configure the recorder.
-
-    - folder: where the recording goes; empty means that nothing is recorded.
-    - streams: those of the line's instances. also: further ones, as `predictions@signal-shadow`.
-    - max_rows, max_bytes, max_age_s: the recorder writes a stream's rows into a file when there are so many of them, or
-      the oldest is so old.
-    - keep_days, keep_bytes: the recorder removes the oldest files beyond these; 0 keeps all.
-    - hold_s: orders and executions stay on the bus until they are recorded, but no longer than this.
-    """
-
-    instance: Instance = "recorder"
-    folder: Path | None = None
-    streams: tuple[Stream, ...] = tuple(Stream)
-    also: tuple[Annotated[str, Field(pattern=rf"^({'|'.join(Stream)})@[A-Za-z0-9_-]{{1,60}}$")], ...] = ()
-    max_rows: Count = 20_000
-    max_bytes: Count = 64_000_000
-    max_age_s: Positive = 60.0
-    keep_days: Annotated[int, Field(ge=0)] = 0
-    keep_bytes: Annotated[int, Field(ge=0)] = 0
-    hold_s: Positive = 3_600.0
-
-    def of(self, stream: Stream) -> tuple[str, ...]:
-        """Returns the instance that records a stream of the line, or none."""
-        return (self.instance,) if self.folder is not None and stream in self.streams else ()
 
 
 class Settings(BaseSettings):

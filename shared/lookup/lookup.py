@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import NamedTuple, TypeVar
 
 from shared.bus.api import Bus, BusLost, Session
 from shared.config import Settings
-from shared.errors import BusUnreachable
+from shared.errors import BusUnreachable, DataError
 from shared.lookup.on_bus import BusEntries
 from shared.lookup.places import bus_of, recorded_entries
 from shared.lookup.recorded import RecordedEntries
@@ -115,8 +115,9 @@ class Lookup:
                 known |= dict.fromkeys(await read_snapshots(self._session, own.signal.instance, own.bus.partitions))
             except BusLost as lost:
                 await self._lose(lost)
-        if self._recording() and self._settings.recorder.folder is not None:
-            known |= dict.fromkeys(await asyncio.to_thread(recorded_symbols, self._settings.recorder.folder))
+        if self._recording() and self._recorded is not None:
+            with suppress(DataError):  # it has no ticks yet
+                known |= dict.fromkeys(await asyncio.to_thread(recorded_symbols, self._recorded.folder))
         return list(known)
 
     async def reach(self) -> Reach:
@@ -165,9 +166,7 @@ class Lookup:
 
     def _recording(self) -> list[EntryStore]:
         if self._recorded is None:
-            self._recorded, self._no_recording = recorded_entries(
-                self._settings.recorder.folder, self._settings.namespace, self._bus_id, self._instances
-            )
+            self._recorded, self._no_recording = recorded_entries(self._settings, self._bus_id, self._instances)
         return [] if self._recorded is None else [self._recorded]
 
 

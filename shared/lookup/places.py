@@ -1,15 +1,18 @@
 """The places of a line's messages: the bus that the config names or that rests in its folder, and the recording."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from pathlib import Path
+from importlib.util import find_spec
 
 from shared.bus.redis_bus import RedisBus
 from shared.config import Settings
 from shared.errors import DataError
+from shared.extras import to_install
 from shared.lookup.recorded import RecordedEntries
 from shared.messages import Stream
-from shared.recording.layout import is_recording, read_origin
+from shared.recording.home import recording_of
+from shared.recording.layout import read_origin
 from shared.runner.service import make_bus
 
 
@@ -29,22 +32,21 @@ async def bus_of(settings: Settings, stack: AsyncExitStack) -> RedisBus:
 
 
 def recorded_entries(
-    folder: Path | None, namespace: str, bus_id: str | None, instances: dict[Stream, str]
+    settings: Settings, bus_id: str | None, instances: Mapping[Stream, str]
 ) -> tuple[RecordedEntries | None, str]:
-    """Returns what reads the recording, or None and why not: it is of another line, or there is none.
+    """Returns what reads the line's recording, or None and why not.
 
-    bus_id: of the bus beside it, whose numbers it must count in; None where no bus answers.
+    bus_id: of the bus beside it, in whose numbers it must count; None where no bus answers.
     """
-    if folder is None or not is_recording(folder):
-        return None, "nothing was recorded"
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError:
-        return None, "pyarrow, which reads it, is not installed"
+    folder = recording_of(settings, bus_id)
+    if folder is None:
+        return None, "nothing was recorded" if settings.recorder.on else "recorder.on is false"
+    if find_spec("pyarrow") is None:
+        return None, f"{folder} cannot be read: {to_install('parquet')}"
     try:
         origin = read_origin(folder)
     except DataError as error:
         return None, str(error)
-    if origin.namespace != namespace or bus_id not in (None, origin.bus_id):
+    if origin.namespace != settings.namespace or bus_id not in (None, origin.bus_id):
         return None, f"{folder} is of another line: {origin.namespace} on bus {origin.bus_id[:8]}"
     return RecordedEntries(folder, instances), ""

@@ -29,7 +29,7 @@ class RecordedEntries:
 
     def __init__(self, folder: Path, instances: Mapping[Stream, str]) -> None:
         self.damaged: dict[Path, str] = {}
-        self._folder = folder
+        self.folder = folder
         self._instances = instances
         self._last: dict[Path, dict[tuple[str, str], int] | None] = {}  # file -> instance and symbol -> last number
 
@@ -52,7 +52,7 @@ class RecordedEntries:
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
 
-        known = parts(self._folder, stream)
+        known = parts(self.folder, stream)
         found: list[int] = []
         for part in dict.fromkeys((*known[:1], *known[-1:])):
             try:
@@ -63,7 +63,7 @@ class RecordedEntries:
         return Span(min(found), max(found)) if found else None
 
     def _span(self, stream: Stream, sym: str) -> tuple[int, int] | None:
-        known = parts(self._folder, stream)
+        known = parts(self.folder, stream)
         last = self._last_n(known, len(known) - 1, stream, sym)
         i = 0
         while i < len(known):
@@ -73,7 +73,7 @@ class RecordedEntries:
         return None
 
     def _entries(self, stream: Stream, sym: str, first: int, last: int) -> list[StoredEntry]:
-        known = parts(self._folder, stream)
+        known = parts(self.folder, stream)
         found: dict[int, StoredEntry] = {}
         for i in range(self._first_with(known, stream, sym, first), len(known)):
             before = self._last_n(known, i - 1, stream, sym)

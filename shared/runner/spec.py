@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from shared.config.settings import BusSettings, RecorderSettings
+from shared.config.recorder import RecorderSettings
+from shared.config.settings import BusSettings
 from shared.messages import Message, Stream
 from shared.models.runtime import Runtime
 from shared.tick import State, Tick

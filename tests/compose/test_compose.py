@@ -18,7 +18,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 PARTITIONS = 8
-SERVICES = {"redis", "ingestor", "signal", "strategy", "gateway", "monitor"}
+SERVICES = {"redis", "ingestor", "signal", "strategy", "gateway", "monitor", "recorder"}
 FLOWING_WITHIN_S = 60.0
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(900)]

@@ -92,7 +92,9 @@ class Tickline:
 
     def environment(self) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKLINE_")}
-        return {**clean, FOLDER: str(self.folder), "TICKLINE_BUS__FOLDER": str(self.bus_folder), "COLUMNS": "200"}
+        # Most tests ask for no recording, and a recorder is one process more.
+        own = {"TICKLINE_BUS__FOLDER": str(self.bus_folder), "TICKLINE_RECORDER__ON": "false", "COLUMNS": "200"}
+        return {**clean, FOLDER: str(self.folder), **own}
 
     def start(self, *arguments: object) -> Running:
         summary = self.folder / f"summary-{len(self._started)}.json"

@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from services.console.run.display import Summary
-from services.console.run.processes import Server, SimulatorProcess, Supervisor, as_environment, keys_environment
+from services.console.run.processes import (
+    Server,
+    SimulatorProcess,
+    Supervisor,
+    as_environment,
+    keys_environment,
+    recordable,
+)
 from services.console.run.status import AccountLine, LiveStatus, View, Watcher, one_history
 from services.console.run.streams import Ended, OrderCollector, RefusalCounter, latencies_us
 from services.console.run.troubles import FolderWatch, SilenceLines, Troubles
@@ -73,6 +80,7 @@ async def run_line(settings: Settings, shown: Shown, *, with_fake: bool = False)
         need_extras("ccxt", "journal")
     with blaming(", ".join(settings.symbols)):
         expected, own_bus = check_input(settings), settings.bus
+    settings = recordable(settings, shown.say)
     servers: list[Server] = []
     how = _command()
     with ExitStack() as stack:
@@ -118,7 +126,8 @@ class _Run:
         self._bus: RedisBus = make_bus(settings)
         self._watcher = Watcher(self._bus, settings)
         logs = settings.state_dir / "logs"
-        recorder = () if settings.recorder.folder is None else (RECORDER,)
+        recorder = (RECORDER,) if settings.recorder.on else ()
+        asked_for = settings.recorder.folder is not None  # then the run ends where nothing can be recorded
         beside = (*((MONITOR,) if settings.monitor.on else ()), *recorder)
         self._readers = (*beside, *SERVICES[:-1])
         self._real = settings.gateway.mode is not Mode.PAPER
@@ -128,6 +137,7 @@ class _Run:
             logs,
             ready=self._readers_ready,
             last=beside,
+            spare={} if asked_for else dict.fromkeys(recorder, self._say),
             own_env={"gateway": keys_environment(settings)},
             lasting=self._keeps_dying if self._real else None,
         )

@@ -8,14 +8,16 @@ import signal
 import subprocess
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import IO, Protocol
 
 from shared.config import Settings
 from shared.config.gateway import SECRETS
 from shared.config.settings import PREFIX
 from shared.errors import TicklineError, VenueError
+from shared.extras import to_install
 from shared.runner.process import PYTHON, WITH_PARENT
 
 STOP_TIMEOUT_S = 10.0
@@ -54,6 +56,21 @@ def keys_environment(settings: Settings) -> dict[str, str]:
     """
     keys = {name: getattr(settings.gateway, name) for name in SECRETS}
     return {f"{PREFIX}GATEWAY__{name.upper()}": key.get_secret_value() for name, key in keys.items()}
+
+
+def recordable(settings: Settings, say: Callable[[str], None]) -> Settings:
+    """Returns the settings, without a recorder where nobody asked for one and nothing could be written: that is said.
+
+    What is asked for by a folder stays: then the run is refused, as its recorder is.
+    """
+    own = settings.recorder
+    if not own.on or own.folder is not None or find_spec("pyarrow") is not None:
+        return settings
+    say(
+        f"nothing is recorded, since pyarrow is missing: {to_install('parquet')}; so nothing is found of what the bus "
+        "has no more"
+    )
+    return settings.model_copy(update={"recorder": own.model_copy(update={"on": False})})
 
 
 class SimulatorProcess:
@@ -147,6 +164,7 @@ class Supervisor:
     lasting: told of a service that keeps dying, after which it is started again and again, with a growing pause, and
     the others stay; without it such a service ends the run, as does always one that is refused at its first start.
     last: those of them that are stopped when the others have ended, one after another.
+    spare: those that the others go on without: each has who is told that it is gone, and why.
     own_env: variables of one service; no other is given them, not even from our own environment.
     """
 
@@ -160,6 +178,7 @@ class Supervisor:
         ready: Callable[[str], Awaitable[None]] | None = None,
         lasting: Callable[[str], None] | None = None,
         last: Sequence[str] = (),
+        spare: Mapping[str, Callable[[str], None]] = MappingProxyType({}),
         restarts: int = 5,
         within_s: float = 60.0,
     ) -> None:
@@ -173,6 +192,8 @@ class Supervisor:
         self._ready = ready
         self._lasting = lasting
         self._last = tuple(last)
+        self._spare = spare
+        self._given_up: set[str] = set()
         self._restarts = restarts
         self._within_s = within_s
         self._processes: dict[str, asyncio.subprocess.Process] = {}
@@ -200,8 +221,12 @@ class Supervisor:
             await self._stop([name])
         for name in self._last:
             code = self._processes[name].returncode if name in self._processes else 0
-            if code not in (0, -signal.SIGTERM, None):
-                raise ServiceFailed(f"{name} ended with code {code}: {self._last_word(name)}", code if code > 0 else 1)
+            if code in (0, -signal.SIGTERM, None) or name in self._given_up:
+                continue
+            said = f"{name} ended with code {code}: {self._last_word(name)}"
+            if name not in self._spare:
+                raise ServiceFailed(said, code if code > 0 else 1)
+            self._spare[name](said)
 
     async def _stop(self, names: Sequence[str]) -> None:
         known = (self._processes.get(name) for name in names)
@@ -236,11 +261,16 @@ class Supervisor:
                 pause_s = 0.0
             if code in NO_RESTART or len(died_at) > self._restarts or pause_s:
                 said = f"{name} ended with code {code}: {self._last_word(name)}"
+                if name in self._spare and code in NO_RESTART:
+                    self._given_up.add(name)
+                    self._spare[name](f"{said}; the others go on without it")
+                    return
                 refused = first and code in NO_RESTART and not lasted
-                if self._lasting is None or refused:
+                told = self._spare.get(name, self._lasting)
+                if told is None or refused:
                     raise ServiceFailed(said, code if code > 0 else 1)
                 pause_s = min(2 * pause_s or PAUSE_S, PAUSE_MAX_S)
-                self._lasting(f"{said}; the others stay, and it is started again in {pause_s:g} s")
+                told(f"{said}; the others stay, and it is started again in {pause_s:g} s")
                 await asyncio.sleep(pause_s)
             first = False
             self.restarted += 1

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from services.console.options import named_values
-from services.console.settings import RunOptions
+from services.console.settings import RunOptions, recorder_values
 from shared.config import Settings, load_settings
 from shared.config.gateway import SECRETS
 from shared.config.settings import CONFIG_VARIABLE
@@ -51,7 +51,7 @@ def fake_settings(options: RunOptions) -> Settings:
         "ingestor": {"source": "fake", "seed": user.ingestor.seed, "limit": options.limit},
         "signal": {"model": _model(options, user, symbols)},
         "strategy": _strategy(options, user),
-        "recorder": {} if options.record is None else {"folder": str(options.record.absolute())},
+        "recorder": _recorder(options, user),
         "gateway": {
             "mode": "testnet",
             "venue": "fake",
@@ -100,6 +100,12 @@ def _bus(user: Settings) -> dict[str, object]:
     """Returns the user's bus, in a namespace of its own, with absolute folders: the file is read from anywhere."""
     own = {"namespace": f"{user.bus.namespace}.fake", "folder": str(user.bus.folder.absolute())}
     return user.bus.model_dump(mode="json") | own
+
+
+def _recorder(options: RunOptions, user: Settings) -> dict[str, object]:
+    """Returns how much the user lets be recorded, and where the options want it."""
+    kept: dict[str, object] = user.recorder.model_dump(mode="json", include={"on", "keep_days", "keep_bytes"})
+    return {name: str(x) if isinstance(x, Path) else x for name, x in (kept | recorder_values(options)).items()}
 
 
 def _model(options: RunOptions, user: Settings, symbols: Sequence[str]) -> str:

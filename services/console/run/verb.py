@@ -38,13 +38,29 @@ def run(
     venue: Annotated[
         Venue | None, typer.Option(help="A try-out against the exchange that comes with Tickline.")
     ] = None,
-    record: Annotated[Path | None, typer.Option(help="Record all streams into this folder, as Parquet.")] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Record all streams into this folder, not into one of the state folder.")
+    ] = None,
+    no_record: Annotated[bool, typer.Option("--no-record", help="Record nothing.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the summary to this file.")] = None,
     utc: InUtc = False,
 ) -> None:
     """Run the whole line: on the simulated market, or replaying files with --data."""
     options = RunOptions(
-        data, sym, interval, model, strategy, param, balance, fee, limit, rate, run_id, record=record, timezone=timezone
+        data,
+        sym,
+        interval,
+        model,
+        strategy,
+        param,
+        balance,
+        fee,
+        limit,
+        rate,
+        run_id,
+        record=record,
+        no_record=no_record,
+        timezone=timezone,
     )
     settings = settings_for(options) if venue is None else fake_settings(options)
     if json_file is not None:

@@ -7,7 +7,8 @@ from shared.bus.entry import Entry
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings
-from shared.config.settings import BusSettings, RecorderSettings
+from shared.config.recorder import RecorderSettings
+from shared.config.settings import BusSettings
 from shared.lookup import Lookup
 from shared.messages import Message
 from shared.messages.base import Stream

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,8 @@ from shared.bus.entry import Outgoing
 from shared.bus.memory_bus import MemoryBus, MemorySession
 from shared.bus.names import PartitionId
 from shared.config import Settings
-from shared.config.settings import BusSettings, RecorderSettings
+from shared.config.recorder import RecorderSettings
+from shared.config.settings import BusSettings
 from shared.errors import ConfigError
 from shared.messages import MarketTick, Message, Stream
 from shared.messages.codec import unpack
@@ -26,6 +27,7 @@ from shared.models.runtime import Runtime
 from shared.record import WIRE
 from shared.recording.checkpoint import RUNTIMES, read_checkpoints
 from shared.recording.folder import FolderInUse, locked
+from shared.recording.home import folder_for, recording_of
 from shared.recording.layout import checkpoint_paths, parts
 from shared.recording.part import POSITIONS, RecordedEntry, read_rows
 from shared.runner.leases import PartitionLeases
@@ -413,9 +415,48 @@ async def test_only_so_much_is_kept(tmp_path: Path) -> None:
         await until(lambda: read_checkpoints(tmp_path)[-1].taken_ns > newest.stat().st_mtime_ns)  # parity goes on there
 
 
-def test_without_a_folder_there_is_nothing_to_do() -> None:
-    with pytest.raises(ConfigError, match=r"recorder\.folder is empty"):
-        plan(Settings())
+def test_turned_off_there_is_nothing_to_do() -> None:
+    with pytest.raises(ConfigError, match=r"recorder\.on is false"):
+        plan(Settings(recorder=RecorderSettings(on=False)))
+
+
+def at_home(state_dir: Path, **recorder: object) -> Settings:
+    own = RecorderSettings.model_validate({"max_age_s": 0.02, **recorder})
+    return Settings(state_dir=state_dir, bus=BusSettings(partitions=PARTITIONS), recorder=own)
+
+
+async def test_without_a_folder_each_bus_has_a_recording_of_its_own(tmp_path: Path) -> None:
+    """So a bus that begins anew is no reason to stop; the lookup takes the recording of its bus."""
+    made, folders = at_home(tmp_path), []
+    for bus_id in ("first", "second", "first"):
+        line = Line()
+        line.bus.meta["bus_id"] = bus_id
+        await line.write("ingestor", *map(tick, range(1, 3 + len(folders))))
+        folders.append(folder_for(made, bus_id))
+        async with recording(line, made):
+            await recorded(folders[-1], 2 if len(folders) < 3 else 4)
+    assert folders[0].parent == folders[1].parent == tmp_path / "recording"
+    assert [numbers(folder) for folder in folders] == [[1, 2, 3, 4], [1, 2, 3], [1, 2, 3, 4]]
+    assert [recording_of(made, bus_id) for bus_id in ("first", "second", "third")] == [*folders[:2], None]
+    assert recording_of(made, None) == folders[0], "the last one that was written"
+
+
+async def test_earlier_recordings_of_the_home_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TIDY_EVERY_S", 0.0)
+    folders = []
+    for bus_id in ("first", "second", "third", "fourth"):
+        line = Line()
+        line.bus.meta["bus_id"] = bus_id
+        await line.write("ingestor", tick(1))
+        folders.append(folder_for(at_home(tmp_path), bus_id))
+        with ExitStack() as stack:
+            if bus_id == "fourth":
+                stack.enter_context(locked(folders[1]))  # another line writes it
+            made = at_home(tmp_path, keep_bytes=1 if bus_id == "fourth" else 0)
+            async with recording(line, made) as recorder:
+                await recorded(folders[-1], 1)
+    assert recorder.counts["recordings removed"] == 2
+    assert [folder.exists() for folder in folders] == [False, True, False, True]
 
 
 def stood_by(logs: Sequence[Mapping[str, object]]) -> list[str]:

@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.console.run import processes as module
-from services.console.run.processes import ServiceFailed, Supervisor, as_environment
+from services.console.run.processes import ServiceFailed, Supervisor, as_environment, recordable
 from shared.config import Settings, load_settings
+from shared.config.recorder import RecorderSettings
 from tests.until import until
 from tests.virtual_time import virtually
 
@@ -44,11 +45,13 @@ async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         last: Sequence[str] = (),
         own_env: Mapping[str, Mapping[str, str]] | None = None,
         lasting: Callable[[str], None] | None = None,
+        spare: Mapping[str, Callable[[str], None]] | None = None,
     ) -> Supervisor:
         for name, text in scripts.items():
             (tmp_path / "services" / f"{name}.py").write_text(text.replace("__name__", repr(name)))
         env, logs = {"PYTHONPATH": str(tmp_path)}, tmp_path / "logs"
         options = {"restarts": restarts, "within_s": within_s, "own_env": own_env, "last": last, "lasting": lasting}
+        options["spare"] = spare or {}
         made.append(Supervisor(tuple(scripts), env, logs, **options))
         return made[-1]
 
@@ -253,6 +256,40 @@ async def test_the_last_ones_are_stopped_when_the_others_have_ended(make: Make) 
         await until(lambda: supervisor._processes.keys() == {"slow", "reader"})  # they may write before they are known
     with pytest.raises(ServiceFailed, match="reader ended with code 3: no line"):
         await supervisor.stop()
+
+
+async def test_the_others_go_on_without_a_spare_one(make: Make) -> None:
+    """A recorder that nobody asked for does not end the line, neither refused, nor dying, nor at its last moment."""
+    told: list[str] = []
+    worker = STARTED + "print('ready', flush=True)\ntime.sleep(60)\n"
+    last = STARTED + (
+        "def bye(*_):\n    print('no room', flush=True)\n    sys.exit(2)\n"
+        "signal.signal(signal.SIGTERM, bye)\nprint('ready', flush=True)\ntime.sleep(60)\n"
+    )
+    programs = {"worker": worker, "refused": STARTED + "print('no folder')\nsys.exit(2)", "last": last}
+    supervisor = make(programs, last=("last", "refused"), spare={"refused": told.append, "last": told.append})
+    async with kept(supervisor):
+        await until(lambda: bool(told) and "ready" in said("worker") and "ready" in said("last"))
+        assert len(told) == 1
+        assert told[0].startswith("refused ended with code 2: no folder")
+        assert told[0].endswith("the others go on without it")
+        assert not gone(pids(supervisor)["worker"])
+    await supervisor.stop()
+    assert [line.partition(" (log")[0] for line in told[1:]] == ["last ended with code 2: no room"]
+
+
+def test_without_pyarrow_nothing_is_recorded_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    by_default, asked_for = Settings(), Settings(recorder=RecorderSettings(folder=Path("session")))
+    assert recordable(by_default, told.append) is by_default
+    monkeypatch.setattr("services.console.run.processes.find_spec", lambda name: None)
+    assert recordable(by_default, told.append).recorder == RecorderSettings(on=False)
+    assert len(told) == 1
+    assert "pyarrow is missing: pip install 'tickline[parquet]'" in told[0]
+    assert recordable(asked_for, told.append) is asked_for, "its recorder refuses by itself"
+    off = Settings(recorder=RecorderSettings(on=False))
+    assert recordable(off, told.append) is off
+    assert len(told) == 1
 
 
 async def test_a_service_sees_the_end_of_its_parent(make: Make) -> None:

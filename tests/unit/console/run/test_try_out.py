@@ -80,7 +80,10 @@ def test_a_rule_needs_no_model_and_a_session_is_recorded(tmp_path: Path) -> None
     settings = fake_settings(RunOptions(model="none", strategy="moving_average_cross", record=Path("session")))
     assert settings.signal.model == "none"
     assert settings.recorder.folder == tmp_path / "session"
-    assert fake_settings(RunOptions()).recorder.folder is None
+    assert (fake_settings(RunOptions()).recorder.folder, fake_settings(RunOptions()).recorder.on) == (None, True)
+    assert not fake_settings(RunOptions(no_record=True)).recorder.on
+    with pytest.raises(ConfigError, match="--record and --no-record"):
+        fake_settings(RunOptions(record=Path("session"), no_record=True))
 
 
 def test_what_is_around_the_strategy_has_no_option_and_comes_from_the_users_config() -> None:
