@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 from services.console.status.exchange import Seen, look
+from services.console.status.lines import edge_of, edge_on
 from services.console.status.state import FRESH_S, AccountStatus, Line, LineStatus, SymbolStatus, Word
 from shared.bus.api import BusLost, Session
 from shared.config import Mode, Settings
@@ -15,8 +17,11 @@ from shared.journal.journal import Journal
 from shared.lookup import Found, Lookup, Reach, Span
 from shared.lookup.money import SymbolMoney, money
 from shared.messages import Decision, MarketTick, Stream
+from shared.messages.monitor import POOLED, DriftReading
+from shared.models.choose import chosen_card
 from shared.runner.health import alive_file
 from shared.runner.last_words import LastWords, last_words
+from shared.strategies.drift import reference_in
 from shared.strategies.identity import Identity, decided_by_config
 from shared.wall_time import WallTime
 
@@ -26,7 +31,6 @@ EVENT_TIME = ("simulated", "replay")  # sources whose ticks are of another time
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 REMOTE_S = 60.0  # a line whose files are elsewhere is at work if the bus heard of it since
-NO_ACCOUNT = AccountStatus({}, None, Armed("", ""), ())
 
 
 class StatusReader:
@@ -75,13 +79,15 @@ class StatusReader:
     async def read(self) -> LineStatus:
         """Returns the status as it is now; what cannot be read stands in its notes."""
         now_ns, own, self._notes = time.time_ns(), self._settings, list(self._fixed)
-        account, limits = await self._account()
         ticks = {sym: await self._newest(Stream.TICKS, sym) for sym in own.symbols}
         decisions = {sym: await self._newest(Stream.DECISIONS, sym) for sym in own.symbols}
         event_ns = now_ns
         if own.ingestor.source in EVENT_TIME:
             event_ns = max((one.message.ts_event for one in ticks.values() if one is not None), default=now_ns)
-        found = await money(own, self._lookup, event_ns // NS_PER_MS, self._wall)
+        async with AsyncExitStack() as stack:
+            journal = await self._journal(stack)
+            account, limits = await self._account(journal)
+            found = await money(own, self._lookup, event_ns // NS_PER_MS, self._wall, journal)
         reach = await self._lookup.reach()
         words = await self._words(ticks, decisions, reach.no_bus)
         health = _health(own, now_ns, words)
@@ -109,28 +115,30 @@ class StatusReader:
             as_of_ns=found.as_of_ns,
             sources=self._sources(reach),
             not_asked=seen.why,
+            edge=await self._edge(),
             notes=(*self._notes, *([found.why] if found.why else [])),
         )
 
-    async def _account(self) -> tuple[AccountStatus | None, Mapping[str, bytes]]:
-        """Returns what the journal says of the account's right to send, and its limits; None on paper."""
+    async def _journal(self, stack: AsyncExitStack) -> Journal | None:
+        """Returns the account's journal, open; None on paper, and where there is none that can be read."""
         own = self._settings
         if own.gateway.mode is Mode.PAPER:
-            return None, {}
+            return None
         try:
             journal = await Journal.open(own.journal_url, own.gateway.account, durable=True, create=False)
-        except (ConfigError, JournalUnwritable) as error:
-            self._notes.append(f"no journal yet: {error}")
-            return NO_ACCOUNT._replace(how=self._how, arm=self._arm), {}
-        try:
-            async with journal:
-                differences = tuple(await journal.externals(adopted=False))
-                latches, arming = await journal.latches(), await journal.arming()
-                limits = await journal.limits()
-        except JournalUnwritable as error:
-            self._notes.append(f"the journal cannot be read: {error}")
-            return NO_ACCOUNT._replace(how=self._how, arm=self._arm), {}
-        return AccountStatus(latches, arming, self._armed, differences, self._how, self._arm), limits
+        except (ConfigError, JournalUnwritable):
+            return None  # the money says why
+        return await stack.enter_async_context(journal)
+
+    async def _account(self, journal: Journal | None) -> tuple[AccountStatus | None, Mapping[str, bytes]]:
+        """Returns what the journal says of the account's right to send, and its limits; None on paper."""
+        if self._settings.gateway.mode is Mode.PAPER:
+            return None, {}
+        if journal is None:
+            return AccountStatus({}, None, self._armed, (), self._how, self._arm), {}
+        differences = tuple(await journal.externals(adopted=False))
+        latches, arming = await journal.latches(), await journal.arming()
+        return AccountStatus(latches, arming, self._armed, differences, self._how, self._arm), await journal.limits()
 
     async def _newest(self, stream: Stream, sym: str) -> Found | None:
         found = await self._lookup.last(stream, sym)
@@ -156,6 +164,17 @@ class StatusReader:
         if own.gateway.mode is not Mode.PAPER:
             words.append(Word(EXCHANGE, None if heard.exchange is None else heard.exchange * NS_PER_MS))
         return words
+
+    async def _edge(self) -> str:
+        """Returns what the monitor said last of the edge; before its first word what the model's card shows."""
+        found = await self._lookup.last(Stream.MONITOR, POOLED)
+        if found and isinstance(found[-1].message, DriftReading):
+            return edge_of(found[-1].message)
+        try:
+            card = chosen_card(self._settings)
+            return "" if card is None else edge_on(reference_in(card, self._settings))
+        except TicklineError:
+            return ""  # that is said of what trades
 
     def _sources(self, reach: Reach) -> tuple[str, ...]:
         """Returns where the prices and decisions are read, and from when they reach back."""

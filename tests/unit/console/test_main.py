@@ -52,6 +52,8 @@ def test_short_help_of_the_verbs_on_an_account(verb: str) -> None:
         ("resolve", 0, {*RESEARCH, "ccxt"}),
         ("arm --help", 0, {*RESEARCH, *EXTRAS}),
         ("config show", 0, {*RESEARCH, *EXTRAS}),
+        ("status", 0, RESEARCH),
+        ("status --help", 0, {*RESEARCH, *EXTRAS}),
         ("doctor --offline", 0, {*RESEARCH, *EXTRAS}),
         ("tail --help", 0, {*RESEARCH, *EXTRAS}),
         ("--help", 0, {*RESEARCH, *EXTRAS}),

@@ -67,7 +67,8 @@ class World:
             folder.add(stream, new, "run")
 
     def place(self, stream: Stream, sym: str) -> PartitionId:
-        return PartitionId(producers(self.settings)[stream], partition_of(sym, PARTITIONS))
+        p = 0 if stream is Stream.MONITOR else partition_of(sym, PARTITIONS)
+        return PartitionId(producers(self.settings)[stream], p)
 
     def lookup(self) -> Lookup:
         return Lookup(self.settings, self.bus)

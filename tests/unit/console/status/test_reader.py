@@ -1,0 +1,225 @@
+"""A line's status as it is read: from bus, journal, the services' files and the exchange, at work and dead."""
+
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from services.console.status.exchange import look
+from services.console.status.reader import CORE, StatusReader
+from services.console.status.state import LineStatus
+from services.simulator.engine.events import NewOrder
+from services.simulator.simulator import serving
+from shared.config import Settings
+from shared.config.fingerprint import config_hash
+from shared.config.gateway import GatewaySettings
+from shared.config.settings import SignalSettings, StrategySettings
+from shared.control.books import book_of, execution_row
+from shared.control.capital import begun_row
+from shared.exchanges.trading.ccxt_venue import make_venue
+from shared.journal.journal import Journal
+from shared.journal.rows import ArmingRow, LatchRow
+from shared.lookup import Lookup
+from shared.messages import Message
+from shared.messages.monitor import POOLED, DriftReading, DriftState
+from shared.runner.health import alive_file
+from shared.strategies.identity import decided_by_config
+from shared.wall_time import UTC_TIME
+from tests.simulator_venues import SPOTS, SWAPS, SYM, Place, named
+from tests.unit.lookup.test_money import SYM as A
+from tests.unit.lookup.test_money import Hour, played
+from tests.unit.lookup.world import World
+
+D = Decimal
+LIFE = played([Hour(100, 1, 0), Hour(110, 0, 0), Hour(120, 0, 0)], 1)
+MESSAGES = (*LIFE.ticks, *LIFE.decisions, *LIFE.reports)
+
+
+@asynccontextmanager
+async def reading(world: World, **options: bool) -> AsyncIterator[StatusReader]:
+    lookup = Lookup(world.settings, world.bus)
+    session = await world.bus.connect()
+    yield StatusReader(world.settings, lookup, UTC_TIME, session=session, arm="tickline arm", **options)
+    await session.close()
+    await lookup.close()
+
+
+async def status_of(world: World, **options: bool) -> LineStatus:
+    async with reading(world, **options) as reader:
+        return await reader.read()
+
+
+def touched(settings: Settings, names: Sequence[str], age_s: float = 0.0) -> None:
+    settings.state_dir.mkdir(exist_ok=True)
+    for name in names:
+        path = alive_file(settings.state_dir, name)
+        path.touch()
+        os.utime(path, (time.time() - age_s,) * 2)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path / "recording", symbols=(A,))
+    made.settings = made.settings.model_copy(update={"state_dir": tmp_path / "state"})
+    return made
+
+
+async def test_on_paper_bus_and_files_tell_all(world: World) -> None:
+    world.write(*MESSAGES)
+    touched(world.settings, CORE)
+    status = await status_of(world)
+    assert (status.mode, status.line, status.missing, status.standing) == ("paper", "up", (), None)
+    assert (status.money_from, status.not_asked) == ("bus", "")
+    one = status.symbols[A]
+    assert (one.price, one.qty, one.entry, one.unrealised, one.today) == (D(120), D(1), D(100), D(20), D(10))
+    assert (one.decision, one.fill) == (LIFE.decisions[-1], LIFE.reports[-1])
+    # The simulated market's ticks are of another time, and so is its today.
+    assert status.event_ns == LIFE.ticks[-1].ts_event
+    assert status.identity is not None
+    assert (
+        status.edge == "no edge shown: the model's card has no figures out of sample for this strategy and these costs"
+    )
+    assert [word.who for word in status.words] == ["feed simulated", "bus"]
+    assert all(word.at_ns for word in status.words)
+
+
+async def test_what_the_monitor_said_last_is_the_edge(world: World) -> None:
+    said = DriftReading(
+        n=1, sym=POOLED, ts_event=1, tr="t", net=0.0, syms=(), nets=(), x=0.0, decay=12.5, claim=0.0, edge=3.25,
+        held=311, warn_bars=730, latch_bars=7_300, state=DriftState.OK,
+    )  # fmt: skip
+    world.write(*MESSAGES, said)
+    assert (await status_of(world)).edge == (
+        "live no edge shown: evidence 3.25 of 20 in 311 held bars; decay ok: 12.5 of 7300"
+    )
+
+
+@pytest.mark.parametrize(
+    ("late", "line", "missing"),
+    [((), "up", ()), (("signal",), "partly", ("signal",)), (CORE, "down", CORE), (("recorder",), "up", ("recorder",))],
+)
+async def test_a_line_is_at_work_whose_services_touch_their_files(
+    world: World, late: Sequence[str], line: str, missing: Sequence[str]
+) -> None:
+    touched(world.settings, (*CORE, "recorder"))
+    touched(world.settings, late, age_s=60)
+    status = await status_of(world)
+    assert (status.line, status.missing) == (line, tuple(missing))
+
+
+async def test_where_no_service_of_this_folder_ever_ran_the_bus_tells(world: World) -> None:
+    world.write(*MESSAGES)  # years ago
+    assert (await status_of(world)).line == "down"
+
+
+async def test_what_trades_need_not_be_readable(world: World) -> None:
+    world.settings = world.settings.model_copy(update={"strategy": StrategySettings(name="no_such_one")})
+    world.write(*MESSAGES)
+    status = await status_of(world)
+    assert status.identity is None
+    assert "no_such_one" in status.notes[0]
+    assert status.symbols[A].qty == 1
+
+
+# An account.
+
+
+def account_of(world: World, url: str = "http://127.0.0.1:1", place: Place = SWAPS[0]) -> Settings:
+    own = GatewaySettings(
+        mode="testnet", venue="fake", account="main", exchange=place.exchange, fake_url=url,
+        markets={SYM: place.market}, api_key=SecretStr("fake-key"), api_secret=SecretStr("fake-secret"),
+        api_password=SecretStr("fake-password"),
+    )  # fmt: skip
+    changes = {"gateway": own, "symbols": (SYM,), "signal": SignalSettings(model="none")}
+    changes |= {"strategy": StrategySettings(name="moving_average_cross")}
+    return world.settings.model_copy(update=changes)
+
+
+def of_sym(messages: Sequence[Message]) -> list[Message]:
+    return [message.model_copy(update={"sym": SYM}) for message in messages]
+
+
+async def journaled(settings: Settings, qty: Decimal) -> None:
+    book = book_of(settings, SYM)
+    report = LIFE.reports[0].model_copy(update={"sym": SYM, "last_qty": qty})
+    now_ms = time.time_ns() // 1_000_000
+    by = decided_by_config(settings)
+    armed = ArmingRow(D(500), now_ms, now_ms + 3_600_000, config_hash(settings), "ada", by)
+    async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+        rows = [begun_row(book, D(100)), execution_row(book, report, 1)]
+        await journal.write(rows, await journal.raise_epoch("gateway"))
+        await journal.write_by_person([armed, LatchRow("DRIFT", "M 500", "monitor", 1)])
+
+
+async def test_an_account_s_right_to_send_and_its_money_are_the_journal_s(world: World) -> None:
+    settings = world.settings = account_of(world)
+    world.write(*of_sym(LIFE.ticks))
+    touched(settings, CORE)
+    await journaled(settings, D(1))
+    status = await status_of(world, asks=True)
+    assert (status.line, status.money_from, status.not_asked) == ("up", "journal", "")
+    assert status.standing is not None
+    assert 3_590 <= status.standing.armed_ns(status.now_ns) / 1e9 <= 3_600
+    assert list(status.standing.latches) == ["DRIFT"]
+    assert status.symbols[SYM].qty == 1
+    assert [word.who for word in status.words] == ["feed simulated", "bus", "exchange"]
+
+
+async def test_with_the_line_dead_an_exchange_that_does_not_answer_is_said(world: World) -> None:
+    world.settings = account_of(world)
+    await journaled(world.settings, D(1))
+    status = await status_of(world, asks=True)
+    assert status.line == "down"
+    assert "127.0.0.1" in status.not_asked
+    assert status.symbols[SYM].qty == 1, "the journal knows it all the same"
+
+
+async def test_a_first_start_has_no_journal_and_that_is_no_error(world: World) -> None:
+    world.settings = account_of(world)
+    status = await status_of(world)
+    assert status.money_from == "nothing"
+    assert any("journal" in note for note in status.notes)
+
+
+@pytest.mark.parametrize("place", [*SWAPS, SPOTS[0]], ids=named)
+async def test_with_the_line_dead_the_exchange_is_asked_and_nothing_is_changed_there(
+    world: World, place: Place
+) -> None:
+    """A stop may have fired since: what the exchange holds is shown beside what the books hold."""
+    async with serving(place.fake or place.exchange) as fake:
+        settings = world.settings = account_of(world, fake.url, place)
+        venue = make_venue(settings)
+        await venue.open()
+        await venue.close()
+        fake.engine.place(NewOrder(place.id, D("0.100")), fake.state.now_ms())
+        await journaled(settings, D("0.200"))
+        fake.server.requests.clear()
+        status = await status_of(world, asks=True)
+        assert {request.method for request in fake.server.requests} == {"GET"}
+    one = status.symbols[SYM]
+    assert (status.line, status.not_asked) == ("down", "")
+    assert one.exchange is not None
+    assert (one.qty, one.exchange.open_orders, one.apart) == (D("0.200"), 0, True)
+    assert abs(one.exchange.qty - D("0.100")) < D("0.001"), "on spot the fee is taken from the coins"
+    assert one.price == one.exchange.price
+    assert one.price_ns is not None
+    assert [word.at_ns is not None for word in status.words if word.who == "exchange"] == [True]
+
+
+async def test_a_slow_exchange_does_not_keep_a_person_waiting(world: World) -> None:
+    async with serving("binance") as fake:
+        settings = account_of(world, fake.url)
+        seen = await look(settings, {}, within_s=0.0)
+    assert (seen.symbols, seen.why) == ({}, "no answer within 0 s")
+
+
+async def test_without_keys_the_exchange_is_not_asked(world: World) -> None:
+    settings = account_of(world)
+    own = settings.gateway.model_copy(update={"api_key": SecretStr(""), "venue": "ccxt", "exchange": "binance"})
+    seen = await look(settings.model_copy(update={"gateway": own}), {})
+    assert seen.why.startswith("config: no keys: set TICKLINE_GATEWAY__API_KEY")
