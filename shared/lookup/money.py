@@ -8,7 +8,7 @@ where the book was flat, at midnight or before.
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from shared.account import Account, Position
 from shared.account.account import book_report
@@ -19,7 +19,7 @@ from shared.errors import ConfigError, JournalUnwritable
 from shared.intervals import NS_PER_S, TRADE, interval_ns
 from shared.journal.journal import Journal
 from shared.journal.rows import ExternalRow, OrderRow
-from shared.lookup.lookup import Lookup
+from shared.lookup.stored import Found
 from shared.messages import Decision, ExecutionReport, Leg, MarketTick, Stream
 from shared.messages.reasons import OrderPhase
 from shared.wall_time import LOCAL_TIME, WallTime
@@ -32,6 +32,18 @@ ROUNDED = Decimal("1e-18")  # sums of 28 digits are not taken back to the last o
 _ZERO = Decimal(0)
 
 Place = Literal["journal", "bus", "recording", "nothing"]
+
+
+class MessageSource(Protocol):
+    """A source finds a line's messages, as `Lookup` does."""
+
+    async def last(self, stream: Stream, sym: str, count: int = 1) -> list[Found]:
+        """Returns the last messages, the newest last."""
+
+    async def messages(
+        self, stream: Stream, sym: str, since_ns: int | None = None, until_ns: int | None = None
+    ) -> list[Found]:
+        """Returns the messages whose `ts_event` is in this time."""
 
 
 class SymbolMoney(NamedTuple):
@@ -80,7 +92,7 @@ class Money(NamedTuple):
 
 
 async def money(
-    settings: Settings, lookup: Lookup, now_ms: int, wall: WallTime = LOCAL_TIME, journal: Journal | None = None
+    settings: Settings, lookup: MessageSource, now_ms: int, wall: WallTime = LOCAL_TIME, journal: Journal | None = None
 ) -> Money:
     """Returns the money as it is now; raises what the lookup raises.
 
@@ -100,7 +112,9 @@ async def money(
         return await _in_journal(settings, lookup, journal, midnight_ns, now_ms)
 
 
-async def _in_journal(settings: Settings, lookup: Lookup, journal: Journal, midnight_ns: int, now_ms: int) -> Money:
+async def _in_journal(
+    settings: Settings, lookup: MessageSource, journal: Journal, midnight_ns: int, now_ms: int
+) -> Money:
     limits = await journal.limits()
     unknown = [row for row in await journal.orders() if row.state is OrderPhase.UNKNOWN]
     differences = await journal.externals(adopted=False)
@@ -117,7 +131,7 @@ async def _in_journal(settings: Settings, lookup: Lookup, journal: Journal, midn
     return Money("journal", now_ms * NS_PER_MS, symbols, _untold(symbols))
 
 
-async def _on_paper(settings: Settings, lookup: Lookup, midnight_ns: int) -> Money:
+async def _on_paper(settings: Settings, lookup: MessageSource, midnight_ns: int) -> Money:
     symbols: dict[str, SymbolMoney] = {}
     origins, at_ns, capital = set[str](), list[int](), settings.strategy.balance
     for sym in settings.symbols:
@@ -145,7 +159,7 @@ async def _on_paper(settings: Settings, lookup: Lookup, midnight_ns: int) -> Mon
 
 
 async def _since_flat(
-    lookup: Lookup, sym: str, decision: Decision, midnight_ns: int
+    lookup: MessageSource, sym: str, decision: Decision, midnight_ns: int
 ) -> tuple[list[ExecutionReport], int | None]:
     """Returns the newest reports, and the index of the one from which on the book can be booked; None without one."""
     count = FIRST
@@ -229,7 +243,7 @@ def _fills(report: ExecutionReport) -> bool:
 
 
 async def _valued(
-    settings: Settings, lookup: Lookup, account: Account, sym: str, day: _Day, midnight_ns: int
+    settings: Settings, lookup: MessageSource, account: Account, sym: str, day: _Day, midnight_ns: int
 ) -> SymbolMoney:
     """Returns a book at the newest tick's price, and what it has made since the day began."""
     ticks = await lookup.last(Stream.TICKS, sym)
@@ -259,7 +273,7 @@ async def _valued(
     )
 
 
-async def _price_at(settings: Settings, lookup: Lookup, sym: str, at_ns: int) -> Decimal | None:
+async def _price_at(settings: Settings, lookup: MessageSource, sym: str, at_ns: int) -> Decimal | None:
     """Returns the price that was known then, or the first one soon after; None where neither is kept."""
     length_ns = 60 * NS_PER_S if settings.interval == TRADE else interval_ns(settings.interval)
     for near in NEAR:

@@ -74,7 +74,7 @@ class Display:
             if account:
                 self.say(account)
         if self._console.is_terminal:
-            self._live.update(Text("\n".join(self._screen(view, restarts, ended, status)), no_wrap=True))
+            self._live.update(Text("\n".join(self.screen(view, restarts, ended, status)), no_wrap=True))
         elif now - self._said >= LINE_EVERY_S:
             self._said = now
             shown = (Stream.TICKS, Stream.ORDERS, *([Stream.EXECUTIONS] if ended is None else []))
@@ -92,7 +92,7 @@ class Display:
     def _shown_rate(self) -> str:
         return f"{self._rate:.{0 if self._rate >= 10 else 1}f} ticks/s"
 
-    def _screen(self, view: View, restarts: int, ended: Ended | None, status: LineStatus | None) -> list[str]:
+    def screen(self, view: View, restarts: int, ended: Ended | None, status: LineStatus | None) -> list[str]:
         """Returns the status, and below it what went through the line; no line is longer than the screen is wide."""
         width, height = self._console.size
         counts = [f"{count:,} {stream}" for stream, count in view.progress.written.items() if stream in SHOWN]

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.5
 READ_EVERY_S = 1.0
-SPARED = 20  # times as long as a status takes to be read it is not read again
+SPARED = 10  # times as long as a status takes to be read it is not read again, but no longer than SPARED_S
+SPARED_S = 5.0
 LAST_S = 10.0  # for the status of the summary
 GATEWAY = "gateway"  # the service
 MINUTE_S = 60.0
@@ -164,7 +165,8 @@ class LiveStatus:
             while True:
                 began_s = time.monotonic()
                 self.seen = await reader.read()
-                await asyncio.sleep(max(READ_EVERY_S, SPARED * (time.monotonic() - began_s)))
+                spared_s = min(SPARED * (time.monotonic() - began_s), SPARED_S)
+                await asyncio.sleep(max(READ_EVERY_S, spared_s))
 
     async def _reader(self, stack: AsyncExitStack) -> StatusReader:
         lookup = await stack.enter_async_context(Lookup.open(self._settings))

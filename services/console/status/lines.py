@@ -110,9 +110,8 @@ def _words(status: LineStatus, wall: WallTime) -> Iterator[str]:
     if status.not_asked:
         at = "" if status.as_of_ns is None else f"as of {wall.second(status.as_of_ns)}, "
         yield f"{at}exchange not asked: {status.not_asked}"
-    read = [f"money from the {status.money_from}"] if status.money_from else []
-    if read or status.sources:
-        yield "; ".join([*read, *status.sources])
+    read = ["nothing was traded yet" if status.money_from == "nothing" else f"money from the {status.money_from}"]
+    yield "; ".join([*read, *status.sources])
 
 
 def _numbers(one: SymbolStatus, now_ns: int) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from services.console.status.exchange import Seen, look
 from services.console.status.lines import edge_of, edge_on
 from services.console.status.state import FRESH_S, AccountStatus, Line, LineStatus, SymbolStatus, Word
-from shared.bus.api import BusLost, Session
+from shared.bus.api import Session
 from shared.config import Mode, Settings
 from shared.config.fingerprint import config_hash
 from shared.control.arming import Armed
@@ -30,6 +30,7 @@ BESIDE = ("recorder", "monitor")
 EVENT_TIME = ("simulated", "replay")  # sources whose ticks are of another time
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
+REACH_S = 60.0
 REMOTE_S = 60.0  # a line whose files are elsewhere is at work if the bus heard of it since
 
 
@@ -63,8 +64,9 @@ class StatusReader:
         self._how, self._arm = how, arm
         self._identity: Identity | None = None
         self._armed = Armed("", "")
-        self._notes: list[str] = []
-        self._fixed: list[str] = self._who()
+        self._reach: Reach | None = None
+        self._reach_s = 0.0
+        self._fixed = self._who()
 
     def _who(self) -> list[str]:
         """Reads what trades, once; returns why it cannot be told, if so."""
@@ -77,18 +79,18 @@ class StatusReader:
         return []
 
     async def read(self) -> LineStatus:
-        """Returns the status as it is now; what cannot be read stands in its notes."""
-        now_ns, own, self._notes = time.time_ns(), self._settings, list(self._fixed)
-        ticks = {sym: await self._newest(Stream.TICKS, sym) for sym in own.symbols}
-        decisions = {sym: await self._newest(Stream.DECISIONS, sym) for sym in own.symbols}
+        """Returns the status as it is now; what cannot be read stands in its notes. Raises BusLost where it had one."""
+        now_ns, own, once = time.time_ns(), self._settings, _Once(self._lookup)
+        ticks = {sym: await once.newest(Stream.TICKS, sym) for sym in own.symbols}
+        decisions = {sym: await once.newest(Stream.DECISIONS, sym) for sym in own.symbols}
         event_ns = now_ns
         if own.ingestor.source in EVENT_TIME:
             event_ns = max((one.message.ts_event for one in ticks.values() if one is not None), default=now_ns)
         async with AsyncExitStack() as stack:
             journal = await self._journal(stack)
             account, limits = await self._account(journal)
-            found = await money(own, self._lookup, event_ns // NS_PER_MS, self._wall, journal)
-        reach = await self._lookup.reach()
+            found = await money(own, once, event_ns // NS_PER_MS, self._wall, journal)
+        reach = await self._reaches()
         words = await self._words(ticks, decisions, reach.no_bus)
         health = _health(own, now_ns, words)
         seen = Seen({}, 0)
@@ -116,7 +118,7 @@ class StatusReader:
             sources=self._sources(reach),
             not_asked=seen.why,
             edge=await self._edge(),
-            notes=(*self._notes, *([found.why] if found.why else [])),
+            notes=(*self._fixed, *([found.why] if found.why else [])),
         )
 
     async def _journal(self, stack: AsyncExitStack) -> Journal | None:
@@ -140,9 +142,11 @@ class StatusReader:
         latches, arming = await journal.latches(), await journal.arming()
         return AccountStatus(latches, arming, self._armed, differences, self._how, self._arm), await journal.limits()
 
-    async def _newest(self, stream: Stream, sym: str) -> Found | None:
-        found = await self._lookup.last(stream, sym)
-        return found[-1] if found else None
+    async def _reaches(self) -> Reach:
+        """Returns how far back bus and recording reach; that changes slowly, and to find it takes many questions."""
+        if self._reach is None or time.monotonic() - self._reach_s > REACH_S:
+            self._reach, self._reach_s = await self._lookup.reach(), time.monotonic()
+        return self._reach
 
     async def _words(
         self, ticks: Mapping[str, Found | None], decisions: Mapping[str, Found | None], no_bus: str
@@ -152,10 +156,7 @@ class StatusReader:
         heard = LastWords({}, None)
         note = "rests: no run is up" if self._rests else no_bus
         if self._session is not None:
-            try:
-                heard = await last_words(self._session, own)
-            except BusLost as lost:
-                note = str(lost)
+            heard = await last_words(self._session, own)
         written = [one.at_ns for one in (*ticks.values(), *decisions.values()) if one is not None]
         newest_tick = max((one.at_ns for one in ticks.values() if one is not None), default=None)
         words = [Word(f"feed {venue}", at_ms * NS_PER_MS) for venue, at_ms in heard.feeds.items()]
@@ -192,6 +193,28 @@ class StatusReader:
 
 
 EXCHANGE = "exchange"
+
+
+class _Once:
+    """The newest messages, each asked for once, so that all of a status is of one moment."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+        self._newest: dict[tuple[Stream, str], list[Found]] = {}
+        self.messages = lookup.messages
+
+    async def newest(self, stream: Stream, sym: str) -> Found | None:
+        """Returns the newest message, or None."""
+        found = await self.last(stream, sym)
+        return found[-1] if found else None
+
+    async def last(self, stream: Stream, sym: str, count: int = 1) -> list[Found]:
+        """Returns the last messages, the newest last."""
+        if count > 1:
+            return await self._lookup.last(stream, sym, count)
+        if (stream, sym) not in self._newest:
+            self._newest[stream, sym] = await self._lookup.last(stream, sym)
+        return self._newest[stream, sym]
 
 
 class _Health(NamedTuple):

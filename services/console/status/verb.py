@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from contextlib import AsyncExitStack
+from contextlib import suppress
 
 from services.console.output import AsJson, InUtc, json_text, show, wall_time
 from services.console.settings import with_bus
@@ -36,13 +36,13 @@ async def read_status(settings: Settings, wall: WallTime, *, rests: bool = False
     """Returns the line's status, and asks the exchange where the line is not at work."""
     from shared.runner.service import make_bus  # it loads the server's client
 
-    async with AsyncExitStack() as stack:
-        lookup = await stack.enter_async_context(Lookup.open(settings))
-        session = None
+    async with Lookup.open(settings) as lookup:
         if settings.bus.url:
-            try:
+            with suppress(BusLost):  # then all is read without it, and the status says so
                 session = await make_bus(settings).connect()
-                stack.push_async_callback(session.close)
-            except BusLost:
-                session = None  # the lookup says it
-        return await StatusReader(settings, lookup, wall, session=session, rests=rests, asks=True).read()
+                try:
+                    reader = StatusReader(settings, lookup, wall, session=session, rests=rests, asks=True)
+                    return await reader.read()
+                finally:
+                    await session.close()
+        return await StatusReader(settings, lookup, wall, rests=rests, asks=True).read()

@@ -11,11 +11,14 @@ from services.console.run import display
 from services.console.run.display import Display, Summary
 from services.console.run.status import View
 from services.console.run.streams import Ended, percentiles
+from services.console.status.lines import status_lines, table
+from services.console.status.state import LineStatus
 from services.research.parity.orders import OrderParity
 from shared.messages import Stream
 from shared.runner.progress import Progress
 from shared.strategies.identity import Identity
 from shared.wall_time import UTC_TIME
+from tests.unit.console.status.test_lines import BTC, TRADES
 
 
 def view(ticks: int) -> View:
@@ -75,6 +78,41 @@ def test_what_is_refused_meanwhile_is_said_with_its_reason(
         "5 ticks, 0 orders, 2 filled; not filled: 1 DUST, 3 NOT_ARMED",
         "5 ticks, 0 orders, 2 filled",
     ]
+
+
+# The screen of a terminal.
+
+
+def screen(monkeypatch: pytest.MonkeyPatch, columns: int, rows: int, status: LineStatus | None) -> list[str]:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("LINES", str(rows))
+    return Display(UTC_TIME).screen(view(1_234), 1, Ended(3, {"DUST": 1}), status)
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (160, 24), (160, 50)])
+def test_the_screen_is_the_status_and_what_went_through_the_line(
+    monkeypatch: pytest.MonkeyPatch, columns: int, rows: int
+) -> None:
+    lines = screen(monkeypatch, columns, rows, TRADES)
+    assert all(len(line) <= columns for line in lines)
+    assert len(lines) < rows
+    assert lines[: len(lines) - 4] == status_lines(TRADES, UTC_TIME, columns)[: len(lines) - 4]
+    below = " ".join(lines[-4:])
+    assert "1,234 ticks" in below
+    assert "restarts 1  Ctrl-C ends" in below
+    assert lines[-1] == "orders of this run: 3 filled; not filled: 1 DUST"
+
+
+def test_what_does_not_fit_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = TRADES._replace(symbols={f"SYM{i}": BTC._replace(sym=f"SYM{i}") for i in range(40)})
+    lines = screen(monkeypatch, 80, 24, many)
+    assert len(lines) == 23
+    assert re.fullmatch(r"… \d+ more lines: `tickline status`", lines[-4])
+    assert "Ctrl-C ends" in lines[-2]
+
+
+def test_before_the_first_status_there_is_the_equity(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert screen(monkeypatch, 80, 24, None)[0] == "equity 0.00  fees 0.00"
 
 
 # What a run says at its end.
@@ -138,6 +176,18 @@ def test_an_order_without_an_end_is_no_flat_book() -> None:
         "`tickline halt` closes them"
     )
     assert left.as_json()["in_flight"] == {"ETHUSDT": 2}
+
+
+def test_the_summary_has_each_symbol_as_the_run_left_it() -> None:
+    left = replace(WELL, status=TRADES)
+    assert left.lines(160)[3:7] == [
+        "today -2.07  unrealised +1.08  fees today 1.29  funding today -0.01",
+        *table(TRADES, 160),
+    ]
+    assert all(len(line) <= 80 for line in left.lines(80)[4:8])
+    told = json.loads(json.dumps(left.as_json()))
+    assert told["symbols"]["BTCUSDT"]["position"] == "0.018"
+    assert (told["today"], told["fees_today"], told["money_from"]) == ("-2.07", "1.286", "journal")
 
 
 def test_what_went_wrong_is_said() -> None:

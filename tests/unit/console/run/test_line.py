@@ -14,7 +14,7 @@ import redis
 from services.console.run import line as module
 from services.console.run import troubles
 from services.console.run.line import Shown, _Run
-from services.console.run.status import View
+from services.console.run.status import LiveStatus, View
 from services.console.run.try_out import fake_settings
 from services.console.settings import RunOptions, settings_for
 from shared.bus.embedded import EmbeddedBus
@@ -322,3 +322,20 @@ async def test_a_replay_says_in_what_it_differs_from_its_recording(
     assert identity.startswith("model mine (")
     assert "was made with model btcusdt_12h_linear (" in model
     assert "was made with another strategy: " in strategy
+
+
+async def test_a_status_is_read_beside_a_run_and_stays_when_the_bus_is_lost(bus: EmbeddedBus, tmp_path: Path) -> None:
+    own = settings(bus.url, tmp_path)
+    live = LiveStatus(make_bus(own), own, UTC_TIME, "tickline")
+    reading = asyncio.create_task(live.run())
+    await until(lambda: live.seen is not None)
+    first = live.seen
+    assert first is not None
+    assert list(first.symbols) == list(own.symbols)
+    killed(bus)
+    await until(lambda: live.seen is not None and any("cannot be read" in note for note in live.seen.notes))
+    assert live.seen is not None
+    assert live.seen.symbols == first.symbols
+    assert await live.last() is None
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
