@@ -19,7 +19,7 @@ from shared.intervals import NS_PER_S, interval_ns
 from shared.journal.journal import Journal
 from shared.journal.rows import OrderRow
 from shared.lookup import Lookup
-from shared.messages import Decision, ExecutionReport, Features, Message, OrderIntent, Prediction, Reason, Stream
+from shared.messages import Decision, ExecutionReport, Features, Gap, Message, OrderIntent, Prediction, Reason, Stream
 from shared.messages.codec import kept
 from shared.models.card import Card, ModelRefused
 from shared.models.model_input import ModelInput
@@ -152,6 +152,10 @@ class Chains:
         since = tick.message.ts_event
         upto = since + max(HOUR_NS, NEAR_TICKS * await self._tick_ns(tick.message.sym))
         found: list[Hop] = []
+        n = tr.partition(MISSING)[2]
+        gap = await self.lookup.by_n(Stream.PREDICTIONS, tick.message.sym, int(n)) if n.isdigit() else None
+        if gap is not None and isinstance(gap.message, Gap):
+            found.append(Hop(*gap))
         for stream in (Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS):
             near = await self.lookup.messages(stream, tick.message.sym, since, upto)
             found += [Hop(*one) for one in near if one.message.tr == tr]

@@ -100,7 +100,9 @@ async def test_of_a_replay_that_was_killed_and_trimmed_every_chain_is_complete(
             watch = Watch(client, NAMESPACE, line.tend)
             pace, trims = Pace(line, client, ticks, kills), Trims(client, watch)
             for _ in range(kills):
-                pace.pause(rng.uniform(0, 2))
+                part = rng.uniform(0.3, 1.0)
+                at_work = Watch(client, NAMESPACE, pace.tend)
+                at_work.wait("the turn goes on", lambda s, part=part: s.out(Stream.TICKS) >= pace.mark(part), 300)
                 trims.look()
                 victim = rng.choice((RECORDER, "bus", *SERVICES))
                 if victim == "bus":

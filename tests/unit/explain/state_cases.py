@@ -134,7 +134,7 @@ def _backtested(leg: Leg) -> str:
 
 def _paid() -> str:
     """A gateway books what the exchange paid."""
-    report = funding_report(FundingPayment(SYM, "p1", Decimal("0.25"), SENT_MS), 3)
+    report = funding_report(FundingPayment("p1", SYM, Decimal("0.25"), SENT_MS), 3)
     return f"{Leg.FUNDING}: {report_line(Executed(None, report, SETTINGS.gateway, UTC_TIME))}"
 
 
