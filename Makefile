@@ -106,6 +106,10 @@ bench: $(READY)  ## measure WHAT=line|backtest|gateway|feed|models|messages|idle
 bench-short: $(READY)  ## the same with little data: does it still run, and are its results right?
 	$(BENCH) --short $(ARGS)
 
+.PHONY: drift-curve
+drift-curve: $(READY)  ## simulate how soon drift is seen, and how often in vain (ARGS="--write": into docs/drift.md; long)
+	$(BIN)/python -m tests.bench.drift $(ARGS)
+
 .PHONY: chaos
 chaos: $(READY)  ## kill -9 every process and the bus at random moments; nothing may be lost (long)
 	$(BIN)/python -m pytest tests/chaos $(ARGS)

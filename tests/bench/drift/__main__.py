@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from shared.drift.days import BARS
 from shared.models.choose import card_at
-from tests.bench.drift.runs import Market, d_at, measure_of, times
+from tests.bench.drift.author import lines
+from tests.bench.drift.runs import Market, bars_to_show, d_at, measure_of, times
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs" / "drift.md"
@@ -93,6 +95,7 @@ def _mean(multiples: Any) -> tuple[float, float]:
     return float(multiples.mean()), float(multiples.std(ddof=1) / sqrt(len(multiples)))
 
 
+HEAD_SHOWN = "| mean of X | held bars until an edge is shown, median | `shared/drift/days.py` has |\n|---|---|---|\n"
 HEAD = (
     "| a model whose card says | edge to zero: latch, warning (years, median) | sign flips: latch, warning | "
     "edge intact: warned within 1 y, latched within 10 y | at the floor: mean time to warning, to latch, in A | "
@@ -123,6 +126,7 @@ def _pair(years: tuple[float, float], longest: float) -> str:
 def main() -> None:
     """Prints the table, or writes it."""
     parser = argparse.ArgumentParser(prog="make drift-curve")
+    parser.add_argument("--data", type=Path, help="BTCUSDT_12h_ohlc.csv: what is said of it")
     parser.add_argument("--write", action="store_true", help="put it into docs/drift.md")
     parser.add_argument("--short", action="store_true", help="few runs, and no minutes")
     given = parser.parse_args()
@@ -134,6 +138,11 @@ def main() -> None:
             line = text(row(case, 1))
             print(line, end="", flush=True)
             made += line
+    made += "\n" + HEAD_SHOWN
+    for mean in BARS:
+        made += f"| {mean:g} | {bars_to_show(mean, 50 if given.short else 1_000, 1):,.0f} | {BARS[mean]:,} |\n"
+    made += "\n" + "".join(lines(given.data, SHIPPED)) if given.data else ""
+    print(made)
     if given.write:
         before, _, rest = DOCS.read_text().partition(BEGIN)
         DOCS.write_text(before + BEGIN + made + END + rest.partition(END)[2])

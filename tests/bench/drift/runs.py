@@ -1,13 +1,14 @@
 """Simulated years of a paper twin: held bars' net returns, and the bar at which M first comes to A."""
 
-from math import log, sqrt
+from math import log, log1p, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from shared.drift.scale import LEAST
-from shared.drift.wealth import bets_against
+from shared.drift.wealth import RUIN, bets_against, bets_for
+from shared.messages.monitor import SHOWN
 from tests.bench.drift.compiled import Floats, compiled, decayed, log_mean, scaled
 
 SHARE = 0.5  # of the mean out of sample: the floor as shipped
@@ -114,3 +115,29 @@ def times(d: float, card: Measure, market: Market, levels: list[int], most: int,
     found = alarms(d, card.sd, card.least_mean, bets, market.regimes, at, most, runs, seed).astype(np.float64)
     found[found < 0] = np.inf
     return found
+
+
+@compiled
+def _shown(d: float, bets: Floats, most: int, runs: int, seed: int) -> Floats:
+    found = np.full(runs, np.inf)
+    logs = np.zeros(len(bets))
+    for run in range(runs):
+        np.random.seed(seed + run)
+        logs[:] = 0.0
+        variance = 1.0
+        for bar in range(1, most + 1):
+            level, noise, _ = next_noise(False, False)
+            x, variance = scaled(level * (d + noise), variance, LEAST**2)
+            if x < -RUIN:
+                break
+            for k in range(len(bets)):
+                logs[k] += log1p(bets[k] * x)
+            if logs.max() >= log(SHOWN) and log_mean(logs) >= log(SHOWN):
+                found[run] = bar
+                break
+    return found
+
+
+def bars_to_show(sharpe: float, runs: int, seed: int) -> float:
+    """Returns the median of held bars until an edge is shown; a bar's mean is `sharpe` standard deviations."""
+    return float(np.median(_shown(sharpe, np.array(bets_for()), round(400 / sharpe**2), runs, seed)))
