@@ -14,7 +14,7 @@ def bars_more(mean: float, edge: float = 1.0) -> int | None:
     - mean: of X, as a card's reference has it. edge: the evidence so far; what is left of it counts in its logarithm.
 
     >>> bars_more(0.05), bars_more(0.05, edge=4.5), bars_more(0.05, edge=25.0), bars_more(0.001)
-    (3450, 1717, 0, None)
+    (3450, 1718, 0, None)
     """
     known = list(BARS)
     if mean < known[0]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from shared.models.choose import card_at
 from shared.models.linear_model import LinearModel
 from shared.models.load_model import load_model
 from shared.models.non_linear_model import NonLinearModel
@@ -117,3 +118,32 @@ def test_a_check_refuses_what_was_altered(command: Command, tmp_path: Path) -> N
     _, broken, fine = command("list").out.splitlines()
     assert broken == "mine  card models/mine.json, name: Field required"
     assert fine.startswith("other ")  # a card that cannot be read hides no other one
+
+
+def test_a_reference_is_written_for_another_strategy_and_fee(command: Command, prices: Path, tmp_path: Path) -> None:
+    torch.save(LinearModel(3).state_dict(), tmp_path / "mine.pth")
+    where = ("--data", prices, "--sym", "BTCUSDT")
+    command("add", "mine.pth", "--class", "LinearModel", *LAGS, "--data", prices, "--test-share", "0.5")
+    plain = card_at(tmp_path / "models/mine.json")
+    for options, said in (((), "netting=False"), (("--param", "netting=true", "--fee", "0.001"), "netting=True")):
+        done = command("reference", "mine", *where, *options)
+        assert (done.code, done.err) == (0, "")
+        assert done.out.startswith("drift of mine with basic_taker(") and said in done.out
+        assert done.out.endswith("written: models/mine.json\n")
+    card = card_at(tmp_path / "models/mine.json")
+    assert plain.training is not None and plain.training.test is not None
+    assert [(each.legs, each.fee) for each in card.references] == [(True, 0.0003), (False, 0.001)]
+    assert [each.start for each in card.references] == [plain.training.train.end] * 2  # type: ignore[union-attr]
+    assert card.model_copy(update={"references": ()}) == plain
+    again = command("reference", "mine", *where, "--from", "2024-01-05")
+    assert again.code == 0
+    assert [each.start for each in card_at(tmp_path / "models/mine.json").references] == [
+        plain.training.train.end, "2024-01-05T00:00:00Z",
+    ]  # fmt: skip
+
+
+def test_a_reference_needs_what_the_model_did_not_learn_from(command: Command, prices: Path, tmp_path: Path) -> None:
+    torch.save(LinearModel(3).state_dict(), tmp_path / "mine.pth")
+    command("add", "mine.pth", "--class", "LinearModel", *LAGS, "--interval", "1h")
+    done = command("reference", "mine", "--data", prices, "--sym", "BTCUSDT")
+    refused(done, 2, "model mine: its card does not say what it learned from: train it, or say --from")

@@ -33,6 +33,7 @@ def test_a_trained_model_trades(tickline: Tickline, bars: Path) -> None:
         "verdict, netted: ",
         "walk-forward",
         "least squares",
+        "drift: net Sharpe ",
         "written: ",
     ):
         assert said in done.out

@@ -97,14 +97,12 @@ def measure_of(d: float, market: Market) -> Measure:
     return Measure(sd, long_run(d, sd, market.regimes, LONG_RUN, 1)[0])
 
 
-def d_at(mean: float, card: Measure, market: Market) -> float:
+def d_at(mean: float, card: Measure, market: Market, bars: int = LONG_RUN) -> float:
     """Returns the d at which X has this mean; it grows with d, and nearly in a line."""
     low, high = -mean, 4 * mean
     for _ in range(12):
         middle = (low + high) / 2
-        low, high = (
-            (middle, high) if long_run(middle, card.sd, market.regimes, LONG_RUN, 1)[0] < mean else (low, middle)
-        )
+        low, high = (middle, high) if long_run(middle, card.sd, market.regimes, bars, 1)[0] < mean else (low, middle)
     return (low + high) / 2
 
 
