@@ -1,17 +1,35 @@
 """The monitor's Tick stage takes all symbols' predictions and decisions; its plan says what it reads and writes."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple, cast
 
+from pydantic import Field
+
+from services.monitor.costs import RealisedCosts
+from services.monitor.equity import EquityBand
+from services.monitor.ranges import Measured, Ranges
 from shared.config import Settings
 from shared.drift.stage import DriftRules, DriftStage
-from shared.messages import Decision, DriftReading, Gap, Message, Prediction, Stream
-from shared.messages.monitor import DriftState
+from shared.messages import (
+    Decision,
+    DriftReading,
+    ExecutionReport,
+    Gap,
+    Message,
+    Prediction,
+    RangeReading,
+    Stream,
+)
+from shared.messages.monitor import BOOK, DriftState
 from shared.models.choose import chosen_card
 from shared.record import Record, Snapshot
+from shared.runner.progress import producers
 from shared.runner.spec import Input, Output, ServiceSpec, Stage
 from shared.strategies.drift import assumed_costs, reference_in
 from shared.tick import State
+
+DRIFT_INPUTS: Final = (Stream.DECISIONS, Stream.PREDICTIONS)
+INPUTS: Final = (*DRIFT_INPUTS, Stream.ORDERS, Stream.EXECUTIONS, Stream.FEATURES)
 
 
 class Resumed(NamedTuple):
@@ -33,36 +51,97 @@ class DriftAlarm(Record):
 
 
 class MonitorSnapshot(Snapshot):
-    """The stage remembers the drift stage's state, and the alarm that stands."""
+    """The stage remembers what its parts do, the alarm that stands, and how far each input was taken.
+
+    - predicted, ordered: symbol -> n of the last prediction, and of the last order.
+    - numbers: symbol -> n of the last RangeReading.
+    """
 
     drift: Any
     alarm: DriftAlarm | None
+    ranges: dict[str, Any] = Field(default_factory=dict)
+    costs: dict[str, Any] = Field(default_factory=dict)
+    band: Any = None
+    predicted: dict[str, int] = Field(default_factory=dict)
+    ordered: dict[str, int] = Field(default_factory=dict)
+    numbers: dict[str, int] = Field(default_factory=dict)
+
+
+class Compared(NamedTuple):
+    """Compared is what informs only, by what it compares with.
+
+    - ranges: by symbol, features and y_hat; empty where the card has no distributions. costs: by symbol.
+    - band: of the equity; None where the card does not say what to expect.
+    """
+
+    ranges: Mapping[str, Ranges]
+    costs: Mapping[str, RealisedCosts]
+    band: EquityBand | None
+
+
+NOTHING = Compared({}, {}, None)
 
 
 class MonitorStage(Stage):
-    """The stage computes what the messages of all symbols say about the edge.
+    """The stage computes what the messages of all symbols say about the edge, and compares what it sees with the card.
 
     - alarm: the one that stands; None where none does.
+    - drift: what policy follows. compared: what informs only.
     """
 
-    def __init__(self, drift: DriftStage) -> None:
+    def __init__(self, drift: DriftStage, compared: Compared = NOTHING) -> None:
         self.alarm: DriftAlarm | None = None
-        self._drift = drift
+        self._drift, self._compared = drift, compared
+        self._predicted: dict[str, int] = {}
+        self._ordered: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
+
+    def ready(self, val: Message) -> bool:
+        """Takes a decision behind its prediction, and a report behind its order, however the streams are read."""
+        if isinstance(val, Decision):
+            return self._predicted.get(val.sym, 0) >= val.prediction_n
+        if isinstance(val, ExecutionReport):
+            return self._ordered.get(val.sym, 0) >= val.order_n
+        return True
 
     def on_tick(self, val: Message | Resumed) -> list[Message] | None:
-        """Takes a Prediction, a Decision or a Gap of any symbol, or a person's word."""
+        """Takes a message of any symbol, or a person's word."""
         if isinstance(val, Resumed):
             return self._resumed(val)
-        readings = self._drift.on_tick(cast(Prediction | Decision | Gap, val)) or []
-        for reading in readings:
-            self._see(reading)
-        return list[Message](readings)
+        if val.to is Stream.PREDICTIONS:
+            self._predicted[val.sym] = val.n
+        elif val.to is Stream.ORDERS:
+            self._ordered[val.sym] = val.n
+        written: list[Message] = []
+        if val.to in DRIFT_INPUTS:
+            readings = self._drift.on_tick(cast(Prediction | Decision | Gap, val)) or []
+            for reading in readings:
+                self._see(reading)
+            written += readings
+        return [*written, *self._compare(val)]
 
     def _see(self, reading: DriftReading) -> None:
         if reading.state is not DriftState.DECAYED:
             self.alarm = None  # the evidence began anew
         elif self.alarm is None:
             self.alarm = DriftAlarm(name=reading.tr, why=reading.human(), ts_event=reading.ts_event)
+
+    def _compare(self, val: Message) -> Iterator[RangeReading]:
+        ranges, costs, band = self._compared
+        for of_symbol in (ranges.get(val.sym), costs.get(val.sym)):
+            if of_symbol is not None:
+                for found in of_symbol.on_tick(val) or ():
+                    yield self._reading(val.sym, val, found)
+        if band is not None:
+            for found in band.on_tick(val):
+                yield self._reading(BOOK, val, found)
+
+    def _reading(self, sym: str, val: Message, found: Measured) -> RangeReading:
+        self._numbers[sym] = n = self._numbers.get(sym, 0) + 1
+        return RangeReading(
+            n=n, sym=sym, ts_event=val.ts_event, tr=val.tr, what=found.what, name=found.name, value=found.value,
+            low=found.low, high=found.high, count=found.behind,
+        )  # fmt: skip
 
     def _resumed(self, resumed: Resumed) -> list[Message]:
         if self.alarm is None:
@@ -71,17 +150,31 @@ class MonitorStage(Stage):
         return list[Message](self._drift.resume(resumed.ts_event))
 
     def state(self) -> State:
-        """Returns the evidence."""
-        return MonitorSnapshot(drift=self._drift.state(), alarm=self.alarm)
+        """Returns the evidence, and what the comparisons remember."""
+        ranges, costs, band = self._compared
+        return MonitorSnapshot(
+            drift=self._drift.state(), alarm=self.alarm, ranges={sym: each.state() for sym, each in ranges.items()},
+            costs={sym: each.state() for sym, each in costs.items()}, band=None if band is None else band.state(),
+            predicted=dict(self._predicted), ordered=dict(self._ordered), numbers=dict(self._numbers),
+        )  # fmt: skip
 
     def restore(self, state: State) -> None:
-        """Takes back what `state()` gave."""
+        """Takes back what `state()` gave; a comparison that is new begins anew."""
         saved = MonitorSnapshot.of(state)
         self._drift.restore(saved.drift)
         self.alarm = saved.alarm
+        ranges, costs, band = self._compared
+        for sym in ranges.keys() & saved.ranges.keys():
+            ranges[sym].restore(saved.ranges[sym])
+        for sym in costs.keys() & saved.costs.keys():
+            costs[sym].restore(saved.costs[sym])
+        if band is not None and saved.band is not None:
+            band.restore(saved.band)
+        self._predicted, self._ordered = dict(saved.predicted), dict(saved.ordered)
+        self._numbers = dict(saved.numbers)
 
 
-def plan(settings: Settings, make: Callable[[DriftStage], MonitorStage] = MonitorStage) -> ServiceSpec:
+def plan(settings: Settings, make: Callable[[DriftStage, Compared], MonitorStage] = MonitorStage) -> ServiceSpec:
     """Returns the spec: one stage for all symbols, in one partition of its own; raises ModelRefused, ConfigError.
 
     - make: makes the stage.
@@ -90,11 +183,20 @@ def plan(settings: Settings, make: Callable[[DriftStage], MonitorStage] = Monito
     reference = None if card is None else reference_in(card, settings)
     costs = assumed_costs(settings) if reference is None else reference.costs
     rules = DriftRules(own.share, own.warn_bars, own.latch_bars)
-    made_by = {Stream.DECISIONS: settings.strategy.instance, Stream.PREDICTIONS: settings.signal.instance}
+    training = None if card is None else card.training
+
+    def make_stage(_: str) -> MonitorStage:
+        ranges = {} if training is None else {sym: Ranges(training) for sym in settings.symbols}
+        realised = {sym: RealisedCosts(costs) for sym in settings.symbols}
+        band = None if reference is None else EquityBand(settings.symbols, reference)
+        drift = DriftStage(settings.symbols, costs, reference, rules)
+        return make(drift, Compared(ranges, realised, band))
+
+    made_by = producers(settings)
     return ServiceSpec(
         instance=own.instance,
-        make_stage=lambda _: make(DriftStage(settings.symbols, costs, reference, rules)),
-        inputs=tuple(Input(stream, instance, p=p) for stream, instance in made_by.items() for p in partitions),
+        make_stage=make_stage,
+        inputs=tuple(Input(stream, made_by[stream], p=p) for stream in INPUTS for p in partitions),
         outputs=(Output(Stream.MONITOR),),
         exclusive=True,
         joint=True,

@@ -7,7 +7,7 @@ from functools import partial
 from services.monitor.alerts.watch import AlertWatch
 from services.monitor.latch import DriftLatch
 from services.monitor.reader import PacedReader
-from services.monitor.stage import MonitorStage, Resumed, plan
+from services.monitor.stage import NOTHING, Compared, MonitorStage, Resumed, plan
 from shared.bus.api import Bus, Session
 from shared.config import Settings
 from shared.drift.stage import DriftStage
@@ -71,8 +71,8 @@ class OverheardStage(MonitorStage):
     So the alerts need not read the streams once more. They mind no message that comes twice, after a reload.
     """
 
-    def __init__(self, see: Callable[[Message], None], drift: DriftStage) -> None:
-        super().__init__(drift)
+    def __init__(self, see: Callable[[Message], None], drift: DriftStage, compared: Compared = NOTHING) -> None:
+        super().__init__(drift, compared)
         self._overhear = see
 
     def on_tick(self, val: Message | Resumed) -> list[Message] | None:

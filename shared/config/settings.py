@@ -52,7 +52,7 @@ class BusSettings(Section):
 
     Bounds:
 
-    - market_maxlen: entries of a stream of ticks, features, predictions or decisions.
+    - market_maxlen: entries of a stream of ticks, features, predictions, decisions or the monitor's readings.
     - bound: entries that a producer may be ahead of its consumer before it waits.
     - dead_maxlen: entries of a stream of dead letters.
     - read_count, commit_entries: entries of one read, and of one commit.

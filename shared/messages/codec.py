@@ -14,7 +14,7 @@ from msgpack import ExtType
 from shared.messages.base import Message
 from shared.messages.decisions import Decision
 from shared.messages.market import Gap, MarketTick
-from shared.messages.monitor import DriftReading
+from shared.messages.monitor import DriftReading, RangeReading
 from shared.messages.orders import ExecutionReport, OrderIntent
 from shared.messages.signals import Features, Prediction
 from shared.record import FIRST, WIRE, WIRE_FIELD, NewerWire, Record, at_wire, checked_wire, read_fields, read_kept
@@ -25,10 +25,9 @@ MAX_DECIMAL_BYTES = 80
 MAX_DECIMAL_EXPONENT = 1000  # beyond it no price or quantity lies, and further out Decimal's own arithmetic overflows
 MAX_MESSAGE_BYTES = 1_000_000
 
-TYPES: dict[str, type[Message]] = {
-    kind.__name__: kind
-    for kind in (MarketTick, Gap, Features, Prediction, Decision, OrderIntent, ExecutionReport, DriftReading)
-}
+_MARKET = (MarketTick, Gap, Features, Prediction)
+_TRADING = (Decision, OrderIntent, ExecutionReport)
+TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in (*_MARKET, *_TRADING, DriftReading, RangeReading)}
 _KNOWN: dict[str | bytes, tuple[type[Message], int]] = {
     tag: (kind, wire)
     for kind in TYPES.values()

@@ -11,6 +11,7 @@ from shared.plural import plural
 from shared.record import BY_VALUE
 
 POOLED = "*"  # the symbol of a reading that is about all symbols together
+BOOK = "*book"  # likewise, about what their books hold
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Evidence = Annotated[float, Field(ge=0)]
 LARGEST = 1e300  # of a reading's evidence, which has no bound itself
@@ -76,6 +77,44 @@ class DriftReading(Message):
         if self.state is DriftState.NO_EDGE:
             return f"{head}: {held}, evidence of an edge {self.edge:.3g} of {SHOWN:g}"
         return f"{head}: M {self.decay:.3g}, warns at {self.warn_bars}, latches at {self.latch_bars}; {held}"
+
+
+class Measure(StrEnum):
+    """A measure is what the monitor compares with what the card or the config says; it informs only."""
+
+    FEATURE = "feature"  # share of values outside the card's 1 to 99 %
+    Y_HAT = "y_hat"  # likewise
+    COSTS = "costs"  # fee and slippage of fills, in basis points
+    EQUITY = "equity"  # sum of the book's net returns of held bars, per unit of notional
+
+
+class RangeReading(Message):
+    """A reading compares a measure with its range.
+
+    - sym: BOOK for the equity, which is of all symbols.
+    - name: which one, e.g. of the features; empty where there is one only.
+    - value, low, high: of the measure, in its unit. count: values, fills or held bars behind it.
+    """
+
+    STREAM: ClassVar[Stream] = Stream.MONITOR
+
+    what: Annotated[Measure, BY_VALUE]
+    name: Annotated[str, Field(max_length=300)]
+    value: float
+    low: float
+    high: float
+    count: Count
+
+    @property
+    def outside(self) -> bool:
+        """Says whether the value lies outside its range."""
+        return not self.low <= self.value <= self.high
+
+    def human(self) -> str:
+        """Returns e.g. `y_hat 0.12 outside 0 to 0.062 (100)`."""
+        where = "outside" if self.outside else "within"
+        name = " ".join(filter(None, (str(self.what), self.name)))
+        return f"{name} {self.value:.4g} {where} {self.low:.4g} to {self.high:.4g} ({self.count})"
 
 
 SHOWN = 20.0  # evidence of an edge that chance brings once in 20 times, whenever one looks

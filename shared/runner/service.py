@@ -97,7 +97,7 @@ def _calm_garbage_collector() -> None:
 def make_bus(settings: Settings) -> RedisBus:
     """Returns the bus that the config names."""
     own = settings.bus
-    market = (Stream.TICKS, Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS)
+    market = (Stream.TICKS, Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS, Stream.MONITOR)
     maxlens: dict[str, int] = {**dict.fromkeys(market, own.market_maxlen), Stream.DEAD: own.dead_maxlen}
     names = Names(settings.namespace)
     password = None if own.password_file is None else read_secret(own.password_file)

@@ -16,8 +16,12 @@ from services.ingestor.source import Quote
 from services.ingestor.stage import IngestStage
 from services.monitor.alerts.bundle import BundleStage, MessagePace
 from services.monitor.alerts.conditions import AlertKind, Condition, Observation
+from services.monitor.costs import RealisedCosts
+from services.monitor.equity import EquityBand, LiveBook
+from services.monitor.ranges import Outside, Ranges
 from services.monitor.stage import MonitorStage
 from shared.account import Account
+from shared.drift.twin import Costs
 from shared.exchanges.market_data.events import Trade
 from shared.messages import Stream
 from shared.messages.codec import pack, unpack
@@ -28,6 +32,8 @@ from tests.contract.test_tick_contract import PRICES
 from tests.unit.gateway import test_paper as paper
 from tests.unit.ingestor.live.test_live_states import CASES as LIVE
 from tests.unit.monitor import session as monitor
+from tests.unit.monitor.test_compared import KNOWN, SYM, TRAINING, line
+from tests.unit.monitor.test_compared import ONE as ONE_SYMBOL
 from tests.unit.signal import test_signal_stage as signal
 from tests.unit.strategies.market import price_bar
 from tests.unit.strategy import test_live_stage as live
@@ -159,18 +165,41 @@ def bundle_stage() -> Iterator[BundleStage]:
     yield made
 
 
+def compared(make: Callable[[], Any]) -> Callable[[], Iterator[Any]]:
+    def grow() -> Iterator[Any]:
+        made = make()
+        yield made
+        for message in line([0.01, -0.01]):
+            made.on_tick(message)
+        yield made
+
+    return grow
+
+
+def outside() -> Iterator[Outside]:
+    made = Outside(KNOWN)
+    yield made
+    made.on_tick(2.0)
+    yield made
+
+
 # class -> the same object before it saw anything, and after
 GROWN: dict[str, Callable[[], Iterator[Any]]] = {
     "Account": account,
     "BundleStage": bundle_stage,
+    "EquityBand": compared(lambda: EquityBand((SYM,), ONE_SYMBOL)),
     "GatewayStage": gateway_stage,
     "IngestStage": ingest_stage,
+    "LiveBook": compared(lambda: LiveBook(SYM)),
     "LiveStrategyStage": live_strategy_stage,
     "SequenceNumbers": numbers,
     "MonitorStage": monitor_stage,
     "OrderById": order_by_id,
     "OrderByTime": order_by_time,
+    "Outside": outside,
     "PaperStage": paper_stage,
+    "Ranges": compared(lambda: Ranges(TRAINING)),
+    "RealisedCosts": compared(lambda: RealisedCosts(Costs())),
     "SignalStage": signal_stage,
     "StatefulStrategy": stateful_strategy,
     "StrategyStage": strategy_stage,

@@ -6,7 +6,7 @@ A person's resume came from the journal, between two readings. The reading that 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from services.monitor.stage import MonitorStage, Resumed
+from services.monitor.stage import DRIFT_INPUTS, MonitorStage, Resumed
 from services.research.parity.comparison import Comparison, RecordedRows, message_of
 from shared.messages import DriftReading, Gap, GapCause, Message, Stream
 from shared.messages.codec import unpack
@@ -38,7 +38,7 @@ def monitor_start(plan: ServiceSpec, snapshots: Mapping[str, bytes], symbols: Se
         stage.restore(unpack(snapshots[JOINT]))
     saved = {sym: SymbolSnapshot.of(unpack(data)) for sym, data in snapshots.items() if sym != JOINT}
     taken: dict[tuple[Stream, str], int] = {}
-    for source in plan.inputs:
+    for source in (each for each in plan.inputs if each.stream in DRIFT_INPUTS):
         for sym in symbols:
             known = saved[sym].last.get(source.key) if sym in saved else None
             taken[source.stream, sym] = max(taken.get((source.stream, sym), 0), 0 if known is None else known.n)
@@ -63,6 +63,8 @@ class MonitorReplay:
         while (rows := self._earliest()) is not None and not self._over(upto):
             row = rows.next()
             for reading in self._stage.on_tick(_message(rows.stream, row)) or []:
+                if not isinstance(reading, DriftReading):
+                    continue  # what informs only may come in another order
                 if self._over(upto):
                     return
                 self._comparison.compare(reading, self._recorded)

@@ -27,6 +27,7 @@ from shared.messages import (
     OrderStatus,
     Origin,
     Prediction,
+    RangeReading,
     Reason,
     Stream,
     Tensor,
@@ -35,7 +36,7 @@ from shared.messages import (
 )
 from shared.messages.codec import CONTENT_BYTES, DECIMAL_EXT, TYPES, content_hash, is_kept, keep, kept, pack, unpack
 from shared.messages.market import BarGroup, FundingGroup, QuoteGroup
-from shared.messages.monitor import DriftMoved, DriftState
+from shared.messages.monitor import DriftMoved, DriftState, Measure
 from shared.messages.reasons import reason_at
 from shared.record import WIRE, WIRE_FIELD, NewerWire, Record
 
@@ -146,6 +147,15 @@ MESSAGES: dict[type[Message], st.SearchStrategy[Message]] = {
         latch_bars=INT64,
         state=st.sampled_from(DriftState),
         moved=st.sampled_from(DriftMoved),
+    ),
+    RangeReading: build(
+        RangeReading,
+        what=st.sampled_from(Measure),
+        name=st.text(max_size=300),
+        value=FINITE,
+        low=FINITE,
+        high=FINITE,
+        count=INT64,
     ),
 }
 ANY_MESSAGE = st.one_of(*MESSAGES.values())

@@ -1,0 +1,209 @@
+"""What the books have really made is compared with the band in which it lies nine times in ten, were the card right."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from math import sqrt
+from typing import Any
+
+from services.monitor.ranges import Measured
+from shared.account import Account
+from shared.account.account import book_report
+from shared.drift.pool import SymbolPool
+from shared.drift.reference import DriftReference
+from shared.drift.twin import TwinBar
+from shared.messages import Decision, ExecutionReport, Gap, Message, Prediction, Stream
+from shared.messages.monitor import Measure
+from shared.record import Record, Snapshot
+from shared.tick import State, Tick
+
+EVERY = 100  # held bars between two readings, where it does not cross the band
+FEWEST = 30  # held bars before the first: below, no sum is near normal
+Z90 = 1.645  # a normal number is beyond it, on either side, in 10 % of the cases
+WAITING = 256  # decisions that wait for their executions, or the other way round
+_ZERO = Decimal(0)
+
+
+class BookMark(Record):
+    """A mark is a decision that waits for its executions. qty, balance: of the book as the decision found it."""
+
+    ts_event: int
+    tr: str
+    booked_n: int
+    price: Decimal
+    qty: Decimal
+    balance: Decimal
+
+
+class BookSnapshot(Snapshot):
+    """The saved form of a LiveBook."""
+
+    account: Any
+    known: bool
+    booked_n: int
+    due: list[ExecutionReport]
+    marks: list[BookMark]
+    prices: dict[str, Decimal]
+    marked_n: int
+    profit: Decimal
+    price: Decimal
+    notional: Decimal
+    owed: float
+
+
+class LiveBook(Tick[Message, list[TwinBar]]):
+    """A LiveBook keeps one symbol's book as the strategy does; returns each bar's net return per unit of notional.
+
+    It takes Predictions, the Decisions behind them, ExecutionReports and Gaps. A book of which executions were missed
+    is known again when a decision finds it flat. Costs that fall where nothing is held go to the next held bar.
+    """
+
+    def __init__(self, sym: str) -> None:
+        self._sym = sym
+        self._account, self._known, self._booked_n = Account(_ZERO), False, 0
+        self._due: deque[ExecutionReport] = deque()
+        self._marks: deque[BookMark] = deque()
+        self._prices: dict[str, Decimal] = {}
+        self._marked_n = 0
+        self._profit = self._price = self._notional = _ZERO
+        self._owed = 0.0
+
+    def on_tick(self, val: Message) -> list[TwinBar]:
+        """Takes a message; any other kind says nothing."""
+        if isinstance(val, Prediction):
+            self._prices[str(val.n)] = val.price
+            if len(self._prices) > WAITING:
+                del self._prices[next(iter(self._prices))]
+            return []
+        if isinstance(val, Decision):
+            self._on_decision(val)
+        elif isinstance(val, ExecutionReport):
+            self._due.append(val)
+        elif isinstance(val, Gap) and val.stream is Stream.EXECUTIONS:
+            self._known = False
+        return list(self._marked())
+
+    def _on_decision(self, decision: Decision) -> None:
+        price = self._prices.get(str(decision.prediction_n))
+        if price is None or decision.prediction_n <= self._marked_n:
+            return  # the second answer to a prediction is no end of a bar
+        self._marked_n = decision.prediction_n
+        self._prices = {n: each for n, each in self._prices.items() if int(n) > decision.prediction_n}
+        self._marks.append(
+            BookMark(
+                ts_event=decision.ts_event, tr=decision.tr, booked_n=decision.booked_n, price=price,
+                qty=decision.signed_qty, balance=decision.balance,
+            )
+        )  # fmt: skip
+
+    def _marked(self) -> Iterator[TwinBar]:
+        while self._marks:
+            mark = self._marks[0]
+            while self._due and self._due[0].n <= mark.booked_n:
+                self._book(self._due.popleft())
+            if self._known and self._booked_n < mark.booked_n and len(self._marks) <= WAITING:
+                return
+            yield self._bar(self._marks.popleft())
+
+    def _book(self, report: ExecutionReport) -> None:
+        self._booked_n = report.n
+        if self._known:
+            book_report(self._account, report)
+
+    def _bar(self, mark: BookMark) -> TwinBar:
+        sym, account, before = self._sym, self._account, self._price
+        held = account.held(sym)
+        qty = _ZERO if held is None else held.signed_qty
+        if not self._known or self._booked_n < mark.booked_n or qty != mark.qty:
+            self._known = not mark.qty
+            self._account, self._booked_n = Account(mark.balance), mark.booked_n
+            self._profit, self._price, self._owed = _ZERO, mark.price if self._known else _ZERO, 0.0
+            self._notional = _ZERO
+            return TwinBar(sym, mark.ts_event, mark.tr, "", None)
+        profit = account.equity(sym, mark.price) - account.capital
+        made, self._profit, self._price = profit - self._profit, profit, mark.price
+        if not before:
+            return TwinBar(sym, mark.ts_event, mark.tr, "", None)
+        if not qty:
+            self._owed += float(made / self._notional) if self._notional else 0.0
+            return TwinBar(sym, mark.ts_event, mark.tr, "", None)
+        self._notional = qty.copy_abs() * before
+        net, self._owed = float(made / self._notional) + self._owed, 0.0
+        return TwinBar(sym, mark.ts_event, mark.tr, "", net)
+
+    def state(self) -> State:
+        """Returns the book, and what waits."""
+        return BookSnapshot(
+            account={"capital": self._account.capital, "book": self._account.state()}, known=self._known,
+            booked_n=self._booked_n, due=list(self._due), marks=list(self._marks), prices=dict(self._prices),
+            marked_n=self._marked_n, profit=self._profit, price=self._price,
+            notional=self._notional, owed=self._owed,
+        )  # fmt: skip
+
+    def restore(self, state: State) -> None:
+        """Takes back what `state()` gave."""
+        saved = BookSnapshot.of(state)
+        self._account = Account(saved.account["capital"])
+        self._account.restore(saved.account["book"])
+        self._known, self._booked_n, self._marked_n = saved.known, saved.booked_n, saved.marked_n
+        self._due, self._marks, self._prices = deque(saved.due), deque(saved.marks), dict(saved.prices)
+        self._profit, self._price, self._notional = saved.profit, saved.price, saved.notional
+        self._owed = saved.owed
+
+
+class BandSnapshot(Snapshot):
+    """The saved form of an EquityBand."""
+
+    books: dict[str, Any]
+    pool: Any
+    total: float
+    held: int
+    outside: bool
+
+
+class EquityBand(Tick[Message, list[Measured]]):
+    """The band takes all symbols' messages; returns the sum of net returns where it crosses the band, and now and then.
+
+    The band is that of a sum of so many independent held bars of the card's mean and standard deviation, out of sample:
+    what a bootstrap of these bars gives, once they are thirty.
+    """
+
+    def __init__(self, symbols: Sequence[str], reference: DriftReference) -> None:
+        self._mean, self._sd = reference.mean_net, reference.sd_net
+        self._books = {sym: LiveBook(sym) for sym in symbols}
+        self._pool = SymbolPool(tuple(symbols))
+        self._total, self._held, self._outside = 0.0, 0, False
+
+    def on_tick(self, val: Message) -> list[Measured]:
+        """Takes a message of any symbol."""
+        book = self._books.get(val.sym)
+        bars = [] if book is None else book.on_tick(val)
+        return [found for bar in bars for pooled in self._pool.on_tick(bar) for found in self._on_net(pooled.net)]
+
+    def _on_net(self, net: float) -> Iterator[Measured]:
+        self._total += net
+        self._held += 1
+        middle, wide = self._mean * self._held, Z90 * self._sd * sqrt(self._held)
+        found = Measured(Measure.EQUITY, "", self._total, middle - wide, middle + wide, self._held)
+        outside = not found.low <= found.value <= found.high
+        if self._held < FEWEST:
+            return
+        if outside is not self._outside or self._held % EVERY == 0:
+            self._outside = outside
+            yield found
+
+    def state(self) -> State:
+        """Returns the books and the sum."""
+        return BandSnapshot(
+            books={sym: book.state() for sym, book in self._books.items()}, pool=self._pool.state(), total=self._total,
+            held=self._held, outside=self._outside,
+        )  # fmt: skip
+
+    def restore(self, state: State) -> None:
+        """Takes back what `state()` gave."""
+        saved = BandSnapshot.of(state)
+        for sym, book in self._books.items():
+            if sym in saved.books:
+                book.restore(saved.books[sym])
+        self._pool.restore(saved.pool)
+        self._total, self._held, self._outside = saved.total, saved.held, saved.outside

@@ -1,0 +1,192 @@
+"""What informs only: ranges against the card, realised costs against the config's, books against the card's band."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from math import sqrt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway.paper import PaperStage
+from services.monitor.costs import FILLS, RealisedCosts
+from services.monitor.equity import Z90, EquityBand, LiveBook
+from services.monitor.ranges import WINDOW, Measured, Ranges
+from services.monitor.stage import Compared, MonitorStage
+from services.strategy.stage import StrategyStage
+from shared.drift.stage import DriftStage
+from shared.drift.twin import Costs
+from shared.messages import ExecutionReport, Gap, GapCause, Message, OrderIntent, Prediction, RangeReading, Stream
+from shared.messages.codec import pack, unpack
+from shared.messages.monitor import BOOK, Measure
+from shared.models.training import Compared as ComparedScores
+from shared.models.training import Distribution, Scores, Training
+from shared.strategies import BasicTaker
+from tests.unit.monitor.session import BAR_NS, BEGIN_NS, REFERENCE
+from tests.unit.runner.fakes import features
+
+SYM = "BTCUSDT"
+FEE, SLIPPAGE_BPS = Decimal("0.0003"), Decimal(2)
+KNOWN = Distribution.of([i / 1000 for i in range(1001)])
+TRAINING = Training(fee=0.0003, scores=ComparedScores(in_sample=Scores(samples=1)), features=(KNOWN,), y_hat=KNOWN)
+ONE = REFERENCE.model_copy(update={"symbols": (SYM,), "mean_net": 0.0, "sd_net": 0.01})
+
+
+def prediction(n: int, price: str = "1000", y_hat: float | None = 0.5) -> Prediction:
+    ts_event = BEGIN_NS + n * BAR_NS
+    return Prediction(
+        n=n, sym=SYM, ts_event=ts_event, tr=f"replay:{SYM}:{ts_event}:{n}", tick_n=n, price=Decimal(price), y_hat=y_hat,
+        model="m",
+    )  # fmt: skip
+
+
+def line(gains: list[float], *, netting: bool = False) -> Iterator[Message]:
+    """A line on paper: predictions, decisions, orders and reports, in the order in which the monitor takes them."""
+    strategy = StrategyStage(SYM, BasicTaker(netting=netting), Decimal(100), "book")
+    venue, price = PaperStage(FEE, SLIPPAGE_BPS), 1000.0
+    for n, gain in enumerate((0.0, *gains), 1):
+        price *= 1 + gain
+        message: Message = prediction(n, f"{price:.10f}", 0.5 if n % 3 else -0.5)
+        yield message
+        for made in strategy.on_tick(message) or []:
+            yield made
+            if isinstance(made, OrderIntent):
+                for report in venue.on_tick(made) or []:
+                    yield report
+                    strategy.on_tick(report)
+
+
+@pytest.mark.parametrize(("values", "share"), [([0.5] * WINDOW, 0.0), ([2.0] * 10 + [0.5] * (WINDOW - 10), 0.1)])
+def test_a_window_of_values_is_compared_with_the_cards(values: list[float], share: float) -> None:
+    ranges = Ranges(TRAINING)
+    of_y_hat = [found for n, value in enumerate(values, 1) for found in ranges.on_tick(prediction(n, y_hat=value))]
+    (only,) = of_y_hat
+    assert (only.what, only.value, only.low, only.behind) == (Measure.Y_HAT, share, 0.0, WINDOW)
+    assert (only.value > only.high) == (share > 0.062)
+
+
+def test_features_of_another_number_are_not_compared() -> None:
+    ranges = Ranges(TRAINING)
+    message = features(1, SYM, 1, "t", "x")
+    named = [found for _ in range(WINDOW) for found in ranges.on_tick(message)]
+    assert [(found.what, found.name) for found in named] == [(Measure.FEATURE, "1 of x")]
+    two = Ranges(TRAINING.model_copy(update={"features": (KNOWN, KNOWN)}))
+    assert [found for _ in range(2 * WINDOW) for found in two.on_tick(message)] == []
+
+
+def test_on_paper_fills_cost_what_is_assumed() -> None:
+    costs = RealisedCosts(Costs(float(FEE), float(SLIPPAGE_BPS)))
+    found = [each for message in line([0.001] * 30) for each in costs.on_tick(message)]
+    assert len(found) == 61 // FILLS
+    assert [each.high for each in found] == [5.0] * len(found)
+    assert [each.value for each in found] == pytest.approx([5.0] * len(found), abs=0.01)
+
+
+def test_dearer_fills_are_seen() -> None:
+    costs = RealisedCosts(Costs(float(FEE), 0.0))
+    found = [each for message in line([0.001] * 30) for each in costs.on_tick(message)]
+    assert all(each.value > each.high for each in found)
+
+
+@given(st.lists(st.floats(-0.02, 0.02), min_size=2, max_size=40), st.booleans())
+def test_the_books_returns_add_up_to_what_it_has_made(gains: list[float], netting: bool) -> None:
+    """Per unit of notional: with fees and slippage, each bar's profit over what was held through it."""
+    book, made = LiveBook(SYM), list[float]()
+    strategy = StrategyStage(SYM, BasicTaker(netting=netting), Decimal(100), "book")
+    venue, price, equity, expected = PaperStage(FEE, SLIPPAGE_BPS), 1000.0, Decimal(100), list[float]()
+    for n, gain in enumerate((0.0, *gains), 1):
+        before, price = price, price * (1 + gain)
+        message = prediction(n, f"{price:.10f}", 0.5 if n % 3 else -0.5)
+        now = strategy.account.equity(SYM, message.price)
+        if held := strategy.account.held(SYM):
+            expected.append(float((now - equity) / (held.signed_qty.copy_abs() * Decimal(f"{before:.10f}"))))
+        equity = now
+        taken: list[Message] = [message]
+        for output in strategy.on_tick(message) or []:
+            taken.append(output)
+            if isinstance(output, OrderIntent):
+                for report in venue.on_tick(output) or []:
+                    taken.append(report)
+                    strategy.on_tick(report)
+        made += [bar.net for one in taken for bar in book.on_tick(one) if bar.net is not None]
+    assert made == pytest.approx(expected, abs=1e-12)
+
+
+def nets(messages: list[Message]) -> list[float | None]:
+    book = LiveBook(SYM)
+    return [bar.net for message in messages for bar in book.on_tick(message)]
+
+
+def test_executions_may_come_late_or_early() -> None:
+    messages = list(line([0.01, -0.005, 0.002, 0.004, -0.01]))
+    late = [each for each in messages if not isinstance(each, ExecutionReport)]
+    late += [each for each in messages if isinstance(each, ExecutionReport)]
+    early = [each for each in messages if isinstance(each, Prediction | ExecutionReport)]
+    early += [each for each in messages if not isinstance(each, Prediction | ExecutionReport)]
+    assert nets(late) == nets(early) == nets(messages)
+    assert len([net for net in nets(messages) if net is not None]) == 5
+
+
+def test_a_book_whose_executions_were_missed_is_not_told_until_it_is_flat() -> None:
+    messages = list(line([0.01] * 6))
+    at = next(i for i, each in enumerate(messages) if isinstance(each, ExecutionReport) and each.n == 3)
+    gap = Gap(n=3, sym=SYM, ts_event=0, tr="t", stream=Stream.EXECUTIONS, cause=GapCause.MISSED)
+    told = nets([*messages[:at], gap, *messages[at + 1 :]])
+    assert [net is None for net in told][:2] == [True, False]
+    assert set(told[2:]) == {None}
+
+
+def test_the_band_is_left_where_the_card_was_wrong() -> None:
+    """Each bar loses 0.8 s.d. after costs; the card promised 0."""
+    band = EquityBand((SYM,), ONE)
+    losing = [-0.007 if n % 3 else 0.007 for n in range(1, 62)]
+    found = [each for message in line(losing) for each in band.on_tick(message)]
+    first = found[0]
+    assert (first.what, first.behind) == (Measure.EQUITY, 30)
+    assert (first.low, first.high) == pytest.approx((-Z90 * 0.01 * sqrt(30), Z90 * 0.01 * sqrt(30)))
+    assert first.value < first.low
+
+
+def whole() -> MonitorStage:
+    compared = Compared({SYM: Ranges(TRAINING)}, {SYM: RealisedCosts(Costs())}, EquityBand((SYM,), ONE))
+    return MonitorStage(DriftStage((SYM,), Costs(), ONE), compared)
+
+
+@given(st.sets(st.integers(0, 800), max_size=5))
+def test_restored_is_never_stopped(stops: set[int]) -> None:
+    stopped, steady, said = whole(), whole(), list[Message]()
+    for i, message in enumerate(line([0.004, -0.006] * 60)):
+        if i in stops:
+            kept = pack(stopped.state())
+            stopped = whole()
+            stopped.restore(unpack(kept))
+        assert stopped.ready(message)
+        made = steady.on_tick(message) or []
+        assert stopped.on_tick(message) == made
+        said += made
+    compared = [each for each in said if isinstance(each, RangeReading)]
+    assert {each.what for each in compared} == {Measure.Y_HAT, Measure.COSTS, Measure.EQUITY}
+    for sym in (SYM, BOOK):
+        of_symbol = [each.n for each in compared if each.sym == sym]
+        assert of_symbol == list(range(1, len(of_symbol) + 1))
+
+
+def test_a_decision_waits_for_its_prediction_and_a_report_for_its_order() -> None:
+    monitor, messages = whole(), list(line([0.01]))
+    first, decision, *orders, report = messages[:4]
+    assert not monitor.ready(decision)
+    monitor.on_tick(first)
+    assert monitor.ready(decision)
+    assert not monitor.ready(report)
+    for order in orders:
+        monitor.on_tick(order)
+    assert monitor.ready(report)
+
+
+def test_a_reading_in_words() -> None:
+    found = Measured(Measure.Y_HAT, "", 0.12, 0.0, 0.062, 100)
+    reading = RangeReading(
+        n=1, sym=SYM, ts_event=1, tr="t", what=found.what, name=found.name, value=found.value, low=found.low,
+        high=found.high, count=found.behind,
+    )  # fmt: skip
+    assert reading.human() == "y_hat 0.12 outside 0 to 0.062 (100)"
