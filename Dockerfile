@@ -41,7 +41,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 FROM dependencies AS dependencies-live
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable '.[ccxt,journal]'
+    pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable '.[ccxt,journal,alerts]'
 
 
 FROM base AS runtime

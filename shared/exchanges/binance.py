@@ -217,7 +217,8 @@ class BinanceProfile(TradingProfile):
         """Asks the wallet's API. P: https://developers.binance.com/docs/wallet/account/api-key-permission."""
         rights: Any = await caller.ask(caller.client.sapi_get_account_apirestrictions)
         trade = rights["enableFutures" if self.kind == "swap" else "enableSpotAndMarginTrading"]
-        return Rights(trade=trade is True, withdraw=rights["enableWithdrawals"] is not False)
+        ends_ms = rights.get("tradingAuthorityExpirationTime")  # of a key that is bound to no address
+        return Rights(trade is True, rights["enableWithdrawals"] is not False, int(ends_ms) if ends_ms else None)
 
     async def account_id(self, caller: RestCaller, *, live: bool) -> str:
         """Returns spot's `uid`; futures have an `accountAlias` in each row of the balance.

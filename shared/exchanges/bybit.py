@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
@@ -245,6 +246,7 @@ class BybitProfile(TradingProfile):
         return Rights(
             trade=str(told["readOnly"]) == "0" and needed <= set(permissions.get(name) or []),
             withdraw="Withdraw" in (permissions.get("Wallet") or []),
+            ends_ms=_end_of(told),
         )
 
     async def account_id(self, caller: RestCaller, *, live: bool) -> str:
@@ -364,3 +366,14 @@ def _payment(ids: Mapping[str, str], row: Mapping[str, Any]) -> FundingPayment:
 
 
 BYBIT = ExchangeProfile("bybit", MARKET_DATA, BybitProfile)
+
+
+def _end_of(told: Row) -> int | None:
+    """Returns when a key ends that is bound to no address; one that is bound stays. P: DOCS/user/apikey-info.
+
+    >>> _end_of({"ips": ["*"], "expiredAt": "2030-05-15T03:13:24Z"}), _end_of({"ips": ["127.0.0.1"]})
+    (1905045204000, None)
+    """
+    if list(told.get("ips") or []) not in ([], ["*"]) or not told.get("expiredAt"):
+        return None
+    return int(datetime.fromisoformat(str(told["expiredAt"])).timestamp() * 1_000)

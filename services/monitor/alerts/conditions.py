@@ -19,6 +19,7 @@ class AlertKind(StrEnum):
     MARKET = "market"  # its rules, or the account's modes in it, are other ones, or it is closed
     ALARM = "alarm"  # what else the gateway calls a person for
     ARMING = "arming"
+    KEY = "key"  # of the exchange, which is about to end
     GAP = "gap"
     FEED = "silent feed"
     EXCHANGE = "silent exchange"

@@ -13,6 +13,7 @@ from services.monitor.alerts.conditions import AlertKind, Condition
 from shared.config import Settings
 from shared.control.books import NOTHING, Booked, booked
 from shared.control.latches import DRIFT, HALT, OTHER_BUS, SYMBOL
+from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError, JournalUnwritable
 from shared.exchanges.trading.amounts import plain
 from shared.explain.reasons import REASONS
@@ -23,6 +24,7 @@ from shared.messages.reasons import OrderPhase, Reason
 from shared.wall_time import LOCAL_TIME, WallTime, age
 
 MS_NS = 1_000_000
+KEY_MS = 7 * 86_400_000  # how long before its end a key is about to end
 BACK_MS = 86_400_000  # how far a first look goes back for refusals
 MOST = 2_000  # differences, or orders, that are looked at one by one
 OVER = " is over"  # the end of an event that ends another
@@ -105,6 +107,7 @@ class JournalWatch:
         standing = [latch_condition(latch) for latch in (await journal.latches()).values()]
         standing += arming_conditions(await journal.arming(), now_ms, self._arming_ms, self._wall)
         unknown = [row for row in await journal.orders() if row.state is OrderPhase.UNKNOWN]
+        standing += key_conditions(Whereabouts.known(await journal.limits()), now_ms, self._wall)
         standing += self._unknown(unknown, now_ms)
         standing += [
             Condition(AlertKind.DIFFERENCE, f"{row.kind}/{row.sym}/{row.key}", row.text, "tickline resolve", row.sym)
@@ -198,6 +201,16 @@ def arming_conditions(arming: ArmingRow | None, now_ms: int, before_ms: int, wal
     elif left_ms <= before_ms:
         length = age(before_ms // 1_000 * NS_PER_S)
         yield Condition(AlertKind.ARMING, "ends soon", f"it ends at {at}, within {length}", "tickline arm")
+
+
+def key_conditions(where: Whereabouts, now_ms: int, wall: WallTime) -> Iterator[Condition]:
+    """Yields that the exchange's key is about to end, or has ended."""
+    ends_ms = None if where.identity is None else where.identity.key_ends_ms
+    if ends_ms is None or ends_ms - now_ms > KEY_MS:
+        return
+    ends = "ended" if ends_ms <= now_ms else "ends"
+    text = f"it {ends} at {wall.second(ends_ms * MS_NS)}, and without one not even a close can be sent: make a new key"
+    yield Condition(AlertKind.KEY, "key", text)
 
 
 def _reason_in(text: str) -> Reason | None:

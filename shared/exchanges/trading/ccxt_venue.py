@@ -123,7 +123,8 @@ class CcxtVenue:
 
     def identity(self, salt: str) -> AccountIdentity:
         """Returns whose account this is, by its number and the key."""
-        return AccountIdentity.of(salt, self._uid, self._api_key.get_secret_value())
+        found = AccountIdentity.of(salt, self._uid, self._api_key.get_secret_value())
+        return found.model_copy(update={"key_ends_ms": self._setup.key_ends_ms})
 
     @property
     def out_of_reach(self) -> Mapping[str, str]:

@@ -22,10 +22,14 @@ ISOLATED = "isolated"
 
 
 class Rights(NamedTuple):
-    """Rights say what a key may do; None: the exchange does not tell."""
+    """Rights say what a key may do; None: the exchange does not tell.
+
+    - ends_ms: when the key, or its right to trade, ends; None where it does not, or nobody tells.
+    """
 
     trade: bool | None = None
     withdraw: bool | None = None
+    ends_ms: int | None = None
 
 
 class WaitingOrder(NamedTuple):

@@ -35,6 +35,7 @@ class AccountSetup:
     def __init__(self, caller: RestCaller, profile: TradingProfile, options: VenueOptions) -> None:
         self._caller, self._profile, self._options = caller, profile, options
         self._exchange, self._live = options.exchange, options.mode == "live"
+        self.key_ends_ms: int | None = None  # as the exchange told at the start
         self._modes: dict[str, Modes] = {}
         self._turn = 0
 
@@ -52,6 +53,7 @@ class AccountSetup:
         if not self._live and not self._profile.rights_in_test:
             return
         rights = await self._profile.rights(self._caller)
+        self.key_ends_ms = rights.ends_ms
         if self._live and rights.withdraw:
             raise SafetyRefusal(
                 f"this key of {self._exchange} may withdraw: make one that can only read and trade, and put that one in"

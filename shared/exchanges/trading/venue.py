@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from hashlib import blake2b
 from types import MappingProxyType
-from typing import Literal, NamedTuple, Protocol, TypeAlias
+from typing import Annotated, Literal, NamedTuple, Protocol, TypeAlias
 
 from shared.errors import VenueError
+from shared.later_fields import Since
 from shared.orders.answers import (
     Absent,
     Ambiguous,
@@ -32,6 +33,7 @@ class AccountIdentity(Record):
     - salt: the journal's own
     - uid: of the exchange's number of the account, which a new key of it has too; empty where it is not told
     - key: of the API key
+    - key_ends_ms: when that key ends, as the exchange told; None where it does not end, or nobody tells
 
     >>> of = AccountIdentity.of
     >>> one = of("salt", "7", "first")
@@ -44,6 +46,7 @@ class AccountIdentity(Record):
     salt: str
     uid: str
     key: str
+    key_ends_ms: Annotated[int | None, Since(4)] = None
 
     @classmethod
     def of(cls, salt: str, uid: str, api_key: str) -> "AccountIdentity":

@@ -10,17 +10,21 @@ from tests.unit.exchanges.trading.raw import Raw
 BOTH = {"ContractTrade": ["Order", "Position"], "Spot": ["SpotTrade"], "Wallet": ["AccountTransfer"]}
 
 
-def binance(*, futures: bool, spot: bool, withdraws: bool = False) -> dict[str, Any]:
+ENDS_MS = 1_905_045_204_000
+
+
+def binance(*, futures: bool, spot: bool, withdraws: bool = False, ends_ms: int | None = None) -> dict[str, Any]:
     """P: https://developers.binance.com/docs/wallet/account/api-key-permission."""
     return {
         "ipRestrict": True, "enableReading": True, "enableFutures": futures, "enableSpotAndMarginTrading": spot,
         "enableWithdrawals": withdraws, "enableMargin": False, "enableInternalTransfer": False,
+        **({"tradingAuthorityExpirationTime": ends_ms} if ends_ms else {}),
     }  # fmt: skip
 
 
-def bybit(permissions: dict[str, list[str]], read_only: int = 0) -> dict[str, Any]:
+def bybit(permissions: dict[str, list[str]], read_only: int = 0, **more: Any) -> dict[str, Any]:
     """P: https://bybit-exchange.github.io/docs/v5/user/apikey-info."""
-    return {"retCode": 0, "retMsg": "", "result": {"readOnly": read_only, "permissions": permissions}}
+    return {"retCode": 0, "retMsg": "", "result": {"readOnly": read_only, "permissions": permissions, **more}}
 
 
 def okx(perm: str) -> dict[str, Any]:
@@ -40,6 +44,9 @@ def okx(perm: str) -> dict[str, Any]:
         *(("bybit", kind, bybit(BOTH, 1), Rights(trade=False, withdraw=False)) for kind in ("swap", "spot")),
         ("bybit", "swap", bybit({**BOTH, "ContractTrade": []}), Rights(trade=False, withdraw=False)),
         ("bybit", "swap", bybit({**BOTH, "ContractTrade": ["Position"]}), Rights(trade=False, withdraw=False)),
+        ("bybit", "swap", bybit(BOTH, ips=["*"], expiredAt="2030-05-15T03:13:24Z"), Rights(True, False, ENDS_MS)),
+        ("bybit", "swap", bybit(BOTH, ips=["127.0.0.1"], expiredAt="2030-05-15T03:13:24Z"), Rights(True, False)),
+        ("binance", "spot", binance(futures=True, spot=True, ends_ms=ENDS_MS), Rights(True, False, ENDS_MS)),
         ("bybit", "spot", bybit({**BOTH, "Spot": []}), Rights(trade=False, withdraw=False)),
         ("bybit", "spot", bybit({"Spot": ["SpotTrade"], "Wallet": ["Withdraw"]}), Rights(trade=True, withdraw=True)),
         *(("okx", kind, okx("read_only,trade"), Rights(trade=True, withdraw=False)) for kind in ("swap", "spot")),

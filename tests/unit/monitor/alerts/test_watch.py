@@ -7,7 +7,18 @@ from pathlib import Path
 
 from services.monitor.alerts.conditions import AlertKind
 from services.monitor.alerts.watch import STATE
-from shared.journal.rows import ArmingRow, DropArming, DropExternal, DropLatch, EventRow, ExternalRow, LatchRow
+from shared.control.whereabouts import Whereabouts
+from shared.exchanges.trading.venue import AccountIdentity
+from shared.journal.rows import (
+    ArmingRow,
+    DropArming,
+    DropExternal,
+    DropLatch,
+    EventRow,
+    ExternalRow,
+    LatchRow,
+    LimitRow,
+)
 from shared.messages import DriftReading, Gap, GapCause, Leg, OrderPhase, Prediction, Reason, Stream
 from shared.messages.monitor import DriftState
 from tests.journal_rows import order
@@ -23,6 +34,11 @@ def drift(state: DriftState) -> DriftReading:
         n=1, sym="*", ts_event=1, tr="t", net=0.0, syms=(), nets=(), x=0.0, decay=800.0, claim=0.0, edge=0.0, held=9,
         warn_bars=730, latch_bars=7_300, state=state,
     )  # fmt: skip
+
+
+def key_that_ends(at_ms: int | None) -> LimitRow:
+    """What the gateway keeps of its key."""
+    return Whereabouts(identity=AccountIdentity(salt="s", uid="", key="k", key_ends_ms=at_ms)).row()
 
 
 def prediction() -> Prediction:
@@ -56,7 +72,8 @@ async def test_each_kind_is_said_once_and_its_over_once(tmp_path: Path) -> None:
         difference = ExternalRow("POSITION", SYM, SYM, f"{SYM}: position: 0.5 here, 0.7 there", at_ms, "")
         await line.journal(
             LatchRow("HALT", "a person's word", "ann", at_ms), LatchRow("DAILY_LOSS", "equity 900", "gateway", at_ms),
-            unknown, refused, difference, ArmingRow(Decimal(100), at_ms, at_ms + 60_000, "c", "ann"),
+            unknown, refused, difference, key_that_ends(at_ms + 86_400_000),
+            ArmingRow(Decimal(100), at_ms, at_ms + 60_000, "c", "ann"),
             EventRow("ALARM", SYM, "", "MARKET_CLOSED: nothing is added: trading in it ends", at_ms),
             EventRow("ALARM", SYM, "x", "its id is known with other content: not sent", at_ms),
         )  # fmt: skip
@@ -85,7 +102,7 @@ async def test_each_kind_is_said_once_and_its_over_once(tmp_path: Path) -> None:
         await line.journal(
             DropLatch("HALT"), DropLatch("DAILY_LOSS"), DropArming(), DropExternal("POSITION", SYM, SYM),
             unknown._replace(state=OrderPhase.FILLED, filled_qty=Decimal(1), updated_ms=at_ms),
-            bought(line, 2, "-0.5"), EventRow("MARKET", SYM, "", "MARKET_CLOSED is over", at_ms),
+            bought(line, 2, "-0.5"), key_that_ends(None), EventRow("MARKET", SYM, "", "MARKET_CLOSED is over", at_ms),
         )  # fmt: skip
         line.watch.see(prediction())
         line.watch.see(drift(DriftState.OK))
