@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from services.console.backtest import time_of
 from services.console.options import FileInterval, FillFee, SlippageBps, StrategyName, Timezone, named_values
+from services.console.output import instant
 from services.console.settings import RunOptions, settings_for
 from shared.config import load_settings
 from shared.errors import ConfigError
@@ -15,6 +15,7 @@ from shared.history import infer_interval
 from shared.models.card import Card, ModelRefused
 from shared.models.choose import card_at, choose_model
 from shared.models.summary import lines
+from shared.wall_time import UTC_TIME
 
 WEIGHTS = (".pth", ".pt", ".onnx")
 
@@ -141,7 +142,7 @@ def reference(
         model=str(path), strategy=strategy, param=param, fee=fee, slippage_bps=slippage_bps, run_id="reference",
     )  # fmt: skip
     settings = settings_for(options)
-    card, since = card_at(path), time_of("--from", start)
+    card, since = card_at(path), None if start is None else instant("--from", start, UTC_TIME)
     from services.research.twin_reference import learned_until, reference_of, with_reference  # takes seconds to load
     from shared.models.model_files import write_card
 
