@@ -24,7 +24,6 @@ from shared.messages.codec import kept
 from shared.models.card import Card, ModelRefused
 from shared.models.model_input import ModelInput
 from shared.recording.checkpoint import TRADED, settings_at
-from shared.recording.layout import is_recording, read_origin
 from shared.wall_time import WallTime
 
 JOURNAL = "journal"
@@ -223,12 +222,11 @@ class Chains:
 
     def _rule(self, at_ns: int) -> tuple[Rule, bool]:
         """Returns the rule of then, as the recorder kept it, else of now."""
-        folder = self._settings.recorder.folder
+        folder = self.lookup.recording
         try:
-            if folder is not None and is_recording(folder) and at_ns:
-                told = settings_at(folder, at_ns)
-                if read_origin(folder).namespace == self._settings.namespace and told is not None and TRADED in told:
-                    return _told_rule(told), False
+            told = None if folder is None or not at_ns else settings_at(folder, at_ns)
+            if told is not None and TRADED in told:
+                return _told_rule(told), False
         except DataError:
             pass  # a recording that cannot be read tells no rule
         return rule_of(self._settings), True

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from shared.bus.api import Bus, BusLost, Session
@@ -105,6 +106,11 @@ class Lookup:
             return found or await messages_of_order(_of(stores), client_order_id, symbols)
 
         return await self._asked(work)
+
+    @property
+    def recording(self) -> Path | None:
+        """Returns the line's recording, once anything was asked for; None where there is none, or another line's."""
+        return None if self._recorded is None else self._recorded.folder
 
     async def symbols(self) -> list[str]:
         """Returns the config's symbols, and behind them others that the bus or the recording knows, as of a replay."""

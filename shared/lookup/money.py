@@ -186,7 +186,8 @@ def flat_at(reports: Sequence[ExecutionReport], decision: Decision, midnight_ns:
     for i in range(len(reports), -1, -1):
         if i < len(reports):
             held -= reports[i].last_qty
-        if i <= latest and abs(held) <= none and (i or not reports or reports[0].ts_event < midnight_ns):
+        whole = reports[0].ts_event < midnight_ns if reports else not decision.booked_n
+        if i <= latest and abs(held) <= none and (i or whole):
             return i
     return 0 if reports and reports[0].n == 1 else None
 

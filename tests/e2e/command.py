@@ -81,7 +81,12 @@ def run_script(folder: Path, words: Sequence[str]) -> None:
 
 
 class Tickline:
-    """Runs `tickline` in one folder; `left()` are the processes that are still there."""
+    """Runs `tickline` in one folder; `left()` are the processes that are still there.
+
+    records: whether a run without --record is recorded. Most tests ask for none, and a recorder is one process more.
+    """
+
+    records = False
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -92,9 +97,8 @@ class Tickline:
 
     def environment(self) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKLINE_")}
-        # Most tests ask for no recording, and a recorder is one process more.
-        own = {"TICKLINE_BUS__FOLDER": str(self.bus_folder), "TICKLINE_RECORDER__ON": "false", "COLUMNS": "200"}
-        return {**clean, FOLDER: str(self.folder), **own}
+        own = {FOLDER: str(self.folder), "TICKLINE_BUS__FOLDER": str(self.bus_folder), "COLUMNS": "200"}
+        return {**clean, **own, **({} if self.records else {"TICKLINE_RECORDER__ON": "false"})}
 
     def start(self, *arguments: object) -> Running:
         summary = self.folder / f"summary-{len(self._started)}.json"

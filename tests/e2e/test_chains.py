@@ -32,6 +32,7 @@ async def test_every_chain_is_complete_after_kills_and_trims(
     folder = tickline.folder
     (folder / "tickline.toml").write_text(CONFIG)
     bars = write_bars(folder / "bars.csv", BARS)
+    tickline.records = True
     running = tickline.start("run", "--data", bars, "--sym", "BTCUSDT", "--interval", "12h", *PACE)
     for victim in ("strategy", "recorder", "gateway"):
         tickline.service(victim).kill()
