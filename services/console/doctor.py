@@ -11,7 +11,7 @@ from services.console.output import AsJson, json_text, show
 from shared.config import Mode, Settings, load_settings
 from shared.config.settings import config_path
 from shared.doctor import host
-from shared.doctor.account import account_findings, journal_findings, key_files, market_data_findings
+from shared.doctor.account import account_findings, alert_findings, journal_findings, key_files, market_data_findings
 from shared.doctor.bus import bus_findings
 from shared.doctor.finding import Finding, Grade, of_error, ok
 from shared.doctor.model import model_findings, needed_extra
@@ -55,9 +55,11 @@ async def examine(*, offline: bool = False) -> list[Finding]:
     except ConfigError as error:
         pins = host.declared()
         return [*found, of_error("config", error, "correct it"), *host.package_findings((), pins)]
-    found += [_config_finding(), *host.package_findings(_extras(settings), host.declared())]
+    found.append(_config_finding())
+    found += host.package_findings(_extras(settings), host.declared(), wished=_wished(settings))
     found += host.disk_findings(_folders(settings))
     found += [*host.secret_findings(key_files(settings)), *host.writable_findings(_deciding(settings))]
+    found += alert_findings(settings.alerts)
     found += [host.clock_finding(host.clock_status()), *model_findings(settings)]
     asked: list[Finding] = []
     if not offline:
@@ -104,6 +106,14 @@ def _extras(settings: Settings) -> Iterator[str]:
         yield from ("ccxt", "journal")
     elif settings.ingestor.source == "ccxt":
         yield "ccxt"
+    if settings.alerts.on:
+        yield "alerts"
+    if settings.recorder.folder is not None:
+        yield "parquet"
+
+
+def _wished(settings: Settings) -> Iterator[str]:
+    """Yields those without which it does less: a recorder that nobody asked for records nothing."""
     if settings.recorder.on:
         yield "parquet"
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from shared.bus.server import Layout
 from shared.config import Settings
+from shared.config.alerts import AlertSettings, read_heartbeat, read_urls
 from shared.config.gateway import SECRETS
 from shared.doctor.finding import Finding, fault, of_error, ok, warning
 from shared.doctor.host import journal_disk, local_mounts
 from shared.errors import SafetyRefusal, TicklineError, VenueError
 from shared.exchanges.trading.options import credentials_of, venue_options
+from shared.plural import plural
 
 if TYPE_CHECKING:
     from shared.exchanges.trading.ccxt_venue import CcxtVenue
@@ -45,11 +47,24 @@ def journal_findings(settings: Settings, layout: Layout | None) -> Iterator[Find
 
 def key_files(settings: Settings) -> list[Path]:
     """Returns the files that hold secrets."""
-    own, bus = settings.gateway, settings.bus.password_file
-    return [
-        *([] if own.keys_dir is None else (own.keys_dir / name for name in SECRETS)),
-        *([] if bus is None else [bus]),
-    ]
+    own, told = settings.gateway, settings.alerts
+    keys = [] if own.keys_dir is None else [own.keys_dir / name for name in SECRETS]
+    others = (settings.bus.password_file, told.urls_file, told.heartbeat_file)
+    return [*keys, *(file for file in others if file is not None)]
+
+
+def alert_findings(own: AlertSettings) -> Iterator[Finding]:
+    """Yields whether anybody is told what happens; `tickline alert test` tries it."""
+    try:
+        count = len(read_urls(own.urls_file)) if own.urls_file is not None else 0
+        beats = own.heartbeat_file is not None and bool(read_heartbeat(own.heartbeat_file))
+    except TicklineError as error:
+        yield of_error("alerts", error)
+        return
+    if own.on:
+        yield ok(
+            "alerts", f"{plural(count, 'channel')}, {'a' if beats else 'no'} heartbeat; tickline alert test tries it"
+        )
 
 
 async def account_findings(settings: Settings) -> AsyncIterator[Finding]:

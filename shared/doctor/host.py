@@ -61,9 +61,16 @@ def _extra(line: str) -> str:
     return named[1] if named else ""
 
 
-def package_findings(extras: Iterable[str], pins: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
-    """Yields what is found of the packages that a config needs. extras: beside what is always needed."""
-    wanted = sorted(set(extras))
+def package_findings(
+    extras: Iterable[str], pins: Mapping[str, Mapping[str, str]], *, wished: Iterable[str] = ()
+) -> Iterator[Finding]:
+    """Yields what is found of the packages that a config needs.
+
+    - extras: those without which the line does not run, beside what is always needed.
+    - wished: those without which it runs, and does less.
+    """
+    less = set(wished) - set(extras)
+    wanted = sorted({*extras, *less})
     remedy = to_install(*wanted) if wanted else "make setup, or pip install --upgrade tickline"
     count = 0
     for extra in ("", *wanted):
@@ -72,7 +79,8 @@ def package_findings(extras: Iterable[str], pins: Mapping[str, Mapping[str, str]
             try:
                 found = version(name).partition("+")[0]
             except PackageNotFoundError:
-                yield fault("packages", f"{name} {pin} is not installed" + (f" ({extra})" if extra else ""), remedy)
+                missing = f"{name} {pin} is not installed" + (f" ({extra})" if extra else "")
+                yield (warning if extra in less else fault)("packages", missing, remedy)
                 continue
             if found != pin:
                 yield warning("packages", f"{name} is {found}, and this Tickline is tested with {pin}", remedy)

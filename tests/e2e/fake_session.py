@@ -4,10 +4,14 @@ import os
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from shared.config import Settings
+from shared.config.settings import BusSettings
 from shared.journal.journal import Journal
 from shared.runner.health import alive_file, touched_after
 from tests.e2e.account import ACCOUNT, Typed, ask, at_terminal, with_journal
@@ -19,7 +23,7 @@ BY_MODEL = """[signal]
 model = "simulated_linear"
 [strategy]
 name = "threshold"
-params = {threshold = 0.0001}"""
+params = {threshold = 0.0005}"""
 BY_RULE = """[signal]
 model = "none"
 [strategy]
@@ -42,6 +46,7 @@ venue = "fake"
 fake_url = "{url}"
 account = "main"
 fee = "0.0005"
+reconcile_s = 2
 markets = {{BTCUSDT = "BTC/USDT:USDT", ETHUSDT = "ETH/USDT:USDT"}}
 [gateway.risk]
 max_order_notional = 2500
@@ -71,7 +76,7 @@ def config_of(url: str, decides: str) -> str:
 
 
 class FakeSession:
-    """The account `main` in `home/tickline`. Its strategy trades at nearly every tick, one a second.
+    """The account `main` in `home/tickline`. Its strategy trades at every second tick or so, one a second.
 
     decides: model and strategy of its config. Without a model the line loads no torch, and starts sooner.
     """
@@ -79,6 +84,7 @@ class FakeSession:
     def __init__(self, home: Path, decides: str = BY_MODEL) -> None:
         self.home, self.folder = home, home / "tickline"
         self.folder.mkdir(exist_ok=True)
+        self.zone = f"MORNING{datetime.now(UTC).hour - 6:+d}"  # it is 6 o'clock: no midnight comes
         self.exchange = subprocess.Popen(
             [sys.executable, "-m", "services", "simulator", "--port", "0", "--simulated", "1s", "--seed", str(SEED)],
             stdout=subprocess.PIPE, text=True,
@@ -100,7 +106,21 @@ class FakeSession:
     def environment(self) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKLINE_")}
         path = f"{COMMAND.parent}{os.pathsep}{clean['PATH']}"
-        return {**clean, "COLUMNS": "200", "HOME": str(self.home), "PATH": path}
+        return {**clean, "COLUMNS": "200", "HOME": str(self.home), "PATH": path, "TZ": self.zone}
+
+    def settings(self) -> Settings:
+        """The session's config, as it is written now."""
+        return Settings(**tomllib.loads((self.folder / "tickline.toml").read_text())).model_copy(
+            update={"state_dir": self.state, "bus": BusSettings(folder=self.state / "bus", namespace="main")}
+        )
+
+    def tell(self, url: str) -> None:
+        """Alerts go to this address from the next start on."""
+        urls = self.folder / "alerts.txt"
+        urls.touch(0o600)
+        urls.write_text(url + "\n")
+        config = self.folder / "tickline.toml"
+        config.write_text(config.read_text() + f'[alerts]\nurls_file = "{urls}"\n')
 
     def tickline(self, *words: object) -> Done:
         """A command without a terminal."""
@@ -152,14 +172,15 @@ class FakeSession:
 
     def fills(self) -> int:
         """How many trades the journal has."""
-        return len(self.journal(lambda journal: journal.fills())) if self._has_journal() else 0
+        return len(self.journal(lambda journal: journal.fills())) if self.has_journal else 0
 
     def wait_for_fills(self, more: int) -> None:
         """Waits until the account has traded so many times more."""
         before = self.fills()
         wait_for(lambda: self.fills() >= before + more, f"{more} more fills", every_s=0.5)
 
-    def _has_journal(self) -> bool:
+    @property
+    def has_journal(self) -> bool:
         return (self.state / f"journal-{ACCOUNT}.db").exists()
 
     def book(self) -> Any:

@@ -8,19 +8,18 @@ import shlex
 import shutil
 import sqlite3
 import subprocess
-import tomllib
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from shared.config import Settings
+from services.monitor.alerts.conditions import AlertKind
 from shared.control.capital import books_in
 from shared.errors import SafetyRefusal
 from shared.journal.journal import Journal
 from tests.e2e.command import COMMAND, wait_for
-from tests.e2e.fake_session import BY_RULE, FakeSession, config_of
+from tests.e2e.fake_session import BY_RULE, FakeSession
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/operations.md").read_text()
@@ -118,10 +117,12 @@ def test_the_commands_in_their_order(operator: Operator) -> None:
     for section in sections:
         if section.startswith("Back up"):
             session.wait_for_fills(0)
+        before = _orders(session)
         for command in blocks(section):
             if section == "Restore it" and command == "tickline adopt":
                 _refused_on_the_bus_that_knows_more(session)
             operator.types(command)
+        assert section == "Restore it" or before <= _orders(session)  # upgraded, moved: the journal lost none
         if section.startswith("Keep it"):
             session.wait_for_fills(2)
         if section.startswith("Back up"):
@@ -130,16 +131,26 @@ def test_the_commands_in_their_order(operator: Operator) -> None:
         if section == "Restore it":
             wait_for(lambda: _differences(session), "what the backup does not know is a difference", every_s=0.5)
     assert session.home.name == "other"
-    assert session.journal(_capital) == 1050
+    assert _capital(session) == 1050
+
+
+def _orders(session: FakeSession) -> set[str]:
+    if not session.has_journal:
+        return set()
+    return {row.client_order_id for row in session.journal(lambda journal: journal.orders(open_only=False))}
 
 
 def _differences(session: FakeSession) -> int:
     return len(session.journal(lambda journal: journal.externals(adopted=False)))
 
 
-async def _capital(journal: Journal) -> Decimal:
-    settings = Settings(**tomllib.loads(config_of("http://127.0.0.1:1", BY_RULE)))
-    return (await books_in(settings, journal)).capital("BTCUSDT")
+def _capital(session: FakeSession) -> Decimal:
+    settings = session.settings()
+
+    async def read(journal: Journal) -> Decimal:
+        return (await books_in(settings, journal)).capital("BTCUSDT")
+
+    return session.journal(read)
 
 
 def _is_a_whole_copy(session: FakeSession) -> None:
@@ -158,6 +169,11 @@ def _refused_on_the_bus_that_knows_more(session: FakeSession) -> None:
     session.line = None
     config = session.folder / "tickline.toml"
     config.write_text(config.read_text().replace('namespace = "main"', 'namespace = "main-2"'))
+
+
+def test_each_alert_has_its_row() -> None:
+    rows = {row.split("|")[1].strip() for row in PAGE[PAGE.index("| alert |") :].splitlines() if row.startswith("| ")}
+    assert rows - {"alert", "*silence of the heartbeat*"} == {str(kind) for kind in AlertKind}
 
 
 def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:

@@ -77,3 +77,14 @@ def test_an_account_whose_exchange_does_not_answer(folder: Path) -> None:
     assert "FAULT    exchange" in asked.output
     assert "there is none yet; the first arming makes it" in offline.output
     assert not (folder / ".tickline").exists()
+
+
+@pytest.mark.parametrize(("text", "code"), [("ntfy://secret-topic\n# mine\n", 0), ("", 1)])
+def test_the_addresses_of_alerts(folder: Path, text: str, code: int) -> None:
+    (folder / "urls").write_text(text)
+    (folder / "urls").chmod(0o600)
+    (folder / "tickline.toml").write_text("[alerts]\nurls_file = 'urls'\n")
+    done = RUNNER.invoke(app_for(["doctor"]), ["doctor"])
+    assert done.exit_code == code, done.output
+    assert "secret-topic" not in done.output
+    assert ("1 channel, no heartbeat" in done.output) == (code == 0)

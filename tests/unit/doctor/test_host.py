@@ -27,6 +27,7 @@ def test_packages_that_lack_and_packages_of_another_version() -> None:
     assert (missing.grade, missing.what) == (Grade.FAULT, "no-such-package 1.2 is not installed (ccxt)")
     assert "tickline[ccxt]" in missing.remedy
     assert counted.what.startswith("3 looked at")
+    assert grades(host.package_findings((), pins, wished=["ccxt"])) == [Grade.WARNING, Grade.WARNING, Grade.OK]
     assert grades(host.package_findings((), pins)) == [Grade.WARNING, Grade.OK]  # nobody asks for ccxt
 
 
