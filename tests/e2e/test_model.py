@@ -1,5 +1,8 @@
 """`tickline model`: add, list, show, check; what is missing or wrong is one line, and nothing is asked twice."""
 
+import re
+import shlex
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -147,3 +150,19 @@ def test_a_reference_needs_what_the_model_did_not_learn_from(command: Command, p
     command("add", "mine.pth", "--class", "LinearModel", *LAGS, "--interval", "1h")
     done = command("reference", "mine", "--data", prices, "--sym", "BTCUSDT")
     refused(done, 2, "model mine: its card does not say what it learned from: train it, or say --from")
+
+
+def test_the_command_of_docs_drift_runs(command: Command, tmp_path: Path) -> None:
+    """On a copy of the shipped model, and bars from after what its card was made of."""
+    page = Path(__file__).parents[2] / "docs" / "drift.md"
+    (line,) = re.findall(r"^tickline model (reference .*)$", page.read_text(), flags=re.MULTILINE)
+    (tmp_path / "models").mkdir()
+    for suffix in (".json", ".pth"):
+        shutil.copy(Path(__file__).parents[2] / "weights" / f"btcusdt_12h_linear{suffix}", tmp_path / "models")
+    starts = np.datetime64("2025-07-10T00:00") + np.arange(60) * np.timedelta64(12, "h")
+    closes = 100 * np.exp(np.cumsum(np.random.default_rng(2).normal(0, 0.01, 60)))
+    rows = [f"{start}:00,{close:.4f}" for start, close in zip(starts, closes, strict=True)]
+    (tmp_path / "BTCUSDT_12h_ohlc.csv").write_text("\n".join(["datetime,price", *rows]) + "\n")
+    done = command(*shlex.split(line))
+    assert (done.code, done.err) == (0, "")
+    assert len(card_at(tmp_path / "models/btcusdt_12h_linear.json").references) == 2
