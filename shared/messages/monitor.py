@@ -111,10 +111,16 @@ class RangeReading(Message):
         return not self.low <= self.value <= self.high
 
     def human(self) -> str:
-        """Returns e.g. `y_hat 0.12 outside 0 to 0.062 (100)`."""
-        where = "outside" if self.outside else "within"
+        """Returns e.g. `y_hat: 12 % of 100 values outside the card's 1 to 99 %, up to 6.2 % may be chance`."""
+        value, high, count = self.value, self.high, self.count
+        if self.what is Measure.COSTS:
+            return f"costs: {value:.4g} bps in {plural(count, 'fill')}, {high:.4g} assumed"
+        if self.what is Measure.EQUITY:
+            band = f"{self.low:+.3%} to {high:+.3%} expected"
+            return f"books: {value:+.3%} of the notional in {plural(count, 'held bar')}, {band}"
         name = " ".join(filter(None, (str(self.what), self.name)))
-        return f"{name} {self.value:.4g} {where} {self.low:.4g} to {self.high:.4g} ({self.count})"
+        share = f"{100 * value:.3g} % of {plural(count, 'value')}"
+        return f"{name}: {share} outside the card's 1 to 99 %, up to {100 * high:.2g} % may be chance"
 
 
 SHOWN = 20.0  # evidence of an edge that chance brings once in 20 times, whenever one looks

@@ -10,7 +10,7 @@ from shared.bus.embedded import running_url
 from tests.e2e.command import Done, Running, Tickline, wait_for
 from tests.e2e.conftest import write_bars
 
-SERVICES = {"gateway", "strategy", "signal", "ingestor"}
+SERVICES = {"gateway", "strategy", "signal", "ingestor", "monitor"}
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 

@@ -183,10 +183,23 @@ def test_a_decision_waits_for_its_prediction_and_a_report_for_its_order() -> Non
     assert monitor.ready(report)
 
 
-def test_a_reading_in_words() -> None:
-    found = Measured(Measure.Y_HAT, "", 0.12, 0.0, 0.062, 100)
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (
+            Measured(Measure.FEATURE, "2 of rsi(14)", 0.12, 0.0, 0.062, 100),
+            "feature 2 of rsi(14): 12 % of 100 values outside the card's 1 to 99 %, up to 6.2 % may be chance",
+        ),
+        (Measured(Measure.COSTS, "", 7.25, -10_000.0, 5.0, 20), "costs: 7.25 bps in 20 fills, 5 assumed"),
+        (
+            Measured(Measure.EQUITY, "", -0.02, -0.0125, 0.03, 30),
+            "books: -2.000% of the notional in 30 held bars, -1.250% to +3.000% expected",
+        ),
+    ],
+)
+def test_a_reading_in_words(found: Measured, said: str) -> None:
     reading = RangeReading(
         n=1, sym=SYM, ts_event=1, tr="t", what=found.what, name=found.name, value=found.value, low=found.low,
         high=found.high, count=found.behind,
     )  # fmt: skip
-    assert reading.human() == "y_hat 0.12 outside 0 to 0.062 (100)"
+    assert (reading.human(), reading.outside) == (said, True)
