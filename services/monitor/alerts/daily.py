@@ -40,12 +40,12 @@ class Daily:
         return not first
 
 
-def daily_message(name: str, money: Money, standing: Sequence[KnownCondition], drift: str) -> AlertMessage:
+def daily_message(name: str, money: Money, standing: Sequence[KnownCondition], readings: Sequence[str]) -> AlertMessage:
     """Returns the message: what was made today and is held, and what stands.
 
-    - drift: the newest reading in a line; empty without one.
+    - readings: lines of what the monitor has found.
 
-    >>> daily_message("main", Money("journal", 1, {"A": SymbolMoney(balance=Decimal(101), today=Decimal(1))}), (), "")
+    >>> daily_message("main", Money("journal", 1, {"A": SymbolMoney(balance=Decimal(101), today=Decimal(1))}), (), ())
     AlertMessage(title='main: today +1, equity 101', body='A: flat, today +1\\nnothing is wrong')
     """
     books = money.symbols
@@ -55,7 +55,7 @@ def daily_message(name: str, money: Money, standing: Sequence[KnownCondition], d
     lines = [*_books(list(books.items())[:SHOWN]), *more, *([money.why] if money.why else [])]
     counts = Counter(known.kind for known in standing)
     stands = ", ".join(f"{kind} {count}" if count > 1 else kind for kind, count in counts.items())
-    lines += [*([drift] if drift else []), f"still: {stands}" if stands else "nothing is wrong"]
+    lines += [*readings, f"still: {stands}" if stands else "nothing is wrong"]
     return AlertMessage(f"{name}: today {today}, equity {equity}", "\n".join(lines))
 
 

@@ -7,11 +7,12 @@ from services.monitor.alerts.conditions import AlertKind, Condition
 from shared.config import Settings
 from shared.intervals import NS_PER_S, TRADE, interval_ns
 from shared.messages import Gap, Message, Prediction
-from shared.messages.monitor import DriftReading, DriftState
+from shared.messages.monitor import DriftReading, DriftState, RangeReading
 from shared.wall_time import age
 
 DRIFTED = frozenset({DriftState.WARNING, DriftState.DECAYED})
 AT_PRESENT = ("ccxt", "fake")  # sources whose ticks come when the clock says so
+SHOWN = 5  # measures outside their range
 BARS = 2  # so many lengths of a bar, and more, without one are a silence
 
 
@@ -25,6 +26,7 @@ class StreamWatch:
         self._clock = clock
         self._gaps: dict[str, Gap] = {}
         self._drift: DriftReading | None = None
+        self._outside: dict[tuple[str, str, str], RangeReading] = {}
         timed = settings.ingestor.source in AT_PRESENT and settings.interval != TRADE
         length_s = interval_ns(settings.interval) / NS_PER_S if timed else float("inf")
         self._silent_s = BARS * length_s + settings.alerts.silent_s
@@ -34,6 +36,12 @@ class StreamWatch:
         """Takes a message of the line or of the monitor; others than those three kinds are left out."""
         if isinstance(message, DriftReading):
             self._drift = message
+        elif isinstance(message, RangeReading):
+            key = (message.sym, message.what, message.name)
+            if message.outside:
+                self._outside[key] = message
+            else:
+                self._outside.pop(key, None)
         elif isinstance(message, Gap):
             self._heard_s[message.sym] = self._clock()
             self._gaps[message.sym] = message
@@ -43,9 +51,11 @@ class StreamWatch:
                 del self._gaps[message.sym]
 
     @property
-    def drift(self) -> str:
-        """Returns the newest reading in a line; empty where there is none."""
-        return "" if self._drift is None else self._drift.human()
+    def readings(self) -> list[str]:
+        """Returns a line for the newest evidence, and one for each measure that is outside its range."""
+        drift = [] if self._drift is None else [self._drift.human()]
+        outside = [f"{sym}: {reading.human()}" for (sym, _, _), reading in self._outside.items()]
+        return [*drift, *outside[:SHOWN], *([f"and {len(outside) - SHOWN} more"] if len(outside) > SHOWN else [])]
 
     def conditions(self) -> Iterator[Condition]:
         """Yields what stands."""

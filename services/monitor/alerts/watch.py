@@ -177,7 +177,7 @@ class AlertWatch:
                 found = await money(self._settings, lookup, now_ns // MS_NS)
         except (BusLost, TicklineError) as error:
             found = Money("nothing", None, {}, f"what it holds cannot be told: {error}")
-        self._send(daily_message(name_of(self._settings), found, self._stage.standing, self._streams.drift))
+        self._send(daily_message(name_of(self._settings), found, self._stage.standing, self._streams.readings))
 
     def _send(self, message: AlertMessage) -> None:
         log.info("alert", title=message.title)
