@@ -29,7 +29,7 @@ KEYS = {"api_key": SecretStr("fake-key"), "api_secret": SecretStr("fake-secret")
 
 
 def fake_settings(options: RunOptions) -> Settings:
-    """Returns a try-out's config; of the user's the folders, the bus, the seed, wrappers and steps count.
+    """Returns a try-out's config; of the user's the folders, the bus, the seed, wrappers, steps and alerts count.
 
     Raises ConfigError.
     """
@@ -52,6 +52,7 @@ def fake_settings(options: RunOptions) -> Settings:
         "signal": {"model": _model(options, user, symbols)},
         "strategy": _strategy(options, user),
         "recorder": _recorder(options, user),
+        "alerts": _alerts(user),
         "gateway": {
             "mode": "testnet",
             "venue": "fake",
@@ -100,6 +101,13 @@ def _bus(user: Settings) -> dict[str, object]:
     """Returns the user's bus, in a namespace of its own, with absolute folders: the file is read from anywhere."""
     own = {"namespace": f"{user.bus.namespace}.fake", "folder": str(user.bus.folder.absolute())}
     return user.bus.model_dump(mode="json") | own
+
+
+def _alerts(user: Settings) -> dict[str, object]:
+    """Returns the user's alerts, with absolute files, likewise."""
+    kept: dict[str, object] = user.alerts.model_dump(mode="json", exclude_none=True)
+    files = {name: str(Path(str(kept[name])).absolute()) for name in ("urls_file", "heartbeat_file") if name in kept}
+    return kept | files
 
 
 def _recorder(options: RunOptions, user: Settings) -> dict[str, object]:

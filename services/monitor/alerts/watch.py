@@ -95,6 +95,7 @@ class AlertWatch:
         self._file = settings.state_dir / STATE
         self._told: dict[str, str] = {}  # channels in trouble, and why, as the log has it
         self._happened: list[Condition] = []
+        self._failure = ""
         self._beating: asyncio.Task[None] | None = None
         self._writing: asyncio.Task[None] | None = None  # the daily line
 
@@ -123,10 +124,21 @@ class AlertWatch:
         self._restore()
         try:
             while True:
-                await self.look()
+                try:
+                    await self.look()
+                except Exception as error:  # noqa: BLE001  (who is to tell of failures must not end by one of its own)
+                    self._failed(error)
                 await asyncio.sleep(self._settings.alerts.look_s)
         finally:
             await self.close()
+
+    def _failed(self, error: Exception) -> None:
+        """Says that a look has failed, once for each reason."""
+        why = f"a look of the alerts failed: {type(error).__name__}: {error}"
+        if why != self._failure:
+            log.error("alerts failed", why=why, exc_info=error)
+            self._happened.append(Condition(AlertKind.ALARM, why, why))
+        self._failure = why
 
     async def look(self) -> None:
         """Looks once, and hands on what is due."""

@@ -28,15 +28,17 @@ def test_what_it_trades_on() -> None:
     assert settings.strategy.params == {"threshold": 0.001}
 
 
-def test_of_the_users_config_only_the_folders_the_bus_and_the_seed_count(tmp_path: Path) -> None:
+def test_of_the_users_config_only_the_folders_the_bus_the_seed_and_the_alerts_count(tmp_path: Path) -> None:
     Path("tickline.toml").write_text(
         'symbols = ["AUSDT"]\nstate_dir = "mine"\n[bus]\npartitions = 3\n[ingestor]\nseed = 5\n'
         '[gateway]\nmode = "testnet"\nvenue = "ccxt"\nexchange = "okx"\naccount = "real"\nkeys_dir = "keys"\n'
         'markets = {AUSDT = "A/USDT"}\n[strategy]\nname = "basic_taker"\nparams = {leverage = 3}\n'
+        '[alerts]\nurls_file = "urls"\nsilent_s = 7\n'
     )
     settings = fake_settings(RunOptions(sym=["ETHUSDT"]))
     assert (settings.state_dir, settings.bus.partitions, settings.ingestor.seed) == (tmp_path / "mine", 3, 5)
     assert settings.gateway.markets == {"ETHUSDT": "ETH/USDT:USDT"}
+    assert (settings.alerts.urls_file, settings.alerts.silent_s) == (tmp_path / "urls", 7)
     assert (settings.gateway.exchange, settings.gateway.account, settings.gateway.keys_dir) == ("binance", "fake", None)
     assert settings.strategy.params == {"threshold": 0.001}
 

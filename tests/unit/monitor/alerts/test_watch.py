@@ -5,8 +5,11 @@ import os
 from decimal import Decimal
 from pathlib import Path
 
-from services.monitor.alerts.conditions import AlertKind
+import pytest
+
+from services.monitor.alerts.conditions import AlertKind, Condition
 from services.monitor.alerts.watch import STATE
+from shared.config.alerts import AlertSettings
 from shared.control.whereabouts import Whereabouts
 from shared.exchanges.trading.venue import AccountIdentity
 from shared.journal.rows import (
@@ -212,3 +215,24 @@ async def test_the_daily_line_comes_once_a_day(tmp_path: Path) -> None:
         assert text == f"{SYM}: 0.5 from 100 (0), today unknown"
         await line.watch.close()
         assert len(line.sinks[0].messages) == 1
+
+
+async def test_a_look_that_fails_is_told_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with watched_line(tmp_path) as line:
+        await quiet(line)
+        looks = [ValueError("it is odd")] * 3
+
+        async def fails_first(now_ms: int) -> tuple[Condition, ...]:
+            if looks:
+                raise looks.pop()
+            return ()
+
+        monkeypatch.setattr(line.watch._bus, "look", fails_first)
+        often = line.settings.model_copy(update={"alerts": AlertSettings(look_s=0.01)})
+        monkeypatch.setattr(line.watch, "_settings", often)
+        running = asyncio.create_task(line.watch.run())
+        said = await sent(line, 1)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert said[0] == "alarm: a look of the alerts failed: ValueError: it is odd"
+        assert line.watch.looks > 1
