@@ -35,7 +35,7 @@ class Restarted(NamedTuple):
     digests: list[tuple[int, int]]
 
 
-class Finding(NamedTuple):
+class RestartFault(NamedTuple):
     """What is wrong at tick n, in one line without the file's name. certain: whatever else is random."""
 
     n: int
@@ -55,7 +55,7 @@ class RestartCheck:
         self._path = path
         self._start_ns, self._end_ns = window[0] or 0, window[1]
 
-    def run(self, decided_at: Sequence[int]) -> Restarted | Finding:
+    def run(self, decided_at: Sequence[int]) -> Restarted | RestartFault:
         """Returns the first that is wrong, or that nothing is.
 
         decided_at: n of each tick with a decision, ascending.
@@ -63,16 +63,18 @@ class RestartCheck:
         try:
             return self._run(decided_at)
         except BookedByItself as found:
-            return Finding(
+            return RestartFault(
                 found.n,
                 f"lookahead at {self._at(found.n)}: {found.why}: a strategy books nothing by itself, and at no price "
                 "within its bar: on_tick comes when the bar is over, and what it orders fills at the tick's price",
                 certain=True,
             )
         except WroteFile as found:
-            return Finding(found.n, f"{self._at(found.n)}: {found.path} was opened to write: {_OF_STATE}", certain=True)
+            return RestartFault(
+                found.n, f"{self._at(found.n)}: {found.path} was opened to write: {_OF_STATE}", certain=True
+            )
 
-    def _run(self, decided_at: Sequence[int]) -> Restarted | Finding:
+    def _run(self, decided_at: Sequence[int]) -> Restarted | RestartFault:
         points = set(choose_cuts(decided_at, RESTARTS))
         steps = SteppedLine(self._settings, self._start_ns)
         found: list[Snapshots] = []
@@ -94,7 +96,7 @@ class RestartCheck:
                     return told
         return Restarted(len(found), digests)
 
-    def _again(self, kept: Snapshots, way: str, decided: dict[int, list[Message]]) -> Finding | None:
+    def _again(self, kept: Snapshots, way: str, decided: dict[int, list[Message]]) -> RestartFault | None:
         steps = SteppedLine(self._settings, self._start_ns)
         steps.restore(kept)
         for bar in islice(self._bars(kept.n), FOLLOWED):
@@ -102,7 +104,9 @@ class RestartCheck:
             again = _deciding(messages)
             if digest_of(again) != digest_of(decided[n]):
                 was, is_now = in_words(decided[n], again)
-                return Finding(n, f"{self._at(n)}: {was}, but if {way} behind tick {kept.n}: {is_now}: {_OF_STATE}")
+                return RestartFault(
+                    n, f"{self._at(n)}: {was}, but if {way} behind tick {kept.n}: {is_now}: {_OF_STATE}"
+                )
         return None
 
     def _bars(self, skip: int) -> Iterator[HistoryBar]:
