@@ -10,7 +10,10 @@ from services.research.session_report.booked import BPS, ENTRY, EXIT, STOP, Book
 from services.research.session_report.session import LineSession, Written
 from shared.account import RoundTrip
 from shared.config import Settings
+from shared.drift.interval import mean_interval
+from shared.drift.reference import YEAR_NS
 from shared.messages import Reason
+from shared.messages.monitor import DriftMoved
 
 LATE = frozenset(
     {Reason.HISTORY, Reason.SUPERSEDED, Reason.STALE_TICK, Reason.STALE_PREDICTION, Reason.PAST_VALID_UNTIL}
@@ -41,7 +44,7 @@ class BarEnds:
         """Does nothing: marks are all that is asked for."""
 
 
-class RealisedCosts(NamedTuple):
+class FillCosts(NamedTuple):
     """The costs of one kind of fill, realised and assumed. The fee is of the fills' value, slippage of the
     value at the prices at which the strategy decided; None without a fill.
 
@@ -62,7 +65,7 @@ class RealisedCosts(NamedTuple):
     assumed_fee: float
 
 
-def costs(settings: Settings, fills: Sequence[SessionFill]) -> dict[str, RealisedCosts]:
+def costs(settings: Settings, fills: Sequence[SessionFill]) -> dict[str, FillCosts]:
     """Returns the costs of entries, exits and stops, and of all."""
     kinds: dict[str, Callable[[SessionFill], bool]] = {
         kind: lambda fill, kind=kind: fill.kind == kind  # type: ignore[misc]
@@ -72,13 +75,13 @@ def costs(settings: Settings, fills: Sequence[SessionFill]) -> dict[str, Realise
     return {kind: _costs(settings, [fill for fill in fills if counts(fill)]) for kind, counts in kinds.items()}
 
 
-def _costs(settings: Settings, fills: Sequence[SessionFill]) -> RealisedCosts:
+def _costs(settings: Settings, fills: Sequence[SessionFill]) -> FillCosts:
     value = sum((fill.value for fill in fills), _ZERO)
     known = [decided for fill in fills if (decided := fill.decided_value) is not None]
     of = sum(known, _ZERO)
     slippage = sum((fill.slippage for fill in fills), _ZERO)
     fees = sum((fill.report.commission for fill in fills), _ZERO)
-    return RealisedCosts(
+    return FillCosts(
         fills=len(fills),
         value=value,
         unknown=len(fills) - len(known),
@@ -155,6 +158,36 @@ def _delays(found: Iterable[Sequence[Written]]) -> tuple[float, float] | None:
 
 def _most_first(counted: Counter[str]) -> dict[str, int]:
     return dict(sorted(counted.items(), key=lambda one: (-one[1], one[0])))
+
+
+class Evidence(NamedTuple):
+    """The evidence is what the monitor's readings of the window say of the edge, all symbols together.
+
+    - held: bars behind it. state: the last reading's. decay, edge: its M, and its evidence of an edge.
+    - low, high: where the net Sharpe of a year lies with 95 %, whenever one looks; None over less than a bar.
+    """
+
+    held: int
+    state: str
+    decay: float
+    edge: float
+    low: float | None
+    high: float | None
+
+
+def evidence(session: LineSession) -> Evidence | None:
+    """Returns what the monitor said; None where it said nothing."""
+    if not session.readings:
+        return None
+    begun = [at for at, one in enumerate(session.readings) if one.moved is DriftMoved.BEGUN]
+    readings = session.readings[begun[-1] if begun else 0 :]  # of another model or strategy they say nothing
+    first, last = readings[0], readings[-1]
+    years = (last.ts_event - first.ts_event) / YEAR_NS
+    low = high = None
+    if years > 0:
+        a_year = math.sqrt((len(readings) - 1) / years)
+        low, high = (end * a_year for end in mean_interval([one.x for one in readings]))
+    return Evidence(len(readings), str(last.state), last.decay, last.edge, low, high)
 
 
 class PeriodReturn(NamedTuple):

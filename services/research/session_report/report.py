@@ -15,11 +15,13 @@ from services.research.session_report.compared import (
     BarEnd,
     BarEnds,
     DecisionCounts,
+    Evidence,
+    FillCosts,
     PeriodReturn,
-    RealisedCosts,
     by_period,
     costs,
     decided,
+    evidence,
 )
 from services.research.session_report.session import LineSession
 from services.research.verdict.held import Sample
@@ -27,6 +29,7 @@ from shared.config import Settings
 from shared.errors import DataError
 from shared.history.times import text_time
 from shared.intervals import interval_ns
+from shared.messages.monitor import SHOWN
 from shared.models.choose import chosen_card
 from shared.needs import needed_groups
 from shared.plural import plural
@@ -46,10 +49,11 @@ class SessionReport(NamedTuple):
     session: LineSession
     own: BookedSession
     results: dict[str, Results]
-    costs: dict[str, RealisedCosts]
+    costs: dict[str, FillCosts]
     decided: DecisionCounts
     days: list[PeriodReturn]
     months: list[PeriodReturn]
+    evidence: Evidence | None
     notes: list[str]
     wall: WallTime
     curves: dict[str, Any]
@@ -94,6 +98,7 @@ def reported(settings: Settings, session: LineSession, wall: WallTime, *, curves
         decided=decided(settings, session, own, live, other),
         days=by_period(live, other, starts, wall.day),
         months=by_period(live, other, starts, lambda ns: wall.day(ns)[:7]),
+        evidence=evidence(session),
         notes=list(_notes(tested, session, own, live, wall)),
         wall=wall,
         curves=drawn,
@@ -166,7 +171,20 @@ def lines(report: SessionReport) -> Iterator[str]:
     yield from report.notes
     for name, result in report.results.items():
         yield f"verdict, {name}: {result.verdict.words}"
+    if report.evidence is not None:
+        yield _evidence_line(report.evidence)
     yield str(Identity.of(report.settings))
+
+
+def _evidence_line(found: Evidence) -> str:
+    """
+    >>> _evidence_line(Evidence(120, "ok", 3.21, 1.5, -1.234, 4.5))
+    'monitor: ok after 120 held bars: M 3.21, evidence of an edge 1.5 of 20; net Sharpe between -1.23 and 4.50, 95 %'
+    """
+    sharpe = "" if found.low is None else f"; net Sharpe between {found.low:.2f} and {found.high:.2f}, 95 %"
+    bars = plural(found.held, "held bar", spec=",")
+    edge = f"evidence of an edge {found.edge:.3g} of {SHOWN:g}"
+    return f"monitor: {found.state} after {bars}: M {found.decay:.3g}, {edge}{sharpe}"
 
 
 COSTS, DECISIONS, DAYS, MONTHS = "Costs of trading", "Decisions", "Return by day", "Return by month"
@@ -242,6 +260,7 @@ def as_json(report: SessionReport) -> dict[str, Any]:
         **{name: result.model_dump(mode="json") for name, result in report.results.items()},
         "costs": report.costs,
         "decisions": report.decided,
+        "monitor": report.evidence,
         "days": report.days,
         "months": report.months,
         "notes": report.notes,

@@ -14,10 +14,12 @@ from shared.intervals import TRADE, interval_ns
 from shared.journal.journal import Journal
 from shared.lookup import Found, Lookup
 from shared.messages import Decision, ExecutionReport, Gap, MarketTick, OrderIntent, Prediction, Reason, Stream
+from shared.messages.monitor import POOLED, DriftMoved, DriftReading
 from shared.wall_time import WallTime
 
 WARMING = 5_000  # ticks before the window that the backtest's features may see
 _ZERO = Decimal(0)
+_RESUMED = DriftMoved.RESUMED  # of a reading that no held bar has led to
 M = TypeVar("M", MarketTick, Prediction, Decision, OrderIntent, ExecutionReport)
 
 
@@ -48,6 +50,7 @@ class LineSession(NamedTuple):
     - decisions: by the tick's number; there may be two on one tick.
     - origin: where the reports were read. asked_ns: the window's beginning, where one was named. lost:
       how many reports of the window are kept nowhere any more.
+    - readings: the monitor's of the window's held bars, pooled over all symbols.
     """
 
     sym: str
@@ -62,6 +65,7 @@ class LineSession(NamedTuple):
     origin: str
     asked_ns: int | None
     lost: int
+    readings: list[DriftReading]
 
     def bars(self) -> list[HistoryBar]:
         """Returns the ticks as bars, those before the window too."""
@@ -109,6 +113,7 @@ async def gathered(
     else:
         numbers = None
         reports, origin = [report async for report in reports_of(journal, book_of(settings, sym))], "journal"
+    said = [one.message for one in await lookup.messages(Stream.MONITOR, POOLED, first_ns, until_ns)]
     start = next(one.decision for one in written if one.decision.ts_event >= first_ns)
     upto = own[-1]
     later = [one for one in reports if one.n > start.booked_n and not _after(one, upto)]
@@ -127,6 +132,7 @@ async def gathered(
         opening=_opening(sym, start, [one for one in reports if one.n <= start.booked_n], own[0].price),
         origin=origin,
         asked_ns=since_ns,
+        readings=[one for one in said if isinstance(one, DriftReading) and one.moved is not _RESUMED],
         lost=_lost(start.booked_n, [one.decision.booked_n for one in written], numbers),
     )
 

@@ -25,10 +25,29 @@ from services.research.session_report.report import (
     reported,
     write_fills,
 )
+from services.research.session_report.session import gathered
 from shared.config import Settings
+from shared.control.books import book_of
+from shared.drift.stage import DriftRules, DriftStage
+from shared.drift.twin import Costs
 from shared.errors import ConfigError, DataError
-from shared.messages import Decision, ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Origin, Reason, Stream
+from shared.journal.journal import Journal
+from shared.journal.rows import ExecutionRow
+from shared.messages import (
+    Decision,
+    ExecutionReport,
+    Leg,
+    Message,
+    OrderIntent,
+    OrderStatus,
+    Origin,
+    Prediction,
+    Reason,
+    Stream,
+)
+from shared.messages.codec import keep
 from shared.wall_time import UTC_TIME
+from tests.unit.lookup.world import World
 from tests.unit.research.session_report.made import COUNT, STEP, SYM, at, session_of, settings_of, told
 
 SETTINGS = settings_of()
@@ -242,3 +261,34 @@ def test_of_nothing_there_is_no_report(messages: list[Message], tmp_path: Path) 
     trades = SETTINGS.model_copy(update={"interval": "trade"})
     with pytest.raises(ConfigError, match="ticks are trades"):
         session_of(trades, messages, tmp_path / "c")
+
+
+async def test_with_a_journal_the_reports_are_its_own(messages: list[Message], tmp_path: Path) -> None:
+    """Testnet and live: the bus has no execution any more, the journal has them all."""
+    rows = [
+        ExecutionRow(book_of(SETTINGS, SYM), one.n, one.client_order_id, keep(one), 1)
+        for one in messages
+        if isinstance(one, ExecutionReport)
+    ]
+    world = World(tmp_path, [SYM])
+    world.write(*(one for one in messages if not isinstance(one, ExecutionReport)))
+    async with await Journal.open(f"sqlite:///{tmp_path}/journal.db", "main", durable=False) as journal:
+        await journal.write(rows, await journal.raise_epoch("gateway"))
+        found = await gathered(SETTINGS, world.lookup(), journal, SYM, None, None, UTC_TIME)
+    assert (found.origin, found.lost) == ("journal", 0)
+    assert found.reports == [one for one in messages if isinstance(one, ExecutionReport)]
+
+
+def test_what_the_monitor_said_is_told(messages: list[Message], tmp_path: Path) -> None:
+    nothing = report_of(messages, tmp_path)
+    assert nothing.evidence is None
+    stage = DriftStage([SYM], Costs(0.0005, 2.0, legs=False), None, DriftRules())
+    fed = [one for one in messages if isinstance(one, Prediction | Decision)]
+    readings = [reading for one in fed for reading in stage.on_tick(one) or []]
+    found = report_of([*messages, *readings], tmp_path / "b")
+    assert found.evidence is not None
+    assert found.evidence.held == len(readings) > 30
+    assert found.evidence.state == "no edge shown"
+    assert found.evidence.low is not None and found.evidence.high is not None
+    assert found.evidence.low < 0 < found.evidence.high
+    assert any(line.startswith("monitor: no edge shown after ") for line in lines(found))

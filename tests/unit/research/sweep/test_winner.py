@@ -9,8 +9,10 @@ from services.research.sweep import Axis, Pool, SweepSpec, Swept, sweep
 from services.research.sweep import job as sweep_job
 from services.research.sweep.winner import config_lines, require_savable, saved
 from services.research.train import Fitted
+from services.research.verdict.held import Sample
 from shared.config import Settings
 from shared.errors import ConfigError
+from shared.history.times import text_time
 from shared.models.load_model import load_model
 from shared.models.model_files import sha256_of, weights_bytes
 from tests.unit.research.sweep.made import settings_of, written
@@ -55,7 +57,8 @@ def test_the_saved_model_is_the_one_that_traded_the_hold_out(
     )
     assert card.training is not None
     assert card.training.train is not None
-    assert card.training.train.end == swept.holdout.trained_until
+    assert card.training.train.end == swept.holdout.trained_until  # so a verdict is on the hold-out alone
+    assert Sample.of(card).fitted_until == text_time(swept.holdout.trained_until).ns
     found = tomllib.loads((tmp_path / "best.toml").read_text())
     assert found == {
         "interval": swept.rows[0].interval,
