@@ -51,7 +51,15 @@ def order_lines(case: Executed) -> Iterator[tuple[str, str]]:
     if case.life.row is not None and case.life.row.at_ms:
         yield "exchange", _exchange(case, case.life.row)
     if case.report is not None:
-        yield "report", report_line(case)
+        yield "report", _never_sent(case, case.report) or report_line(case)
+
+
+def _never_sent(case: Executed, report: ExecutionReport) -> str:
+    """Returns the report of an order that the step before has told: it met a limit, and never left."""
+    row = case.life.row
+    told = case.order is not None and row is not None and not row.at_ms and report.reason is row.reason is not None
+    dust = f"; {qty(report.dust)} of dust is left" if report.dust else ""
+    return f"{report.status}: {report.reason}, as told{dust}" if told else ""
 
 
 def _risk(case: Executed, order: OrderIntent) -> str:
@@ -61,11 +69,12 @@ def _risk(case: Executed, order: OrderIntent) -> str:
         return f"on paper no limit is asked; it fills at the decision's price, slippage_bps {own.slippage_bps} worse"
     if row is None:
         return "the journal does not know it: it was not handed over yet, or is another account's"
-    if refused := case.life.said(REFUSED):
-        return f"not sent as it was: {refused}" if not row.at_ms else f"sent, and refused: {refused}"
+    if not row.at_ms and row.reason is None:
+        return f"{row.state}: {PHASES[row.state]}"
     if not row.at_ms:
-        waits = PHASES[row.state] if row.reason is None else REASONS[row.reason]
-        return f"{row.state}: {waits}"
+        assert row.reason is not None
+        met = NUMBERS.get(row.reason, _noted)(case)
+        return f"not sent: {row.reason}: {REASONS[row.reason]}: {met}"
     if cut := case.life.said(CUT):
         return f"cut: {cut}{_meant(cut)}"
     most, limits = plain((order.signed_qty.copy_abs() * order.price).quantize(Decimal("0.01"))), own.risk
@@ -148,15 +157,13 @@ def _close(case: Executed) -> str:
 
 def _short(case: Executed) -> str:
     report, order = case.report, case.order
-    assert report is not None
     asked = "" if order is None else f" of {qty(order.signed_qty)}"
-    return f"{qty(report.last_qty)}{asked} was filled"
+    return f"{qty(Decimal(0) if report is None else report.last_qty)}{asked} was filled"
 
 
 def _dust(case: Executed) -> str:
     report = case.report
-    assert report is not None
-    return case.life.said(REFUSED) or f"{qty(report.dust)} is held"
+    return case.life.said(REFUSED) or ("nothing more can be sold" if report is None else f"{qty(report.dust)} is held")
 
 
 def _validity_of_request(case: Executed) -> str:

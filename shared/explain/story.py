@@ -9,6 +9,7 @@ from shared.explain.chain import UNASKED, Chain
 from shared.explain.decisions import Around, Decided, Rule, decision_line
 from shared.explain.executions import Executed, OrderLife, order_lines
 from shared.explain.reasons import GAPS
+from shared.intervals import NS_PER_S
 from shared.messages import (
     Decision,
     DriftReading,
@@ -23,6 +24,8 @@ from shared.messages import (
 )
 from shared.strategies.registry import described
 from shared.wall_time import WallTime, age
+
+NS_PER_MS = 1_000_000
 
 
 class Sentence(NamedTuple):
@@ -119,7 +122,9 @@ def _market(chain: Chain, wall: WallTime) -> Iterator[Sentence]:
 def _tick(tick: MarketTick, at_ns: int, wall: WallTime) -> str:
     groups = [name for name in ("bar", "quote", "funding") if getattr(tick, name) is not None]
     with_them = f", with {' and '.join(groups)}" if groups else ""
-    known = f"known {age(at_ns - tick.ts_event)} after" if at_ns >= tick.ts_event else "of a time that was to come"
+    late_ns = at_ns - tick.ts_event
+    after = f"{late_ns / NS_PER_MS:.0f} ms" if late_ns < NS_PER_S else age(late_ns)
+    known = f"known {after} after" if late_ns >= 0 else "of a time that was to come"
     history = ", as history" if tick.history else ""
     at = wall.second(tick.ts_event)
     return f"price {plain(tick.price)} of {at} from {tick.venue}{with_them}, {known}{history}"

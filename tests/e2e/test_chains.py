@@ -1,8 +1,9 @@
-"""`tickline why` and `tickline trace` on a replay whose processes were killed and whose bus was trimmed."""
+"""`tickline why` and `trace`, and docs/why.md, on a replay whose processes were killed and whose bus was trimmed."""
 
 import json
 import random
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,8 @@ from tests.chains import asked_why, traced
 from tests.e2e.command import Tickline, wait_for
 from tests.e2e.conftest import write_bars
 
+PAGE = (Path(__file__).parents[2] / "docs/why.md").read_text()
+COMMANDS = PAGE.partition("```sh\n")[2].partition("```")[0].splitlines()
 BARS, CHAINS = 900, 15
 PACE = ("--run-id", "one", "--rate", "80")
 CONFIG = """
@@ -34,9 +37,18 @@ async def test_every_chain_is_complete_after_kills_and_trims(
     bars = write_bars(folder / "bars.csv", BARS)
     tickline.records = True
     running = tickline.start("run", "--data", bars, "--sym", "BTCUSDT", "--interval", "12h", *PACE)
+    ingestor = tickline.service("ingestor")
     for victim in ("strategy", "recorder", "gateway"):
-        tickline.service(victim).kill()
-        wait_for(lambda victim=victim: tickline.left().get(victim), f"{victim} is started again")
+        killed = tickline.service(victim)
+        killed.kill()  # at work
+        ingestor.suspend()  # the run outlasts the kills, however slow the machine is
+
+        def again(victim: str = victim, pid: int = killed.pid) -> bool:
+            found = tickline.left().get(victim)
+            return found is not None and found.pid != pid
+
+        wait_for(again, f"{victim} is started again")
+        ingestor.resume()
     done = running.done()
     assert done.code == 0, done.err
     assert done.summary["ticks"] == BARS
@@ -46,11 +58,10 @@ async def test_every_chain_is_complete_after_kills_and_trims(
     why = json.loads(shown.out)
     assert (why["sym"], why["complete"], why["lacking"]) == ("BTCUSDT", True, [])
     assert why["steps"][0]["message"]["ts_event"] == 636_292_800_000_000_000
-    order = next(step["message"] for step in why["steps"] if step["step"] == "order")
-    traced_again = tickline("trace", order["client_order_id"], "--run-id", "one", "--utc", "--recompute")
-    assert traced_again.code == 0, traced_again.err
-    assert traced_again.out.startswith(f"BTCUSDT {why['tr']}\n")
-    assert "the same to the bit" in traced_again.out
+    for command in COMMANDS:
+        shown = tickline(*command.split()[1:], "--run-id", "one", "--utc")
+        assert shown.code == 0, f"{command}: {shown.err}"
+    assert "the same to the bit" in shown.out, "of the last one"
 
     monkeypatch.chdir(folder)
     for name, value in tickline.environment().items():

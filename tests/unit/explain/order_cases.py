@@ -115,14 +115,18 @@ class Order:
         assert isinstance(fate, Refused)
         return self.send().see(fate).note(REFUSED, fate.text)
 
-    def told(self) -> str:
-        """Tells its end."""
+    def ended(self) -> ExecutionReport:
+        """Its terminal report."""
         end = ending(
             self.row, self.open.state, OrderTrades(tuple(self.fills)), self.rules, seq=1, epoch=1, now_ms=NOW_MS,
             held=self.held,
         )  # fmt: skip
         assert end is not None
-        return report_line(self._case(end.report, end.row))
+        return end.report
+
+    def told(self) -> str:
+        """Tells its end."""
+        return report_line(self._case(self.ended(), self.row))
 
     def on_its_way(self) -> str:
         """Tells what the risk check and the exchange have made of it until now."""
