@@ -8,6 +8,7 @@ import pytest
 
 from services.simulator.simulator import Simulator, serving
 from shared.bus.server import Layout
+from shared.bus.users import ADMIN, READER, acl
 from shared.config import Settings
 from shared.doctor.account import account_findings, journal_findings, market_data_findings
 from shared.doctor.bus import bus_findings
@@ -15,6 +16,7 @@ from shared.doctor.finding import Finding, Grade
 from shared.journal.journal import Journal
 from shared.journal.rows import SetBusId
 from shared.runner.service import check_bus, make_bus
+from tests.servers import VALKEY, Server
 from tests.simulator_venues import BINANCE, BYBIT, OKX, SWAPS, SYM, Place, named
 
 
@@ -133,3 +135,20 @@ def test_a_journal_that_is_damaged(tmp_path: Path) -> None:
 def of_main(**more: object) -> Settings:
     own = {"mode": "testnet", "venue": "fake", "account": "main", "markets": {SYM: OKX.market}}
     return Settings(symbols=(SYM,), gateway={**own, **more})
+
+
+async def test_a_user_of_the_bus_that_may_only_read(tmp_path: Path) -> None:
+    words = {user: f"word-of-{user}" for user in (READER, ADMIN)}
+    (tmp_path / "users.acl").write_text(acl("tickline", words, {}))
+    (tmp_path / "password").write_text(words[READER])
+    server = Server(VALKEY, tmp_path, "--aclfile", str(tmp_path / "users.acl")).start()
+    try:
+        url = server.url.replace("//", f"//{READER}@")
+        settings = Settings(bus={"url": url, "password_file": tmp_path / "password", "timeout_s": 30})
+        found, layout = await bus_findings(settings)
+        assert (wrong(found), layout) == ([], Layout("", "", None))
+        nobody = Settings(bus={"url": server.url, "timeout_s": 30})
+        ((refused,), _) = await bus_findings(nobody)
+        assert "bus.password_file" in refused.remedy
+    finally:
+        server.kill()
