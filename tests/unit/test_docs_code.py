@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from services.console.main import VERBS
+
 ROOT = Path(__file__).parents[2]
 PAGES = {
     str(page.relative_to(ROOT)): blocks
@@ -29,3 +31,10 @@ def test_it_runs_and_imports_only_tickline_of_ours(page: str, tmp_path: Path, mo
 
 def test_pages_have_code() -> None:
     assert "docs/research/backtest.md" in PAGES
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.name
+)
+def test_every_verb_that_a_page_names_is_one(page: Path) -> None:
+    assert set(re.findall(r"`tickline ([a-z][a-z-]*)", page.read_text())) <= set(VERBS)
