@@ -1,184 +1,170 @@
-"""`tickline tail`: a stream's last entries, decoded, over all partitions."""
+"""`tickline tail`: a stream's last entries, or those of a time, decoded, over all partitions.
+
+The last ones are read from the bus, as they lie there, damage and all. What the bus has no more is recorded, and what
+is asked for by time is found by the lookup.
+"""
 
 import asyncio
-import base64
-import json
-import os
-import sys
-from collections.abc import AsyncIterator
-from decimal import Decimal
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Annotated, Any
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from services.console.run.streams import Source, follow
+from services.console.entries import later_entries, newest_entries
+from services.console.entry_lines import NOTHING_AROUND, Around, Row, json_line, text_line
+from services.console.output import AsJson, InUtc, instant, leaving, wall_time
+from services.console.run.streams import Source
+from services.console.runs import LAST, RunId, of_run, replay_of
 from services.console.settings import with_bus
 from shared.bus.api import BusLost
-from shared.bus.entry import START, Entry
-from shared.bus.names import PartitionId
 from shared.config import Settings, load_settings
 from shared.errors import BusUnreachable, ConfigError
-from shared.messages import DecodeError, Stream, Tensor, decode
-from shared.messages.codec import newer
-from shared.record import NewerWire, Record
-from shared.runner.progress import producers
+from shared.messages import Stream
+from shared.wall_time import WallTime
 
 if TYPE_CHECKING:
-    from shared.bus.redis_bus import RedisBus, RedisSession
+    from shared.lookup import Lookup, Reach
 
-LAST = "last"
-CHUNK = 500  # entries read backwards at a time
-REMEMBERED = 4_096  # more than one commit writes
+LIMIT = 20
+
+
+class Asked(NamedTuple):
+    """The options of one call. limit: None where nobody named one."""
+
+    stream: Stream
+    sym: str | None
+    limit: int | None
+    since: str | None
+    at: str | None
+    as_json: bool
+    follow: bool
+    run_id: str | None
+    wall: WallTime
+
+    @property
+    def by_time(self) -> bool:
+        """Returns whether the messages of a time are asked for."""
+        return self.since is not None or self.at is not None
+
+    @property
+    def most(self) -> int | None:
+        """Returns how many rows are shown; None: all of the time that `--since` names."""
+        return LIMIT if self.limit is None and self.since is None else self.limit
 
 
 def tail(
     stream: Annotated[Stream, typer.Argument(help="The stream's name.")],
     sym: Annotated[str | None, typer.Option(help="Only this symbol.")] = None,
-    limit: Annotated[int, typer.Option(min=0, help="How many of the last entries.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
-    run_id: Annotated[
-        str | None, typer.Option(help="A replay's run id, or `last`; else the config's namespace.")
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="How many of the last ones; 20, or with --since all of them.")
     ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="From this time on, e.g. 2h (ago), 12:00, 2024-10-29T12:00.")
+    ] = None,
+    at: Annotated[str | None, typer.Option(help="The last ones up to this time.")] = None,
+    as_json: AsJson = False,
+    utc: InUtc = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+    run_id: RunId = None,
 ) -> None:
-    """Show a stream's last entries, decoded, over all partitions."""
-    with with_bus(load_settings()) as settings:
+    """Show a stream's last messages, or those of a time, from the bus and from the recording."""
+    asked = Asked(stream, sym, limit, since, at, as_json, follow, run_id, wall_time(utc))
+    if asked.by_time and (follow or stream is Stream.DEAD):
+        other = "--follow" if follow else "dead letters, whose times nobody knows"
+        raise ConfigError(f"--since and --at do not go with {other}: leave them out")
+    with ExitStack() as stack:
+        settings, no_bus = load_settings(), ""
         try:
-            asyncio.run(_tail(settings, run_id, stream, sym, limit, as_json, follow))
-            sys.stdout.flush()
+            settings = stack.enter_context(with_bus(settings))
+        except BusUnreachable as unreachable:
+            no_bus = str(unreachable)
+        try:
+            with leaving():
+                asyncio.run(_tail(asked, settings, no_bus))
         except KeyboardInterrupt:
             pass  # Ctrl-C is how --follow ends
-        except BrokenPipeError:  # the reader has left, e.g. `| head`; at exit Python would flush to it once more
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-async def _tail(
-    settings: Settings, run_id: str | None, stream: Stream, sym: str | None, limit: int, as_json: bool, keep_on: bool
-) -> None:
+async def _tail(asked: Asked, settings: Settings, no_bus: str) -> None:
     from shared.runner.service import make_bus  # it loads the server's client
 
-    form = json_line if as_json else text_line
+    rows: list[Row] = []
+    ends: dict[Source, bytes] = {}
     try:
-        settings = await of_run(settings, run_id)
-        async for entry in entries(make_bus(settings), settings, stream, sym, limit, keep_on):
-            typer.echo(form(entry))
+        if no_bus:
+            raise BusLost(no_bus)
+        settings = await of_run(settings, asked.run_id)
+        if not asked.by_time:
+            found, ends = await newest_entries(make_bus(settings), settings, asked.stream, asked.sym, asked.most or 0)
+            rows = [Row.of_entry(entry) for entry in found]
+    except BusLost as lost:
+        no_bus = str(lost)
+        if asked.run_id not in (None, LAST):
+            settings = replay_of(settings, str(asked.run_id))
+    around = NOTHING_AROUND
+    if asked.stream is not Stream.DEAD and asked.most != 0:
+        rows, around = await _looked_up(asked, settings, rows, no_bus)
+    elif no_bus:
+        raise BusUnreachable(no_bus)
+    for row in rows:
+        _echo(asked, row, around)
+    if not asked.follow:
+        return
+    try:
+        async for entry in later_entries(make_bus(settings), ends, asked.sym):
+            _echo(asked, Row.of_entry(entry), NOTHING_AROUND)
     except BusLost as lost:
         raise BusUnreachable(str(lost)) from lost
 
 
-def sources(settings: Settings, stream: Stream) -> list[tuple[str, PartitionId]]:
-    """Returns the stream's keys; every service writes dead letters."""
-    made_by = producers(settings)
-    instances = sorted(set(made_by.values())) if stream is Stream.DEAD else [made_by[stream]]
-    return [(stream, PartitionId(instance, p)) for instance in instances for p in range(settings.bus.partitions)]
+def _echo(asked: Asked, row: Row, around: Around) -> None:
+    typer.echo(json_line(row) if asked.as_json else text_line(row, asked.wall, around))
 
 
-async def of_run(settings: Settings, run_id: str | None) -> Settings:
-    """Returns the settings under which a replay's streams are found; `last` is the replay that began last."""
-    if run_id is None:
-        return settings
-    from shared.bus.redis_bus import known_runs
-    from shared.runner.service import make_bus
+async def _looked_up(asked: Asked, settings: Settings, rows: list[Row], no_bus: str) -> tuple[list[Row], Around]:
+    """Returns the rows, with those that the bus has no more, and what other streams say of them.
 
-    base = settings.bus.namespace
-    session = await make_bus(settings).connect()
-    try:
-        known = await known_runs(session, base)
-    finally:
-        await session.close()
-    chosen = known[-1] if run_id == LAST and known else run_id
-    if chosen not in known:
-        kept = ", ".join(known) or "none"
-        raise ConfigError(f"--run-id {run_id}: this bus holds no such replay; it holds: {kept}")
-    return settings.model_copy(update={"bus": settings.bus.model_copy(update={"namespace": f"{base}.replay.{chosen}"})})
-
-
-async def entries(
-    bus: "RedisBus", settings: Settings, stream: Stream, sym: str | None, limit: int, keep_on: bool
-) -> AsyncIterator[Entry]:
-    """Yields the last `limit` entries in the order of writing, then, with `keep_on`, what comes."""
-    ends: dict[Source, bytes] = {}
-    found: list[Entry] = []
-    repeats = {source: Repeats() for source in sources(settings, stream)}
-    session = await bus.connect()
-    try:
-        for source, repeated in repeats.items():
-            ends[source] = (await session.newest(source, b"+", 1) or [Entry(START, ())])[0].id
-            found += await _newest(session, source, ends[source], sym, limit, repeated)
-    finally:
-        await session.close()
-    for entry in sorted(found, key=_written)[max(0, len(found) - limit) :]:
-        yield entry
-    if keep_on:
-        later = Repeats()
-        async for entry in follow(bus, list(ends), behind=ends):
-            if sym in (None, entry.k) and not later.seen(entry):
-                yield entry
-
-
-class Repeats:
-    """Tells the entries of one stream that stand there twice to the letter, among the last REMEMBERED of them.
-
-    Redis 7 and 8 leave such behind after a log that was torn in the midst of a commit (docs/architecture.md).
+    Raises BusUnreachable where neither the bus nor a recording is there.
     """
+    whole = not asked.by_time and len(rows) == asked.most
+    if whole and (asked.as_json or asked.stream is not Stream.DECISIONS):
+        return rows, NOTHING_AROUND
+    from shared.lookup import Lookup  # as above
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, int, str, bytes], None] = {}
-
-    def seen(self, entry: Entry) -> bool:
-        """Returns whether the same message was there before; from now on it was."""
-        key = (entry.k, entry.n, entry.tr, blake2b(entry.d, digest_size=16).digest())
-        if key in self._known:
-            return True
-        self._known[key] = None
-        if len(self._known) > REMEMBERED:
-            del self._known[next(iter(self._known))]
-        return False
-
-
-async def _newest(
-    session: "RedisSession", source: Source, end: bytes, sym: str | None, limit: int, repeats: Repeats
-) -> list[Entry]:
-    """Returns the last `limit` entries up to `end`, of one symbol if it is named; reads no further than needed."""
-    found: list[Entry] = []
-    before = end
-    while len(found) < limit:
-        chunk = await session.newest(source, before, CHUNK)
-        found += [entry for entry in chunk if sym in (None, entry.k) and not repeats.seen(entry)]
-        if len(chunk) < CHUNK:
-            break
-        before = b"(" + chunk[-1].id
-    return found[:limit]
+    async with Lookup.open(settings) as lookup:
+        if not whole:
+            rows = await _with_recorded(asked, lookup, rows)
+        if no_bus and lookup.recording is None:
+            raise BusUnreachable(no_bus)
+        if any(row.origin == "recording" for row in rows) and not asked.as_json:
+            typer.echo(_where(await lookup.reach(), asked, no_bus), err=True)
+        return rows, NOTHING_AROUND if asked.as_json else await Around.of(lookup, rows)
 
 
-def json_line(entry: Entry) -> str:
-    """Returns a line of JSON: id, type, number, trace, time of writing and the message's fields."""
-    try:
-        fields: dict[str, Any] = {name: _plain(value) for name, value in decode(entry.t, entry.d).content().items()}
-    except (DecodeError, NewerWire) as error:
-        fields = {"undecoded": base64.b64encode(entry.d).decode(), "why": str(error)}
-    beside = {"id": entry.id.decode(), "type": entry.t.decode(errors="replace"), "w": entry.w}
-    return json.dumps({**beside, "sym": entry.k, "n": entry.n, "tr": entry.tr, **fields})
+async def _with_recorded(asked: Asked, lookup: "Lookup", rows: list[Row]) -> list[Row]:
+    """Returns the rows, and the messages that the lookup has beside them, in the order of writing."""
+    now_ns = await lookup.now_ns()
+    since_ns = None if asked.since is None else instant("--since", asked.since, asked.wall, now_ns)
+    until_ns = None if asked.at is None else instant("--at", asked.at, asked.wall, now_ns)
+    known = {(row.sym, row.n) for row in rows}
+    found = list(rows)
+    for sym in await lookup.symbols() if asked.sym is None else [asked.sym]:
+        if since_ns is None and asked.most is not None:
+            messages = await lookup.last(asked.stream, sym, asked.most, until_ns)
+        else:
+            messages = await lookup.messages(asked.stream, sym, since_ns, until_ns)
+        found += [Row.of_found(each) for each in messages if (sym, each.message.n) not in known]
+    found.sort(key=lambda row: (row.at_ns, row.sym, row.n))
+    return found if asked.most is None else found[max(0, len(found) - asked.most) :]
 
 
-def text_line(entry: Entry) -> str:
-    """Returns a line for a person; its last word is `newer` where a newer Tickline wrote the entry."""
-    word = "" if newer(entry.t) is None else "  newer"
-    return f"{entry.id.decode()}  n={entry.n}  {entry.h.decode(errors='replace')}  [{entry.tr}]{word}"
-
-
-def _written(entry: Entry) -> tuple[int, str, int]:
-    return entry.w, entry.k, entry.n
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, Tensor):
-        return value.numpy().tolist()
-    if isinstance(value, Record):
-        return {name: _plain(one) for name, one in value.__dict__.items()}
-    if isinstance(value, float) and value != value:
-        return None
-    return value
+def _where(reach: "Reach", asked: Asked, no_bus: str) -> str:
+    """Returns where the rows come from, and from when on there are any."""
+    recorded, on_bus = reach.recording.get(asked.stream), reach.bus.get(asked.stream)
+    said = [no_bus] if no_bus else []
+    if recorded is not None:
+        ends = f" until {asked.wall.second(recorded.until_ns)}" if no_bus else ""
+        said.append(f"from the recording, written since {asked.wall.second(recorded.since_ns)}{ends}")
+    if on_bus is not None:
+        said.append(f"from the bus, written since {asked.wall.second(on_bus.since_ns)}")
+    return "; ".join(said)

@@ -22,6 +22,9 @@ from shared.runner.progress import producers, read_snapshots
 
 AGAIN_S = 1.0  # after the bus was lost, before it is asked again
 
+LIVE = ("ccxt", "fake")  # sources whose times are the clock's
+REPLAY = ".replay."  # in a replay's namespace
+
 T = TypeVar("T")
 Stores = Sequence[EntryStore]
 
@@ -81,9 +84,12 @@ class Lookup:
         """Returns the messages whose `ts_event` is in this time, both ends included, in the order of their numbers."""
         return await self._asked(lambda stores: Series(stores, stream, sym).within(since_ns, until_ns))
 
-    async def last(self, stream: Stream, sym: str, count: int = 1) -> list[Found]:
-        """Returns the last messages, the newest last; fewer where there are no more."""
-        return await self._asked(lambda stores: Series(stores, stream, sym).last(count))
+    async def last(self, stream: Stream, sym: str, count: int = 1, until_ns: int | None = None) -> list[Found]:
+        """Returns the last messages, the newest last; fewer where there are no more.
+
+        until_ns: of those whose `ts_event` is not later.
+        """
+        return await self._asked(lambda stores: Series(stores, stream, sym).last(count, until_ns))
 
     async def by_n(self, stream: Stream, sym: str, n: int) -> Found | None:
         """Returns the message with a number, or None."""
@@ -111,6 +117,16 @@ class Lookup:
     def recording(self) -> Path | None:
         """Returns the line's recording, once anything was asked for; None where there is none, or another line's."""
         return None if self._recorded is None else self._recorded.folder
+
+    async def now_ns(self) -> int:
+        """Returns the line's time: the clock's where it trades on a live market, else its newest tick's, if any."""
+        own = self._settings
+        if own.ingestor.source in LIVE and REPLAY not in own.namespace:
+            return time.time_ns()
+        newest = [
+            found.message.ts_event for sym in await self.symbols() for found in await self.last(Stream.TICKS, sym)
+        ]
+        return max(newest, default=time.time_ns())
 
     async def symbols(self) -> list[str]:
         """Returns the config's symbols, and behind them others that the bus or the recording knows, as of a replay."""

@@ -46,15 +46,21 @@ class BusEntries:
         What a torn log has left twice has one number, and counts once.
         """
         source = self._source(stream, sym)
-        found: dict[int, StoredEntry] = {}
         begin = await self._before(source, sym, first)
+        found = await self._from(source, sym, begin, first, last)
+        if first not in found and begin != START:  # the search was led astray by what stands there twice
+            found = await self._from(source, sym, START, first, last)
+        return [found[n] for n in sorted(found)]
+
+    async def _from(self, source: "_Source", sym: str, begin: bytes, first: int, last: int) -> dict[int, StoredEntry]:
+        found: dict[int, StoredEntry] = {}
         async for entry in self._behind(source, begin, NEAR if last - first < NEAR else CHUNK):
             if entry.k != sym or entry.n < first:
                 continue
             if entry.n > last:
                 break
             found.setdefault(entry.n, _stored(entry))
-        return [found[n] for n in sorted(found)]
+        return found
 
     async def times(self, stream: Stream, symbols: Sequence[str]) -> Span | None:
         """Returns when the first and the last entry of these symbols' partitions were written; None without one."""

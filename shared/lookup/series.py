@@ -37,15 +37,16 @@ class Series:
         """Returns the messages with these numbers, both included."""
         return self._decoded(await self._entries(first, last))
 
-    async def last(self, count: int) -> list[Found]:
-        """Returns the last messages, or as many as there are."""
+    async def last(self, count: int, until_ns: int | None = None) -> list[Found]:
+        """Returns the last messages, or as many as there are; with `until_ns` those whose `ts_event` is not later."""
         span, found, width = await self.span(), list[Found](), count
         if span is None or count < 1:
             return []
-        begin, end = span
+        begin, end = span[0], await self._end(until_ns)
         while end >= begin and len(found) < count:
             first = max(begin, end - width + 1)
-            found = [*await self.between(first, end), *found]
+            chunk = await self.between(first, end)
+            found = [*(x for x in chunk if until_ns is None or x.message.ts_event <= until_ns), *found]
             end, width = first - 1, min(2 * width, CHUNK)
         return found[-count:]
 
@@ -66,15 +67,10 @@ class Series:
         span = await self.span()
         if span is None:
             return []
-        first, last = span
-        margin_ns = 0 if self._stream in IN_ORDER else MARGIN_NS
-        if since_ns is not None:
-            first = await self.number_at(since_ns - margin_ns)
-        if until_ns is not None:
-            last = min(last, await self.number_at(until_ns + margin_ns + 1) + 2 * MARGIN_N)
+        first = span[0] if since_ns is None else await self.number_at(since_ns - self._margin_ns)
         return [
             found
-            for found in await self.between(first, last)
+            for found in await self.between(first, await self._end(until_ns))
             if (since_ns is None or since_ns <= found.message.ts_event)
             and (until_ns is None or found.message.ts_event <= until_ns)
         ]
@@ -96,6 +92,18 @@ class Series:
             else:
                 low = middle
         return max(span[0], low - MARGIN_N)
+
+    @property
+    def _margin_ns(self) -> int:
+        return 0 if self._stream in IN_ORDER else MARGIN_NS
+
+    async def _end(self, until_ns: int | None) -> int:
+        """Returns a number behind which no message has this time or an earlier one."""
+        span = await self.span()
+        last = 0 if span is None else span[1]
+        if until_ns is None:
+            return last
+        return min(last, await self.number_at(until_ns + self._margin_ns + 1) + 2 * MARGIN_N)
 
     async def _some(self, first: int, last: int) -> list[Found]:
         """Returns the first messages with one of these numbers."""

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import shutil
 import signal
 import subprocess
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
@@ -23,6 +25,7 @@ from shared.messages import Message, Stream
 from shared.runner.progress import producers
 from shared.runner.service import make_bus
 from tests.e2e.command import COMMAND, Command, Done, Tickline, wait_for
+from tests.unit.lookup.world import World
 
 TICKS = 40
 SYMBOLS = ("SIM-A", "SIM-B", "SIM-C")
@@ -130,10 +133,75 @@ def test_lines_for_a_person(tail: Command) -> None:
     assert all(" SIM-B (" in line and "[simulated:SIM-B:" in line for line in lines)
     everything = shown(tail, "orders", "--sym", "SIM-B", "--limit", "1000")
     assert lines == everything[-3:]
-    numbers = [int(line.split()[1].removeprefix("n=")) for line in everything]
+    numbers = [int(line.partition("  n=")[2].split()[0]) for line in everything]
     assert numbers == list(range(1, len(numbers) + 1))
     assert shown(tail, "ticks", "--limit", "0") == []
     assert shown(tail, "ticks", "--sym", "NOBODY") == []
+
+
+BESIDE = (Stream.TICKS, Stream.PREDICTIONS)
+
+
+@pytest.fixture
+def _tokyo() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_tokyo")
+def test_what_the_bus_has_no_more_is_recorded(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last ones and those of a time, out of both; then the bus is gone, and the recording alone is left."""
+    sym, stream = "SIM-B", Stream.DECISIONS
+    mine = [message for message in made() if message.sym == sym and message.to in (stream, *BESIDE)]
+    decisions = [message for message in mine if message.to is stream]
+    begin, end = decisions[9].ts_event, decisions[29].ts_event
+    world = World(tmp_path / "state" / "recording" / "tickline-first", (sym,), partitions=8)
+    rows = world.write(*mine)
+    for name in (stream, *BESIDE):
+        world.record(name, [row for row, message in zip(rows, mine, strict=True) if message.to is name][:30])
+    entries: dict[PartitionId, list[Outgoing]] = defaultdict(list)
+    for message in mine:
+        if message.ts_event > begin:
+            entries[world.place(message.to, sym)].append(Outgoing.of(message))
+    bus = EmbeddedBus(tmp_path / "bus")
+    monkeypatch.setenv("TICKLINE_BUS__FOLDER", str(tmp_path / "bus"))
+    tail = partial(command, "tail", stream, "--sym", sym)
+
+    def numbers(*options: object) -> list[int]:
+        done = tail("--json", *options)
+        assert (done.code, done.err) == (0, "")
+        return [json.loads(line)["n"] for line in done.out.splitlines()]
+
+    with bus:
+        asyncio.run(write(bus.url, entries))
+        assert numbers("--limit", "100") == list(range(1, 41))
+        assert numbers() == list(range(21, 41))
+        assert numbers("--at", str(end)) == list(range(11, 31))
+        assert numbers("--since", str(begin), "--at", str(end)) == list(range(10, 31))
+        assert numbers("--since", "4s") == list(range(36, 41)), "in the simulated market's own time"
+        shown_last = tail("--at", "2025-01-01T09:00:05", "--limit", "2")
+        assert shown_last.err.startswith("from the recording, written since 2024-10-04 ")
+        assert "; from the bus, written since " in shown_last.err
+        assert [line[:23] for line in shown_last.out.splitlines()] == [
+            "2025-01-01 09:00:04 JST",
+            "2025-01-01 09:00:05 JST",
+        ]
+        assert tail("--utc", "--at", "2025-01-01T00:00:05", "--limit", "1").out.startswith("2025-01-01 00:00:05 UTC")
+        assert " at " in shown_last.out, "with the price that it saw"
+        refused = tail("--since", "yesterday")
+        assert (refused.code, refused.err.count("\n")) == (2, 1)
+        assert tail("--since", "1h", "--follow").code == 2
+    shutil.rmtree(tmp_path / "bus")
+    alone = tail("--limit", "100")
+    assert alone.code == 0
+    assert len(alone.out.splitlines()) == 30
+    assert "none ever did" in alone.err
+    assert "from the recording, written since " in alone.err
 
 
 def test_dead_letters(tail: Command) -> None:

@@ -2,19 +2,25 @@
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import redis
 
-from services.console.tail import REMEMBERED, Repeats, entries, json_line, text_line
+from services.console.entries import REMEMBERED, Repeats, newest_entries
+from services.console.entry_lines import Around, Row, json_line, said_of, text_line
 from shared.bus.embedded import EmbeddedBus
-from shared.bus.entry import Entry
+from shared.bus.entry import START, Entry
 from shared.config import Settings
-from shared.messages import Stream
+from shared.lookup import Found
+from shared.messages import Decision, Leg, OrderIntent, OrderStatus, Reason, Stream
 from shared.record import WIRE
 from shared.runner.service import make_bus
+from shared.wall_time import UTC_TIME
+from tests.unit.runner.fakes import report
 
+NOON = 1_763_985_600_000_000_000
 KEY = "tickline:ticks:{ingestor.3}"
 
 
@@ -47,17 +53,69 @@ async def test_a_repeated_entry_is_shown_once_and_counts_once(bus: EmbeddedBus) 
     with redis.Redis.from_url(bus.url) as asked:
         for w, n in enumerate((1, 2, 3, 2, 3, 4)):
             asked.xadd(KEY, {"t": "MarketTick/3", "k": "SIM-A", "n": n, "h": "h", "tr": f"tr{n}", "d": "d", "w": w})
-    found = [x.n async for x in entries(make_bus(settings), settings, Stream.TICKS, None, 3, keep_on=False)]
-    assert found == [2, 3, 4]
-    everything = entries(make_bus(settings), settings, Stream.TICKS, None, 100, keep_on=False)
-    assert [x.n async for x in everything] == [1, 2, 3, 4]
+    found, ends = await newest_entries(make_bus(settings), settings, Stream.TICKS, None, 3)
+    assert [x.n for x in found] == [2, 3, 4]
+    assert {place.p for (_, place), end in ends.items() if end != START} == {3}
+    everything, _ = await newest_entries(make_bus(settings), settings, Stream.TICKS, None, 100)
+    assert [x.n for x in everything] == [1, 2, 3, 4]
 
 
 def test_what_a_newer_tickline_wrote_is_shown_and_said() -> None:
     """Its line for a person is there all the same; the fields are not."""
-    seen = Entry(b"1-1", [b"t", b"MarketTick/%d" % (WIRE + 1), b"k", b"A", b"n", b"2", b"h", b"A 5", b"tr", b"t"])
-    assert text_line(seen) == "1-1  n=2  A 5  [t]  newer"
+    fields = [
+        b"t",
+        b"MarketTick/%d" % (WIRE + 1),
+        b"k",
+        b"A",
+        b"n",
+        b"2",
+        b"h",
+        b"A 5",
+        b"tr",
+        b"t",
+        b"w",
+        b"%d" % NOON,
+    ]
+    seen = Row.of_entry(Entry(b"1-1", fields))
+    assert text_line(seen, UTC_TIME) == "2025-11-24 12:00:00 UTC  n=2  A 5  [t]  newer"
     told = json.loads(json_line(seen))
     assert told["why"] == f"a MarketTick was written by a newer Tickline (wire {WIRE + 1}; this one knows {WIRE})"
-    assert (told["n"], told["undecoded"]) == (2, "")
-    assert text_line(entry(2)) == "1-1  n=2    [t]"
+    assert (told["n"], told["undecoded"], told["id"], told["origin"]) == (2, "", "1-1", "bus")
+    assert text_line(Row.of_entry(entry(2)), UTC_TIME) == "1970-01-01 00:00:00 UTC  n=2    [t]"
+
+
+def decision(*orders: str, reason: Reason | None = None) -> Decision:
+    return Decision(
+        n=7, sym="A", ts_event=NOON + 5_000_000, tr="t", tick_n=5, prediction_n=5, booked_n=0, y_hat=0.0008,
+        balance=Decimal(100), signed_qty=Decimal("-1.50"), orders=orders, reason=reason,
+    )  # fmt: skip
+
+
+def order(qty: str, leg: Leg, name: str) -> OrderIntent:
+    return OrderIntent(
+        n=3, sym="A", ts_event=NOON, tr="t", tick_n=5, client_order_id=name, leg=leg, signed_qty=Decimal(qty),
+        reduce_only=False, price=Decimal(70), valid_until=0, after=None,
+    )  # fmt: skip
+
+
+def test_a_line_has_y_hat_price_side_and_reason() -> None:
+    first, second = "1" * 32, "2" * 32
+    intents = {first: order("1.5", Leg.CLOSE, first), second: order("0.5", Leg.OPEN, second)}
+    around = Around({("A", 5): Decimal("70.1")}, intents)
+    held = decision(reason=Reason.NO_CHANGE)
+    assert said_of(held, around) == "A y_hat=+0.000800 at 70.1 no order: NO_CHANGE, position -1.5"
+    assert said_of(held) == "A y_hat=+0.000800 no order: NO_CHANGE, position -1.5"
+    both = decision(first, second)
+    assert said_of(both, around) == "A y_hat=+0.000800 at 70.1 BUY 1.5 (close), BUY 0.5 (open)"
+    assert said_of(both) == "A y_hat=+0.000800 2 orders", "as while it follows"
+    assert said_of(intents[first]) == "BUY 1.5 A (close) at 70"
+    filled = report(1).model_copy(update={"last_qty": Decimal("-0.5"), "commission": Decimal("0.10")})
+    assert said_of(filled) == "A FILLED SELL 0.5 at 1 fee 0.1"
+    partly = filled.model_copy(update={"status": OrderStatus.EXPIRED, "reason": Reason.ENDED_BY_VENUE})
+    assert said_of(partly) == "A EXPIRED SELL 0.5 at 1 fee 0.1 ENDED_BY_VENUE"
+    refused = filled.model_copy(
+        update={"status": OrderStatus.REJECTED, "reason": Reason.HALTED, "last_px": None, "last_qty": Decimal(0)}
+    )
+    assert said_of(refused) == "A REJECTED HALTED"
+    line = text_line(Row.of_found(Found(both, NOON, "recording")), UTC_TIME, around)
+    assert line == f"2025-11-24 12:00:00.005 UTC  n=7  {said_of(both, around)}  [t]"

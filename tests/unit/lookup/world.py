@@ -30,15 +30,17 @@ class World:
     folder: the recording's. Entries are written `step_ms` apart.
     """
 
-    def __init__(self, folder: Path, symbols: Sequence[str] = ("A", "B"), step_ms: int = 1_000) -> None:
+    def __init__(
+        self, folder: Path, symbols: Sequence[str] = ("A", "B"), step_ms: int = 1_000, partitions: int = PARTITIONS
+    ) -> None:
         self.folder = folder
         self.settings = Settings(
             symbols=tuple(symbols),
-            bus=BusSettings(partitions=PARTITIONS),
+            bus=BusSettings(partitions=partitions),
             recorder=RecorderSettings(folder=folder),
         )
         self.bus = MemoryBus(lease_s=30, maxlens={})
-        self.bus.meta = {"partitions": str(PARTITIONS), "bus_id": BUS_ID}
+        self.bus.meta = {"partitions": str(partitions), "bus_id": BUS_ID}
         self._step_ms = step_ms
         self._written = 0
 
@@ -55,7 +57,10 @@ class World:
 
     def record(self, stream: Stream, rows: Sequence[Entry]) -> None:
         """One file of what is new among the rows, by a recorder that has just been started."""
-        claim(self.folder, RecordingOrigin(bus_id=BUS_ID, namespace=self.settings.namespace, partitions=PARTITIONS))
+        claim(
+            self.folder,
+            RecordingOrigin(bus_id=BUS_ID, namespace=self.settings.namespace, partitions=self.settings.bus.partitions),
+        )
         folder, new = RecordingFolder(self.folder), list[ReceivedEntry]()
         positions = {place: position.copy() for place, position in folder.positions[stream].items()}
         for row in rows:
@@ -67,7 +72,7 @@ class World:
             folder.add(stream, new, "run")
 
     def place(self, stream: Stream, sym: str) -> PartitionId:
-        p = 0 if stream is Stream.MONITOR else partition_of(sym, PARTITIONS)
+        p = 0 if stream is Stream.MONITOR else partition_of(sym, self.settings.bus.partitions)
         return PartitionId(producers(self.settings)[stream], p)
 
     def lookup(self) -> Lookup:
