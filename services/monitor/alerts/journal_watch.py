@@ -68,6 +68,8 @@ class JournalWatch:
         self._opened = False
         self._events_ms = 0  # up to which events were told, and those of that very ms
         self._told: set[EventRow] = set()
+        self._newest: tuple[object, ...] = ()  # the epoch's time and the newest event, as of the last look
+        self._stopped: dict[tuple[str, str], Condition] = {}
         self._orders_ms = 0
         self._ended: set[str] = set()  # orders of that very ms
         self._refused: dict[str, OrderRow] = {}
@@ -130,10 +132,13 @@ class JournalWatch:
     ) -> tuple[Iterable[Condition], list[Condition]]:
         """Returns what the gateway says that stands since it took the account over, and what it says besides."""
         raised_ms = (await journal.epoch()).raised_ms
+        newest = (raised_ms, *await journal.events(1))
+        if newest == self._newest:
+            return self._stopped.values(), []
         since_ms = min(self._events_ms or raised_ms, raised_ms)
         rows = [row for kind in (ALARM, MARKET) for row in await journal.events_of_kind(kind, since_ms)]
         rows.sort(key=lambda row: row.at_ms)
-        stopped: dict[tuple[str, str], Condition] = {}
+        self._stopped = stopped = dict[tuple[str, str], Condition]()
         happened = list[Condition]()
         first_ms, self._events_ms = self._events_ms, max([self._events_ms or now_ms, *(row.at_ms for row in rows)])
         for row in rows:
@@ -144,7 +149,7 @@ class JournalWatch:
                 stopped.pop((row.sym, row.text.removesuffix(OVER)), None)
             elif first_ms and row.at_ms >= first_ms and row not in self._told and not _is_told_else(row, unknown):
                 happened.append(_instant(row))
-        self._told = {row for row in rows if row.at_ms == self._events_ms}
+        self._told, self._newest = {row for row in rows if row.at_ms == self._events_ms}, newest
         return stopped.values(), happened
 
     async def _refusals(self, journal: Journal, now_ms: int) -> list[Condition]:
