@@ -186,7 +186,12 @@ class Supervisor:
         self._names = tuple(names)
         self._own_env = own_env or {}
         hidden = {variable for own in self._own_env.values() for variable in own}
-        inherited = {variable: value for variable, value in os.environ.items() if variable not in hidden}
+        # A variable of one key would win over its section's, which has all keys as this run wants them.
+        parts = tuple(f"{section}__" for section in env if section.startswith(PREFIX))
+        inherited = {
+            variable: value for variable, value in os.environ.items()
+            if variable not in hidden and not variable.startswith(parts)
+        }  # fmt: skip
         self._env = {**inherited, **env, WITH_PARENT: "1"}
         self._logs = logs
         self._ready = ready

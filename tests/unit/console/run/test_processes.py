@@ -324,6 +324,21 @@ async def test_what_is_for_one_service_is_given_to_no_other(make: Make, monkeypa
     assert [file.read_text() for file in files] == ["own", "None"]
 
 
+async def test_a_key_of_the_environment_does_not_win_over_what_the_run_wants(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """E.g. `run --record FOLDER` beside TICKLINE_RECORDER__ON=false."""
+    monkeypatch.setenv("TICKLINE_RECORDER__ON", "false")
+    monkeypatch.setenv("TICKLINE_RECORDER__KEEP_DAYS", "7")
+    wanted = load_settings(recorder={"on": True, "folder": tmp_path})
+    environment = Supervisor(("recorder",), as_environment(wanted), tmp_path)._env
+    monkeypatch.setattr(
+        os, "environ", {name: environment[name] for name in environment if name.startswith("TICKLINE_")}
+    )
+    assert load_settings().recorder == wanted.recorder
+    assert wanted.recorder.keep_days == 7
+
+
 # Settings handed to a service through its environment are the same settings.
 
 CHANGED = {
