@@ -95,13 +95,24 @@ class MonitorStage(Stage):
         self._predicted: dict[str, int] = {}
         self._ordered: dict[str, int] = {}
         self._numbers: dict[str, int] = {}
+        self._wanted: dict[str, int] = {}  # symbol -> n of the prediction that its next decision is on
+        self._decided_ns = 0  # the newest decision's time
 
     def ready(self, val: Message) -> bool:
-        """Takes a decision behind its prediction, and a report behind its order, however the streams are read."""
+        """Takes a decision behind its prediction, and a report behind its order, however the streams are read.
+
+        A prediction waits for its decision: in a replay signal is far ahead, and what is taken early lies in the
+        snapshot. It waits no longer where another symbol's decisions are behind its time: its own may never come.
+        """
+        predicted = self._predicted.get(val.sym, 0)
         if isinstance(val, Decision):
-            return self._predicted.get(val.sym, 0) >= val.prediction_n
+            self._decided_ns = max(self._decided_ns, val.ts_event)
+            self._wanted[val.sym] = val.prediction_n
+            return predicted >= val.prediction_n
         if isinstance(val, ExecutionReport):
             return self._ordered.get(val.sym, 0) >= val.order_n
+        if val.to is Stream.PREDICTIONS:
+            return predicted < self._wanted.get(val.sym, 0) or val.ts_event < self._decided_ns
         return True
 
     def on_tick(self, val: Message | Resumed) -> list[Message] | None:

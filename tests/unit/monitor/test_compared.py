@@ -160,7 +160,6 @@ def test_restored_is_never_stopped(stops: set[int]) -> None:
             kept = pack(stopped.state())
             stopped = whole()
             stopped.restore(unpack(kept))
-        assert stopped.ready(message)
         made = steady.on_tick(message) or []
         assert stopped.on_tick(message) == made
         said += made
@@ -174,13 +173,19 @@ def test_restored_is_never_stopped(stops: set[int]) -> None:
 def test_a_decision_waits_for_its_prediction_and_a_report_for_its_order() -> None:
     monitor, messages = whole(), list(line([0.01]))
     first, decision, *orders, report = messages[:4]
+    assert not monitor.ready(first), "nobody has decided on it"
     assert not monitor.ready(decision)
+    assert monitor.ready(first)
     monitor.on_tick(first)
     assert monitor.ready(decision)
     assert not monitor.ready(report)
     for order in orders:
         monitor.on_tick(order)
     assert monitor.ready(report)
+    assert not monitor.ready(prediction(2))
+    assert monitor.ready(prediction(2).model_copy(update={"ts_event": 1})), (
+        "another decision is behind its time: its own may never come"
+    )
 
 
 @pytest.mark.parametrize(
