@@ -55,8 +55,9 @@ def report(
             sessions = asyncio.run(_sessions(found, symbols, since_ns, until_ns, wall, on_paper=on_paper))
         if run_id is not None:  # a replay is always on paper, and its ticks are not of this clock
             found = _as_replay(found)
-        from services.research.session_report.report import as_html, lines, reported, write_fills
-        from services.research.session_report.report import as_json as json_of
+        from services.research.session_report.report import reported
+        from services.research.session_report.shown import as_html, lines, write_fills
+        from services.research.session_report.shown import as_json as json_of
 
         reports = [reported(found, session, wall, curves=html is not None) for session in sessions]
         if "--csv" in files:

@@ -10,7 +10,7 @@ from services.research.session_report.booked import BPS, ENTRY, EXIT, STOP, Book
 from services.research.session_report.session import LineSession, Written
 from shared.account import RoundTrip
 from shared.config import Settings
-from shared.drift.interval import mean_interval
+from shared.drift.interval import FARTHEST, mean_interval
 from shared.drift.reference import YEAR_NS
 from shared.messages import Reason
 from shared.messages.monitor import DriftMoved
@@ -18,6 +18,7 @@ from shared.messages.monitor import DriftMoved
 LATE = frozenset(
     {Reason.HISTORY, Reason.SUPERSEDED, Reason.STALE_TICK, Reason.STALE_PREDICTION, Reason.PAST_VALID_UNTIL}
 )
+LIVE = ("ccxt", "fake")  # sources whose ticks are of this clock
 NO_DECISION = "no decision"
 _ZERO = Decimal(0)
 
@@ -134,7 +135,7 @@ def decided(
         refused=_most_first(Counter(str(reason) for reason in ended if reason not in LATE)),
         idle=_most_first(Counter(str(reason) for reason in no_orders if reason not in LATE)),
         apart=_most_first(apart),
-        delays_s=_delays(found.values()) if settings.ingestor.source == "ccxt" else None,
+        delays_s=_delays(found.values()) if settings.ingestor.source in LIVE else None,
     )
 
 
@@ -164,7 +165,8 @@ class Evidence(NamedTuple):
     """The evidence is what the monitor's readings of the window say of the edge, all symbols together.
 
     - held: bars behind it. state: the last reading's. decay, edge: its M, and its evidence of an edge.
-    - low, high: where the net Sharpe of a year lies with 95 %, whenever one looks; None over less than a bar.
+    - low, high: where the net Sharpe of a year lies with 95 %, whenever one looks; None where nothing
+      is known on that side yet.
     """
 
     held: int
@@ -186,7 +188,8 @@ def evidence(session: LineSession) -> Evidence | None:
     low = high = None
     if years > 0:
         a_year = math.sqrt((len(readings) - 1) / years)
-        low, high = (end * a_year for end in mean_interval([one.x for one in readings]))
+        found = mean_interval([one.x for one in readings])
+        low, high = (end * a_year if abs(end) < FARTHEST else None for end in found)
     return Evidence(len(readings), str(last.state), last.decay, last.edge, low, high)
 
 
