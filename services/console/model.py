@@ -187,3 +187,7 @@ def _fields(card: Card, path: Path) -> Iterator[tuple[str, str]]:
     yield "hash", _hash(card)
     yield "origin", card.origin
     yield "runtime", card.runtime.text if card.runtime is not None else "not told"
+    for each in card.references:
+        yield "drift", f"{each.strategy}, fee {each.fee:g}, slippage {each.slippage_bps:g} bps: {each.text}"
+    if not card.references:
+        yield "drift", "no reference, so no edge is shown: `tickline model reference` makes one"

@@ -133,6 +133,11 @@ def test_a_reference_is_written_for_another_strategy_and_fee(command: Command, p
         assert (done.code, done.err) == (0, "")
         assert done.out.startswith("drift of mine with basic_taker(") and said in done.out
         assert done.out.endswith("written: models/mine.json\n")
+    shown = command("show", "mine").out
+    assert [line.split(": ")[1].strip() for line in shown.splitlines() if line.startswith("drift:")] == [
+        "basic_taker(leverage=1, netting=False, sizing=compounding, fraction=1), fee 0.0003, slippage 0 bps",
+        "basic_taker(leverage=1, netting=True, sizing=compounding, fraction=1), fee 0.001, slippage 0 bps",
+    ]
     card = card_at(tmp_path / "models/mine.json")
     assert plain.training is not None and plain.training.test is not None
     assert [(each.legs, each.fee) for each in card.references] == [(True, 0.0003), (False, 0.001)]
