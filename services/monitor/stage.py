@@ -111,7 +111,7 @@ class MonitorStage(Stage):
             return predicted >= val.prediction_n
         if isinstance(val, ExecutionReport):
             return self._ordered.get(val.sym, 0) >= val.order_n
-        if val.to is Stream.PREDICTIONS:
+        if isinstance(val, Prediction):
             return predicted < self._wanted.get(val.sym, 0) or val.ts_event < self._decided_ns
         return True
 
