@@ -19,7 +19,18 @@ RESEARCH = {"torch", "polars", "pyarrow", "scipy", "altair", "joblib", "services
 EXTRAS = {"ccxt", "aiohttp", "sqlalchemy", "alembic", "psycopg"}
 RUNNER = CliRunner()
 app = app_for([])
-VERBS = (["run"], ["backtest"], ["train"], ["sweep"], ["parity"], ["tail"], ["config", "show"], ["data", "check"])
+VERBS = (
+    ["run"],
+    ["backtest"],
+    ["train"],
+    ["sweep"],
+    ["parity"],
+    ["tail"],
+    ["why"],
+    ["trace"],
+    ["config", "show"],
+    ["data", "check"],
+)
 
 
 def test_the_version() -> None:
@@ -56,6 +67,8 @@ def test_short_help_of_the_verbs_on_an_account(verb: str) -> None:
         ("status --help", 0, {*RESEARCH, *EXTRAS}),
         ("doctor --offline", 0, {*RESEARCH, *EXTRAS}),
         ("tail --help", 0, {*RESEARCH, *EXTRAS}),
+        ("why BTCUSDT", 3, {*RESEARCH, "ccxt"}),
+        ("trace nobody", 3, {*RESEARCH, "ccxt"}),
         ("--help", 0, {*RESEARCH, *EXTRAS}),
     ],
 )
