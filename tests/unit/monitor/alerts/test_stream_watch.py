@@ -65,6 +65,6 @@ def test_a_measure_outside_its_range_is_told_until_it_is_within() -> None:
         )
 
     watch.see(reading(3.0))
-    assert watch.readings == [f"{SYM}: costs 3 outside 0 to 2 (9)"]
+    assert watch.readings == [f"{SYM}: costs: 3 bps in 9 fills, 2 assumed"]
     watch.see(reading(1.0))
     assert watch.readings == []
