@@ -29,6 +29,7 @@ FIRST = 64  # reports that are read at first; then ever more
 MOST = 65_536  # that are read of one symbol on paper
 NEAR = (3, 300)  # intervals around midnight in which its price is looked for, and then
 ROUNDED = Decimal("1e-18")  # sums of 28 digits are not taken back to the last of them
+ASKED_FOR = (Leg.OPEN, Leg.CLOSE, Leg.NET)  # other reports end no order of the line
 _ZERO = Decimal(0)
 
 Place = Literal["journal", "bus", "recording", "nothing"]
@@ -54,7 +55,7 @@ class SymbolMoney(NamedTuple):
     - price, price_ns: of the newest tick; None without one. unrealised: at that price.
     - today: made since midnight, unrealised too, after fees and funding; None where that cannot be told.
     - fees_today: > 0 paid. funding_today: > 0 received.
-    - last_fill: the last report that filled something.
+    - last_fill: the last report that filled something. last_report: the last one of an order, filled or not.
     - unknown: orders of which nobody knows what became. differences: those that wait for a person.
     """
 
@@ -69,6 +70,7 @@ class SymbolMoney(NamedTuple):
     fees_today: Decimal = _ZERO
     funding_today: Decimal = _ZERO
     last_fill: ExecutionReport | None = None
+    last_report: ExecutionReport | None = None
     unknown: tuple[OrderRow, ...] = ()
     differences: tuple[ExternalRow, ...] = ()
 
@@ -143,16 +145,20 @@ async def _on_paper(settings: Settings, lookup: MessageSource, midnight_ns: int)
         at_ns.append(decided[-1].at_ns)
         reports, begin = await _since_flat(lookup, sym, decision, midnight_ns)
         last_fill = next((report for report in reversed(reports) if _fills(report)), None)
+        last_report = next((report for report in reversed(reports) if report.leg in ASKED_FOR), None)
         if begin is None:
             account = Account(capital)
             account.update(decision.balance - capital)
-            found = await _valued(settings, lookup, account, sym, _Day(_ZERO, None, _ZERO, _ZERO, None), midnight_ns)
+            found = await _valued(
+                settings, lookup, account, sym, _Day(_ZERO, None, _ZERO, _ZERO, None, None), midnight_ns
+            )
             qty = decision.signed_qty + _traded(reports, decision)
-            symbols[sym] = found._replace(qty=qty, today=None, last_fill=last_fill)
+            symbols[sym] = found._replace(qty=qty, today=None, last_fill=last_fill, last_report=last_report)
             continue
         account = Account(capital)
         account.update(decision.balance - _balance_after(reports[begin:], decision) - capital)
-        day = _booked(account, sym, reports[begin:], midnight_ns)._replace(last_fill=last_fill)
+        day = _booked(account, sym, reports[begin:], midnight_ns)
+        day = day._replace(last_fill=last_fill, last_report=last_report)
         symbols[sym] = await _valued(settings, lookup, account, sym, day, midnight_ns)
     origin: Place = "bus" if "bus" in origins else "recording" if origins else "nothing"
     return Money(origin, max(at_ns, default=None), symbols, _untold(symbols))
@@ -214,6 +220,7 @@ class _Day(NamedTuple):
     fees: Decimal
     funding: Decimal
     last_fill: ExecutionReport | None
+    last_report: ExecutionReport | None
 
 
 def _booked(account: Account, sym: str, reports: Iterable[ExecutionReport], midnight_ns: int) -> _Day:
@@ -224,19 +231,22 @@ def _booked(account: Account, sym: str, reports: Iterable[ExecutionReport], midn
     made, held, begun = _ZERO, None, False
     fees = funding = _ZERO
     last_fill: ExecutionReport | None = None
+    last_report: ExecutionReport | None = None
     for report in reports:
         if not begun and report.ts_event >= midnight_ns:
             begun, made, held = True, account.balance() - account.capital, account.held(sym)
         cost = book_report(account, report)
         if _fills(report):
             last_fill = report
+        if report.leg in ASKED_FOR:
+            last_report = report
         if begun and report.leg is Leg.FUNDING:
             funding -= cost
         elif begun:
             fees += cost
     if not begun:
         made, held = account.balance() - account.capital, account.held(sym)
-    return _Day(made, held, fees, funding, last_fill)
+    return _Day(made, held, fees, funding, last_fill, last_report)
 
 
 def _fills(report: ExecutionReport) -> bool:
@@ -271,6 +281,7 @@ async def _valued(
         fees_today=day.fees,
         funding_today=day.funding,
         last_fill=day.last_fill,
+        last_report=day.last_report,
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from services.console.run.troubles import last_why
 from services.console.status.reader import StatusReader
-from services.console.status.state import LineStatus
+from services.console.status.state import LineStatus, how_to_arm
 from services.research.line import Book, book_from, position_from
 from shared.bus.api import Bus, BusLost, Session
 from shared.config import Settings
@@ -172,21 +172,7 @@ class LiveStatus:
         lookup = await stack.enter_async_context(Lookup.open(self._settings))
         session = await self._bus.connect()
         stack.push_async_callback(session.close)
-        return StatusReader(
-            self._settings,
-            lookup,
-            self._wall,
-            session=session,
-            how=self._how,
-            arm=how_to_arm(self._settings, self._how),
-        )
-
-
-def how_to_arm(settings: Settings, how: str) -> str:
-    """Returns what is typed to arm a config's account for all that its limits allow."""
-    gateway = settings.gateway
-    most = gateway.risk.max_position_notional * len(settings.symbols)
-    return f"{how} arm --account {gateway.account} --max-notional {most:f} --for 12h"
+        return StatusReader(self._settings, lookup, self._wall, session=session, how=self._how)
 
 
 class AccountLine:

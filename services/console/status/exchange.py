@@ -11,7 +11,8 @@ from shared.config import Settings
 from shared.control.whereabouts import Whereabouts
 from shared.errors import TicklineError, VenueError
 
-WITHIN_S = 8.0  # a person waits for the answer
+WITHIN_S = 6.0  # a person waits for all answers
+ONE_S = 2.0  # and for one of them; what does not answer is not asked again
 
 
 class Seen(NamedTuple):
@@ -42,7 +43,7 @@ async def _look(settings: Settings, limits: Mapping[str, bytes]) -> Seen:
     from shared.exchanges.trading.ccxt_venue import make_venue  # ccxt takes a while to load
 
     here = Whereabouts.of(settings)
-    venue = make_venue(settings)
+    venue = make_venue(settings, attempts=1, timeout_s=min(ONE_S, settings.gateway.timeout_s))
     await venue.open(only_out=True)
     try:
         here.of_account(venue, Whereabouts.known(limits), settings.gateway.account)

@@ -42,7 +42,7 @@ def head(status: LineStatus, wall: WallTime) -> Iterator[str]:
         until = wall.second(own.arming.expires_at_ms * 1_000_000)
         yield f"armed for {age(left_ns)} yet, until {until}, positions of at most {plain(own.arming.max_notional)}"
     elif own is not None:
-        yield "not armed: nothing that adds exposure is sent"
+        yield "not armed"  # why, and what is typed, stands below
     if status.identity is not None:
         yield str(status.identity)
     if status.edge:
@@ -107,6 +107,11 @@ def _words(status: LineStatus, wall: WallTime) -> Iterator[str]:
         said.append(f"{word.who} {since}{f' ({word.note})' if word.note else ''}")
     if said:
         yield f"last word: {', '.join(said)}"
+    there = [(sym, one.exchange) for sym, one in status.symbols.items() if one.exchange is not None]
+    if there:
+        held = ", ".join(f"{sym} {number(at.qty) if at.qty else 'flat'}" for sym, at in there)
+        resting = sum(at.open_orders for _, at in there)
+        yield f"at the exchange, asked just now: {held}; {plural(resting, 'open order')}"
     if status.not_asked:
         at = "" if status.as_of_ns is None else f"as of {wall.second(status.as_of_ns)}, "
         yield f"{at}exchange not asked: {status.not_asked}"
@@ -131,7 +136,7 @@ def _last(one: SymbolStatus, now_ns: int) -> tuple[str, str, str, str]:
     return (
         money(one.fees_today),
         signed(one.funding_today),
-        "" if one.decision is None else decision_text(one.decision, now_ns),
+        "" if one.decision is None else decision_text(one.decision, one.outcome, now_ns),
         "" if one.fill is None else fill_text(one.fill, now_ns),
     )
 
@@ -156,9 +161,9 @@ def edge_on(reference: DriftReference | None) -> str:
     )
 
 
-def decision_text(decision: Decision, now_ns: int) -> str:
-    """Returns a decision in a few words: its orders, or the reason for none, and how long ago."""
-    what = plural(len(decision.orders), "order") if decision.orders else str(decision.reason)
+def decision_text(decision: Decision, outcome: str, now_ns: int) -> str:
+    """Returns a decision in a few words: its orders and their outcome, or the reason for none, and how long ago."""
+    what = f"{plural(len(decision.orders), 'order')}: {outcome}," if decision.orders else str(decision.reason)
     return f"{what} {age(now_ns - decision.ts_event)} ago"
 
 

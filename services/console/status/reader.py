@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from services.console.status.exchange import Seen, look
 from services.console.status.lines import edge_of, edge_on
-from services.console.status.state import FRESH_S, AccountStatus, Line, LineStatus, SymbolStatus, Word
+from services.console.status.state import FRESH_S, AccountStatus, Line, LineStatus, SymbolStatus, Word, how_to_arm
 from shared.bus.api import Session
 from shared.config import Mode, Settings
 from shared.config.fingerprint import config_hash
 from shared.control.arming import Armed
 from shared.errors import ConfigError, JournalUnwritable, TicklineError
 from shared.journal.journal import Journal
-from shared.lookup import Found, Lookup, Reach, Span
+from shared.lookup import Found, Lookup, Reach
 from shared.lookup.money import SymbolMoney, money
 from shared.messages import Decision, MarketTick, Stream
 from shared.messages.monitor import POOLED, DriftReading
@@ -40,7 +40,7 @@ class StatusReader:
     - lookup: the line's, open. session: to the bus; None where it does not answer.
     - rests: whether that is an embedded bus which no run holds up.
     - asks: whether the exchange is asked where the line is not at work.
-    - how, arm: what is typed before a verb, and to arm.
+    - how: what is typed before a verb.
     """
 
     def __init__(
@@ -53,7 +53,6 @@ class StatusReader:
         rests: bool = False,
         asks: bool = False,
         how: str = "tickline",
-        arm: str = "",
     ) -> None:
         self._settings = settings
         self._lookup = lookup
@@ -61,7 +60,7 @@ class StatusReader:
         self._session = session
         self._rests = rests
         self._asks = asks
-        self._how, self._arm = how, arm
+        self._how, self._arm = how, how_to_arm(settings, how)
         self._identity: Identity | None = None
         self._armed = Armed("", "")
         self._reach: Reach | None = None
@@ -93,6 +92,7 @@ class StatusReader:
         reach = await self._reaches()
         words = await self._words(ticks, decisions, reach.no_bus)
         health = _health(own, now_ns, words)
+        heard_ns = [word.at_ns for word in words]
         seen = Seen({}, 0)
         if self._asks and own.gateway.mode is not Mode.PAPER and health.line != "up":
             seen = await look(own, limits)
@@ -114,7 +114,7 @@ class StatusReader:
             identity=self._identity,
             standing=account,
             money_from=found.origin,
-            as_of_ns=found.as_of_ns,
+            as_of_ns=found.as_of_ns if health.line == "up" else max(filter(None, heard_ns), default=None),
             sources=self._sources(reach),
             not_asked=seen.why,
             edge=await self._edge(),
@@ -178,17 +178,17 @@ class StatusReader:
             return ""  # that is said of what trades
 
     def _sources(self, reach: Reach) -> tuple[str, ...]:
-        """Returns where the prices and decisions are read, and from when they reach back."""
+        """Returns where the decisions are read, and from when they reach back."""
+        bus, recording = reach.bus.get(Stream.DECISIONS), reach.recording.get(Stream.DECISIONS)
         said = []
-        for place, spans, why in (
-            ("bus", reach.bus, reach.no_bus),
-            ("recording", reach.recording, reach.no_recording),
-        ):
-            span: Span | None = spans.get(Stream.DECISIONS)
-            if span is not None:
-                said.append(f"decisions on the {place} since {self._wall.second(span.since_ns)}")
-            elif why:
-                said.append(f"no {place}: {why}")
+        if bus is not None:
+            said.append(f"decisions from the bus, since {self._wall.second(bus.since_ns)}")
+        if recording is not None and (bus is None or recording.since_ns < bus.since_ns):
+            said.append(f"from the recording, since {self._wall.second(recording.since_ns)}")
+        if reach.no_bus:
+            said.append(f"no bus: {reach.no_bus}")
+        if reach.no_recording and bus is None:
+            said.append(f"no recording: {reach.no_recording}")
         return tuple(said)
 
 
@@ -275,6 +275,7 @@ def _symbol(sym: str, held: SymbolMoney | None, tick: Found | None, decision: Fo
         balance=held.balance,
         decision=decided,
         fill=held.last_fill,
+        report=held.last_report,
         unknown=held.unknown,
         differences=held.differences,
         exchange=there,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
+from shared.config import Settings
 from shared.control.arming import Armed
 from shared.exchanges.trading.amounts import plain
 from shared.explain.account import standing
@@ -50,7 +51,8 @@ class SymbolStatus(NamedTuple):
     - qty: signed base units, dust too. entry: what was paid for it, on average.
     - unrealised: at the price. realised: since the book began, before fees and funding.
     - today: made since midnight after fees and funding. fees_today: > 0 paid. funding_today: > 0 received.
-    - fill: the last report that filled something. unknown: orders of which nobody knows what became.
+    - fill: the last report that filled something. report: the last one of an order, filled or not.
+    - unknown: orders of which nobody knows what became.
     - differences: those that wait for a person.
     """
 
@@ -67,6 +69,7 @@ class SymbolStatus(NamedTuple):
     balance: Decimal = Decimal(0)
     decision: Decision | None = None
     fill: ExecutionReport | None = None
+    report: ExecutionReport | None = None
     unknown: tuple[OrderRow, ...] = ()
     differences: tuple[ExternalRow, ...] = ()
     exchange: AtExchange | None = None
@@ -81,6 +84,18 @@ class SymbolStatus(NamedTuple):
         """Returns whether the exchange holds something else than the books: a stop may have fired meanwhile."""
         there = self.exchange
         return there is not None and (there.qty < self.qty if there.spot else there.qty != self.qty)
+
+    @property
+    def outcome(self) -> str:
+        """Returns how the last decision's orders ended, as far as that is known; empty where it has none."""
+        if self.decision is None or not self.decision.orders:
+            return ""
+        report = self.report
+        if report is None or report.client_order_id not in self.decision.orders:
+            return "no answer yet"
+        if report.client_order_id != self.decision.orders[-1] and report.reason is None:
+            return "one to come"
+        return str(report.status) if report.reason is None else f"{report.status} {report.reason}"
 
     def as_json(self) -> dict[str, Any]:
         """Returns the symbol as JSON."""
@@ -102,6 +117,7 @@ class SymbolStatus(NamedTuple):
                 "at": iso(decision.ts_event),
                 "orders": len(decision.orders),
                 "reason": decision.reason,
+                "outcome": self.outcome or None,
                 "y_hat": decision.y_hat,
                 "target": decision.target,
                 "tr": decision.tr,
@@ -145,13 +161,20 @@ class AccountStatus(NamedTuple):
         return max(arming.expires_at_ms * 1_000_000 - now_ns, 0)
 
 
+def how_to_arm(settings: Settings, how: str) -> str:
+    """Returns what is typed to arm a config's account for all that its limits allow. how: before a verb."""
+    gateway = settings.gateway
+    most = gateway.risk.max_position_notional * len(settings.symbols)
+    return f"{how} arm --account {gateway.account} --max-notional {most:f} --for 12h"
+
+
 class LineStatus(NamedTuple):
     """A line's status.
 
     - now_ns: the wall clock. event_ns: now on the clock of the ticks, which differs in a replay and a simulated market.
     - line: whether its services are at work; `partly` where some are. missing: those that are not.
     - words: the last word of each feed, the bus and the exchange.
-    - money_from: where the money is read, and as of when; sources: where the rest is, and from when.
+    - money_from: where the money is read; as_of_ns: as of when. sources: where the rest is, and from when.
     - not_asked: why the exchange was not asked; empty where it was, or need not be.
     - notes: what could not be read.
     - edge: what the monitor, or the model's card, says of its edge.

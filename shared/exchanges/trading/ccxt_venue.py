@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -50,12 +51,12 @@ FIRST_S = 0.2
 LONGEST_S = 30.0
 
 
-def make_venue(settings: Settings) -> Venue:
+def make_venue(settings: Settings, **other: Any) -> Venue:
     """Makes the venue that a config means. It is not opened yet, and nothing is asked.
 
-    Raises ConfigError or SafetyRefusal.
+    Raises ConfigError or SafetyRefusal. other: VenueOptions that are not the config's, e.g. `attempts`.
     """
-    return CcxtVenue(venue_options(settings), credentials_of(settings))
+    return CcxtVenue(replace(venue_options(settings), **other), credentials_of(settings))
 
 
 class CcxtVenue:

@@ -1,7 +1,6 @@
 """A line's money: as its reports say, wherever the streams were cut off, and over midnight."""
 
 import asyncio
-import tempfile
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -116,10 +115,9 @@ def test_what_is_left_of_the_streams_tells_the_same_or_that_it_cannot(hours: lis
     life = played(hours, since)
     cut = min(cut, life.decisions[-1].booked_n)
     end_ns = max(life.ticks[-1].ts_event, MIDNIGHT_NS)
-    with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), symbols=(SYM,))
-        world.write(*life.ticks, *life.decisions, *life.reports[cut:])
-        found = asyncio.run(read(world, end_ns))
+    world = World(Path("nothing-recorded"), symbols=(SYM,))
+    world.write(*life.ticks, *life.decisions, *life.reports[cut:])
+    found = asyncio.run(read(world, end_ns))
     held = life.account.held(SYM)
     assert found.qty == (held.signed_qty if held else 0)
     if found.today is None:

@@ -64,7 +64,7 @@ TRADES = LineStatus(
     standing=AccountStatus({}, ARMING, ARMED, ()),
     money_from="journal",
     as_of_ns=NOW_NS,
-    sources=("decisions on the bus since 2025-11-24 11:00:00 UTC",),
+    sources=("decisions from the bus, since 2025-11-24 11:00:00 UTC",),
 )
 
 
@@ -81,7 +81,7 @@ def test_at_160_columns_each_symbol_is_one_line() -> None:
         "ETHUSDT  2401.55  1.0 s      flat        -           -      0     0        0",
         "",
         "last word: feed fake 1.0 s ago, bus 0.5 s ago, exchange 2.0 s ago",
-        "money from the journal; decisions on the bus since 2025-11-24 11:00:00 UTC",
+        "money from the journal; decisions from the bus, since 2025-11-24 11:00:00 UTC",
     ]
 
 
@@ -104,7 +104,7 @@ def test_a_person_sees_what_to_act_on_whole_also_at_80_columns() -> None:
     latch = LatchRow("DAILY_LOSS", "equity 900 is 100 below the day's 1000", "gateway", NOW_NS // 1_000_000)
     difference = ExternalRow("POSITION", "ETHUSDT", "", "the exchange holds 1, the books 0", NOW_NS // 1_000_000, "")
     held = AccountStatus({"DAILY_LOSS": latch}, None, ARMED, (difference,))
-    eth = ETH._replace(unknown=(UNKNOWN,), exchange=AtExchange(D(1), 0, D(2400)))
+    eth = ETH._replace(unknown=(UNKNOWN,), exchange=AtExchange(D(1), 2, D(2400)))
     lines = status_lines(
         TRADES._replace(
             standing=held, symbols={"BTCUSDT": BTC, "ETHUSDT": eth}, line="partly", missing=("signal",), notes=("odd",)
@@ -113,7 +113,8 @@ def test_a_person_sees_what_to_act_on_whole_also_at_80_columns() -> None:
         80,
     )
     assert lines[0] == "testnet, account fake at the simulator  line partly (not at work: signal)"
-    assert lines[2] == "not armed: nothing that adds exposure is sent"
+    assert lines[2] == "not armed"
+    assert "at the exchange, asked just now: ETHUSDT 1; 2 open orders" in lines
     assert lines[-5:] == [
         "latched: DAILY_LOSS since 2025-11-24 12:00:00 UTC by gateway: equity 900 is 100 below the day's 1000: "
         "`tickline resume DAILY_LOSS`",
@@ -123,6 +124,32 @@ def test_a_person_sees_what_to_act_on_whole_also_at_80_columns() -> None:
         "difference POSITION/ETHUSDT/ since 2025-11-24 12:00:00 UTC: the exchange holds 1, the books 0",
         "odd",
     ]
+
+
+@pytest.mark.parametrize(
+    ("report", "outcome"),
+    [
+        (None, "no answer yet"),
+        (FILL, "no answer yet"),  # it is of an order before
+        (FILL.model_copy(update={"client_order_id": "2" * 32}), "FILLED"),
+        (FILL.model_copy(update={"client_order_id": "1" * 32}), "one to come"),
+        (
+            FILL.model_copy(
+                update={
+                    "client_order_id": "2" * 32, "status": OrderStatus.REJECTED, "reason": Reason.NOT_ARMED,
+                    "last_qty": D(0), "last_px": None,
+                }
+            ),
+            "REJECTED NOT_ARMED",
+        ),
+    ],
+)  # fmt: skip
+def test_a_decision_says_what_became_of_its_orders(report: ExecutionReport | None, outcome: str) -> None:
+    one = BTC._replace(decision=decision(None, orders=("1" * 32, "2" * 32)), report=report)
+    assert one.outcome == outcome
+    lines = status_lines(TRADES._replace(symbols={"BTCUSDT": one}), UTC_TIME, 160)
+    assert f"2 orders: {outcome}, 3.0 s ago" in lines[6]
+    assert BTC.outcome == ""
 
 
 def test_savings_beside_a_book_of_coins_are_no_difference() -> None:
@@ -145,7 +172,7 @@ def test_savings_beside_a_book_of_coins_are_no_difference() -> None:
 )
 def test_an_arming_that_does_not_hold_is_none(own: AccountStatus, line: str) -> None:
     lines = status_lines(TRADES._replace(standing=own), UTC_TIME, 80)
-    assert lines[1] == "not armed: nothing that adds exposure is sent"
+    assert lines[1] == "not armed"
     assert line in lines[-1]
 
 
@@ -178,8 +205,8 @@ def test_the_documented_json() -> None:
         "funding_today": "-0.012",
         "equity": "996.2818",
         "decision": {
-            "at": "2025-11-24T11:59:57Z", "orders": 0, "reason": "NO_CHANGE", "y_hat": 0.0002, "target": "0.018",
-            "tr": "fake:BTCUSDT:1:9",
+            "at": "2025-11-24T11:59:57Z", "orders": 0, "reason": "NO_CHANGE", "outcome": None, "y_hat": 0.0002,
+            "target": "0.018", "tr": "fake:BTCUSDT:1:9",
         },
         "fill": {
             "at": "2025-11-24T11:57:55Z", "qty": "0.018", "price": "71440.1", "fee": "0.643",

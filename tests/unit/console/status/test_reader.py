@@ -44,7 +44,7 @@ MESSAGES = (*LIFE.ticks, *LIFE.decisions, *LIFE.reports)
 async def reading(world: World, **options: bool) -> AsyncIterator[StatusReader]:
     lookup = Lookup(world.settings, world.bus)
     session = await world.bus.connect()
-    yield StatusReader(world.settings, lookup, UTC_TIME, session=session, arm="tickline arm", **options)
+    yield StatusReader(world.settings, lookup, UTC_TIME, session=session, **options)
     await session.close()
     await lookup.close()
 
