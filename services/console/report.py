@@ -4,7 +4,7 @@ import asyncio
 import time
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -13,10 +13,13 @@ from services.console.output import AsJson, InUtc, instant, json_text, show, wal
 from services.console.runs import RunId, of_run_id
 from shared.config import Mode, Settings, load_settings
 from shared.errors import ConfigError
+from shared.messages import Stream
 from shared.wall_time import WallTime
 
 if TYPE_CHECKING:
+    from services.research.session_report.config import SessionConfig
     from services.research.session_report.session import LineSession
+    from shared.lookup import Lookup
 
 
 def report(
@@ -24,8 +27,10 @@ def report(
         str | None, typer.Option("--from", help="From this time on, e.g. 2025-11-24 or 7d; else the first decision.")
     ] = None,
     end: Annotated[str | None, typer.Option("--to", help="Up to this time; else the last decision.")] = None,
-    sym: Annotated[str | None, typer.Option(help="This symbol; else all of the config's.")] = None,
-    interval: Annotated[str | None, typer.Option(help="Of its bars; the config's by default.")] = None,
+    sym: Annotated[str | None, typer.Option(help="This symbol; else all on which anything was decided.")] = None,
+    interval: Annotated[
+        str | None, typer.Option(help="Of its bars; by default as its recording, or the config, says.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report of one symbol as an HTML page here.")] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the fills here.")] = None,
     as_json: AsJson = False,
@@ -33,17 +38,10 @@ def report(
     run_id: RunId = None,
 ) -> None:
     """Compare a session, live or on paper, with the backtest of the same window and bars."""
-    wall, now_ns = wall_time(utc), time.time_ns()
-    since_ns = None if start is None else instant("--from", start, wall, now_ns)
-    until_ns = None if end is None else instant("--to", end, wall, now_ns)
-    if since_ns is not None and until_ns is not None and since_ns > until_ns:
-        raise ConfigError(f"--from {start} is after --to {end}: there is no time between them")
+    wall = wall_time(utc)
+    asked = _Asked(sym, start, end, wall, replay=run_id is not None, one=html is not None)
+    asked.window(time.time_ns())  # a wrong time is found out now
     settings = load_settings() if interval is None else load_settings(interval=interval)
-    if sym is not None and sym not in settings.symbols and run_id is None:  # a replay is of any symbol
-        raise ConfigError(f"--sym {sym}: is not among the config's symbols: {', '.join(settings.symbols)}")
-    symbols = settings.symbols if sym is None else (sym,)
-    if html is not None and len(symbols) > 1:
-        raise ConfigError(f"--html: a page is about one symbol: name it with --sym, e.g. --sym {symbols[0]}")
     with ExitStack() as stack:
         files = {
             option: stack.enter_context(OutputFile(option, path))
@@ -51,15 +49,12 @@ def report(
             if path is not None
         }
         with of_run_id(settings, run_id) as found:
-            on_paper = run_id is not None or found.gateway.mode is Mode.PAPER
-            sessions = asyncio.run(_sessions(found, symbols, since_ns, until_ns, wall, on_paper=on_paper))
-        if run_id is not None:  # a replay is always on paper, and its ticks are not of this clock
-            found = _as_replay(found)
+            sessions = asyncio.run(_sessions(found, asked, interval))
         from services.research.session_report.report import reported
         from services.research.session_report.shown import as_html, lines, write_fills
         from services.research.session_report.shown import as_json as json_of
 
-        reports = [reported(found, session, wall, curves=html is not None) for session in sessions]
+        reports = [reported(config, session, wall, curves=html is not None) for config, session in sessions]
         if "--csv" in files:
             write_fills(reports, files["--csv"])
         if "--html" in files:
@@ -70,7 +65,68 @@ def report(
     show(line for one in reports for line in (*lines(one), ""))
 
 
+class _Asked(NamedTuple):
+    """What was asked for. replay: of a replay, which is always on paper. one: of one symbol only."""
+
+    sym: str | None
+    start: str | None
+    end: str | None
+    wall: WallTime
+    replay: bool
+    one: bool
+
+    def window(self, now_ns: int) -> tuple[int | None, int | None]:
+        """Returns from when to when, ns; raises ConfigError."""
+        since_ns, until_ns = (
+            None if text is None else instant(option, text, self.wall, now_ns)
+            for option, text in (("--from", self.start), ("--to", self.end))
+        )
+        if since_ns is not None and until_ns is not None and since_ns > until_ns:
+            raise ConfigError(f"--from {self.start} is after --to {self.end}: there is no time between them")
+        return since_ns, until_ns
+
+
+async def _sessions(
+    settings: Settings, asked: _Asked, interval: str | None
+) -> "list[tuple[SessionConfig, LineSession]]":
+    from services.research.session_report.config import config_of
+    from services.research.session_report.session import gathered
+    from shared.journal.journal import Journal
+    from shared.lookup import Lookup
+
+    found = []
+    async with AsyncExitStack() as stack:
+        lookup = await stack.enter_async_context(Lookup.open(settings))
+        window = asked.window(await lookup.now_ns())
+        journal: Journal | None = None
+        for sym in await _symbols(settings, lookup, asked):
+            config = await config_of(settings, lookup, sym, *window)
+            if interval is not None:
+                config = config._replace(settings=config.settings.model_copy(update={"interval": interval}))
+            if asked.replay:
+                config = config._replace(settings=_as_replay(config.settings))
+            elif config.settings.gateway.mode is not Mode.PAPER and journal is None:
+                own = settings.journal_url, settings.gateway.account
+                journal = await stack.enter_async_context(await Journal.open(*own, durable=True, create=False))
+            found.append((config, await gathered(config.settings, lookup, journal, sym, *window, asked.wall)))
+    return found
+
+
+async def _symbols(settings: Settings, lookup: "Lookup", asked: _Asked) -> list[str]:
+    """Returns the symbols that the report is about: those on which anything was decided; of none the config's."""
+    known = await lookup.symbols()
+    if asked.sym is not None:
+        if asked.sym not in known:
+            raise ConfigError(f"--sym {asked.sym}: nothing is known of it: there are {', '.join(known)}")
+        return [asked.sym]
+    decided = [sym for sym in known if await lookup.last(Stream.DECISIONS, sym)]
+    if asked.one and len(decided) > 1:
+        raise ConfigError(f"--html: a page is about one symbol: name it with --sym, e.g. --sym {decided[0]}")
+    return decided or list(settings.symbols[:1])
+
+
 def _as_replay(settings: Settings) -> Settings:
+    """Returns the settings of a replay, whose ticks are not of this clock."""
     gateway, ingestor = settings.gateway, settings.ingestor
     return settings.model_copy(
         update={
@@ -78,25 +134,3 @@ def _as_replay(settings: Settings) -> Settings:
             "ingestor": ingestor.model_copy(update={"source": "replay"}),
         }
     )
-
-
-async def _sessions(
-    settings: Settings,
-    symbols: tuple[str, ...],
-    since_ns: int | None,
-    until_ns: int | None,
-    wall: WallTime,
-    *,
-    on_paper: bool,
-) -> "list[LineSession]":
-    from services.research.session_report.session import gathered  # it reads the journal
-    from shared.journal.journal import Journal
-    from shared.lookup import Lookup
-
-    async with AsyncExitStack() as stack:
-        lookup = await stack.enter_async_context(Lookup.open(settings))
-        journal = None
-        if not on_paper:
-            own = settings.journal_url, settings.gateway.account
-            journal = await stack.enter_async_context(await Journal.open(*own, durable=True, create=False))
-        return [await gathered(settings, lookup, journal, sym, since_ns, until_ns, wall) for sym in symbols]

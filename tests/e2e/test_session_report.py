@@ -37,7 +37,7 @@ def test_a_run_beside_its_backtest(tickline: Tickline, bars: Path) -> None:
     [
         (("--from", "noon"), 2, "--from 'noon' is no time: write e.g. 12:00"),
         (("--from", "1d", "--to", "2d"), 2, "--from 1d is after --to 2d"),
-        (("--sym", "ETHUSDT"), 2, "--sym ETHUSDT: is not among the config's symbols: SIM-A"),
+        (("--sym", "ETHUSDT"), 2, "--sym ETHUSDT: nothing is known of it: there are SIM-A"),
         (("--csv", "no/such/folder.csv"), 2, "--csv no/such/folder.csv: cannot be written"),
     ],
 )

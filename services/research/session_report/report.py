@@ -21,6 +21,7 @@ from services.research.session_report.compared import (
     decided,
     evidence,
 )
+from services.research.session_report.config import SessionConfig
 from services.research.session_report.session import LineSession
 from services.research.verdict.held import Sample
 from shared.config import Settings
@@ -53,15 +54,14 @@ class SessionReport(NamedTuple):
     curves: dict[str, Any]
 
 
-def reported(settings: Settings, session: LineSession, wall: WallTime, *, curves: bool = False) -> SessionReport:
+def reported(config: SessionConfig, session: LineSession, wall: WallTime, *, curves: bool = False) -> SessionReport:
     """Books the session, runs the backtest of its window, and compares the two.
 
-    The backtest begins flat with the session's money at its first bar, and trades the strategy and the model that are
-    configured now. curves: for the HTML page.
+    The backtest begins flat with the session's money at its first bar. curves: for the HTML page.
 
     Raises DataError for a session without money.
     """
-    start = opening_equity(session)
+    settings, start = config.settings, opening_equity(session)
     if start <= 0:
         raise DataError(f"report: {session.sym} began the window with {start} of equity: there is nothing to compare")
     tested = _backtest_settings(settings, session, start)
@@ -93,7 +93,7 @@ def reported(settings: Settings, session: LineSession, wall: WallTime, *, curves
         days=by_period(live, other, starts, wall.day),
         months=by_period(live, other, starts, lambda ns: wall.day(ns)[:7]),
         evidence=evidence(session),
-        notes=list(_notes(tested, session, own, live, wall)),
+        notes=[*_config_notes(config), *_notes(tested, session, own, live, wall)],
         wall=wall,
         curves=drawn,
     )
@@ -115,6 +115,13 @@ def _curve(start: float) -> Any:
     from services.research.report import Curve  # only a page needs it, and what it brings
 
     return Curve(start)
+
+
+def _config_notes(config: SessionConfig) -> Iterator[str]:
+    if not config.recorded:
+        yield "No recording has the config of then, so the backtest has today's."
+    elif config.changed:
+        yield "The config changed within the window: the backtest has the last one."
 
 
 def _notes(

@@ -28,10 +28,11 @@ def settings_of(**sections: object) -> Settings:
         "strategy": {"balance": "1000", "params": {"netting": True}},
         "gateway": {"fee": "0.0005", "slippage_bps": "2"},
         "signal": {"model": "btcusdt_12h_linear"},
+        "interval": "12h",
         **sections,
     }
     return load_settings(
-        interval="12h", symbols=(SYM,), run_id="report", ingestor={"source": "replay", "files": {SYM: Path("none")}},
+        symbols=(SYM,), run_id="report", ingestor={"source": "replay", "files": {SYM: Path("none")}},
         **given,
     )  # fmt: skip
 
