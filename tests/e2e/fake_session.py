@@ -24,7 +24,11 @@ model = "simulated_linear"
 [strategy]
 name = "threshold"
 params = {threshold = 0.0005}"""
-BY_RULE = """[signal]
+BY_RULE = """[recorder]
+on = false
+[monitor]
+on = false
+[signal]
 model = "none"
 [strategy]
 name = "flip.py:Flip"
@@ -78,7 +82,8 @@ def config_of(url: str, decides: str) -> str:
 class FakeSession:
     """The account `main` in `home/tickline`. Its strategy trades at every second tick or so, one a second.
 
-    decides: model and strategy of its config. Without a model the line loads no torch, and starts sooner.
+    decides: model and strategy of its config. By rule the line loads no torch and has no process beside the four, so
+    that it starts sooner.
     """
 
     def __init__(self, home: Path, decides: str = BY_MODEL) -> None:
