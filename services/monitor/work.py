@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
-from services.monitor.alerts.watch import AlertWatch
 from services.monitor.latch import DriftLatch
 from services.monitor.reader import PacedReader
 from services.monitor.stage import NOTHING, Compared, MonitorStage, Resumed, plan
@@ -17,6 +17,9 @@ from shared.runner.partition import Partition
 from shared.runner.service import limits_of
 from shared.runner.worker import Worker
 
+if TYPE_CHECKING:
+    from services.monitor.alerts.watch import AlertWatch
+
 LAST_READS_S = 5.0  # after `stop`, for what is there by then
 
 
@@ -27,7 +30,7 @@ class Beside:
     the bus is lost, since they tell of that; they see for themselves when another replica has taken over.
     """
 
-    def __init__(self, latch: DriftLatch | None, alerts: AlertWatch | None = None) -> None:
+    def __init__(self, latch: DriftLatch | None, alerts: "AlertWatch | None" = None) -> None:
         self._latch, self._alerts = latch, alerts
         self._tasks: list[asyncio.Task[None]] = []
         self._alerting: asyncio.Task[None] | None = None
@@ -95,7 +98,7 @@ class MonitorWorker(Worker):
             raise ConfigError("config: monitor.on is false: there is nothing to run")
         limits = limits_of(settings)
         latch = DriftLatch.of(settings) if settings.journal_url else None
-        alerts = AlertWatch.of(settings, bus)
+        alerts = _alerts(settings, bus)
         spec = plan(settings) if alerts is None else plan(settings, partial(OverheardStage, alerts.see))
         self._reader = PacedReader(limits, settings.monitor.pace_s, () if latch is None else (latch.look,))
         super().__init__(spec, bus, self._reader, partitions=1, limits=limits, store=Beside(latch, alerts))
@@ -104,3 +107,12 @@ class MonitorWorker(Worker):
         """Lets `run` return when what is on the bus was read, or a few seconds are over."""
         self._reader.drain(super().stop)
         asyncio.get_running_loop().call_later(LAST_READS_S, super().stop)
+
+
+def _alerts(settings: Settings, bus: Bus) -> "AlertWatch | None":
+    """Returns the config's alerts; where it wants none, what they need is not loaded."""
+    if not settings.alerts.on:
+        return None
+    from services.monitor.alerts.watch import AlertWatch
+
+    return AlertWatch.of(settings, bus)
