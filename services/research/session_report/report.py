@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -139,6 +140,10 @@ def _notes(
             f"{plural(session.lost, 'execution report')} of this time are kept nowhere any more: the session's money "
             "lacks them. Ask for a later --from, or let the recorder keep more (recorder.keep_bytes)."
         )
+    length_ns = interval_ns(settings.interval)
+    absent = sum(round((b.ts_event - a.ts_event) / length_ns) - 1 for a, b in pairwise(session.ticks))
+    if absent > 0:
+        yield f"{plural(absent, 'bar')} of the window never came, or are not kept any more: neither traded on them."
     if session.gaps:
         yield f"{plural(session.gaps, 'gap')}: the session forgot its windows there, the backtest did not."
     models = {one.model for one in session.predictions.values() if one.model}

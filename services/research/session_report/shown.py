@@ -192,5 +192,8 @@ def as_html(report: SessionReport) -> str:
         curves=report.curves,
         settings=said,
         learned_ns=(text_time(fitted.start).ns, text_time(fitted.end).ns) if fitted else None,
-        more=tables(report),
+        more=[
+            (f"{title}, the last {SHOWN_DAYS}", found[-SHOWN_DAYS:]) if len(found) > SHOWN_DAYS else (title, found)
+            for title, found in tables(report)
+        ],
     )
