@@ -105,17 +105,9 @@ class Chains:
 
     async def decision_at(self, sym: str, at_ns: int | None) -> Decision | None:
         """Returns the newest decision on a tick of that time or before it; of all where no time is given."""
-        if at_ns is None:
-            found = [one.message for one in await self.lookup.last(Stream.DECISIONS, sym, NEAR_TICKS)]
-            return next((one for one in reversed(found) if isinstance(one, Decision)), None)
-        span = NEAR_TICKS * await self._tick_ns(sym)
-        while True:
-            since = max(0, at_ns - span)
-            near = [one.message for one in await self.lookup.messages(Stream.DECISIONS, sym, since, at_ns)]
-            decisions = [one for one in near if isinstance(one, Decision)]
-            if decisions or not since:
-                return max(decisions, key=lambda one: (one.ts_event, one.n), default=None)
-            span *= NEAR_TICKS
+        found = [one.message for one in await self.lookup.last(Stream.DECISIONS, sym, NEAR_TICKS, at_ns)]
+        decisions = (one for one in found if isinstance(one, Decision))
+        return max(decisions, key=lambda one: (one.ts_event, one.n), default=None)
 
     async def decision_after(self, sym: str, at_ns: int) -> Decision | None:
         """Returns the first decision on a tick behind a time, within FAR_TICKS of it."""

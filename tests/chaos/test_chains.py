@@ -16,7 +16,7 @@ from services.console.chains import Chains
 from services.console.recompute import recomputed
 from shared.bus.names import PartitionId
 from shared.config import Settings, load_settings
-from shared.messages import Stream
+from shared.messages import MarketTick, Stream
 from shared.messages.reasons import OrderPhase
 from shared.models.card import Card
 from shared.models.choose import card_at
@@ -79,6 +79,8 @@ async def test_of_a_replay_that_was_killed_and_trimmed_every_chain_is_complete(
         "TICKLINE_SYMBOLS": json.dumps(sorted(files)),
         "TICKLINE_INGESTOR__SOURCE": "replay",
         "TICKLINE_INGESTOR__FILES": json.dumps({sym: str(path) for sym, path in files.items()}),
+        "TICKLINE_STRATEGY__NAME": "threshold",
+        "TICKLINE_STRATEGY__PARAMS": '{"threshold": 0.0005}',
         "TICKLINE_SIGNAL__MODEL": "minutes",
         "TICKLINE_SIGNAL__WEIGHTS": str(one_minute_model(folder / "models")),
         "TICKLINE_BUS__MARKET_MAXLEN": "600",
@@ -135,6 +137,7 @@ async def test_of_a_replay_that_was_killed_and_trimmed_every_chain_is_complete(
     for each in picked:
         assert each.wrong == []
         assert each.origins["recording"] > 0, "the bus had all of it: the test shows nothing"
+    assert picked[1].reasons.keys() >= {"orders", "BELOW_THRESHOLD"}
 
 
 async def _same_again(settings: Settings, rng: random.Random, bars: dict[str, dict[int, Decimal]]) -> None:
@@ -190,7 +193,7 @@ async def test_of_a_session_at_the_fake_exchange_every_chain_is_complete(
         assert armed.code == 0, armed.shown
         end = time.monotonic() + 60 * minutes
         while time.monotonic() < end:
-            await asyncio.sleep(rng.uniform(5, 20))
+            await asyncio.sleep(rng.uniform(5, 15) if short else rng.uniform(20, 60))
             tickline.service(rng.choice(("signal", "strategy", "gateway", "recorder"))).kill()
         await asyncio.to_thread(wait_for, lambda: in_state(folder, OrderPhase.FILLED), "orders are filled", 120.0, 0.5)
     finally:
@@ -210,13 +213,13 @@ async def test_of_a_session_at_the_fake_exchange_every_chain_is_complete(
 
 
 async def _decided(settings: Settings) -> dict[str, dict[int, Decimal]]:
-    """All ticks of a session: there is no file to look them up in."""
+    """All ticks that were decided on before the session was ended: there is no file to look them up in."""
+    made: dict[str, dict[int, Decimal]] = {}
     async with Chains.open(settings, UTC_TIME) as chains:
-        return {
-            sym: {
-                one.message.ts_event: getattr(one.message, "price")  # noqa: B009
-                for one in await chains.lookup.messages(Stream.TICKS, sym)
-                if hasattr(one.message, "price")
-            }
-            for sym in settings.symbols
-        }
+        for sym in settings.symbols:
+            last = await chains.decision_at(sym, None)
+            assert last is not None
+            found = await chains.lookup.messages(Stream.TICKS, sym, until_ns=last.ts_event)
+            ticks = [one.message for one in found if isinstance(one.message, MarketTick)]
+            made[sym] = {tick.ts_event: tick.price for tick in ticks}
+    return made
