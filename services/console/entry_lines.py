@@ -123,9 +123,7 @@ def said_of(message: Message, around: Around = NOTHING_AROUND) -> str:
     if isinstance(message, ExecutionReport) and message.last_px is not None and message.leg is not Leg.FUNDING:
         reason = "" if message.reason is None else f" {message.reason}"
         qty = _side(message.last_qty)
-        return (
-            f"{message.sym} {message.status} {qty} at {message.last_px} fee {message.commission.normalize():f}{reason}"
-        )
+        return f"{message.sym} {message.status} {qty} at {message.last_px} fee {float(message.commission):.4g}{reason}"
     return message.human()
 
 

@@ -20,6 +20,7 @@ from shared.bus.api import BusLost
 from shared.config import Settings, load_settings
 from shared.errors import BusUnreachable, ConfigError
 from shared.messages import Stream
+from shared.messages.monitor import POOLED
 from shared.wall_time import WallTime
 
 if TYPE_CHECKING:
@@ -148,7 +149,8 @@ async def _with_recorded(asked: Asked, lookup: "Lookup", rows: list[Row]) -> lis
     until_ns = None if asked.at is None else instant("--at", asked.at, asked.wall, now_ns)
     known = {(row.sym, row.n) for row in rows}
     found = list(rows)
-    for sym in await lookup.symbols() if asked.sym is None else [asked.sym]:
+    beside = [POOLED] if asked.stream is Stream.MONITOR else []
+    for sym in [*await lookup.symbols(), *beside] if asked.sym is None else [asked.sym]:
         if since_ns is None and asked.most is not None:
             messages = await lookup.last(asked.stream, sym, asked.most, until_ns)
         else:

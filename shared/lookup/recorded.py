@@ -5,6 +5,7 @@ is gone is none; one that is damaged is left out, and said.
 """
 
 import asyncio
+import time
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from shared.messages import Stream
 from shared.recording.layout import NewerRecording, Part, parts
 from shared.recording.part import read_positions
 
+LISTED_S = 1.0  # how long a list of files counts: a search looks at many, and what is newer the bus has, too
 COLUMNS = ["n", "t", "tr", "d", "w"]
 
 
@@ -31,6 +33,7 @@ class RecordedEntries:
         self.damaged: dict[Path, str] = {}
         self.folder = folder
         self._instances = instances
+        self._listed: dict[Stream, tuple[float, list[Part]]] = {}  # when the files were listed, and which there were
         self._last: dict[Path, dict[tuple[str, str], int] | None] = {}  # file -> instance and symbol -> last number
 
     async def span(self, stream: Stream, sym: str) -> tuple[int, int] | None:
@@ -52,7 +55,7 @@ class RecordedEntries:
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
 
-        known = parts(self.folder, stream)
+        known = self._parts(stream)
         found: list[int] = []
         for part in dict.fromkeys((*known[:1], *known[-1:])):
             try:
@@ -63,7 +66,7 @@ class RecordedEntries:
         return Span(min(found), max(found)) if found else None
 
     def _span(self, stream: Stream, sym: str) -> tuple[int, int] | None:
-        known = parts(self.folder, stream)
+        known = self._parts(stream)
         last = self._last_n(known, len(known) - 1, stream, sym)
         i = 0
         while i < len(known):
@@ -73,7 +76,7 @@ class RecordedEntries:
         return None
 
     def _entries(self, stream: Stream, sym: str, first: int, last: int) -> list[StoredEntry]:
-        known = parts(self.folder, stream)
+        known = self._parts(stream)
         found: dict[int, StoredEntry] = {}
         for i in range(self._first_with(known, stream, sym, first), len(known)):
             before = self._last_n(known, i - 1, stream, sym)
@@ -83,6 +86,13 @@ class RecordedEntries:
                 for row in self._rows(known[i], stream, sym, first, last):
                     found.setdefault(row.n, row)
         return [found[n] for n in sorted(found)]
+
+    def _parts(self, stream: Stream) -> list[Part]:
+        listed_s, known = self._listed.get(stream, (float("-inf"), []))
+        if time.monotonic() - listed_s > LISTED_S:
+            listed_s, known = time.monotonic(), parts(self.folder, stream)
+            self._listed[stream] = listed_s, known
+        return known
 
     def _first_with(self, known: list[Part], stream: Stream, sym: str, n: int) -> int:
         """Returns which file is the first at whose end the symbol's number `n` was recorded."""

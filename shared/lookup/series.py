@@ -1,6 +1,6 @@
 """A series is one symbol's entries of one stream, out of several stores, in the order of their numbers, each once.
 
-Numbers only grow. Times grow with them in the streams that answer each tick. In the others one may stand behind later
+Numbers only grow. Times grow with them in most streams. In the others one may stand behind later
 ones: a decision that waited has its tick's time, a funding payment the exchange's. So a search looks at a few
 neighbours, and what it finds is taken with a margin.
 """
@@ -15,7 +15,7 @@ CHUNK = 1_024
 NEIGHBOURS = 4
 MARGIN_N = 64
 MARGIN_NS = 3_600_000_000_000
-IN_ORDER = frozenset({Stream.TICKS, Stream.FEATURES, Stream.PREDICTIONS})
+IN_ORDER = frozenset({Stream.TICKS, Stream.FEATURES, Stream.PREDICTIONS, Stream.ORDERS})
 
 
 class Series:
