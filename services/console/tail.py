@@ -164,6 +164,7 @@ def _where(reach: "Reach", asked: Asked, no_bus: str) -> str:
     """Returns where the rows come from, and from when on there are any."""
     recorded, on_bus = reach.recording.get(asked.stream), reach.bus.get(asked.stream)
     said = [no_bus] if no_bus else []
+    said += [f"{path} cannot be read and is left out ({why})" for path, why in reach.damaged.items()]
     if recorded is not None:
         ends = f" until {asked.wall.second(recorded.until_ns)}" if no_bus else ""
         said.append(f"from the recording, written since {asked.wall.second(recorded.since_ns)}{ends}")

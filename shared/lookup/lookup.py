@@ -34,12 +34,14 @@ class Reach(NamedTuple):
 
     - bus, recording: by stream, the time in which what is there was written; a stream with nothing is left out.
     - no_bus, no_recording: why that place gives nothing; empty where it does.
+    - damaged: files of the recording that could not be read, and why; what they had is left out.
     """
 
     bus: Mapping[Stream, Span]
     recording: Mapping[Stream, Span]
     no_bus: str
     no_recording: str
+    damaged: Mapping[Path, str]
 
 
 class Lookup:
@@ -154,7 +156,8 @@ class Lookup:
 
         await self._asked(work)
         no_bus = "" if self._session is not None else self._no_bus
-        return Reach(found.get("bus", {}), found.get("recording", {}), no_bus, self._no_recording)
+        damaged = {} if self._recorded is None else dict(self._recorded.damaged)
+        return Reach(found.get("bus", {}), found.get("recording", {}), no_bus, self._no_recording, damaged)
 
     async def _asked(self, work: Callable[[Stores], Awaitable[T]]) -> T:
         """Does the work on what there is, and once more without the bus where that is lost meanwhile."""

@@ -1,5 +1,6 @@
 """Record a run, replay the recording, compute it again; and a difference that was planted is found."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -43,6 +44,19 @@ def test_a_run_its_recording_and_everything_again(tickline: Tickline, command: C
     refused = command("run", "--rate", "0", "--limit", "10", "--data", recording, "--record", recording)
     assert refused.code == 2
     assert "name another folder" in refused.err
+
+
+def test_without_a_word_a_run_is_recorded_below_the_state_folder(tickline: Tickline, command: Command) -> None:
+    tickline.records = True
+    done = tickline(*RUN, "--limit", "40")
+    assert (done.code, done.summary["restarts"]) == (0, 0), done.err
+    (folder,) = (tickline.folder / "recording").iterdir()
+    assert re.fullmatch("tickline-[0-9a-f]{8}", folder.name)
+    shown = command("parity", folder)
+    assert (shown.code, "parity: 80 of 80 decisions identical" in shown.out) == (0, True), shown.err
+
+    assert tickline(*RUN, "--limit", "50", "--no-record").code == 0
+    assert [row.n for row in read_rows(folder, Stream.TICKS, "ingestor", ["SIM-A"])] == list(range(1, 41))
 
 
 def test_a_replay_gives_the_same_orders_and_a_planted_difference_is_found(
