@@ -5,6 +5,7 @@ from decimal import Decimal
 from textwrap import wrap
 
 from services.console.status.state import LineStatus, SymbolStatus
+from shared.drift.days import bars_more
 from shared.drift.reference import DriftReference
 from shared.exchanges.trading.amounts import plain
 from shared.explain.account import latch_with_its_verb, money
@@ -141,10 +142,12 @@ def _last(one: SymbolStatus, now_ns: int) -> tuple[str, str, str, str]:
     )
 
 
-def edge_of(reading: DriftReading) -> str:
-    """Returns what the monitor said of the edge."""
+def edge_of(reading: DriftReading, reference: DriftReference | None) -> str:
+    """Returns what the monitor said of the edge. reference: the card's, which tells how long it may take yet."""
     shown = "edge shown at 95 %" if reading.edge_shown else "no edge shown"
     said = f"live {shown}: evidence {reading.edge:.3g} of {SHOWN:g} in {plural(reading.held, 'held bar')}"
+    more = None if reference is None or reading.edge_shown else bars_more(reference.mean, reading.edge)
+    said += "" if more is None else f", about {more} more"
     if not reading.latch_bars:
         return said
     return f"{said}; decay {reading.state}: {reading.decay:.3g} of {reading.latch_bars}"

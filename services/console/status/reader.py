@@ -40,6 +40,7 @@ class StatusReader:
     - lookup: the line's, open. session: to the bus; None where it does not answer.
     - rests: whether that is an embedded bus which no run holds up.
     - asks: whether the exchange is asked where the line is not at work.
+    - replay: whether it is a replay's, whose model and strategy the config does not tell.
     - how: what is typed before a verb.
     """
 
@@ -52,6 +53,7 @@ class StatusReader:
         session: Session | None = None,
         rests: bool = False,
         asks: bool = False,
+        replay: bool = False,
         how: str = "tickline",
     ) -> None:
         self._settings = settings
@@ -63,12 +65,16 @@ class StatusReader:
         self._how, self._arm = how, how_to_arm(settings, how)
         self._identity: Identity | None = None
         self._armed = Armed("", "")
+        self._replay = replay
+        self._event_time = replay or settings.ingestor.source in EVENT_TIME
         self._reach: Reach | None = None
         self._reach_s = 0.0
         self._fixed = self._who()
 
     def _who(self) -> list[str]:
         """Reads what trades, once; returns why it cannot be told, if so."""
+        if self._replay:
+            return []
         try:
             self._identity = Identity.of(self._settings)
             if self._settings.gateway.mode is not Mode.PAPER:
@@ -83,7 +89,7 @@ class StatusReader:
         ticks = {sym: await once.newest(Stream.TICKS, sym) for sym in own.symbols}
         decisions = {sym: await once.newest(Stream.DECISIONS, sym) for sym in own.symbols}
         event_ns = now_ns
-        if own.ingestor.source in EVENT_TIME:
+        if self._event_time:
             event_ns = max((one.message.ts_event for one in ticks.values() if one is not None), default=now_ns)
         async with AsyncExitStack() as stack:
             journal = await self._journal(stack)
@@ -91,7 +97,7 @@ class StatusReader:
             found = await money(own, once, event_ns // NS_PER_MS, self._wall, journal)
         reach = await self._reaches()
         words = await self._words(ticks, decisions, reach.no_bus)
-        health = _health(own, now_ns, words)
+        health = _health(own, now_ns, words) if self._session is not None and not self._rests else NOT_AT_WORK
         heard_ns = [word.at_ns for word in words]
         seen = Seen({}, 0)
         if self._asks and own.gateway.mode is not Mode.PAPER and health.line != "up":
@@ -101,7 +107,7 @@ class StatusReader:
         now_ns = time.time_ns()
         return LineStatus(
             now_ns=now_ns,
-            event_ns=event_ns if own.ingestor.source in EVENT_TIME else now_ns,
+            event_ns=event_ns if self._event_time else now_ns,
             mode=own.gateway.mode,
             account=own.gateway.account,
             venue=_venue(own),
@@ -168,14 +174,17 @@ class StatusReader:
 
     async def _edge(self) -> str:
         """Returns what the monitor said last of the edge; before its first word what the model's card shows."""
+        card = reference = None
+        if self._identity is not None:
+            try:
+                card = chosen_card(self._settings)
+                reference = None if card is None else reference_in(card, self._settings)
+            except TicklineError:
+                card = None  # that is said of what trades
         found = await self._lookup.last(Stream.MONITOR, POOLED)
         if found and isinstance(found[-1].message, DriftReading):
-            return edge_of(found[-1].message)
-        try:
-            card = chosen_card(self._settings)
-            return "" if card is None else edge_on(reference_in(card, self._settings))
-        except TicklineError:
-            return ""  # that is said of what trades
+            return edge_of(found[-1].message, reference)
+        return "" if card is None else edge_on(reference)
 
     def _sources(self, reach: Reach) -> tuple[str, ...]:
         """Returns where the decisions are read, and from when they reach back."""
@@ -220,6 +229,9 @@ class _Once:
 class _Health(NamedTuple):
     line: Line
     missing: tuple[str, ...]
+
+
+NOT_AT_WORK = _Health("down", CORE)  # no service works without its bus
 
 
 def _health(settings: Settings, now_ns: int, words: list[Word]) -> _Health:

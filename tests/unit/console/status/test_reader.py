@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from services.console.status.exchange import look
+from services.console.status.lines import edge_of, edge_on
 from services.console.status.reader import CORE, StatusReader
 from services.console.status.state import LineStatus
 from services.simulator.engine.events import NewOrder
@@ -21,6 +22,7 @@ from shared.config.gateway import GatewaySettings
 from shared.config.settings import SignalSettings, StrategySettings
 from shared.control.books import book_of, execution_row
 from shared.control.capital import begun_row
+from shared.drift.reference import DriftReference
 from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, LatchRow
@@ -99,6 +101,19 @@ async def test_what_the_monitor_said_last_is_the_edge(world: World) -> None:
     )
 
 
+def test_how_long_it_may_take_yet_is_said_where_the_card_tells() -> None:
+    said = DriftReading(
+        n=1, sym=POOLED, ts_event=1, tr="t", net=0.0, syms=(), nets=(), x=0.0, decay=12.5, claim=0.0, edge=4.5,
+        held=311, warn_bars=0, latch_bars=0, state=DriftState.NO_EDGE,
+    )  # fmt: skip
+    reference = DriftReference(
+        strategy="x", decides="a" * 64, symbols=(A,), interval="1s", fee=0.0, slippage_bps=0.0, legs=True, start="a",
+        end="b", bars=9, held=9, mean_net=0.0002, sd_net=0.1, mean=0.05, sd=1.0, lower=-0.1,
+    )  # fmt: skip
+    assert edge_of(said, reference).endswith("in 311 held bars, about 1718 more")
+    assert edge_on(reference) == "no edge shown by the model's card: out of sample +2.00 bps a held bar, 9 held bars"
+
+
 @pytest.mark.parametrize(
     ("late", "line", "missing"),
     [((), "up", ()), (("signal",), "partly", ("signal",)), (CORE, "down", CORE), (("recorder",), "up", ("recorder",))],
@@ -110,6 +125,19 @@ async def test_a_line_is_at_work_whose_services_touch_their_files(
     touched(world.settings, late, age_s=60)
     status = await status_of(world)
     assert (status.line, status.missing) == (line, tuple(missing))
+
+
+async def test_without_its_bus_no_line_is_at_work(world: World) -> None:
+    """Right after its end a run's files are still fresh."""
+    touched(world.settings, CORE)
+    assert (await status_of(world, rests=True)).line == "down"
+
+
+async def test_a_replay_is_read_by_its_ticks_clock_and_the_config_does_not_tell_what_traded(world: World) -> None:
+    world.settings = account_of(world).model_copy(update={"symbols": (A,), "gateway": world.settings.gateway})
+    world.write(*MESSAGES)
+    status = await status_of(world, replay=True)
+    assert (status.identity, status.edge, status.event_ns) == (None, "", LIFE.ticks[-1].ts_event)
 
 
 async def test_where_no_service_of_this_folder_ever_ran_the_bus_tells(world: World) -> None:
