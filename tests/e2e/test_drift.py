@@ -68,7 +68,8 @@ def orders(session: FakeSession) -> list[OrderRow]:
 def readings(session: FakeSession) -> list[dict[str, Any]]:
     done = session.tickline("tail", "monitor", "--json", "--limit", "2000")
     assert done.code == 0, done.err
-    return [json.loads(line) for line in done.out.splitlines()]
+    found = [json.loads(line) for line in done.out.splitlines()]
+    return [reading for reading in found if reading["type"].startswith("DriftReading/")]
 
 
 def test_an_edge_that_is_gone_is_latched_and_resumed(session: FakeSession) -> None:
@@ -105,6 +106,13 @@ def test_an_edge_that_is_gone_is_latched_and_resumed(session: FakeSession) -> No
     stopped = session.stop()
     assert stopped is not None
     assert stopped.code == 0, stopped.err
+
+    (recording,) = (file.parent for file in session.state.glob("recording/**/recording.json"))
+    parity = session.tickline("parity", recording)
+    (line,) = (line for line in parity.out.splitlines() if line.endswith(" monitor identical"))
+    same, _, count, *_ = line.removeprefix("parity: ").split()
+    assert same == count, parity.err
+    assert int(count) > len(found), "the alarm, and the resume"
 
 
 def _behind_resume(found: list[dict[str, Any]]) -> list[dict[str, Any]] | None:

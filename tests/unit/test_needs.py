@@ -9,7 +9,7 @@ from shared.config import Settings
 from shared.config.settings import SignalSettings, StrategySettings
 from shared.errors import ConfigError
 from shared.messages.market import Group
-from shared.needs import needed_groups, require_fields, require_groups
+from shared.needs import carried_groups, needed_groups, require_fields, require_groups
 
 
 def with_model(tmp_path: Path, needs: tuple[str, ...], fields: tuple[str, ...] = ()) -> Settings:
@@ -55,3 +55,14 @@ def test_a_field_that_not_every_source_tells_is_refused_by_its_name(tmp_path: Pa
     with pytest.raises(ConfigError, match=said):
         require_fields(settings, {"trades"}, "a.csv")
     require_fields(Settings(signal=SignalSettings(model="none")), set(), "a source")
+
+
+@pytest.mark.parametrize(("market", "on", "carried"), [
+    ("BTC/USDT:USDT", True, {Group.FUNDING}), ("BTC/USDT:USDT", False, set()), ("BTC/USDT", True, set()),
+])  # fmt: skip
+def test_predictions_carry_the_funding_where_a_monitor_looks_at_swaps(
+    market: str, on: bool, carried: set[Group]
+) -> None:
+    ingestor = {"source": "ccxt", "exchange": "binance", "markets": {"BTCUSDT": market}}
+    settings = Settings(symbols=("BTCUSDT",), ingestor=ingestor, monitor={"on": on})
+    assert carried_groups(settings) == carried

@@ -9,6 +9,11 @@ from services.monitor import work
 from services.monitor.work import MonitorWorker
 from shared.config import Settings
 from shared.errors import ConfigError
+from shared.messages import Stream
+from shared.messages.codec import unpack
+from shared.messages.monitor import POOLED
+from shared.runner.progress import read_snapshots
+from shared.runner.service import make_bus
 from tests.unit.monitor.session import SYMBOLS, Line, bars, stage
 from tests.until import until
 
@@ -74,3 +79,23 @@ async def test_of_two_monitors_one_works() -> None:
 def test_where_there_shall_be_none_there_is_nothing_to_run() -> None:
     with pytest.raises(ConfigError, match=r"monitor\.on is false"):
         MonitorWorker(Settings(monitor={"on": False}), Line(SETTINGS).bus)
+
+
+async def test_a_checkpoint_has_what_the_joint_stage_remembers() -> None:
+    line = Line(SETTINGS)
+    await line.write(bars(1, 10, -0.01))
+    worker = MonitorWorker(SETTINGS, line.bus)
+    running = asyncio.create_task(worker.run())
+    await until(lambda: line.readings() == expected(10))
+    worker.stop()
+    await running
+    kept = await read_snapshots(await line.bus.connect(), "monitor", SETTINGS.bus.partitions)
+    assert kept.keys() == {"", POOLED, *SYMBOLS}
+    again = stage()
+    again.restore(unpack(kept[""]))
+    assert [x.human() for message in bars(11, 11, -0.01) for x in again.on_tick(message) or []] == [expected(11)[-1][2]]
+
+
+def test_its_stream_is_bounded() -> None:
+    bus = make_bus(SETTINGS.model_copy(update={"bus": SETTINGS.bus.model_copy(update={"url": "redis://nowhere"})}))
+    assert bus.maxlens[Stream.MONITOR] == SETTINGS.bus.market_maxlen
