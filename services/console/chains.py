@@ -4,6 +4,7 @@ import itertools
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
+from statistics import median_low
 from typing import Any, NamedTuple
 
 from services.console.cards import card_of_hash
@@ -128,11 +129,11 @@ class Chains:
         return [one.message for one in found if one is not None]
 
     async def _tick_ns(self, sym: str) -> int:
-        """Returns the least time between two of the last ticks: a replay's interval need not be the config's."""
+        """Returns the time between two ticks, of the last ones: a replay's interval need not be the config's."""
         if sym not in self._ticks:
             times = [one.message.ts_event for one in await self.lookup.last(Stream.PREDICTIONS, sym, NEAR_TICKS)]
             apart = [late - early for early, late in itertools.pairwise(times) if late > early]
-            self._ticks[sym] = min(apart, default=NS_PER_S)
+            self._ticks[sym] = median_low(apart) if apart else NS_PER_S
         return self._ticks[sym]
 
     async def _led_out(self, tr: str, base: Iterable[Hop]) -> list[Hop]:
@@ -189,13 +190,12 @@ class Chains:
 
     async def _around(self, decision: Decision) -> Around:
         """Returns what lies around a decision without orders."""
-        of_windows = decision.reason in OF_WINDOWS
-        ticks = FAR_TICKS if of_windows else NEAR_TICKS
         tick_ns, sym, at_ns = await self._tick_ns(decision.sym), decision.sym, decision.ts_event
-        streams = (Stream.DECISIONS, Stream.PREDICTIONS, Stream.EXECUTIONS)
         near: list[Message] = []
-        for stream in streams:
-            found = await self.lookup.messages(stream, sym, at_ns - ticks * tick_ns, at_ns + NEAR_TICKS * tick_ns)
+        for stream in (Stream.DECISIONS, Stream.PREDICTIONS, Stream.EXECUTIONS):
+            far = stream is Stream.PREDICTIONS and decision.reason in OF_WINDOWS
+            since = at_ns - (FAR_TICKS if far else NEAR_TICKS) * tick_ns
+            found = await self.lookup.messages(stream, sym, since, at_ns + NEAR_TICKS * tick_ns)
             near += [one.message for one in found]
         needs = self._needs(near, decision, tick_ns) if decision.reason is Reason.NO_PREDICTION else None
         return around(decision, near, self._wall, needs)
