@@ -3,10 +3,11 @@
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from types import TracebackType
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.live import Live
@@ -26,6 +27,25 @@ from shared.wall_time import WallTime
 
 LINE_EVERY_S = 5.0
 SHOWN = (Stream.TICKS, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS)
+
+
+# The view, how many processes were restarted, what holds of the account, how this run's orders ended at a venue, and
+# the status, where one is read.
+Report = Callable[[View, int, str, Ended | None, LineStatus | None], None]
+
+
+class Shown(NamedTuple):
+    """What a run shows goes here.
+
+    - report: takes a view of the line. say: takes a line about a trouble.
+    - wall: the clock of its times.
+    - live: whether there is a screen for the status.
+    """
+
+    report: Report
+    say: Callable[[str], None]
+    wall: WallTime
+    live: bool = False
 
 
 class Display:

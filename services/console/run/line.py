@@ -9,9 +9,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from services.console.run.display import Summary
+from services.console.run.display import Shown, Summary
 from services.console.run.processes import (
     Server,
     SimulatorProcess,
@@ -24,7 +24,6 @@ from services.console.run.status import AccountLine, LiveStatus, View, Watcher, 
 from services.console.run.streams import Ended, OrderCollector, RefusalCounter, latencies_us
 from services.console.run.troubles import FolderWatch, SilenceLines, Troubles
 from services.console.run.try_out import write_config
-from services.console.status.state import LineStatus
 from services.research.line import check_input
 from services.research.parity.orders import compare
 from shared.bus.api import BusLost
@@ -42,7 +41,6 @@ from shared.runner.health import alive_file, touched_after
 from shared.runner.service import check_bus, make_bus
 from shared.strategies.identity import Identity
 from shared.user_code import blaming
-from shared.wall_time import WallTime
 
 MONITOR, RECORDER = "monitor", "recorder"
 SERVICES = ("gateway", "strategy", "signal", "ingestor")  # readers before writers, so that nothing piles up
@@ -52,23 +50,6 @@ READY_POLL_S = 0.05
 NO_SUMMARY = "there is no summary"
 
 T = TypeVar("T")
-# The view, how many processes were restarted, what holds of the account, how this run's orders ended at a venue, and
-# the status, where one is read.
-Report = Callable[[View, int, str, Ended | None, LineStatus | None], None]
-
-
-class Shown(NamedTuple):
-    """What a run shows goes here.
-
-    - report: takes a view of the line. say: takes a line about a trouble.
-    - wall: the clock of its times.
-    - live: whether there is a screen for the status.
-    """
-
-    report: Report
-    say: Callable[[str], None]
-    wall: WallTime
-    live: bool = False
 
 
 async def run_line(settings: Settings, shown: Shown, *, with_fake: bool = False) -> Summary:

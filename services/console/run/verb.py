@@ -66,8 +66,8 @@ def run(
     if json_file is not None:
         _write(json_file, "", "a")  # found out now, not after hours
     # The model's runtime takes seconds to load.
-    from services.console.run.display import Display
-    from services.console.run.line import Shown, run_line
+    from services.console.run.display import Display, Shown
+    from services.console.run.line import run_line
 
     wall = wall_time(utc)
     with Display(wall) as display:

@@ -15,7 +15,7 @@ WITHIN_S = 6.0  # a person waits for all answers
 ONE_S = 2.0  # and for one of them; what does not answer is not asked again
 
 
-class Seen(NamedTuple):
+class ExchangeAnswer(NamedTuple):
     """The exchange's answer. symbols: as it holds them. at_ns: when it came. why: why there is none; else empty."""
 
     symbols: Mapping[str, AtExchange]
@@ -23,7 +23,7 @@ class Seen(NamedTuple):
     why: str = ""
 
 
-async def look(settings: Settings, limits: Mapping[str, bytes], within_s: float = WITHIN_S) -> Seen:
+async def look(settings: Settings, limits: Mapping[str, bytes], within_s: float = WITHIN_S) -> ExchangeAnswer:
     """Asks for positions, open orders and quotes, for `within_s` seconds at most.
 
     It raises nothing: where there is no answer `why` says so.
@@ -34,12 +34,12 @@ async def look(settings: Settings, limits: Mapping[str, bytes], within_s: float 
         async with asyncio.timeout(within_s):
             return await _look(settings, limits)
     except TimeoutError:
-        return Seen({}, 0, f"no answer within {within_s:g} s")
+        return ExchangeAnswer({}, 0, f"no answer within {within_s:g} s")
     except TicklineError as error:
-        return Seen({}, 0, str(error))
+        return ExchangeAnswer({}, 0, str(error))
 
 
-async def _look(settings: Settings, limits: Mapping[str, bytes]) -> Seen:
+async def _look(settings: Settings, limits: Mapping[str, bytes]) -> ExchangeAnswer:
     from shared.exchanges.trading.ccxt_venue import make_venue  # ccxt takes a while to load
 
     here = Whereabouts.of(settings)
@@ -62,4 +62,4 @@ async def _look(settings: Settings, limits: Mapping[str, bytes]) -> Seen:
         quote = quotes.get(sym)
         price = None if quote is None else quote.ask if qty < 0 else quote.bid
         symbols[sym] = AtExchange(qty, sum(order.sym == sym for order in resting), price, spot=sym in spot)
-    return Seen(symbols, time.time_ns())
+    return ExchangeAnswer(symbols, time.time_ns())

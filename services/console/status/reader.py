@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
-from services.console.status.exchange import Seen, look
+from services.console.status.exchange import ExchangeAnswer, look
 from services.console.status.lines import edge_of, edge_on
 from services.console.status.state import FRESH_S, AccountStatus, Line, LineStatus, SymbolStatus, Word, how_to_arm
 from shared.bus.api import Session
@@ -99,7 +99,7 @@ class StatusReader:
         words = await self._words(ticks, decisions, reach.no_bus)
         health = _health(own, now_ns, words) if self._session is not None and not self._rests else NOT_AT_WORK
         heard_ns = [word.at_ns for word in words]
-        seen = Seen({}, 0)
+        seen = ExchangeAnswer({}, 0)
         if self._asks and own.gateway.mode is not Mode.PAPER and health.line != "up":
             seen = await look(own, limits)
             words = [word for word in words if word.who != EXCHANGE or not seen.at_ns]
@@ -259,7 +259,9 @@ def _venue(settings: Settings) -> str:
     return {"ccxt": own.exchange, "fake": "the simulator"}.get(own.venue, "")
 
 
-def _symbol(sym: str, held: SymbolMoney | None, tick: Found | None, decision: Found | None, seen: Seen) -> SymbolStatus:
+def _symbol(
+    sym: str, held: SymbolMoney | None, tick: Found | None, decision: Found | None, seen: ExchangeAnswer
+) -> SymbolStatus:
     """Returns a symbol's status. Its price is the exchange's where that was asked, else the newest tick's."""
     there = seen.symbols.get(sym)
     price, price_ns = (None, None) if held is None else (held.price, held.price_ns)

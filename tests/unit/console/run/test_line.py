@@ -13,7 +13,8 @@ import redis
 
 from services.console.run import line as module
 from services.console.run import troubles
-from services.console.run.line import Shown, _Run
+from services.console.run.display import Shown
+from services.console.run.line import _Run
 from services.console.run.status import LiveStatus, View
 from services.console.run.try_out import fake_settings
 from services.console.settings import RunOptions, settings_for
