@@ -78,7 +78,7 @@ class DriftReference(BaseModel):
     def text(self) -> str:
         """Returns it in one line for a person."""
         said = f"net Sharpe {self.sharpe:.2f} a year over {plural(self.held, 'held bar')}, {self.start} to {self.end}"
-        return f"{said}: {'there is a floor' if self.shows_edge else 'no edge shown, decay is not computed'}"
+        return f"{said}: {'its decay is watched' if self.shows_edge else 'no edge shown, decay is not computed'}"
 
     @property
     def sharpe(self) -> float:

@@ -26,7 +26,7 @@ class Case(NamedTuple):
     """A case is a strategy in a market.
 
     - d: the mean of a held bar's net return, in standard deviations. held: held bars a year.
-    - longest: years after which a run is given up.
+    - longest: years after which a run is given up. intact: years of a run whose edge stays.
     """
 
     name: str
@@ -35,6 +35,7 @@ class Case(NamedTuple):
     runs: int
     market: Market = Market()
     longest: int = LONGEST
+    intact: int = 10
 
 
 class Row(NamedTuple):
@@ -43,7 +44,7 @@ class Row(NamedTuple):
     case: Case
     gone: tuple[float, float]  # median years to M = a year, and to ten, after the edge went to zero
     flipped: tuple[float, float]
-    false: tuple[float, float]
+    false: tuple[float, float | None]
     at_floor: tuple[tuple[float, float], ...]
     warned: float  # share of runs at the floor with a warning in the first year
 
@@ -60,7 +61,7 @@ def cases(runs: int, minute_runs: int) -> Iterator[Case]:
     yield Case(
         "net Sharpe 3, volatility 1 or 3, changing every 200 bars", 3 / sqrt(HALF_DAYS), HALF_DAYS, runs, regimes
     )
-    yield Case("net Sharpe 5, 1 min bars", 5 / sqrt(MINUTES), MINUTES, minute_runs, longest=4)
+    yield Case("net Sharpe 5, 1 min bars", 5 / sqrt(MINUTES), MINUTES, minute_runs, longest=4, intact=1)
 
 
 def row(case: Case, seed: int) -> Row:
@@ -71,7 +72,7 @@ def row(case: Case, seed: int) -> Row:
     def run(d: float, levels: list[int], years: float) -> Any:
         return times(d, measure, case.market, levels, round(years * case.held), case.runs, seed)
 
-    intact = run(case.d, [year, ten], 10)
+    intact = run(case.d, [year, ten], case.intact)
     gone, flipped = (run(d, [year, ten], case.longest) for d in (0.0, -case.d))
     least = d_at(measure.least_mean, measure, case.market)
     at_year = run(least, [year], 1_000)[:, 0]
@@ -80,7 +81,7 @@ def row(case: Case, seed: int) -> Row:
         case,
         _years(gone, case),
         _years(flipped, case),
-        (float(np.mean(intact[:, 0] <= year)), float(np.mean(intact[:, 1] <= ten))),
+        (float(np.mean(intact[:, 0] <= year)), float(np.mean(intact[:, 1] <= ten)) if case.intact >= 10 else None),
         tuple(_mean(found / level) for found, level in zip(floors, (year, ten), strict=False)),
         float(np.mean(at_year <= year)),
     )
@@ -96,6 +97,7 @@ def _mean(multiples: Any) -> tuple[float, float]:
 
 
 HEAD_SHOWN = "| mean of X | held bars until an edge is shown, median | `shared/drift/days.py` has |\n|---|---|---|\n"
+HEAD_AUTHOR = "\nOn the author's 12 h bars, with the shipped model:\n\n"
 HEAD = (
     "| a model whose card says | edge to zero: latch, warning (years, median) | sign flips: latch, warning | "
     "edge intact: warned within 1 y, latched within 10 y | at the floor: mean time to warning, to latch, in A | "
@@ -110,7 +112,7 @@ def text(found: Row) -> str:
         found.case.name,
         _pair(found.gone, found.case.longest),
         _pair(found.flipped, found.case.longest),
-        ", ".join(f"{share:.1%}".replace("%", " %") for share in found.false),
+        ", ".join("not run" if share is None else f"{share:.1%}".replace("%", " %") for share in found.false),
         floors,
         f"{found.warned:.0%}".replace("%", " %"),
         f"{found.case.runs:,}",
@@ -128,20 +130,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make drift-curve")
     parser.add_argument("--data", type=Path, help="BTCUSDT_12h_ohlc.csv: what is said of it")
     parser.add_argument("--write", action="store_true", help="put it into docs/drift.md")
+    parser.add_argument("--only", default="", help="cases whose name has this, and no more")
     parser.add_argument("--short", action="store_true", help="few runs, and no minutes")
     given = parser.parse_args()
     chosen = list(cases(50, 0) if given.short else cases(2_000, 200))
     made = HEAD
     print(made, end="")
     for case in chosen:
-        if case.runs:
+        if case.runs and given.only in case.name:
             line = text(row(case, 1))
             print(line, end="", flush=True)
             made += line
+    if given.only:
+        return
     made += "\n" + HEAD_SHOWN
     for mean in BARS:
         made += f"| {mean:g} | {bars_to_show(mean, 50 if given.short else 1_000, 1):,.0f} | {BARS[mean]:,} |\n"
-    made += "\n" + "".join(lines(given.data, SHIPPED)) if given.data else ""
+    if given.data:
+        made += HEAD_AUTHOR + "".join(lines(given.data, SHIPPED))
     print(made)
     if given.write:
         before, _, rest = DOCS.read_text().partition(BEGIN)

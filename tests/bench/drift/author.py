@@ -42,7 +42,10 @@ def _said(readings: list[DriftReading]) -> str:
         return f'{span}: "{DriftState.NO_EDGE}" at every one of them. {shown}.'
     most = max(readings, key=lambda reading: reading.decay)
     first = [
-        next((f"{state} on {time_text(each.ts_event)[:10]}" for each in readings if each.state is state), f"no {state}")
+        next(
+            (f"{state} on {time_text(each.ts_event)[:10]}" for each in readings if each.state is state),
+            f"never {state}",
+        )
         for state in (DriftState.WARNING, DriftState.DECAYED)
     ]
     head = f"{span}: {', '.join(first)}; M at most {most.decay:.0f} of {most.warn_bars}"
