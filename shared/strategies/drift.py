@@ -53,3 +53,21 @@ def drift_stage(settings: Settings, rules: DriftRules) -> DriftStage:
     reference = None if card is None else reference_in(card, settings)
     costs = assumed_costs(settings) if reference is None else reference.costs
     return DriftStage(settings.symbols, costs, reference, rules)
+
+
+def edge_line(settings: Settings) -> str:
+    """Returns what the card of the config's model says of the edge, before a person trusts it with money.
+
+    >>> edge_line(Settings(signal={"model": "none"}))
+    'EDGE: no model, so no card says what to expect: decay is not computed'
+    """
+    card = chosen_card(settings)
+    if card is None:
+        return "EDGE: no model, so no card says what to expect: decay is not computed"
+    reference = reference_in(card, settings)
+    if reference is None:
+        return (
+            f"EDGE: NO EDGE SHOWN: the card of {card.name} does not know this strategy at these costs, so decay is not "
+            f"computed: `tickline model reference {card.name}` measures it"
+        )
+    return f"EDGE: {'' if reference.shows_edge else 'NO EDGE SHOWN: '}{reference.text}"

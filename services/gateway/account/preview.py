@@ -25,6 +25,7 @@ from shared.orders.answers import VenuePosition
 from shared.plural import plural
 from shared.strategies import make_strategy
 from shared.strategies.decider import BarePrediction, Decider
+from shared.strategies.drift import edge_line
 from shared.strategies.identity import Identity, own_files
 from shared.strategies.registry import with_reserve
 from shared.strategies.stateful import checked_decision
@@ -138,6 +139,7 @@ def preview_lines(settings: Settings, rules: RiskRules, arming: ArmingRow, seen:
         + (", REDUCE ONLY" if limits.reduce_only else "")
     )
     yield str(Identity.of(settings))
+    yield edge_line(settings)
     if files := own_files(settings):
         yield f"code and data of your own: {', '.join(files)}"
     for market in seen.markets:

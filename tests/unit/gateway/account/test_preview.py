@@ -173,3 +173,11 @@ def test_coins_that_no_book_holds_count_for_no_limit_and_dust_is_shown() -> None
     (line,) = (line for line in lines if "first order" in line)
     assert "position 5.000005, of it dust 0.000005, 5 of it no book's, 0 open orders" in line
     assert first(lines) == "BUY 0.02379 at about 42000 = 999.18 USDT"
+
+
+def test_a_person_reads_that_no_edge_was_shown() -> None:
+    """Of the shipped model with its own strategy, by the figures of its card; of another fee the card knows nothing."""
+    (line,) = (line for line in shown() if line.startswith("EDGE: "))
+    assert line.startswith("EDGE: NO EDGE SHOWN: net Sharpe 2.07 a year over ")
+    (other,) = (line for line in shown(fee="0.001") if line.startswith("EDGE: "))
+    assert other.startswith("EDGE: NO EDGE SHOWN: the card of btcusdt_12h_linear does not know this strategy at ")
