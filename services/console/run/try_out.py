@@ -74,7 +74,7 @@ def fake_settings(options: RunOptions) -> Settings:
         only = Path(folder) / "fake.toml"
         only.write_text("\n".join(toml_lines(values)) + "\n")
         with _config_file(only):
-            settings = load_settings()
+            settings = load_settings(recorder=values["recorder"])  # what was typed wins over a variable
     own = settings.gateway.model_copy(update={"keys_dir": None, **KEYS})
     return settings.model_copy(update={"gateway": own})
 

@@ -78,6 +78,12 @@ def test_what_does_not_go_with_it(options: RunOptions, named: str) -> None:
         fake_settings(options)
 
 
+def test_what_is_typed_of_the_recorder_wins_over_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TICKLINE_RECORDER__ON", "false")
+    assert not fake_settings(RunOptions()).recorder.on
+    assert fake_settings(RunOptions(record=Path("session"))).recorder.on
+
+
 def test_a_rule_needs_no_model_and_a_session_is_recorded(tmp_path: Path) -> None:
     settings = fake_settings(RunOptions(model="none", strategy="moving_average_cross", record=Path("session")))
     assert settings.signal.model == "none"
