@@ -102,7 +102,7 @@ class BusWatch:
         for service, known in self._replicas.items():
             away = [p for p, moved_s in known.moved_s.items() if now_s - moved_s > away_s]
             if away:
-                which = "" if len(away) == len(known.moved_s) else f" on partitions {', '.join(map(str, away))}"
+                which = "" if len(away) == len(known.moved_s) else f" on partition {', '.join(map(str, away))}"
                 text = f"{service}: nobody is at work{which} for {away_s:g} s"
                 yield Condition(AlertKind.SERVICE, service, text, "tickline doctor")
             if now_s - known.restarted_s < RESTART_S:
