@@ -13,8 +13,8 @@ from shared.errors import BusUnreachable, DataError
 from shared.lookup.on_bus import BusEntries
 from shared.lookup.places import bus_of, recorded_entries
 from shared.lookup.recorded import RecordedEntries
-from shared.lookup.series import Series
-from shared.lookup.stored import EntryStore, Found, Span
+from shared.lookup.series import SymbolSeries
+from shared.lookup.stored import EntryStore, Found, TimeSpan
 from shared.lookup.trace import TickTrace, messages_of_event, messages_of_order, messages_of_tick
 from shared.messages import Stream
 from shared.recording.part import recorded_symbols
@@ -37,8 +37,8 @@ class Reach(NamedTuple):
     - damaged: files of the recording that could not be read, and why; what they had is left out.
     """
 
-    bus: Mapping[Stream, Span]
-    recording: Mapping[Stream, Span]
+    bus: Mapping[Stream, TimeSpan]
+    recording: Mapping[Stream, TimeSpan]
     no_bus: str
     no_recording: str
     damaged: Mapping[Path, str]
@@ -84,18 +84,18 @@ class Lookup:
         self, stream: Stream, sym: str, since_ns: int | None = None, until_ns: int | None = None
     ) -> list[Found]:
         """Returns the messages whose `ts_event` is in this time, both ends included, in the order of their numbers."""
-        return await self._asked(lambda stores: Series(stores, stream, sym).within(since_ns, until_ns))
+        return await self._asked(lambda stores: SymbolSeries(stores, stream, sym).within(since_ns, until_ns))
 
     async def last(self, stream: Stream, sym: str, count: int = 1, until_ns: int | None = None) -> list[Found]:
         """Returns the last messages, the newest last; fewer where there are no more.
 
         until_ns: of those whose `ts_event` is not later.
         """
-        return await self._asked(lambda stores: Series(stores, stream, sym).last(count, until_ns))
+        return await self._asked(lambda stores: SymbolSeries(stores, stream, sym).last(count, until_ns))
 
     async def by_n(self, stream: Stream, sym: str, n: int) -> Found | None:
         """Returns the message with a number, or None."""
-        found = await self._asked(lambda stores: Series(stores, stream, sym).between(n, n))
+        found = await self._asked(lambda stores: SymbolSeries(stores, stream, sym).between(n, n))
         return found[0] if found else None
 
     async def of_trace(self, tr: str) -> list[Found]:
@@ -146,7 +146,7 @@ class Lookup:
 
     async def reach(self) -> Reach:
         """Returns what is there, and where, of the config's symbols."""
-        found: dict[str, dict[Stream, Span]] = {}
+        found: dict[str, dict[Stream, TimeSpan]] = {}
 
         async def work(stores: Stores) -> None:
             found.clear()
@@ -195,5 +195,5 @@ class Lookup:
         return [] if self._recorded is None else [self._recorded]
 
 
-def _of(stores: Stores) -> Callable[[Stream, str], Series]:
-    return lambda stream, sym: Series(stores, stream, sym)
+def _of(stores: Stores) -> Callable[[Stream, str], SymbolSeries]:
+    return lambda stream, sym: SymbolSeries(stores, stream, sym)

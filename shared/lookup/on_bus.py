@@ -7,7 +7,7 @@ from typing import NamedTuple
 from shared.bus.api import Session
 from shared.bus.entry import START, Entry, EntryId
 from shared.bus.names import PartitionId, partition_of
-from shared.lookup.stored import BUS, Place, Span, StoredEntry
+from shared.lookup.stored import BUS, Place, StoredEntry, TimeSpan
 from shared.messages import Stream
 
 CHUNK, NEAR = 500, 20
@@ -62,13 +62,13 @@ class BusEntries:
             found.setdefault(entry.n, _stored(entry))
         return found
 
-    async def times(self, stream: Stream, symbols: Sequence[str]) -> Span | None:
+    async def times(self, stream: Stream, symbols: Sequence[str]) -> TimeSpan | None:
         """Returns when the first and the last entry of these symbols' partitions were written; None without one."""
         found: list[int] = []
         for source in {self._source(stream, sym) for sym in symbols}:
             ends = await self._read(source, START, 1), await self._session.newest(source, b"+", 1)
             found += [entry.w for entries in ends for entry in entries]
-        return Span(min(found), max(found)) if found else None
+        return TimeSpan(min(found), max(found)) if found else None
 
     def _source(self, stream: Stream, sym: str) -> "_Source":
         # The monitor works on all symbols together, in one partition.

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from shared.errors import DataError
-from shared.lookup.stored import RECORDING, Place, Span, StoredEntry
+from shared.lookup.stored import RECORDING, Place, StoredEntry, TimeSpan
 from shared.messages import Stream
 from shared.recording.layout import NewerRecording, Part, parts
 from shared.recording.part import read_positions
@@ -47,11 +47,11 @@ class RecordedEntries:
         """
         return await asyncio.to_thread(self._entries, stream, sym, first, last)
 
-    async def times(self, stream: Stream, symbols: Sequence[str]) -> Span | None:
+    async def times(self, stream: Stream, symbols: Sequence[str]) -> TimeSpan | None:
         """Returns when the first and the last entry of the stream were written; None without one."""
         return await asyncio.to_thread(self._times, stream)
 
-    def _times(self, stream: Stream) -> Span | None:
+    def _times(self, stream: Stream) -> TimeSpan | None:
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
 
@@ -63,7 +63,7 @@ class RecordedEntries:
                     found += file.read(["w"], use_threads=False).column("w").to_pylist()
             except (ArrowException, OSError, KeyError, ValueError) as error:
                 self._note(part, error)
-        return Span(min(found), max(found)) if found else None
+        return TimeSpan(min(found), max(found)) if found else None
 
     def _span(self, stream: Stream, sym: str) -> tuple[int, int] | None:
         known = self._parts(stream)

@@ -18,7 +18,7 @@ MARGIN_NS = 3_600_000_000_000
 IN_ORDER = frozenset({Stream.TICKS, Stream.FEATURES, Stream.PREDICTIONS, Stream.ORDERS})
 
 
-class Series:
+class SymbolSeries:
     """The series takes each number from the first of its stores that has it."""
 
     def __init__(self, stores: Sequence[EntryStore], stream: Stream, sym: str) -> None:

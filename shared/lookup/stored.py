@@ -48,7 +48,7 @@ class StoredEntry(NamedTuple):
         return Found(message, self.at_ns, self.origin) if (message.sym, message.n) == (sym, self.n) else None
 
 
-class Span(NamedTuple):
+class TimeSpan(NamedTuple):
     """Messages were written in this time, both ends included, in ns since 1970 UTC."""
 
     since_ns: int
@@ -66,5 +66,5 @@ class EntryStore(Protocol):
     async def entries(self, stream: Stream, sym: str, first: int, last: int) -> list[StoredEntry]:
         """Returns the entries with these numbers, both included, in the order of their numbers, each once."""
 
-    async def times(self, stream: Stream, symbols: Sequence[str]) -> Span | None:
+    async def times(self, stream: Stream, symbols: Sequence[str]) -> TimeSpan | None:
         """Returns when the first and the last of these symbols' entries were written, about; None without one."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from shared.lookup.series import MARGIN_N, Series
+from shared.lookup.series import MARGIN_N, SymbolSeries
 from shared.lookup.stored import Found
 from shared.messages import Decision, ExecutionReport, Message, OrderIntent, Reason, Stream
 from shared.messages.monitor import POOLED
@@ -11,7 +11,7 @@ from shared.messages.monitor import POOLED
 # A decision for one of these reasons may stand before one of an earlier tick, which waited.
 MEANWHILE = frozenset({Reason.WAITING, Reason.IN_FLIGHT, Reason.SUPERSEDED})
 
-SeriesOf = Callable[[Stream, str], Series]
+SeriesOf = Callable[[Stream, str], SymbolSeries]
 
 
 class TickTrace(NamedTuple):
@@ -73,7 +73,7 @@ async def messages_of_order(series: SeriesOf, client_order_id: str, symbols: Seq
     return []
 
 
-async def _decisions(series: Series, tr: str, ts_event: int) -> list[Found]:
+async def _decisions(series: SymbolSeries, tr: str, ts_event: int) -> list[Found]:
     """One when the message arrives, and a second one where it waited, which may come long after."""
     begin = await series.number_at(ts_event)
     found: list[Found] = []
@@ -94,7 +94,7 @@ def _meanwhile(message: Message) -> bool:
     return isinstance(message, Decision) and message.reason in MEANWHILE
 
 
-async def _orders(series: Series, tr: str, ts_event: int, wanted: set[str]) -> list[Found]:
+async def _orders(series: SymbolSeries, tr: str, ts_event: int, wanted: set[str]) -> list[Found]:
     begin = await series.number_at(ts_event)
     found, missing = list[Found](), set(wanted)
     async for each in series.from_on(begin):
@@ -110,7 +110,7 @@ async def _orders(series: Series, tr: str, ts_event: int, wanted: set[str]) -> l
     return found
 
 
-async def _reports(series: Series, tr: str, ts_event: int, wanted: set[str]) -> list[Found]:
+async def _reports(series: SymbolSeries, tr: str, ts_event: int, wanted: set[str]) -> list[Found]:
     """Each order has one report, when it has ended; that may be long after its tick."""
     found, missing = list[Found](), set(wanted)
     async for each in series.from_on(await series.number_at(ts_event), lambda entry: entry.tr == tr):

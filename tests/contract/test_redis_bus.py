@@ -11,7 +11,7 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from services.console.entries import Repeats
+from services.console.run.streams import Repeats
 from shared.bus.api import BusLost, Commit, Lease, Outcome, Storage, Stored
 from shared.bus.entry import START, Outgoing
 from shared.bus.names import Names, PartitionId

@@ -202,6 +202,7 @@ def test_what_the_bus_has_no_more_is_recorded(
     assert len(alone.out.splitlines()) == 30
     assert "none ever did" in alone.err
     assert "from the recording, written since " in alone.err
+    assert tail("--follow").code == 4
 
 
 def test_dead_letters(tail: Command) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from services.console.entries import REMEMBERED, Repeats, newest_entries
-from services.console.entry_lines import Around, Row, json_line, said_of, text_line
+from services.console.run.streams import REMEMBERED, Repeats, newest_entries
+from services.console.tail import DecisionsAround, Row, json_line, said_of, text_line
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.entry import START, Entry
 from shared.config import Settings
@@ -101,7 +101,7 @@ def order(qty: str, leg: Leg, name: str) -> OrderIntent:
 def test_a_line_has_y_hat_price_side_and_reason() -> None:
     first, second = "1" * 32, "2" * 32
     intents = {first: order("1.5", Leg.CLOSE, first), second: order("0.5", Leg.OPEN, second)}
-    around = Around({("A", 5): Decimal("70.1")}, intents)
+    around = DecisionsAround({("A", 5): Decimal("70.1")}, intents)
     held = decision(reason=Reason.NO_CHANGE)
     assert said_of(held, around) == "A y_hat=+0.000800 at 70.1 no order: NO_CHANGE, position -1.5"
     assert said_of(held) == "A y_hat=+0.000800 no order: NO_CHANGE, position -1.5"

@@ -10,7 +10,7 @@ from shared.bus.api import BusLost
 from shared.bus.memory_bus import MemoryBus, MemorySession
 from shared.config import Settings
 from shared.errors import DataError
-from shared.lookup import Lookup, Span, places
+from shared.lookup import Lookup, TimeSpan, places
 from shared.lookup import lookup as module
 from shared.messages import Stream
 from shared.record import WIRE
@@ -80,8 +80,8 @@ async def test_a_bus_that_dies_meanwhile_leaves_what_is_recorded_and_is_asked_ag
 
 async def test_it_says_what_is_where_and_from_when(tmp_path: Path) -> None:
     reach = await filled(tmp_path).lookup().reach()
-    assert reach.recording == {Stream.TICKS: Span(BEGIN_NS + 1 * S, BEGIN_NS + 6 * S)}
-    assert reach.bus == {Stream.TICKS: Span(BEGIN_NS + 5 * S, BEGIN_NS + 8 * S)}
+    assert reach.recording == {Stream.TICKS: TimeSpan(BEGIN_NS + 1 * S, BEGIN_NS + 6 * S)}
+    assert reach.bus == {Stream.TICKS: TimeSpan(BEGIN_NS + 5 * S, BEGIN_NS + 8 * S)}
     assert (reach.no_bus, reach.no_recording, reach.damaged) == ("", "", {})
 
 
