@@ -41,7 +41,7 @@ NOTHING_TO_DO = frozenset(
 ENDED = frozenset({OrderPhase.CANCELED, OrderPhase.REJECTED, OrderPhase.EXPIRED})
 
 
-class Seen(NamedTuple):
+class JournalView(NamedTuple):
     """What a look has seen: what stands, and what has happened since the last."""
 
     standing: tuple[Condition, ...] = ()
@@ -85,7 +85,7 @@ class JournalWatch:
             round(settings.alerts.arming_s * 1_000),
         )
 
-    async def look(self, now_ms: int) -> Seen:
+    async def look(self, now_ms: int) -> JournalView:
         """Looks once. Raises JournalUnwritable where what could be read once cannot; before that nothing stands."""
         try:
             if self._journal is None:
@@ -95,7 +95,7 @@ class JournalWatch:
         except (ConfigError, JournalUnwritable) as error:
             await self.close()
             if not self._opened:
-                return Seen()  # nobody has armed the account yet
+                return JournalView()  # nobody has armed the account yet
             raise JournalUnwritable(str(error)) from error
 
     async def close(self) -> None:
@@ -105,7 +105,7 @@ class JournalWatch:
             with suppress(JournalUnwritable):
                 await journal.close()
 
-    async def _look(self, journal: Journal, now_ms: int) -> Seen:
+    async def _look(self, journal: Journal, now_ms: int) -> JournalView:
         standing = [latch_condition(latch) for latch in (await journal.latches()).values()]
         standing += arming_conditions(await journal.arming(), now_ms, self._arming_ms, self._wall)
         unknown = [row for row in await journal.orders() if row.state is OrderPhase.UNKNOWN]
@@ -117,7 +117,7 @@ class JournalWatch:
         ]
         standing += await self._refusals(journal, now_ms)
         stopped, happened = await self._events(journal, {row.client_order_id for row in unknown}, now_ms)
-        return Seen((*standing, *stopped), tuple(happened))
+        return JournalView((*standing, *stopped), tuple(happened))
 
     def _unknown(self, rows: Sequence[OrderRow], now_ms: int) -> Iterator[Condition]:
         for row in rows[:MOST]:

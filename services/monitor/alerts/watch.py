@@ -18,7 +18,7 @@ from services.monitor.alerts.channels import Channels, open_channels
 from services.monitor.alerts.conditions import UNWELL, AlertKind, AlertMessage, Condition, Observation
 from services.monitor.alerts.daily import Daily, daily_message
 from services.monitor.alerts.heartbeat import Heartbeat
-from services.monitor.alerts.journal_watch import JournalWatch, Seen
+from services.monitor.alerts.journal_watch import JournalView, JournalWatch
 from services.monitor.alerts.stream_watch import StreamWatch
 from shared.bus.api import Bus, BusLost
 from shared.config import Mode, Settings
@@ -171,9 +171,9 @@ class AlertWatch:
             await self._save(ended=False)
         self._beat(one for conditions in standing.values() for one in conditions)
 
-    async def _look_at_journal(self, now_ns: int) -> Seen | None:
+    async def _look_at_journal(self, now_ns: int) -> JournalView | None:
         if self._journal is None:
-            return Seen()
+            return JournalView()
         try:
             seen = await self._journal.look(now_ns // MS_NS)
         except JournalUnwritable as error:
