@@ -5,9 +5,8 @@ from collections import Counter
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.console.chains import Chains, Told
+from services.console.chains import Chains, Told, as_json_of
 from services.console.trace import trace_of
-from services.console.why import as_json_of
 from shared.config import Settings
 from shared.explain.chain import UNASKED
 from shared.messages import Decision, ExecutionReport, MarketTick, Prediction, Reason, Stream

@@ -1,7 +1,7 @@
 """The chains of a line: everything that goes back to one tick, from bus, recording and journal, told as sentences."""
 
 import itertools
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 from statistics import median_low
@@ -11,9 +11,9 @@ from services.console.cards import card_of_hash
 from shared.bar import Bar
 from shared.config import Mode, Settings
 from shared.errors import ConfigError, DataError
-from shared.explain.around import ModelNeeds, around
-from shared.explain.chain import Chain, Hop
-from shared.explain.decisions import MISSING, Around, Rule
+from shared.explain.chain import Chain, Hop, lacking_line
+from shared.explain.circumstances import ModelNeeds, circumstances_of
+from shared.explain.decisions import MISSING, Circumstances, Rule
 from shared.explain.executions import OrderLife
 from shared.explain.story import Sentence, rule_of, story
 from shared.intervals import NS_PER_S, interval_ns
@@ -25,7 +25,7 @@ from shared.messages.codec import kept
 from shared.models.card import Card, ModelRefused
 from shared.models.model_input import ModelInput
 from shared.recording.checkpoint import TRADED, settings_at
-from shared.wall_time import WallTime
+from shared.wall_time import WallTime, iso
 
 JOURNAL = "journal"
 NEAR_TICKS = 64  # around a decision, to explain it; further where a window may be longer
@@ -51,6 +51,37 @@ class Told(NamedTuple):
     def complete(self) -> bool:
         """Says whether all of the chain was found."""
         return not self.lacking
+
+
+def endings(told: Told) -> Iterator[str]:
+    """Yields what a person must know of the answer itself."""
+    if told.lacking:
+        yield f"  {lacking_line(told.lacking)}"
+    if told.as_now and any(True for _ in told.chain.each(Decision)):
+        yield "  the rule is told as it is configured now: no recording has its config of then"
+
+
+def as_json_of(told: Told, at_ns: int | None = None) -> dict[str, Any]:
+    """Returns the answer as `--json` has it."""
+    chain = told.chain
+    return {
+        "sym": chain.sym,
+        "tr": chain.tr,
+        "asked_at": None if at_ns is None else iso(at_ns),
+        "complete": told.complete,
+        "lacking": told.lacking,
+        "rule": str(told.rule),
+        "rule_as_configured_now": told.as_now,
+        "origins": sorted({hop.origin for hop in chain.hops}),
+        "steps": [step_json(sentence) for sentence in told.sentences],
+    }
+
+
+def step_json(sentence: Sentence) -> dict[str, Any]:
+    """Returns a sentence with its message."""
+    message = sentence.message
+    made = {"step": sentence.step, "at": iso(sentence.at_ns) if sentence.at_ns else None, "text": sentence.text}
+    return made if message is None else {**made, "type": type(message).__name__, "message": message.content()}
 
 
 class Chains:
@@ -99,8 +130,10 @@ class Chains:
         rule, as_now = self._rule(at_ns)
         if not chain:
             return Told(chain, [], [], rule, as_now)
-        lies = {decision.n: await self._around(decision) for decision, _ in chain.each(Decision) if decision.reason}
-        sentences = story(chain, self._settings, self._wall, rule=rule, around=lies, lives=lives)
+        circumstances = {
+            decision.n: await self._circumstances(decision) for decision, _ in chain.each(Decision) if decision.reason
+        }
+        sentences = story(chain, self._settings, self._wall, rule=rule, circumstances=circumstances, lives=lives)
         lacking = chain.lacking(await self._last_reported(chain))
         return Told(chain, sentences, lacking, rule, as_now)
 
@@ -188,7 +221,7 @@ class Chains:
         last = [one.message for one in await self.lookup.last(Stream.EXECUTIONS, chain.sym, NEAR_TICKS)]
         return max((one.order_n for one in last if isinstance(one, ExecutionReport)), default=0)
 
-    async def _around(self, decision: Decision) -> Around:
+    async def _circumstances(self, decision: Decision) -> Circumstances:
         """Returns what lies around a decision without orders."""
         tick_ns, sym, at_ns = await self._tick_ns(decision.sym), decision.sym, decision.ts_event
         near: list[Message] = []
@@ -198,7 +231,7 @@ class Chains:
             found = await self.lookup.messages(stream, sym, since, at_ns + NEAR_TICKS * tick_ns)
             near += [one.message for one in found]
         needs = self._needs(near, decision, tick_ns) if decision.reason is Reason.NO_PREDICTION else None
-        return around(decision, near, self._wall, needs)
+        return circumstances_of(decision, near, self._wall, needs)
 
     def _needs(self, near: Iterable[Message], decision: Decision, tick_ns: int) -> ModelNeeds | None:
         of = (one for one in near if isinstance(one, Prediction) and one.n == decision.prediction_n)

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from services.console.chains import Chains, Told
+from services.console.chains import Chains, Told, as_json_of, endings
 from services.console.output import AsJson, InUtc, json_text, show, wall_time
 from services.console.runs import RunId, of_run_id
-from services.console.why import as_json_of, endings
 from shared.config import Settings, load_settings
 from shared.errors import DataError, ParityBroken
 from shared.explain.chain import Chain

@@ -3,19 +3,18 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from services.console.chains import Chains, Told
+from services.console.chains import Chains, Told, as_json_of, endings
 from services.console.output import AsJson, InUtc, instant, json_text, show, wall_time
 from services.console.runs import RunId, of_run_id
 from shared.config import Settings, load_settings
 from shared.errors import DataError
-from shared.explain.chain import lacking_line
 from shared.explain.story import Sentence
 from shared.messages import Decision
-from shared.wall_time import WallTime, age, iso
+from shared.wall_time import WallTime, age
 
 
 def why(
@@ -74,34 +73,3 @@ def sentence_line(sentence: Sentence, wall: WallTime) -> str:
     """Returns a step with its time of day."""
     at = wall.millisecond(sentence.at_ns)[11:23] if sentence.at_ns else ""
     return f"  {at:12}  {sentence.step:10}  {sentence.text}"
-
-
-def endings(told: Told) -> Iterator[str]:
-    """Yields what a person must know of the answer itself."""
-    if told.lacking:
-        yield f"  {lacking_line(told.lacking)}"
-    if told.as_now and any(True for _ in told.chain.each(Decision)):
-        yield "  the rule is told as it is configured now: no recording has its config of then"
-
-
-def as_json_of(told: Told, at_ns: int | None = None) -> dict[str, Any]:
-    """Returns the answer as `--json` has it."""
-    chain = told.chain
-    return {
-        "sym": chain.sym,
-        "tr": chain.tr,
-        "asked_at": None if at_ns is None else iso(at_ns),
-        "complete": told.complete,
-        "lacking": told.lacking,
-        "rule": str(told.rule),
-        "rule_as_configured_now": told.as_now,
-        "origins": sorted({hop.origin for hop in chain.hops}),
-        "steps": [step_json(sentence) for sentence in told.sentences],
-    }
-
-
-def step_json(sentence: Sentence) -> dict[str, Any]:
-    """Returns a sentence with its message."""
-    message = sentence.message
-    made = {"step": sentence.step, "at": iso(sentence.at_ns) if sentence.at_ns else None, "text": sentence.text}
-    return made if message is None else {**made, "type": type(message).__name__, "message": message.content()}

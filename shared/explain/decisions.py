@@ -38,7 +38,7 @@ class Rule(NamedTuple):
         return next((wrapper[name] for wrapper in self.params.get("wrappers", ()) if wrapper.get(name)), None)
 
 
-class Around(NamedTuple):
+class Circumstances(NamedTuple):
     """What lies around a decision explains it; each is empty where it is not known, or not needed.
 
     - in_flight: orders whose end the strategy did not know.
@@ -66,7 +66,7 @@ class Decided(NamedTuple):
     wall: WallTime
     prediction: Prediction | None = None
     tick_at_ns: int = 0
-    around: Around = Around()
+    circumstances: Circumstances = Circumstances()
 
 
 def decision_line(case: Decided) -> str:
@@ -129,7 +129,7 @@ def _nan(case: Decided) -> str:
 
 
 def _none(case: Decided) -> str:
-    return case.around.no_y_hat or "the prediction of this tick has no y_hat"
+    return case.circumstances.no_y_hat or "the prediction of this tick has no y_hat"
 
 
 def _threshold(case: Decided) -> str:
@@ -157,13 +157,13 @@ def _history(case: Decided) -> str:
 
 
 def _superseded(case: Decided) -> str:
-    newer, flight = case.around.newer, _flight(case)
+    newer, flight = case.circumstances.newer, _flight(case)
     came = "a gap, or a newer one, came" if newer is None else f"that of {case.wall.second(newer.ts_event)} came"
     return f"{came} {age(max(0, case.at_ns - case.decision.ts_event))} after it, while {flight}"
 
 
 def _flight(case: Decided) -> str:
-    names = case.around.in_flight
+    names = case.circumstances.in_flight
     if not names:
         return "orders were in flight, and none may be beside a new decision"
     return f"{plural(len(names), 'order')} in flight ({', '.join(names)}), and none may be beside a new decision"
@@ -176,7 +176,7 @@ def _in_flight(case: Decided) -> str:
 
 
 def _warming_up(case: Decided) -> str:
-    seen, wanted = case.around.ticks_seen, case.rule.param("slow")
+    seen, wanted = case.circumstances.ticks_seen, case.rule.param("slow")
     needs = "" if wanted is None else f", and slow needs {wanted}"
     return f"{'some ticks' if seen is None else plural(seen, 'tick')} since the last gap, or the beginning{needs}"
 
@@ -189,7 +189,7 @@ def _stopped(case: Decided) -> str:
 
 
 def _cooling_down(case: Decided) -> str:
-    flat, limit = case.around.ticks_flat, case.rule.param("ticks")
+    flat, limit = case.circumstances.ticks_flat, case.rule.param("ticks")
     since = "flat for some ticks" if flat is None else f"flat for {plural(flat, 'tick')}"
     return f"{since}, and more than {limit} must pass" if limit is not None else since
 

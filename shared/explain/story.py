@@ -6,7 +6,7 @@ from typing import NamedTuple
 from shared.config import Settings
 from shared.exchanges.trading.amounts import plain
 from shared.explain.chain import UNASKED, Chain
-from shared.explain.decisions import Around, Decided, Rule, decision_line
+from shared.explain.decisions import Circumstances, Decided, Rule, decision_line
 from shared.explain.executions import Executed, OrderLife, order_lines
 from shared.explain.reasons import GAPS
 from shared.intervals import NS_PER_S
@@ -57,12 +57,12 @@ def story(
     wall: WallTime,
     *,
     rule: Rule,
-    around: Mapping[int, Around] | None = None,
+    circumstances: Mapping[int, Circumstances] | None = None,
     lives: Mapping[str, OrderLife] | None = None,
 ) -> list[Sentence]:
     """Returns a chain as sentences, in the order of the line.
 
-    - around: by the decision's n, what lies around it. lives: by client order id, what the journal has.
+    - circumstances: by the decision's n, what lies around it. lives: by client order id, what the journal has.
     """
     told = list(_market(chain, wall))
     reports = {report.client_order_id: (report, at_ns) for report, at_ns in chain.each(ExecutionReport)}
@@ -84,7 +84,9 @@ def story(
             yield Sentence(step, at_ns, text, report if step == "report" else None)
 
     for decision, at_ns in chain.each(Decision):
-        seen = Decided(decision, at_ns, rule, wall, prediction, tick_at_ns, (around or {}).get(decision.n, Around()))
+        seen = Decided(
+            decision, at_ns, rule, wall, prediction, tick_at_ns, (circumstances or {}).get(decision.n, Circumstances())
+        )
         told.append(Sentence("decision", at_ns, decision_line(seen), decision))
         for name in decision.orders:
             told += of_order(name)

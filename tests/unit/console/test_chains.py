@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.console.chains import Chains
+from services.console.chains import Chains, as_json_of
 from services.console.recompute import recomputed
 from services.console.trace import lines as trace_lines
 from services.console.trace import trace_of
-from services.console.why import as_json_of, lines
+from services.console.why import lines
 from services.gateway.execution.records import funding_report
 from services.gateway.paper import PaperStage
 from services.signal.stage import SignalStage

@@ -9,7 +9,7 @@ from services.signal.stage import SignalStage
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from services.strategy.stage import StrategyStage
 from shared.config import Settings
-from shared.explain.around import ModelNeeds, around
+from shared.explain.circumstances import ModelNeeds, circumstances_of
 from shared.explain.decisions import Decided, decision_line
 from shared.explain.story import rule_of
 from shared.messages import (
@@ -87,7 +87,7 @@ class Line:
         """Tells the last decision with this reason."""
         decision = [one for one in self.near if isinstance(one, Decision) and one.reason is reason][-1]
         of = [one for one in self.near if isinstance(one, Prediction) and one.n == decision.prediction_n]
-        lies = around(decision, self.near, UTC_TIME, needs)
+        lies = circumstances_of(decision, self.near, UTC_TIME, needs)
         rule, at_ns = rule_of(self.settings), self.at_ns[decision.n]
         return decision_line(Decided(decision, at_ns, rule, UTC_TIME, of[0], tick_at_ns, lies))
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from shared.explain.decisions import Around
+from shared.explain.decisions import Circumstances
 from shared.messages import Decision, ExecutionReport, Gap, GapCause, Leg, Message, Prediction, Stream
 from shared.plural import plural
 from shared.wall_time import WallTime
@@ -23,7 +23,9 @@ class ModelNeeds(NamedTuple):
     ticks: int = 0
 
 
-def around(decision: Decision, near: Iterable[Message], wall: WallTime, needs: ModelNeeds | None = None) -> Around:
+def circumstances_of(
+    decision: Decision, near: Iterable[Message], wall: WallTime, needs: ModelNeeds | None = None
+) -> Circumstances:
     """Returns what explains a decision.
 
     - near: the symbol's decisions, predictions, gaps and reports before it, and the predictions behind it, in any
@@ -31,7 +33,7 @@ def around(decision: Decision, near: Iterable[Message], wall: WallTime, needs: M
     - needs: of the model that predicts; None: not known.
     """
     messages = list(near)
-    return Around(
+    return Circumstances(
         in_flight=_in_flight(decision, messages),
         newer=_newer(decision, messages),
         no_y_hat=_no_y_hat(decision, messages, wall, needs),
