@@ -4,21 +4,25 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from shared.bus.api import Bus, BusLost, Session
+from shared.bus.redis_bus import RedisBus
 from shared.config import Settings
 from shared.errors import BusUnreachable, DataError
-from shared.lookup.on_bus import BusEntries
-from shared.lookup.places import bus_of, recorded_entries
-from shared.lookup.recorded import RecordedEntries
+from shared.extras import to_install
 from shared.lookup.series import SymbolSeries
 from shared.lookup.stored import EntryStore, Found, TimeSpan
+from shared.lookup.stores import BusEntries, RecordedEntries
 from shared.lookup.trace import TickTrace, messages_of_event, messages_of_order, messages_of_tick
 from shared.messages import Stream
+from shared.recording.home import recording_of
+from shared.recording.layout import read_origin
 from shared.recording.part import recorded_symbols
 from shared.runner.progress import producers, read_snapshots
+from shared.runner.service import make_bus
 
 AGAIN_S = 1.0  # after the bus was lost, before it is asked again
 
@@ -197,3 +201,39 @@ class Lookup:
 
 def _of(stores: Stores) -> Callable[[Stream, str], SymbolSeries]:
     return lambda stream, sym: SymbolSeries(stores, stream, sym)
+
+
+async def bus_of(settings: Settings, stack: AsyncExitStack) -> RedisBus:
+    """Returns the line's bus; an embedded one that rests is started until the stack ends. Raises BusUnreachable."""
+    from shared.bus.embedded import running_url, stored_bus
+
+    url: str | None = settings.bus.url or None
+    if url is None:
+        url = await asyncio.to_thread(running_url, settings.bus.folder)
+    if url is None:
+        resting = stored_bus(settings.bus.folder)
+        await asyncio.to_thread(resting.start)
+        stack.callback(resting.stop)
+        url = resting.url
+    return make_bus(settings.model_copy(update={"bus": settings.bus.model_copy(update={"url": url})}))
+
+
+def recorded_entries(
+    settings: Settings, bus_id: str | None, instances: Mapping[Stream, str]
+) -> tuple[RecordedEntries | None, str]:
+    """Returns what reads the line's recording, or None and why not.
+
+    bus_id: of the bus beside it, in whose numbers it must count; None where no bus answers.
+    """
+    folder = recording_of(settings, bus_id)
+    if folder is None:
+        return None, "nothing was recorded" if settings.recorder.on else "recorder.on is false"
+    if find_spec("pyarrow") is None:
+        return None, f"{folder} cannot be read: {to_install('parquet')}"
+    try:
+        origin = read_origin(folder)
+    except DataError as error:
+        return None, str(error)
+    if origin.namespace != settings.namespace or bus_id not in (None, origin.bus_id):
+        return None, f"{folder} is of another line: {origin.namespace} on bus {origin.bus_id[:8]}"
+    return RecordedEntries(folder, instances), ""

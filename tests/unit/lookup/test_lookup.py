@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.lookup import on_bus
+from shared.lookup import stores
 from shared.messages import Stream
 from shared.recording.layout import parts
 from tests.unit.lookup.world import World
@@ -78,7 +78,7 @@ async def _check(
 
 async def test_a_long_stream_is_searched_and_not_read(tmp_path: Path) -> None:
     """The same answers where the bus and the files are too long to be read from the start."""
-    world = World(tmp_path, step_ms=on_bus.NEAR_MS // 2 + 1)
+    world = World(tmp_path, step_ms=stores.NEAR_MS // 2 + 1)
     count = 3_000
     rows = world.write(*(tick(n, sym) for n in range(1, count + 1) for sym in "AB"))
     for begin in range(0, 4_000, 100):

@@ -10,7 +10,7 @@ from shared.bus.api import BusLost
 from shared.bus.memory_bus import MemoryBus, MemorySession
 from shared.config import Settings
 from shared.errors import DataError
-from shared.lookup import Lookup, TimeSpan, places
+from shared.lookup import Lookup, TimeSpan
 from shared.lookup import lookup as module
 from shared.messages import Stream
 from shared.record import WIRE
@@ -123,7 +123,7 @@ async def test_what_a_newer_tickline_wrote_is_one_line(tmp_path: Path) -> None:
 
 async def test_without_pyarrow_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = filled(tmp_path)
-    monkeypatch.setattr(places, "find_spec", lambda name: None)
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
     lookup = world.lookup()
     assert await numbers(lookup) == dict.fromkeys((5, 6, 7, 8), "bus")
     assert "pip install 'tickline[parquet]'" in (await lookup.reach()).no_recording
