@@ -65,19 +65,26 @@ class DriftLatch:
         self._alarm = stage.alarm
 
     async def run(self) -> None:
-        """Looks at the journal for ever; one that cannot be opened or written is tried again, and said once."""
+        """Looks for ever: at the journal while an alarm stands. One that cannot be used is tried again, and said once."""
         while True:
+            pause_s = self._look_s
             try:
-                async with await self._open() as journal:
-                    while True:
-                        await self.once(journal)
-                        self._failed = ""
-                        await asyncio.sleep(self._look_s)
+                if self._alarm is not None:
+                    async with await self._open() as journal:
+                        await self._follow(journal)
             except (ConfigError, JournalUnwritable) as error:
+                pause_s = self._again_s
                 if str(error) != self._failed:
                     log.warning("no journal to latch in", why=str(error))
                 self._failed = str(error)
-            await asyncio.sleep(self._again_s)
+            await asyncio.sleep(pause_s)
+
+    async def _follow(self, journal: "Journal") -> None:
+        """Looks until no alarm stands."""
+        while self._alarm is not None:
+            await self.once(journal)
+            self._failed = ""
+            await asyncio.sleep(self._look_s)
 
     async def once(self, journal: "Journal") -> None:
         """Looks once."""
