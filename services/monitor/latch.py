@@ -65,7 +65,7 @@ class DriftLatch:
         self._alarm = stage.alarm
 
     async def run(self) -> None:
-        """Looks for ever: at the journal while an alarm stands. One that cannot be used is tried again, and said once."""
+        """Looks at the journal for ever, while an alarm stands. One that cannot be used is tried again, said once."""
         while True:
             pause_s = self._look_s
             try:
