@@ -78,6 +78,7 @@ def plan_with(settings: Settings, make_stage: StageFactory, kept: Iterable[Strea
                 trim=True,
                 recorders=settings.recorder.of(Stream.EXECUTIONS),
                 hold_s=settings.recorder.hold_s,
+                hold_entries=settings.recorder.hold_entries,
             ),
         ),
         exclusive=True,

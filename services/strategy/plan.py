@@ -40,6 +40,7 @@ def plan(settings: Settings) -> ServiceSpec:
                 trim=True,
                 recorders=settings.recorder.of(Stream.ORDERS),
                 hold_s=settings.recorder.hold_s,
+                hold_entries=settings.recorder.hold_entries,
             ),
         ),
     )

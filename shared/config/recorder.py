@@ -21,7 +21,8 @@ class RecorderSettings(Section):
     - max_rows, max_bytes, max_age_s: the recorder writes a stream's rows into a file when there are so many of them, or
       the oldest is so old.
     - keep_days, keep_bytes: the recorder removes the oldest files beyond these; 0 keeps all.
-    - hold_s: orders and executions stay on the bus until they are recorded, but no longer than this.
+    - hold_s, hold_entries: orders and executions stay on the bus until they are recorded, but no longer than this, and
+      not beyond so many of a stream.
     """
 
     on: bool = True
@@ -35,6 +36,7 @@ class RecorderSettings(Section):
     keep_days: Annotated[int, Field(ge=0)] = 0
     keep_bytes: Annotated[int, Field(ge=0)] = KEEP_BYTES
     hold_s: Positive = 3_600.0
+    hold_entries: Count = 100_000
 
     def of(self, stream: Stream) -> tuple[str, ...]:
         """Returns the instance that records a stream of the line, or none."""

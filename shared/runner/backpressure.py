@@ -61,6 +61,9 @@ class Backpressure:
             part.trims[output.stream] = lowest.decode() if EntryId.of(lowest).ms < oldest else str(oldest)
         kept = [output for output in cut if output.recorders]
         for part, output, stored in await self._ask(session, parts, kept, recorders=True):
+            lacking = part.written[output.stream] - min(position_in(field) for field in stored)
+            if lacking > output.hold_entries:
+                continue
             recorded = min((cursor_in(field) for field in stored), key=EntryId.of)
             lowest = max(recorded, b"%d" % self._ms_ago(output.hold_s), key=EntryId.of)
             if EntryId.of(lowest).ms < EntryId.of(part.trims[output.stream]).ms:

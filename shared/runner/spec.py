@@ -104,7 +104,8 @@ class Output:
     - consumers: instances that must keep up; the producer stays at most `bound` entries ahead of their commits. Without
       consumers the stream is only cut by length.
     - trim: cut it below its consumers' commits, by age.
-    - recorders: instances for which it is not cut either, but that bound nothing and are waited for `hold_s` at most.
+    - recorders: instances for which it is not cut either, but that bound nothing and are waited for `hold_s` at most,
+      and not beyond `hold_entries` that they lack.
     """
 
     stream: Stream
@@ -113,6 +114,7 @@ class Output:
     trim: bool = False
     recorders: tuple[str, ...] = ()
     hold_s: float = _RECORDER.hold_s
+    hold_entries: int = _RECORDER.hold_entries
 
 
 @dataclass(frozen=True)

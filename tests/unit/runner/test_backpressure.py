@@ -15,6 +15,7 @@ from shared.runner.partition import Partition
 from shared.runner.spec import Limits, Output, ServiceSpec
 
 LIMITS = Limits(trim_age_s=60.0)
+HOLD = 50
 HOLD_S = 600.0
 
 
@@ -22,16 +23,16 @@ def ago(seconds: float) -> bytes:
     return b"%d-0" % ((time.time() - seconds) * 1000)
 
 
-async def lowest_kept(consumer: bytes, recorder: bytes | None) -> float:
+async def lowest_kept(consumer: bytes, recorder: bytes | None, written: int = 9) -> float:
     """How many seconds old the lowest entry is that a trim keeps. consumer, recorder: their committed cursors."""
     bus = MemoryBus(lease_s=30, maxlens={})
     recorders = () if recorder is None else ("recorder",)
-    output = Output(Stream.ORDERS, ("gateway",), trim=True, recorders=recorders, hold_s=HOLD_S)
+    output = Output(Stream.ORDERS, ("gateway",), trim=True, recorders=recorders, hold_s=HOLD_S, hold_entries=HOLD)
     plan = ServiceSpec("strategy", lambda sym: PaperStage(Decimal(0), Decimal(0)), outputs=(output,))
     session = await bus.connect()
     lease = await session.acquire(PartitionId("strategy", 0), "writer")
     assert lease is not None
-    part = Partition(plan, LIMITS, lease, Stored(0, {}), session.run_id, {})
+    part = Partition(plan, LIMITS, lease, Stored(0, {"out:orders": b"%d" % written}), session.run_id, {})
     bus.partition(PartitionId("gateway", 0)).fields["in:orders"] = consumer + b" 9"
     if recorder:
         bus.partition(PartitionId("recorder", 0)).fields["in:orders"] = recorder + b" 9"
@@ -54,6 +55,12 @@ async def lowest_kept(consumer: bytes, recorder: bytes | None) -> float:
 async def test_a_trim_keeps(consumer_s: float, recorder_s: float | None, kept_s: float) -> None:
     recorder = None if recorder_s is None else ago(recorder_s) if recorder_s else b""
     assert await lowest_kept(ago(consumer_s), recorder) == pytest.approx(kept_s, abs=2)
+
+
+@pytest.mark.parametrize(("lacking", "kept_s"), [(HOLD, 90), (HOLD + 1, 60)])
+async def test_a_recorder_that_lacks_too_much_is_not_waited_for(lacking: int, kept_s: float) -> None:
+    """One that is dead would fill the bus, however young the entries are."""
+    assert await lowest_kept(ago(5), ago(90), 9 + lacking) == pytest.approx(kept_s, abs=2)
 
 
 async def test_a_recorder_does_not_hold_up_the_producer() -> None:
