@@ -17,7 +17,7 @@ from shared.messages import Stream
 from shared.wall_time import WallTime
 
 if TYPE_CHECKING:
-    from services.research.session_report.config import SessionConfig
+    from services.research.session_report.config import RecordedConfig
     from services.research.session_report.session import LineSession
     from shared.lookup import Lookup
 
@@ -88,7 +88,7 @@ class _Asked(NamedTuple):
 
 async def _sessions(
     settings: Settings, asked: _Asked, interval: str | None
-) -> "list[tuple[SessionConfig, LineSession]]":
+) -> "list[tuple[RecordedConfig, LineSession]]":
     from services.research.session_report.config import config_of
     from services.research.session_report.session import gathered
     from shared.journal.journal import Journal

@@ -10,7 +10,7 @@ from shared.recording.checkpoint import RUNTIMES, recorded_model, settings_at, s
 _OF_COSTS = ("mode", "fee", "slippage_bps")  # of the gateway's section; the rest is about this machine
 
 
-class SessionConfig(NamedTuple):
+class RecordedConfig(NamedTuple):
     """The config of a session. recorded: it is that of then. changed: it was another one at the window's beginning."""
 
     settings: Settings
@@ -20,7 +20,7 @@ class SessionConfig(NamedTuple):
 
 async def config_of(
     settings: Settings, lookup: Lookup, sym: str, since_ns: int | None, until_ns: int | None
-) -> SessionConfig:
+) -> RecordedConfig:
     """Returns the config of a symbol's session: that of its last decision in the window. Raises DataError.
 
     settings: of now, which are taken where nothing is recorded.
@@ -29,7 +29,7 @@ async def config_of(
     folder = lookup.recording
     kept = settings_at(folder, last[-1].at_ns) if folder is not None and last else None
     if folder is None or kept is None:
-        return SessionConfig(settings, recorded=False, changed=False)
+        return RecordedConfig(settings, recorded=False, changed=False)
     first = last if since_ns is None else await lookup.last(Stream.DECISIONS, sym, 1, since_ns)
     before = settings_at(folder, first[-1].at_ns if since_ns is not None and first else 0)
     changed = before is not None and _deciding(before) != _deciding(kept)
@@ -46,7 +46,7 @@ async def config_of(
             "gateway": settings.gateway.model_copy(update={name: getattr(then.gateway, name) for name in _OF_COSTS}),
         }
     )
-    return SessionConfig(found, recorded=True, changed=changed)
+    return RecordedConfig(found, recorded=True, changed=changed)
 
 
 def _deciding(kept: dict[str, object]) -> dict[str, object]:

@@ -22,7 +22,7 @@ from services.research.session_report.compared import (
     decided,
     evidence,
 )
-from services.research.session_report.config import SessionConfig
+from services.research.session_report.config import RecordedConfig
 from services.research.session_report.session import LineSession
 from services.research.verdict.held import Sample
 from shared.config import Settings
@@ -55,7 +55,7 @@ class SessionReport(NamedTuple):
     curves: dict[str, Any]
 
 
-def reported(config: SessionConfig, session: LineSession, wall: WallTime, *, curves: bool = False) -> SessionReport:
+def reported(config: RecordedConfig, session: LineSession, wall: WallTime, *, curves: bool = False) -> SessionReport:
     """Books the session, runs the backtest of its window, and compares the two.
 
     The backtest begins flat with the session's money at its first bar. curves: for the HTML page.
@@ -118,7 +118,7 @@ def _curve(start: float) -> Any:
     return Curve(start)
 
 
-def _config_notes(config: SessionConfig) -> Iterator[str]:
+def _config_notes(config: RecordedConfig) -> Iterator[str]:
     if not config.recorded:
         yield "No recording has the config of then, so the backtest has today's."
     elif config.changed:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from services.console.output import json_text
 from services.research.session_report.booked import booked, opening_equity
 from services.research.session_report.compared import BarEnd, PeriodReturn, by_period
-from services.research.session_report.config import SessionConfig
+from services.research.session_report.config import RecordedConfig
 from services.research.session_report.report import BACKTEST, SESSION, SessionReport, reported
 from services.research.session_report.session import gathered
 from services.research.session_report.shown import as_html, as_json, lines, write_fills
@@ -58,7 +58,7 @@ def changed(messages: list[Message], how: Callable[[Message], Message | None]) -
 def report_of(
     messages: list[Message], folder: Path, settings: Settings = SETTINGS, since_ns: int | None = None
 ) -> SessionReport:
-    config = SessionConfig(settings, recorded=True, changed=False)
+    config = RecordedConfig(settings, recorded=True, changed=False)
     return reported(config, session_of(settings, messages, folder, since_ns), UTC_TIME)
 
 
@@ -242,7 +242,7 @@ def test_the_fills_as_csv_and_the_rest_as_json(messages: list[Message], tmp_path
 
 
 def test_the_page_is_the_backtests(messages: list[Message], tmp_path: Path) -> None:
-    config = SessionConfig(SETTINGS, recorded=True, changed=False)
+    config = RecordedConfig(SETTINGS, recorded=True, changed=False)
     found = reported(config, session_of(SETTINGS, messages, tmp_path), UTC_TIME, curves=True)
     page = as_html(found)
     for said in ("Session of basic_taker on BTCUSDT", "Costs of trading", "Return by day", "missed: no decision"):
