@@ -16,7 +16,18 @@ from tests.e2e.recomputed import prices_of, recomputed
 DATA_DIR = Path(os.environ.get("TICKLINE_DATA_DIR") or Path(__file__).parents[3] / "shared" / "data")
 REAL = DATA_DIR / "BTCUSDT_12h_ohlc.csv"
 KEYS = {"ticks", "predictions", "decisions", "orders", "executions", "final_equity", "parity", "latency_us"}
-BESIDE = {"code", "fees", "restarts", "finished", "start_equity", "profit", "model", "strategy"}  # beside these
+STATUS = {"symbols", "money_from", "today", "fees_today", "funding_today"}
+BESIDE = {
+    "code",
+    "fees",
+    "restarts",
+    "finished",
+    "start_equity",
+    "profit",
+    "model",
+    "strategy",
+    *STATUS,
+}  # beside these
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -68,6 +79,11 @@ def test_the_headline_twice_on_one_bus(tickline: Tickline) -> None:
         assert summary.pop("strategy")["name"] == "basic_taker"
         assert len(summary.pop("code")) == 16
         assert 0 < waits["p50"] <= waits["p99"] <= waits["p999"]
+        left = summary.pop("symbols")["BTCUSDT"]
+        assert abs(Decimal(left["equity"]) / equity - 1) < Decimal("1e-15")
+        told = {name: summary.pop(name) for name in ("money_from", "today", "fees_today", "funding_today")}
+        of_it = {name: left[name] for name in ("today", "fees_today")}
+        assert told == {"money_from": "bus", "funding_today": "0"} | of_it
         assert summary == {
             "ticks": 692, "predictions": 692, "decisions": 692, "orders": 1377, "executions": 1377,
             "parity": {"compared": 1377, "identical": 1377}, "restarts": 0, "finished": True,
