@@ -63,7 +63,7 @@ def run_variants(
         start_equity = float(own.strategy.balance)
         sample, at_open = _sample(own), rules.fill == "next_open"
         metrics = Metrics(own.interval, start_equity, sample=sample, at_open=at_open)
-        curve = _curve(start_equity) if curves else None
+        curve = new_curve(start_equity) if curves else None
         observers: list[Observer] = [metrics]
         if curve is not None:
             observers.append(curve)
@@ -148,7 +148,8 @@ def as_html(settings: Mapping[str, str], done: Mapping[str, VariantResult]) -> s
     )
 
 
-def _curve(start_equity: float) -> "Curve":
+def new_curve(start_equity: float) -> "Curve":
+    """Returns an observer that a page is drawn of; raises ConfigError where the packages for that are missing."""
     try:
         from services.research.report import Curve
     except ImportError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from services.research.backtest import Backtest, Inputs, Observer
+from services.research.backtest.variants import new_curve
 from services.research.line import line_plans
 from services.research.metrics import Metrics, Results
 from services.research.session_report.booked import BookedSession, booked, opening_equity
@@ -70,7 +71,7 @@ def reported(config: RecordedConfig, session: LineSession, wall: WallTime, *, cu
     watched = {
         name: (Metrics(settings.interval, float(start), sample=sample), BarEnds()) for name in (SESSION, BACKTEST)
     }
-    drawn = {name: _curve(float(start)) for name in watched} if curves else {}
+    drawn = {name: new_curve(float(start)) for name in watched} if curves else {}
     seen: dict[str, list[Observer]] = {
         name: [*pair, *([drawn[name]] if curves else [])] for name, pair in watched.items()
     }
@@ -110,12 +111,6 @@ def _backtest_settings(settings: Settings, session: LineSession, start: Decimal)
             "strategy": settings.strategy.model_copy(update={"balance": start}),
         }
     )
-
-
-def _curve(start: float) -> Any:
-    from services.research.report import Curve  # only a page needs it, and what it brings
-
-    return Curve(start)
 
 
 def _config_notes(config: RecordedConfig) -> Iterator[str]:
