@@ -6,13 +6,26 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.console.status.state import AtExchange
 from shared.config import Settings
 from shared.control.whereabouts import Whereabouts
 from shared.errors import TicklineError, VenueError
 
 WITHIN_S = 6.0  # a person waits for all answers
 ONE_S = 2.0  # and for one of them; what does not answer is not asked again
+
+
+class AtExchange(NamedTuple):
+    """One symbol at the exchange, as it says now.
+
+    - qty: of all its rows; on spot all coins that the account has, whoever owns them.
+    - open_orders: those that rest, and those that wait for a price.
+    - price: at which it could be closed.
+    """
+
+    qty: Decimal
+    open_orders: int
+    price: Decimal | None
+    spot: bool = False
 
 
 class ExchangeAnswer(NamedTuple):

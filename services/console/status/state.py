@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
+from services.console.status.exchange import AtExchange
 from shared.config import Settings
 from shared.control.arming import Armed
 from shared.exchanges.trading.amounts import plain
@@ -28,20 +29,6 @@ class Word(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """Returns the word as JSON."""
         return {"who": self.who, "at": iso_or_none(self.at_ns), **({"note": self.note} if self.note else {})}
-
-
-class AtExchange(NamedTuple):
-    """One symbol at the exchange, as it says now.
-
-    - qty: of all its rows; on spot all coins that the account has, whoever owns them.
-    - open_orders: those that rest, and those that wait for a price.
-    - price: at which it could be closed.
-    """
-
-    qty: Decimal
-    open_orders: int
-    price: Decimal | None
-    spot: bool = False
 
 
 class SymbolStatus(NamedTuple):
