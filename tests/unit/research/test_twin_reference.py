@@ -100,6 +100,7 @@ def test_the_shipped_model_never_showed_an_edge() -> None:
     stage = drift_stage(settings, DriftRules())
     assert (stage.reference, stage.least_mean, stage.latch_bars) == (reference, None, 0)
     assert "no edge shown" in reference.text
+    assert reference.text in Path("docs/drift.md").read_text()
 
 
 def test_another_strategy_or_fee_has_no_reference_and_another_size_has() -> None:
