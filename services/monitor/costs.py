@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from services.monitor.ranges import Measured
+from services.monitor.ranges import MeasuredValue
 from shared.drift.twin import Costs
 from shared.messages import ExecutionReport, Message, OrderIntent
 from shared.messages.monitor import Measure
@@ -25,7 +25,7 @@ class RealisedSnapshot(Snapshot):
     fills: int
 
 
-class RealisedCosts(Tick[Message, list[Measured]]):
+class RealisedCosts(Tick[Message, list[MeasuredValue]]):
     """Realised costs takes one symbol's OrderIntents and ExecutionReports; returns their mean after every FILLS fills.
 
     It is the fee and the way from the decision's price to the fill's, over the notional, in basis points; negative
@@ -42,7 +42,7 @@ class RealisedCosts(Tick[Message, list[Measured]]):
     def _begin(self) -> None:
         self._cost, self._notional, self._fills = _ZERO, _ZERO, 0
 
-    def on_tick(self, val: Message) -> list[Measured]:
+    def on_tick(self, val: Message) -> list[MeasuredValue]:
         """Takes a message; any other kind says nothing."""
         if isinstance(val, OrderIntent):
             self._prices[val.client_order_id] = val.price
@@ -54,7 +54,7 @@ class RealisedCosts(Tick[Message, list[Measured]]):
                 return self._filled(price, val.last_px, val)
         return []
 
-    def _filled(self, price: Decimal, paid: Decimal, report: ExecutionReport) -> list[Measured]:
+    def _filled(self, price: Decimal, paid: Decimal, report: ExecutionReport) -> list[MeasuredValue]:
         self._cost += report.last_qty * (paid - price) + report.commission
         self._notional += report.last_qty.copy_abs() * price
         self._fills += 1
@@ -62,7 +62,7 @@ class RealisedCosts(Tick[Message, list[Measured]]):
             return []
         mean = round(float(self._cost / self._notional) * BPS, 6)
         self._begin()
-        return [Measured(Measure.COSTS, "", mean, LEAST, self._assumed, FILLS)]
+        return [MeasuredValue(Measure.COSTS, "", mean, LEAST, self._assumed, FILLS)]
 
     def state(self) -> State:
         """Returns the sums, and what waits for its report."""

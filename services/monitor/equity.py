@@ -6,7 +6,7 @@ from decimal import Decimal
 from math import sqrt
 from typing import Any
 
-from services.monitor.ranges import Measured
+from services.monitor.ranges import MeasuredValue
 from shared.account import Account
 from shared.account.account import book_report
 from shared.drift.pool import SymbolPool
@@ -35,7 +35,7 @@ class BookMark(Record):
     balance: Decimal
 
 
-class BookSnapshot(Snapshot):
+class LiveBookSnapshot(Snapshot):
     """The saved form of a LiveBook."""
 
     account: Any
@@ -133,7 +133,7 @@ class LiveBook(Tick[Message, list[TwinBar]]):
 
     def state(self) -> State:
         """Returns the book, and what waits."""
-        return BookSnapshot(
+        return LiveBookSnapshot(
             account={"capital": self._account.capital, "book": self._account.state()}, known=self._known,
             booked_n=self._booked_n, due=list(self._due), marks=list(self._marks), prices=dict(self._prices),
             marked_n=self._marked_n, profit=self._profit, price=self._price,
@@ -142,7 +142,7 @@ class LiveBook(Tick[Message, list[TwinBar]]):
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave."""
-        saved = BookSnapshot.of(state)
+        saved = LiveBookSnapshot.of(state)
         self._account = Account(saved.account["capital"])
         self._account.restore(saved.account["book"])
         self._known, self._booked_n, self._marked_n = saved.known, saved.booked_n, saved.marked_n
@@ -161,7 +161,7 @@ class BandSnapshot(Snapshot):
     outside: bool
 
 
-class EquityBand(Tick[Message, list[Measured]]):
+class EquityBand(Tick[Message, list[MeasuredValue]]):
     """The band takes all symbols' messages; returns the sum of net returns where it crosses the band, and now and then.
 
     The band is that of a sum of so many independent held bars of the card's mean and standard deviation, out of sample:
@@ -174,17 +174,17 @@ class EquityBand(Tick[Message, list[Measured]]):
         self._pool = SymbolPool(tuple(symbols))
         self._total, self._held, self._outside = 0.0, 0, False
 
-    def on_tick(self, val: Message) -> list[Measured]:
+    def on_tick(self, val: Message) -> list[MeasuredValue]:
         """Takes a message of any symbol."""
         book = self._books.get(val.sym)
         bars = [] if book is None else book.on_tick(val)
         return [found for bar in bars for pooled in self._pool.on_tick(bar) for found in self._on_net(pooled.net)]
 
-    def _on_net(self, net: float) -> Iterator[Measured]:
+    def _on_net(self, net: float) -> Iterator[MeasuredValue]:
         self._total += net
         self._held += 1
         middle, wide = self._mean * self._held, Z90 * self._sd * sqrt(self._held)
-        found = Measured(Measure.EQUITY, "", self._total, middle - wide, middle + wide, self._held)
+        found = MeasuredValue(Measure.EQUITY, "", self._total, middle - wide, middle + wide, self._held)
         outside = not found.low <= found.value <= found.high
         if self._held < FEWEST:
             return

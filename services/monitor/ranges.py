@@ -15,7 +15,7 @@ EXPECTED = 1 - (HIGH - LOW)
 MOST = EXPECTED + 3 * sqrt(EXPECTED * (1 - EXPECTED) / WINDOW)  # three standard errors of independent values
 
 
-class Measured(NamedTuple):
+class MeasuredValue(NamedTuple):
     """A value of a measure, its range, and how many values are behind it. See RangeReading."""
 
     what: Measure
@@ -71,7 +71,7 @@ class RangesSnapshot(Snapshot):
     counts: dict[str, Any]
 
 
-class Ranges(Tick[Message, list[Measured]]):
+class Ranges(Tick[Message, list[MeasuredValue]]):
     """Ranges takes one symbol's Features and Predictions; returns shares outside the card's bulk, each after a window.
 
     - training: the card's; its quantiles at 1 and 99 % are what values are compared with.
@@ -81,7 +81,7 @@ class Ranges(Tick[Message, list[Measured]]):
         self._features = [Outside(known) for known in training.features]
         self._y_hat = Outside(training.y_hat)
 
-    def on_tick(self, val: Message) -> list[Measured]:
+    def on_tick(self, val: Message) -> list[MeasuredValue]:
         """Takes a message; any other kind says nothing."""
         if isinstance(val, Prediction):
             return [] if val.y_hat is None else _shown(Measure.Y_HAT, "", self._y_hat.on_tick(val.y_hat))
@@ -112,5 +112,5 @@ class Ranges(Tick[Message, list[Measured]]):
         self._y_hat.restore(saved["y_hat"])
 
 
-def _shown(what: Measure, name: str, share: float | None) -> list[Measured]:
-    return [] if share is None else [Measured(what, name, share, 0.0, round(MOST, 6), WINDOW)]
+def _shown(what: Measure, name: str, share: float | None) -> list[MeasuredValue]:
+    return [] if share is None else [MeasuredValue(what, name, share, 0.0, round(MOST, 6), WINDOW)]

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from services.monitor.costs import RealisedCosts
 from services.monitor.equity import EquityBand
-from services.monitor.ranges import Measured, Ranges
+from services.monitor.ranges import MeasuredValue, Ranges
 from shared.config import Settings
 from shared.drift.stage import DriftRules, DriftStage
 from shared.messages import (
@@ -67,8 +67,8 @@ class MonitorSnapshot(Snapshot):
     numbers: dict[str, int] = Field(default_factory=dict)
 
 
-class Compared(NamedTuple):
-    """Compared is what informs only, by what it compares with.
+class Comparisons(NamedTuple):
+    """The comparisons inform only.
 
     - ranges: by symbol, features and y_hat; empty where the card has no distributions. costs: by symbol.
     - band: of the equity; None where the card does not say what to expect.
@@ -79,7 +79,7 @@ class Compared(NamedTuple):
     band: EquityBand | None
 
 
-NOTHING = Compared({}, {}, None)
+NOTHING = Comparisons({}, {}, None)
 
 
 class MonitorStage(Stage):
@@ -89,7 +89,7 @@ class MonitorStage(Stage):
     - drift: what policy follows. compared: what informs only.
     """
 
-    def __init__(self, drift: DriftStage, compared: Compared = NOTHING) -> None:
+    def __init__(self, drift: DriftStage, compared: Comparisons = NOTHING) -> None:
         self.alarm: DriftAlarm | None = None
         self._drift, self._compared = drift, compared
         self._predicted: dict[str, int] = {}
@@ -147,7 +147,7 @@ class MonitorStage(Stage):
             for found in band.on_tick(val):
                 yield self._reading(BOOK, val, found)
 
-    def _reading(self, sym: str, val: Message, found: Measured) -> RangeReading:
+    def _reading(self, sym: str, val: Message, found: MeasuredValue) -> RangeReading:
         self._numbers[sym] = n = self._numbers.get(sym, 0) + 1
         return RangeReading(
             n=n, sym=sym, ts_event=val.ts_event, tr=val.tr, what=found.what, name=found.name, value=found.value,
@@ -185,7 +185,7 @@ class MonitorStage(Stage):
         self._numbers = dict(saved.numbers)
 
 
-def plan(settings: Settings, make: Callable[[DriftStage, Compared], MonitorStage] = MonitorStage) -> ServiceSpec:
+def plan(settings: Settings, make: Callable[[DriftStage, Comparisons], MonitorStage] = MonitorStage) -> ServiceSpec:
     """Returns the spec: one stage for all symbols, in one partition of its own; raises ModelRefused, ConfigError.
 
     - make: makes the stage.
@@ -201,7 +201,7 @@ def plan(settings: Settings, make: Callable[[DriftStage, Compared], MonitorStage
         realised = {sym: RealisedCosts(costs) for sym in settings.symbols}
         band = None if reference is None else EquityBand(settings.symbols, reference)
         drift = DriftStage(settings.symbols, costs, reference, rules)
-        return make(drift, Compared(ranges, realised, band))
+        return make(drift, Comparisons(ranges, realised, band))
 
     made_by = producers(settings)
     return ServiceSpec(

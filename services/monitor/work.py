@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.monitor.latch import DriftLatch
 from services.monitor.reader import PacedReader
-from services.monitor.stage import NOTHING, Compared, MonitorStage, Resumed, plan
+from services.monitor.stage import NOTHING, Comparisons, MonitorStage, Resumed, plan
 from shared.bus.api import Bus, Session
 from shared.config import Settings
 from shared.drift.stage import DriftStage
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LAST_READS_S = 5.0  # after `stop`, for what is there by then
 
 
-class Beside:
+class SideTasks:
     """What works beside the stage begins when the stage is ours and ends when it is not.
 
     It is an ExternalStore that keeps nothing: what it writes tightens only, whoever writes it. The alerts go on while
@@ -74,7 +74,7 @@ class OverheardStage(MonitorStage):
     So the alerts need not read the streams once more. They mind no message that comes twice, after a reload.
     """
 
-    def __init__(self, see: Callable[[Message], None], drift: DriftStage, compared: Compared = NOTHING) -> None:
+    def __init__(self, see: Callable[[Message], None], drift: DriftStage, compared: Comparisons = NOTHING) -> None:
         super().__init__(drift, compared)
         self._overhear = see
 
@@ -101,7 +101,7 @@ class MonitorWorker(Worker):
         alerts = _alerts(settings, bus)
         spec = plan(settings) if alerts is None else plan(settings, partial(OverheardStage, alerts.see))
         self._reader = PacedReader(limits, settings.monitor.pace_s, () if latch is None else (latch.look,))
-        super().__init__(spec, bus, self._reader, partitions=1, limits=limits, store=Beside(latch, alerts))
+        super().__init__(spec, bus, self._reader, partitions=1, limits=limits, store=SideTasks(latch, alerts))
 
     def stop(self) -> None:
         """Lets `run` return when what is on the bus was read, or a few seconds are over."""

@@ -11,16 +11,15 @@ from hypothesis import strategies as st
 from services.gateway.paper import PaperStage
 from services.monitor.costs import FILLS, RealisedCosts
 from services.monitor.equity import Z90, EquityBand, LiveBook
-from services.monitor.ranges import WINDOW, Measured, Ranges
-from services.monitor.stage import Compared, MonitorStage
+from services.monitor.ranges import WINDOW, MeasuredValue, Ranges
+from services.monitor.stage import Comparisons, MonitorStage
 from services.strategy.stage import StrategyStage
 from shared.drift.stage import DriftStage
 from shared.drift.twin import Costs
 from shared.messages import ExecutionReport, Gap, GapCause, Message, OrderIntent, Prediction, RangeReading, Stream
 from shared.messages.codec import pack, unpack
 from shared.messages.monitor import BOOK, Measure
-from shared.models.training import Compared as ComparedScores
-from shared.models.training import Distribution, Scores, Training
+from shared.models.training import Compared, Distribution, Scores, Training
 from shared.strategies import BasicTaker
 from tests.unit.monitor.session import BAR_NS, BEGIN_NS, REFERENCE
 from tests.unit.runner.fakes import features
@@ -28,7 +27,7 @@ from tests.unit.runner.fakes import features
 SYM = "BTCUSDT"
 FEE, SLIPPAGE_BPS = Decimal("0.0003"), Decimal(2)
 KNOWN = Distribution.of([i / 1000 for i in range(1001)])
-TRAINING = Training(fee=0.0003, scores=ComparedScores(in_sample=Scores(samples=1)), features=(KNOWN,), y_hat=KNOWN)
+TRAINING = Training(fee=0.0003, scores=Compared(in_sample=Scores(samples=1)), features=(KNOWN,), y_hat=KNOWN)
 ONE = REFERENCE.model_copy(update={"symbols": (SYM,), "mean_net": 0.0, "sd_net": 0.01})
 
 
@@ -148,7 +147,7 @@ def test_the_band_is_left_where_the_card_was_wrong() -> None:
 
 
 def whole() -> MonitorStage:
-    compared = Compared({SYM: Ranges(TRAINING)}, {SYM: RealisedCosts(Costs())}, EquityBand((SYM,), ONE))
+    compared = Comparisons({SYM: Ranges(TRAINING)}, {SYM: RealisedCosts(Costs())}, EquityBand((SYM,), ONE))
     return MonitorStage(DriftStage((SYM,), Costs(), ONE), compared)
 
 
@@ -192,17 +191,17 @@ def test_a_decision_waits_for_its_prediction_and_a_report_for_its_order() -> Non
     ("found", "said"),
     [
         (
-            Measured(Measure.FEATURE, "2 of rsi(14)", 0.12, 0.0, 0.062, 100),
+            MeasuredValue(Measure.FEATURE, "2 of rsi(14)", 0.12, 0.0, 0.062, 100),
             "feature 2 of rsi(14): 12 % of 100 values outside the card's 1 to 99 %, up to 6.2 % may be chance",
         ),
-        (Measured(Measure.COSTS, "", 7.25, -10_000.0, 5.0, 20), "costs: 7.25 bps in 20 fills, 5 assumed"),
+        (MeasuredValue(Measure.COSTS, "", 7.25, -10_000.0, 5.0, 20), "costs: 7.25 bps in 20 fills, 5 assumed"),
         (
-            Measured(Measure.EQUITY, "", -0.02, -0.0125, 0.03, 30),
+            MeasuredValue(Measure.EQUITY, "", -0.02, -0.0125, 0.03, 30),
             "books: -2.000% of the notional in 30 held bars, -1.250% to +3.000% expected",
         ),
     ],
 )
-def test_a_reading_in_words(found: Measured, said: str) -> None:
+def test_a_reading_in_words(found: MeasuredValue, said: str) -> None:
     reading = RangeReading(
         n=1, sym=SYM, ts_event=1, tr="t", what=found.what, name=found.name, value=found.value, low=found.low,
         high=found.high, count=found.behind,
