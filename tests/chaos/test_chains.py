@@ -36,6 +36,7 @@ Say = Callable[[str], None]
 MINUTE_NS = 60 * 10**9
 DAY_NS = 86_400 * 10**9
 CHAINS = 200
+BEHIND = 600  # ticks, of six symbols, that the recorder may be behind the line when the next turn begins
 
 
 def one_minute_model(folder: Path) -> Path:
@@ -72,7 +73,7 @@ async def test_of_a_replay_that_was_killed_and_trimmed_every_chain_is_complete(
 ) -> None:
     rows, kills = (1_500, 8) if short else (4_000, 60)
     files = {f"SYM-{i}": write_bars(folder / f"SYM-{i}.csv", i, rows, step_s=60) for i in range(6)}
-    server, ticks = Server(folder), rows * len(files)
+    server, ticks, recording = Server(folder), rows * len(files), folder / "recording"
     environment = LINE_SLOWED | {
         "TICKLINE_RUN_ID": RUN_ID,
         "TICKLINE_INTERVAL": "1m",
@@ -83,11 +84,11 @@ async def test_of_a_replay_that_was_killed_and_trimmed_every_chain_is_complete(
         "TICKLINE_STRATEGY__PARAMS": '{"threshold": 0.0005}',
         "TICKLINE_SIGNAL__MODEL": "minutes",
         "TICKLINE_SIGNAL__WEIGHTS": str(one_minute_model(folder / "models")),
-        "TICKLINE_BUS__MARKET_MAXLEN": "600",
+        "TICKLINE_BUS__MARKET_MAXLEN": "1000",
         "TICKLINE_BUS__TRIM_AGE_S": "1",
         "TICKLINE_RECORDER__MAX_ROWS": "97",
         "TICKLINE_RECORDER__MAX_AGE_S": "0.3",
-        "TICKLINE_RECORDER__FOLDER": str(folder / "recording"),
+        "TICKLINE_RECORDER__FOLDER": str(recording),
     }
     began = time.monotonic()
     server.start()
@@ -112,13 +113,19 @@ async def test_of_a_replay_that_was_killed_and_trimmed_every_chain_is_complete(
                 else:
                     line.kill(victim)
                     line.tend()
+                # No stream is cut before it is recorded: what nobody has any more, nobody can tell.
+                at_work.wait(
+                    "the recorder follows",
+                    lambda s: recorded_upto(recording, Stream.TICKS) >= s.out(Stream.TICKS) - BEHIND,
+                    every_s=0.2,
+                )
                 pace.turn()
             pace.lift()
             watch.wait("the run ends", lambda s: s.finished(ticks), within_s=600)
             status = watch.status()
             for stream in WRITERS:
                 written = status.out(stream)
-                wanted = lambda: recorded_upto(folder / "recording", stream) >= written  # noqa: B023, E731
+                wanted = lambda: recorded_upto(recording, stream) >= written  # noqa: B023, E731
                 await asyncio.to_thread(_until, line, wanted, f"all {stream} are recorded")
             trims.look()
             line.stop()
