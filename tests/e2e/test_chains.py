@@ -26,6 +26,13 @@ folder = "recording"
 max_age_s = 0.3
 """
 
+
+def begun(folder: Path) -> int:
+    """How often the recorder has begun."""
+    log = folder / "logs" / "recorder.log"
+    return log.read_text().count('"event": "recording"') if log.exists() else 0
+
+
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
@@ -38,6 +45,9 @@ async def test_every_chain_is_complete_after_kills_and_trims(
     tickline.records = True
     running = tickline.start("run", "--data", bars, "--sym", "BTCUSDT", "--interval", "12h", *PACE)
     ingestor = tickline.service("ingestor")
+    ingestor.suspend()
+    wait_for(lambda: begun(folder) == 1, "it is recorded")  # so that no stream is cut before it is
+    ingestor.resume()
     for victim in ("strategy", "recorder", "gateway"):
         killed = tickline.service(victim)
         killed.kill()  # at work
@@ -48,6 +58,7 @@ async def test_every_chain_is_complete_after_kills_and_trims(
             return found is not None and found.pid != pid
 
         wait_for(again, f"{victim} is started again")
+        wait_for(lambda victim=victim: victim != "recorder" or begun(folder) == 2, "it is recorded again")
         ingestor.resume()
     done = running.done()
     assert done.code == 0, done.err
