@@ -277,7 +277,7 @@ def json_line(row: Row) -> str:
         fields: dict[str, Any] = {"undecoded": base64.b64encode(row.data).decode(), "why": row.lacks}
     else:
         fields = {name: plain_data(value) for name, value in row.message.content().items()}
-    beside = {"id": row.id, "type": row.tag, "w": row.at_ns, "origin": row.origin}
+    beside = {"id": row.id, "type": row.tag, "w": row.at_ns, "read_from": row.origin}
     return json.dumps({**beside, "sym": row.sym, "n": row.n, "tr": row.tr, **fields})
 
 

@@ -25,6 +25,7 @@ _MACHINERY = frozenset(
         "contract.py",
         "dataset.py",
         "decider.py",
+        "drift.py",
         "exit.py",
         "feature.py",
         "identity.py",

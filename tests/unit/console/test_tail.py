@@ -15,6 +15,7 @@ from shared.bus.entry import START, Entry
 from shared.config import Settings
 from shared.lookup import Found
 from shared.messages import Decision, Leg, OrderIntent, OrderStatus, Reason, Stream
+from shared.messages.codec import TYPES
 from shared.record import WIRE
 from shared.runner.service import make_bus
 from shared.wall_time import UTC_TIME
@@ -80,8 +81,16 @@ def test_what_a_newer_tickline_wrote_is_shown_and_said() -> None:
     assert text_line(seen, UTC_TIME) == "2025-11-24 12:00:00 UTC  n=2  A 5  [t]  newer"
     told = json.loads(json_line(seen))
     assert told["why"] == f"a MarketTick was written by a newer Tickline (wire {WIRE + 1}; this one knows {WIRE})"
-    assert (told["n"], told["undecoded"], told["id"], told["origin"]) == (2, "", "1-1", "bus")
+    assert (told["n"], told["undecoded"], told["id"], told["read_from"]) == (2, "", "1-1", "bus")
     assert text_line(Row.of_entry(entry(2)), UTC_TIME) == "1970-01-01 00:00:00 UTC  n=2    [t]"
+
+
+def test_what_stands_beside_a_message_hides_none_of_its_fields() -> None:
+    row = Row.of_entry(Entry(b"1-1", [b"n", b"2", b"h", b"A 5", b"tr", b"t", b"w", b"1", b"t", b"?"]))
+    beside = json.loads(json_line(row)).keys() - {"n", "sym", "tr"}
+    assert beside >= {"id", "type", "w", "read_from"}
+    for message in TYPES.values():
+        assert not beside & message.model_fields.keys(), message
 
 
 def decision(*orders: str, reason: Reason | None = None) -> Decision:
