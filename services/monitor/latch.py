@@ -18,7 +18,7 @@ import structlog
 from services.monitor.stage import DriftAlarm, MonitorStage, Resumed
 from shared.config import Settings
 from shared.control.latches import DRIFT, drift_was_latched, latch_drift
-from shared.errors import ConfigError, JournalUnwritable
+from shared.errors import TicklineError
 from shared.extras import need_extras
 from shared.messages.monitor import POOLED
 from shared.runner.partition import Partition
@@ -72,12 +72,19 @@ class DriftLatch:
                 if self._alarm is not None:
                     async with await self._open() as journal:
                         await self._follow(journal)
-            except (ConfigError, JournalUnwritable) as error:
+            except TicklineError as error:
                 pause_s = self._again_s
-                if str(error) != self._failed:
-                    log.warning("no journal to latch in", why=str(error))
-                self._failed = str(error)
+                self._say(str(error))
+            except Exception as error:  # noqa: BLE001  (nobody waits for this task: it must not end while an alarm stands)
+                pause_s = self._again_s
+                self._say(f"{type(error).__name__}: {error}")
             await asyncio.sleep(pause_s)
+
+    def _say(self, why: str) -> None:
+        """Says once why the alarm cannot be latched."""
+        if why != self._failed:
+            log.error("no journal to latch in", why=why)
+        self._failed = why
 
     async def _follow(self, journal: "Journal") -> None:
         """Looks until no alarm stands."""

@@ -14,6 +14,7 @@ from services.monitor.work import MonitorWorker
 from shared.config import Settings
 from shared.config.gateway import Mode
 from shared.control.latches import DRIFT, lift
+from shared.errors import SafetyRefusal
 from shared.journal.journal import Journal
 from tests.unit.monitor.session import SYMBOLS, Line, bars, stage
 from tests.until import until
@@ -117,5 +118,27 @@ async def test_a_journal_that_is_not_there_yet_is_waited_for(settings: Settings)
         async with monitoring(settings, line):
             await until(lambda: any(entry["event"] == "no journal to latch in" for entry in logs))
             async with await opened(settings, create=True) as journal:
+                await until(lambda: latched(journal))
+    assert len([entry for entry in logs if entry["event"] == "no journal to latch in"]) == 1
+
+
+@pytest.mark.parametrize("error", [SafetyRefusal("journal x: its schema 0099 is newer"), RuntimeError("it is odd")])
+async def test_a_journal_that_refuses_ends_no_watch(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Whatever an open says, e.g. while a newer Tickline is at work, the alarm is latched as soon as it opens."""
+    refusals = [error] * 3
+
+    async def open_later() -> Journal:
+        if refusals:
+            raise refusals.pop()
+        return await opened(settings)
+
+    monkeypatch.setattr(DriftLatch, "of", lambda own: DriftLatch(open_later, look_s=0.002, again_s=0.002))
+    line = Line(settings)
+    await line.write(bars(1, 60, -0.01))
+    async with await opened(settings, create=True) as journal:
+        with capture_logs() as logs:
+            async with monitoring(settings, line):
                 await until(lambda: latched(journal))
     assert len([entry for entry in logs if entry["event"] == "no journal to latch in"]) == 1
