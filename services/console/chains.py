@@ -108,7 +108,7 @@ class Chains:
             if settings.gateway.mode is not Mode.PAPER:
                 try:
                     opened = await Journal.open(
-                        settings.journal_url, settings.gateway.account, durable=True, create=False
+                        settings.journal_url, settings.gateway.account, durable=True, write=False
                     )
                     journal = await stack.enter_async_context(opened)
                 except ConfigError as error:

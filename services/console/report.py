@@ -107,7 +107,7 @@ async def _sessions(
                 config = config._replace(settings=_as_replay(config.settings))
             elif config.settings.gateway.mode is not Mode.PAPER and journal is None:
                 own = settings.journal_url, settings.gateway.account
-                journal = await stack.enter_async_context(await Journal.open(*own, durable=True, create=False))
+                journal = await stack.enter_async_context(await Journal.open(*own, durable=True, write=False))
             found.append((config, await gathered(config.settings, lookup, journal, sym, *window, asked.wall)))
     return found
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from shared.journal.database import Connection, Database, parse_url, unwritable
-from shared.journal.migrations import bring_up_to_date
+from shared.journal.migrations import bring_up_to_date, check_up_to_date
 from shared.journal.rows import (
     ArmingRow,
     Change,
@@ -86,16 +86,19 @@ class Journal:
         *,
         durable: bool,
         create: bool = True,
+        write: bool = True,
         reserve: bool = False,
         busy_s: float = BUSY_S,
     ) -> Self:
-        """Returns the account's journal at `url`, made or upgraded where needed.
+        """Returns the account's journal at `url`, made or upgraded where needed and wanted.
 
-        Raises ConfigError, SafetyRefusal (a newer schema) or JournalUnwritable.
+        Raises ConfigError (also of an older schema that may not be upgraded), SafetyRefusal (a newer schema) or
+        JournalUnwritable.
 
         url: sqlite:///PATH or postgresql://…
         durable: a write that was answered survives a power cut (else: the end of the process, however it comes).
         create: whether a journal may be made.
+        write: whether anything may be written; else nothing is made or upgraded, and every write fails.
         reserve: take the disk's space at once, for whoever waits for each commit.
         busy_s: how long another process's transaction is waited for.
         """
@@ -103,7 +106,7 @@ class Journal:
         threads = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
         try:
             connection = await asyncio.get_running_loop().run_in_executor(
-                threads, _connect, database, durable, create, reserve
+                threads, _connect if write else _connect_to_read, database, durable, create, reserve
             )
         except BaseException:
             threads.shutdown(wait=False)
@@ -306,6 +309,22 @@ def _connect(database: Database, durable: bool, create: bool, reserve: bool) -> 
                 database.check_durable(connection)
             if reserve:
                 database.reserve(connection)
+            database.check_place()
+        except BaseException:
+            connection.close()
+            raise
+    except database.errors as error:
+        raise unwritable(database, error) from error
+    return connection
+
+
+def _connect_to_read(database: Database, *_: bool) -> Connection:
+    """Returns a connection that cannot write; the journal stays as it is."""
+    database.prepare(create=False)
+    try:
+        connection = database.reader()
+        try:
+            check_up_to_date(connection, database)
             database.check_place()
         except BaseException:
             connection.close()

@@ -108,7 +108,7 @@ async def money(
         if journal is None:
             own = settings.journal_url, settings.gateway.account
             try:
-                journal = await stack.enter_async_context(await Journal.open(*own, durable=True, create=False))
+                journal = await stack.enter_async_context(await Journal.open(*own, durable=True, write=False))
             except (ConfigError, JournalUnwritable) as error:
                 return Money("nothing", None, dict.fromkeys(settings.symbols, _new(settings)), str(error))
         return await _in_journal(settings, lookup, journal, midnight_ns, now_ms)

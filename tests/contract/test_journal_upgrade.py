@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
-from shared.errors import JournalUnwritable, SafetyRefusal
+from shared.errors import ConfigError, JournalUnwritable, SafetyRefusal
 from shared.journal import migrations
 from shared.journal.journal import Journal
 from shared.journal.migrations import FIRST, HEAD, MIGRATIONS
@@ -110,6 +110,22 @@ async def test_an_older_schema_is_upgraded_once_and_keeps_its_rows(journal_url: 
     version, columns = stands_there(journal_url)
     assert version == AFTER
     assert "until_ms" in columns
+
+
+async def test_who_only_reads_upgrades_nothing_and_writes_nothing(journal_url: str, add_step: AddStep) -> None:
+    """Else a `tickline why` of a new Tickline would take the journal away from the old one, which is at work."""
+    with pytest.raises((ConfigError, JournalUnwritable)):
+        await Journal.open(f"{journal_url}-none", "main", durable=True, write=False)
+    async with await Journal.open(journal_url, "main", durable=True) as journal:
+        await journal.write_by_person([HALT])
+    async with await Journal.open(journal_url, "main", durable=True, write=False) as journal:
+        assert await journal.latches() == {"halt": HALT}
+        with pytest.raises(JournalUnwritable):
+            await journal.write_by_person([HALT._replace(name="other")])
+    add_step("UPDATE latches SET until_ms = 9")
+    with pytest.raises(ConfigError, match=f"its schema {HEAD} is older than {AFTER}"):
+        await Journal.open(journal_url, "main", durable=True, write=False)
+    assert stands_there(journal_url)[0] == HEAD
 
 
 async def test_an_upgrade_has_as_long_as_it_takes(journal_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

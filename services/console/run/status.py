@@ -219,7 +219,7 @@ class AccountLine:
         if self._journal is None:
             from shared.journal.journal import Journal  # what a line on paper does without
 
-            self._journal = await Journal.open(own.journal_url, own.gateway.account, durable=True, create=False)
+            self._journal = await Journal.open(own.journal_url, own.gateway.account, durable=True, write=False)
         journal = self._journal
         differences = len(await journal.externals(adopted=False))
         return standing(

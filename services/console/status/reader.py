@@ -133,7 +133,7 @@ class StatusReader:
         if own.gateway.mode is Mode.PAPER:
             return None
         try:
-            journal = await Journal.open(own.journal_url, own.gateway.account, durable=True, create=False)
+            journal = await Journal.open(own.journal_url, own.gateway.account, durable=True, write=False)
         except (ConfigError, JournalUnwritable):
             return None  # the money says why
         return await stack.enter_async_context(journal)

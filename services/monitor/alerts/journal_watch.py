@@ -80,7 +80,7 @@ class JournalWatch:
         """Returns the watch of the config's account, which is not on paper."""
         own, url, account = settings.gateway, settings.journal_url, settings.gateway.account
         return cls(
-            lambda: Journal.open(url, account, durable=True, create=False),
+            lambda: Journal.open(url, account, durable=True, write=False),
             round(own.unknown_alarm_s * 1_000),
             round(settings.alerts.arming_s * 1_000),
         )

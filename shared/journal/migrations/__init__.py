@@ -9,7 +9,7 @@ Nobody changes a step after its release. The code never touches a newer schema: 
 from pathlib import Path
 from typing import Any, cast
 
-from shared.errors import SafetyRefusal
+from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.database import Connection, Database, no_journal
 from shared.journal.tables import ACCOUNTS, TABLES, VERSION_TABLE
 from shared.journal.writer import transaction
@@ -28,6 +28,18 @@ def bring_up_to_date(connection: Connection, database: Database, create: bool) -
     if version is None and not create:
         raise no_journal(database.shown)
     _migrate(database)
+
+
+def check_up_to_date(connection: Connection, database: Database) -> None:
+    """Changes nothing; raises SafetyRefusal or, where there is no journal or an older one, ConfigError."""
+    version = schema_version(connection, database)
+    if version is None:
+        raise no_journal(database.shown)
+    if version < HEAD:
+        raise ConfigError(
+            f"journal {database.shown}: its schema {version} is older than {HEAD}, and what only reads upgrades "
+            "nothing: the next start of the gateway does, or `tickline arm`"
+        )
 
 
 def schema_version(connection: Connection, database: Database) -> str | None:
