@@ -3,7 +3,8 @@
 The stage knows which alarm stands, the journal whether it was latched and whether the latch still stands. Each of the
 two survives a kill, and this has no memory: it looks at both, again and again, and does what is missing.
 
-    an alarm stands, and was never latched       it is latched
+    an alarm stands, and was never latched       it is latched, also where an earlier one's latch stands: one resume
+                                                 ends both
     an alarm stands, was latched, and still is   nothing
     an alarm stands, was latched, and is not     a person has resumed: the stage is told
 """
@@ -98,10 +99,9 @@ class DriftLatch:
         alarm = self._alarm
         if alarm is None or alarm.name == self._resumed:
             return
-        if DRIFT in await journal.latches():
-            return
         if await drift_was_latched(journal, alarm.name):
-            self._resumed = alarm.name
-            log.warning("resumed", alarm=alarm.name)
+            if DRIFT not in await journal.latches():
+                self._resumed = alarm.name
+                log.warning("resumed", alarm=alarm.name)
         elif await latch_drift(journal, alarm.name, alarm.why, time.time_ns() // 1_000_000):
             log.error("alarm", what=f"nothing is added: {alarm.why}: `tickline resume {DRIFT}` goes on", tr=alarm.name)

@@ -13,7 +13,7 @@ from services.monitor.latch import DriftLatch
 from services.monitor.work import MonitorWorker
 from shared.config import Settings
 from shared.config.gateway import Mode
-from shared.control.latches import DRIFT, lift
+from shared.control.latches import DRIFT, latch_drift, lift
 from shared.errors import SafetyRefusal
 from shared.journal.journal import Journal
 from tests.unit.monitor.session import SYMBOLS, Line, bars, stage
@@ -142,3 +142,22 @@ async def test_a_journal_that_refuses_ends_no_watch(
             async with monitoring(settings, line):
                 await until(lambda: latched(journal))
     assert len([entry for entry in logs if entry["event"] == "no journal to latch in"]) == 1
+
+
+async def test_one_resume_ends_also_an_alarm_that_came_while_an_earlier_one_was_latched(settings: Settings) -> None:
+    """As with another model, whose evidence begins anew, under a latch that nobody has lifted yet."""
+    line = Line(settings)
+    async with await opened(settings, create=True) as journal:
+        assert await latch_drift(journal, "replay:BTCUSDT:1:1", "drift decayed: of another model", 1)
+        await line.write(bars(1, 60, -0.01))
+        async with monitoring(settings, line):
+            await until(lambda: has_told(journal, 2))
+            assert not (await journal.latches())[DRIFT].reason.startswith("replay:BTCUSDT:1:1"), "the newer one is told"
+            await lift(journal, list((await journal.latches()).values()), "ann", 1)
+            await until(lambda: "(resumed)" in line.readings()[-1][2])
+        assert not await latched(journal)
+        assert len(await told(journal)) == 2
+
+
+async def has_told(journal: Journal, count: int) -> bool:
+    return len(await told(journal)) == count
