@@ -34,7 +34,7 @@ from shared.messages import (
     decode,
 )
 from shared.messages.codec import newer
-from shared.messages.monitor import POOLED
+from shared.messages.monitor import BOOK, POOLED
 from shared.record import NewerWire
 from shared.wall_time import WallTime
 
@@ -194,6 +194,8 @@ async def _tail(asked: Asked, settings: Settings, no_bus: str) -> None:
         raise BusUnreachable(no_bus)
     for row in rows:
         _echo(asked, row, around)
+    if not rows and asked.most != 0 and not asked.follow:
+        typer.echo(nothing(asked, settings), err=True)
     if not asked.follow:
         return
     try:
@@ -201,6 +203,15 @@ async def _tail(asked: Asked, settings: Settings, no_bus: str) -> None:
             _echo(asked, Row.of_entry(entry), NOTHING_AROUND)
     except BusLost as lost:
         raise BusUnreachable(str(lost)) from lost
+
+
+def nothing(asked: Asked, settings: Settings) -> str:
+    """Returns that there is nothing to show, and what else there is where the symbol is not the config's."""
+    of = "" if asked.sym is None else f" of {asked.sym}"
+    said = f"tail: nothing{of} is known on {asked.stream}{' in that time' if asked.by_time else ''}"
+    if asked.sym is None or asked.sym in (*settings.symbols, POOLED, BOOK):
+        return said
+    return f"{said}: the config's symbols are {', '.join(settings.symbols)}"
 
 
 def _echo(asked: Asked, row: Row, around: DecisionsAround) -> None:

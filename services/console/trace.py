@@ -17,6 +17,7 @@ from shared.explain.story import times, unasked_line
 from shared.messages import Message, Stream
 from shared.wall_time import WallTime
 
+TAKES = "give a trace id, a client order id, an exchange's id, or STREAM:SYM:N as `tickline tail orders` shows n"
 NUMBERED = re.compile(rf"({'|'.join(Stream)}):(.+):(\d{{1,18}})")
 
 
@@ -57,7 +58,7 @@ async def asked(settings: Settings, name: str, wall: WallTime) -> tuple[Told, li
         tr = await trace_of(chains, settings, name)
         told = await chains.told(tr)
         if not told.chain:
-            raise DataError(f"trace: nothing is found of {tr!r:.200} any more, on the bus, in recording or journal")
+            raise DataError(f"trace: nothing is found of {tr!r:.200}, on the bus, in recording or journal: {TAKES}")
         return told, await chains.features_before(told.chain)
 
 
@@ -88,7 +89,8 @@ async def trace_of(chains: Chains, settings: Settings, name: str) -> str:
         return name
     reach = await chains.lookup.reach()
     places = "; ".join(filter(None, (reach.no_bus, reach.no_recording, chains.no_journal)))
-    raise DataError(f"trace: {name[:160]!r} is the id of nothing that is known here{f' ({places})' if places else ''}")
+    where = f" ({places})" if places else ""
+    raise DataError(f"trace: {name[:160]!r} is the id of nothing that is known here{where}: {TAKES}")
 
 
 def lines(told: Told, wall: WallTime) -> Iterator[str]:

@@ -72,10 +72,11 @@ class DriftReading(Message):
 
     def human(self) -> str:
         """Returns e.g. `drift ok: M 12.1, warns at 730, latches at 7300; 311 held bars`."""
-        head = f"drift {self.state}" + ("" if self.moved is DriftMoved.BAR else f" ({self.moved})")
+        watched = "not watched" if self.state is DriftState.NO_EDGE else str(self.state)
+        head = f"drift {watched}" + ("" if self.moved is DriftMoved.BAR else f" ({self.moved})")
         held = plural(self.held, "held bar")
         if self.state is DriftState.NO_EDGE:
-            return f"{head}: {held}, evidence of an edge {self.edge:.3g} of {SHOWN:g}"
+            return f"{head}, the card shows no edge: {held}, evidence of an edge {self.edge:.3g} of {SHOWN:g}"
         return f"{head}: M {self.decay:.3g}, warns at {self.warn_bars}, latches at {self.latch_bars}; {held}"
 
 

@@ -16,7 +16,7 @@ from rich.text import Text
 from services.console.output import plain_data
 from services.console.run.status import View
 from services.console.run.streams import Ended
-from services.console.status.lines import APART, cut, folded, made, status_lines, table
+from services.console.status.lines import APART, cut, folded, made, status_screen, table
 from services.console.status.state import LineStatus
 from services.research.parity.orders import OrderParity
 from shared.explain.orders import not_filled, open_line
@@ -123,11 +123,8 @@ class Display:
             below += folded([f"orders of this run: {ended.filled} filled{not_filled(ended.reasons, {})}"], width)
         if status is None:
             return [f"equity {view.equity:.2f}{APART}fees {view.fees:.2f}", *below]
-        lines = [cut(line, width) for line in status_lines(status, self._wall, width)]
-        room = height - len(below) - 1
-        if len(lines) > room > 0:  # what does not fit is left out, not the counts below
-            lines = [*lines[: room - 1], f"… {plural(len(lines) - room + 1, 'more line')}: `tickline status`"]
-        return [*lines, *below]
+        room = height - len(below) - 1  # what does not fit is left out, not the counts below
+        return [*status_screen(status, self._wall, width, room), *below]
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,23 @@ OTHER_CLOCK_NS = 86_400 * 10**9  # apart from the wall clock: the ticks are of a
 def status_lines(status: LineStatus, wall: WallTime, width: int) -> list[str]:
     """Returns the status, no line longer than `width`; a line about trouble is left whole, so that it can be copied."""
     above, below = folded(head(status, wall), width), folded(_words(status, wall), width)
-    shown = [cut(line, width) for line in table(status, width)]
-    return [*above, "", *shown, "", *below, *troubles(status, wall)]
+    return [*above, "", *table(status, width), "", *below, *troubles(status, wall)]
+
+
+def status_screen(status: LineStatus, wall: WallTime, width: int, height: int) -> list[str]:
+    """Returns the status for a screen. Where it is too high symbols are left out before any line about trouble is."""
+    above, below = folded(head(status, wall), width), folded(_words(status, wall), width)
+    below += folded(troubles(status, wall), width)
+    shown = table(status, width)
+    room = max(height - len(above) - len(below) - 2, 1)
+    return _shortened([*above, "", *_shortened(shown, room), "", *below], height)
+
+
+def _shortened(lines: list[str], height: int) -> list[str]:
+    """Returns so many of the lines as fit, and where others are left out says where they are."""
+    if len(lines) <= height or height < 1:
+        return lines
+    return [*lines[: height - 1], f"… {plural(len(lines) - height + 1, 'more line')}: `tickline status`"]
 
 
 def head(status: LineStatus, wall: WallTime) -> Iterator[str]:
@@ -60,24 +75,33 @@ def made(status: LineStatus) -> str:
 
 
 def table(status: LineStatus, width: int) -> list[str]:
-    """Returns a header and each symbol: in one line where `width` allows it, else in two."""
+    """Returns a header and each symbol: in one line where `width` allows it, else in two or three."""
     names = ("symbol", "price", "age", "position", "entry", "unrealised", "today")
     more = ("fees", "funding", "last decision", "last fill")
     rows = [_numbers(one, status.event_ns) for one in status.symbols.values()]
     last = [_last(one, status.event_ns) for one in status.symbols.values()]
     if width >= WIDE:
-        return columns(
+        wide = columns(
             [(*names, *more), *((*row, *rest) for row, rest in zip(rows, last, strict=True))], left={0, 9, 10}
         )
+        return [cut(line, width) for line in wide]
     lines = columns([names, *rows], left={0})
     shown = lines[:1]
     for line, (fees, funding, decision, fill) in zip(lines[1:], last, strict=True):
-        paid = APART.join(
-            f"{what} {amount}" for what, amount in (("fees", fees), ("funding", funding)) if amount != "0"
-        )
-        was = APART.join(filter(None, (decision, fill, paid)))
-        shown += [line, f"  {was}"] if was else [line]
-    return shown
+        paid = [f"{what} {amount}" for what, amount in (("fees", fees), ("funding", funding)) if amount != "0"]
+        shown += [line, *_packed(filter(None, (decision, fill, *paid)), width)]
+    return [cut(line, width) for line in shown]
+
+
+def _packed(parts: Iterable[str], width: int) -> list[str]:
+    """Returns the parts, each whole, on as few lines as hold them."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + len(APART) + len(part) <= width:
+            lines[-1] += APART + part
+        else:
+            lines.append(f"  {part}")
+    return lines
 
 
 def troubles(status: LineStatus, wall: WallTime) -> Iterator[str]:
@@ -217,8 +241,12 @@ def folded(lines: Iterable[str], width: int) -> list[str]:
 
     >>> folded(["one two three"], 8)
     ['one two', '  three']
+    >>> folded(["at http://demo-exchange"], 22)
+    ['at', '  http://demo-exchange']
     """
-    return [part for line in lines for part in wrap(line, width, subsequent_indent="  ") or [""]]
+    return [
+        part for line in lines for part in wrap(line, width, subsequent_indent="  ", break_on_hyphens=False) or [""]
+    ]
 
 
 def cut(line: str, width: int) -> str:

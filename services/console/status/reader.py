@@ -95,6 +95,7 @@ class StatusReader:
             journal = await self._journal(stack)
             account, limits = await self._account(journal)
             found = await money(own, once, event_ns // NS_PER_MS, self._wall, journal)
+        decisions = {sym: await self._answered(one, found.symbols.get(sym)) for sym, one in decisions.items()}
         reach = await self._reaches()
         words = await self._words(ticks, decisions, reach.no_bus)
         health = _health(own, now_ns, words) if self._session is not None and not self._rests else NOT_AT_WORK
@@ -127,6 +128,21 @@ class StatusReader:
             notes=(*self._fixed, *([found.why] if found.why else [])),
         )
 
+    async def _answered(self, decision: Found | None, held: SymbolMoney | None) -> Found | None:
+        """Returns a symbol's last decision; where its orders' reports were read later, the one that the last answers.
+
+        A line goes on while it is read, and beside a later one's report an earlier decision looks unanswered.
+        """
+        report = None if held is None else held.last_report
+        if decision is None or report is None or report.ts_event <= decision.message.ts_event:
+            return decision
+        at_ns = report.ts_event
+        of_it = await self._lookup.messages(Stream.DECISIONS, report.sym, at_ns, at_ns)
+        named = [
+            one for one in of_it if isinstance(one.message, Decision) and report.client_order_id in one.message.orders
+        ]
+        return named[-1] if named else decision
+
     async def _journal(self, stack: AsyncExitStack) -> Journal | None:
         """Returns the account's journal, open; None on paper, and where there is none that can be read."""
         own = self._settings
@@ -150,7 +166,8 @@ class StatusReader:
 
     async def _reaches(self) -> Reach:
         """Returns how far back bus and recording reach; that changes slowly, and to find it takes many questions."""
-        if self._reach is None or time.monotonic() - self._reach_s > REACH_S:
+        old = self._reach is None or time.monotonic() - self._reach_s > REACH_S
+        if self._reach is None or old or not (self._reach.bus or self._reach.recording):
             self._reach, self._reach_s = await self._lookup.reach(), time.monotonic()
         return self._reach
 

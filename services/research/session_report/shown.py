@@ -10,7 +10,7 @@ from services.research.session_report.booked import SessionFill
 from services.research.session_report.compared import Evidence
 from services.research.session_report.report import BACKTEST, SESSION, SessionReport
 from shared.history.times import text_time
-from shared.messages.monitor import SHOWN
+from shared.messages.monitor import SHOWN, DriftState
 from shared.models.choose import chosen_card
 from shared.plural import plural
 from shared.strategies.identity import Identity
@@ -49,11 +49,16 @@ def _evidence_line(found: Evidence) -> str:
     """
     >>> _evidence_line(Evidence(120, "ok", 3.21, 1.5, -1.2, 4.5))
     'monitor: ok after 120 held bars: M 3.21, evidence of an edge 1.5 of 20; net Sharpe above -1.2 and below 4.5, 95 %'
+    >>> _evidence_line(Evidence(120, "no edge shown", 0.0, 41.8, None, None))
+    'monitor: edge shown at 95 % after 120 held bars: evidence of an edge 41.8 of 20; decay not computed (see card)'
     """
     ends = [f"{word} {end:.3g}" for word, end in (("above", found.low), ("below", found.high)) if end is not None]
     sharpe = f"; net Sharpe {' and '.join(ends)}, 95 %" if ends else ""
     bars = plural(found.held, "held bar", spec=",")
     edge = f"evidence of an edge {found.edge:.3g} of {SHOWN:g}"
+    if found.state == DriftState.NO_EDGE:  # that is the card's word, whatever the bars since show
+        live = "edge shown at 95 %" if found.edge >= SHOWN else "no edge shown"
+        return f"monitor: {live} after {bars}: {edge}{sharpe}; decay not computed (see card)"
     return f"monitor: {found.state} after {bars}: M {found.decay:.3g}, {edge}{sharpe}"
 
 
@@ -113,7 +118,11 @@ def _bps(value: float | None) -> str:
 
 
 def _line(label: str, cells: Sequence[str]) -> str:
-    return (f"  {label:<40}" + "".join(f"{cell:>22}" for cell in cells)).rstrip()
+    """
+    >>> len(_line("other side than the backtest: PAST_VALID_UNTIL", ["1", "20.82 %"]))  # fits 80 columns
+    80
+    """
+    return (f"  {label:<46}" + "".join(f"{cell:>16}" for cell in cells)).rstrip()
 
 
 def as_json(report: SessionReport) -> dict[str, Any]:

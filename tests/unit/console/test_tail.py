@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from services.console.run.streams import REMEMBERED, Repeats, newest_entries
-from services.console.tail import DecisionsAround, Row, json_line, said_of, text_line
+from services.console.tail import Asked, DecisionsAround, Row, json_line, nothing, said_of, text_line
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.entry import START, Entry
 from shared.config import Settings
@@ -128,3 +128,13 @@ def test_a_line_has_y_hat_price_side_and_reason() -> None:
     assert said_of(refused) == "A REJECTED HALTED"
     line = text_line(Row.of_found(Found(both, NOON, "recording")), UTC_TIME, around)
     assert line == f"2025-11-24 12:00:00.005 UTC  n=7  {said_of(both, around)}  [t]"
+
+
+def test_where_there_is_nothing_that_is_said_and_a_name_that_the_config_lacks() -> None:
+    def said(sym: str | None, since: str | None = None) -> str:
+        asked = Asked(Stream.ORDERS, sym, None, since, None, False, False, None, UTC_TIME)
+        return nothing(asked, Settings(symbols=("A", "B")))
+
+    assert said(None) == "tail: nothing is known on orders"
+    assert said("A", "2h") == "tail: nothing of A is known on orders in that time"
+    assert said("btc") == "tail: nothing of btc is known on orders: the config's symbols are A, B"

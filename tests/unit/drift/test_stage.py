@@ -187,7 +187,7 @@ def test_a_reading_says_it_in_one_line() -> None:
     readings = read(stage(), line([100.0, 101.0, 102.0], [1] * 3))
     assert readings[1].human().startswith("drift ok: M ") and "warns at 730, latches at 7300" in readings[1].human()
     shown = read(stage(None), line(walk(40, 2), [1] * 40))[0].human()
-    assert shown.startswith("drift no edge shown (begun): 1 held bar, evidence of an edge ")
+    assert shown.startswith("drift not watched (begun), the card shows no edge: 1 held bar, evidence of an edge ")
 
 
 @pytest.mark.parametrize("reason", [Reason.NO_PREDICTION, Reason.BELOW_THRESHOLD])

@@ -107,8 +107,17 @@ def test_what_does_not_fit_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch)
     many = TRADES._replace(symbols={f"SYM{i}": BTC._replace(sym=f"SYM{i}") for i in range(40)})
     lines = screen(monkeypatch, 80, 24, many)
     assert len(lines) == 23
-    assert re.fullmatch(r"… \d+ more lines: `tickline status`", lines[-4])
+    assert sum(bool(re.fullmatch(r"… \d+ more lines: `tickline status`", line)) for line in lines) == 1
     assert "Ctrl-C ends" in lines[-2]
+
+
+def test_where_it_is_tight_symbols_are_left_out_before_what_to_act_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = {f"SYM{i}": BTC._replace(sym=f"SYM{i}") for i in range(8)}
+    lines = screen(monkeypatch, 80, 24, TRADES._replace(symbols=many, notes=("latched, and what lifts it",)))
+    assert len(lines) == 23
+    assert "latched, and what lifts it" in lines
+    assert any(line.startswith("last word: feed fake") for line in lines)
+    assert any(line.startswith("SYM0") for line in lines)
 
 
 def test_before_the_first_status_there_is_the_equity(monkeypatch: pytest.MonkeyPatch) -> None:

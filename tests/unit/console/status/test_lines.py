@@ -101,6 +101,18 @@ def test_at_80_columns_what_was_last_has_a_line_of_its_own() -> None:
     assert all(len(line) <= 80 for line in lines)
 
 
+def test_at_80_columns_no_figure_is_cut_where_a_line_more_can_hold_it() -> None:
+    ids = ("ab" * 16, "cd" * 16)
+    other = {"last_qty": D("-0.99225779"), "last_px": D("100.26"), "client_order_id": ids[1]}
+    fill = FILL.model_copy(update=other)
+    one = BTC._replace(decision=decision(None, orders=ids), fill=fill, report=fill, funding_today=D("-1234.5"))
+    lines = status_lines(TRADES._replace(symbols={"BTCUSDT": one}), UTC_TIME, 80)
+    assert lines[8:10] == [
+        "  2 orders: FILLED, 3.0 s ago  SELL 0.99225779 at 100.26 2 min ago  fees 1.29",
+        "  funding -1234.5",
+    ]
+
+
 def test_a_person_sees_what_to_act_on_whole_also_at_80_columns() -> None:
     latch = LatchRow("DAILY_LOSS", "equity 900 is 100 below the day's 1000", "gateway", NOW_NS // 1_000_000)
     difference = ExternalRow("POSITION", "ETHUSDT", "", "the exchange holds 1, the books 0", NOW_NS // 1_000_000, "")

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -26,8 +26,8 @@ from shared.drift.reference import DriftReference
 from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, LatchRow
-from shared.lookup import Lookup
-from shared.messages import Message
+from shared.lookup import Found, Lookup
+from shared.messages import Decision, ExecutionReport, Message, Stream
 from shared.messages.monitor import POOLED, DriftReading, DriftState
 from shared.runner.health import alive_file
 from shared.strategies.identity import decided_by_config
@@ -88,6 +88,50 @@ async def test_on_paper_bus_and_files_tell_all(world: World) -> None:
     )
     assert [word.who for word in status.words] == ["feed simulated", "bus"]
     assert all(word.at_ns for word in status.words)
+
+
+class GoingOn(Lookup):
+    """A lookup of a line that writes on after its decision was read."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    async def last(self, stream: Stream, sym: str, count: int = 1, until_ns: int | None = None) -> list[Found]:
+        found = await super().last(stream, sym, count, until_ns)
+        if stream is Stream.DECISIONS and self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+        return found
+
+
+def decided(fill: ExecutionReport, n: int) -> tuple[Decision, ExecutionReport]:
+    """A decision, n hours after the last one, with its order's fill."""
+    last = LIFE.decisions[-1]
+    at_ns, name, number = last.ts_event + n * 3_600 * 10**9, f"{n:032x}", last.n + n
+    tr = f"t:{A}:{at_ns}:{number}"
+    of = {"ts_event": at_ns, "tr": tr, "tick_n": number}
+    made = last.model_copy(update={**of, "n": number, "prediction_n": number, "orders": (name,)})
+    return made, fill.model_copy(update={**of, "n": fill.n + n, "client_order_id": name})
+
+
+async def test_while_the_line_goes_on_no_answered_decision_is_called_unanswered(world: World) -> None:
+    """A decision is read before the reports; meanwhile the line decides anew, and fills that."""
+    (first, filled), (second, later) = (decided(LIFE.reports[0], n) for n in (1, 2))
+    world.write(*LIFE.ticks, *LIFE.reports, first, filled)
+    going = GoingOn(world.settings, world.bus)
+    going.meanwhile = lambda: world.write(second, later)
+    session = await world.bus.connect()
+    one = (await StatusReader(world.settings, going, UTC_TIME, session=session).read()).symbols[A]
+    await session.close()
+    await going.close()
+    assert (one.decision, one.fill, one.outcome) == (second, later, "FILLED")
+
+
+async def test_where_it_is_read_is_asked_again_until_there_is_something(world: World) -> None:
+    async with reading(world) as reader:
+        assert "no recording" in " ".join((await reader.read()).sources)
+        world.write(*MESSAGES)
+        (source,) = (await reader.read()).sources
+    assert source.startswith("decisions from the bus, since ")
 
 
 async def test_what_the_monitor_said_last_is_the_edge(world: World) -> None:
