@@ -136,7 +136,9 @@ def test_lines_for_a_person(tail: Command) -> None:
     numbers = [int(line.partition("  n=")[2].split()[0]) for line in everything]
     assert numbers == list(range(1, len(numbers) + 1))
     assert shown(tail, "ticks", "--limit", "0") == []
-    assert shown(tail, "ticks", "--sym", "NOBODY") == []
+    nothing = tail("ticks", "--sym", "NOBODY")
+    assert (nothing.code, nothing.out) == (0, "")
+    assert nothing.err.startswith("tail: nothing of NOBODY is known on ticks: the config's symbols are SIM-A, ")
 
 
 BESIDE = (Stream.TICKS, Stream.PREDICTIONS)
