@@ -142,8 +142,11 @@ def what_did_i_pay_in_funding(asked: Asked) -> None:
 
 
 def why_was_there_no_trade_at_that_time(asked: Asked) -> None:
-    decisions = asked.on_bus(Stream.DECISIONS, 300)
-    quiet = next(one for one in decisions if isinstance(one, Decision) and one.reason is Reason.BELOW_THRESHOLD)
+    def no_trades() -> list[Decision]:
+        decided = asked.on_bus(Stream.DECISIONS, 300)
+        return [one for one in decided if isinstance(one, Decision) and one.reason is Reason.BELOW_THRESHOLD]
+
+    quiet = wait_for(no_trades, "a tick of no trade", every_s=0.5)[0]  # the market need not have had one yet
     told = asked.answer("why", SYM, "--at", iso(quiet.ts_event))
     assert told["tr"] == quiet.tr
     said = " ".join(step["text"] for step in told["steps"])
