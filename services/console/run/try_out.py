@@ -3,9 +3,11 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
@@ -13,7 +15,7 @@ from services.console.options import named_values
 from services.console.settings import RunOptions, recorder_values
 from shared.config import Settings, load_settings
 from shared.config.gateway import SECRETS
-from shared.config.settings import CONFIG_VARIABLE
+from shared.config.settings import CONFIG_VARIABLE, PREFIX
 from shared.config.toml import toml_lines
 from shared.errors import ConfigError
 from shared.models.card import ModelRefused
@@ -75,8 +77,35 @@ def fake_settings(options: RunOptions) -> Settings:
         only.write_text("\n".join(toml_lines(values)) + "\n")
         with _config_file(only):
             settings = load_settings(recorder=values["recorder"])  # what was typed wins over a variable
+    _refuse_variables(options, values, settings)
     own = settings.gateway.model_copy(update={"keys_dir": None, **KEYS})
     return settings.model_copy(update={"gateway": own})
+
+
+def _refuse_variables(options: RunOptions, values: Mapping[str, Any], settings: Settings) -> None:
+    """Raises ConfigError where a variable has won over an option: another exchange than the fake one, or what was typed.
+
+    It would win for `arm` and the others too, so it is refused here and not passed over.
+    """
+    own = [("gateway", name, "--venue fake") for name in ("mode", "venue", "exchange", "account")]
+    own += [("ingestor", "source", "--venue fake")]
+    typed = (
+        ("interval", "", "--interval", options.interval), ("symbols", "", "--sym", options.sym),
+        ("strategy", "name", "--strategy", options.strategy), ("strategy", "params", "--param", options.param),
+        ("strategy", "balance", "--balance", options.balance), ("signal", "model", "--model", options.model),
+    )  # fmt: skip
+    own += [(section, name, option) for section, name, option, given in typed if given]
+    for section, name, option in own:
+        wanted, found = values[section], getattr(settings, section)
+        if name:
+            wanted, found = wanted[name], getattr(found, name)
+        if isinstance(found, Mapping):
+            found = {key: value for key, value in found.items() if key in wanted}
+        if isinstance(found, Decimal):
+            wanted = Decimal(str(wanted))
+        if found != (tuple(wanted) if isinstance(found, tuple) else wanted):
+            variable = f"{PREFIX}{section.upper()}{f'__{name.upper()}' if name else ''}"
+            raise ConfigError(f"{option}: the variable {variable} says something else, and would win: unset it")
 
 
 def write_config(settings: Settings) -> Path:

@@ -84,6 +84,36 @@ def test_what_is_typed_of_the_recorder_wins_over_a_variable(monkeypatch: pytest.
     assert fake_settings(RunOptions(record=Path("session"))).recorder.on
 
 
+@pytest.mark.parametrize(
+    ("variables", "option"),
+    [
+        ({"STRATEGY__NAME": "basic_taker"}, "--strategy"),
+        ({"STRATEGY__PARAMS": '{"threshold": 0.5}'}, "--param"),
+        ({"STRATEGY__BALANCE": "7"}, "--balance"),
+        ({"INTERVAL": "12h"}, "--interval"),
+        ({"GATEWAY__EXCHANGE": "bybit"}, "--venue fake"),
+        ({"GATEWAY__ACCOUNT": "real"}, "--venue fake"),
+        ({"GATEWAY__MODE": "live", "GATEWAY__VENUE": "ccxt", "INGESTOR__SOURCE": "ccxt"}, "--venue fake"),
+    ],
+)
+def test_no_variable_wins_over_what_was_typed(
+    variables: dict[str, str], option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("tickline.toml").write_text(
+        'symbols = ["BTCUSDT"]\n[ingestor]\nexchange = "okx"\nmarkets = {BTCUSDT = "BTC/USDT:USDT"}\n'
+        '[gateway]\nmarkets = {BTCUSDT = "BTC/USDT:USDT"}\n'
+    )
+    options = RunOptions(
+        sym=["BTCUSDT"], strategy="threshold", param=["threshold=0.1"], interval="5s", model="none", balance="100"
+    )
+    assert fake_settings(options).strategy.params["threshold"] == 0.1
+    for name, value in variables.items():
+        monkeypatch.setenv(f"TICKLINE_{name}", value)
+    with pytest.raises(ConfigError, match="config: |the variable TICKLINE_") as refused:
+        fake_settings(options)
+    assert option == "--venue fake" or option in str(refused.value)
+
+
 def test_a_rule_needs_no_model_and_a_session_is_recorded(tmp_path: Path) -> None:
     settings = fake_settings(RunOptions(model="none", strategy="moving_average_cross", record=Path("session")))
     assert settings.signal.model == "none"
