@@ -83,7 +83,7 @@ def fake_settings(options: RunOptions) -> Settings:
 
 
 def _refuse_variables(options: RunOptions, values: Mapping[str, Any], settings: Settings) -> None:
-    """Raises ConfigError where a variable has won over an option: another exchange than the fake one, or what was typed.
+    """Raises ConfigError where a variable has won over what was typed, or names another exchange than the fake one.
 
     It would win for `arm` and the others too, so it is refused here and not passed over.
     """

@@ -1,7 +1,7 @@
 """The bus watch sees who is at work on the bus, and how long ago feed and exchange were heard. It only reads."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from services.monitor.alerts.conditions import AlertKind, Condition
@@ -40,6 +40,7 @@ class BusWatch:
         self._bus, self._settings, self._clock = bus, settings, clock
         self._session: Session | None = None
         self._replicas = {name: Replicas() for name in services_of(settings)}
+        self._awaited: set[str] = set()  # services that were away when an earlier process saw them last
         self._owner = b""  # of the monitor's partition while it is ours
 
     def begin(self) -> None:
@@ -53,7 +54,7 @@ class BusWatch:
                 self._session = await self._bus.connect()
             await self._look_at_owner(self._session)
             for service, instance in services_of(self._settings).items():
-                await self._look_at(self._session, self._replicas[service], instance)
+                await self._look_at(self._session, service, instance)
             heard = await last_words(self._session, self._settings)
         except BusLost:
             await self.close()
@@ -84,24 +85,42 @@ class BusWatch:
         elif found and found != self._owner:
             self.ours = False
 
-    async def _look_at(self, session: Session, known: Replicas, instance: str) -> None:
+    async def _look_at(self, session: Session, service: str, instance: str) -> None:
+        known = self._replicas[service]
         partitions = range(self._settings.bus.partitions)
         asked = [(PartitionId(instance, p), name) for name in ("until", "owner") for p in partitions]
         answers = await session.fields(asked)
         now_s = self._clock()
         for p, until in zip(partitions, answers, strict=False):
-            if p not in known.until or known.until[p] != until:
+            if p not in known.until and service in self._awaited:
+                known.until[p], known.moved_s[p] = until, float("-inf")  # until it moves
+            elif p not in known.until or known.until[p] != until:
                 known.until[p], known.moved_s[p] = until, now_s
         owners = {owner for owner in answers[len(partitions) :] if owner}
         if known.owners and owners - known.owners:
             known.restarted_s = now_s
         known.owners |= owners
 
+    @property
+    def away(self) -> list[str]:
+        """Returns the services of which a partition has nobody at work, or that were so and are not seen yet."""
+        return [
+            service for service, known in self._replicas.items()
+            if self._away(known) or (not known.until and service in self._awaited)
+        ]  # fmt: skip
+
+    def restore(self, away: Iterable[str]) -> None:
+        """Takes back what was away: it is until it is seen at work."""
+        self._awaited = set(away)
+
+    def _away(self, known: Replicas) -> list[int]:
+        now_s, away_s = self._clock(), self._settings.alerts.away_s
+        return [p for p, moved_s in known.moved_s.items() if now_s - moved_s > away_s]
+
     def _conditions(self) -> Iterator[Condition]:
         now_s, away_s = self._clock(), self._settings.alerts.away_s
         for service, known in self._replicas.items():
-            away = [p for p, moved_s in known.moved_s.items() if now_s - moved_s > away_s]
-            if away:
+            if away := self._away(known):
                 which = "" if len(away) == len(known.moved_s) else f" on partition {', '.join(map(str, away))}"
                 text = f"{service}: nobody is at work{which} for {away_s:g} s"
                 yield Condition(AlertKind.SERVICE, service, text, "tickline doctor")

@@ -9,7 +9,7 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias
 from urllib.parse import unquote
 
@@ -20,6 +20,7 @@ from shared.errors import ConfigError
 from shared.extras import to_install
 from shared.intervals import NS_PER_S
 from shared.plural import plural
+from shared.record import Record
 from shared.wall_time import LOCAL_TIME
 
 MOST_WAITING = 50
@@ -29,6 +30,16 @@ LATE_NS = 60 * NS_PER_S
 JOIN_S = 1.0
 LONGEST = 200  # characters of a reason
 SECRET_PART = 4  # characters; what is shorter in an address hides nothing
+
+
+class WaitingMessage(Record):
+    """A waiting message was not taken yet by the channel of this name; at_ns: since when."""
+
+    channel: str
+    at_ns: int
+    title: str
+    body: str
+
 
 Notify: TypeAlias = Callable[[AlertMessage], str]  # sends it, and returns why it could not; empty where it could
 
@@ -47,6 +58,7 @@ class Channel:
         self._notify = notify
         self._first_s, self._slow_s = first_s, slow_s
         self._waiting: deque[tuple[int, AlertMessage]] = deque()
+        self._at_hand: tuple[int, AlertMessage] | None = None  # what the thread is at
         self._lost = 0
         self._changed = threading.Condition()
         self._stopping = False
@@ -75,8 +87,24 @@ class Channel:
             self._waiting.append((time.time_ns(), message))
             self._changed.notify_all()
 
+    @property
+    def waiting(self) -> list[WaitingMessage]:
+        """Returns what was not taken yet, the oldest first."""
+        with self._changed:
+            at_hand = [] if self._at_hand is None else [self._at_hand]
+            return [
+                WaitingMessage(channel=self.name, at_ns=at_ns, title=message.title, body=message.body)
+                for at_ns, message in (*at_hand, *self._waiting)
+            ]
+
+    def take_back(self, waiting: Iterable[WaitingMessage]) -> None:
+        """Takes what waited in an earlier process."""
+        with self._changed:
+            self._waiting.extend((one.at_ns, AlertMessage(one.title, one.body)) for one in waiting)
+            self._changed.notify_all()
+
     def close(self) -> None:
-        """Ends the thread, after what it is just at; what takes longer than a moment is left behind."""
+        """Ends the thread, after what waits where that is taken; what takes longer than a moment is left behind."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -90,7 +118,7 @@ class Channel:
             why = self._notify(_late(*due, lost))
             self._asked_s = None
             with self._changed:
-                self._failed = why
+                self._failed, self._at_hand = why, None
                 if not why:
                     self._slow = time.monotonic() - began_s > self._slow_s
                     self.delivered += 1
@@ -104,7 +132,10 @@ class Channel:
         """Waits for a message; None when the channel is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._stopping or bool(self._waiting))
-            return None if self._stopping else self._waiting.popleft()
+            if not self._waiting or (self._stopping and self._failed):
+                return None
+            self._at_hand = self._waiting.popleft()
+            return self._at_hand
 
 
 def _late(at_ns: int, message: AlertMessage, lost: int) -> AlertMessage:
@@ -127,6 +158,16 @@ class Channels:
         """Hands the message to every channel; returns at once."""
         for channel in self._channels:
             channel.send(message)
+
+    @property
+    def waiting(self) -> list[WaitingMessage]:
+        """Returns what was not taken yet, by channel."""
+        return [one for channel in self._channels for one in channel.waiting]
+
+    def take_back(self, waiting: Sequence[WaitingMessage]) -> None:
+        """Takes what waited in an earlier process; that of a channel that is no more is given up."""
+        for channel in self._channels:
+            channel.take_back(one for one in waiting if one.channel == channel.name)
 
     def conditions(self) -> Iterator[Condition]:
         """Yields what is wrong with channels."""

@@ -1,6 +1,6 @@
 """The journal watch sees what stands in an account's journal: latches, orders in doubt, differences, the arming.
 
-It only reads. What it remembers between two looks it finds again in the journal after a restart.
+It only reads. What stands it finds again in the journal after a restart; up to where events were told it must be given.
 """
 
 import re
@@ -9,18 +9,22 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import NamedTuple
 
+from pydantic import Field
+
 from services.monitor.alerts.conditions import AlertKind, Condition
 from shared.config import Settings
 from shared.control.books import NOTHING, Booked, booked
 from shared.control.latches import DRIFT, HALT, OTHER_BUS, SYMBOL
 from shared.control.whereabouts import Whereabouts
-from shared.errors import ConfigError, JournalUnwritable
+from shared.errors import ConfigError, JournalUnwritable, TicklineError
 from shared.exchanges.trading.amounts import plain
 from shared.explain.reasons import REASONS
 from shared.intervals import NS_PER_S
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, EventRow, LatchRow, OrderRow
 from shared.messages.reasons import OrderPhase, Reason
+from shared.record import Snapshot
+from shared.tick import State
 from shared.wall_time import LOCAL_TIME, WallTime, age
 
 MS_NS = 1_000_000
@@ -46,6 +50,14 @@ class JournalView(NamedTuple):
 
     standing: tuple[Condition, ...] = ()
     happened: tuple[Condition, ...] = ()
+
+
+class JournalWatchSnapshot(Snapshot):
+    """The saved form of a JournalWatch: whether the journal could ever be read, and which events were taken."""
+
+    opened: bool = False
+    events_ms: int = 0
+    told: list[list[str]] = Field(default_factory=list)
 
 
 class JournalWatch:
@@ -86,17 +98,28 @@ class JournalWatch:
         )
 
     async def look(self, now_ms: int) -> JournalView:
-        """Looks once. Raises JournalUnwritable where what could be read once cannot; before that nothing stands."""
+        """Looks once. Raises JournalUnwritable where it cannot be read; where nobody has made one nothing stands."""
         try:
             if self._journal is None:
                 self._journal = await self._open()
                 self._opened = True
             return await self._look(self._journal, now_ms)
-        except (ConfigError, JournalUnwritable) as error:
+        except TicklineError as error:
             await self.close()
-            if not self._opened:
+            if isinstance(error, ConfigError) and not self._opened:
                 return JournalView()  # nobody has armed the account yet
             raise JournalUnwritable(str(error)) from error
+
+    def state(self) -> JournalWatchSnapshot:
+        """Returns what is not found again in the journal."""
+        told = [[row.kind, row.sym, row.client_order_id, row.text] for row in self._told]
+        return JournalWatchSnapshot(opened=self._opened, events_ms=self._events_ms, told=told)
+
+    def restore(self, state: State) -> None:
+        """Takes back what `state()` gave: what happened since is told, and what was read once must be readable."""
+        saved = JournalWatchSnapshot.of(state)
+        self._opened, self._events_ms = saved.opened, saved.events_ms
+        self._told = {EventRow(kind, sym, order, text, saved.events_ms) for kind, sym, order, text in saved.told}
 
     async def close(self) -> None:
         """Closes the journal."""

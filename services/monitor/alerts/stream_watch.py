@@ -8,12 +8,23 @@ from shared.config import Settings
 from shared.intervals import NS_PER_S, TRADE, interval_ns
 from shared.messages import Gap, Message, Prediction
 from shared.messages.monitor import DriftReading, DriftState, RangeReading
+from shared.record import Snapshot
+from shared.tick import State
 from shared.wall_time import age
 
 DRIFTED = frozenset({DriftState.WARNING, DriftState.DECAYED})
 AT_PRESENT = ("ccxt", "fake")  # sources whose ticks come when the clock says so
 SHOWN = 5  # measures outside their range
 BARS = 2  # so many lengths of a bar, and more, without one are a silence
+
+
+class StreamWatchSnapshot(Snapshot):
+    """The saved form of a StreamWatch. silent: symbols of which nothing came for long."""
+
+    gaps: list[Gap]
+    drift: DriftReading | None
+    outside: list[RangeReading]
+    silent: list[str]
 
 
 class StreamWatch:
@@ -50,6 +61,24 @@ class StreamWatch:
             if message.sym in self._gaps and (message.y_hat is not None or not message.model):
                 del self._gaps[message.sym]
 
+    def state(self) -> StreamWatchSnapshot:
+        """Returns what stands; a stage that goes on where it was does not say it once more."""
+        return StreamWatchSnapshot(
+            gaps=list(self._gaps.values()), drift=self._drift, outside=list(self._outside.values()),
+            silent=[sym for sym in self._heard_s if self._is_silent(sym)],
+        )  # fmt: skip
+
+    def restore(self, state: State) -> None:
+        """Takes back what `state()` gave, of the symbols that there still are."""
+        saved = StreamWatchSnapshot.of(state)
+        self._gaps = {gap.sym: gap for gap in saved.gaps if gap.sym in self._heard_s}
+        self._drift = saved.drift
+        self._outside = {(each.sym, each.what, each.name): each for each in saved.outside}
+        self._heard_s |= {sym: float("-inf") for sym in saved.silent if sym in self._heard_s}
+
+    def _is_silent(self, sym: str) -> bool:
+        return self._clock() - self._heard_s[sym] > self._silent_s
+
     @property
     def readings(self) -> list[str]:
         """Returns a line for the newest evidence, and one for each measure that is outside its range."""
@@ -62,9 +91,8 @@ class StreamWatch:
         for sym, gap in self._gaps.items():
             text = f"{sym}: something is missing ({gap.cause}): its features begin anew, and nothing adds until then"
             yield Condition(AlertKind.GAP, sym, text, sym=sym)
-        now_s = self._clock()
-        for sym, heard_s in self._heard_s.items():
-            if now_s - heard_s > self._silent_s:
+        for sym in self._heard_s:
+            if self._is_silent(sym):
                 text = f"{sym}: no tick came for {age(round(self._silent_s * NS_PER_S))}"
                 yield Condition(AlertKind.FEED, sym, text, sym=sym)
         if self._drift is not None and self._drift.state in DRIFTED:

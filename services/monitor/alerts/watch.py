@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from pydantic import Field
 
 from services.monitor.alerts.bundle import BundleStage, MessagePace
 from services.monitor.alerts.bus_watch import BusWatch
-from services.monitor.alerts.channels import Channels, open_channels
+from services.monitor.alerts.channels import Channels, WaitingMessage, open_channels
 from services.monitor.alerts.conditions import UNWELL, AlertKind, AlertMessage, Condition, Observation
 from services.monitor.alerts.daily import Daily, daily_message
 from services.monitor.alerts.heartbeat import Heartbeat
@@ -28,7 +29,7 @@ from shared.lookup import Lookup
 from shared.lookup.money import Money, money
 from shared.messages import Message
 from shared.messages.codec import pack, unpack
-from shared.record import NewerWire, Snapshot
+from shared.record import Snapshot
 
 STATE = "alerts.state"
 LOST_S = 10.0  # a shorter absence of bus or journal is none
@@ -38,11 +39,19 @@ log = structlog.get_logger()
 
 
 class AlertSnapshot(Snapshot):
-    """What stands in the file: the stage's state, the day of the last daily line, and whether it was ended in order."""
+    """What stands in the file is all that a restart would not find again.
+
+    - bundle: the stage's state. day: of the last daily line. ended: whether it was ended in order.
+    - journal, streams: of these watches. away: services that are. waiting: messages that no channel has taken yet.
+    """
 
     bundle: Any
     day: str
     ended: bool
+    journal: Any = None
+    streams: Any = None
+    away: list[str] = Field(default_factory=list)
+    waiting: list[WaitingMessage] = Field(default_factory=list)
 
 
 class Absence:
@@ -93,6 +102,7 @@ class AlertWatch:
         self._no_journal = Absence(AlertKind.JOURNAL, "tickline doctor", clock)
         self._daily = Daily(settings.alerts.daily_at)
         self._file = settings.state_dir / STATE
+        self._kept: tuple[object, ...] = ()
         self._told: dict[str, str] = {}  # channels in trouble, and why, as the log has it
         self._happened: list[Condition] = []
         self._failure = ""
@@ -167,9 +177,16 @@ class AlertWatch:
         daily = self._daily.due(now_ns)
         if daily and (self._writing is None or self._writing.done()):
             self._writing = asyncio.create_task(self._write_daily(now_ns))
-        if daily or message is not None or self.looks == 1:
+        beside = self._beside()
+        if daily or message is not None or self.looks == 1 or beside != self._kept:
+            self._kept = beside
             await self._save(ended=False)
         self._beat(one for conditions in standing.values() for one in conditions)
+
+    def _beside(self) -> tuple[object, ...]:
+        """Returns what is kept whenever it changes, also where nobody is told anything."""
+        standing = [(one.kind, one.about) for one in self._streams.conditions()]
+        return self._channels.waiting, standing, self._bus.away
 
     async def _look_at_journal(self, now_ns: int) -> JournalView | None:
         if self._journal is None:
@@ -220,17 +237,29 @@ class AlertWatch:
         try:
             saved = AlertSnapshot.of(unpack(self._file.read_bytes()))
             self._stage.restore(saved.bundle)
+            if self._journal is not None and saved.journal is not None:
+                self._journal.restore(saved.journal)
+            if saved.streams is not None:
+                self._streams.restore(saved.streams)
         except FileNotFoundError:
             return
-        except (OSError, ValueError, NewerWire) as error:
+        except Exception as error:  # noqa: BLE001  (whatever is in the file: nobody would be told anything)
             log.warning("alerts begin anew", why=f"{self._file}: {error}")
             return
         self._daily.day = saved.day
+        self._bus.restore(saved.away)
+        self._channels.take_back(saved.waiting)
         if not saved.ended:
             self._happened.append(Condition(AlertKind.RESTART, "monitor", "monitor: it died, and is at work again"))
 
     async def _save(self, *, ended: bool) -> None:
-        data = pack(AlertSnapshot(bundle=self._stage.state(), day=self._daily.day, ended=ended))
+        data = pack(
+            AlertSnapshot(
+                bundle=self._stage.state(), day=self._daily.day, ended=ended,
+                journal=None if self._journal is None else self._journal.state(), streams=self._streams.state(),
+                away=self._bus.away, waiting=self._channels.waiting,
+            )
+        )  # fmt: skip
         try:
             await asyncio.to_thread(_write, self._file, data)
         except OSError as error:
@@ -242,8 +271,9 @@ class AlertWatch:
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
-        await self._save(ended=True)
+        await self._save(ended=True)  # now, since channels may take longer than whoever ends this waits
         await asyncio.to_thread(self._channels.close)
+        await self._save(ended=True)
         await self._bus.close()
         if self._journal is not None:
             await self._journal.close()

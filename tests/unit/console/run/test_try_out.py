@@ -109,7 +109,7 @@ def test_no_variable_wins_over_what_was_typed(
     assert fake_settings(options).strategy.params["threshold"] == 0.1
     for name, value in variables.items():
         monkeypatch.setenv(f"TICKLINE_{name}", value)
-    with pytest.raises(ConfigError, match="config: |the variable TICKLINE_") as refused:
+    with pytest.raises(ConfigError, match=r"config: |the variable TICKLINE_") as refused:
         fake_settings(options)
     assert option == "--venue fake" or option in str(refused.value)
 

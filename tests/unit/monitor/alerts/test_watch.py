@@ -171,6 +171,8 @@ async def test_what_was_told_is_not_told_again_after_a_restart(tmp_path: Path) -
         await line.journal(LatchRow("HALT", "a person's word", "ann", now_ms()))
         await line.watch.look()
         await sent(line, 1)
+        await until(lambda: not line.watch._channels.waiting)
+        await line.watch.look()
         killed = (tmp_path / STATE).read_bytes()
         await line.watch.close()
         line.watch = line.new_watch()
@@ -185,6 +187,88 @@ async def test_what_was_told_is_not_told_again_after_a_restart(tmp_path: Path) -
         line.watch._restore()
         await line.watch.look()
         assert (await sent(line, 3))[2] == "service restarted: monitor: it died, and is at work again"
+        await line.watch.close()
+
+
+async def killed(line: WatchedLine) -> None:
+    """Its process dies as it is, and another begins."""
+    file = line.settings.state_dir / STATE
+    await until(lambda: not line.watch._channels.waiting, within_s=20)
+    await line.watch.look()
+    left = file.read_bytes()
+    await line.watch.close()
+    file.write_bytes(left)
+    line.watch = line.new_watch()
+    line.watch._restore()
+
+
+async def test_a_restart_says_of_nothing_that_it_is_over_before_it_is(tmp_path: Path) -> None:
+    with watched_line(tmp_path) as line:
+        await quiet(line)
+        await line.journal(LatchRow("HALT", "a person's word", "ann", now_ms()))
+        line.watch.see(Gap(n=1, sym=SYM, ts_event=1, tr="t", stream=Stream.PREDICTIONS, cause=GapCause.MISSED))
+        line.watch.see(drift(DriftState.DECAYED))
+        line.now_s += 31
+        await line.work("ingestor", "strategy", "gateway", "monitor")
+        await line.watch.look()  # signal is away
+        said = await sent(line, 1)
+        file, moved = tmp_path / "journal-main.db", tmp_path / "moved"
+        await killed(line)
+        os.rename(file, moved)  # it cannot be read, so nothing of it is over
+        await line.watch.look()
+        line.now_s += 200  # longer than two bars and the time of silence: of the symbol nothing came
+        await line.work("ingestor", "strategy", "gateway", "monitor")
+        os.rename(moved, file)
+        await line.watch.look()
+        await killed(line)
+        await line.watch.look()
+        more = (await sent(line, len(line.sinks[0].messages)))[len(said) :]
+        assert not [text for text in more if text.startswith("over: ") and "restarted" not in text]
+        line.watch.see(prediction())
+        line.watch.see(drift(DriftState.OK))
+        await line.journal(DropLatch("HALT"))
+        await line.work(*SERVICES, "monitor")
+        await line.watch.look()
+        await until(lambda: not line.watch._channels.waiting, within_s=20)
+        over = [text for _, body in line.sinks[0].messages for text in body.splitlines() if text.startswith("over: ")]
+        kinds = {text.split(": ")[1] for text in over}
+        assert kinds >= {"halt", "gap", "drift", "service away", "silent feed"}
+        await line.watch.close()
+
+
+async def test_what_happens_while_nobody_watches_is_told_afterwards_once(tmp_path: Path) -> None:
+    with watched_line(tmp_path) as line:
+        await quiet(line)
+        await line.journal(EventRow("ALARM", SYM, "x", "seen at work", now_ms() + 10))
+        await line.watch.look()
+        await sent(line, 1)
+        await killed(line)
+        await line.journal(EventRow("ALARM", SYM, "y", "while it was dead", now_ms() + 20))
+        await line.watch.look()
+        await until(lambda: not line.watch._channels.waiting, within_s=20)
+        await killed(line)
+        await line.watch.look()
+        await until(lambda: not line.watch._channels.waiting, within_s=20)
+        bodies = "\n".join(body for _, body in line.sinks[0].messages)
+        assert (bodies.count("seen at work"), bodies.count("while it was dead")) == (1, 1)
+        await line.watch.close()
+
+
+async def test_what_no_channel_has_taken_is_sent_by_the_next_process(tmp_path: Path) -> None:
+    with watched_line(tmp_path) as line:
+        await quiet(line)
+        line.sinks[0].status = 500
+        await line.journal(LatchRow("HALT", "a person's word", "ann", now_ms()))
+        await line.watch.look()
+        await until(lambda: any(line.watch._channels.conditions()), within_s=20)
+        await line.watch.close()  # in order; as a kill leaves it, it is the same file
+        refused = len(line.sinks[0].messages)
+        line.sinks[0].status = 200
+        line.watch = line.new_watch()
+        line.watch._restore()
+        await until(lambda: not line.watch._channels.waiting, within_s=20)
+        (title,) = line.sinks[0].titles[refused:]
+        assert title.startswith("tickline main (testnet): halt")
         await line.watch.close()
 
 
