@@ -16,14 +16,18 @@ from services.ingestor.source import Quote
 from services.ingestor.stage import IngestStage
 from services.monitor.alerts.bundle import BundleStage, MessagePace
 from services.monitor.alerts.conditions import AlertKind, Condition, Observation
+from services.monitor.alerts.journal_watch import JournalWatch
+from services.monitor.alerts.stream_watch import StreamWatch
 from services.monitor.costs import RealisedCosts
 from services.monitor.equity import EquityBand, LiveBook
 from services.monitor.ranges import Outside, Ranges
 from services.monitor.stage import MonitorStage
 from shared.account import Account
+from shared.config import load_settings
 from shared.drift.twin import Costs
 from shared.exchanges.market_data.events import Trade
-from shared.messages import Stream
+from shared.journal.rows import EventRow
+from shared.messages import Gap, GapCause, Stream
 from shared.messages.codec import pack, unpack
 from shared.runner.spec import SequenceNumbers
 from shared.strategies import CoolDown, MovingAverageCross, TrailingStop
@@ -165,6 +169,26 @@ def bundle_stage() -> Iterator[BundleStage]:
     yield made
 
 
+def journal_watch() -> Iterator[JournalWatch]:
+    made = JournalWatch.of(load_settings())
+    yield made
+    made._told, made._events_ms, made._opened = {EventRow("ALARM", SYM, "x", "its id is known", 7)}, 7, True
+    again = JournalWatch.of(load_settings())
+    again.restore(unpack(pack(made.state())))
+    assert pack(again.state()) == pack(made.state())
+    yield again
+
+
+def stream_watch() -> Iterator[StreamWatch]:
+    made = StreamWatch(load_settings(symbols=(SYM,)))
+    yield made
+    made.see(Gap(n=1, sym=SYM, ts_event=1, tr="t", stream=Stream.PREDICTIONS, cause=GapCause.MISSED))
+    again = StreamWatch(load_settings(symbols=(SYM,)))
+    again.restore(unpack(pack(made.state())))
+    assert list(again.conditions()) == list(made.conditions()) != []
+    yield again
+
+
 def compared(make: Callable[[], Any]) -> Callable[[], Iterator[Any]]:
     def grow() -> Iterator[Any]:
         made = make()
@@ -190,6 +214,7 @@ GROWN: dict[str, Callable[[], Iterator[Any]]] = {
     "EquityBand": compared(lambda: EquityBand((SYM,), ONE_SYMBOL)),
     "GatewayStage": gateway_stage,
     "IngestStage": ingest_stage,
+    "JournalWatch": journal_watch,
     "LiveBook": compared(lambda: LiveBook(SYM)),
     "LiveStrategyStage": live_strategy_stage,
     "SequenceNumbers": numbers,
@@ -203,6 +228,7 @@ GROWN: dict[str, Callable[[], Iterator[Any]]] = {
     "SignalStage": signal_stage,
     "StatefulStrategy": stateful_strategy,
     "StrategyStage": strategy_stage,
+    "StreamWatch": stream_watch,
     "Wrapper": wrapper,
 }
 ANYTHING = {"DequeWindow", "Last"}  # they keep what they are given, whatever it is

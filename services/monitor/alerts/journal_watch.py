@@ -23,7 +23,7 @@ from shared.intervals import NS_PER_S
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, EventRow, LatchRow, OrderRow
 from shared.messages.reasons import OrderPhase, Reason
-from shared.record import Snapshot
+from shared.record import Record, Snapshot
 from shared.tick import State
 from shared.wall_time import LOCAL_TIME, WallTime, age
 
@@ -52,12 +52,21 @@ class JournalView(NamedTuple):
     happened: tuple[Condition, ...] = ()
 
 
+class ToldEvent(Record):
+    """A told event is one of the newest millisecond; see EventRow."""
+
+    kind: str
+    sym: str
+    client_order_id: str
+    text: str
+
+
 class JournalWatchSnapshot(Snapshot):
     """The saved form of a JournalWatch: whether the journal could ever be read, and which events were taken."""
 
     opened: bool = False
     events_ms: int = 0
-    told: list[list[str]] = Field(default_factory=list)
+    told: list[ToldEvent] = Field(default_factory=list)
 
 
 class JournalWatch:
@@ -112,14 +121,17 @@ class JournalWatch:
 
     def state(self) -> JournalWatchSnapshot:
         """Returns what is not found again in the journal."""
-        told = [[row.kind, row.sym, row.client_order_id, row.text] for row in self._told]
+        told = [
+            ToldEvent(kind=row.kind, sym=row.sym, client_order_id=row.client_order_id, text=row.text)
+            for row in self._told
+        ]
         return JournalWatchSnapshot(opened=self._opened, events_ms=self._events_ms, told=told)
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave: what happened since is told, and what was read once must be readable."""
         saved = JournalWatchSnapshot.of(state)
         self._opened, self._events_ms = saved.opened, saved.events_ms
-        self._told = {EventRow(kind, sym, order, text, saved.events_ms) for kind, sym, order, text in saved.told}
+        self._told = {EventRow(one.kind, one.sym, one.client_order_id, one.text, saved.events_ms) for one in saved.told}
 
     async def close(self) -> None:
         """Closes the journal."""
