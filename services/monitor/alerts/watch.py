@@ -204,7 +204,9 @@ class AlertWatch:
         try:
             async with Lookup.open(self._settings) as lookup:
                 found = await money(self._settings, lookup, now_ns // MS_NS)
-        except (BusLost, TicklineError) as error:
+        except Exception as error:  # its silence would say that the host is dead
+            if not isinstance(error, (BusLost, TicklineError)):
+                log.error("alerts failed", why=f"the daily line: {type(error).__name__}", exc_info=error)
             found = Money("nothing", None, {}, f"what it holds cannot be told: {error}")
         self._send(daily_message(name_of(self._settings), found, self._stage.standing, self._streams.readings))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from services.monitor.alerts import watch
 from services.monitor.alerts.conditions import AlertKind, Condition
 from services.monitor.alerts.watch import STATE
 from shared.config.alerts import AlertSettings
@@ -299,6 +300,22 @@ async def test_the_daily_line_comes_once_a_day(tmp_path: Path) -> None:
         assert text == f"{SYM}: 0.5 from 100 (0), today unknown"
         await line.watch.close()
         assert len(line.sinks[0].messages) == 1
+
+
+async def test_the_daily_line_comes_also_where_its_figures_cannot_be_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> None:
+        raise ValueError("a file of the recording is odd")
+
+    monkeypatch.setattr(watch, "money", fails)
+    with watched_line(tmp_path) as line:
+        await quiet(line)
+        line.watch._daily._at, line.watch._daily.day = "00:00", "yesterday"
+        await line.watch.look()
+        said = await sent(line, 1)
+        assert said[0] == "what it holds cannot be told: a file of the recording is odd"
+        await line.watch.close()
 
 
 async def test_a_look_that_fails_is_told_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
