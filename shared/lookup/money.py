@@ -80,6 +80,23 @@ class SymbolMoney(NamedTuple):
         return self.balance - self.capital
 
 
+class KnownBooks:
+    """Known books are what an earlier look at an account's journal has booked: the next one reads what is new."""
+
+    def __init__(self) -> None:
+        self._books: dict[str, tuple[Decimal, _DayBook]] = {}
+
+    async def of(self, journal: Journal, name: str, sym: str, capital: Decimal, midnight_ns: int) -> "_DayBook":
+        """Returns a book with all its reports. capital: what it was begun with."""
+        begun, book = self._books.get(name, (None, None))
+        if book is None or begun != capital or book.midnight_ns != midnight_ns:
+            book = _DayBook(Account(capital), sym, midnight_ns)
+            self._books[name] = capital, book
+        async for report in reports_of(journal, name, book.taken_n):
+            book.take(report)
+        return book
+
+
 class Money(NamedTuple):
     """The money of a line's symbols.
 
@@ -94,12 +111,17 @@ class Money(NamedTuple):
 
 
 async def money(
-    settings: Settings, lookup: MessageSource, now_ms: int, wall: WallTime = LOCAL_TIME, journal: Journal | None = None
+    settings: Settings,
+    lookup: MessageSource,
+    now_ms: int,
+    wall: WallTime = LOCAL_TIME,
+    journal: Journal | None = None,
+    known: KnownBooks | None = None,
 ) -> Money:
     """Returns the money as it is now; raises what the lookup raises.
 
     - now_ms: now on the clock of the ticks. wall: whose midnight begins the day.
-    - journal: the account's, open; without it it is opened.
+    - journal: the account's, open; without it it is opened. known: of earlier looks; who looks often gives the same.
     """
     midnight_ns = wall.midnight_ns(now_ms * NS_PER_MS)
     if settings.gateway.mode is Mode.PAPER:
@@ -111,11 +133,11 @@ async def money(
                 journal = await stack.enter_async_context(await Journal.open(*own, durable=True, write=False))
             except (ConfigError, JournalUnwritable) as error:
                 return Money("nothing", None, dict.fromkeys(settings.symbols, _new(settings)), str(error))
-        return await _in_journal(settings, lookup, journal, midnight_ns, now_ms)
+        return await _in_journal(settings, lookup, journal, midnight_ns, now_ms, known or KnownBooks())
 
 
 async def _in_journal(
-    settings: Settings, lookup: MessageSource, journal: Journal, midnight_ns: int, now_ms: int
+    settings: Settings, lookup: MessageSource, journal: Journal, midnight_ns: int, now_ms: int, known: KnownBooks
 ) -> Money:
     limits = await journal.limits()
     unknown = [row for row in await journal.orders() if row.state is OrderPhase.UNKNOWN]
@@ -124,9 +146,10 @@ async def _in_journal(
     for sym in settings.symbols:
         book = book_of(settings, sym)
         begun = begun_with(limits, book)
-        account = Account(settings.strategy.balance if begun is None else begun)
-        day = _booked(account, sym, [report async for report in reports_of(journal, book)], midnight_ns)
-        symbols[sym] = (await _valued(settings, lookup, account, sym, day, midnight_ns))._replace(
+        capital = settings.strategy.balance if begun is None else begun
+        booked = await known.of(journal, book, sym, capital, midnight_ns)
+        found = await _valued(settings, lookup, booked.account, sym, booked.day(), midnight_ns)
+        symbols[sym] = found._replace(
             unknown=tuple(row for row in unknown if row.sym == sym),
             differences=tuple(row for row in differences if row.sym == sym),
         )
@@ -223,30 +246,50 @@ class _Day(NamedTuple):
     last_report: ExecutionReport | None
 
 
-def _booked(account: Account, sym: str, reports: Iterable[ExecutionReport], midnight_ns: int) -> _Day:
-    """Books the reports into the account, and returns what the day has brought so far.
+class _DayBook:
+    """A day's book takes an account's reports, and knows what the day has brought so far.
 
     The day begins with the first report of its time. One of before that comes later, e.g. late funding, is the day's.
     """
-    made, held, begun = _ZERO, None, False
-    fees = funding = _ZERO
-    last_fill: ExecutionReport | None = None
-    last_report: ExecutionReport | None = None
-    for report in reports:
-        if not begun and report.ts_event >= midnight_ns:
-            begun, made, held = True, account.balance() - account.capital, account.held(sym)
-        cost = book_report(account, report)
+
+    def __init__(self, account: Account, sym: str, midnight_ns: int) -> None:
+        self.account, self.midnight_ns = account, midnight_ns
+        self.taken_n = 0
+        self._sym = sym
+        self._made, self._begun = _ZERO, False
+        self._held: Position | None = None
+        self._fees = self._funding = _ZERO
+        self._last_fill: ExecutionReport | None = None
+        self._last_report: ExecutionReport | None = None
+
+    def take(self, report: ExecutionReport) -> None:
+        account = self.account
+        if not self._begun and report.ts_event >= self.midnight_ns:
+            self._begun = True
+            self._made, self._held = account.balance() - account.capital, account.held(self._sym)
+        cost, self.taken_n = book_report(account, report), report.n
         if _fills(report):
-            last_fill = report
+            self._last_fill = report
         if report.leg in ASKED_FOR:
-            last_report = report
-        if begun and report.leg is Leg.FUNDING:
-            funding -= cost
-        elif begun:
-            fees += cost
-    if not begun:
-        made, held = account.balance() - account.capital, account.held(sym)
-    return _Day(made, held, fees, funding, last_fill, last_report)
+            self._last_report = report
+        if self._begun and report.leg is Leg.FUNDING:
+            self._funding -= cost
+        elif self._begun:
+            self._fees += cost
+
+    def day(self) -> _Day:
+        made, held = self._made, self._held
+        if not self._begun:
+            made, held = self.account.balance() - self.account.capital, self.account.held(self._sym)
+        return _Day(made, held, self._fees, self._funding, self._last_fill, self._last_report)
+
+
+def _booked(account: Account, sym: str, reports: Iterable[ExecutionReport], midnight_ns: int) -> _Day:
+    """Books the reports into the account, and returns what the day has brought so far."""
+    book = _DayBook(account, sym, midnight_ns)
+    for report in reports:
+        book.take(report)
+    return book.day()
 
 
 def _fills(report: ExecutionReport) -> bool:

@@ -15,7 +15,7 @@ from shared.control.arming import Armed
 from shared.errors import ConfigError, JournalUnwritable, TicklineError
 from shared.journal.journal import Journal
 from shared.lookup import Found, Lookup, Reach
-from shared.lookup.money import SymbolMoney, money
+from shared.lookup.money import KnownBooks, SymbolMoney, money
 from shared.messages import Decision, MarketTick, Stream
 from shared.messages.monitor import POOLED, DriftReading
 from shared.models.choose import chosen_card
@@ -61,6 +61,7 @@ class StatusReader:
         self._wall = wall
         self._session = session
         self._rests = rests
+        self._books = KnownBooks()
         self._asks = asks
         self._how, self._arm = how, how_to_arm(settings, how)
         self._identity: Identity | None = None
@@ -94,7 +95,7 @@ class StatusReader:
         async with AsyncExitStack() as stack:
             journal = await self._journal(stack)
             account, limits = await self._account(journal)
-            found = await money(own, once, event_ns // NS_PER_MS, self._wall, journal)
+            found = await money(own, once, event_ns // NS_PER_MS, self._wall, journal, self._books)
         decisions = {sym: await self._answered(one, found.symbols.get(sym)) for sym, one in decisions.items()}
         reach = await self._reaches()
         words = await self._words(ticks, decisions, reach.no_bus)

@@ -1,7 +1,7 @@
 """A line's money: as its reports say, wherever the streams were cut off, and over midnight."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,11 +14,13 @@ from shared.account import Account
 from shared.account.account import book_report
 from shared.config import Settings
 from shared.config.gateway import GatewaySettings
+from shared.control import books
 from shared.control.books import book_of, execution_row
 from shared.control.capital import begun_row, capital_report
 from shared.journal.journal import Journal
 from shared.journal.rows import ExternalRow, OrderRow
-from shared.lookup.money import ROUNDED, SymbolMoney, money
+from shared.lookup import money as of_money
+from shared.lookup.money import ROUNDED, KnownBooks, SymbolMoney, money
 from shared.messages import Decision, ExecutionReport, Leg, MarketTick, OrderStatus, Stream
 from shared.messages.reasons import OrderPhase
 from shared.wall_time import UTC_TIME
@@ -194,6 +196,41 @@ async def test_an_account_s_money_is_the_journal_s_whatever_the_bus_says(account
     assert (one.today, one.fees_today, one.funding_today) == (D("7.9"), D("0.1"), D(-2))
     assert (one.balance, one.unrealised, one.made) == (D("147.8"), D(20), D("-2.2"))
     assert (one.unknown, one.differences) == ((order,), (difference,))
+
+
+async def test_who_looks_often_reads_what_is_new_and_sees_the_same(
+    account_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a screen of a line with years of fills takes a CPU from it."""
+    own, book = account_settings, book_of(account_settings, SYM)
+    life = played([Hour(100, 1, 0), Hour(90, 1, 1), Hour(110, -2, 0), Hour(120, 1, 2), Hour(130, -1, -1)], 2)
+    world = World(own.recorder.folder or Path(), symbols=(SYM,))
+    world.write(*life.ticks)
+    world.settings = own
+    lookup, known = world.lookup(), KnownBooks()
+    read: list[int] = []
+    reports_of = books.reports_of
+
+    async def counted(journal: Journal, name: str, after: int = 0) -> AsyncIterator[ExecutionReport]:
+        async for one in reports_of(journal, name, after):
+            read.append(one.n)
+            yield one
+
+    monkeypatch.setattr(of_money, "reports_of", counted)
+    now_ms = life.ticks[-1].ts_event // 1_000_000
+    async with await Journal.open(own.journal_url, "main", durable=False) as journal:
+        epoch = await journal.raise_epoch("test")
+        await journal.write([begun_row(book, CAPITAL)], epoch)
+        for one in life.reports:
+            await journal.write([execution_row(book, one, 1)], epoch)
+            read.clear()
+            found = await money(own, lookup, now_ms, UTC_TIME, journal, known)
+            assert read == [one.n]
+            assert found == await money(own, lookup, now_ms, UTC_TIME, journal)
+        tomorrow_ms = now_ms + 86_400_000
+        found = await money(own, lookup, tomorrow_ms, UTC_TIME, journal, known)
+        assert found == await money(own, lookup, tomorrow_ms, UTC_TIME, journal)
+    await lookup.close()
 
 
 async def test_without_a_journal_nothing_is_told_but_why(account_settings: Settings) -> None:
