@@ -255,6 +255,8 @@ class AlertWatch:
             self._happened.append(Condition(AlertKind.RESTART, "monitor", "monitor: it died, and is at work again"))
 
     async def _save(self, *, ended: bool) -> None:
+        if not self._bus.ours:
+            return  # another replica tells, and keeps what it has told
         data = pack(
             AlertSnapshot(
                 bundle=self._stage.state(), day=self._daily.day, ended=ended,

@@ -282,6 +282,9 @@ async def test_a_replica_that_stands_by_is_silent(tmp_path: Path) -> None:
         for _ in range(3):
             await line.watch.look()
         assert line.watch._stage.standing == []
+        (tmp_path / STATE).write_bytes(b"of the other")
+        await line.watch._save(ended=True)
+        assert (tmp_path / STATE).read_bytes() == b"of the other", "who stands by leaves it what it has told"
         line.watch.begin()  # it has taken over again
         await line.watch.look()
         assert await sent(line, 1) == ["halt: HALT by ann: a person's word: `tickline resume HALT`"]
