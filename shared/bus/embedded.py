@@ -26,14 +26,19 @@ from shared.errors import BusUnreachable
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
+PASSING_S = 30.0  # for how long the end of a look is waited for
 NOTE = "bus.json"  # in the data folder while a server is up: where it listens, and its process
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)  # what a note that is none may raise
 
 
 class EmbeddedBus:
-    """The embedded bus serves one data folder, to one user of it at a time. It listens on 127.0.0.1 only."""
+    """The embedded bus serves one data folder, to one user of it at a time. It listens on 127.0.0.1 only.
 
-    def __init__(self, folder: Path, *, append_only: bool = True) -> None:
+    - passing: it is up for a look at what is stored. Who starts a line meanwhile waits for the end of that.
+    """
+
+    def __init__(self, folder: Path, *, append_only: bool = True, passing: bool = False) -> None:
+        self._passing = passing
         self.folder = folder.resolve()
         self.port = 0
         self._append_only = append_only
@@ -62,7 +67,7 @@ class EmbeddedBus:
                 self._process = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
                 )
-            self._note.write_text(json.dumps({"url": self.url, "pid": self._process.pid}))
+            self._note.write_text(json.dumps({"url": self.url, "pid": self._process.pid, "passing": self._passing}))
         except OSError as error:
             self.stop()
             raise BusUnreachable(f"the bus folder {self.folder} cannot be used: {error}") from error
@@ -112,6 +117,21 @@ class EmbeddedBus:
         self.stop()
         raise BusUnreachable(f"the bus in {self.folder} does not start: {_last_line(log)} (see {log})")
 
+    def _await_lock(self, lock: IO[str]) -> None:
+        """Takes the lock, also behind those that only look for a moment."""
+        deadline = time.monotonic() + PASSING_S
+        while True:
+            try:
+                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                passing = _is_passing(self._note)
+                if not passing or time.monotonic() > deadline:
+                    who = "a verb that looks at what is stored" if passing else "another run"
+                    raise BusUnreachable(
+                        f"the bus folder {self.folder} is in use by {who}: stop that one, or name another folder"
+                    ) from error
+            time.sleep(0.05)  # a lock that is waited for has no time limit
+
     def _take_folder(self) -> None:
         if self._lock is not None:
             return
@@ -121,12 +141,10 @@ class EmbeddedBus:
         except OSError as error:
             raise BusUnreachable(f"the bus folder {self.folder} cannot be used: {error.strerror}") from error
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            self._await_lock(lock)
+        except BusUnreachable:
             lock.close()
-            raise BusUnreachable(
-                f"the bus folder {self.folder} is in use by another run: stop that one, or name another folder"
-            ) from error
+            raise
         self._lock = lock
         try:
             self._stop_orphan()
@@ -161,6 +179,13 @@ class EmbeddedBus:
             return False
 
 
+def _is_passing(note: Path) -> bool:
+    try:
+        return json.loads(note.read_text())["passing"] is True
+    except UNREADABLE:
+        return False
+
+
 def running_url(folder: Path) -> str | None:
     """Returns where the server of this data folder listens, if one answers there; a crash leaves the note behind."""
     try:
@@ -178,7 +203,7 @@ def stored_bus(folder: Path) -> EmbeddedBus:
         raise BusUnreachable(
             f"no bus runs in {folder}, and none ever did: start `tickline run`, or set TICKLINE_BUS__URL"
         )
-    return EmbeddedBus(folder)
+    return EmbeddedBus(folder, passing=True)
 
 
 def server_version() -> str:

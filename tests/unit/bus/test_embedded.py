@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 import redis
 
 from shared.bus import embedded
-from shared.bus.embedded import EmbeddedBus
+from shared.bus.embedded import EmbeddedBus, stored_bus
 from shared.errors import BusUnreachable
 
 HOLDER = """
@@ -104,6 +105,23 @@ def test_a_folder_has_one_user_at_a_time(folder: Path) -> None:
             assert asked.ping()
     with EmbeddedBus(folder):
         pass
+
+
+def test_a_line_waits_for_the_end_of_a_look_and_not_for_another_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a `tickline status` keeps a line that is started meanwhile from its positions."""
+    with EmbeddedBus(folder):
+        pass
+    with stored_bus(folder) as looking:
+        ends = threading.Timer(0.3, looking.stop)
+        ends.start()
+        with EmbeddedBus(folder) as bus:
+            assert bus.alive()
+        ends.join()
+    monkeypatch.setattr(embedded, "PASSING_S", 0.1)
+    with stored_bus(folder):
+        assert "in use by a verb that looks at what is stored" in refused(EmbeddedBus(folder))
 
 
 @pytest.fixture
