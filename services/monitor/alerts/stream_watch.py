@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from services.monitor.alerts.conditions import AlertKind, Condition
 from shared.config import Settings
 from shared.intervals import NS_PER_S, TRADE, interval_ns
-from shared.messages import Gap, Message, Prediction
+from shared.messages import Features, Gap, Message, Prediction
 from shared.messages.monitor import DriftReading, DriftState, RangeReading
 from shared.record import Snapshot
 from shared.tick import State
@@ -56,6 +56,8 @@ class StreamWatch:
         elif isinstance(message, Gap):
             self._heard_s[message.sym] = self._clock()
             self._gaps[message.sym] = message
+        elif isinstance(message, Features):  # a prediction is taken with its decision, and nobody may decide
+            self._heard_s[message.sym] = self._clock()
         elif isinstance(message, Prediction):
             self._heard_s[message.sym] = self._clock()
             if message.sym in self._gaps and (message.y_hat is not None or not message.model):

@@ -2,12 +2,13 @@
 
 from decimal import Decimal
 
+import numpy as np
 import pytest
 
 from services.monitor.alerts.conditions import AlertKind, Condition
 from services.monitor.alerts.stream_watch import StreamWatch
 from shared.config import Settings, load_settings
-from shared.messages import Gap, GapCause, Message, Prediction, Stream
+from shared.messages import Features, Gap, GapCause, Message, Prediction, Stream, Tensor
 from shared.messages.monitor import Measure, RangeReading
 
 SYM = "BTCUSDT"
@@ -36,14 +37,19 @@ def test_a_gap_stands_until_there_is_a_prediction_again(after: Message, over: bo
     assert [one.kind for one in watch.conditions()] == ([] if over else [AlertKind.GAP])
 
 
-def test_a_symbol_is_silent_when_no_tick_came_for_two_bars_and_a_while() -> None:
+def features() -> Features:
+    return Features(n=1, sym=SYM, ts_event=1, tr="t", spec="s", values=Tensor.of(np.zeros(1, np.float32)))
+
+
+@pytest.mark.parametrize("heard", [prediction(0.1), features()])  # the latter also where nobody decides any more
+def test_a_symbol_is_silent_when_no_tick_came_for_two_bars_and_a_while(heard: Message) -> None:
     now_s = [1_000.0]
     watch = StreamWatch(settings(), lambda: now_s[0])
     now_s[0] += 180
     assert list(watch.conditions()) == []
     now_s[0] += 1
     assert list(watch.conditions()) == [Condition(AlertKind.FEED, SYM, f"{SYM}: no tick came for 3 min", sym=SYM)]
-    watch.see(prediction(0.1))
+    watch.see(heard)
     assert list(watch.conditions()) == []
 
 
