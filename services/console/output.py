@@ -4,12 +4,14 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
+from textwrap import wrap
 from typing import Annotated, Any, TypeAlias
 
 import typer
@@ -47,6 +49,22 @@ def show(lines: Iterable[str]) -> None:
     with leaving():
         for line in lines:
             typer.echo(line)
+
+
+def for_screen(lines: Iterable[str], hang: int) -> Iterator[str]:
+    """Yields lines folded at words where a terminal reads them; a pipe or a file gets each in one piece.
+
+    hang: the column at which an indented line goes on.
+    """
+    if not sys.stdout.isatty():
+        yield from lines
+        return
+    columns = shutil.get_terminal_size().columns
+    for line in lines:
+        indent = hang if line.startswith("  ") and columns > 2 * hang else 4
+        yield from wrap(
+            line, columns, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+        ) or [""]
 
 
 @contextlib.contextmanager

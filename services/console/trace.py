@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from services.console.chains import Chains, Told, as_json_of, endings
-from services.console.output import AsJson, InUtc, json_text, show, wall_time
+from services.console.output import AsJson, InUtc, for_screen, json_text, show, wall_time
 from services.console.runs import RunId, of_run_id
 from shared.config import Settings, load_settings
 from shared.errors import DataError, ParityBroken
@@ -18,6 +18,7 @@ from shared.messages import Message, Stream
 from shared.wall_time import WallTime
 
 TAKES = "give a trace id, a client order id, an exchange's id, or STREAM:SYM:N as `tickline tail orders` shows n"
+SENTENCE_AT = 72  # the column at which a hop's sentence begins
 NUMBERED = re.compile(rf"({'|'.join(Stream)}):(.+):(\d{{1,18}})")
 
 
@@ -47,7 +48,8 @@ def trace(
 
             again = recomputed(settings, told.chain, before)
     answer = as_json_of(told) | ({} if again is None else {"recomputed": again._asdict()})
-    show([json_text(answer)] if as_json else [*lines(told, wall), *([] if again is None else [f"  {again.line}"])])
+    said = [*lines(told, wall), *([] if again is None else [f"  {again.line}"])]
+    show([json_text(answer)] if as_json else for_screen(said, SENTENCE_AT))
     if again is not None and not again.same:
         raise ParityBroken(f"trace: {again.line}")
 

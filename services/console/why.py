@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from services.console.chains import Chains, Told, as_json_of, endings
-from services.console.output import AsJson, InUtc, instant, json_text, show, wall_time
+from services.console.output import AsJson, InUtc, for_screen, instant, json_text, show, wall_time
 from services.console.runs import RunId, of_run_id
 from shared.config import Settings, load_settings
 from shared.errors import DataError
@@ -32,7 +32,8 @@ def why(
     with of_run_id(load_settings(), run_id) as settings:
         told, decision = asyncio.run(asked(settings, sym, at_ns, wall))
     now_ns = time.time_ns()
-    show([json_text(as_json_of(told, at_ns))] if as_json else lines(told, decision, at_ns, wall, now_ns))
+    said = lines(told, decision, at_ns, wall, now_ns)
+    show([json_text(as_json_of(told, at_ns))] if as_json else for_screen(said, SENTENCE_AT))
 
 
 async def asked(settings: Settings, sym: str, at_ns: int | None, wall: WallTime) -> tuple[Told, Decision]:
@@ -55,6 +56,9 @@ async def _nothing(chains: Chains, settings: Settings, sym: str, at_ns: int | No
     places = "; ".join(filter(None, (reach.no_bus, reach.no_recording)))
     upto = "" if at_ns is None else f" up to {wall.second(at_ns)}"
     return f"why: no decision on {sym}{upto} is known{f': {places}' if places else ': has the line run yet?'}"
+
+
+SENTENCE_AT = 28  # the column at which a step's sentence begins
 
 
 def lines(told: Told, decision: Decision, at_ns: int | None, wall: WallTime, now_ns: int) -> Iterator[str]:

@@ -36,7 +36,7 @@ class SymbolStatus(NamedTuple):
 
     - price, price_ns: of the newest tick, or of the exchange's quote where that was asked.
     - qty: signed base units, dust too. entry: what was paid for it, on average.
-    - unrealised: at the price. realised: since the book began, before fees and funding.
+    - unrealised: at the price. realised: since the book began, after fees and funding.
     - today: made since midnight after fees and funding. fees_today: > 0 paid. funding_today: > 0 received.
     - fill: the last report that filled something. report: the last one of an order, filled or not.
     - unknown: orders of which nobody knows what became.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from services.console.output import instant, json_text, wall_time
+from services.console.output import for_screen, instant, json_text, wall_time
 from shared.errors import ConfigError
 from shared.messages import Reason, Tensor
 from shared.wall_time import UTC_TIME
@@ -61,3 +61,15 @@ def test_a_reader_may_leave() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+def test_a_terminal_gets_lines_folded_at_words_and_a_pipe_whole_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = ["head", "  12:00:00.000  decision    no order: " + "word " * 9 + "fake-id", ""]
+    assert list(for_screen(said, 28)) == said
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = list(for_screen(said, 28))
+    assert shown[0] == "head" and shown[-1] == ""
+    assert shown[1].startswith("  12:00:00.000  decision    no order: word")
+    assert all(line.startswith(" " * 28 + "word") or line == " " * 28 + "fake-id" for line in shown[2:-1])
+    assert max(map(len, shown)) <= 60
