@@ -69,7 +69,8 @@ def alert_findings(own: AlertSettings) -> Iterator[Finding]:
 
 async def account_findings(settings: Settings) -> AsyncIterator[Finding]:
     """Yields what the exchange says of key and account; it is only asked. Where it does not answer, that alone."""
-    from shared.exchanges.trading.ccxt_venue import CcxtVenue  # ccxt takes a while to load
+    from shared.exchanges.rest_caller import NoAnswer  # ccxt takes a while to load
+    from shared.exchanges.trading.ccxt_venue import CcxtVenue
 
     own, began_s = settings.gateway, time.monotonic()
     try:
@@ -80,6 +81,9 @@ async def account_findings(settings: Settings) -> AsyncIterator[Finding]:
         return
     try:
         await venue.open(only_out=True)
+    except NoAnswer as silence:
+        yield fault(EXCHANGE, str(silence), "see that this machine reaches it, and that it is up")
+        return
     except TicklineError as error:
         yield of_error(EXCHANGE, error, "see that this machine reaches it")
         return

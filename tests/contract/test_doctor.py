@@ -84,7 +84,9 @@ async def test_an_exchange_that_does_not_answer_and_one_without_the_market() -> 
         settings = account(fake, BINANCE)
         lacking = account(fake, BINANCE, markets={SYM: "NOT/USDT:USDT"})
         assert wrong(await of_account(lacking)) == [("exchange", Grade.FAULT)]
-    assert wrong(await of_account(settings)) == [("exchange", Grade.FAULT)]
+    (found,) = await of_account(settings)
+    assert (found.check, found.grade) == ("exchange", Grade.FAULT)
+    assert "does not answer" in found.what and found.remedy == "see that this machine reaches it, and that it is up"
 
 
 async def test_no_key(tmp_path: Path) -> None:

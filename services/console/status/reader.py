@@ -184,7 +184,8 @@ class StatusReader:
         written = [one.at_ns for one in (*ticks.values(), *decisions.values()) if one is not None]
         newest_tick = max((one.at_ns for one in ticks.values() if one is not None), default=None)
         words = [Word(f"feed {venue}", at_ms * NS_PER_MS) for venue, at_ms in heard.feeds.items()]
-        words = words or [Word(f"feed {own.ingestor.source}", newest_tick)]
+        source = "replay" if self._replay else own.ingestor.source  # the config's is not what was replayed
+        words = words or [Word(f"feed {source}", newest_tick)]
         words.append(Word("bus", max(written, default=None), note))
         if own.gateway.mode is not Mode.PAPER:
             words.append(Word(EXCHANGE, None if heard.exchange is None else heard.exchange * NS_PER_MS))
@@ -212,7 +213,7 @@ class StatusReader:
             said.append(f"decisions from the bus, since {self._wall.second(bus.since_ns)}")
         if recording is not None and (bus is None or recording.since_ns < bus.since_ns):
             said.append(f"from the recording, since {self._wall.second(recording.since_ns)}")
-        if reach.no_bus:
+        if reach.no_bus and self._rests:  # else it stands beside the bus's last word
             said.append(f"no bus: {reach.no_bus}")
         if reach.no_recording and bus is None:
             said.append(f"no recording: {reach.no_recording}")

@@ -182,6 +182,7 @@ async def test_a_replay_is_read_by_its_ticks_clock_and_the_config_does_not_tell_
     world.write(*MESSAGES)
     status = await status_of(world, replay=True)
     assert (status.identity, status.edge, status.event_ns) == (None, "", LIFE.ticks[-1].ts_event)
+    assert status.words[0].who == "feed replay", "not the feed of today's config"
 
 
 async def test_where_no_service_of_this_folder_ever_ran_the_bus_tells(world: World) -> None:
