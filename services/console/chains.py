@@ -193,6 +193,8 @@ class Chains:
         names = {name for decision, _ in chain.each(Decision) for name in decision.orders}
         names |= {order.client_order_id for order, _ in chain.each(OrderIntent)}
         names |= {report.client_order_id for report, _ in chain.each(ExecutionReport)}
+        if not names and chain.one(Decision) is None:  # nothing is left that would name them, e.g. after a restore
+            names = {row.client_order_id for row in await self.journal.orders_of_trace(chain.tr)}
         return {name: await self._life(self.journal, name) for name in sorted(names)}
 
     async def _life(self, journal: Journal, name: str) -> OrderLife:

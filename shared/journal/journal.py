@@ -243,6 +243,10 @@ class Journal:
         wanted = f"AND (client_order_id = ? OR venue_order_id = ? OR client_order_id IN ({traded}))"
         return await self._rows(orders, f"{wanted} ORDER BY ts_event, sym, order_n", name, name, name)
 
+    async def orders_of_trace(self, tr: str) -> list[OrderRow]:
+        """Returns the orders that a tick led to."""
+        return await self._rows(orders, "AND tr = ? ORDER BY order_n", tr)
+
     async def bus_id(self) -> str | None:
         """Returns the bus that this account belongs to, once it is known (SetBusId)."""
         found = await self._select(f"SELECT bus_id FROM {ACCOUNTS} WHERE account = ?")

@@ -267,6 +267,23 @@ async def test_what_bus_and_recording_have_lost_comes_from_the_journal(world: Wo
     assert by_step["report"].startswith("FILLED: ")
 
 
+async def test_an_order_that_only_a_restored_journal_knows_is_told_and_the_rest_named(
+    world: World, tmp_path: Path
+) -> None:
+    session = Session().take(*PRICES)
+    chosen = session.orders()[0]
+    report = next(one for one in session.messages if isinstance(one, ExecutionReport) and one.tr == chosen.tr)
+    async with await Journal.open(f"sqlite:///{tmp_path}/journal.db", "main", durable=False) as journal:
+        await journal.write([_row(chosen), execution_row("b", report, 7)], await journal.raise_epoch("me"))
+        async with chains_of(world, session, journal, left_out=session.messages) as chains:
+            told = await chains.told(await trace_of(chains, session.settings, chosen.client_order_id))
+            nothing = await chains.told("replay:NO:1:1")
+    assert {hop.origin for hop in told.chain.hops} == {"journal"}
+    assert {"order", "exchange", "report"} <= {sentence.step for sentence in told.sentences}
+    assert {"the tick", "the decision"} <= set(told.lacking)
+    assert not nothing.chain
+
+
 async def test_the_rule_is_told_as_it_was_configured_then(world: World) -> None:
     strict = Session(name="threshold", params={"threshold": 1.0}).take(*PRICES)
     told_ns = 1_700_000_000 * 10**9
