@@ -1,17 +1,23 @@
 """The `tickline` command as a person runs it: a process of its own, a bus and a state folder of its own."""
 
 import contextlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import psutil
+import structlog
+
+from services.console.main import main
+from shared.user_code import use_folder
+from shared.user_code.loader import FINDER
 
 COMMAND = Path(sys.executable).with_name("tickline")
 T = TypeVar("T")
@@ -42,6 +48,56 @@ def over(given: Sequence[object], options: Sequence[str]) -> tuple[object, ...]:
         else:
             kept.append(word)
     return (*kept, *options)
+
+
+def own_process(folder: Path, environment: Mapping[str, str], *words: object) -> Done:
+    """A command without a terminal in a process of its own."""
+    done = subprocess.run(
+        [str(COMMAND), *map(str, words)], cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=RUN_S, check=False,
+    )  # fmt: skip
+    return Done(done.returncode, done.stdout, done.stderr, {})
+
+
+def in_process(folder: Path, environment: Mapping[str, str], *words: object) -> Done:
+    """A command without a terminal in this process, which has loaded torch and ccxt once; it starts nothing.
+
+    Working folder, environment and streams are those that the command's own process would have.
+    """
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with _as_if_there(folder, environment), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            sys.argv = [COMMAND.name, *map(str, words)]
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return Done(code, out.getvalue(), err.getvalue(), {})
+
+
+@contextlib.contextmanager
+def _as_if_there(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    before, argv, stdin, path, reads_once = dict(os.environ), sys.argv, sys.stdin, sys.path[:], FINDER.reads_once
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with contextlib.chdir(folder), Path(os.devnull).open() as nothing:
+            _put_environment(environment)
+            sys.stdin = nothing
+            yield
+    finally:
+        _put_environment(before)
+        sys.argv, sys.stdin, sys.path[:], FINDER.reads_once = argv, stdin, path, reads_once
+        use_folder(None)
+        for number, handler in handlers.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
+        structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
+
+
+def _put_environment(environment: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
 
 
 class Running:

@@ -15,7 +15,7 @@ from shared.config.settings import BusSettings
 from shared.journal.journal import Journal
 from shared.runner.health import alive_file, touched_after
 from tests.e2e.account import ACCOUNT, Typed, ask, at_terminal, with_journal
-from tests.e2e.command import COMMAND, RUN_S, Done, wait_for
+from tests.e2e.command import COMMAND, RUN_S, Done, in_process, wait_for
 
 T = TypeVar("T")
 SEED = 1
@@ -128,12 +128,8 @@ class FakeSession:
         config.write_text(config.read_text() + f'[alerts]\nurls_file = "{urls}"\n')
 
     def tickline(self, *words: object) -> Done:
-        """A command without a terminal."""
-        done = subprocess.run(
-            [str(COMMAND), *map(str, words)], cwd=self.folder, env=self.environment(), stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=RUN_S,
-        )  # fmt: skip
-        return Done(done.returncode, done.stdout, done.stderr, {})
+        """A command without a terminal, which starts nothing that stays."""
+        return in_process(self.folder, self.environment(), *words)
 
     def at_terminal(self, *words: str) -> Typed:
         """A command at a terminal of its own; the account's name is typed where it asks for it."""

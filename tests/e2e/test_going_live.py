@@ -12,7 +12,7 @@ import pytest
 from shared.messages import Reason
 from shared.runner.health import alive_file, touched_after
 from tests.e2e.account import at_terminal, fake_exchange
-from tests.e2e.command import COMMAND, RUN_S, wait_for
+from tests.e2e.command import COMMAND, RUN_S, in_process, own_process, wait_for
 
 PAGE = (Path(__file__).parents[2] / "docs/going-live.md").read_text()
 BLOCKS = re.findall(r"```(sh|toml)\n(.*?)```", PAGE, re.DOTALL)
@@ -61,12 +61,9 @@ class Reader:
         if verb == "run" and "--limit" not in options:
             self.starts_the_line(options)
             return
-        done = subprocess.run(
-            [str(COMMAND), verb, *options], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=RUN_S, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{command}: {done.stderr}"
-        assert "fake-secret" not in done.stdout
+        done = (own_process if verb == "run" else in_process)(self.folder, self.environment, verb, *options)
+        assert done.code == 0, f"{command}: {done.err}"
+        assert "fake-secret" not in done.out + done.err
 
     def starts_the_line(self, options: tuple[str, ...]) -> None:
         self.ends_the_line()

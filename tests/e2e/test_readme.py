@@ -9,14 +9,13 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from services.console.download import BASE_URL
 from services.simulator.http.server import SimulatorServer
+from tests.e2e.command import in_process, own_process
 from tests.public_history import PastMarket, PublicHistory, bars
 
 JANUARY_MS, HALF_DAY_MS = 1_704_067_200_000, 43_200_000
@@ -70,10 +69,9 @@ def run_all(folder: Path, exchange: str) -> None:
     environment[BASE_URL] = exchange
 
     def tickline(*words: str) -> str:
-        command = [str(Path(sys.executable).with_name("tickline")), *words]
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{shlex.join(words)}: {done.stderr}"
-        return done.stdout
+        done = (own_process if words[0] == "run" else in_process)(folder, environment, *words)
+        assert done.code == 0, f"{shlex.join(words)}: {done.err}"
+        return done.out
 
     # what `make run` does, but with an end, which is the limit of the simulated market
     assert "parity: " in tickline("run", "--limit", "20", "--rate", "0", "--json", "limited.json")
