@@ -171,6 +171,10 @@ class Tickline:
     def __call__(self, *arguments: object) -> Done:
         return self.start(*arguments).done()
 
+    def in_process(self, *arguments: object) -> Done:
+        """The command in this process; see there."""
+        return in_process(self.folder, self.environment(), *arguments)
+
     def left(self) -> dict[str, psutil.Process]:
         """What still runs for this folder, by a short name: gateway, strategy, signal, ingestor, console, bus."""
         found = {}
