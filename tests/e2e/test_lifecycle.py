@@ -75,7 +75,7 @@ def test_ctrl_c_and_on_again(tickline: Tickline) -> None:
     assert second.summary["ticks"] > first.summary["ticks"]
     assert tickline.left() == {}
 
-    shown = tickline("tail", "ticks", "--sym", "SIM-A", "--json", "--limit", "100000").out.splitlines()
+    shown = tickline.in_process("tail", "ticks", "--sym", "SIM-A", "--json", "--limit", "100000").out.splitlines()
     numbers = [json.loads(line)["n"] for line in shown]
     assert numbers == list(range(1, len(numbers) + 1))
     assert 8 * len(numbers) >= second.summary["ticks"] - 8

@@ -41,7 +41,7 @@ def replay(tickline: Tickline, file: Path, *options: str) -> Done:
 
 
 def order_ids(tickline: Tickline, run_id: str) -> list[str]:
-    shown = tickline("tail", "orders", "--run-id", run_id, "--json", "--limit", "100000")
+    shown = tickline.in_process("tail", "orders", "--run-id", run_id, "--json", "--limit", "100000")
     assert shown.code == 0, shown.err
     return [json.loads(line)["client_order_id"] for line in shown.out.splitlines()]
 

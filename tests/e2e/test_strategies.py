@@ -78,7 +78,7 @@ def run(tickline: Tickline, minutes: Path, *options: str) -> Done:
 
 
 def told(tickline: Tickline, stream: str) -> list[dict[str, object]]:
-    shown = tickline("tail", stream, "--run-id", "one", "--json", "--limit", "100000")
+    shown = tickline.in_process("tail", stream, "--run-id", "one", "--json", "--limit", "100000")
     assert shown.code == 0, shown.err
     return [json.loads(line) for line in shown.out.splitlines()]
 

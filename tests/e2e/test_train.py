@@ -42,7 +42,7 @@ def test_a_trained_model_trades(tickline: Tickline, bars: Path) -> None:
     assert ran.code == 0, ran.err
     orders = ran.summary["orders"]
     assert ran.summary["parity"] == {"compared": orders, "identical": orders}
-    shown = tickline("tail", "predictions", "--run-id", "one", "--json", "--limit", "1")
+    shown = tickline.in_process("tail", "predictions", "--run-id", "one", "--json", "--limit", "1")
     assert json.loads(shown.out)["model"] == Card.model_validate_json(json.dumps(card)).short_hash
 
 
