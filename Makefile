@@ -18,7 +18,7 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # redis needs it on a Python before 3.11.3; the lock holds for that, too.
 OLDER  := async-timeout
 PIP    := -m pip --disable-pip-version-check -qq
-# More arguments for run, test, house, chaos and bench, e.g. make test ARGS="-k codec -x"
+# More arguments for run, test, sessions, house, chaos and bench, e.g. make test ARGS="-k codec -x"
 ARGS   ?=
 # The processes that share the whole suite; half of their time is waiting. The tests start hundreds of Python processes,
 # so the suite always keeps compiled files; `make clean` removes them.
@@ -64,10 +64,14 @@ ifneq ($(ARGS),)
 	$(BIN)/python -m pytest $(ARGS)
 else
 	@failed=0; export PYTHONDONTWRITEBYTECODE=; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone" || failed=$$?; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone and not session" || failed=$$?; \
 	$(BIN)/python -m pytest -m alone $$(grep -rl --include='test_*.py' 'mark\.alone' tests) || failed=$$?; \
 	exit $$failed
 endif
+
+.PHONY: sessions
+sessions: $(READY)  ## the end-to-end tests that are a person's whole session, command by command (minutes)
+	@export PYTHONDONTWRITEBYTECODE=; $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m session tests/e2e $(ARGS)
 
 .PHONY: lint
 lint: $(READY)  ## ruff, mypy --strict, import-linter

@@ -59,8 +59,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Lets several processes that share the tests begin with what takes long."""
     workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
     if workers > 1:
-        long = [item for item in items if item.get_closest_marker("long")]
-        others = [item for item in items if not item.get_closest_marker("long")]
+        long: list[pytest.Item] = []
+        others: list[pytest.Item] = []
+        for item in items:
+            takes_long = item.get_closest_marker("long") or item.get_closest_marker("session")
+            (long if takes_long else others).append(item)
         items[:] = order_for_workers(long, sorted(others, key=_turn), workers)
 
 

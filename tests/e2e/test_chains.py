@@ -37,7 +37,7 @@ def begun(folder: Path) -> bool:
     return log.exists() and '"event": "recording"' in log.read_text()
 
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.session, pytest.mark.timeout(600)]
 
 
 def test_every_chain_is_complete_after_trims(tickline: Tickline, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
             made.line.communicate()
 
 
-@pytest.mark.long
+@pytest.mark.session
 @pytest.mark.timeout(600)  # dozens of processes, half of which load ccxt
 def test_the_commands_in_their_order(reader: Reader) -> None:
     for kind, block in BLOCKS:

@@ -12,7 +12,7 @@ from tests.e2e.conftest import write_bars
 
 SERVICES = {"gateway", "strategy", "signal", "ingestor", "monitor"}
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.session, pytest.mark.timeout(600)]
 
 
 def executions(tickline: Tickline, namespace: str = "tickline") -> int:

@@ -28,7 +28,7 @@ RUN_AT_SIMULATOR = (
 ARM = ("arm", "--account", "fake", "--max-notional", "2500", "--for", "1h")
 SELDOM_S = 0.5  # each look at the journal opens it
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.session, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ class Mine(StatefulStrategy):
         self._entered += report.last_qty > 0
 """
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.session, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
