@@ -19,7 +19,7 @@ from tests.e2e.conftest import write_bars
 PAGE = (Path(__file__).parents[2] / "docs/why.md").read_text()
 COMMANDS = PAGE.partition("```sh\n")[2].partition("```")[0].splitlines()
 BARS, CHAINS = 700, 15
-PACE = ("--run-id", "one", "--rate", "250")
+PACE = ("--run-id", "one", "--rate", "80")  # so that a recorder that gets no CPU for seconds loses nothing
 CONFIG = """
 [bus]
 market_maxlen = 400

@@ -20,7 +20,7 @@ from shared.errors import TicklineError, VenueError
 from shared.extras import to_install
 from shared.runner.process import PYTHON, WITH_PARENT
 
-STOP_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 30.0  # the monitor works with what the others leave, and may need that long on a busy machine
 NO_RESTART = (2, 3, 5, 7)  # bad config, bad data, refused for safety, code that raises: it would end the same again
 PAUSE_S, PAUSE_MAX_S = 1.0, 60.0  # before what keeps dying is started again, where nothing is given up
 
