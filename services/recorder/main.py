@@ -35,7 +35,9 @@ def plan(settings: Settings) -> RecorderPlan:
     if not own.on:
         raise ConfigError("config: recorder.on is false: set it true, or do not start the recorder")
     try:
-        import pyarrow.parquet  # noqa: F401  (found out now, not at the first file)
+        import pyarrow.parquet  # found out now, not at the first file
+
+        pyarrow.array([])  # imports pandas where that is installed, for a second in which the bus would go on
     except ImportError as error:
         raise ConfigError(f"the recorder writes Parquet, which needs pyarrow: {to_install('parquet')}") from error
     wanted = dict.fromkeys((*_of_line(settings), *(_named(text) for text in own.also)))

@@ -92,13 +92,22 @@ def _by(case: Decided) -> str:
     return f"{said}, or behind a gap by on_missing = flat," if led_out else said
 
 
+def figures(number: float, count: int, sign: str = "-") -> str:
+    """Returns a number with so many significant figures, without an exponent: beside its limit a person compares them.
+
+    >>> figures(0.0000731234567, 6), figures(-0.00042, 6, "+"), figures(1234567.0, 3)
+    ('0.0000731235', '-0.00042', '1230000')
+    """
+    return f"{Decimal(f'{number:.{count}g}'):{sign}f}"
+
+
 def qty(number: Decimal) -> str:
     """Returns a signed quantity with the digits that a person reads.
 
     >>> qty(Decimal("0.0013997700000000000001")), qty(Decimal(0)), qty(Decimal(-2))
     ('+0.00139977', '0', '-2')
     """
-    return f"{float(number):+.8g}" if number else "0"
+    return figures(float(number), 8, "+") if number else "0"
 
 
 def amount(number: Decimal) -> str:
@@ -107,12 +116,12 @@ def amount(number: Decimal) -> str:
     >>> amount(Decimal("99.99990000000001")), amount(Decimal("0.0299970001"))
     ('99.9999', '0.029997')
     """
-    return f"{float(number):.7g}"
+    return figures(float(number), 7)
 
 
 def _y_hat(case: Decided) -> str:
     y_hat = case.decision.y_hat
-    return "no y_hat" if y_hat is None else f"y_hat {y_hat:+.6g}"
+    return "no y_hat" if y_hat is None else f"y_hat {figures(y_hat, 6, '+')}"
 
 
 def _as_it_was(case: Decided) -> str:
@@ -134,7 +143,7 @@ def _none(case: Decided) -> str:
 
 def _threshold(case: Decided) -> str:
     limit, y_hat = case.rule.param("threshold"), case.decision.y_hat
-    number = "no y_hat" if y_hat is None else f"|y_hat| {abs(y_hat):.6g}"
+    number = "no y_hat" if y_hat is None else f"|y_hat| {figures(abs(y_hat), 6)}"
     return number if limit is None else f"{number}, and it must be above the threshold of {limit}"
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from shared.config import Settings
 from shared.exchanges.trading.amounts import plain
 from shared.explain.chain import UNASKED, Chain
-from shared.explain.decisions import Circumstances, Decided, Rule, decision_line
+from shared.explain.decisions import Circumstances, Decided, Rule, decision_line, figures
 from shared.explain.executions import Executed, OrderLife, order_lines
 from shared.explain.reasons import GAPS
 from shared.intervals import NS_PER_S
@@ -134,7 +134,7 @@ def _tick(tick: MarketTick, at_ns: int, wall: WallTime) -> str:
 
 def _features(features: Features) -> str:
     values = features.values.numpy().ravel().tolist()
-    return f"{features.spec} = [{' '.join(f'{value:.6g}' for value in values)}]"
+    return f"{features.spec} = [{' '.join(figures(value, 6) for value in values)}]"
 
 
 def _prediction(prediction: Prediction) -> str:
@@ -142,7 +142,8 @@ def _prediction(prediction: Prediction) -> str:
         return "no model: the rule looks at market data alone"
     if prediction.y_hat is None:
         return f"no y_hat of model {prediction.model}"
-    return f"y_hat {prediction.y_hat:+.6g} of model {prediction.model}, as log return until the model's next bar"
+    y_hat = figures(prediction.y_hat, 6, "+")
+    return f"y_hat {y_hat} of model {prediction.model}, as log return until the model's next bar"
 
 
 def unasked_line(chain: Chain) -> str:

@@ -151,7 +151,7 @@ def why_was_there_no_trade_at_that_time(asked: Asked) -> None:
     assert told["tr"] == quiet.tr
     said = " ".join(step["text"] for step in told["steps"])
     assert "0.0005" in said
-    assert f"{abs(quiet.y_hat or 0):.10f}"[:7] in said
+    assert f"{abs(quiet.y_hat or 0):.12f}"[:7] in said
 
 
 def which_tick_caused_this_fill(asked: Asked) -> None:
