@@ -201,7 +201,12 @@ async def test_of_a_session_at_the_fake_exchange_every_chain_is_complete(
         end = time.monotonic() + 60 * minutes
         while time.monotonic() < end:
             await asyncio.sleep(rng.uniform(5, 15) if short else rng.uniform(20, 60))
-            tickline.service(rng.choice(("signal", "strategy", "gateway", "recorder"))).kill()
+            victim = rng.choice(("signal", "strategy", "gateway", "recorder"))
+            process = tickline.service(victim)
+            process.kill()
+            await asyncio.to_thread(process.wait)
+            # A recorder that is not back when the run ends has left something out: that is said, with code 1.
+            await asyncio.to_thread(tickline.service, victim)
         await asyncio.to_thread(wait_for, lambda: in_state(folder, OrderPhase.FILLED), "orders are filled", 120.0, 0.5)
     finally:
         running.interrupt()
