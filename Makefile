@@ -73,6 +73,14 @@ endif
 sessions: $(READY)  ## the end-to-end tests that are a person's whole session, command by command (minutes)
 	@export PYTHONDONTWRITEBYTECODE=; $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m session tests/e2e $(ARGS)
 
+SEED ?= $(shell date +%s)
+
+.PHONY: fuzz
+fuzz: $(READY)  ## the property tests on new examples, of which SEED=N makes the same again (minutes)
+	@echo "SEED=$(SEED)"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "hypothesis and not alone" \
+	--hypothesis-profile=fuzz --hypothesis-seed=$(SEED) $(ARGS)
+
 .PHONY: lint
 lint: $(READY)  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
