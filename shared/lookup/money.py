@@ -5,7 +5,7 @@ reports need not reach back to the first: a decision tells the balance and the p
 where the book was flat, at midnight or before.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol
@@ -180,7 +180,7 @@ async def _on_paper(settings: Settings, lookup: MessageSource, midnight_ns: int)
             continue
         account = Account(capital)
         account.update(decision.balance - _balance_after(reports[begin:], decision) - capital)
-        day = _booked(account, sym, reports[begin:], midnight_ns)
+        day = _booked(account, sym, reports[begin:], decision, midnight_ns)
         day = day._replace(last_fill=last_fill, last_report=last_report)
         symbols[sym] = await _valued(settings, lookup, account, sym, day, midnight_ns)
     origin: Place = "bus" if "bus" in origins else "recording" if origins else "nothing"
@@ -284,10 +284,19 @@ class _DayBook:
         return _Day(made, held, self._fees, self._funding, self._last_fill, self._last_report)
 
 
-def _booked(account: Account, sym: str, reports: Iterable[ExecutionReport], midnight_ns: int) -> _Day:
-    """Books the reports into the account, and returns what the day has brought so far."""
+def _booked(
+    account: Account, sym: str, reports: Sequence[ExecutionReport], decision: Decision, midnight_ns: int
+) -> _Day:
+    """Books the reports into the account, and returns what the day has brought so far.
+
+    The balance is what the decision found, to the last digit, and what was booked after it: a sum that begins at
+    another balance is rounded in other places.
+    """
     book = _DayBook(account, sym, midnight_ns)
-    for report in reports:
+    for report in (report for report in reports if report.n <= decision.booked_n):
+        book.take(report)
+    account.update(decision.balance - account.balance())
+    for report in (report for report in reports if report.n > decision.booked_n):
         book.take(report)
     return book.day()
 

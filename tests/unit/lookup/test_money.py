@@ -128,12 +128,12 @@ def test_what_is_left_of_the_streams_tells_the_same_or_that_it_cannot(hours: lis
         return
     price = life.ticks[-1].price
     assert found.entry == (held.price if held else None)
-    assert abs(found.balance - life.account.balance()) < ROUNDED, "sums of 28 digits, in another order"
-    assert abs(found.unrealised - (life.account.equity(SYM, price) - life.account.balance())) < ROUNDED
+    assert found.balance == life.account.balance()
+    assert found.unrealised == life.account.equity(SYM, price) - life.account.balance()
     assert (found.fees_today, found.funding_today) == life.paid
     if since < len(hours):  # midnight's own price is there
         made = life.account.equity(SYM, price) - CAPITAL - life.made_before
-        assert abs(found.today - made) < ROUNDED
+        assert abs(found.today - made) < ROUNDED, "sums of 28 digits, in another order"
 
 
 async def test_a_line_that_never_decided_has_its_capital(tmp_path: Path) -> None:
