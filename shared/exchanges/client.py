@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from shared.errors import ConfigError
 from shared.exchanges.backoff import retry_after_s
+from shared.exchanges.lean_ccxt import lean
 from shared.extras import to_install
 
 MS = 1000
@@ -38,22 +39,24 @@ UNREADABLE = (Unreadable, ArithmeticError, AttributeError, IndexError, KeyError,
 
 
 def load_ccxt(what: str = "this venue", *extras: str, websockets: bool = False) -> Any:
-    """Loads ccxt, which takes a second, when an exchange is wanted that needs it.
+    """Loads ccxt, which takes a while, when an exchange is wanted that needs it; of its exchanges only those wanted.
 
     - what, extras: who needs it, and what is installed for that, for the ConfigError where it is not there
     - websockets: whether `ccxt.pro` is wanted too
     """
     try:
-        if websockets:
-            importlib.import_module("ccxt.pro")
-        return importlib.import_module("ccxt.async_support")
+        with lean():
+            if websockets:
+                importlib.import_module("ccxt.pro")
+            return importlib.import_module("ccxt.async_support")
     except ImportError as error:
         raise ConfigError(f"{what} needs ccxt: {to_install('ccxt', *extras)}") from error
 
 
 def exchange_class(ccxt: Any, exchange: str, *, websockets: bool = False) -> Any:
     """Returns ccxt's own class of an exchange; with websockets, where ccxt has such a one."""
-    pro = importlib.import_module("ccxt.pro") if websockets else None
+    with lean():
+        pro = importlib.import_module("ccxt.pro") if websockets else None
     return getattr(pro if pro is not None and exchange in pro.exchanges else ccxt, exchange)
 
 
