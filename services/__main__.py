@@ -14,5 +14,6 @@ if __name__ == "__main__":
         sys.stderr.write(f"python -m services: there is no service {name!r:.60}: name one of {known}\n")
         sys.exit(2)
     with loading():
+        import_module("shared.runner.logs")  # first: it says how structlog is loaded
         service = import_module(f"services.{name}.main")
     sys.exit(service.main())

@@ -1,6 +1,14 @@
-"""The extras of pyproject.toml are installed only on request; a verb that needs one checks for it here."""
+"""The extras of pyproject.toml are installed only on request; a verb that needs one checks for it here.
 
+What a library would load beside, only because it happens to be installed, is left out.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Final
 
 from shared.errors import ConfigError
@@ -25,3 +33,40 @@ def to_install(*extras: str) -> str:
     "pip install 'tickline[ccxt,parquet]' (in a clone: make setup)"
     """
     return f"pip install 'tickline[{','.join(extras)}]' (in a clone: make setup)"
+
+
+@contextmanager
+def without(package: str) -> Iterator[None]:
+    """Lets what is imported inside find that `package` is not installed; where it is loaded already, it stays.
+
+    >>> with without("wave"):
+    ...     import wave
+    Traceback (most recent call last):
+    ModuleNotFoundError: wave is left out
+    """
+    finder = _Missing(package)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _Missing(MetaPathFinder):
+    """The finder says that there is no such package."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        """Raises ModuleNotFoundError for the package."""
+        if fullname == self._package:
+            raise ModuleNotFoundError(f"{fullname} is left out", name=fullname)
+
+
+def load_arrow() -> None:
+    """Imports pyarrow, which asks once whether there is pandas, and would load it to tell a list from a series."""
+    with without("pandas"):
+        import pyarrow as pa
+
+        pa.array([])

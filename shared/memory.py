@@ -5,15 +5,18 @@ these. Everything else is a map with the name of what it is: tuple, dict, deque,
 ones), tick (a Tick that has a state of its own), memory (one that has not).
 """
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Any, cast
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, cast
 
 from shared.errors import UserCodeFailed
 from shared.tick import State, Tick
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _AS_IS = frozenset({type(None), bool, float, str, bytes})
 _SMALL = 2**63
@@ -43,7 +46,7 @@ def saved_attributes(owner: str, attributes: Mapping[str, object]) -> dict[str, 
     shared.memory.NotSaved: Average.log holds a builtin_function_or_method: an attribute may hold ...
     """
     seen: dict[int, str] = {}
-    arrays: list[np.ndarray[Any, Any]] = []
+    arrays: list[NDArray[Any]] = []
     saved: dict[str, State] = {}
     for name, value in attributes.items():
         if type(value) in _AS_IS:
@@ -53,12 +56,19 @@ def saved_attributes(owner: str, attributes: Mapping[str, object]) -> dict[str, 
             saved[name] = _saved(value, seen, arrays, name)
         except _Unsaved as error:
             raise NotSaved(f"{owner}.{name} {error}") from None
+    if len(arrays) > 1:
+        _require_apart(owner, arrays, seen)
+    return saved
+
+
+def _require_apart(owner: str, arrays: "list[NDArray[Any]]", seen: Mapping[int, str]) -> None:
+    import numpy as np
+
     for at, one in enumerate(arrays):
         for other in arrays[:at]:
             if np.may_share_memory(one, other):
                 names = " and ".join(sorted({seen[id(one)], seen[id(other)]}))
                 raise NotSaved(f"{owner}.{names}: two arrays share memory, and would come back apart; keep a copy")
-    return saved
 
 
 def restored_attributes(owner: str, attributes: Mapping[str, object], saved: State) -> dict[str, Any]:
@@ -91,7 +101,7 @@ class _Unsaved(Exception):
     """The value has no saved form; the text says why, without the attribute's name."""
 
 
-def _saved(value: object, seen: dict[int, str], arrays: list[np.ndarray[Any, Any]], name: str) -> State:
+def _saved(value: object, seen: dict[int, str], arrays: "list[NDArray[Any]]", name: str) -> State:
     kind = type(value)
     if kind in _AS_IS:
         return cast(State, value)
@@ -105,8 +115,10 @@ def _saved(value: object, seen: dict[int, str], arrays: list[np.ndarray[Any, Any
         return {"tuple": _saved_all(cast(tuple[object, ...], value), seen, arrays, name)}
     if isinstance(value, Tick):
         return _saved_tick(value)
-    if isinstance(value, np.generic):
-        return {"scalar": _bytes_of(np.asarray(value)), "dtype": value.dtype.str}
+    numpy = sys.modules.get("numpy")  # nothing of it is in a process that has not loaded it
+    if numpy is not None and isinstance(value, numpy.generic):
+        scalar = cast("np.generic[Any]", value)
+        return {"scalar": _bytes_of(numpy.asarray(scalar)), "dtype": scalar.dtype.str}
     if id(value) in seen:
         raise _Unsaved(f"holds the same {kind.__name__} as {seen[id(value)]}: they would come back apart; keep a copy")
     if kind is list:
@@ -120,18 +132,16 @@ def _saved(value: object, seen: dict[int, str], arrays: list[np.ndarray[Any, Any
         seen[id(value)] = name
         items = cast(dict[object, object], value).items()
         return {"dict": [_saved_all(item, seen, arrays, name) for item in items]}
-    if kind is np.ndarray:
+    if numpy is not None and kind is numpy.ndarray:
         seen[id(value)] = name
-        array = cast(np.ndarray[Any, Any], value)
+        array = cast("NDArray[Any]", value)
         arrays.append(array)
         shape = " ".join(map(str, array.shape))
         return {"array": _bytes_of(array), "dtype": array.dtype.str, "shape": shape, "order": _order(array)}
     raise _Unsaved(f"holds a {kind.__name__}: {_MAY_HOLD}")
 
 
-def _saved_all(
-    values: Iterable[object], seen: dict[int, str], arrays: list[np.ndarray[Any, Any]], name: str
-) -> list[State]:
+def _saved_all(values: Iterable[object], seen: dict[int, str], arrays: "list[NDArray[Any]]", name: str) -> list[State]:
     return [
         cast(State, value) if type(value) in _AS_IS else _saved(value, seen, arrays, name) for value in values
     ]  # one look for the most, since windows are long
@@ -147,13 +157,13 @@ def _has_own_state(tick: Tick[Any, Any]) -> bool:
     return type(tick).state is not Tick.state
 
 
-def _bytes_of(array: np.ndarray[Any, Any]) -> bytes:
+def _bytes_of(array: "NDArray[Any]") -> bytes:
     if array.dtype.hasobject or array.dtype.names is not None:
         raise _Unsaved(f"holds an array of dtype {array.dtype}: only numbers and fixed text come back as they were")
     return array.tobytes()
 
 
-def _order(array: np.ndarray[Any, Any]) -> str:
+def _order(array: "NDArray[Any]") -> str:
     """Returns C or F: numpy sums in the order of memory, so another one would change the last bit."""
     if array.flags.c_contiguous:
         return "C"
@@ -205,7 +215,7 @@ def _dict(saved: dict[str, Any], new: object, where: str) -> dict[Any, Any]:
     return found
 
 
-def _array(saved: dict[str, Any], new: object, where: str) -> np.ndarray[Any, Any]:
+def _array(saved: dict[str, Any], new: object, where: str) -> "NDArray[Any]":
     flat = _numbers(saved["array"], saved["dtype"], where)
     shape = [int(side) for side in str(saved["shape"]).split()]
     return flat.reshape(shape).copy(order="F" if saved["order"] == "F" else "C")
@@ -215,10 +225,13 @@ def _scalar(saved: dict[str, Any], new: object, where: str) -> Any:
     return _numbers(saved["scalar"], saved["dtype"], where).reshape(())[()]
 
 
-def _numbers(data: object, dtype: object, where: str) -> np.ndarray[Any, Any]:
+def _numbers(data: object, dtype: object, where: str) -> "NDArray[Any]":
+    import numpy as np
+
     if not isinstance(data, bytes) or not isinstance(dtype, str) or np.dtype(dtype).hasobject:
         raise ValueError(f"{where}: no saved array of {dtype!r:.40}")
-    return np.frombuffer(data, dtype=dtype)
+    array: NDArray[Any] = np.frombuffer(data, dtype=dtype)
+    return array
 
 
 def _int(saved: dict[str, Any], new: object, where: str) -> int:

@@ -53,7 +53,7 @@ R = TypeVar("R", bound="Record")
 class Record(BaseModel):
     """A record is frozen and strict: a change is a new object, and no value is converted in silence."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
     LATER: ClassVar[Mapping[str, int]]  # field -> the wire that brought it, of those that were not there from the first
     validated: ClassVar[Callable[[dict[str, Any], Extra], Any]]  # see `validating`

@@ -23,8 +23,6 @@ if TYPE_CHECKING:  # for editors and mypy; the table below is what runs
     from shared.errors import ConfigError as ConfigError
     from shared.errors import DataError as DataError
     from shared.errors import TicklineError as TicklineError
-    from shared.features import LogReturn as LogReturn
-    from shared.features import make_feature as make_feature
     from shared.features.atr import Atr as Atr
     from shared.features.bollinger import Bollinger as Bollinger
     from shared.features.contract import check_feature as check_feature
@@ -33,8 +31,10 @@ if TYPE_CHECKING:  # for editors and mypy; the table below is what runs
     from shared.features.feature import BarFeature as BarFeature
     from shared.features.feature import Feature as Feature
     from shared.features.funding import Funding as Funding
+    from shared.features.log_return import LogReturn as LogReturn
     from shared.features.log_return_lags import LogReturnLags as LogReturnLags
     from shared.features.realised_volatility import RealisedVolatility as RealisedVolatility
+    from shared.features.registry import make_feature as make_feature
     from shared.features.rolling_mean import RollingMean as RollingMean
     from shared.features.rolling_std import RollingStd as RollingStd
     from shared.features.rsi import Rsi as Rsi
@@ -92,15 +92,16 @@ _NAMES = {
     "shared.account": "Account Fill Order Position RoundTrip",
     "shared.bar": "Bar",
     "shared.errors": "ConfigError DataError TicklineError",
-    "shared.features": "LogReturn make_feature",
     "shared.features.atr": "Atr",
     "shared.features.bollinger": "Bollinger",
     "shared.features.contract": "check_feature",
     "shared.features.ema": "Ema",
     "shared.features.feature": "AnyFeature BarFeature Feature",
     "shared.features.funding": "Funding",
+    "shared.features.log_return": "LogReturn",
     "shared.features.log_return_lags": "LogReturnLags",
     "shared.features.realised_volatility": "RealisedVolatility",
+    "shared.features.registry": "make_feature",
     "shared.features.rolling_mean": "RollingMean",
     "shared.features.rolling_std": "RollingStd",
     "shared.features.rsi": "Rsi",

@@ -23,7 +23,6 @@ from shared.lookup import Lookup
 from shared.messages import Decision, ExecutionReport, Features, Gap, Message, OrderIntent, Prediction, Reason, Stream
 from shared.messages.codec import kept
 from shared.models.card import Card, ModelRefused
-from shared.models.model_input import ModelInput
 from shared.recording.checkpoint import TRADED, settings_at
 from shared.wall_time import WallTime, iso
 
@@ -289,6 +288,8 @@ def needs_of(card: Card, tick_ns: int) -> ModelNeeds:
     >>> needs_of(card, 12 * HOUR_NS), needs_of(card, HOUR_NS).interval_ns == 12 * HOUR_NS
     (ModelNeeds(interval='12h', interval_ns=0, ticks=4), True)
     """
+    from shared.models.model_input import ModelInput  # numpy
+
     model_input = ModelInput(card.features, card.window, interval=card.interval)
     full = (n for n in range(1, FAR_TICKS + 1) if model_input.on_tick(_flat_bar(n)) is not None)
     try:

@@ -16,7 +16,6 @@ from services.ingestor.live.sampler import EachTrade, Sampler
 from services.ingestor.live.stage import LiveStage, TickPipeline
 from services.ingestor.live.traded_bars import TradedBars
 from services.ingestor.replay import ReplaySource
-from services.ingestor.simulated import PresentSource, SimulatedSource
 from services.ingestor.source import Source
 from services.ingestor.stage import IngestStage
 from shared.config import Settings
@@ -91,6 +90,8 @@ def _source(settings: Settings) -> Source:
         raise ConfigError("ingestor.source ccxt gives live data only: pass --data FILE for what has been")
     if own.source == "replay":
         return ReplaySource(own.files, settings.interval, own.timezone, wanted_groups(settings))
+    from services.ingestor.simulated import PresentSource, SimulatedSource  # numpy, which no real market needs
+
     if own.source == "fake":
         return PresentSource(settings.symbols, own.seed, settings.interval, own.limit)
     return SimulatedSource(

@@ -8,7 +8,7 @@ from shared.bus.names import PartitionId
 from shared.bus.redis_bus import RedisBus
 from shared.config import Settings
 from shared.errors import ConfigError
-from shared.extras import to_install
+from shared.extras import load_arrow, to_install
 from shared.messages import Stream
 from shared.recording.folder import Age
 from shared.recording.home import home_of
@@ -35,9 +35,8 @@ def plan(settings: Settings) -> RecorderPlan:
     if not own.on:
         raise ConfigError("config: recorder.on is false: set it true, or do not start the recorder")
     try:
-        import pyarrow.parquet  # found out now, not at the first file
-
-        pyarrow.array([])  # imports pandas where that is installed, for a second in which the bus would go on
+        load_arrow()
+        import pyarrow.parquet  # noqa: F401  (found out and loaded now, not at the first file)
     except ImportError as error:
         raise ConfigError(f"the recorder writes Parquet, which needs pyarrow: {to_install('parquet')}") from error
     wanted = dict.fromkeys((*_of_line(settings), *(_named(text) for text in own.also)))

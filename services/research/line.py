@@ -12,6 +12,7 @@ from services.ingestor.source import Datum, Source
 from services.ingestor.stage import IngestStage
 from services.signal.stage import plan as signal_plan
 from services.signal.stage import plan_with as signal_plan_with
+from services.signal.stage import require_plan as require_signal_plan
 from services.strategy.plan import plan as strategy_plan
 from services.strategy.stage import StrategyStage
 from shared.config import Settings
@@ -56,16 +57,21 @@ def _line_plans(settings: Settings, signal: ServiceSpec) -> LinePlans:
 
 
 def check_input(settings: Settings) -> Mapping[str, int] | None:
-    """Reads the whole input once and loads the model, so that what is bad stops the run before it starts.
+    """Reads the whole input once and looks at the model, so that what is bad stops the run before it starts.
+
+    The signal service alone makes the model, where that is one of ours.
 
     Returns symbol -> how many quotes there will be, None for an endless source.
     """
     if settings.ingestor.source == "ccxt":
-        signal_plan(settings)
+        require_signal_plan(settings)
         return None
     source, limit = make_source(settings), settings.ingestor.limit
     rows = source.check() if isinstance(source, ReplaySource) else None  # first: it knows the interval to name
-    line_plans(settings)
+    require_signal_plan(settings)
+    ingestor_plan(settings, source.venue)
+    strategy_plan(settings)
+    gateway_plan(settings)
     if rows is not None:
         return {sym: checked.rows for sym, checked in rows.items()}
     return None if limit is None else dict.fromkeys(settings.symbols, limit)

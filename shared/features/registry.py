@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shared.features.feature import AnyFeature
 from shared.features.spec import parsed
 from shared.registry import Registry
 from shared.user_code import blaming, load_named
 
-FEATURES = Registry[Callable[..., AnyFeature[Any, Any]]](
+if TYPE_CHECKING:
+    from shared.features.feature import AnyFeature
+
+FEATURES: Registry[Callable[..., "AnyFeature[Any, Any]"]] = Registry(
     {
         "atr": "shared.features.atr:Atr",
         "bollinger": "shared.features.bollinger:Bollinger",
@@ -35,7 +37,7 @@ MAX_ARGUMENT = 100_000  # of ours; a window of that many numbers is saved at eve
 GROUP = "tickline.features"  # of the entry points by which packages offer theirs
 
 
-def make_feature(spec: str, folder: Path | None = None) -> AnyFeature[Any, Any]:
+def make_feature(spec: str, folder: Path | None = None) -> "AnyFeature[Any, Any]":
     """Returns a new feature from its spec.
 
     - spec: `name(arguments)` of a shipped feature, or of one that a package offers; of another
@@ -47,6 +49,8 @@ def make_feature(spec: str, folder: Path | None = None) -> AnyFeature[Any, Any]:
     >>> make_feature("log_return_lags(3)").spec
     'log_return_lags(3)'
     """
+    from shared.features.feature import AnyFeature  # numpy, which a name's hash does not need
+
     call = parsed(spec)
     found = load_named(call.name, FEATURES, GROUP, folder)
     if found is None:

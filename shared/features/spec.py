@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
-import numpy as np
-
 Argument: TypeAlias = bool | int | float | str | None
 
 MAX_SPEC = 400  # characters
@@ -128,10 +126,12 @@ def _written(kind: type, args: Sequence[object], kwargs: Mapping[str, object]) -
 
 
 def _is_plain(value: object) -> bool:
+    import numpy as np  # a spec is read without it, and made of arguments with it
+
     return value is None or isinstance(value, bool | int | float | str | np.bool_ | np.integer | np.floating)
 
 
 def _text(value: object, where: str) -> str:
     if not _is_plain(value):
         raise TypeError(f"{where} is a {type(value).__name__}: only numbers and texts can stand in a spec")
-    return repr(value.item() if isinstance(value, np.generic) else value)
+    return repr(getattr(value, "item", lambda: value)())

@@ -1,6 +1,6 @@
 """Bars out of a Parquet file, a batch at a time: memory does not grow with the file.
 
-pyarrow ships no types, so its columns and types are `Any` here; it is imported only with the first Parquet file.
+pyarrow ships no types, so its columns and types are `Any` here; it and numpy are imported only with a Parquet file.
 """
 
 from collections.abc import Callable, Iterator, Set
@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
-
-import numpy as np
 
 from shared.errors import ConfigError, DataError
 from shared.extras import to_install
@@ -79,6 +77,8 @@ def text_column(name: str, arrow_type: Any, what: str = "number") -> Column[str]
     if types.is_float64(arrow_type):
         return Column(name, _plain, repr)
     if types.is_floating(arrow_type):
+        import numpy as np
+
         kind = np.dtype(arrow_type.to_pandas_dtype()).type
         return Column(name, _plain, lambda number: str(kind(number)))
     known = (types.is_decimal, types.is_integer, types.is_boolean, _is_text)

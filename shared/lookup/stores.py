@@ -16,6 +16,7 @@ from shared.bus.api import Session
 from shared.bus.entry import START, Entry, EntryId
 from shared.bus.names import PartitionId, partition_of
 from shared.errors import DataError
+from shared.extras import load_arrow
 from shared.lookup.stored import BUS, RECORDING, Place, StoredEntry, TimeSpan
 from shared.messages import Stream
 from shared.recording.layout import NewerRecording, Part, parts
@@ -264,6 +265,7 @@ class RecordedEntries:
         return self._last[part.path]
 
     def _rows(self, part: Part, stream: Stream, sym: str, first: int, last: int) -> list[StoredEntry]:
+        load_arrow()
         from pyarrow import ArrowException, compute
         from pyarrow.parquet import ParquetFile
 

@@ -4,10 +4,8 @@ import math
 from collections.abc import Callable
 from functools import cache
 from struct import Struct
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import ConfigDict, Field, model_validator
 
 from shared.later_fields import Since
@@ -15,10 +13,13 @@ from shared.messages.base import Message, Stream
 from shared.messages.market import BarGroup, FundingGroup, Price, QuoteGroup
 from shared.record import Record, unvalidated
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 Dtype = Literal["float32", "float64"]
 
-_NUMPY_DTYPE: dict[Dtype, np.dtype[Any]] = {"float32": np.dtype("<f4"), "float64": np.dtype("<f8")}
-_WIRE_DTYPE = {np.dtype(name): (name, dtype) for name, dtype in _NUMPY_DTYPE.items()}
+_ON_WIRE: dict[Dtype, str] = {"float32": "<f4", "float64": "<f8"}  # numpy's names for them
+_OF_NUMPY: dict[str, tuple[Dtype, str]] = {"f": ("float32", "<f4"), "d": ("float64", "<f8")}  # by numpy's character
 _SIZES: dict[Dtype, tuple[str, int]] = {"float32": ("f", 4), "float64": ("d", 8)}
 _SHOWN = 8
 
@@ -26,6 +27,7 @@ _SHOWN = 8
 class Tensor(Record):
     """A tensor goes over the wire as dtype, shape and bytes, little-endian and row by row.
 
+    >>> import numpy as np
     >>> t = Tensor.of(np.array([0.5, -1.0], dtype=np.float32))
     >>> t.shape, t.numpy().tolist()
     ((2,), [0.5, -1.0])
@@ -42,23 +44,25 @@ class Tensor(Record):
             if length < 1:
                 raise ValueError(f"shape {self.shape} has a length below 1")
             size *= length
-        if size * _NUMPY_DTYPE[self.dtype].itemsize != len(self.data):
+        if size * _SIZES[self.dtype][1] != len(self.data):
             raise ValueError(f"{len(self.data)} bytes do not make a {self.dtype} of shape {self.shape}")
         return self
 
     @classmethod
-    def of(cls, array: npt.NDArray[Any]) -> "Tensor":
+    def of(cls, array: "npt.NDArray[Any]") -> "Tensor":
         """Returns the wire form of a numpy array (float32 or float64); raises ValueError for another dtype."""
-        wire = _WIRE_DTYPE.get(array.dtype)
+        wire = _OF_NUMPY.get(array.dtype.char)
         if wire is None:
             raise ValueError(f"a Tensor is float32 or float64, not {array.dtype}")
         name, dtype = wire
-        data = array.astype(dtype, copy=False).tobytes()
+        data = (array if array.dtype.str == dtype else array.astype(dtype)).tobytes()
         return _tensor(dtype=name, shape=array.shape, data=data)
 
-    def numpy(self) -> npt.NDArray[Any]:
+    def numpy(self) -> "npt.NDArray[Any]":
         """Returns a read-only numpy array over the same bytes."""
-        array: npt.NDArray[Any] = np.frombuffer(self.data, dtype=_NUMPY_DTYPE[self.dtype])
+        import numpy as np  # most processes only hand tensors on, and it takes a while to load
+
+        array: npt.NDArray[Any] = np.frombuffer(self.data, dtype=_ON_WIRE[self.dtype])
         return array.reshape(self.shape)
 
 

@@ -6,6 +6,7 @@ It imports the runtime that the card names, and no other.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +17,8 @@ from shared.features.vector import FeatureVector
 from shared.models.card import MODEL_FILES, Card, ModelRefused, card_of
 from shared.models.choose import choose_model
 from shared.models.code import predicting_hash
+from shared.models.registry import MODELS
+from shared.models.runtime import LIBRARIES
 from shared.models.summary import lines
 from shared.plural import plural
 from shared.tick import Tick
@@ -83,7 +86,27 @@ def load_model(
     (('log_return_lags(3)',), Parameter containing:
     tensor([[-0.1040, -0.0673,  0.0283]]))
     """
-    path = Path(path)
+    card_path, card, weights = _checked_files(Path(path), symbols, interval)
+    return model_of(card, weights, card_path, folder)
+
+
+def require_model(
+    path: str | Path, *, symbols: str | Iterable[str] = (), interval: str | None = None, folder: Path | None = None
+) -> None:
+    """Raises ModelRefused as `load_model` would, without the model's runtime where there is no code of the user's.
+
+    The parameters are those of `load_model`. A model of ours is not made, which takes PyTorch seconds to load: its
+    weights have the sha256 that its card was given when they fitted.
+    """
+    card_path, card, weights = _checked_files(Path(path), symbols, interval)
+    if (card.format == "torch" and card.model not in MODELS) or find_spec(LIBRARIES[card.format][0]) is None:
+        model_of(card, weights, card_path, folder)
+    else:
+        _check_features(card, card_path, folder)
+
+
+def _checked_files(path: Path, symbols: str | Iterable[str], interval: str | None) -> tuple[Path, Card, bytes]:
+    """Returns the card's path, the card, and the weights that have its hash."""
     card_path = path.with_suffix(".json") if path.suffix in MODEL_FILES else Path(f"{path}.json")
     if len(path.parts) == 1 and path.suffix not in MODEL_FILES and not card_path.is_file():
         card_path = choose_model(str(path), load_settings().signal.folders, (), "")
@@ -103,7 +126,7 @@ def load_model(
             f"weights {weights_path} have sha256 {found[:16]}…, the card says {card.sha256[:16]}…: "
             "one of the two was altered; restore it, or train anew"
         )
-    return model_of(card, weights, card_path, folder)
+    return card_path, card, weights
 
 
 def model_of(card: Card, weights: bytes, card_path: Path, folder: Path | None = None) -> LoadedModel:

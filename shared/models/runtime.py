@@ -47,7 +47,7 @@ class Runtime(BaseModel):
     'numpy 2.4.6, x86_64 GenuineIntel avx2'
     """
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid")
 
     versions: dict[str, str]
     cpu: Annotated[str, Field(min_length=1)]

@@ -34,7 +34,7 @@ class Distribution(BaseModel):
     (5, 3.0, 1.58114, 1.0, 3.0, 4.8)
     """
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
     n: Annotated[int, Field(ge=2)]
     mean: float
@@ -83,7 +83,7 @@ def _rate(given: dict[str, Any]) -> float:
 class CardPart(BaseModel):
     """A part of a card is frozen and strict, and refuses unknown fields."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class Recipe(CardPart):

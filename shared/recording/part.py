@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 from shared.bus.entry import Entry
 from shared.bus.names import PartitionId
 from shared.errors import DataError
+from shared.extras import load_arrow
 from shared.messages import DecodeError, Stream, decode
 from shared.messages.base import Message
 from shared.messages.codec import TYPES, pack, unpack
@@ -253,6 +254,7 @@ def read_rows(folder: Path, stream: Stream, instance: str = "", symbols: Sequenc
 
 def _rows(part: Part, instance: str = "", symbols: Sequence[str] = ()) -> Iterator[tuple[str, RecordedEntry]]:
     """Each row behind its instance; of these, or of all."""
+    load_arrow()
     import pyarrow as pa
     from pyarrow import compute, parquet
 

@@ -5,7 +5,10 @@ import logging
 import sys
 from typing import TextIO, cast
 
-import structlog
+from shared.extras import without
+
+with without("rich"):  # structlog loads it, for a tenth of a second, to show tracebacks; `format_exc_info` writes them
+    import structlog
 
 
 class Lenient:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from shared.bar import Bar
 from shared.errors import DataError
-from shared.features import AnyFeature, BarFeature, Feature, make_feature
 from shared.features.contract import RuleBroken, check_feature, market
-from shared.features.registry import FEATURES
+from shared.features.feature import AnyFeature, BarFeature, Feature
+from shared.features.registry import FEATURES, make_feature
 from shared.messages.codec import pack, unpack
 from shared.record import FIRST, WIRE, NewerWire
 from shared.tick import State

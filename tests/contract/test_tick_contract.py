@@ -23,8 +23,10 @@ from shared.drift.stage import DriftStage
 from shared.drift.twin import Costs, Twin, TwinBar
 from shared.drift.wealth import Decay, Wealth, claim_of, edge_above
 from shared.exchanges.clock import ClockSkew, TimeAnswer
-from shared.features import FeatureVector, LogReturn, make_feature
+from shared.features.log_return import LogReturn
 from shared.features.log_return_lags import LogReturnLags
+from shared.features.registry import make_feature
+from shared.features.vector import FeatureVector
 from shared.messages.codec import pack, unpack
 from shared.models.load_model import load_model
 from shared.models.model import Predict

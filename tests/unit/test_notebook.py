@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from shared.account import Account, Order, Position
-from shared.features import LogReturn
+from shared.features.log_return import LogReturn
 from shared.features.log_return_lags import LogReturnLags
 from shared.models.load_model import load_model
 from shared.models.model import Predict

@@ -9,8 +9,6 @@ from hashlib import blake2b
 from types import MappingProxyType
 from typing import NamedTuple
 
-import numpy as np
-
 from shared.bus.api import Bus, BusLost, Session
 from shared.bus.entry import START, Entry
 from shared.bus.names import PartitionId
@@ -262,6 +260,8 @@ def percentiles(waits_us: Sequence[float]) -> Mapping[str, float | None]:
     names = {"p50": 50, "p99": 99, "p999": 99.9}
     if not waits_us:
         return dict.fromkeys(names)
+    import numpy as np  # for a summary alone
+
     return {name: float(round(np.percentile(waits_us, q))) for name, q in names.items()}
 
 

@@ -10,7 +10,7 @@ from services.ingestor.source import Quote
 from services.research.backtest.engine import BATCH, UNREAD
 from services.research.line import InProcessLine, line_plans
 from shared.account import Account
-from shared.features import make_feature
+from shared.features.registry import make_feature
 from shared.history import bars
 from shared.messages import ExecutionReport, MarketTick, OrderIntent, Prediction
 from shared.models.load_model import load_model

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from shared.features import make_feature
+from shared.features.registry import make_feature
 from shared.models.load_model import load_model
 from shared.models.model import Predict
 from tests.bench.backtest.market import CASH, FEE, MODEL, Market

@@ -3,9 +3,8 @@
 import re
 from pathlib import Path
 
-from shared.features import make_feature
 from shared.features.contract import market
-from shared.features.registry import FEATURES
+from shared.features.registry import FEATURES, make_feature
 
 PAGE = (Path(__file__).parents[3] / "docs" / "features.md").read_text()
 ROWS = re.findall(r"^\| `([^`]+)` \| .+ \| .+ \| (\d+) \| ?(\w*) \|$", PAGE, flags=re.MULTILINE)

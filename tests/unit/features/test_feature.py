@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from shared.bar import Bar
 from shared.errors import ConfigError, UserCodeFailed
-from shared.features import BarFeature, Feature, FeatureVector, make_feature
 from shared.features.contract import check_feature
-from shared.features.feature import as_numbers
-from shared.features.registry import FEATURES
+from shared.features.feature import BarFeature, Feature, as_numbers
+from shared.features.registry import FEATURES, make_feature
+from shared.features.vector import FeatureVector
 from shared.messages.codec import pack, unpack
 from shared.messages.market import Group
 from shared.windows import DequeWindow, NumpyWindow

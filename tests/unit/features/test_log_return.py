@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.features import LogReturn
+from shared.features.log_return import LogReturn
 
 PRICES = st.floats(min_value=1e-6, max_value=1e9)
 ANY_PRICE = st.floats(min_value=0, exclude_min=True, allow_infinity=False)

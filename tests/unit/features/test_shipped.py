@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from shared.bar import Bar
 from shared.errors import DataError
-from shared.features import make_feature
+from shared.features.registry import make_feature
 from tests.unit.features.bars import BARS
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]

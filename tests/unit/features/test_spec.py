@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.features import Feature, make_feature
-from shared.features.registry import FEATURES, MAX_ARGUMENT
+from shared.features.feature import Feature
+from shared.features.registry import FEATURES, MAX_ARGUMENT, make_feature
 from shared.features.spec import parsed
 
 ARGUMENTS = (
@@ -153,8 +153,8 @@ def test_numbers_of_numpy_are_written_as_numbers() -> None:
 
 def test_the_library_beside_models_needs_no_torch() -> None:
     code = (
-        "import sys, shared.windows, shared.features, shared.account, shared.strategies, shared.models;"
-        "f = shared.features.make_feature('log_return_lags(2)');"
+        "import sys, shared.windows, shared.features.registry, shared.account, shared.strategies, shared.models;"
+        "f = shared.features.registry.make_feature('log_return_lags(2)');"
         "assert [f.numbers(p) for p in (1.0, 2.0, 3.0)][-1].shape == (2,);"
         "sys.exit('torch' in sys.modules)"
     )

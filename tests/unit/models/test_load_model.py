@@ -6,6 +6,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from shared.errors import SafetyRefusal
 from shared.models import ModelRefused
 from shared.models.code import predicting_hash
 from shared.models.linear_model import LinearModel
-from shared.models.load_model import load_model
+from shared.models.load_model import load_model, require_model
 from shared.models.non_linear_model import NonLinearModel
 from shared.models.standardised import Standardised
 from shared.user_code.finder import FINDER
@@ -323,6 +325,44 @@ def test_the_hash_is_of_the_users_code_too(own: Path) -> None:
 )  # fmt: skip
 def test_what_is_wrong_with_a_users_class_is_one_line(own: Path, changes: dict[str, object], words: str) -> None:
     assert words in refused(write(own, net(), **changes), folder=own)
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"sha256": "0" * 64}, {}),
+        ({"no_features": 4}, {}),
+        ({"features": "macd(14)"}, {}),
+        ({}, {"symbols": "ETHUSDT"}),
+        ({}, {"interval": "7h"}),
+        ({"model": "Oracle"}, {}),
+        ({"model": "net.py:Fails"}, {}),
+        ({"model": "net.py:Net", "params": {"hidden": 6}}, {}),
+    ],
+    ids=str,
+)
+def test_a_look_before_the_start_refuses_in_the_same_words(
+    own: Path, changes: dict[str, object], wanted: dict[str, Any]
+) -> None:
+    path = write(own, net() if "net.py" in str(changes) else linear(), **changes)
+    with pytest.raises(ModelRefused) as caught:
+        require_model(path, folder=own, **wanted)
+    assert str(caught.value) == refused(path, folder=own, **wanted)
+
+
+def test_a_look_before_the_start_loads_torch_for_a_users_class_alone(own: Path) -> None:
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from shared.models.load_model import require_model\n"
+        "require_model(sys.argv[1], folder=Path(sys.argv[2]))\n"
+        "print('torch' in sys.modules)\n"
+    )
+    said = []
+    for path in (SHIPPED, write(own, net(), model="net.py:Net")):
+        command = [sys.executable, "-c", script, str(path), str(own)]
+        said.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert said == ["False\n", "True\n"]
 
 
 def test_a_line_of_the_users_code_is_named(own: Path) -> None:

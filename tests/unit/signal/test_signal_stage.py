@@ -15,7 +15,7 @@ from services.signal.stage import SignalStage, plan
 from shared.bar import Bar
 from shared.config import load_settings
 from shared.errors import ConfigError
-from shared.features import BarFeature
+from shared.features.feature import BarFeature
 from shared.messages import Features, Gap, GapCause, MarketTick, Message, Prediction, Stream, decode, encode
 from shared.messages.codec import pack, unpack
 from shared.messages.market import BarGroup, Group, QuoteGroup
