@@ -44,10 +44,12 @@ from shared.later_fields import Since as _Since
 def make_next(folder: Path) -> Path:
     """Puts the next version's `shared` and `services` into `folder`, and returns that.
 
-    What is made there without validation has TEXT in the new field, all else its default.
+    What is made there without validation has TEXT in the new field, all else its default. Compiled files go with those
+    that stay as they are: Python goes by their time and size.
     """
     for package in ("shared", "services"):
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        being_written = shutil.ignore_patterns("*.pyc.*")
+        shutil.copytree(ROOT / package, folder / package, ignore=being_written)
     record = folder / "shared/record.py"
     change(record, rf"^WIRE = {WIRE}$", f"WIRE = {NEXT_WIRE}")
     change(

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from shared.journal.journal import Journal
-from tests.e2e.command import COMMAND, RUN_S, Done
+from tests.e2e.command import COMMAND, RUN_S, Done, in_process
 
 T = TypeVar("T")
 ACCOUNT = "main"
@@ -59,8 +59,12 @@ class Account:
         own = {"TICKLINE_STATE_DIR": str(self.folder / "state"), "TICKLINE_GATEWAY__FAKE_URL": self.url}
         return {**clean, **own, "COLUMNS": "200"}
 
-    def run(self, *arguments: object, given: str = "", **variables: str) -> Done:
-        """Without a terminal; `given` comes through a pipe."""
+    def run(self, *arguments: object) -> Done:
+        """Without a terminal, in the test's own process."""
+        return in_process(self.folder, self.environment(), *arguments)
+
+    def process(self, *arguments: object, given: str = "", **variables: str) -> Done:
+        """In a process of its own; `given` comes through a pipe."""
         done = subprocess.run(
             [str(COMMAND), *map(str, arguments)], cwd=self.folder, env=self.environment() | variables, input=given,
             capture_output=True, text=True, timeout=RUN_S,

@@ -73,7 +73,7 @@ def booked(seq: int, qty: str) -> ExecutionRow:
 
 @pytest.mark.parametrize("verb", [ARM, ("resume", "HALT"), ("resolve", "a" * 32, "--as", "expired"), ("adopt",)])
 def test_a_person_is_needed(account: Account, verb: tuple[str, ...]) -> None:
-    done = account.run(*verb, given="main\nmain\n", TICKLINE_GATEWAY__MODE="testnet")
+    done = account.process(*verb, given="main\nmain\n", TICKLINE_GATEWAY__MODE="testnet")
     assert done.code == 5
     assert done.err.splitlines() == [
         f"tickline: {verb[0]} needs a person at a terminal: here is none, and nothing was changed"
@@ -195,7 +195,7 @@ def test_halt_with_cancel_and_flatten(account: Account) -> None:
     account.ask("order", sym="BTCUSDT", qty="0.003", limit="40000", client_id="resting")
     write(account, booked(1, "0.020"))
     began_ms = now_ms()
-    done = account.run("halt", "--flatten")
+    done = account.process("halt", "--flatten")
     assert done.code == 0
     halted_ms = account.journal(lambda journal: journal.latches())["HALT"].at_ms
     flat_ms = account.ask("book")["fills"][-1]["at_ms"]
@@ -215,7 +215,7 @@ def test_what_was_on_its_way_is_closed_when_it_arrives(account: Account) -> None
     write(account, sent("e" * 32, "0.010", now_ms() + 15_000))  # a busy machine takes seconds to start the halt
     done: list[Done] = []
     before = account.ask("asked", path="openOrders")["count"]
-    halting = threading.Thread(target=lambda: done.append(account.run("halt", "--flatten")))
+    halting = threading.Thread(target=lambda: done.append(account.process("halt", "--flatten")))
     halting.start()
     wait_for(lambda: account.ask("asked", path="openOrders")["count"] > before, "the halt looks")
     account.ask("order", sym="BTCUSDT", qty="0.010", client_id="e" * 32)

@@ -10,7 +10,7 @@ from tests.e2e.command import Tickline
 def test_a_replay_that_is_over_has_the_figures_of_its_summary(tickline: Tickline, bars: Path) -> None:
     done = tickline("run", "--data", bars, "--sym", "BTCUSDT", "--interval", "12h")
     assert done.code == 0, done.err
-    shown = tickline("status", "--json", "--run-id", "last")
+    shown = tickline.in_process("status", "--json", "--run-id", "last")
     assert shown.code == 0, shown.err
     told = json.loads(shown.out)
     assert (told["line"], told["money_from"], told["exchange_not_asked"]) == ("down", "bus", None)
@@ -20,7 +20,7 @@ def test_a_replay_that_is_over_has_the_figures_of_its_summary(tickline: Tickline
         assert one[name] == before[name]
     assert one["fill"]["tr"].startswith("replay:BTCUSDT:")
 
-    own = tickline("status")  # the config's own line, which never ran
+    own = tickline.in_process("status")  # the config's own line, which never ran
     assert own.out.splitlines()[-1].endswith("`tickline status --run-id last` shows the last replay")
-    wrong = tickline("status", "--run-id", "no-such")
+    wrong = tickline.in_process("status", "--run-id", "no-such")
     assert (wrong.code, wrong.err.count("\n")) == (2, 1)
