@@ -20,7 +20,9 @@ def test_a_run_beside_its_backtest(tickline: Tickline, bars: Path) -> None:
     tail = tickline.in_process("tail", "executions", "--run-id", "one", "--json", "--limit", "1000")
     booked = [json.loads(line) for line in tail.out.splitlines()]
     files = ("--csv", "fills.csv", "--html", "report.html")
-    done = tickline.in_process("report", "--run-id", "one", "--sym", SYM, "--interval", "12h", "--utc", "--json", *files)
+    done = tickline.in_process(
+        "report", "--run-id", "one", "--sym", SYM, "--interval", "12h", "--utc", "--json", *files
+    )
     assert (done.code, done.err) == (0, "")
     (out,) = json.loads(done.out)
     fees = sum(Decimal(one["commission"]) for one in booked)

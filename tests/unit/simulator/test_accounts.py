@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-import ccxt.async_support as ccxt
 import pytest
 
 from services.simulator.engine.events import CROSS, LONG, SHORT, EngineOrder, NewOrder
 from services.simulator.simulator import Simulator, serving
-from shared.exchanges.client import redirected
+from shared.exchanges.client import load_ccxt, redirect
 
+ccxt = load_ccxt()
 D = Decimal
 QTY = D("0.010")
 
@@ -52,7 +52,8 @@ async def account(at: At, name: str = "", **options: Any) -> AsyncIterator[tuple
                 },
             }
         )  # fmt: skip
-        made.urls["api"], made.number = redirected(made.urls["api"], fake.url), str
+        redirect(made, fake.url)
+        made.number = str
         made.has["fetchCurrencies"] = False
         try:
             await made.load_markets()

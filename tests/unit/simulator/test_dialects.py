@@ -8,13 +8,12 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import aiohttp
-import ccxt.pro as ccxtpro
 import pytest
 
 from services.simulator.bybit.rest import exec_id
 from services.simulator.simulator import Simulator, TradePlan, serving
 from services.simulator.websocket.faults import SubscriptionFault, SubscriptionTrouble
-from shared.exchanges.client import redirected
+from shared.exchanges.client import exchange_class, load_ccxt, redirect
 
 MINUTE_MS = 60_000
 PLAN = TradePlan(rate=400, past_ms=10 * MINUTE_MS, past_rate=1.0)
@@ -73,10 +72,11 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
 
 @asynccontextmanager
 async def client(fake: Simulator, dialect: Dialect) -> AsyncIterator[Any]:
-    made = getattr(ccxtpro, dialect.exchange)({"options": {"fetchMarkets": {"types": ["swap", "spot"]}}})
+    kind = exchange_class(load_ccxt(websockets=True), dialect.exchange, websockets=True)
+    made = kind({"options": {"fetchMarkets": {"types": ["swap", "spot"]}}})
     if dialect.exchange == "bybit":
         made.options["fetchMarkets"] = {"types": ["linear", "spot"]}
-    made.urls["api"] = redirected(made.urls["api"], fake.url)
+    redirect(made, fake.url)
     made.number, made.newUpdates = str, True
     try:
         await made.load_markets()

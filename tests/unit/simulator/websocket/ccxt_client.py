@@ -5,11 +5,9 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
-import ccxt.pro as ccxtpro
-
 from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.simulator import Simulator
-from shared.exchanges.client import redirected
+from shared.exchanges.client import exchange_class, load_ccxt, redirect
 
 BTC = "BTC/USDT:USDT"
 Row = tuple[int, int, Decimal, Decimal]
@@ -18,8 +16,9 @@ Row = tuple[int, int, Decimal, Decimal]
 @asynccontextmanager
 async def client(fake: Simulator, kind: str = "linear", **options: Any) -> AsyncIterator[Any]:
     """Opens a client with its markets loaded. newUpdates is as ccxt has it: what is new comes, once."""
-    made = ccxtpro.binance({"options": {"fetchMarkets": {"types": [kind]}, **options}})
-    made.urls["api"] = redirected(made.urls["api"], fake.url)
+    binance = exchange_class(load_ccxt(websockets=True), "binance", websockets=True)
+    made = binance({"options": {"fetchMarkets": {"types": [kind]}, **options}})
+    redirect(made, fake.url)
     made.number = str
     try:
         await made.load_markets()

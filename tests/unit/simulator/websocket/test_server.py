@@ -10,7 +10,6 @@ from itertools import pairwise
 from typing import Any
 
 import aiohttp
-import ccxt.async_support as ccxt_errors
 import pytest
 
 from services.simulator.dialects import markets
@@ -18,6 +17,7 @@ from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.trade_history import BEHIND, FIRST_ID
 from services.simulator.simulator import Simulator, TradePlan, serving
 from services.simulator.websocket.faults import MessageFault, Trouble
+from shared.exchanges.client import load_ccxt
 from tests.unit.simulator.websocket.ccxt_client import BTC, Row, client, heard, perfect, row
 from tests.until import until
 
@@ -190,7 +190,7 @@ async def test_a_message_of_megabytes_is_a_trade_like_any_other() -> None:
 
 
 async def test_one_of_more_than_ten_megabytes_breaks_the_connection() -> None:
-    with pytest.raises(ccxt_errors.NetworkError):
+    with pytest.raises(load_ccxt().NetworkError):
         await struck(FAST, MessageFault(Trouble.HUGE, skip=20, size=11_000_000))
 
 
@@ -198,7 +198,7 @@ async def test_one_of_more_than_ten_megabytes_breaks_the_connection() -> None:
 async def test_a_lost_connection_is_an_error_and_the_next_watch_makes_a_new_one(torn: bool) -> None:
     async with serving("binance", plan=FAST) as fake, client(fake) as ccxt:
         fake.websockets.message_faults.switched.append(MessageFault(Trouble.DISCONNECT, skip=20, torn=torn))
-        with pytest.raises(ccxt_errors.NetworkError):
+        with pytest.raises(load_ccxt().NetworkError):
             await heard(ccxt, 10_000)
         again = await heard(ccxt, 50)
         assert again[-50:] == perfect(fake.histories[SYM], again[-50][0], 50)
@@ -291,7 +291,7 @@ async def test_the_same_seed_gives_the_same_troubles() -> None:
 
 async def test_the_handshake_fails_by_the_same_switches_as_any_request() -> None:
     async with serving("binance", Fault(FaultMode.STATUS, "/ws/", status=429), plan=FAST) as fake, client(fake) as ccxt:
-        with pytest.raises(ccxt_errors.NetworkError):
+        with pytest.raises(load_ccxt().NetworkError):
             await heard(ccxt, 1)
         assert fake.websockets.subscribed[TRADES] == 0
 
@@ -312,7 +312,7 @@ async def test_under_all_troubles_socket_and_rest_together_give_the_tape() -> No
         told: dict[int, Row] = {}
         while set(fake.websockets.message_faults.struck) != set(Trouble) or len(told) < 1000:
             async with client(fake) as ccxt:
-                with suppress(TimeoutError, ccxt_errors.NetworkError):
+                with suppress(TimeoutError, load_ccxt().NetworkError):
                     while True:  # until it is cut off, or ccxt has died of a wrong type
                         for trade in await asyncio.wait_for(ccxt.watch_trades(BTC, params=AGGREGATE), 0.5):
                             if None not in (trade["price"], trade["amount"], trade["timestamp"]):
