@@ -6,7 +6,6 @@ What a library would load beside, only because it happens to be installed, is le
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Final
@@ -52,7 +51,7 @@ def without(package: str) -> Iterator[None]:
         sys.meta_path.remove(finder)
 
 
-class _Missing(MetaPathFinder):
+class _Missing:
     """The finder says that there is no such package."""
 
     def __init__(self, package: str) -> None:

@@ -8,10 +8,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
+else:
+    Loader = object  # the real one loads much that nobody needs
 
 PACKAGES = ("ccxt", "ccxt.async_support", "ccxt.pro")
 
@@ -58,13 +62,17 @@ class _LeanLoader(Loader):
 class _EmptyLoader(Loader):
     """The loader of an exchange's place gives a module with the class's name in it."""
 
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Lets the import system make it."""
+        return None
+
     def exec_module(self, module: ModuleType) -> None:
         """Names the class."""
         name = module.__name__.rpartition(".")[2]
         setattr(module, name, None)
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """The finder answers for ccxt's packages, and while one's code runs for the modules right below it.
 
     empty: the packages whose code runs, each with the names that were given an empty module.
@@ -84,7 +92,7 @@ class _Finder(MetaPathFinder):
         if spec is None:
             return None
         if fullname in PACKAGES:
-            spec.loader = _LeanLoader(cast(Loader, spec.loader), self)
+            spec.loader = _LeanLoader(cast("Loader", spec.loader), self)
         elif spec.submodule_search_locations is None:  # exchanges are files, all else is folders
             self.empty[package].append(name)
             return ModuleSpec(fullname, _EmptyLoader())

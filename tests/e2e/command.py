@@ -23,6 +23,7 @@ COMMAND = Path(sys.executable).with_name("tickline")
 T = TypeVar("T")
 FOLDER = "TICKLINE_STATE_DIR"  # every process of a run inherits it, so it tells whose process one is
 SHADOWS = ("signal", "random", "services", "shared", "secrets")
+SELDOM_S = 0.25  # each look at all of the machine's processes costs some ms
 RUN_S = 120.0  # two loaded cores take ten times as long as two free ones
 
 
@@ -190,7 +191,7 @@ class Tickline:
 
     def service(self, name: str) -> psutil.Process:
         """A running service's process, waited for."""
-        return wait_for(lambda: self.left().get(name), f"{name} runs")
+        return wait_for(lambda: self.left().get(name), f"{name} runs", every_s=SELDOM_S)
 
     def memory_mb(self) -> dict[str, float]:
         """Resident memory of what runs."""

@@ -79,7 +79,7 @@ def test_refused_armed_filled_and_on_again(tickline: Tickline) -> None:
         lambda: len(in_state(folder, OrderPhase.FILLED)) > before, "it goes on, and is still armed", every_s=SELDOM_S
     )
     tickline.service("simulator").kill()
-    wait_for(lambda: tickline.left().get("simulator"), "the fake exchange is started again")
+    wait_for(lambda: tickline.left().get("simulator"), "the fake exchange is started again", every_s=SELDOM_S)
     filled = len(in_state(folder, OrderPhase.FILLED))
     wait_for(lambda: len(in_state(folder, OrderPhase.FILLED)) > filled + 2, "its book goes on", every_s=SELDOM_S)
     held = book(folder)

@@ -7,9 +7,10 @@ import pytest
 import redis
 
 from shared.bus.embedded import running_url
-from tests.e2e.command import Done, Running, Tickline, wait_for
+from tests.e2e.command import SELDOM_S, Done, Running, Tickline, wait_for
 from tests.e2e.conftest import write_bars
 
+BY_RULE = ("--model", "none", "--strategy", "moving_average_cross", "--param", "fast=2", "--param", "slow=5")
 SERVICES = {"gateway", "strategy", "signal", "ingestor", "monitor"}
 
 pytestmark = [pytest.mark.session, pytest.mark.timeout(600)]
@@ -54,7 +55,8 @@ def is_small(memory_mb: dict[str, float]) -> None:
 
 
 def test_ctrl_c_and_on_again(tickline: Tickline) -> None:
-    running = started(tickline, "--rate", "20")
+    """By rule, so nothing loads PyTorch; what a model remembers comes back in the test below."""
+    running = started(tickline, *BY_RULE, "--rate", "20")
     is_small(tickline.memory_mb())
     running.interrupt(whole_group=True)  # as a terminal does it
     first = running.done()
@@ -63,7 +65,9 @@ def test_ctrl_c_and_on_again(tickline: Tickline) -> None:
     assert first.summary["finished"] is False
     assert tickline.left() == {}
 
-    running = started(tickline, "--rate", "20", beyond=first.summary["executions"])  # perhaps of the first run's ticks
+    running = started(
+        tickline, *BY_RULE, "--rate", "20", beyond=first.summary["executions"]
+    )  # perhaps of the first run's ticks
     wait_for(lambda: entries(tickline, "ticks") > first.summary["ticks"], "the source goes on")
     refused = tickline("run")
     assert refused.code == 4
@@ -86,7 +90,7 @@ def test_kill_9_of_the_console_then_of_a_service(tickline: Tickline) -> None:
     assert tickline.left().keys() == SERVICES | {"console", "bus"}
     running.process.kill()
     running.process.communicate()
-    wait_for(lambda: not SERVICES & tickline.left().keys(), "the services end with their console")
+    wait_for(lambda: not SERVICES & tickline.left().keys(), "the services end with their console", every_s=SELDOM_S)
     orphan = tickline.left()["bus"]
 
     running = started(tickline, "--rate", "60", "--limit", "300", beyond=executions(tickline))

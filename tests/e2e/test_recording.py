@@ -16,6 +16,8 @@ from tests.e2e.command import Command, Tickline
 pytestmark = [pytest.mark.session, pytest.mark.timeout(600)]
 
 RUN = ("run", "--rate", "0", "--sym", "SIM-A", "--sym", "SIM-B")
+# Without a model nothing loads PyTorch.
+BY_RULE = ("--model", "none", "--strategy", "moving_average_cross", "--param", "fast=2", "--param", "slow=5")
 
 
 def test_a_run_its_recording_and_everything_again(tickline: Tickline, command: Command, tmp_path: Path) -> None:
@@ -48,14 +50,14 @@ def test_a_run_its_recording_and_everything_again(tickline: Tickline, command: C
 
 def test_without_a_word_a_run_is_recorded_below_the_state_folder(tickline: Tickline, command: Command) -> None:
     tickline.records = True
-    done = tickline(*RUN, "--limit", "40")
+    done = tickline(*RUN, *BY_RULE, "--limit", "40")
     assert (done.code, done.summary["restarts"]) == (0, 0), done.err
     (folder,) = (tickline.folder / "recording").iterdir()
     assert re.fullmatch("tickline-[0-9a-f]{8}", folder.name)
     shown = command("parity", folder)
     assert (shown.code, "parity: 80 of 80 decisions identical" in shown.out) == (0, True), shown.err
 
-    assert tickline(*RUN, "--limit", "50", "--no-record").code == 0
+    assert tickline(*RUN, *BY_RULE, "--limit", "50", "--no-record").code == 0
     assert [row.n for row in read_rows(folder, Stream.TICKS, "ingestor", ["SIM-A"])] == list(range(1, 41))
 
 

@@ -12,17 +12,17 @@ from shared.journal.rows import OrderRow
 from shared.messages.reasons import OrderPhase, Reason
 from tests.e2e.account import ask, at_terminal, with_journal
 from tests.e2e.command import RUN_S, Tickline, wait_for
+from tests.e2e.fake_session import FLIP
 
 CONFIG = """
 symbols = ["BTCUSDT"]
 interval = "1s"
 [signal]
-model = "simulated_linear"
+model = "none"
 [ingestor]
 source = "fake"
 [strategy]
-name = "threshold"
-params = {threshold = 0.0010, netting = true}
+name = "flip.py:Flip"
 balance = 1000
 order_valid_s = 5
 prediction_stale_s = 5
@@ -69,6 +69,7 @@ def orders(folder: Path) -> list[OrderRow]:
 def test_the_first_buy_latches_nothing_and_refuses_no_other(tickline: Tickline, url: str) -> None:
     folder = tickline.folder
     config = folder / "tickline.toml"
+    (folder / "flip.py").write_text(FLIP)
     config.write_text(CONFIG.replace('account = "spot2"', f'account = "spot2"\nfake_url = "{url}"'))
     environment = tickline.environment() | {"TICKLINE_CONFIG": str(config)}
     armed = at_terminal(folder, environment, *ARM, typed="spot2")

@@ -111,11 +111,11 @@ def test_a_run_says_it_and_writes_its_summary(tickline: Tickline, wrong: str, sa
     file = write_bars(tickline.folder / "bars.csv", 400)
     done = tickline(
         "run", "--data", file, "--sym", "BTCUSDT", "--interval", "12h", "--strategy", "mine.py:Mine",
-        "--param", f"wrong={wrong}",
+        "--param", f"wrong={wrong}", "--model", "none",
     )  # fmt: skip
     assert done.code == 7, done
     first, *between, last = done.err.splitlines()
-    assert first[10:].startswith("model btcusdt_12h_linear (")
+    assert first[10:].startswith("model none, strategy mine.py:Mine(")
     (told,) = (line for line in between if "your code failed" in line)
     for line in (told, last):
         assert said in line

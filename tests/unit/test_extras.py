@@ -1,5 +1,7 @@
-"""What is not installed is said in one line, with what to type."""
+"""What is not installed is said in one line, with what to type; what is not needed is not loaded beside."""
 
+import importlib
+import subprocess
 import sys
 
 import pytest
@@ -9,6 +11,7 @@ from services.console.terminal import on_account
 from services.gateway.main import build
 from shared.config import load_settings
 from shared.errors import ConfigError
+from shared.extras import without
 from shared.runner.service import limits_of
 
 SAYS = r"orders at a venue need alembic: pip install 'tickline\[ccxt,journal\]'"
@@ -35,3 +38,27 @@ def test_paper_needs_none() -> None:
 def test_the_verbs_say_it() -> None:
     with pytest.raises(ConfigError, match=SAYS):
         on_account(waiting)
+
+
+def test_pyarrow_brings_no_pandas_and_still_makes_a_frame_for_who_wants_one() -> None:
+    code = (
+        "import sys\n"
+        "from shared.extras import load_arrow\n"
+        "load_arrow()\n"
+        "import pyarrow as pa\n"
+        "from pyarrow import compute\n"
+        "table = pa.table({'n': [1, 2]})\n"
+        "assert compute.equal(table.column('n'), 2).to_pylist() == [False, True]\n"
+        "print('pandas' in sys.modules, table.to_pandas()['n'].sum())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "False 3\n", done.stderr
+
+
+def test_what_is_left_out_is_there_again_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    with without("colorsys"), pytest.raises(ModuleNotFoundError, match="colorsys is left out"):
+        importlib.import_module("colorsys")
+    found = importlib.import_module("colorsys")
+    with without("colorsys"):
+        assert importlib.import_module("colorsys") is found, "what is loaded already stays"
