@@ -89,7 +89,7 @@ class _Validators(dict[int, SchemaValidator]):
         self._kind, self._later = kind, later
 
     def __missing__(self, left: int) -> SchemaValidator:
-        self._kind.model_rebuild()  # where nobody needed the class's own validator yet
+        self._kind.model_rebuild()  # it is built when it is first needed, by one thread at a time
         schema = self._kind.__pydantic_core_schema__
         absent = {name for at, name in enumerate(self._later) if not left >> at & 1}
         made = self[left] = SchemaValidator(_without(schema, absent) if self._later else schema)
