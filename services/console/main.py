@@ -66,6 +66,8 @@ def app_for(arguments: Sequence[str]) -> typer.Typer:
     """Returns the app with the verb that is asked for, whose module alone is loaded; with all of them otherwise."""
     app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, context_settings=dict(HELP))
     app.callback()(tickline)
+    if list(arguments) == ["--version"]:
+        return app  # it needs no verb
     asked = arguments[0] if arguments and arguments[0] in VERBS else None
     with loading():
         for verb, module in VERBS.items():

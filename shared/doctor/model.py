@@ -8,7 +8,6 @@ from shared.config import Settings
 from shared.doctor.finding import Finding, fault, of_error, ok, warning
 from shared.errors import TicklineError
 from shared.extras import to_install
-from shared.features.vector import FeatureVector
 from shared.models.card import Card
 from shared.models.choose import NO_MODEL, card_at, chosen_model
 from shared.models.model_files import file_sha256
@@ -57,6 +56,8 @@ def _of_chosen(path: Path, card: Card, settings: Settings) -> Iterator[Finding]:
     if card.ticks_in(settings.interval) is None:
         what = f"{path}: made for {card.interval}, which ticks of {settings.interval} do not fill"
         yield fault(CHECK, what, "change interval, or name another in signal.model")
+    from shared.features.vector import FeatureVector  # numpy
+
     width = FeatureVector(card.features, settings.code_folder).width
     if width != card.no_features:
         what = f"{path}: its features give {width} numbers, the card says {card.no_features}"
