@@ -15,7 +15,6 @@ from shared.errors import UserCodeFailed
 from shared.tick import State, Tick
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 _AS_IS = frozenset({type(None), bool, float, str, bytes})
@@ -117,8 +116,8 @@ def _saved(value: object, seen: dict[int, str], arrays: "list[NDArray[Any]]", na
         return _saved_tick(value)
     numpy = sys.modules.get("numpy")  # nothing of it is in a process that has not loaded it
     if numpy is not None and isinstance(value, numpy.generic):
-        scalar = cast("np.generic[Any]", value)
-        return {"scalar": _bytes_of(numpy.asarray(scalar)), "dtype": scalar.dtype.str}
+        scalar = numpy.asarray(value)
+        return {"scalar": _bytes_of(scalar), "dtype": scalar.dtype.str}
     if id(value) in seen:
         raise _Unsaved(f"holds the same {kind.__name__} as {seen[id(value)]}: they would come back apart; keep a copy")
     if kind is list:

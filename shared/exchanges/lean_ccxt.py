@@ -48,7 +48,8 @@ class _LeanLoader(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Runs the package's code."""
-        empty = self._finder.empty[module.__name__] = []
+        empty: list[str] = []
+        self._finder.empty[module.__name__] = empty
         try:
             self._real.exec_module(module)
         finally:
