@@ -96,6 +96,8 @@ PHASES: Mapping[OrderPhase, str] = {
     OrderPhase.UNKNOWN: "it was sent, and nobody knows what became of it: it counts as filled and as not",
     OrderPhase.NEW: "it lies open at the exchange",
     OrderPhase.PARTIALLY_FILLED: "it lies open at the exchange, filled in part",
+    OrderPhase.CANCELING: "it lies open at the exchange, and a cancel was sent",
+    OrderPhase.TRIGGERED: "its price was reached, and the exchange has made an order of another id of it",
     OrderPhase.FILLED: "it was filled",
     OrderPhase.CANCELED: "it was canceled",
     OrderPhase.REJECTED: "it was refused",

@@ -130,6 +130,8 @@ class OrderPhase(StrEnum):
     UNKNOWN = "UNKNOWN"  # nobody knows, so nothing is assumed
     NEW = "NEW"  # open on the venue
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    CANCELING = "CANCELING"  # a cancel was sent; it is open until the venue says otherwise, and may be filled
+    TRIGGERED = "TRIGGERED"  # it waited for a price, and has become an order with another id
     FILLED = "FILLED"
     CANCELED = "CANCELED"
     REJECTED = "REJECTED"

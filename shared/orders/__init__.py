@@ -4,9 +4,11 @@ from shared.orders.answers import (
     Absent,
     Ambiguous,
     Answer,
+    CancelAccepted,
     FundingPayment,
     OrderStatusReport,
     Refused,
+    Triggered,
     VenueFill,
     VenueOrder,
     VenuePosition,
@@ -24,13 +26,15 @@ from shared.orders.reconcile import (
     persistent,
     reconcile,
 )
-from shared.orders.state import Event, Expire, Note, NoteKind, OrderRequest, OrderState, Resolve, Send, Step
+from shared.orders.state import Cancel, Event, Expire, Note, NoteKind, OrderRequest, OrderState, Resolve, Send, Step
 from shared.orders.transitions import on_event
 
 __all__ = [
     "Absent",
     "Ambiguous",
     "Answer",
+    "Cancel",
+    "CancelAccepted",
     "Difference",
     "DifferenceKind",
     "Event",
@@ -50,6 +54,7 @@ __all__ = [
     "Resolve",
     "Send",
     "Step",
+    "Triggered",
     "VenueFill",
     "VenueOrder",
     "VenuePosition",

@@ -19,12 +19,15 @@ class OrderStatusReport(NamedTuple):
     - filled_qty: all that was filled so far, signed.
     - paid: Σ |qty| × price of those fills, exact.
     - venue_order_id: the venue's own id of the order.
+    - traded_qty: Σ of the order's own trades, signed, where they were asked for and this is the order's own row, which
+      the venue writes with all that was filled; None else, e.g. for a row of a list.
     """
 
     phase: OrderPhase
     filled_qty: Decimal
     paid: Decimal
     venue_order_id: str
+    traded_qty: Decimal | None = None
 
 
 class Answer(NamedTuple):
@@ -57,9 +60,39 @@ class Ambiguous(NamedTuple):
 
 
 class Absent(NamedTuple):
-    """The venue did not know the id when we asked, at `at_ms`."""
+    """The venue did not know the id when we asked, at `at_ms`.
+
+    - traded_qty, paid: Σ of the order's trades, signed, and what was paid for them, where they were asked for: of an
+      order whose cancel the venue has taken, which some venues forget afterwards. None: nobody asked.
+    - heard_ms: when the answer came.
+    """
 
     at_ms: int
+    traded_qty: Decimal | None = None
+    paid: Decimal = Decimal(0)
+    heard_ms: int = 0
+
+
+class CancelAccepted(NamedTuple):
+    """The venue has taken our cancel of the order: it ends, with whatever was filled before that.
+
+    - at_ms: when we asked; heard_ms: when the answer came.
+    """
+
+    at_ms: int
+    heard_ms: int
+
+
+class Triggered(NamedTuple):
+    """The price that the order waited for was reached, and the venue has made another order of it.
+
+    - at_ms: when we asked; heard_ms: when the answer came.
+    - became: the venue's own id of that order; what is filled is that order's.
+    """
+
+    at_ms: int
+    heard_ms: int
+    became: str
 
 
 class Forced(StrEnum):

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from shared.messages.reasons import OrderPhase, Reason
-from shared.orders.answers import Absent, Ambiguous, Answer, OrderStatusReport, Refused
+from shared.orders.answers import Absent, Ambiguous, Answer, CancelAccepted, OrderStatusReport, Refused, Triggered
 
 
 class OrderRequest(NamedTuple):
@@ -52,6 +52,12 @@ class Expire(NamedTuple):
     reason: Reason
 
 
+class Cancel(NamedTuple):
+    """We ask the venue to cancel it, at `at_ms` on its clock; asked again, it is the same cancel."""
+
+    at_ms: int
+
+
 class Resolve(NamedTuple):
     """A person says how it ended, where nobody can ask the venue; at_ms is on the venue's clock."""
 
@@ -60,10 +66,12 @@ class Resolve(NamedTuple):
     by: str
 
 
-Event = Send | Expire | Refused | Ambiguous | Absent | Answer | Resolve
+Event = Send | Expire | Refused | Ambiguous | Absent | Answer | Cancel | CancelAccepted | Triggered | Resolve
 
 
 OPEN = frozenset({OrderPhase.NEW, OrderPhase.PARTIALLY_FILLED})
+SHOWN = OPEN | {OrderPhase.CANCELING, OrderPhase.TRIGGERED}  # the venue has it
+UNANSWERED = frozenset({OrderPhase.SENT, OrderPhase.UNKNOWN})
 ENDED = frozenset({OrderPhase.FILLED, OrderPhase.CANCELED, OrderPhase.REJECTED, OrderPhase.EXPIRED})
 _ZERO = Decimal(0)
 
@@ -78,6 +86,8 @@ class OrderState:
     - at_ms, valid_until_ms: the request's timestamp and end of validity, 0 until it is sent.
     - venue_order_id: empty until the venue has shown the order.
     - reason: why it ended short.
+    - canceled_ms: when the venue has taken a cancel of it, 0 before.
+    - became: the venue's id of the order that it has become, empty where it has not.
 
     The rest counts agreeing answers; an order from the journal starts without it:
 
@@ -99,6 +109,8 @@ class OrderState:
     valid_until_ms: int = 0
     venue_order_id: str = ""
     reason: Reason | None = None
+    canceled_ms: int = 0
+    became: str = ""
     agreeing: int = 0
     told: OrderPhase | None = None
     news_ms: int = 0
@@ -117,7 +129,12 @@ class OrderState:
     @property
     def seen(self) -> bool:
         """Says whether the venue has ever shown it."""
-        return bool(self.venue_order_id or self.filled_qty or self.told or self.phase in OPEN)
+        return bool(self.venue_order_id or self.filled_qty or self.told or self.canceled_ms or self.phase in SHOWN)
+
+    @property
+    def unanswered(self) -> bool:
+        """Says whether nobody knows if the venue has it: it was sent, and neither shown as open nor ended."""
+        return self.phase in UNANSWERED
 
 
 class NoteKind(StrEnum):

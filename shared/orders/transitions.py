@@ -8,18 +8,26 @@ order than they were asked for, out of a replica that lags, or not at all. The r
 2. **What is known only grows.** An order goes from open to ended; its filled quantity and what was paid for it rise. So
    the truth is at least the most that the venue ever told, in whatever order it told it: we keep the larger part of
    each answer. An answer that says less is stale, and so is "not there" about an order that was shown. Neither counts.
-3. **FILLED in full counts at once**, by whatever way it comes: nothing can follow it.
+3. **FILLED in full counts at once**, by whatever way it comes: nothing can follow it. **So does an end short of the
+   quantity** where the order's own row says it and its trades, asked for after that, come to what the row says: the
+   venue writes that row once, with all that was filled, and a list of trades that lags comes to less.
 4. **Everything else counts when the venue says it twice**: two answers in a row that repeat just what we know, the
-   second asked later than the first (a doubled answer is one answer), both asked more than `grace_ms` after the end of
-   the request's validity and after the last answer with news. This holds for an order that is not there (it is
-   EXPIRED; before that time the request may still be on its way, and be executed), for an end short of the quantity
-   asked (its last fills may not be visible yet; until then the order is UNKNOWN) and for an UNKNOWN order that the
-   venue shows as open. `grace_ms` must exceed the lag of the venue's reads plus our error about its clock.
-5. **A refusal of the very request that we sent counts at once**, also when it comes late: that request was the only
+   second asked later than the first (a doubled answer is one answer), both asked more than `grace_ms` after the last
+   answer with news and, for an order that was never shown, after the end of the request's validity. This holds for an
+   order that is not there (it is EXPIRED; before that time the request may still be on its way, and be executed), for
+   any other end short of the quantity asked (its last fills may not be visible yet; until then the order is UNKNOWN)
+   and for an UNKNOWN order that the venue shows as open. `grace_ms` must exceed the lag of the venue's reads plus our
+   error about its clock.
+5. **A cancel is a question.** The order is open, CANCELING, until the venue says how it ended: it may be filled first.
+   A cancel that the venue has taken says that it ends, and not with how much; some venues forget such an order. From
+   then on "not there" counts, by rule 4, where its trades were asked for and come to what is known: it is CANCELED.
+6. **An order that waited for a price becomes another one**, of another id, when that is reached: it is TRIGGERED, and
+   open under either id until the venue says how the other one ended. A cancel may have been sent before.
+7. **A refusal of the very request that we sent counts at once**, also when it comes late: that request was the only
    one. A lookup cannot refuse. A refused order that was shown is a contradiction.
-6. **An end is final.** A later answer that contradicts it (more fills, another end, an order that should not exist)
+8. **An end is final.** A later answer that contradicts it (more fills, another end, an order that should not exist)
    gives a note for the alarm and changes nothing: the books have moved on, and a person has to look.
-7. **A person may end an order** about which nobody can ask the venue, after the grace time, and never below the
+9. **A person may end an order** about which nobody can ask the venue, after the grace time, and never below the
    quantity that we know to be filled.
 
 Nothing that the venue does raises. An event of ours at the wrong time, e.g. a second Send, is a bug: ValueError.
@@ -31,8 +39,8 @@ from decimal import Decimal
 from typing import Any
 
 from shared.messages.reasons import OrderPhase, Reason
-from shared.orders.answers import Absent, Ambiguous, Answer, OrderStatusReport, Refused
-from shared.orders.state import ENDED, Event, Expire, Note, NoteKind, OrderState, Resolve, Send, Step
+from shared.orders.answers import Absent, Ambiguous, Answer, CancelAccepted, OrderStatusReport, Refused, Triggered
+from shared.orders.state import ENDED, Cancel, Event, Expire, Note, NoteKind, OrderState, Resolve, Send, Step
 
 _AGREED = 2
 _FURTHER: dict[OrderPhase | None, int] = {None: 0, OrderPhase.NEW: 1, OrderPhase.PARTIALLY_FILLED: 2}
@@ -84,12 +92,28 @@ def _refuse_late(order: OrderState, event: Refused, _: int) -> Step:
 
 def _missed(order: OrderState, event: Absent, grace_ms: int) -> Step:
     """The venue does not know it."""
+    if order.canceled_ms and not order.became and event.traded_qty is not None:
+        return _forgotten(order, event, event.traded_qty, grace_ms)
     if order.seen:
         return _stale(order, event.at_ms, "the venue does not know an order that it had shown")
     order = _agree(order, event.at_ms, grace_ms)
     if order.agreeing >= _AGREED:
         order = replace(order, phase=OrderPhase.EXPIRED, reason=Reason.NOT_ON_VENUE)
     return Step(order)
+
+
+def _forgotten(order: OrderState, event: Absent, traded_qty: Decimal, grace_ms: int) -> Step:
+    """The venue has taken its cancel, and shows it no more; its trades say what was filled."""
+    known = OrderStatusReport(OrderPhase.NEW, traded_qty, event.paid, order.venue_order_id)
+    if impossible := _impossible(order, known):
+        return _contradiction(order, impossible)
+    if abs(traded_qty) < abs(order.filled_qty) or event.paid < order.paid:
+        return _stale(order, event.at_ms, f"trades of {traded_qty}: less than was known")
+    if (traded_qty, event.paid) != (order.filled_qty, order.paid):
+        news_ms = max(order.news_ms, event.heard_ms)
+        return Step(replace(order, filled_qty=traded_qty, paid=event.paid, news_ms=news_ms, agreeing=0))
+    order = _agree(order, event.at_ms, grace_ms)
+    return Step(order if order.agreeing < _AGREED else _end(order, OrderPhase.CANCELED))
 
 
 def _learn(order: OrderState, event: Answer, grace_ms: int) -> Step:
@@ -100,6 +124,8 @@ def _learn(order: OrderState, event: Answer, grace_ms: int) -> Step:
     joined = _joined(order, event)
     if told.phase is OrderPhase.FILLED and told.filled_qty == joined.filled_qty == order.asked_qty and told.paid > 0:
         return Step(_end(joined, OrderPhase.FILLED))
+    if _proven_short(joined, told):
+        return Step(_end(joined, told.phase))
     if joined is not order:
         return Step(joined, _other_quantity(joined))
     if (told.filled_qty, told.paid) != (order.filled_qty, order.paid) or _rank(told.phase) < _rank(order.told):
@@ -109,7 +135,51 @@ def _learn(order: OrderState, event: Answer, grace_ms: int) -> Step:
         return Step(order)
     if told.phase in ENDED:
         return Step(_end(order, told.phase))
-    return Step(replace(order, phase=_open_phase(order.filled_qty)))
+    return Step(replace(order, phase=_open_phase(order, order.filled_qty)))
+
+
+def _cancel(order: OrderState, _: Cancel, __: int) -> Step:
+    """The cancel is on its way; until the venue has told, the order is open."""
+    return Step(replace(order, phase=OrderPhase.CANCELING))
+
+
+def _canceled(order: OrderState, event: CancelAccepted, _: int) -> Step:
+    """The order ends: with what, only the venue knows."""
+    if order.canceled_ms:
+        return Step(order)
+    known = replace(order, canceled_ms=event.heard_ms, news_ms=max(order.news_ms, event.heard_ms), agreeing=0)
+    return Step(known if order.unanswered else replace(known, phase=_open_phase(known, known.filled_qty)))
+
+
+def _canceled_late(order: OrderState, _: CancelAccepted, __: int) -> Step:
+    """The end was there first, or is that of this cancel."""
+    if not order.seen:
+        return _contradiction(order, f"the venue took a cancel of an order that is {order.phase}")
+    return Step(order)
+
+
+def _trigger(order: OrderState, event: Triggered, _: int) -> Step:
+    """It goes on as another order, under a second id."""
+    if order.became == event.became:
+        return Step(order)
+    if order.became:
+        return _contradiction(order, f"two orders have come of one: {order.became} and {event.became}")
+    if order.told in ENDED:
+        return _contradiction(order, f"it became {event.became}, and had ended as {order.told}")
+    news_ms = max(order.news_ms, event.heard_ms)
+    return Step(replace(order, phase=OrderPhase.TRIGGERED, became=event.became, news_ms=news_ms, agreeing=0))
+
+
+def _trigger_late(order: OrderState, event: Triggered, _: int) -> Step:
+    """Its end was that of the order that it became, or it never became one."""
+    if order.became == event.became:
+        return Step(order)
+    return _contradiction(order, f"it became {event.became} on the venue, ended here as {order.phase}")
+
+
+def _strange(order: OrderState, event: CancelAccepted | Triggered, _: int) -> Step:
+    """The venue speaks of an order that we have not sent."""
+    return _contradiction(order, f"{type(event).__name__} of an order that was never sent here")
 
 
 def _compare(order: OrderState, event: Answer, _: int) -> Step:
@@ -158,28 +228,35 @@ def _resolve(order: OrderState, event: Resolve, grace_ms: int) -> Step:
 
 # fmt: off
 _TABLE: dict[type[Any], tuple[Callable[[OrderState, Any, int], Step], ...]] = {
-    #           INTENT          SENT           UNKNOWN         NEW, PARTIALLY_  ended
-    #                                                          FILLED
-    Send:      (_send,     _bug,     _bug,      _bug,       _bug),
-    Expire:    (_expire,   _bug,     _bug,      _bug,       _bug),
-    Refused:   (_refuse,   _refuse,  _refuse,   _refuse,    _refuse_late),
-    Ambiguous: (_same,     _doubt,   _same,     _same,      _same),
-    Absent:    (_same,     _same,    _missed,   _missed,    _same),
-    Answer:    (_foreign,  _learn,   _learn,    _learn,     _compare),
-    Resolve:   (_bug,      _resolve, _resolve,  _resolve,   _bug),
+    #               INTENT      SENT        UNKNOWN     NEW, PARTIALLY_  CANCELING   TRIGGERED   ended
+    #                                                   FILLED
+    Send:           (_send,     _bug,       _bug,       _bug,            _bug,       _bug,       _bug),
+    Expire:         (_expire,   _bug,       _bug,       _bug,            _bug,       _bug,       _bug),
+    Refused:        (_refuse,   _refuse,    _refuse,    _refuse,         _refuse,    _refuse,    _refuse_late),
+    Ambiguous:      (_same,     _doubt,     _same,      _same,           _same,      _same,      _same),
+    Absent:         (_same,     _same,      _missed,    _missed,         _missed,    _missed,    _same),
+    Answer:         (_foreign,  _learn,     _learn,     _learn,          _learn,     _learn,     _compare),
+    Cancel:         (_bug,      _same,      _same,      _cancel,         _same,      _same,      _same),
+    CancelAccepted: (_strange,  _canceled,  _canceled,  _canceled,       _canceled,  _canceled,  _canceled_late),
+    Triggered:      (_strange,  _trigger,   _trigger,   _trigger,        _trigger,   _trigger,   _trigger_late),
+    Resolve:        (_bug,      _resolve,   _resolve,   _resolve,        _resolve,   _resolve,   _bug),
 }
 _COLUMN = {
     OrderPhase.INTENT: 0, OrderPhase.SENT: 1, OrderPhase.UNKNOWN: 2, OrderPhase.NEW: 3, OrderPhase.PARTIALLY_FILLED: 3,
+    OrderPhase.CANCELING: 4, OrderPhase.TRIGGERED: 5,
 }
-_ENDED = 4
+_ENDED = 6
 
+_ENDS = "FILLED CANCELED REJECTED EXPIRED"
 MAY_BECOME: dict[OrderPhase, frozenset[OrderPhase]] = {
     state: frozenset(OrderPhase(name) for name in names.split()) for state, names in {
-        OrderPhase.INTENT:           "SENT                                         REJECTED EXPIRED",
-        OrderPhase.SENT:             "     UNKNOWN NEW PARTIALLY_FILLED FILLED CANCELED REJECTED EXPIRED",
-        OrderPhase.UNKNOWN:          "             NEW PARTIALLY_FILLED FILLED CANCELED REJECTED EXPIRED",
-        OrderPhase.NEW:              "     UNKNOWN     PARTIALLY_FILLED FILLED CANCELED REJECTED EXPIRED",
-        OrderPhase.PARTIALLY_FILLED: "     UNKNOWN                      FILLED CANCELED REJECTED EXPIRED",
+        OrderPhase.INTENT:           "SENT REJECTED EXPIRED",
+        OrderPhase.SENT:             f"UNKNOWN NEW PARTIALLY_FILLED CANCELING TRIGGERED {_ENDS}",
+        OrderPhase.UNKNOWN:          f"        NEW PARTIALLY_FILLED CANCELING TRIGGERED {_ENDS}",
+        OrderPhase.NEW:              f"UNKNOWN     PARTIALLY_FILLED CANCELING TRIGGERED {_ENDS}",
+        OrderPhase.PARTIALLY_FILLED: f"UNKNOWN                      CANCELING TRIGGERED {_ENDS}",
+        OrderPhase.CANCELING:        f"UNKNOWN                                TRIGGERED {_ENDS}",
+        OrderPhase.TRIGGERED:        f"UNKNOWN                                          {_ENDS}",
         OrderPhase.FILLED:           "",
         OrderPhase.CANCELED:         "",
         OrderPhase.REJECTED:         "",
@@ -209,7 +286,8 @@ def on_event(order: OrderState, event: Event, grace_ms: int) -> Step:
 
 def _impossible(order: OrderState, told: OrderStatusReport) -> str:
     """Says why this cannot be our order; empty where it can."""
-    if told.venue_order_id and order.venue_order_id and told.venue_order_id != order.venue_order_id:
+    known = {order.venue_order_id, order.became} - {""}
+    if told.venue_order_id and order.venue_order_id and told.venue_order_id not in known:
         return f"two orders of one id on the venue: {order.venue_order_id} and {told.venue_order_id}"
     if told.filled_qty and told.filled_qty.is_signed() != order.asked_qty.is_signed():
         return f"asked for {order.asked_qty}, filled {told.filled_qty}: the other side"
@@ -226,7 +304,7 @@ def _joined(order: OrderState, answer: Answer) -> OrderState:
     if (state, filled, paid, venue_order_id) == (order.told, order.filled_qty, order.paid, order.venue_order_id):
         return order
     doubtful = order.phase is OrderPhase.UNKNOWN or state in ENDED
-    where = OrderPhase.UNKNOWN if doubtful else _open_phase(filled)
+    where = OrderPhase.UNKNOWN if doubtful else _open_phase(order, filled)
     return replace(
         order, phase=where, told=state, filled_qty=filled, paid=paid, venue_order_id=venue_order_id,
         news_ms=max(order.news_ms, answer.heard_ms), agreeing=0,
@@ -237,7 +315,22 @@ def _other_end(order: OrderState, told: OrderStatusReport) -> bool:
     return told.phase in ENDED and told.phase is not order.told
 
 
-def _open_phase(filled: Decimal) -> OrderPhase:
+def _proven_short(order: OrderState, told: OrderStatusReport) -> bool:
+    """Says whether the venue's own row and the order's trades agree that it ended with this, and not in full."""
+    return (
+        told.phase in ENDED
+        and told.phase is not OrderPhase.FILLED
+        and told.traded_qty == told.filled_qty == order.filled_qty
+        and told.paid == order.paid
+        and abs(told.filled_qty) <= abs(order.asked_qty)
+    )
+
+
+def _open_phase(order: OrderState, filled: Decimal) -> OrderPhase:
+    if order.became:
+        return OrderPhase.TRIGGERED
+    if order.canceled_ms or order.phase is OrderPhase.CANCELING:
+        return OrderPhase.CANCELING
     return OrderPhase.PARTIALLY_FILLED if filled else OrderPhase.NEW
 
 
@@ -247,7 +340,8 @@ def _rank(state: OrderPhase | None) -> int:
 
 def _agree(order: OrderState, asked_ms: int, grace_ms: int) -> OrderState:
     """Counts an answer that repeats what we know, if it was asked late enough and after the one before."""
-    settled_ms = max(order.valid_until_ms, order.news_ms) + grace_ms
+    arrived_ms = order.canceled_ms if order.seen else order.valid_until_ms
+    settled_ms = max(arrived_ms, order.news_ms) + grace_ms
     if asked_ms <= max(settled_ms, order.asked_ms):
         return order
     return replace(order, agreeing=order.agreeing + 1, asked_ms=asked_ms)

@@ -35,7 +35,7 @@ from shared.messages import (
     decode,
 )
 from shared.models.model_input import ModelInput
-from shared.orders import Ambiguous, FundingPayment, Refused
+from shared.orders import Ambiguous, Cancel, FundingPayment, Refused, Triggered
 from shared.runner.partition import StageFailed
 from shared.wall_time import UTC_TIME
 from tests.unit.explain.decision_cases import SYM, Case, Constant, Line, S, prediction
@@ -230,6 +230,14 @@ _LED: dict[OrderPhase, tuple[Callable[[Order], Order], tuple[str, ...]]] = {
     OrderPhase.UNKNOWN: (lambda order: order.send().see(Ambiguous("time-out")), ("counts as filled and as not",)),
     OrderPhase.NEW: (_seen(OrderPhase.NEW, "0"), ("the exchange's order 77", "open at the exchange")),
     OrderPhase.PARTIALLY_FILLED: (_seen(OrderPhase.PARTIALLY_FILLED, "0.004", "168"), ("filled in part",)),
+    OrderPhase.CANCELING: (
+        lambda order: _seen(OrderPhase.NEW, "0")(order).see(Cancel(SENT_MS + 2)),
+        ("open", "a cancel was sent"),
+    ),
+    OrderPhase.TRIGGERED: (
+        lambda order: _seen(OrderPhase.NEW, "0")(order).see(Triggered(SENT_MS + 2, SENT_MS + 2, "78")),
+        ("its price was reached", "an order of another id"),
+    ),
     OrderPhase.FILLED: (_seen(OrderPhase.FILLED, "0.010", "420"), ("passed all limits: 420", "it was filled")),
     OrderPhase.CANCELED: (_ended(OrderPhase.CANCELED), ("it was canceled",)),
     OrderPhase.REJECTED: (lambda order: order.send().see(Refused(Reason.NO_MARGIN, "")), ("it was refused",)),

@@ -10,6 +10,8 @@ from shared.orders import (
     Absent,
     Ambiguous,
     Answer,
+    Cancel,
+    CancelAccepted,
     Event,
     Expire,
     NoteKind,
@@ -18,6 +20,7 @@ from shared.orders import (
     Refused,
     Resolve,
     Send,
+    Triggered,
     on_event,
 )
 
@@ -37,6 +40,14 @@ def told(state: str, filled: int = 0, at_ms: int = 1_000, heard_ms: int = 1_000,
     )
 
 
+def row(
+    state: str, filled: int = 0, traded: int | None = None, at_ms: int = 1_000, venue_order_id: str = "v"
+) -> Answer:
+    """An order's own row, with what its trades come to; None: they were not asked for."""
+    answer = told(state, filled, at_ms, at_ms, venue_order_id)
+    return answer._replace(what=answer.what._replace(traded_qty=None if traded is None else Decimal(traded)))
+
+
 def after(order: OrderState, *events: Event) -> OrderState:
     for event in events:
         order = on_event(order, event, GRACE_MS).state
@@ -46,6 +57,8 @@ def after(order: OrderState, *events: Event) -> OrderState:
 NEW = after(SENT, told("NEW"))
 PARTIAL = after(SENT, told("PARTIALLY_FILLED", 1))
 FILLED = after(SENT, told("FILLED", 3))
+CANCELING = after(NEW, Cancel(1_500))
+TRIGGERED = after(NEW, Triggered(1_500, 1_500, "w"))
 NOT_THERE = after(UNKNOWN, Absent(2_401), Absent(2_402))
 CANCELED = after(PARTIAL, told("CANCELED", 1), *(told("CANCELED", 1, at_ms) for at_ms in (2_401, 2_402)))
 REJECTED = after(SENT, REFUSED)
@@ -68,6 +81,38 @@ REJECTED = after(SENT, REFUSED)
         (SENT, REFUSED, "REJECTED"),
         (SENT, Ambiguous(""), "UNKNOWN"),
         (SENT, Absent(9_000), "SENT"),
+        (SENT, row("EXPIRED", 0, 0), "EXPIRED"),
+        (SENT, row("CANCELED", 2, 2), "CANCELED"),
+        (SENT, row("CANCELED", 2, 1), "UNKNOWN"),
+        (SENT, row("CANCELED", 4, 4), "UNKNOWN"),  # more than was asked for
+        (SENT, row("FILLED", 2, 2), "UNKNOWN"),
+        (UNKNOWN, row("CANCELED", 0, 0), "CANCELED"),
+        (PARTIAL, row("CANCELED", 1, 1), "CANCELED"),
+        (PARTIAL, row("CANCELED", 0, 0), "UNKNOWN"),  # less than was known
+        (SENT, Cancel(1_500), "SENT"),
+        (UNKNOWN, Cancel(1_500), "UNKNOWN"),
+        (NEW, Cancel(1_500), "CANCELING"),
+        (PARTIAL, Cancel(1_500), "CANCELING"),
+        (CANCELING, Cancel(1_600), "CANCELING"),
+        (FILLED, Cancel(1_500), "FILLED"),
+        (NEW, CancelAccepted(1_500, 1_500), "CANCELING"),
+        (UNKNOWN, CancelAccepted(1_500, 1_500), "UNKNOWN"),
+        (FILLED, CancelAccepted(1_500, 1_500), "FILLED"),
+        (CANCELING, told("NEW", at_ms=9_000), "CANCELING"),
+        (CANCELING, told("PARTIALLY_FILLED", 1), "CANCELING"),
+        (CANCELING, told("FILLED", 3), "FILLED"),  # it was filled first
+        (CANCELING, row("CANCELED", 2, 2), "CANCELED"),
+        (CANCELING, told("CANCELED", 2), "UNKNOWN"),
+        (SENT, Triggered(1_500, 1_500, "w"), "TRIGGERED"),
+        (UNKNOWN, Triggered(1_500, 1_500, "w"), "TRIGGERED"),
+        (NEW, Triggered(1_500, 1_500, "w"), "TRIGGERED"),
+        (CANCELING, Triggered(1_500, 1_500, "w"), "TRIGGERED"),  # the price was faster
+        (TRIGGERED, Cancel(1_600), "TRIGGERED"),
+        (TRIGGERED, Ambiguous(""), "TRIGGERED"),
+        (TRIGGERED, told("NEW", venue_order_id="w"), "TRIGGERED"),
+        (TRIGGERED, told("PARTIALLY_FILLED", 1, venue_order_id="w"), "TRIGGERED"),
+        (TRIGGERED, told("FILLED", 3, venue_order_id="w"), "FILLED"),
+        (TRIGGERED, row("REJECTED", 0, 0, venue_order_id="w"), "REJECTED"),  # a trigger that failed
         (UNKNOWN, told("NEW"), "UNKNOWN"),
         (UNKNOWN, told("FILLED", 3), "FILLED"),
         (UNKNOWN, told("NEW", 3), "UNKNOWN"),
@@ -127,6 +172,59 @@ def test_an_end_short_of_the_quantity_is_believed_when_its_last_fills_had_time_t
     assert (ended.phase, ended.filled_qty, ended.reason) == (OrderPhase.CANCELED, 2, Reason.ENDED_BY_VENUE)
 
 
+def test_an_end_short_of_the_quantity_is_believed_at_once_when_row_and_trades_agree() -> None:
+    ended = after(UNKNOWN, row("EXPIRED", 2, 1), row("EXPIRED", 2, 2, at_ms=1_001))
+    assert (ended.phase, ended.filled_qty, ended.paid, ended.reason) == (
+        OrderPhase.EXPIRED, 2, 100, Reason.ENDED_BY_VENUE,
+    )  # fmt: skip
+
+
+def test_an_order_that_was_shown_waits_for_no_validity() -> None:
+    """Its request has arrived: only the last fills may be missing."""
+    known = on_event(INTENT, Send(at_ms=1_000, validity_ms=60_000), GRACE_MS).state
+    short = after(known, told("NEW"), told("CANCELED", 1, 1_100, 1_100))
+    assert after(short, told("CANCELED", 1, 1_500), told("CANCELED", 1, 1_501)).phase is OrderPhase.UNKNOWN
+    assert after(short, told("CANCELED", 1, 1_501), told("CANCELED", 1, 1_502)).phase is OrderPhase.CANCELED
+    never = after(known, Ambiguous(""), Absent(50_000), Absent(50_001))
+    assert never.phase is OrderPhase.UNKNOWN
+
+
+FORGOTTEN_MS = 2_000 + GRACE_MS
+
+
+def test_an_order_whose_cancel_was_taken_may_be_forgotten() -> None:
+    """Not before: then "not there" is only a replica that lags."""
+    taken = after(CANCELING, CancelAccepted(1_990, 2_000))
+    gone = [
+        Absent(at_ms, Decimal(0), Decimal(0), at_ms) for at_ms in (FORGOTTEN_MS, FORGOTTEN_MS + 1, FORGOTTEN_MS + 2)
+    ]
+    assert after(CANCELING, *gone).phase is OrderPhase.CANCELING
+    assert after(taken, *gone[:2]).phase is OrderPhase.CANCELING, "asked too early"
+    assert after(taken, *(one._replace(traded_qty=None) for one in gone)).phase is OrderPhase.CANCELING, "not asked"
+    ended = after(taken, *gone)
+    assert (ended.phase, ended.filled_qty, ended.reason) == (OrderPhase.CANCELED, 0, Reason.ENDED_BY_VENUE)
+
+
+def test_what_was_filled_before_the_cancel_is_in_the_trades_of_a_forgotten_order() -> None:
+    taken = after(CANCELING, CancelAccepted(1_990, 2_000))
+    traded = [Absent(at_ms, Decimal(1), Decimal(50), at_ms) for at_ms in (3_000, 3_401, 3_402)]
+    known = after(taken, *traded[:2])
+    assert (known.phase, known.filled_qty, known.paid) == (OrderPhase.CANCELING, 1, 50)
+    assert after(known, traded[2]).phase is OrderPhase.CANCELED
+    lagging = on_event(known, Absent(3_402, Decimal(0), Decimal(0), 3_402), GRACE_MS)
+    assert [note.kind for note in lagging.notes] == [NoteKind.STALE]
+
+
+def test_an_order_that_was_triggered_is_open_under_either_id_and_ends_as_the_second() -> None:
+    assert (TRIGGERED.venue_order_id, TRIGGERED.became) == ("v", "w")
+    part = after(TRIGGERED, told("NEW", at_ms=9_000), told("NEW", at_ms=9_001), told("NEW", 1, venue_order_id="w"))
+    assert (part.phase, part.filled_qty, part.venue_order_id) == (OrderPhase.TRIGGERED, 1, "v")
+    assert after(part, row("EXPIRED", 1, 1, venue_order_id="w")).phase is OrderPhase.EXPIRED
+    assert after(TRIGGERED, Triggered(1_600, 1_600, "w")) == TRIGGERED
+    gone = Absent(9_000, Decimal(0), Decimal(0), 9_000)
+    assert on_event(TRIGGERED, gone, GRACE_MS).notes[0].kind is NoteKind.STALE
+
+
 def test_the_quiet_time_starts_when_the_news_has_come_not_when_it_was_asked_for() -> None:
     order = after(UNKNOWN, told("CANCELED", 1, at_ms=3_000, heard_ms=4_000))
     assert after(order, told("CANCELED", 1, 3_900), told("CANCELED", 1, 4_400)).phase is OrderPhase.UNKNOWN
@@ -182,6 +280,14 @@ def test_filled_with_another_quantity_is_reported_and_believed_when_it_is_told_t
         (CANCELED, told("CANCELED", 1, venue_order_id="w")),
         (CANCELED, told("FILLED", 3)),
         (REJECTED, told("NEW")),
+        (INTENT, CancelAccepted(1_500, 1_500)),
+        (NOT_THERE, CancelAccepted(1_500, 1_500)),
+        (INTENT, Triggered(1_500, 1_500, "w")),
+        (CANCELED, Triggered(1_500, 1_500, "w")),
+        (TRIGGERED, Triggered(1_500, 1_500, "x")),
+        (TRIGGERED, told("NEW", venue_order_id="x")),
+        (after(NEW, told("CANCELED")), Triggered(1_500, 1_500, "w")),
+        (CANCELING, REFUSED),
     ],
 )
 def test_a_contradiction_is_reported_and_never_applied(order: OrderState, event: Event) -> None:
@@ -209,11 +315,18 @@ def test_after_the_end_what_is_older_or_doubled_changes_nothing(order: OrderStat
     assert [note.kind for note in step.notes] == ([NoteKind.STALE] if stale else [])
 
 
-@pytest.mark.parametrize("order", [SENT, UNKNOWN, NEW, PARTIAL, FILLED, CANCELED, REJECTED, NOT_THERE])
+@pytest.mark.parametrize(
+    "order", [SENT, UNKNOWN, NEW, PARTIAL, CANCELING, TRIGGERED, FILLED, CANCELED, REJECTED, NOT_THERE]
+)
 @pytest.mark.parametrize("event", [Send(1_000, 1_000), Expire(Reason.END_OF_DATA)])
 def test_an_order_is_sent_once_and_what_was_sent_is_not_taken_back(order: OrderState, event: Event) -> None:
     with pytest.raises(ValueError, match="takes no"):
         on_event(order, event, GRACE_MS)
+
+
+def test_what_was_not_sent_is_not_cancelled() -> None:
+    with pytest.raises(ValueError, match="takes no Cancel"):
+        on_event(INTENT, Cancel(1_000), GRACE_MS)
 
 
 def test_a_person_ends_an_order() -> None:
