@@ -156,7 +156,7 @@ def _orders(shown: VenueView, known: OwnView) -> Iterator[Difference]:
         if own is None or own.state.phase is OrderPhase.INTENT:
             whose = f"it is the venue's own: {order.forced}" if order.forced else "it was not sent here"
             yield Difference(DifferenceKind.EXTERNAL_ORDER, key, sym, f"{what}; {whose}", "no order", "open")
-        elif own.state.venue_order_id not in ("", venue_id):
+        elif own.state.venue_order_id and venue_id not in (own.state.venue_order_id, own.state.became):
             text = f"{what}, as {venue_id}; ours of that id is {own.state.venue_order_id}"
             yield Difference(DifferenceKind.EXTERNAL_ORDER, venue_id, sym, text, own.state.venue_order_id, venue_id)
         elif own.state.ended:
@@ -200,7 +200,12 @@ def _fills(shown: VenueView, known: OwnView, settle_ms: int) -> Iterator[Differe
 
 def _ids(known: OwnView) -> dict[tuple[str, str], str]:
     """Maps symbol and venue_order_id to client_order_id, for venues that do not tell the latter everywhere."""
-    return {(own.sym, own.state.venue_order_id): key for key, own in known.orders.items() if own.state.venue_order_id}
+    return {
+        (own.sym, id_): key
+        for key, own in known.orders.items()
+        for id_ in (own.state.venue_order_id, own.state.became)
+        if id_
+    }
 
 
 def _positions(shown: VenueView, known: OwnView) -> Iterator[Difference]:

@@ -1,8 +1,12 @@
 """A venue as a model: one clock, one book, and everything that can go wrong on the way there and back.
 
 What is true is in `book`. What is told goes through a wire that loses, delays, doubles and reorders, and is read from
-two replicas, one for states and one for fills, that lag up to LAG_MS. Our idea of the venue's clock is wrong by up to
-SKEW_MS. The grace time is just enough for both.
+two replicas, one for states and one for fills, that lag up to LAG_MS. An order's own row is written whole, states and
+fills together, and is read from a replica that lags as well; the list of its trades is another. Our idea of the venue's
+clock is wrong by up to SKEW_MS. The grace time is just enough for both.
+
+A cancel may come too late, be taken and work later, and be lost on either way; a cancelled order may be forgotten. An
+order that waits for a price becomes another one, of another id, or fails when it is triggered.
 """
 
 from bisect import bisect_right
@@ -10,18 +14,20 @@ from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import count
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from shared.messages import OrderPhase, Reason
 from shared.orders import (
     Absent,
     Ambiguous,
     Answer,
+    CancelAccepted,
     Event,
     FundingPayment,
     OrderRequest,
     OrderStatusReport,
     Refused,
+    Triggered,
     VenueFill,
     VenueOrder,
     VenuePosition,
@@ -43,6 +49,7 @@ class Plan(NamedTuple):
     """What becomes of a request: when it arrives (None: never), what the venue does at once, and when its reply comes.
 
     part: steps filled at once. end: how it ends at once, if it does. copies: replies that come back (0: lost).
+    full: the answer has all its trades. waits: for a price, until it is triggered.
     """
 
     arrive_in_ms: int | None
@@ -50,6 +57,20 @@ class Plan(NamedTuple):
     part: int
     end: OrderPhase | None
     copies: int
+    full: bool = False
+    waits: bool = False
+
+
+class Question(NamedTuple):
+    """What we ask about an order, and what answers: replicas that lag, and so many answers (0: a time-out).
+
+    own: its own row, and then its trades, whose list lags by fill_lag_ms; else its state and its fills apart.
+    """
+
+    state_lag_ms: int = 0
+    fill_lag_ms: int = 0
+    copies: int = 1
+    own: bool = False
 
 
 @dataclass
@@ -61,6 +82,8 @@ class Truth:
     since: list[int] = field(default_factory=list)
     was: list[OrderStatusReport] = field(default_factory=list)
     fills: list[VenueFill] = field(default_factory=list)
+    waits: bool = False
+    forgotten: bool = False
 
     @property
     def now(self) -> OrderStatusReport:
@@ -80,7 +103,8 @@ class ModelVenue:
         self.book: dict[str, Truth] = {}
         self.received: Counter[str] = Counter()
         self.coming: list[tuple[int, OrderRequest, Plan]] = []
-        self.questions: list[tuple[int, str, int, int, int, int]] = []
+        self.questions: list[tuple[int, str, int, bool, Question]] = []
+        self.cancels: list[tuple[int, str]] = []  # taken, and when they work
         self.inbox: list[tuple[str, Event]] = []
         self.held = dict.fromkeys(SYMS, ZERO)
         self.cash = ZERO
@@ -97,7 +121,7 @@ class ModelVenue:
     def advance(self, ms: int) -> None:
         """Let time pass; what arrives meanwhile arrives at its time."""
         until = self.now_ms + ms
-        while due := sorted([at for at, *_ in (*self.coming, *self.questions) if at <= until]):
+        while due := sorted([at for at, *_ in (*self.coming, *self.questions, *self.cancels) if at <= until]):
             self.now_ms = max(self.now_ms, due[0])
             for item in [item for item in self.coming if item[0] <= self.now_ms]:
                 self.coming.remove(item)
@@ -105,25 +129,64 @@ class ModelVenue:
             for question in [question for question in self.questions if question[0] <= self.now_ms]:
                 self.questions.remove(question)
                 self._answer(*question[1:])
+            for cancel in [cancel for cancel in self.cancels if cancel[0] <= self.now_ms]:
+                self.cancels.remove(cancel)
+                self.end(cancel[1], OrderPhase.CANCELED)
         self.now_ms = until
 
-    def ask(self, key: str, transit_ms: int, state_lag_ms: int, fill_lag_ms: int, copies: int) -> None:
-        """Look an order up; no copies: the answer is a time-out."""
-        self.questions.append((self.now_ms + transit_ms, key, self.our_ms, state_lag_ms, fill_lag_ms, copies))
+    def ask(self, key: str, transit_ms: int, second: bool, question: Question) -> None:
+        """Look an order up. second: the one that it has become, by that one's id."""
+        self.questions.append((self.now_ms + transit_ms, key, self.our_ms, second, question))
         self.advance(0)
 
-    def _answer(self, key: str, asked_ms: int, state_lag_ms: int, fill_lag_ms: int, copies: int) -> None:
-        told = self._view(key, state_lag_ms, fill_lag_ms)
-        event: Event = Absent(asked_ms) if told is None else Answer(asked_ms, told, 0)
-        self.inbox.extend([(key, event)] * copies or [(key, Ambiguous("time-out"))])
+    def _answer(self, key: str, asked_ms: int, second: bool, question: Question) -> None:
+        told, event = self._view(key, question), cast(Event, Absent(asked_ms, *self._traded(key, question)))
+        if told is not None and told.venue_order_id.startswith("w") and not second:
+            event = Triggered(asked_ms, 0, told.venue_order_id)
+        elif told is not None and told.venue_order_id.startswith("w") == second:
+            event = Answer(asked_ms, told, 0)
+        self.inbox.extend([(key, event)] * question.copies or [(key, Ambiguous("time-out"))])
 
-    def _view(self, key: str, state_lag_ms: int, fill_lag_ms: int) -> OrderStatusReport | None:
+    def _view(self, key: str, question: Question) -> OrderStatusReport | None:
         truth = self.book.get(key)
-        state = truth and truth.at(self.now_ms - state_lag_ms)
-        if truth is None or state is None:
+        state = truth and truth.at(self.now_ms - question.state_lag_ms)
+        if truth is None or state is None or truth.forgotten:
             return None
-        fills = truth.at(self.now_ms - fill_lag_ms)
+        if question.own:
+            return state._replace(traded_qty=self._traded(key, question)[0])
+        fills = truth.at(self.now_ms - question.fill_lag_ms)
         return state._replace(filled_qty=fills.filled_qty if fills else ZERO, paid=fills.paid if fills else ZERO)
+
+    def _traded(self, key: str, question: Question) -> tuple[Decimal, Decimal]:
+        """What its trades come to, as their list shows them."""
+        truth = self.book.get(key)
+        seen = truth and truth.at(self.now_ms - question.fill_lag_ms)
+        return (seen.filled_qty, seen.paid) if seen else (ZERO, ZERO)
+
+    def cancel(self, key: str, works_in_ms: int, copies: int) -> None:
+        """A cancel arrives. What is not open is not cancelled; what is taken works a little later."""
+        truth = self.book.get(key)
+        if truth is None or truth.now.phase not in OPEN:
+            return
+        self.inbox.extend([(key, CancelAccepted(self.our_ms, 0))] * copies)
+        self.cancels.append((self.now_ms + works_in_ms, key))
+        self.advance(0)
+
+    def trigger(self, key: str, fails: bool) -> None:
+        """The price that it waits for is there: it becomes another order, or is refused as that."""
+        truth = self.book[key]
+        if not truth.waits or truth.now.phase not in OPEN:
+            return
+        truth.waits = False
+        self._put(key, OrderPhase.NEW, ZERO, ZERO, f"w{key}")
+        if fails:
+            self.end(key, OrderPhase.REJECTED)
+
+    def forget(self, key: str) -> None:
+        """As some venues do with what was cancelled, long after."""
+        truth = self.book[key]
+        if truth.now.phase is OrderPhase.CANCELED and self.now_ms - truth.since[-1] > LAG_MS:
+            truth.forgotten = True
 
     def _receive(self, request: OrderRequest, plan: Plan) -> None:
         key = request.client_order_id
@@ -134,12 +197,13 @@ class ModelVenue:
         elif plan.refused:
             event = Refused(Reason.ENDED_BY_VENUE, "insufficient margin")
         else:
-            self.book[key] = Truth(request.sym, request.signed_qty)
-            self._put(key, OrderPhase.NEW, ZERO, ZERO)
+            self.book[key] = Truth(request.sym, request.signed_qty, waits=plan.waits)
+            self._put(key, OrderPhase.NEW, ZERO, ZERO, f"v{key}")
             self.fill(key, plan.part)
             if plan.end:
                 self.end(key, plan.end)
-            event = Answer(request.at_ms, self.book[key].now, 0)
+            now = self.book[key].now
+            event = Answer(request.at_ms, now._replace(traded_qty=now.filled_qty) if plan.full else now, 0)
         self.inbox.extend([(key, event)] * plan.copies or [(key, Ambiguous("lost reply"))])
 
     def fill(self, key: str, steps: int) -> None:
@@ -147,7 +211,7 @@ class ModelVenue:
         truth = self.book[key]
         side = Decimal(1).copy_sign(truth.asked)
         for _ in range(steps):
-            if truth.now.phase not in OPEN or truth.now.filled_qty == truth.asked:
+            if truth.waits or truth.now.phase not in OPEN or truth.now.filled_qty == truth.asked:
                 return
             number = next(self._numbers)
             price = Decimal(100 + number % 7)
@@ -159,13 +223,13 @@ class ModelVenue:
             self._settle(fill)
             filled = truth.now.filled_qty + side
             state = OrderPhase.FILLED if filled == truth.asked else OrderPhase.PARTIALLY_FILLED
-            self._put(key, state, filled, truth.now.paid + price)
+            self._put(key, state, filled, truth.now.paid + price, truth.now.venue_order_id)
 
     def end(self, key: str, state: OrderPhase) -> None:
         """End an open order with what it has; REJECTED only if that is nothing."""
         now = self.book[key].now
         if now.phase in OPEN and not (state is OrderPhase.REJECTED and now.filled_qty):
-            self._put(key, state, now.filled_qty, now.paid)
+            self._put(key, state, now.filled_qty, now.paid, now.venue_order_id)
 
     def fills_until(self, key: str, ms: int) -> list[VenueFill]:
         """The trades of an order that a read at `ms` shows."""
@@ -220,8 +284,8 @@ class ModelVenue:
         self.held[fill.sym] += fill.signed_qty - base
         self.cash -= fill.signed_qty * fill.price + quote
 
-    def _put(self, key: str, state: OrderPhase, filled: Decimal, paid: Decimal) -> None:
+    def _put(self, key: str, state: OrderPhase, filled: Decimal, paid: Decimal, id_: str) -> None:
         truth = self.book[key]
         assert not truth.was or truth.now.phase not in ENDED
         truth.since.append(self.now_ms)
-        truth.was.append(OrderStatusReport(state, filled, paid, f"v{key}"))
+        truth.was.append(OrderStatusReport(state, filled, paid, id_))

@@ -10,8 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from shared.messages import OrderPhase, Reason
 from shared.orders import (
+    Absent,
     Ambiguous,
     Answer,
+    Cancel,
+    CancelAccepted,
     DifferenceKind,
     Event,
     Expire,
@@ -24,6 +27,7 @@ from shared.orders import (
     OwnView,
     Reconciliation,
     Send,
+    Triggered,
     VenueFill,
     on_event,
     outcome,
@@ -42,6 +46,7 @@ from tests.unit.orders.model_venue import (
     ZERO,
     ModelVenue,
     Plan,
+    Question,
 )
 
 ENDS = st.sampled_from([OrderPhase.CANCELED, OrderPhase.EXPIRED, OrderPhase.REJECTED, OrderPhase.FILLED])
@@ -52,6 +57,7 @@ PLANS = st.builds(
     part=st.integers(0, 2),
     end=st.none() | ENDS,
     copies=st.sampled_from([0, 0, 1, 2]),
+    full=st.booleans(),
 )
 LAGS = st.sampled_from([LAG_MS, 0])
 SLOW_MS = 2 * VALIDITY_MS
@@ -60,6 +66,8 @@ TIMES = st.integers(1, 3)
 WAITS = st.sampled_from([1, SKEW_MS, LAG_MS, VALIDITY_MS, VALIDITY_MS + 2 * GRACE_MS])
 EDGES = st.sampled_from([1, 0, GRACE_MS, GRACE_MS + 1])
 EVER_MS = 10**9
+QUESTIONS = st.builds(Question, LAGS, LAGS, st.integers(0, 2), st.booleans())
+ANSWERED = st.builds(Question, LAGS, LAGS, st.just(1), st.booleans())
 PICK = st.integers(0, 3)
 QTYS = st.integers(-3, 3).filter(bool)
 SYM = st.sampled_from(sorted(SYMS))
@@ -79,10 +87,17 @@ class HeldOrder:
 
 
 class OneLife(RuleBasedStateMachine):
-    """An order ends as the venue's own book says, whatever the wire did; the books agree with the account."""
+    """An order ends as the venue's own book says, whatever the wire did; the books agree with the account.
 
-    @initialize(skew_ms=st.sampled_from([SKEW_MS, 0, -SKEW_MS]), qty=QTYS, plan=PLANS, doubt=st.booleans())
-    def start(self, skew_ms: int, qty: int, plan: Plan, doubt: bool) -> None:
+    may_wait: the first order may be one that waits for a price.
+    """
+
+    may_wait = True
+
+    @initialize(
+        skew_ms=st.sampled_from([SKEW_MS, 0, -SKEW_MS]), qty=QTYS, plan=PLANS, doubt=st.booleans(), waits=st.booleans()
+    )
+    def start(self, skew_ms: int, qty: int, plan: Plan, doubt: bool, waits: bool) -> None:
         self.venue = ModelVenue(skew_ms)
         self.orders: dict[str, HeldOrder] = {}
         self.held = dict.fromkeys(SYMS, ZERO)
@@ -92,18 +107,19 @@ class OneLife(RuleBasedStateMachine):
         self.planted_qty = dict.fromkeys(SYMS, ZERO)
         self.planted_cash = ZERO
         self._intend("BTCUSDT", qty)
-        self._send(0, plan)
+        waiting = plan._replace(waits=True, part=0, end=None)
+        self._send(0, waiting if waits and self.may_wait else plan)
         if doubt:
             self._apply("o0", Ambiguous("time-out"))
 
     # What we do.
 
-    @rule(pick=PICK, transit=TRANSITS, state_lag=LAGS, fill_lag=LAGS, copies=st.integers(0, 2))
-    def ask(self, pick: int, transit: int, state_lag: int, fill_lag: int, copies: int) -> None:
-        self.venue.ask(self._pick(pick)[0], transit, state_lag, fill_lag, copies)
+    @rule(pick=PICK, transit=TRANSITS, question=QUESTIONS)
+    def ask(self, pick: int, transit: int, question: Question) -> None:
+        self._ask(self._pick(pick)[0], transit, question)
 
-    @rule(pick=PICK, state_lag=LAGS, fill_lag=LAGS, times=TIMES, edge=st.none() | EDGES)
-    def poll(self, pick: int, state_lag: int, fill_lag: int, times: int, edge: int | None) -> None:
+    @rule(pick=PICK, question=ANSWERED, times=TIMES, edge=st.none() | EDGES)
+    def poll(self, pick: int, question: Question, times: int, edge: int | None) -> None:
         """Questions that are answered at once, one after the other, maybe from the instant on from which answers may
         count, or would without the grace.
         """
@@ -111,7 +127,7 @@ class OneLife(RuleBasedStateMachine):
         if edge is not None:
             self._wait_for(key, edge)
         for _ in range(times):
-            self.venue.ask(key, 0, state_lag, fill_lag, 1)
+            self._ask(key, 0, question)
             self._deliver(-1)
             self.venue.advance(1)
 
@@ -122,9 +138,19 @@ class OneLife(RuleBasedStateMachine):
         if not order.glitched:
             order.glitched = True
             self._wait_for(key, GRACE_MS + 1)
-            self.venue.ask(key, 0, EVER_MS if both else 0, EVER_MS, copies)
+            self._ask(key, 0, Question(EVER_MS if both else 0, EVER_MS, copies))
             for _ in range(copies):
                 self._deliver(-1)
+
+    @rule(pick=PICK, lost=st.booleans(), works_in=LAGS, copies=st.integers(0, 2))
+    def cancel(self, pick: int, lost: bool, works_in: int, copies: int) -> None:
+        """Also what is not open; again and again."""
+        key, order = self._pick(pick)
+        if order.state.phase is OrderPhase.INTENT:
+            return
+        self._apply(key, Cancel(self.venue.our_ms))
+        if not lost:
+            self.venue.cancel(key, works_in, copies)
 
     @precondition(lambda self: self.venue.inbox)
     @rule(pick=st.integers(0, 20))
@@ -151,19 +177,34 @@ class OneLife(RuleBasedStateMachine):
         self.venue.fill(self._pick_on_venue(pick), steps)
 
     @precondition(lambda self: self.venue.book)
-    @rule(pick=PICK, part=st.integers(0, 2), state=ENDS, asked_before=st.booleans(), fill_lag=LAGS, times=TIMES)
-    def end(self, pick: int, part: int, state: OrderPhase, asked_before: bool, fill_lag: int, times: int) -> None:
+    @rule(pick=PICK, fails=st.booleans(), fills=st.integers(0, 3))
+    def trigger(self, pick: int, fails: bool, fills: int) -> None:
+        key = self._pick_on_venue(pick)
+        self.venue.trigger(key, fails)
+        self.venue.fill(key, fills)
+
+    @precondition(lambda self: self.venue.book)
+    @rule(pick=PICK)
+    def forget(self, pick: int) -> None:
+        """Days after the cancel: what it answered is known by then."""
+        key = self._pick_on_venue(pick)
+        if self.orders[key].state.canceled_ms:
+            self.venue.forget(key)
+
+    @precondition(lambda self: self.venue.book)
+    @rule(pick=PICK, part=st.integers(0, 2), state=ENDS, asked_before=st.booleans(), question=ANSWERED, times=TIMES)
+    def end(self, pick: int, part: int, state: OrderPhase, asked_before: bool, question: Question, times: int) -> None:
         """It ends, maybe while a question is on its way, and is asked for at once."""
         key = self._pick_on_venue(pick)
         if asked_before:
-            self.venue.ask(key, SLOW_MS, 0, fill_lag, 1)
+            self._ask(key, SLOW_MS, question)
             self.venue.advance(SLOW_MS - 1)
         self.venue.fill(key, part)
         self.venue.end(key, state)
         self.venue.advance(asked_before)
         if asked_before:
             self._deliver(-1)
-        self.poll(list(self.orders).index(key), 0, fill_lag, times, None)
+        self.poll(list(self.orders).index(key), question, times, None)
 
     # What must hold.
 
@@ -205,10 +246,10 @@ class OneLife(RuleBasedStateMachine):
             self.venue.end(key, OrderPhase.CANCELED)
         while self.venue.inbox:
             self._deliver(0)
-        for _ in range(4):
+        for _ in range(5):  # one more for an order that was triggered
             self.venue.advance(GRACE_MS + 1)
             for key in self.orders:
-                self.venue.ask(key, 0, LAG_MS, LAG_MS, 1)
+                self._ask(key, 0, Question(LAG_MS, LAG_MS))
                 self._deliver(0)
         for key, order in self.orders.items():
             assert order.state.ended, f"{key} has not ended: {order.state}"
@@ -249,9 +290,14 @@ class OneLife(RuleBasedStateMachine):
     def _pick_on_venue(self, pick: int) -> str:
         return list(self.venue.book)[pick % len(self.venue.book)]
 
+    def _ask(self, key: str, transit: int, question: Question) -> None:
+        self.venue.ask(key, transit, bool(self.orders[key].state.became), question)
+
     def _deliver(self, place: int) -> None:
         key, event = self.venue.inbox.pop(place)
-        self._apply(key, event._replace(heard_ms=self.venue.our_ms) if isinstance(event, Answer) else event)
+        if isinstance(event, Answer | CancelAccepted | Triggered | Absent):
+            event = event._replace(heard_ms=self.venue.our_ms)
+        self._apply(key, event)
 
     def _apply(self, key: str, event: Event) -> None:
         order = self.orders[key]
@@ -298,6 +344,8 @@ class OneLife(RuleBasedStateMachine):
 class LivesAndBooks(OneLife):
     """Some orders at once; the account is compared at any instant; others trade on it too."""
 
+    may_wait = False  # the second id of one that was triggered is a stranger's until it is told
+
     @precondition(lambda self: len(self.orders) < 4)
     @rule(sym=SYM, qty=QTYS, plan=PLANS, at_once=st.booleans())
     def trade(self, sym: str, qty: int, plan: Plan, at_once: bool) -> None:
@@ -309,6 +357,14 @@ class LivesAndBooks(OneLife):
     def send(self, pick: int, plan: Plan) -> None:
         """Also what was sent already: that is refused."""
         self._send(pick, plan)
+
+    @precondition(lambda self: len(self.orders) < 4)
+    @rule(pick=PICK, plan=PLANS, works_in=LAGS)
+    def replace_it(self, pick: int, plan: Plan, works_in: int) -> None:
+        """A cancel, and the next revision beside it, before the first is over."""
+        _, order = self._pick(pick)
+        self.cancel(pick, False, works_in, 1)
+        self.trade(order.sym, int(order.state.asked_qty), plan, True)
 
     @rule(pick=PICK, lag=LAGS)
     def read_fills(self, pick: int, lag: int) -> None:
