@@ -300,7 +300,8 @@ def _joined(order: OrderState, answer: Answer) -> OrderState:
     state = told.phase if _rank(told.phase) > _rank(order.told) or _other_end(order, told) else order.told
     filled = max(order.filled_qty, told.filled_qty, key=abs)
     paid = max(order.paid, told.paid)
-    venue_order_id = order.venue_order_id or told.venue_order_id
+    own_id = "" if told.venue_order_id == order.became else told.venue_order_id
+    venue_order_id = order.venue_order_id or own_id
     if (state, filled, paid, venue_order_id) == (order.told, order.filled_qty, order.paid, order.venue_order_id):
         return order
     doubtful = order.phase is OrderPhase.UNKNOWN or state in ENDED

@@ -52,10 +52,10 @@ from tests.unit.orders.model_venue import (
 ENDS = st.sampled_from([OrderPhase.CANCELED, OrderPhase.EXPIRED, OrderPhase.REJECTED, OrderPhase.FILLED])
 PLANS = st.builds(
     Plan,
-    arrive_in_ms=st.sampled_from([0, VALIDITY_MS, VALIDITY_MS + SKEW_MS, VALIDITY_MS + 500, None]),
-    refused=st.sampled_from([False, False, False, True]),
+    arrive_in_ms=st.sampled_from([0, 0, 0, 0, VALIDITY_MS, VALIDITY_MS + SKEW_MS, VALIDITY_MS + 500, None]),
+    refused=st.sampled_from([False, False, False, False, False, True]),
     part=st.integers(0, 2),
-    end=st.none() | ENDS,
+    end=st.none() | st.none() | st.none() | ENDS,
     copies=st.sampled_from([0, 0, 1, 2]),
     full=st.booleans(),
 )
@@ -409,6 +409,6 @@ class LivesAndBooks(OneLife):
 
 
 TestOneLife = OneLife.TestCase
-TestOneLife.settings = settings(max_examples=400, stateful_step_count=15, deadline=None)
+TestOneLife.settings = settings(max_examples=600, stateful_step_count=15, deadline=None)
 TestLivesAndBooks = LivesAndBooks.TestCase
 TestLivesAndBooks.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
