@@ -128,6 +128,7 @@ class OkxProfile(TradingProfile):
     name: ClassVar[str] = "okx"
     by_kind: ClassVar[Mapping[str, TradingFacts]] = dict.fromkeys(("swap", "spot"), FACTS)
     lookup_name: ClassVar[str] = "clOrdId"
+    over: ClassVar[frozenset[str]] = GONE
     rights_in_test: ClassVar[bool] = True
 
     def more_orders(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:

@@ -132,6 +132,11 @@ class OrderState:
         return bool(self.venue_order_id or self.filled_qty or self.told or self.canceled_ms or self.phase in SHOWN)
 
     @property
+    def kept(self) -> tuple[object, ...]:
+        """Returns what of it the journal keeps and an answer may change."""
+        return self.phase, self.filled_qty, self.paid, self.venue_order_id, self.canceled_ms, self.became
+
+    @property
     def unanswered(self) -> bool:
         """Says whether nobody knows if the venue has it: it was sent, and neither shown as open nor ended."""
         return self.phase in UNANSWERED

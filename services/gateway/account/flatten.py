@@ -23,8 +23,8 @@ from services.gateway.account.closing_orders import (
 )
 from services.gateway.account.resting import Resting
 from services.gateway.account.waiting import POLL_S, VenueWait
-from services.gateway.execution.account_reader import trades_of
 from services.gateway.execution.baseline import elsewhere_row, mine_of
+from services.gateway.execution.order_questions import trades_of
 from services.gateway.execution.records import ending, open_order_of
 from shared.config import Settings
 from shared.control.accounts import Say
@@ -152,7 +152,7 @@ class Flatten:
             books = [book_of(self._settings, sym), *(book for book in known if book.partition(":")[2] == sym)]
             self._booked[sym] = {book: await booked_qty(self._journal, book) for book in dict.fromkeys(books)}
             self._unsettled[sym] = tuple(row.signed_qty for row in rows if row.sym == sym)
-        quiet_ms = last_valid_ms(row.valid_until_ms for row in rows)
+        quiet_ms = last_valid_ms(row.valid_until_ms for row in rows if not row.venue_order_id)  # others have arrived
         return quiet_ms + MARGIN_MS if quiet_ms else 0
 
     async def _look(self) -> str:

@@ -1,4 +1,4 @@
-"""The venue is asked about the account: all of it, round by round, and the trades of one order.
+"""The venue is asked about the account, all of it, round by round.
 
 The cost of a round grows little with the number of markets. Open orders, positions and funding payments take one
 question each, or as many as are cheaper. Trades do where the venue has them all in one list; where it must be asked
@@ -6,21 +6,11 @@ symbol by symbol, a round asks for those that matter now, and for some of the ot
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from decimal import Decimal
 from typing import NamedTuple
 
-import structlog
-
-from services.gateway.execution.records import OrderTrades, base_held
-from shared.errors import VenueError
-from shared.exchanges.trading.venue import NoPrice, Venue
-from shared.orders import OrderState
-from shared.orders.fees import paid_in, third_currencies
+from shared.exchanges.trading.venue import Venue
 from shared.orders.reconcile import VenueView
 
-log = structlog.get_logger()
-
-CLOCK_ERROR_MS = 60_000  # our idea of the venue's clock is not exact: its trade may seem older than our request
 TRADES_A_ROUND = 10  # symbols whose trades a round asks for where they are asked for one by one
 NEVER = -1
 
@@ -76,30 +66,3 @@ def due(asked: Mapping[str, int], urgent: Collection[str], most: int) -> tuple[s
     first = [sym for sym in asked if sym in urgent]
     others = sorted((sym for sym in asked if sym not in urgent), key=lambda sym: asked[sym])
     return tuple(first + others[: max(most - len(first), 1)])
-
-
-async def trades_of(venue: Venue, sym: str, state: OrderState, *, last: bool = False) -> OrderTrades:
-    """Returns the order's trades as far as the venue has them now, which it is asked for.
-
-    last: no price is waited for any more; a fee that has none counts as worthless.
-    """
-    if not state.filled_qty:
-        return OrderTrades()
-    try:
-        found = await venue.fills(sym, state.at_ms - CLOCK_ERROR_MS)
-    except VenueError as error:
-        log.warning("trades cannot be read", sym=sym, why=str(error))
-        return OrderTrades()
-    fills = tuple(fill for fill in found if fill.venue_order_id == state.venue_order_id)
-    rules = venue.rules(sym)
-    prices, unpriced, worthless = dict[str, Decimal](), [], dict[str, Decimal]()
-    for currency in sorted(third_currencies(fills, rules.quote, base_held(rules))):
-        try:
-            prices[currency] = await venue.price(currency, rules.quote)
-        except VenueError as error:
-            log.warning("a fee has no price", sym=sym, currency=currency, why=str(error))
-            if last or isinstance(error, NoPrice):
-                prices[currency], worthless[currency] = Decimal(0), paid_in(currency, fills)
-            else:
-                unpriced.append(currency)
-    return OrderTrades(fills, prices, tuple(unpriced), worthless)

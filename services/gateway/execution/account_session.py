@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import structlog
 
+from services.gateway.execution.open_orders import OpenOrdersWatch
 from services.gateway.execution.order_manager import OrderManager
 from services.gateway.execution.reconciler import Reconciler
 from services.gateway.execution.records import OpenOrder
@@ -41,6 +43,7 @@ from shared.runner.parts import ExternalStoreLost
 log = structlog.get_logger()
 
 BEGAN = "began"
+LAST_CANCELS_S = 3.0
 HALT_WORKS_MS = 30_000  # how long a halt's own cancel and flatten may hold the account
 
 
@@ -113,14 +116,34 @@ class AccountSession:
             journal=journal,
             fenced=FencedJournal(journal, epoch),
             venue=self._venue,
-            risk=RiskContext(self._check, books, self._open_orders, config.equity_max_age_s),
+            risk=RiskContext(self._check, books, self._open_orders, config.equity_max_age_s, self._limits_reducing),
             books=books,
             outbox=self._outbox,
             recent=self._recent,
             spawn=self.tasks.spawn,
             leased=self._leased,
             markets_in_doubt=asyncio.Event(),
+            resting=OpenOrdersWatch(self._venue, config.poll_max_s),
         )
+
+    def _limits_reducing(self, sym: str) -> bool:
+        """Says whether the venue lets a reduce-only order only reduce: that of a swap, and spot has none."""
+        return self._venue.rules(sym).kind == "swap"
+
+    async def let_nothing_rest(self) -> None:
+        """Cancels what rests and adds, since nobody will look after it: asked once, and not for long.
+
+        The journal is not asked: it may be another's by now, and the next session finds how each order has ended.
+        """
+        resting = [order for manager in self.managers.values() for order in manager.resting()]
+        if not resting:
+            return
+        log.warning("what rests and adds is cancelled: the session ends", orders=len(resting))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_CANCELS_S):
+                await asyncio.gather(
+                    *(self._venue.cancel(order.row.sym, order.name, order.state.venue_order_id) for order in resting)
+                )
 
     async def fill_outbox(self, part: Partition) -> None:
         """Puts into the outbox what the partition's stream of executions lacks."""
@@ -227,7 +250,8 @@ class AccountSession:
         await equity.once()  # what coins are worth takes a quote
         context.risk.ready = True
         await self._go_on()
-        for work in (reconciler.run(), equity.run(), markets.run_markets(), markets.run_modes(), quotes.run()):
+        works = (reconciler.run(), equity.run(), markets.run_markets(), markets.run_modes(), quotes.run())
+        for work in (*works, context.resting.run()):
             self.tasks.spawn(work)
 
     async def _began_ms(self) -> int:

@@ -161,6 +161,7 @@ class ExecutionEngine:
         self._leased_until_s = 0.0
         account, self._account = self._account, None
         if account is not None:
+            await account.let_nothing_rest()
             await account.tasks.end()  # what was sent and not answered is found in the journal
             if account.context.fenced.refused:
                 self._recent.doubt()

@@ -1,8 +1,9 @@
-"""A manager works on one symbol's orders: one at a time, each sent once and followed until the venue has settled it.
+"""A manager works on one symbol's orders, each sent once and followed until the venue has settled it.
 
-Everything is written to the journal before it is done or told. Steps of one symbol come one after the other; symbols
-work side by side, and what they write at the same time shares one commit of the journal. When a write fails the session
-drops all of its memory, so what was changed here before a failed write is never acted upon.
+Several may be in flight: the risk check says which may go beside which. Everything is written to the journal before it
+is done or told. Steps of one symbol come one after the other; symbols work side by side, and what they write at the
+same time shares one commit of the journal. When a write fails the session drops all of its memory, so what was changed
+here before a failed write is never acted upon.
 """
 
 import asyncio
@@ -12,8 +13,8 @@ from functools import partial
 
 import structlog
 
-from services.gateway.execution.account_reader import trades_of
 from services.gateway.execution.baseline import elsewhere_row
+from services.gateway.execution.order_questions import ask_cancel, event_of, look_up, trades_of
 from services.gateway.execution.records import (
     NS_PER_MS,
     OpenOrder,
@@ -25,6 +26,7 @@ from services.gateway.execution.records import (
     funding_report,
     open_order_of,
     readiness,
+    rests,
     row_of,
     to_send,
     unsent,
@@ -37,20 +39,19 @@ from shared.journal.rows import Change, EventRow, FundingRow, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders import (
-    Absent,
     Ambiguous,
-    Answer,
+    Cancel,
     Event,
     Expire,
     FundingPayment,
     NoteKind,
     OrderRequest,
     OrderState,
-    OrderStatusReport,
     Refused,
     Send,
     on_event,
 )
+from shared.orders.state import ENDED
 
 log = structlog.get_logger()
 
@@ -58,6 +59,8 @@ MS = 1000
 TURNS_TO_SOCKET = 3  # of the event loop: the held task, aiohttp's own for the writing, and what it wakes
 NO_TRADES = OrderTrades()
 REFUSED = "REFUSED"  # an event's kind: which number met which limit, or what the exchange said
+CANCEL = "CANCEL"  # likewise: why a cancel was sent
+CANCEL_AGAIN_MS = 2_000
 OF_OTHER_RULES = frozenset({Reason.BELOW_MINIMUM, Reason.VENUE_REFUSED})  # precision, status and the like
 
 
@@ -67,16 +70,18 @@ class SymbolStep:
 
     - changes: rows for the journal.
     - reports: go to the bus when they are written.
-    - sends: the order that goes out then, if one does.
+    - sends: the orders that go out then.
+    - cancels: the orders that are cancelled then.
     """
 
     changes: list[Change] = field(default_factory=list)
     reports: list[ExecutionReport] = field(default_factory=list)
-    sends: PreparedSend | None = None
+    sends: list[PreparedSend] = field(default_factory=list)
+    cancels: list[OpenOrder] = field(default_factory=list)
 
 
 class OrderManager:
-    """The manager takes one symbol's orders, in turn, from the bus to their one terminal report.
+    """The manager takes one symbol's orders from the bus to their one terminal report.
 
     - open_orders: by client order id, in the order in which they came.
     - seq: the number of the book's last report.
@@ -123,10 +128,17 @@ class OrderManager:
             await self._advance(step)
 
     async def go_on(self) -> None:
-        """Looks again whether something may go: time has passed, or something else has changed."""
+        """Looks again whether something may go, or must not rest: time has passed, or something else has changed."""
         if self.open_orders:
             async with self._lock:
-                await self._advance(SymbolStep())
+                step = SymbolStep()
+                self._cancel_what_adds(step)
+                await self._advance(step)
+
+    def resting(self) -> list[OpenOrder]:
+        """Returns the orders that rest at the venue and may add exposure."""
+        risk = self._context.risk
+        return [order for order in self.open_orders.values() if order.rests and risk.adds(order)]
 
     async def fund(self, payment: FundingPayment) -> None:
         """Books a funding payment."""
@@ -154,14 +166,7 @@ class OrderManager:
         return OrderPhase.CANCELED if left else row.state
 
     async def _advance(self, step: SymbolStep) -> None:
-        """Judges the orders whose turn it is, until one goes out or has to wait; then writes."""
-        while (order := self._next(step)) is not None:
-            if self._judge(order, step):
-                break
-        await self._write(step)
-
-    def _next(self, step: SymbolStep) -> OpenOrder | None:
-        """Returns the order whose turn it is, None while another has to end before; ends what has expired."""
+        """Judges the orders that were not sent yet, in their order, and ends what has expired; then writes."""
         now_ns, books = now_ms() * NS_PER_MS, self._context.books
         for order in list(self.open_orders.values()):
             if order.state.in_flight:
@@ -169,30 +174,33 @@ class OrderManager:
             dusty = bool(books.dust(self.sym))
             turn = readiness(order, self.open_orders.values(), self._ended, now_ns, dust=dusty)
             if turn is Readiness.GO:
-                return order
-            if isinstance(turn, Reason):
+                self._judge(order, step)
+            elif isinstance(turn, Reason):
                 if turn is Reason.PAST_VALID_UNTIL and order.held is not None:
                     turn = order.held  # what it waited for in vain says more than that it did
                     self._say(order, order.why, step)
                 self._end(order, on_event(order.state, Expire(turn), 0).state, NO_TRADES, step)
-        return None
+        await self._write(step)
 
-    def _judge(self, order: OpenOrder, step: SymbolStep) -> bool:
-        """Sends the order, or leaves it waiting; False where it is refused, and the next one's turn has come."""
-        context, row = self._context, order.row
+    def _judge(self, order: OpenOrder, step: SymbolStep) -> None:
+        """Sends the order, refuses it, or leaves it waiting."""
+        context, row, rules = self._context, order.row, self._context.venue.rules(self.sym)
         verdict = context.risk.judge(row)
         step.changes += verdict.changes
         context.risk.remember(verdict.changes)
         order.held, order.why = (verdict.reason, verdict.why) if isinstance(verdict, Hold) else (None, "")
         if isinstance(verdict, Hold):
-            return True
+            return
         if isinstance(verdict, Refusal):
             self._say(order, verdict.why, step)
-            return self._refuse(order, verdict.reason, step)
-        qty, cut_by = to_send(row, verdict, context.venue.rules(self.sym), context.books.position(self.sym))
+            self._refuse(order, verdict.reason, step)
+            return
+        held = context.risk.free(row) if rules.kind == "spot" else context.books.position(self.sym)
+        qty, cut_by = to_send(row, verdict, rules, held)
         if isinstance(qty, Reason):
-            self._say(order, unsent(row, qty, context.venue.rules(self.sym), context.books.position(self.sym)), step)
-            return self._refuse(order, qty, step)
+            self._say(order, unsent(row, qty, rules, held), step)
+            self._refuse(order, qty, step)
+            return
         if cut_by is not None:
             text = f"only {qty} of {row.intended_qty} is sent: {cut_by}"
             why = f": {verdict.why}" if cut_by is verdict.cut_by and verdict.why else ""
@@ -202,17 +210,17 @@ class OrderManager:
         )
         order.state = replace(order.state, asked_qty=qty)
         self._move(order, Send(request.at_ms, request.validity_ms), step)
-        step.sends = PreparedSend(partial(self._send, order, request), context.spawn, partial(self._barred, request))
-        return True
+        send = PreparedSend(partial(self._send, order, request), context.spawn, partial(self._barred, request))
+        step.sends.append(send)
 
     def _say(self, order: OpenOrder, why: str, step: SymbolStep) -> None:
         """Keeps which number met which limit, for a person who asks later."""
         if why:
             step.changes.append(self._event(REFUSED, order.name, why))
 
-    def _refuse(self, order: OpenOrder, reason: Reason, step: SymbolStep) -> bool:
-        """Ends the order unsent; False when it has ended, as `_judge` returns it."""
-        return not self._end(order, on_event(order.state, Refused(reason, ""), 0).state, NO_TRADES, step)
+    def _refuse(self, order: OpenOrder, reason: Reason, step: SymbolStep) -> None:
+        """Ends the order unsent."""
+        self._end(order, on_event(order.state, Refused(reason, ""), 0).state, NO_TRADES, step)
 
     async def _send(self, order: OpenOrder, request: OrderRequest, cleared: Cleared) -> None:
         """Sends the order: the only place from which one goes out. It is in the journal as SENT when it is cleared.
@@ -224,7 +232,7 @@ class OrderManager:
         answer = await self._context.venue.place(request, cleared)
         if isinstance(answer, Refused) and answer.reason in OF_OTHER_RULES:
             self._context.markets_in_doubt.set()
-        await self._answered(order, self._event_of(answer, request.at_ms))
+        await self._answered(order, event_of(self._context.venue, answer, request.at_ms))
         await self._follow(order)
 
     def _barred(self, request: OrderRequest) -> str:
@@ -237,16 +245,39 @@ class OrderManager:
     # From the venue to the journal.
 
     async def _follow(self, order: OpenOrder) -> None:
-        """Asks the venue until the order is settled, however long it takes."""
-        venue, config = self._context.venue, self._context.config
-        wait_s = config.poll_s
+        """Asks the venue until the order is settled, however long it takes; at once where it is said to be over."""
+        context, config = self._context, self._context.config
+        wait_s = 0.0 if order.state.told in ENDED else config.poll_s
         while order.state.in_flight:
-            await asyncio.sleep(wait_s)  # a venue tells only when it is asked
-            wait_s = min(2 * wait_s, config.poll_max_s)
-            asked_ms = venue.now_ms()
-            found = await venue.find(self.sym, order.name, order.state.at_ms)
-            await self._answered(order, self._event_of(found, asked_ms))
+            if order.rests:
+                await context.resting.changed(order)
+            else:
+                await asyncio.sleep(wait_s)  # a venue tells only when it is asked
+            wait_s = min(max(2 * wait_s, config.poll_s), config.poll_max_s)
+            await self._answered(order, await look_up(context.venue, self.sym, order.name, order.state))
             await self._call_for_a_person(order)
+
+    def _cancel_what_adds(self, step: SymbolStep) -> None:
+        """Cancels what rests and adds while something stops adding: asked for again until the venue has taken it."""
+        context, at_ms = self._context, self._context.venue.now_ms()
+        for order in self.open_orders.values():
+            state = order.state
+            waits = at_ms - order.canceled_ms < CANCEL_AGAIN_MS
+            if not order.rests or state.canceled_ms or waits or (found := context.risk.stops(order)) is None:
+                continue
+            if not order.canceled_ms:
+                log.warning("cancelled", sym=self.sym, order=order.name, why=found[1])
+                step.changes.append(self._event(CANCEL, order.name, f"{found[0]}: {found[1]}"))
+            order.canceled_ms = at_ms
+            self._move(order, Cancel(at_ms), step)
+            step.cancels.append(order)
+
+    async def _cancel(self, order: OpenOrder) -> None:
+        """Asks for the cancel, which does no harm twice, and looks then how the order has ended."""
+        taken = await ask_cancel(self._context.venue, self.sym, order.name, order.state)
+        if taken is not None:
+            await self._answered(order, taken)
+        self._context.resting.look(order.name)
 
     async def _call_for_a_person(self, order: OpenOrder) -> None:
         """Alarms when nobody has known for long what became of an order; its symbol stands still meanwhile."""
@@ -257,11 +288,6 @@ class OrderManager:
 
     def _waited_long(self, state: OrderState) -> bool:
         return (self._context.venue.now_ms() - state.at_ms) / MS > self._context.config.unknown_alarm_s
-
-    def _event_of(self, answer: OrderStatusReport | Refused | Ambiguous | Absent, asked_ms: int) -> Event:
-        if isinstance(answer, OrderStatusReport):
-            return Answer(asked_ms, answer, self._context.venue.now_ms())
-        return answer
 
     async def _answered(self, order: OpenOrder, event: Event) -> None:
         """Writes what the venue said, then believes it. An order ends when the trades of all its quantity are known.
@@ -280,9 +306,10 @@ class OrderManager:
                 if note.kind is not NoteKind.STALE:
                     self._alarm(order.name, note.text, step)
             if not moved.state.ended:
-                if moved.state.phase is not order.state.phase or moved.state.filled_qty != order.state.filled_qty:
+                if moved.state.kept != order.state.kept:
                     self._move(order, event, step)
                 order.state = moved.state
+                order.rests = rests(order, event)
                 await self._write(step)
             elif self._end(order, moved.state, trades, step):
                 self._say(order, event.text if isinstance(event, Refused) else "", step)
@@ -334,13 +361,16 @@ class OrderManager:
         """Writes the step; then its reports go to the bus, and its order out."""
         sends = step.sends
         if step.changes:
-            await self._context.fenced.write(step.changes, None if sends is None else sends.prepare)
+            await self._context.fenced.write(step.changes, partial(_prepare, sends) if sends else None)
         for report in step.reports:
             self._context.outbox.add(report)
-        if sends is not None:
-            sends.go()
-            for _ in range(TURNS_TO_SOCKET):  # it goes now, before whatever else there is to do
+        for send in sends:
+            send.go()
+        if sends:
+            for _ in range(TURNS_TO_SOCKET):  # they go now, before whatever else there is to do
                 await asyncio.sleep(0)
+        for order in step.cancels:
+            self._context.spawn(self._cancel(order))
 
     async def _alarm_once(self, order: OpenOrder, text: str) -> None:
         """Alarms, within a step, however often it is found while the order is open."""
@@ -356,3 +386,8 @@ class OrderManager:
 
     def _event(self, kind: str, client_order_id: str, text: str) -> EventRow:
         return EventRow(kind, self.sym, client_order_id, text, now_ms())
+
+
+def _prepare(sends: Sequence[PreparedSend]) -> None:
+    for send in sends:
+        send.prepare()

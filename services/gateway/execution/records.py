@@ -15,9 +15,10 @@ from shared.journal.rows import Change, ExternalRow, FillRow, OrderRow
 from shared.messages import ExecutionReport, Leg, OrderIntent, OrderStatus
 from shared.messages.codec import content
 from shared.messages.reasons import OrderPhase, Reason
-from shared.orders import Difference, FundingPayment, OrderState, VenueFill
+from shared.orders import Answer, Difference, Event, FundingPayment, OrderState, VenueFill
 from shared.orders.fees import fees_text, paid_in
 from shared.orders.outcome import OrderOutcome, outcome
+from shared.orders.state import OPEN, SHOWN
 from shared.record import unvalidated
 
 NS_PER_MS = 1_000_000
@@ -33,6 +34,8 @@ class OpenOrder:
     - state: what is known of it.
     - held: what let it wait when it was last judged; none where it waits for another order only. why: see Verdict.
     - alarmed: what a person was told.
+    - rests: the venue has shown it as open some time after it was sent: it is not about to end by itself.
+    - canceled_ms: when its cancel was last asked for, 0 before.
     """
 
     row: OrderRow
@@ -40,6 +43,8 @@ class OpenOrder:
     held: Reason | None = None
     why: str = ""
     alarmed: set[str] = field(default_factory=set)
+    rests: bool = False
+    canceled_ms: int = 0
 
     @property
     def name(self) -> str:
@@ -73,6 +78,18 @@ def open_order_of(row: OrderRow) -> OpenOrder:
     return OpenOrder(row, state)
 
 
+REST_MS = 1_000  # what the venue still shows as open so long after it was sent rests there
+
+
+def rests(order: OpenOrder, event: Event) -> bool:
+    """Says whether an order rests at the venue, after an event that is in its state already."""
+    state = order.state
+    if state.phase not in SHOWN:
+        return False
+    told_open = isinstance(event, Answer) and event.what.phase in OPEN
+    return order.rests or (told_open and event.at_ms - state.at_ms >= REST_MS)
+
+
 def following(row: OrderRow, state: OrderState, epoch: int, now_ms: int, commission: Decimal = _ZERO) -> OrderRow:
     """Returns the row with the order's new state."""
     return row._replace(
@@ -94,11 +111,10 @@ def readiness(
 ) -> Readiness | Reason:
     """Returns GO, WAIT, or the reason why the order expires.
 
-    One order at a time in a symbol: the next waits until the one before is settled, so also behind an UNKNOWN one. An
-    order that comes `after` another waits until that one is FILLED, or has left no more than dust. What has waited past
-    its time expires.
+    An order that comes `after` another waits until that one is FILLED, or has left no more than dust. What has waited
+    past its time expires. For any other order in flight only the risk check lets an order wait.
 
-    - orders: the symbol's open ones, in the order in which they came.
+    - orders: the symbol's open ones.
     - ended: how the orders ended that others come after.
     - dust: what the book holds now cannot be sold, so there is nothing left to close.
     """
@@ -107,14 +123,14 @@ def readiness(
         return Reason.PAST_VALID_UNTIL
     if row.after and not dust and ended.get(row.after, OrderPhase.FILLED) is not OrderPhase.FILLED:
         return Reason.CLOSE_NOT_FILLED
-    return Readiness.GO if next(iter(orders), order) is order else Readiness.WAIT
+    return Readiness.WAIT if any(other.name == row.after for other in orders) else Readiness.GO
 
 
 def to_send(row: OrderRow, verdict: Pass, rules: MarketRules, held: Decimal) -> tuple[Decimal | Reason, Reason | None]:
     """Returns the quantity that goes out, and why it is less than the order's; or the reason why nothing goes.
 
     - rules: what the market lets through.
-    - held: the book's position, signed base units.
+    - held: the book's position, signed base units, without what other orders in flight may sell of it.
     """
     wanted, cut_by = verdict.signed_qty, verdict.cut_by
     if rules.kind == "spot" and wanted < -held:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import structlog
 
+from services.gateway.execution.open_orders import OpenOrdersWatch
 from services.gateway.risk.context import RiskContext
 from shared.bus.names import partition_of
 from shared.config import Settings
@@ -299,6 +300,7 @@ class SessionContext(NamedTuple):
     - spawn: runs something beside the order managers, for as long as the session lasts.
     - leased: whether our leases are good.
     - markets_in_doubt: set when something speaks for other rules of a market than those that are known.
+    - resting: watches what rests at the venue.
     """
 
     config: SessionConfig
@@ -312,6 +314,7 @@ class SessionContext(NamedTuple):
     spawn: Callable[[Work], None]
     leased: Callable[[], bool]
     markets_in_doubt: asyncio.Event
+    resting: OpenOrdersWatch
 
 
 def now_ms() -> int:

@@ -35,7 +35,7 @@ class AtWork(NamedTuple):
     """An observation of the books at one moment, while no order is on its way.
 
     - held: what the books hold, by symbol.
-    - unknown: orders of which nobody knows what became, by id: symbol and quantity.
+    - unknown: orders of which nobody knows what became, or that rest and may be filled, by id: symbol and quantity.
     """
 
     held: Mapping[str, Decimal]
@@ -137,12 +137,12 @@ class EquityWatch:
         return with_last(quotes, bids)
 
     def _at_work(self) -> AtWork | None:
-        """Returns None while an order is on its way, or its answer. One that is UNKNOWN may stay so."""
+        """Returns None while an order is on its way, or its answer. One that is UNKNOWN, or rests, may stay so."""
         sent = [
             order for manager in self._managers.values() for order in manager.open_orders.values()
             if order.state.phase is not OrderPhase.INTENT
         ]  # fmt: skip
-        if any(order.state.phase is not OrderPhase.UNKNOWN for order in sent):
+        if any(order.state.phase is not OrderPhase.UNKNOWN and not order.rests for order in sent):
             return None
         unknown = {order.row.client_order_id: (order.row.sym, order.state.asked_qty) for order in sent}
         return AtWork(self._context.books.held(), unknown)

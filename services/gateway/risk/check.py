@@ -40,17 +40,20 @@ class InFlight(NamedTuple):
 
     - signed_qty: what of it may still be filled, base units.
     - unknown: nobody knows what became of it.
+    - passing: it does not rest, and its answer or its end is on the way. Neither: it rests at the venue.
     """
 
     signed_qty: Decimal
     unknown: bool = False
+    passing: bool = False
 
 
 class Context(NamedTuple):
     """The context is all that is known at one moment; the caller reads it from journal, books, venue and clock.
 
     - now_ns: the clock, in paper and replay the event's time; predicted_ns: when the order was written, 0 if unknown.
-    - position: our own in the order's symbol, signed base units.
+    - position: our own in the order's symbol, signed base units, with what is known to be filled of unsettled orders.
+    - limited: the venue itself lets a reduce-only order only reduce, as swaps do.
     - in_flight: the symbol's unsettled orders, this one not among them.
     - other_notional: all other symbols' positions with their orders in flight filled, quote units.
     - equity: the account's, in paper the book's; None if it is not known or too old.
@@ -64,6 +67,7 @@ class Context(NamedTuple):
     now_ns: int
     predicted_ns: int = 0
     position: Decimal = _ZERO
+    limited: bool = False
     in_flight: tuple[InFlight, ...] = ()
     other_notional: Decimal = _ZERO
     equity: Decimal | None = None

@@ -1,7 +1,7 @@
 """The risk context gathers what the risk check is to know: journal, books, open orders, quotes, clock."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from services.gateway.execution.records import OpenOrder
@@ -26,6 +26,7 @@ class RiskContext:
     - blocked: why nothing is added in any symbol, and why_blocked in words; stopped: symbols in which nothing is added,
       by reason, and why.
     - heard_ms: when the venue answered something last, by our clock; 0 before the first answer.
+    - limits_reducing: says of a symbol whether the venue itself lets a reduce-only order only reduce.
     - ready: whether venue and clock have been looked at since the session began; before that nothing is refused for
       want of knowledge, it waits.
     """
@@ -36,6 +37,7 @@ class RiskContext:
         books: Books,
         open_orders: Mapping[str, Mapping[str, OpenOrder]],
         equity_max_age_s: float,
+        limits_reducing: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.limits: dict[str, bytes] = {}
         self.latches: dict[str, LatchRow] = {}
@@ -53,6 +55,7 @@ class RiskContext:
         self._equity: tuple[Decimal, float] | None = None  # and when it was seen, by the monotonic clock
         self._suspected: tuple[str, ...] = ()
         self._equity_max_age_s = equity_max_age_s
+        self._limits_reducing = limits_reducing
 
     def see_equity(self, equity: Decimal) -> Changes:
         """Takes the account's equity, as the venue told it just now; returns what is to be written for it."""
@@ -81,17 +84,40 @@ class RiskContext:
 
     def judge(self, row: OrderRow) -> Verdict:
         """Returns whether this order may go now. All other open orders count."""
-        verdict = self._check.on_tick(
-            ProposedOrder(row.sym, row.intended_qty, row.price, row.reduce_only, row.ts_event, self._known(row), row.by)
-        )
+        verdict = self._check.on_tick(self._proposed(row, row.intended_qty, _ZERO))
         if isinstance(verdict, Refusal):
-            if verdict.reason in self.blocked:
-                verdict = verdict._replace(why=self.why_blocked)
-            elif (found := self.stopped.get((row.sym, verdict.reason))) is not None:
-                verdict = verdict._replace(why=found)
+            verdict = verdict._replace(why=self._why(row.sym, verdict.reason, verdict.why))
             if not self.ready:
                 return Hold(*verdict)
         return verdict
+
+    def stops(self, order: OpenOrder) -> tuple[Reason, str] | None:
+        """Returns why an order that is open at the venue must not add any more, in words too; None while it may."""
+        state = order.state
+        left = state.asked_qty - state.filled_qty
+        if not self.ready or not left:
+            return None
+        found = self._check.stopped(self._proposed(order.row, left, state.filled_qty))
+        return None if found is None else (found[0], self._why(order.row.sym, *found))
+
+    def adds(self, order: OpenOrder) -> bool:
+        """Returns whether what is left of an order that is open at the venue may add exposure."""
+        state = order.state
+        left = state.asked_qty - state.filled_qty
+        return bool(left) and self._check.adds(self._proposed(order.row, left, state.filled_qty))
+
+    def _proposed(self, row: OrderRow, qty: Decimal, filled: Decimal) -> ProposedOrder:
+        """filled: of the order itself, and not booked yet."""
+        known = self._known(row, filled)
+        return ProposedOrder(row.sym, qty, row.price, row.reduce_only, row.ts_event, known, row.by)
+
+    def _why(self, sym: str, reason: Reason, why: str) -> str:
+        return self.why_blocked if reason in self.blocked else self.stopped.get((sym, reason), why)
+
+    def free(self, row: OrderRow) -> Decimal:
+        """Returns the book's position in the order's symbol less what others in flight may still sell of it."""
+        others = (order.state for order in self._others(row) if order.state.in_flight)
+        return self._books.position(row.sym) + sum((min(state.asked_qty, _ZERO) for state in others), _ZERO)
 
     def remember(self, changes: Changes) -> None:
         """Takes the limits that a verdict changes; they go into the journal in the same step.
@@ -101,10 +127,11 @@ class RiskContext:
         """
         self.limits |= {change.name: change.value for change in changes if isinstance(change, LimitRow)}
 
-    def _known(self, row: OrderRow) -> Context:
-        others = [order for name, order in self._of(row.sym).items() if name != row.client_order_id]
+    def _known(self, row: OrderRow, filled: Decimal) -> Context:
+        others = self._others(row)
         return Context(
-            now_ns=time.time_ns(), position=self._books.position(row.sym), in_flight=tuple(_in_flight(others)),
+            now_ns=time.time_ns(), position=self._books.position(row.sym) + filled + _filled(others),
+            limited=self._limits_reducing(row.sym), in_flight=tuple(_in_flight(others)),
             other_notional=self._other_notional(row.sym), equity=self._known_equity(),
             books_balance=self._books.balance(), limits=self.limits, latches=self.latches, arming=self.arming,
             quote=self.quotes.get(row.sym), reconciled=self.reconciled,
@@ -113,6 +140,9 @@ class RiskContext:
 
     def _of(self, sym: str) -> Mapping[str, OpenOrder]:
         return self._open_orders.get(sym, {})
+
+    def _others(self, row: OrderRow) -> list[OpenOrder]:
+        return [order for name, order in self._of(row.sym).items() if name != row.client_order_id]
 
     def _known_equity(self) -> Decimal | None:
         if self._equity is None or time.monotonic() - self._equity[1] > self._equity_max_age_s:
@@ -125,7 +155,7 @@ class RiskContext:
         for other, held in self._books.positions().items():
             if other == sym:
                 continue
-            low = high = held
+            low = high = held + _filled(self._of(other).values())
             price = self.quotes[other].ask if other in self.quotes else _ZERO
             for order in self._of(other).values():
                 price = max(price, order.row.price)
@@ -137,8 +167,15 @@ class RiskContext:
         return total
 
 
+def _filled(orders: Iterable[OpenOrder]) -> Decimal:
+    """Returns what is known to be filled of orders in flight: the books have it when they are over."""
+    return sum((order.state.filled_qty for order in orders if order.state.in_flight), _ZERO)
+
+
 def _in_flight(orders: Iterable[OpenOrder]) -> Iterable[InFlight]:
     for order in orders:
         state = order.state
         if state.in_flight:
-            yield InFlight(state.asked_qty - state.filled_qty, state.phase is OrderPhase.UNKNOWN)
+            unknown = state.phase is OrderPhase.UNKNOWN
+            left = state.asked_qty - state.filled_qty
+            yield InFlight(left, unknown, passing=not (unknown or order.rests))

@@ -37,12 +37,15 @@ class ExposureChange(NamedTuple):
     and a flip is its closing part and an addition of the rest. The order's own word, reduce_only, counts for nothing.
 
     - reduces, adds: parts of the order, both with its sign; their sum is the order.
-    - worst: the position, signed, if the order and all in flight in its direction are filled.
+    - worst: the position, signed, at the larger of its two ends: with the order and all in flight in its direction
+      filled, or with all in flight against it.
 
     >>> exposure(Decimal(-5), Decimal(3), [])
     ExposureChange(reduces=Decimal('-3'), adds=Decimal('-2'), worst=Decimal('-2'))
     >>> exposure(Decimal(-3), Decimal(3), [Decimal(-2)]).adds
     Decimal('-2')
+    >>> exposure(Decimal(-1), Decimal(0), [Decimal(4)]).worst
+    Decimal('4')
     """
 
     reduces: Decimal
@@ -50,14 +53,26 @@ class ExposureChange(NamedTuple):
     worst: Decimal
 
 
-def exposure(signed_qty: Decimal, position: Decimal, in_flight: Iterable[Decimal]) -> ExposureChange:
-    """Returns what an order does over `position`, beside orders in flight; all signed base units."""
-    sign = 1 if signed_qty > 0 else -1
-    along = position + sum((qty for qty in in_flight if qty * sign > 0), _ZERO)
-    left = max(-along * sign, _ZERO)
+def exposure(
+    signed_qty: Decimal, position: Decimal, in_flight: Iterable[Decimal], limited: Iterable[Decimal] = ()
+) -> ExposureChange:
+    """Returns what an order does over `position`, beside orders in flight; all signed base units.
+
+    limited: those in flight against which the venue itself limits the order to reducing: should one of them be filled
+    first, the venue lets less of the order through, or nothing.
+
+    >>> exposure(Decimal(-3), Decimal(3), [], [Decimal(-3)]).reduces
+    Decimal('-3')
+    """
+    sign, unsure = 1 if signed_qty > 0 else -1, tuple(limited)
+    others = (*in_flight, *unsure)
+    along = position + sum((qty for qty in others if qty * sign > 0), _ZERO)
+    against = [qty for qty in others if qty * sign < 0]
+    left = max(-(along - sum((qty for qty in unsure if qty * sign > 0), _ZERO)) * sign, _ZERO)
     size = signed_qty.copy_abs()
     reduces = min(size, left)
-    return ExposureChange(reduces * sign, (size - reduces) * sign, along + signed_qty)
+    ends = (along + signed_qty, position + sum(against, _ZERO) if against else _ZERO)
+    return ExposureChange(reduces * sign, (size - reduces) * sign, max(ends, key=abs))
 
 
 class Subject(NamedTuple):
@@ -102,8 +117,12 @@ def halt(subject: Subject) -> Reason | None:
 
 
 def unknown_order(subject: Subject) -> Reason | None:
-    """Refuses while an order of this symbol may or may not have reached the venue: the next would stand on a guess."""
-    return Reason.UNKNOWN_ORDER if any(order.unknown for order in subject.context.in_flight) else None
+    """Refuses while an order of this symbol may or may not have reached the venue: the next would stand on a guess.
+
+    So it does while one is on its way, which is over soon. What rests at the venue only counts.
+    """
+    in_flight = subject.context.in_flight
+    return Reason.UNKNOWN_ORDER if any(order.unknown or order.passing for order in in_flight) else None
 
 
 def symbol(subject: Subject) -> Reason | None:
@@ -262,28 +281,32 @@ class RiskLimit(NamedTuple):
     """A line of the table has a limit's name and function, and how it counts.
 
     - applies_to_reducing: it stands even against what only reduces our own position.
+    - unless_limited: but not where the venue itself limits that to reducing.
     - defers: the order waits instead of being refused.
     - of_book: it counts in paper and replay too; the others need a venue.
+    - cancels: what rests at the venue and adds is cancelled while it stands.
     """
 
     name: str
     violation: Callable[[Subject], Reason | None]
     applies_to_reducing: bool = False
+    unless_limited: bool = False
     defers: bool = False
     of_book: bool = False
+    cancels: bool = False
 
 
 LIMITS = (
-    RiskLimit("halt", halt, applies_to_reducing=True, of_book=True),
-    RiskLimit("unknown order", unknown_order, applies_to_reducing=True, defers=True),
-    RiskLimit("symbols", symbol, of_book=True),
-    RiskLimit("reduce_only", reduce_only, of_book=True),
+    RiskLimit("halt", halt, applies_to_reducing=True, of_book=True, cancels=True),
+    RiskLimit("unknown order", unknown_order, applies_to_reducing=True, unless_limited=True, defers=True),
+    RiskLimit("symbols", symbol, of_book=True, cancels=True),
+    RiskLimit("reduce_only", reduce_only, of_book=True, cancels=True),
     RiskLimit("meant to reduce", meant_to_reduce, of_book=True),
-    RiskLimit("blocked", blocked),
-    RiskLimit("latches", latch, of_book=True),
-    RiskLimit("daily_loss", daily_loss, of_book=True),
-    RiskLimit("max_drawdown", drawdown, of_book=True),
-    RiskLimit("armed", armed),
+    RiskLimit("blocked", blocked, cancels=True),
+    RiskLimit("latches", latch, of_book=True, cancels=True),
+    RiskLimit("daily_loss", daily_loss, of_book=True, cancels=True),
+    RiskLimit("max_drawdown", drawdown, of_book=True, cancels=True),
+    RiskLimit("armed", armed, cancels=True),
     RiskLimit("max_tick_age_s", tick_age),
     RiskLimit("max_prediction_age_s", prediction_age),
     RiskLimit("fresh quote", fresh_quote),
@@ -295,17 +318,18 @@ LIMITS = (
     RiskLimit("max_capital_share", capital),
     RiskLimit("orders_per_minute", rate),
     RiskLimit("loss seen once", seen_once, defers=True, of_book=True),
-    RiskLimit("reconciled", reconciled, defers=True),  # last: what would be refused anyway need not wait
+    RiskLimit("reconciled", reconciled, defers=True, cancels=True),  # last: what would be refused anyway need not wait
 )
 
 
 class RiskCheck(Tick[ProposedOrder, Verdict]):
     """The check returns whether an order may go out. Its memory lies in the journal: it comes with the order's context.
 
-    What only reduces our own position passes every limit but the halt and an unknown order in its symbol. What adds
-    must pass all. An order that does both (a flip) passes whole or, where a limit refuses its addition, is cut to the
-    part that reduces; where a limit only lets it wait, all of it waits. A quantity that is 0 or not finite is a
-    ValueError.
+    What only reduces our own position passes every limit but the halt and, where the venue does not itself limit it to
+    reducing, an unknown order in its symbol. What adds must pass all. An order that does both (a flip) passes whole or,
+    where a limit refuses its addition, is cut to the part that reduces; where a limit only lets it wait, all of it
+    waits. Beside an unknown order nothing waits that may go: it would wait for nobody knows how long. A quantity that
+    is 0 or not finite is a ValueError.
     """
 
     def __init__(self, rules: RiskRules) -> None:
@@ -315,6 +339,42 @@ class RiskCheck(Tick[ProposedOrder, Verdict]):
 
     def on_tick(self, val: ProposedOrder) -> Verdict:
         """Takes an order and its context."""
+        subject, changes = self._subject(val)
+        parts, limited = subject.exposure, val.context.limited
+        passing = any(order.passing for order in val.context.in_flight)
+        for limit in self._limits:
+            holds_all = limit.applies_to_reducing and not (limit.unless_limited and limited)
+            if not parts.adds and not holds_all:
+                continue
+            reason = limit.violation(subject)
+            if reason is None:
+                continue
+            why = measured(reason, subject)
+            if limit.defers and (holds_all or passing or not (limit.unless_limited and parts.reduces)):
+                return Hold(reason, changes, why)
+            if holds_all or not parts.reduces:
+                return Refusal(reason, changes, why)
+            return Pass(parts.reduces, True, reason, self._with_rate(subject, changes), why)
+        return Pass(val.signed_qty, not parts.adds, None, self._with_rate(subject, changes))
+
+    def stopped(self, val: ProposedOrder) -> tuple[Reason, str] | None:
+        """Returns why what is left of an order that rests must not be filled any more, and the number behind it.
+
+        None while it may, and for what only reduces our own position.
+        """
+        subject, _ = self._subject(val)
+        if subject.exposure.adds:
+            for limit in self._limits:
+                if limit.cancels and (reason := limit.violation(subject)) is not None:
+                    return reason, measured(reason, subject)
+        return None
+
+    def adds(self, val: ProposedOrder) -> bool:
+        """Returns whether it may add exposure."""
+        return bool(self._subject(val)[0].exposure.adds)
+
+    def _subject(self, val: ProposedOrder) -> tuple[Subject, Changes]:
+        """Returns what the limits look at, and what is to be written because of it."""
         if not val.signed_qty.is_finite() or not val.signed_qty:
             raise ValueError(f"an order's quantity must be finite and not 0, not {val.signed_qty}")
         context, seen = val.context, Watched((), ())
@@ -322,21 +382,12 @@ class RiskCheck(Tick[ProposedOrder, Verdict]):
             # A book's equity is exact; an account's was observed before, and being asked again is no observation.
             suspected = WATCHED if self._on_paper else ()
             seen = watch(self.rules.limits, context.now_ns, context.equity, context.limits, context.latches, suspected)
-        parts = exposure(val.signed_qty, context.position, (order.signed_qty for order in context.in_flight))
-        subject = Subject(val, context, self.rules, parts, seen.standing, seen.suspected)
-        for limit in self._limits:
-            if not parts.adds and not limit.applies_to_reducing:
-                continue
-            reason = limit.violation(subject)
-            if reason is None:
-                continue
-            why = measured(reason, subject)
-            if limit.defers:
-                return Hold(reason, seen.changes, why)
-            if limit.applies_to_reducing or not parts.reduces:
-                return Refusal(reason, seen.changes, why)
-            return Pass(parts.reduces, True, reason, self._with_rate(subject, seen.changes), why)
-        return Pass(val.signed_qty, not parts.adds, None, self._with_rate(subject, seen.changes))
+        limited = [one for one in context.in_flight if one.unknown and context.limited]
+        others = [one for one in context.in_flight if one not in limited]
+        parts = exposure(
+            val.signed_qty, context.position, (one.signed_qty for one in others), (one.signed_qty for one in limited)
+        )
+        return Subject(val, context, self.rules, parts, seen.standing, seen.suspected), seen.changes
 
     def _with_rate(self, subject: Subject, changes: Changes) -> Changes:
         """Returns the changes of an order that goes out: it counts against the rate, whatever it does."""

@@ -49,8 +49,10 @@ def _halted(subject: "Subject") -> str:
 
 def _unknown(subject: "Subject") -> str:
     unknown = [order for order in subject.context.in_flight if order.unknown]
-    most = ", ".join(plain(order.signed_qty) for order in unknown)
-    return f"{plural(len(unknown), 'order')} UNKNOWN, of which {most} may yet be filled: the limit is none"
+    open_ = unknown or [order for order in subject.context.in_flight if order.passing]
+    most = ", ".join(plain(order.signed_qty) for order in open_)
+    what = "UNKNOWN" if unknown else "on the way"
+    return f"{plural(len(open_), 'order')} {what}, of which {most} may yet be filled: the limit is none"
 
 
 def _symbol(subject: "Subject") -> str:

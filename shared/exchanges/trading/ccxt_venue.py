@@ -15,6 +15,7 @@ from shared.exchanges.profile import NOT_PROTECTED
 from shared.exchanges.registry import profile_of, traded, trading_profile
 from shared.exchanges.rest_caller import CallRules, RestCaller
 from shared.exchanges.trading import parse
+from shared.exchanges.trading.cancel import cancel_order
 from shared.exchanges.trading.client import make_trading_client
 from shared.exchanges.trading.markets import Markets
 from shared.exchanges.trading.options import Credentials, VenueOptions, credentials_of, venue_options
@@ -200,6 +201,11 @@ class CcxtVenue:
         except (VenueError, *UNREADABLE) as error:
             return Ambiguous(self._caller.redact(f"{type(error).__name__}: {error}"))
         return Absent(at_ms) if found is None else found
+
+    async def cancel(self, sym: str, client_order_id: str, venue_order_id: str) -> Absent | Ambiguous | None:
+        """Asks for the cancel of one order of ours."""
+        market = self._rules[sym].market
+        return await cancel_order(self._caller, self._profile, market, client_order_id, venue_order_id, self.now_ms())
 
     async def open_orders(self, sym: str) -> list[VenueOrder]:
         """Returns anybody's."""

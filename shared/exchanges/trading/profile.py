@@ -63,6 +63,7 @@ class TradingProfile:
     margin_of_account: ClassVar[bool] = False  # whether the margin mode is that of the whole account
     by_kind: ClassVar[Mapping[str, TradingFacts]] = {}
     lookup_name: ClassVar[str] = "clientOrderId"  # the parameter of a look-up by our id
+    over: ClassVar[frozenset[str]] = frozenset()  # codes that refuse a cancel of what is over, or about to be
     trades_name_makers: ClassVar[bool] = True  # a trade tells its order's client id, and whether the exchange forced it
 
     def __init__(self, kind: str) -> None:

@@ -206,6 +206,12 @@ class Venue(Protocol):
     ) -> OrderStatusReport | Absent | Ambiguous:
         """Looks an order up by its client id. since_ms: it was not sent before; exchanges look back a week else."""
 
+    async def cancel(self, sym: str, client_order_id: str, venue_order_id: str) -> Absent | Ambiguous | None:
+        """Asks for the cancel of one order of ours, which can be repeated; None: the exchange has taken it.
+
+        Absent: it has no such order open, so it was over before. How the order ended, `find` tells.
+        """
+
     async def open_orders(self, sym: str) -> list[VenueOrder]:
         """Returns all that rest or are being filled, anybody's."""
 

@@ -47,10 +47,11 @@ def opened(**changed: object) -> Any:
     return open_order_of(row_of(OrderIntent.model_validate(FIELDS), "book", 1, 1)._replace(**changed))  # type: ignore[arg-type]
 
 
-def test_one_order_at_a_time_and_the_first_that_came_is_the_first() -> None:
-    first, second = opened(), opened(client_order_id="b")
-    assert readiness(first, [first, second], {}, 1) is Readiness.GO
-    assert readiness(second, [first, second], {}, 1) is Readiness.WAIT
+def test_an_order_waits_for_the_one_that_it_comes_after_and_for_no_other() -> None:
+    first, second, third = opened(), opened(client_order_id="b"), opened(client_order_id="c", after="b")
+    every = [first, second, third]
+    turns = [readiness(order, every, {}, 1) for order in every]
+    assert turns == [Readiness.GO, Readiness.GO, Readiness.WAIT]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,8 @@ def test_an_order_after_another_goes_when_that_one_has_closed(
 
 
 def test_an_order_that_waited_past_its_time_expires_wherever_it_stands() -> None:
-    first, second = opened(), opened(valid_until_ns=5)
+    first = opened()
+    second = opened(client_order_id="b", valid_until_ns=5, after=first.name)
     assert readiness(second, [first, second], {}, 5) is Readiness.WAIT
     assert readiness(second, [first, second], {}, 6) is Reason.PAST_VALID_UNTIL
 

@@ -129,7 +129,9 @@ def test_the_reducing_part_is_the_most_that_never_adds(qty: int, position: int, 
     sign = 1 if qty > 0 else -1
     most = max(size for size in range(abs(qty) + 1) if all(_shrinks(held, sign * size) for held in before))
     assert made.reduces == sign * most
-    assert made.worst * sign == max((held + qty) * sign for held in before)
+    against = [other for other in in_flight if other * sign < 0]
+    ends = [max((held + qty) * sign for held in before), *([sign * (position + sum(against))] if against else [])]
+    assert abs(made.worst) == max(map(abs, ends))
 
 
 def _shrinks(held: int, qty: int) -> bool:
