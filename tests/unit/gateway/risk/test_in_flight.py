@@ -1,0 +1,151 @@
+"""Several orders of a symbol at once: what may go beside what, what counts, and what is cancelled."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.gateway.execution.records import OpenOrder, open_order_of
+from services.gateway.risk import Context, Hold, InFlight, Pass, ProposedOrder, Refusal, RiskCheck, Verdict
+from services.gateway.risk.context import RiskContext
+from services.gateway.risk.limits import LIMITS, exposure
+from shared.control.books import Books
+from shared.messages import OrderPhase, Reason
+from shared.orders import VenueQuote
+from tests.journal_rows import order
+from tests.unit.gateway.risk.open_gates import BUY, GATES, RULES, Gate, verdict
+
+BTC, ETH = "BTCUSDT", "ETHUSDT"
+UNKNOWN, PASSING, RESTING = {"unknown": True}, {"passing": True}, dict[str, bool]()
+
+
+def beside(qty: int, position: int, *others: tuple[int, dict[str, bool]], swap: bool = True) -> Verdict:
+    """What becomes of an order over a position, beside others; the venue limits what reduces only on a swap."""
+    in_flight = tuple(InFlight(Decimal(other), **how) for other, how in others)
+    context = BUY.context._replace(position=Decimal(position), in_flight=in_flight, limited=swap)
+    return verdict(BUY._replace(signed_qty=Decimal(qty), reduce_only=qty * position < 0, context=context))
+
+
+def went(made: Verdict) -> tuple[int, bool] | None:
+    return (int(made.signed_qty), made.reduce_only) if isinstance(made, Pass) else None
+
+
+@pytest.mark.parametrize("how", [UNKNOWN, PASSING])
+@pytest.mark.parametrize("swap", [True, False])
+@pytest.mark.parametrize("other", [1, -1])
+def test_what_adds_waits_for_an_order_without_an_answer(how: dict[str, bool], swap: bool, other: int) -> None:
+    made = beside(5, 0, (other, how), swap=swap)
+    assert isinstance(made, Hold)
+    assert made.reason is Reason.UNKNOWN_ORDER
+
+
+def test_what_adds_goes_beside_what_rests_and_both_count() -> None:
+    assert went(beside(5, 0, (5, RESTING))) == (5, False)
+    assert isinstance(beside(150, 0, (60, RESTING)), Refusal), "together more than the position may be"
+    assert isinstance(beside(1, 0, (-201, RESTING)), Refusal), "whichever end is worse"
+
+
+def test_what_the_venue_limits_to_reducing_goes_beside_an_unknown_order() -> None:
+    """Also beside an unknown close of the same position: should that be filled first, the venue takes no second."""
+    assert went(beside(-5, 5, (5, UNKNOWN))) == (-5, True)
+    assert went(beside(-5, 5, (-5, UNKNOWN))) == (-5, True)
+    assert went(beside(-8, 5, (-5, UNKNOWN))) == (-5, True), "never more than the position that is known"
+
+
+@pytest.mark.parametrize("other", [5, -5])
+def test_on_spot_nothing_goes_beside_an_unknown_order(other: int) -> None:
+    assert isinstance(beside(-5, 5, (other, UNKNOWN), swap=False), Hold)
+
+
+def test_a_close_goes_beside_an_order_on_its_way_where_that_changes_nothing_and_waits_where_it_might() -> None:
+    assert went(beside(-5, 5, (5, PASSING))) == (-5, True)
+    assert isinstance(beside(-5, 5, (-5, PASSING)), Hold)
+    assert isinstance(beside(-8, 5, (3, PASSING)), Hold), "it may soon reduce more"
+
+
+def test_of_a_flip_the_closing_part_goes_beside_an_unknown_order_and_all_of_it_waits_for_one_on_its_way() -> None:
+    assert went(beside(-8, 5, (1, UNKNOWN))) == (-5, True)
+    assert isinstance(beside(-8, 5, (1, UNKNOWN), (1, PASSING)), Hold)
+
+
+@given(
+    qty=st.integers(-6, 6).filter(bool),
+    position=st.integers(-6, 6),
+    unknown=st.lists(st.integers(-6, 6), max_size=3),
+    others=st.lists(st.integers(-6, 6), max_size=3),
+)
+def test_beside_unknown_orders_no_more_goes_than_reduces_the_position_that_is_known(
+    qty: int, position: int, unknown: list[int], others: list[int]
+) -> None:
+    made = exposure(Decimal(qty), Decimal(position), map(Decimal, others), map(Decimal, unknown))
+    assert made.reduces == exposure(Decimal(qty), Decimal(position), map(Decimal, others)).reduces
+    assert abs(made.worst) >= abs(exposure(Decimal(qty), Decimal(position), map(Decimal, others + unknown)).worst)
+
+
+CANCELS = {limit.name for limit in LIMITS if limit.cancels}
+
+
+@pytest.mark.parametrize("gate", GATES, ids=lambda gate: f"{gate.check}-{gate.reason}")
+def test_what_rests_and_adds_is_cancelled_by_what_stops_adding_and_by_nothing_else(gate: Gate) -> None:
+    asked, rules = gate.change(BUY, RULES)
+    found = RiskCheck(rules).stopped(asked)
+    if gate.check in CANCELS:
+        assert found is not None
+        assert found[0] is gate.reason
+    else:
+        assert found is None
+    held = asked._replace(context=asked.context._replace(position=Decimal(-10)))
+    assert RiskCheck(rules).stopped(held) is None, "it reduces"
+
+
+class Heard:
+    """A check that lets all pass, and keeps what it was asked."""
+
+    def on_tick(self, asked: ProposedOrder) -> Verdict:
+        self.asked = asked
+        return Pass(asked.signed_qty, asked.reduce_only, None, ())
+
+
+def in_flight(number: int, phase: OrderPhase, asked: str, filled: str = "0", sym: str = BTC) -> OpenOrder:
+    row = order(number, sym=sym, state=phase, signed_qty=Decimal(asked), filled_qty=Decimal(filled), price=Decimal(100))
+    return open_order_of(row)
+
+
+def known(*orders: OpenOrder) -> Context:
+    """What the check is told about another order of BTC."""
+    heard, open_ = Heard(), {BTC: dict[str, OpenOrder](), ETH: dict[str, OpenOrder]()}
+    for one in orders:
+        open_[one.row.sym][one.name] = one
+    risk = RiskContext(heard, Books([BTC, ETH], Decimal(100)), open_, 60.0, lambda sym: sym == BTC)  # type: ignore[arg-type]
+    risk.quotes[ETH] = VenueQuote(ETH, Decimal(100), Decimal(100), 0)
+    risk.judge(order(99))
+    return heard.asked.context
+
+
+def test_what_is_known_to_be_filled_is_position_and_the_rest_is_in_flight() -> None:
+    """The books have it when the order is over."""
+    part = in_flight(1, OrderPhase.PARTIALLY_FILLED, "3", "1")
+    part.rests = True
+    context = known(part, in_flight(2, OrderPhase.UNKNOWN, "-2"), in_flight(3, OrderPhase.SENT, "4"))
+    assert context.position == 1
+    assert context.in_flight == (
+        InFlight(Decimal(2)), InFlight(Decimal(-2), unknown=True), InFlight(Decimal(4), passing=True),
+    )  # fmt: skip
+    assert context.limited
+
+
+def test_other_symbols_count_with_their_orders_filled_or_not_whichever_is_worse() -> None:
+    unknown = in_flight(1, OrderPhase.UNKNOWN, "3", "1", ETH)
+    resting = in_flight(2, OrderPhase.NEW, "-8", sym=ETH)
+    assert known(unknown).other_notional == 300
+    assert known(unknown, resting).other_notional == 700
+
+
+def test_on_spot_no_more_is_sold_than_other_orders_leave() -> None:
+    selling = in_flight(1, OrderPhase.UNKNOWN, "-3")
+    buying = in_flight(2, OrderPhase.NEW, "5", "2")
+    books = Books([BTC], Decimal(100))
+    open_ = {BTC: {one.name: one for one in (selling, buying)}}
+    risk = RiskContext(RiskCheck(RULES), books, open_, 60.0)
+    assert risk.free(order(99)) == -3, "what is bought counts when it is booked"
