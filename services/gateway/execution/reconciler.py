@@ -33,6 +33,7 @@ from shared.orders.reconcile import (
 log = structlog.get_logger()
 
 WINDOW_MS = 23 * 3_600_000  # how far back trades and funding payments are compared; a day would be two questions
+PASSING = (DifferenceKind.POSITION, DifferenceKind.POSITION_ROWS, DifferenceKind.ORDER_NOT_OPEN)
 LAG_MS = 3_000  # how long the venue's lists may take to show what is settled
 
 
@@ -96,6 +97,9 @@ class Reconciler:
         for payment in made.bookings:
             await self._managers[payment.sym].fund(payment)
         await self._look_at_funding()
+        for one in made.differences:
+            if one.kind is DifferenceKind.ORDER_NOT_OPEN:
+                context.resting.look(one.key)
         return made.differences
 
     def _flat(self, shown: VenueView, known: OwnView) -> bool:
@@ -214,10 +218,13 @@ class Reconciler:
         return one._replace(trade=trade, text=external_text(trade))
 
     async def _strike(self, there: Collection[tuple[str, str]]) -> None:
-        """Strikes differences of positions that agree again: they wait for nobody, and to book them would be wrong."""
+        """Strikes differences that are no more and were never booked: they wait for nobody.
+
+        A position that agrees again would be booked wrongly. An order that the list lacked has ended here since.
+        """
         changes: list[DropExternal | EventRow] = []
         for row in await self._context.journal.externals(adopted=False):
-            if row.kind in (DifferenceKind.POSITION, DifferenceKind.POSITION_ROWS) and (row.kind, row.key) not in there:
+            if row.kind in PASSING and (row.kind, row.key) not in there:
                 text = f"is no more: {row.text}"
                 log.info("a difference is no more", what=row.text, kind=row.kind, sym=row.sym)
                 changes += (DropExternal(row.kind, row.sym, row.key), EventRow("EXTERNAL", row.sym, "", text, now_ms()))
