@@ -8,7 +8,7 @@ here before a failed write is never acted upon.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -31,11 +31,11 @@ from services.gateway.execution.records import (
     to_send,
     unsent,
 )
-from services.gateway.execution.session_context import PreparedSend, SessionContext, now_ms
+from services.gateway.execution.session_context import PreparedSend, SessionContext, SymbolStep, now_ms
 from services.gateway.risk.check import Hold, Refusal
 from shared.control.books import execution_row
 from shared.exchanges.trading.venue import Cleared
-from shared.journal.rows import Change, EventRow, FundingRow, OrderRow
+from shared.journal.rows import EventRow, FundingRow, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders import (
@@ -62,22 +62,6 @@ REFUSED = "REFUSED"  # an event's kind: which number met which limit, or what th
 CANCEL = "CANCEL"  # likewise: why a cancel was sent
 CANCEL_AGAIN_MS = 2_000
 OF_OTHER_RULES = frozenset({Reason.BELOW_MINIMUM, Reason.VENUE_REFUSED})  # precision, status and the like
-
-
-@dataclass(slots=True)
-class SymbolStep:
-    """A step gathers what it changes: it is written together, and only then done.
-
-    - changes: rows for the journal.
-    - reports: go to the bus when they are written.
-    - sends: the orders that go out then.
-    - cancels: the orders that are cancelled then.
-    """
-
-    changes: list[Change] = field(default_factory=list)
-    reports: list[ExecutionReport] = field(default_factory=list)
-    sends: list[PreparedSend] = field(default_factory=list)
-    cancels: list[OpenOrder] = field(default_factory=list)
 
 
 class OrderManager:
@@ -261,14 +245,16 @@ class OrderManager:
         """Cancels what rests and adds while something stops adding: asked for again until the venue has taken it."""
         context, at_ms = self._context, self._context.venue.now_ms()
         for order in self.open_orders.values():
-            state = order.state
-            waits = at_ms - order.canceled_ms < CANCEL_AGAIN_MS
-            if not order.rests or state.canceled_ms or waits or (found := context.risk.stops(order)) is None:
+            waits = at_ms - order.cancel_sent_ms < CANCEL_AGAIN_MS
+            if not order.rests or order.state.canceled_ms or waits:
                 continue
-            if not order.canceled_ms:
-                log.warning("cancelled", sym=self.sym, order=order.name, why=found[1])
-                step.changes.append(self._event(CANCEL, order.name, f"{found[0]}: {found[1]}"))
-            order.canceled_ms = at_ms
+            stops = context.risk.stops(order)
+            if stops is None:
+                continue
+            if not order.cancel_sent_ms:
+                log.warning("cancelled", sym=self.sym, order=order.name, why=stops[1])
+                step.changes.append(self._event(CANCEL, order.name, f"{stops[0]}: {stops[1]}"))
+            order.cancel_sent_ms = at_ms
             self._move(order, Cancel(at_ms), step)
             step.cancels.append(order)
 
@@ -361,7 +347,7 @@ class OrderManager:
         """Writes the step; then its reports go to the bus, and its order out."""
         sends = step.sends
         if step.changes:
-            await self._context.fenced.write(step.changes, partial(_prepare, sends) if sends else None)
+            await self._context.fenced.write(step.changes, step.prepare if sends else None)
         for report in step.reports:
             self._context.outbox.add(report)
         for send in sends:
@@ -386,8 +372,3 @@ class OrderManager:
 
     def _event(self, kind: str, client_order_id: str, text: str) -> EventRow:
         return EventRow(kind, self.sym, client_order_id, text, now_ms())
-
-
-def _prepare(sends: Sequence[PreparedSend]) -> None:
-    for send in sends:
-        send.prepare()

@@ -35,7 +35,7 @@ class OpenOrder:
     - held: what let it wait when it was last judged; none where it waits for another order only. why: see Verdict.
     - alarmed: what a person was told.
     - rests: the venue has shown it as open some time after it was sent: it is not about to end by itself.
-    - canceled_ms: when its cancel was last asked for, 0 before.
+    - cancel_sent_ms: when its cancel was last asked for, 0 before.
     """
 
     row: OrderRow
@@ -44,7 +44,7 @@ class OpenOrder:
     why: str = ""
     alarmed: set[str] = field(default_factory=set)
     rests: bool = False
-    canceled_ms: int = 0
+    cancel_sent_ms: int = 0
 
     @property
     def name(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import structlog
 
 from services.gateway.execution.open_orders import OpenOrdersWatch
+from services.gateway.execution.records import OpenOrder
 from services.gateway.risk.context import RiskContext
 from shared.bus.names import partition_of
 from shared.config import Settings
@@ -175,6 +176,27 @@ class PreparedSend:
         await self._journaled.wait()
         if why := self._barred():
             raise NotCleared(why)
+
+
+@dataclass(slots=True)
+class SymbolStep:
+    """A step gathers what it changes: it is written together, and only then done.
+
+    - changes: rows for the journal.
+    - reports: go to the bus when they are written.
+    - sends: the orders that go out then.
+    - cancels: the orders that are cancelled then.
+    """
+
+    changes: list[Change] = field(default_factory=list)
+    reports: list[ExecutionReport] = field(default_factory=list)
+    sends: list[PreparedSend] = field(default_factory=list)
+    cancels: list[OpenOrder] = field(default_factory=list)
+
+    def prepare(self) -> None:
+        """Begins to make the requests that go out."""
+        for send in self.sends:
+            send.prepare()
 
 
 class RecentOrders:
