@@ -86,8 +86,9 @@ def rests(order: OpenOrder, event: Event) -> bool:
     state = order.state
     if state.phase not in SHOWN:
         return False
-    told_open = isinstance(event, Answer) and event.what.phase in OPEN
-    return order.rests or (told_open and event.at_ms - state.at_ms >= REST_MS)
+    if isinstance(event, Answer) and event.what.phase in OPEN:
+        return order.rests or event.at_ms - state.at_ms >= REST_MS
+    return order.rests
 
 
 def following(row: OrderRow, state: OrderState, epoch: int, now_ms: int, commission: Decimal = _ZERO) -> OrderRow:
