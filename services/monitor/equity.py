@@ -9,7 +9,7 @@ from typing import Any
 from services.monitor.ranges import MeasuredValue
 from shared.account import Account
 from shared.account.account import book_report
-from shared.drift.pool import SymbolPool
+from shared.drift.pool import Behind, PooledBar, SymbolPool
 from shared.drift.reference import DriftReference
 from shared.drift.twin import TwinBar
 from shared.messages import Decision, ExecutionReport, Gap, Message, Prediction, Stream
@@ -178,13 +178,22 @@ class EquityBand(Tick[Message, list[MeasuredValue]]):
         """Takes a message of any symbol."""
         book = self._books.get(val.sym)
         bars = [] if book is None else book.on_tick(val)
-        return [found for bar in bars for pooled in self._pool.on_tick(bar) for found in self._on_net(pooled.net)]
+        return [found for bar in bars for pooled in self._pool.on_tick(bar) for found in self._on_bar(pooled)]
 
-    def _on_net(self, net: float) -> Iterator[MeasuredValue]:
-        self._total += net
+    def behind(self) -> Behind | None:
+        """Returns which symbols hold the others up; None where none does."""
+        return self._pool.behind()
+
+    def miss(self, sym: str, since: int, upto: int) -> list[MeasuredValue]:
+        """Lets the others go on without a symbol's bars; see `SymbolPool.miss`."""
+        return [found for pooled in self._pool.miss(sym, since, upto) for found in self._on_bar(pooled)]
+
+    def _on_bar(self, bar: PooledBar) -> Iterator[MeasuredValue]:
+        self._total += bar.net
         self._held += 1
         middle, wide = self._mean * self._held, Z90 * self._sd * sqrt(self._held)
-        found = MeasuredValue(Measure.EQUITY, "", self._total, middle - wide, middle + wide, self._held)
+        low, high = middle - wide, middle + wide
+        found = MeasuredValue(Measure.EQUITY, "", self._total, low, high, self._held, bar.ts_event, bar.tr)
         outside = not found.low <= found.value <= found.high
         if self._held < FEWEST:
             return

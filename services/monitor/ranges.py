@@ -16,7 +16,10 @@ MOST = EXPECTED + 3 * sqrt(EXPECTED * (1 - EXPECTED) / WINDOW)  # three standard
 
 
 class MeasuredValue(NamedTuple):
-    """A value of a measure, its range, and how many values are behind it. See RangeReading."""
+    """A value of a measure, its range, and how many values are behind it. See RangeReading.
+
+    - ts_event, tr: of the bar at whose end it is known; None and empty: of the message that brought it.
+    """
 
     what: Measure
     name: str
@@ -24,6 +27,8 @@ class MeasuredValue(NamedTuple):
     low: float
     high: float
     behind: int
+    ts_event: int | None = None
+    tr: str = ""
 
 
 class OutsideSnapshot(Snapshot):

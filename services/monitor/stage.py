@@ -15,6 +15,7 @@ from shared.messages import (
     DriftReading,
     ExecutionReport,
     Gap,
+    LateBars,
     Message,
     Prediction,
     RangeReading,
@@ -38,6 +39,20 @@ class Resumed(NamedTuple):
     ts_event: int
 
 
+class Overdue(NamedTuple):
+    """Nobody waits any longer for a symbol's bars behind `since`, up to the bar's end `upto`; see LateBars."""
+
+    sym: str
+    since: int
+    upto: int
+    book: bool
+
+    @classmethod
+    def of(cls, said: LateBars) -> "Overdue":
+        """Returns what made the stage say this."""
+        return cls(said.sym, said.since, said.ts_event, said.book)
+
+
 class DriftAlarm(Record):
     """An alarm stands from the reading at which M has come to its bound until a person resumes.
 
@@ -54,7 +69,7 @@ class MonitorSnapshot(Snapshot):
     """The stage remembers what its parts do, the alarm that stands, and how far each input was taken.
 
     - predicted, ordered: symbol -> n of the last prediction, and of the last order.
-    - numbers: symbol -> n of the last RangeReading.
+    - numbers: symbol -> n of the last RangeReading or LateBars.
     """
 
     drift: Any
@@ -115,10 +130,12 @@ class MonitorStage(Stage):
             return predicted < self._wanted.get(val.sym, 0) or val.ts_event < self._decided_ns
         return True
 
-    def on_tick(self, val: Message | Resumed) -> list[Message] | None:
-        """Takes a message of any symbol, or a person's word."""
+    def on_tick(self, val: Message | Resumed | Overdue) -> list[Message] | None:
+        """Takes a message of any symbol, a person's word, or that a symbol is not waited for."""
         if isinstance(val, Resumed):
             return self._resumed(val)
+        if isinstance(val, Overdue):
+            return self._go_on_without(val)
         if val.to is Stream.PREDICTIONS:
             self._predicted[val.sym] = val.n
         elif val.to is Stream.ORDERS:
@@ -130,6 +147,26 @@ class MonitorStage(Stage):
                 self._see(reading)
             written += readings
         return [*written, *self._compare(val)]
+
+    def overdue(self) -> Iterator[Overdue]:
+        """Yields which symbols hold up what is joined over all: the drift, and what the books made."""
+        band = self._compared.band
+        for book, behind in ((False, self._drift.behind()), (True, None if band is None else band.behind())):
+            for sym, reached in () if behind is None else behind.reached.items():
+                yield Overdue(sym, reached, behind.upto, book)
+
+    def _go_on_without(self, late: Overdue) -> list[Message]:
+        n = self._numbers[late.sym] = self._numbers.get(late.sym, 0) + 1
+        tr = f"late:{late.sym}:{late.upto}"
+        said = LateBars(n=n, sym=late.sym, ts_event=late.upto, tr=tr, since=late.since, book=late.book)
+        sym, since, upto, book = late
+        if not book:
+            readings = self._drift.miss(sym, since, upto)
+            for reading in readings:
+                self._see(reading)
+            return [said, *readings]
+        band = self._compared.band
+        return [said, *(self._reading(BOOK, said, found) for found in (band.miss(sym, since, upto) if band else ()))]
 
     def _see(self, reading: DriftReading) -> None:
         if reading.state is not DriftState.DECAYED:
@@ -149,8 +186,9 @@ class MonitorStage(Stage):
 
     def _reading(self, sym: str, val: Message, found: MeasuredValue) -> RangeReading:
         self._numbers[sym] = n = self._numbers.get(sym, 0) + 1
+        ts_event, tr = (val.ts_event, val.tr) if found.ts_event is None else (found.ts_event, found.tr)
         return RangeReading(
-            n=n, sym=sym, ts_event=val.ts_event, tr=val.tr, what=found.what, name=found.name, value=found.value,
+            n=n, sym=sym, ts_event=ts_event, tr=tr, what=found.what, name=found.name, value=found.value,
             low=found.low, high=found.high, count=found.behind,
         )  # fmt: skip
 

@@ -6,8 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from services.monitor.latch import DriftLatch
+from services.monitor.late import LateSymbols
 from services.monitor.reader import PacedReader
-from services.monitor.stage import NOTHING, Comparisons, MonitorStage, Resumed, plan
+from services.monitor.stage import NOTHING, Comparisons, MonitorStage, Overdue, Resumed, plan
 from shared.bus.api import Bus, Session
 from shared.config import Settings
 from shared.drift.stage import DriftStage
@@ -78,7 +79,7 @@ class OverheardStage(MonitorStage):
         super().__init__(drift, compared)
         self._overhear = see
 
-    def on_tick(self, val: Message | Resumed) -> list[Message] | None:
+    def on_tick(self, val: Message | Resumed | Overdue) -> list[Message] | None:
         """Takes what the stage takes."""
         given = super().on_tick(val)
         for message in (val, *(given or ())):
@@ -100,7 +101,8 @@ class MonitorWorker(Worker):
         latch = DriftLatch.of(settings) if settings.journal_url else None
         alerts = _alerts(settings, bus)
         spec = plan(settings) if alerts is None else plan(settings, partial(OverheardStage, alerts.see))
-        self._reader = PacedReader(limits, settings.monitor.pace_s, () if latch is None else (latch.look,))
+        before = [LateSymbols().look, *(() if latch is None else (latch.look,))]
+        self._reader = PacedReader(limits, settings.monitor.pace_s, before)
         super().__init__(spec, bus, self._reader, partitions=1, limits=limits, store=SideTasks(latch, alerts))
 
     def stop(self) -> None:

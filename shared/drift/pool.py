@@ -1,11 +1,12 @@
 """The pool joins the bars of several symbols: policy looks at one number for one model."""
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
 from shared.drift.twin import TwinBar
-from shared.record import Record, Snapshot
+from shared.later_fields import Since
+from shared.record import BY_VALUE, Record, Snapshot
 from shared.tick import State, Tick
 
 MAX_BEHIND = 1_024  # bars that a symbol may be behind the others before they go on without it
@@ -36,19 +37,40 @@ class HeldBar(Record):
     net: float
 
 
+class MissedSpan(Record):
+    """A span of time in which a symbol was not waited for: behind `since`, up to and with `upto`."""
+
+    sym: str
+    since: int
+    upto: int
+
+
 class PoolSnapshot(Snapshot):
-    """The saved form of a SymbolPool. reached: how far each symbol has come."""
+    """The saved form of a SymbolPool. reached: how far each symbol has come. missed: in order, those that count yet."""
 
     reached: dict[str, int]
     closed: int
     waiting: list[HeldBar] = Field(default_factory=list)
     ends: list[int] = Field(default_factory=list)
+    missed: Annotated[tuple[MissedSpan, ...], BY_VALUE, Since(5)] = ()
+
+
+class Behind(NamedTuple):
+    """The symbols that hold the pool up. upto: the bar's end to which all others have come, and beyond.
+
+    - reached: symbol -> the end of its last bar; 0 before its first.
+    """
+
+    upto: int
+    reached: dict[str, int]
 
 
 class SymbolPool(Tick[TwinBar, list[PooledBar]]):
     """A SymbolPool takes the bars of all symbols, each symbol's in order; returns those that closed, in order of time.
 
-    A bar is closed when every symbol has come to its end, by a bar or a gap. What comes later does not count.
+    A bar is closed when every symbol has come to its end, by a bar or a gap. What comes later does not count. `miss`
+    lets the others go on without a symbol: its bars that overlap with that time do not count, whenever they come. So
+    the result is of the bars and of these spans alone, and a replay that knows the spans from the start has the same.
 
     >>> pool = SymbolPool(["A", "B"])
     >>> pool.on_tick(TwinBar("A", 60, "t", "", 0.01))
@@ -59,22 +81,58 @@ class SymbolPool(Tick[TwinBar, list[PooledBar]]):
 
     def __init__(self, symbols: "list[str] | tuple[str, ...]") -> None:
         self._reached = dict.fromkeys(symbols, 0)
+        self._missed: dict[str, list[MissedSpan]] = {}
         self._closed = 0
         self._waiting: dict[int, dict[str, TwinBar]] = {}  # a bar's end -> what was held through it, by symbol
 
     def on_tick(self, val: TwinBar) -> list[PooledBar]:
         """Takes a symbol's next bar."""
         sym, ts_event = val.sym, val.ts_event
-        self._reached[sym] = max(self._reached[sym], ts_event)
-        if ts_event <= self._closed:
+        before = self._reached[sym]
+        if ts_event <= before:
             return []
-        held = self._waiting.setdefault(ts_event, {})
-        if val.net is not None:
-            held[sym] = val
+        self._reached[sym] = ts_event
+        spans = self._missed.get(sym, ())
+        counts = not any(before < span.upto and span.since < ts_event for span in spans)
+        if spans:
+            self._missed[sym] = [span for span in spans if span.upto > ts_event]
+        if ts_event > self._closed:
+            held = self._waiting.setdefault(ts_event, {})
+            if val.net is not None and counts:
+                held[sym] = val
         return self._close()
 
+    def miss(self, sym: str, since: int, upto: int) -> list[PooledBar]:
+        """Lets the others go on up to and with the bar's end `upto` without a symbol whose last bar ended at `since`.
+
+        Returns the bars that this closes.
+        """
+        if sym not in self._reached or upto <= self._reached[sym]:
+            return []
+        spans = self._missed.setdefault(sym, [])
+        if spans and spans[-1].upto >= since:
+            since, upto = min(spans[-1].since, since), max(spans.pop().upto, upto)
+        spans.append(MissedSpan(sym=sym, since=since, upto=upto))
+        return self._close()
+
+    def behind(self) -> Behind | None:
+        """Returns who is waited for though another symbol is a whole bar further; None where nobody is."""
+        if len(self._waiting) < 2:
+            return None
+        upto = sorted(self._waiting)[-2]
+        late = {sym: reached for sym, reached in self._reached.items() if self._come_to(sym) < upto}
+        return Behind(upto, late) if late else None
+
+    def _come_to(self, sym: str) -> int:
+        """Returns the end up to which a symbol is waited for no more."""
+        reached = self._reached[sym]
+        for span in self._missed.get(sym, ()):
+            if reached >= span.since:
+                reached = max(reached, span.upto)
+        return reached
+
     def _close(self) -> list[PooledBar]:
-        waiting, upto, closed = self._waiting, min(self._reached.values()), []
+        waiting, upto, closed = self._waiting, min(map(self._come_to, self._reached)), []
         for end in sorted(waiting):
             if end > upto and len(waiting) <= MAX_BEHIND:
                 break
@@ -91,12 +149,19 @@ class SymbolPool(Tick[TwinBar, list[PooledBar]]):
             for held in self._waiting.values()
             for bar in held.values()
         ]
-        return PoolSnapshot(reached=dict(self._reached), closed=self._closed, waiting=bars, ends=list(self._waiting))
+        missed = tuple(span for spans in self._missed.values() for span in spans)
+        return PoolSnapshot(
+            reached=dict(self._reached), closed=self._closed, waiting=bars, ends=list(self._waiting), missed=missed
+        )
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave; symbols that are no more are left out, new ones begin."""
         saved = PoolSnapshot.of(state)
         self._reached = {sym: saved.reached.get(sym, 0) for sym in self._reached}
+        self._missed = {}
+        for span in saved.missed:
+            if span.sym in self._reached:
+                self._missed.setdefault(span.sym, []).append(span)
         self._closed = saved.closed
         self._waiting = {end: {} for end in saved.ends}
         for bar in saved.waiting:

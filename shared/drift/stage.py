@@ -5,7 +5,7 @@ from hashlib import sha256
 from math import log
 from typing import Any, NamedTuple
 
-from shared.drift.pool import PooledBar, SymbolPool
+from shared.drift.pool import Behind, PooledBar, SymbolPool
 from shared.drift.reference import DriftReference
 from shared.drift.scale import Scale
 from shared.drift.twin import Costs, Twin
@@ -59,8 +59,8 @@ class DriftSnapshot(Snapshot):
 class DriftStage(Tick[Message, list[DriftReading]]):
     """A DriftStage takes Predictions, Decisions and Gaps of all symbols; returns a reading for each held bar.
 
-    The result depends on each stream and symbol alone, not on how they interleave. Evidence begins anew with another
-    model, strategy, fee, slippage or floor.
+    The result depends on each stream and symbol alone, and on what `miss` gave up, not on how they interleave. Evidence
+    begins anew with another model, strategy, fee, slippage or floor.
 
     - symbols: those of the line. costs: of its strategy.
     - reference: what the card says of this strategy and these costs; None where it says nothing. Without one, or where
@@ -107,6 +107,15 @@ class DriftStage(Tick[Message, list[DriftReading]]):
             for pooled in self._pool.on_tick(bar)
             if (reading := self._on_bar(pooled)) is not None
         ]
+
+    def behind(self) -> Behind | None:
+        """Returns which symbols hold the others up; None where none does."""
+        return self._pool.behind()
+
+    def miss(self, sym: str, since: int, upto: int) -> list[DriftReading]:
+        """Lets the others go on without a symbol's bars; see `SymbolPool.miss`."""
+        missed = self._pool.miss(sym, since, upto)
+        return [reading for pooled in missed if (reading := self._on_bar(pooled)) is not None]
 
     def resume(self, ts_event: int) -> list[DriftReading]:
         """Lets the evidence of decay begin anew, as a person has resumed; returns the reading that says so."""

@@ -4,7 +4,7 @@ from shared.messages.base import Message, Stream
 from shared.messages.codec import DecodeError, decode, encode
 from shared.messages.decisions import Decision
 from shared.messages.market import Gap, MarketTick
-from shared.messages.monitor import DriftReading, RangeReading
+from shared.messages.monitor import DriftReading, LateBars, RangeReading
 from shared.messages.orders import ExecutionReport, OrderIntent
 from shared.messages.reasons import GapCause, Leg, OrderPhase, OrderStatus, Origin, Reason
 from shared.messages.signals import Features, Prediction, Tensor
@@ -17,6 +17,7 @@ __all__ = [
     "Features",
     "Gap",
     "GapCause",
+    "LateBars",
     "Leg",
     "MarketTick",
     "Message",

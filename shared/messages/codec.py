@@ -14,7 +14,7 @@ from msgpack import ExtType
 from shared.messages.base import Message
 from shared.messages.decisions import Decision
 from shared.messages.market import Gap, MarketTick
-from shared.messages.monitor import DriftReading, RangeReading
+from shared.messages.monitor import DriftReading, LateBars, RangeReading
 from shared.messages.orders import ExecutionReport, OrderIntent
 from shared.messages.signals import Features, Prediction
 from shared.record import FIRST, WIRE, WIRE_FIELD, NewerWire, Record, at_wire, checked_wire, read_fields, read_kept
@@ -27,7 +27,8 @@ MAX_MESSAGE_BYTES = 1_000_000
 
 _MARKET = (MarketTick, Gap, Features, Prediction)
 _TRADING = (Decision, OrderIntent, ExecutionReport)
-TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in (*_MARKET, *_TRADING, DriftReading, RangeReading)}
+_MONITOR = (DriftReading, RangeReading, LateBars)
+TYPES: dict[str, type[Message]] = {kind.__name__: kind for kind in (*_MARKET, *_TRADING, *_MONITOR)}
 _KNOWN: dict[str | bytes, tuple[type[Message], int]] = {
     tag: (kind, wire)
     for kind in TYPES.values()

@@ -6,9 +6,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from shared.messages.base import Message, Stream, Symbol
+from shared.messages.base import Message, Nanoseconds, Stream, Symbol
 from shared.plural import plural
 from shared.record import BY_VALUE
+from shared.wall_time import age
 
 POOLED = "*"  # the symbol of a reading that is about all symbols together
 BOOK = "*book"  # likewise, about what their books hold
@@ -122,6 +123,27 @@ class RangeReading(Message):
         name = " ".join(filter(None, (str(self.what), self.name)))
         share = f"{100 * value:.3g} % of {plural(count, 'value')}"
         return f"{name}: {share} outside the card's 1 to 99 %, up to {100 * high:.2g} % may be chance"
+
+
+class LateBars(Message):
+    """The monitor waits no longer for a symbol's bars, since another symbol is a whole bar further; it knows wire 5.
+
+    A bar of the symbol that ends behind `since` and begins before `ts_event` does not count, whenever it comes.
+
+    - ts_event: the end of the last bar that was given up. since: that of the last bar that had come; 0 for none.
+    - book: they are bars of what the book made; else of the paper twin.
+    """
+
+    STREAM: ClassVar[Stream] = Stream.MONITOR
+
+    since: Nanoseconds
+    book: bool
+
+    def human(self) -> str:
+        """Returns e.g. `ETHUSDT late: no bar for 12 h 0 min, the drift of the others goes on without it`."""
+        whose = "books" if self.book else "drift"
+        how_long = f"no bar for {age(self.ts_event - self.since)}" if self.since else "no bar yet"
+        return f"{self.sym} late: {how_long}, the {whose} of the others goes on without it"
 
 
 SHOWN = 20.0  # evidence of an edge that chance brings once in 20 times, whenever one looks

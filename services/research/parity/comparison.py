@@ -137,7 +137,11 @@ class Comparison:
                 self.compared[stream] += 1
                 recorded.leave_out(computed.n)
             return
-        row = recorded.next()
+        self.compare_row(computed, recorded.next())
+
+    def compare_row(self, computed: Message, row: RecordedEntry) -> None:
+        """Compares a message with a recorded one, likewise; their numbers may differ."""
+        stream = computed.to
         self.compared[stream] += 1
         if is_said(computed, row.t, row.d):
             self.identical[stream] += 1

@@ -1,17 +1,19 @@
-"""The monitor's stage runs over the recorded predictions and decisions of all symbols: its readings, and its alarm.
+"""The monitor's stage runs over what was recorded of all symbols: its readings, and its alarm.
 
 A person's resume came from the journal, between two readings. The reading that says so is recorded, and tells where.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-from services.monitor.stage import DRIFT_INPUTS, MonitorStage, Resumed
+from services.monitor.stage import MonitorStage, Overdue, Resumed
 from services.research.parity.comparison import Comparison, RecordedRows, message_of
-from shared.messages import DriftReading, Gap, GapCause, Message, Stream
+from shared.messages import DriftReading, Gap, GapCause, LateBars, Message, RangeReading, Stream
 from shared.messages.codec import unpack
-from shared.messages.monitor import POOLED, DriftMoved
-from shared.recording.part import RecordedEntry
+from shared.messages.monitor import BOOK, DriftMoved
+from shared.recording.part import RecordedEntry, read_rows
 from shared.runner.spec import ServiceSpec
 from shared.runner.symbol import SymbolSnapshot
 
@@ -21,12 +23,12 @@ JOINT = ""  # beside the symbols' names in a checkpoint: what the joint stage re
 class MonitorStart(NamedTuple):
     """A replay starts here.
 
-    - stage: as a checkpoint has it. sent: n of the last reading before.
+    - stage: as a checkpoint has it. sent: n of the last reading before, of each symbol.
     - taken: (input, symbol) -> n of the last message before.
     """
 
     stage: MonitorStage
-    sent: int
+    sent: Mapping[str, int]
     taken: Mapping[tuple[Stream, str], int]
 
 
@@ -38,44 +40,59 @@ def monitor_start(plan: ServiceSpec, snapshots: Mapping[str, bytes], symbols: Se
         stage.restore(unpack(snapshots[JOINT]))
     saved = {sym: SymbolSnapshot.of(unpack(data)) for sym, data in snapshots.items() if sym != JOINT}
     taken: dict[tuple[Stream, str], int] = {}
-    for source in (each for each in plan.inputs if each.stream in DRIFT_INPUTS):
+    for source in plan.inputs:
         for sym in symbols:
             known = saved[sym].last.get(source.key) if sym in saved else None
             taken[source.stream, sym] = max(taken.get((source.stream, sym), 0), 0 if known is None else known.n)
-    sent = saved[POOLED].sent.get(Stream.MONITOR, 0) if POOLED in saved else 0
+    sent = {sym: symbol.sent.get(Stream.MONITOR, 0) for sym, symbol in saved.items()}
     return MonitorStart(stage, sent, taken)
+
+
+def late_bars(folder: Path, instance: str, sent: Mapping[str, int], symbols: Sequence[str]) -> Iterator[Overdue]:
+    """Yields which bars the recorded monitor did not wait for, of each symbol in order."""
+    for sym in symbols:
+        for row in read_rows(folder, Stream.MONITOR, instance, [sym]):
+            if row.n > sent.get(sym, 0) and isinstance(said := message_of(row), LateBars):
+                yield Overdue.of(said)
 
 
 class MonitorReplay:
     """Replays the stage over the rows of all symbols, in the order of time, until the recorded readings end.
 
-    The stage gives the same in any order of symbols and streams. Raises NotRecorded where rows are missing.
+    The stage gives the same in any order of symbols and streams, and wherever it is told for which bars not to wait;
+    so it is told of them all at the start. Raises NotRecorded where rows are missing.
     """
 
     def __init__(
-        self, stage: MonitorStage, inputs: Sequence[RecordedRows], recorded: RecordedRows, comparison: Comparison
+        self,
+        stage: MonitorStage,
+        inputs: Sequence[RecordedRows],
+        recorded: RecordedRows,
+        comparison: Comparison,
+        late: Sequence[Overdue] = (),
     ) -> None:
         self._stage, self._inputs, self._recorded, self._comparison = stage, inputs, recorded, comparison
+        self._late = late
 
     def run(self, upto: int | None = None) -> None:
         """Computes every reading again, up to n = `upto`."""
         self._resume()
-        while (rows := self._earliest()) is not None and not self._over(upto):
-            row = rows.next()
-            for reading in self._stage.on_tick(_message(rows.stream, row)) or []:
-                if not isinstance(reading, DriftReading):
-                    continue  # what informs only may come in another order
-                if self._over(upto):
-                    return
-                self._comparison.compare(reading, self._recorded)
-                self._resume()
+        for late in self._late:
+            self._take(late, upto)
+        while (rows := _earliest(self._inputs)) is not None and not self._over(upto):
+            self._take(_message(rows.stream, rows.next()), upto)
+
+    def _take(self, val: Message | Overdue, upto: int | None) -> None:
+        for reading in self._stage.on_tick(val) or []:
+            if not isinstance(reading, DriftReading):
+                continue  # see RangeReplay
+            if self._over(upto):
+                return
+            self._comparison.compare(reading, self._recorded)
+            self._resume()
 
     def _over(self, upto: int | None) -> bool:
         return self._recorded.peek() is None or (upto is not None and self._recorded.last_n >= upto)
-
-    def _earliest(self) -> RecordedRows | None:
-        waiting = [(_time(row), at) for at, rows in enumerate(self._inputs) if (row := rows.peek()) is not None]
-        return self._inputs[min(waiting)[1]] if waiting else None
 
     def _resume(self) -> None:
         """Tells the stage of a person's resume, where the next recorded reading is of one."""
@@ -91,6 +108,90 @@ class MonitorReplay:
                 return
             for reading in computed:
                 self._comparison.compare(reading, self._recorded)
+
+
+class RangeReplay:
+    """Replays the stage likewise for what informs only: each measure's readings, in their order.
+
+    How the readings of several measures interleave, and so their numbers, is as the streams were read.
+
+    - inputs: of all streams that the monitor reads; see `monitor_inputs`.
+    - recorded: by symbol, measure and name the rows of the span, and what they say.
+    """
+
+    def __init__(
+        self,
+        stage: MonitorStage,
+        inputs: Sequence[RecordedRows],
+        recorded: "RecordedRanges",
+        comparison: Comparison,
+        late: Sequence[Overdue] = (),
+    ) -> None:
+        self._stage, self._inputs, self._recorded, self._comparison = stage, inputs, recorded, comparison
+        self._late = late
+
+    def run(self) -> None:
+        """Computes the readings again, until there is none left to compare."""
+        for late in self._late:
+            self._take(late)
+        while any(self._recorded.values()) and (rows := _earliest(self._inputs)) is not None:
+            self._take(_message(rows.stream, rows.next()))
+        for rows_left in self._recorded.values():
+            for row in rows_left:
+                said = message_of(row)
+                assert said is not None
+                what = f"{row.k} {Stream.MONITOR} n={row.n}: recorded {said.human()}, computed none"
+                self._comparison.differs(said.ts_event, what)
+
+    def _take(self, val: Message | Overdue) -> None:
+        for said in self._stage.on_tick(val) or []:
+            rows = self._recorded.get(_measure(said)) if isinstance(said, RangeReading) else None
+            if rows:
+                row = rows.popleft()
+                self._comparison.compare_row(said.model_copy(update={"n": row.n}), row)
+
+
+Measured = tuple[str, str, str]
+RecordedRanges = dict[Measured, deque[RecordedEntry]]
+
+
+def recorded_ranges(
+    folder: Path, instance: str, symbols: Sequence[str], sent: Mapping[str, int], upto: Mapping[str, int] | None
+) -> RecordedRanges:
+    """Returns the readings behind the numbers in `sent`, up to those in `upto`, if any; of no symbol there: none."""
+    found: RecordedRanges = {}
+    for sym in (*symbols, BOOK):
+        for row in read_rows(folder, Stream.MONITOR, instance, [sym]):
+            if row.n <= sent.get(sym, 0) or (upto is not None and row.n > upto.get(sym, 0)):
+                continue
+            if isinstance(said := message_of(row), RangeReading):
+                found.setdefault(_measure(said), deque()).append(row)
+    return found
+
+
+def _measure(said: RangeReading) -> Measured:
+    return said.sym, str(said.what), said.name
+
+
+def monitor_inputs(
+    folder: Path, made_by: Mapping[Stream, str], symbols: Sequence[str], taken: Mapping[tuple[Stream, str], int]
+) -> list[RecordedRows]:
+    """Returns the recorded rows of these streams. Of one time the streams come in the order of `made_by`.
+
+    So that should be the line's: a prediction stands before its decision, an order before its report.
+
+    - made_by: stream -> instance.
+    """
+    return [
+        RecordedRows(folder, stream, instance, sym, taken[stream, sym])
+        for stream, instance in made_by.items()
+        for sym in symbols
+    ]
+
+
+def _earliest(inputs: Sequence[RecordedRows]) -> RecordedRows | None:
+    waiting = [(_time(row), at) for at, rows in enumerate(inputs) if (row := rows.peek()) is not None]
+    return inputs[min(waiting)[1]] if waiting else None
 
 
 def _message(stream: Stream, row: RecordedEntry) -> Message:

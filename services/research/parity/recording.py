@@ -4,9 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from services.monitor.stage import Overdue
 from services.monitor.stage import plan as monitor_plan
 from services.research.parity.comparison import Comparison, NotRecorded, RecordedRows
-from services.research.parity.monitor import MonitorReplay, MonitorStart, monitor_start
+from services.research.parity.monitor import (
+    MonitorReplay,
+    MonitorStart,
+    RangeReplay,
+    late_bars,
+    monitor_inputs,
+    monitor_start,
+    recorded_ranges,
+)
 from services.research.parity.stages import StrategyReplay, replay_signal
 from services.research.parity.tolerance import tolerance
 from services.signal.stage import plan as signal_plan
@@ -20,12 +29,15 @@ from shared.record import NewerWire
 from shared.recording.checkpoint import RUNTIMES, Checkpoint, read_checkpoints, recorded_model, settings_of
 from shared.recording.layout import NewerRecording, is_recording, parts, read_origin
 from shared.recording.part import read_rows, recorded_symbols
+from shared.runner.progress import producers
 from shared.runner.spec import ServiceSpec, Stage
 from shared.runner.symbol import Symbol
 from shared.strategies.identity import Identity
 from shared.user_code import blaming
 
 NEEDED = (Stream.TICKS, Stream.PREDICTIONS)
+DRIFT_STREAMS = (Stream.PREDICTIONS, Stream.DECISIONS)
+LINE = (Stream.FEATURES, *DRIFT_STREAMS, Stream.ORDERS, Stream.EXECUTIONS)  # in the order of a tick's way
 
 Report = Callable[[str], None]  # called with each symbol when it begins
 
@@ -217,13 +229,17 @@ class _Monitor:
         self._folder, self._spans, self._comparison = folder, spans, comparison
 
     def run(self) -> None:
-        """Replays it over the spans."""
+        """Replays it over the spans: what policy follows, then what informs only, which needs more streams."""
+        for replay in (self._drift, self._ranges):
+            self._over_spans(replay)
+
+    def _over_spans(self, replay: Callable[[_Span, Mapping[str, int] | None], None]) -> None:
         at: int | None = 0
         while at is not None:
             span = self._spans[at]
             other = next((i for i in range(at, len(self._spans)) if self._spans[i].number != span.number), None)
             try:
-                self._replay(span, None if other is None else self._start(self._spans[other]).sent)
+                replay(span, None if other is None else self._start(self._spans[other]).sent)
                 at = other
             except NotRecorded as missing:
                 at = self._behind(missing, at or 0)
@@ -235,23 +251,35 @@ class _Monitor:
         snapshots = span.checkpoint.snapshots.get(own.monitor.instance, {})
         return monitor_start(monitor_plan(own), snapshots, own.symbols)
 
-    def _replay(self, span: _Span, upto: int | None) -> None:
+    def _drift(self, span: _Span, upto: Mapping[str, int] | None) -> None:
+        start, sent = self._start(span), self._start(span).sent.get(POOLED, 0)
+        recorded = RecordedRows(self._folder, Stream.MONITOR, span.settings.monitor.instance, POOLED, sent)
+        inputs, late = self._inputs(span, start, DRIFT_STREAMS), self._late(span, start)
+        replay = MonitorReplay(start.stage, inputs, recorded, self._comparison, late)
+        replay.run(None if upto is None else upto.get(POOLED, 0))
+
+    def _ranges(self, span: _Span, upto: Mapping[str, int] | None) -> None:
         own, start = span.settings, self._start(span)
-        made_by = {Stream.PREDICTIONS: own.signal.instance, Stream.DECISIONS: own.strategy.instance}
-        inputs = [
-            RecordedRows(self._folder, stream, instance, sym, start.taken[stream, sym])
-            for stream, instance in made_by.items()
-            for sym in own.symbols
-        ]
-        recorded = RecordedRows(self._folder, Stream.MONITOR, own.monitor.instance, POOLED, start.sent)
-        MonitorReplay(start.stage, inputs, recorded, self._comparison).run(upto)
+        recorded = recorded_ranges(self._folder, own.monitor.instance, own.symbols, start.sent, upto)
+        inputs, late = self._inputs(span, start, LINE), self._late(span, start)
+        RangeReplay(start.stage, inputs, recorded, self._comparison, late).run()
+
+    def _inputs(self, span: _Span, start: MonitorStart, streams: Sequence[Stream]) -> list[RecordedRows]:
+        made_by = producers(span.settings)
+        return monitor_inputs(
+            self._folder, {stream: made_by[stream] for stream in streams}, span.settings.symbols, start.taken
+        )
+
+    def _late(self, span: _Span, start: MonitorStart) -> list[Overdue]:
+        return list(late_bars(self._folder, span.settings.monitor.instance, start.sent, span.settings.symbols))
 
     def _behind(self, missing: NotRecorded, at: int) -> int | None:
         """Returns the first later checkpoint at which the missing rows had been taken, or written."""
         for i in range(at + 1, len(self._spans)):
             start = self._start(self._spans[i])
             counts = [n for (stream, _), n in start.taken.items() if stream is missing.stream]
-            if (start.sent if missing.stream is Stream.MONITOR else min(counts, default=0)) >= missing.upto:
+            sent = start.sent.get(POOLED, 0)
+            if (sent if missing.stream is Stream.MONITOR else min(counts, default=0)) >= missing.upto:
                 return i
         return None
 

@@ -20,6 +20,7 @@ from shared.messages import (
     Features,
     Gap,
     GapCause,
+    LateBars,
     Leg,
     MarketTick,
     Message,
@@ -157,6 +158,7 @@ MESSAGES: dict[type[Message], st.SearchStrategy[Message]] = {
         high=FINITE,
         count=INT64,
     ),
+    LateBars: build(LateBars, since=INT64, book=st.booleans()),
 }
 ANY_MESSAGE = st.one_of(*MESSAGES.values())
 ANY_VALUE = st.recursive(

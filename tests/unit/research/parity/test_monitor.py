@@ -1,31 +1,46 @@
 """Parity of the alarm: the readings are computed again of what was recorded, a person's resume at its place."""
 
+import random
 from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.monitor.stage import MonitorStage, Resumed
 from services.monitor.stage import plan as monitor_plan
 from services.research.parity.comparison import Comparison, NotRecorded, RecordedRows
-from services.research.parity.monitor import JOINT, MonitorReplay, monitor_start
+from services.research.parity.monitor import (
+    JOINT,
+    MonitorReplay,
+    RangeReplay,
+    late_bars,
+    monitor_inputs,
+    monitor_start,
+    recorded_ranges,
+)
+from services.research.parity.recording import LINE
 from shared.bus.names import PartitionId
 from shared.config import Settings
-from shared.messages import DriftReading, Message, Stream
+from shared.messages import DriftReading, LateBars, Message, RangeReading, Stream
 from shared.messages.codec import pack
-from shared.messages.monitor import POOLED
+from shared.messages.monitor import POOLED, Measure
 from shared.recording.folder import RecordingFolder
 from shared.recording.part import ReceivedEntry
 from shared.runner.spec import Stage
 from shared.runner.symbol import Symbol, Taken
 from tests.unit.monitor.session import SYMBOLS, bars, stage
+from tests.unit.monitor.test_compared import SYM, line
+from tests.unit.monitor.test_compared import whole as informing
 from tests.unit.recording.entries import FIRST_DAY_MS
 from tests.unit.runner.fakes import entry
 
-INSTANCES = {Stream.PREDICTIONS: "signal", Stream.DECISIONS: "strategy", Stream.MONITOR: "monitor"}
+INSTANCES = {
+    Stream.FEATURES: "signal", Stream.PREDICTIONS: "signal", Stream.DECISIONS: "strategy", Stream.ORDERS: "strategy",
+    Stream.EXECUTIONS: "gateway", Stream.MONITOR: "monitor",
+}  # fmt: skip
 LAST = 70
 
 
@@ -59,7 +74,9 @@ def replayed(folder: Path, monitor: MonitorStage, after: int = 0) -> Comparison:
     ]
     comparison = Comparison()
     sent = max(after - 1, 0)  # through the first bar nothing was held
-    MonitorReplay(monitor, inputs, RecordedRows(folder, Stream.MONITOR, "monitor", POOLED, sent), comparison).run()
+    recorded = RecordedRows(folder, Stream.MONITOR, "monitor", POOLED, sent)
+    late = list(late_bars(folder, "monitor", {}, SYMBOLS))
+    MonitorReplay(monitor, inputs, recorded, comparison, late).run()
     return comparison
 
 
@@ -115,7 +132,7 @@ def test_a_hole_is_no_parity(tmp_path: Path) -> None:
 
 def test_it_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
     """As the recorder keeps it: the joint stage, how far each symbol was taken, and the number of the last reading."""
-    settings = Settings(symbols=SYMBOLS, interval="12h", signal={"model": "none"}, bus={"partitions": 1})
+    own = Settings(symbols=SYMBOLS, interval="12h", signal={"model": "none"}, bus={"partitions": 1})
     monitor = stage()
     for message in bars(1, 40, -0.01):
         monitor.on_tick(message)
@@ -127,10 +144,10 @@ def test_it_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
         else:
             symbol.last = {"predictions.0": Taken(40, "t", b"x"), "decisions.0": Taken(40, "t", b"x")}
         snapshots[sym] = symbol.dump()
-    plan = monitor_plan(settings)
+    plan = monitor_plan(own)
     of_tests = plan.__class__(**{**plan.__dict__, "make_stage": lambda _: stage()})
     start = monitor_start(of_tests, snapshots, SYMBOLS)
-    assert (start.sent, set(start.taken.values())) == (39, {40})
+    assert (start.sent[POOLED], start.taken[Stream.DECISIONS, SYMBOLS[0]]) == (39, 40)
     record(tmp_path, session(None))
     found = replayed(tmp_path, start.stage, after=40)
     assert (found.first, found.identical[Stream.MONITOR]) == (None, LAST - 40)
@@ -141,3 +158,85 @@ class Nothing(Stage):
 
     def on_tick(self, val: Message) -> list[Message] | None:
         return None
+
+
+def silent_session(last: int, looks: random.Random) -> list[Message]:
+    """One symbol comes when the dice say so; now and then the monitor goes on without it."""
+    monitor, written, held = stage(), list[Message](), list[Message]()
+    for message in bars(1, last, -0.01):
+        if message.sym == SYMBOLS[1]:
+            held.append(message)
+            came = held if looks.random() < 0.2 else []
+        else:
+            came = [message]
+        for each in list(came):
+            written += [each, *(monitor.on_tick(each) or [])]
+        if came is held:
+            held = []
+        for late in list(monitor.overdue()) if looks.random() < 0.3 else ():
+            written += monitor.on_tick(late) or []
+    return written + held
+
+
+@given(looks=st.randoms(use_true_random=False))
+@settings(max_examples=15, deadline=None)
+def test_bars_that_were_not_waited_for_are_left_out_again_however_they_came(
+    tmp_path_factory: pytest.TempPathFactory, looks: random.Random
+) -> None:
+    """The recording has them all in the end, in an order that the monitor never saw."""
+    folder, written = tmp_path_factory.mktemp("recording"), silent_session(LAST, looks)
+    record(folder, written)
+    found = replayed(folder, stage())
+    assert (found.first, found.not_compared) == (None, [])
+    assert found.identical[Stream.MONITOR] == len(readings(written))
+
+
+def test_unrecorded_it_is_a_difference(tmp_path: Path) -> None:
+    written = silent_session(LAST, random.Random(1))
+    assert any(isinstance(each, LateBars) for each in written)
+    record(tmp_path, [each for each in written if not isinstance(each, LateBars)])
+    assert replayed(tmp_path, stage()).first is not None
+
+
+def compared_again(folder: Path, written: list[Message]) -> Comparison:
+    record(folder, written)
+    comparison = Comparison()
+    made_by = {stream: INSTANCES[stream] for stream in LINE}
+    inputs = monitor_inputs(folder, made_by, (SYM,), dict.fromkeys(((stream, SYM) for stream in LINE), 0))
+    RangeReplay(informing(), inputs, recorded_ranges(folder, "monitor", (SYM,), {}, None), comparison).run()
+    return comparison
+
+
+def informed() -> list[Message]:
+    """A session of one symbol, read stream by stream: not as its recording is."""
+    monitor, messages = informing(), list(line([0.004, -0.006] * 60))
+    messages.sort(key=lambda each: LINE.index(each.to))
+    return [made for each in messages for made in (each, *(monitor.on_tick(each) or []))]
+
+
+def test_what_informs_only_is_computed_again_too(tmp_path: Path) -> None:
+    written = informed()
+    said = [each for each in written if isinstance(each, RangeReading)]
+    assert {each.what for each in said} == {Measure.Y_HAT, Measure.COSTS, Measure.EQUITY}
+    found = compared_again(tmp_path, written)
+    assert (found.first, found.identical[Stream.MONITOR]) == (None, len(said))
+
+
+@pytest.mark.parametrize("what", [Measure.Y_HAT, Measure.COSTS, Measure.EQUITY])
+def test_another_measure_is_a_difference(tmp_path: Path, what: Measure) -> None:
+    changed = [
+        each.model_copy(update={"value": each.value + 1})
+        if isinstance(each, RangeReading) and each.what is what
+        else each
+        for each in informed()
+    ]
+    found = compared_again(tmp_path, changed)
+    assert found.first is not None and ": recorded value " in found.first.text
+
+
+def test_a_reading_that_is_not_computed_is_a_difference(tmp_path: Path) -> None:
+    written = informed()
+    last = next(each for each in reversed(written) if isinstance(each, RangeReading) and each.what is Measure.COSTS)
+    found = compared_again(tmp_path, [*written, last.model_copy(update={"n": 1_000})])
+    assert found.first is not None and "n=1000: recorded costs" in found.first.text
+    assert found.first.text.endswith("computed none")
