@@ -51,18 +51,22 @@ def report(
         with of_run_id(settings, run_id) as found:
             sessions = asyncio.run(_sessions(found, asked, interval))
         from services.research.session_report.report import reported
-        from services.research.session_report.shown import as_html, lines, write_fills
+        from services.research.session_report.shown import as_html, lines, total_lines, write_fills
         from services.research.session_report.shown import as_json as json_of
+        from services.research.session_report.total import total_of
 
         reports = [reported(config, session, wall, curves=html is not None) for config, session in sessions]
         if "--csv" in files:
             write_fills(reports, files["--csv"])
         if "--html" in files:
             files["--html"].write(as_html(reports[0]))
+    total = total_of(reports) if len(reports) > 1 else None
     if as_json:
-        show([json_text([json_of(one) for one in reports])])
+        show([json_text(json_of(reports, total))])
         return
     show(line for one in reports for line in (*lines(one), ""))
+    if total is not None:
+        show(total_lines(total))
 
 
 class _Asked(NamedTuple):

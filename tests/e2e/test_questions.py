@@ -167,7 +167,7 @@ def which_tick_caused_this_fill(asked: Asked) -> None:
 
 def is_it_as_good_as_the_backtest(asked: Asked) -> None:
     file = asked.session.home / "fills.csv"
-    (report,) = asked.answer("report", "--sym", SYM, "--csv", str(file))
+    (report,) = asked.answer("report", "--sym", SYM, "--csv", str(file))["symbols"]
     fills = [fill for fill in asked.fills() if fill.sym == SYM]
     fees = sum((fill.fee for fill in fills), Decimal(0))
     assert abs(Decimal(str(report["session"]["costs"]["fees"])) - fees) < CENT

@@ -118,7 +118,7 @@ def decided(
     settings: Settings, session: LineSession, own: BookedSession, live: Sequence[BarEnd], tested: Sequence[BarEnd]
 ) -> DecisionCounts:
     """Compares the decisions of the session with the backtest's positions. live, tested: marks of the same bars."""
-    found = {tick.n: session.decisions.get(tick.n, []) for tick in session.ticks}
+    found = {tick.n: session.decided(tick) for tick in session.ticks}
     no_orders = [one.decision.reason for each in found.values() for one in each if one.decision.reason is not None]
     ended = [report.reason for report in own.unfilled if report.reason is not None]
     late = Counter(str(reason) for reason in (*no_orders, *ended) if reason in LATE)
@@ -131,11 +131,11 @@ def decided(
     return DecisionCounts(
         bars=len(found),
         missed=sum(not each for each in found.values()),
-        late=_most_first(late),
-        refused=_most_first(Counter(str(reason) for reason in ended if reason not in LATE)),
-        idle=_most_first(Counter(str(reason) for reason in no_orders if reason not in LATE)),
-        apart=_most_first(apart),
-        delays_s=_delays(found.values()) if settings.ingestor.source in LIVE else None,
+        late=most_first(late),
+        refused=most_first(Counter(str(reason) for reason in ended if reason not in LATE)),
+        idle=most_first(Counter(str(reason) for reason in no_orders if reason not in LATE)),
+        apart=most_first(apart),
+        delays_s=delays(found.values()) if settings.ingestor.source in LIVE else None,
     )
 
 
@@ -152,12 +152,14 @@ def _side(mark: BarEnd) -> int:
     return 0 if not mark.exposure else int(math.copysign(1, mark.exposure))
 
 
-def _delays(found: Iterable[Sequence[Written]]) -> tuple[float, float] | None:
-    delays = sorted((one.at_ns - one.decision.ts_event) / 1e9 for each in found for one in each if one.at_ns)
-    return (delays[len(delays) // 2], delays[-1]) if delays else None
+def delays(found: Iterable[Sequence[Written]]) -> tuple[float, float] | None:
+    """Returns how long decisions took, s: median and longest; None without any."""
+    waits = sorted((one.at_ns - one.decision.ts_event) / 1e9 for each in found for one in each if one.at_ns)
+    return (waits[len(waits) // 2], waits[-1]) if waits else None
 
 
-def _most_first(counted: Counter[str]) -> dict[str, int]:
+def most_first(counted: Counter[str]) -> dict[str, int]:
+    """Returns the counts, the largest first."""
     return dict(sorted(counted.items(), key=lambda one: (-one[1], one[0])))
 
 

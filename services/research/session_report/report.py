@@ -39,13 +39,14 @@ SESSION, BACKTEST = "session", "backtest"
 
 
 class SessionReport(NamedTuple):
-    """A report of one symbol. results: of session and backtest, by these names."""
+    """A report of one symbol. results, marks: of session and backtest, by these names."""
 
     sym: str
     settings: Settings
     session: LineSession
     own: BookedSession
     results: dict[str, Results]
+    marks: dict[str, list[BarEnd]]
     costs: dict[str, FillCosts]
     decided: DecisionCounts
     days: list[PeriodReturn]
@@ -90,6 +91,7 @@ def reported(config: RecordedConfig, session: LineSession, wall: WallTime, *, cu
         session=session,
         own=own,
         results={name: metrics.result(totals[name]) for name, (metrics, _) in watched.items()},
+        marks={name: ends.kept for name, (_, ends) in watched.items()},
         costs=costs(settings, own.fills),
         decided=decided(settings, session, own, live, other),
         days=by_period(live, other, starts, wall.day),
@@ -139,6 +141,9 @@ def _notes(
     absent = sum(round((b.ts_event - a.ts_event) / length_ns) - 1 for a, b in pairwise(session.ticks))
     if absent > 0:
         yield f"{plural(absent, 'bar')} of the window never came, or are not kept any more: neither traded on them."
+    if session.under_way > 1:  # one of them may be decided just now
+        late = f"{session.under_way} bars came after the last decision and have none"
+        yield f"{late}: `tickline status` says who is down."
     if session.gaps:
         yield f"{plural(session.gaps, 'gap')}: the session forgot its windows there, the backtest did not."
     models = {one.model for one in session.predictions.values() if one.model}

@@ -51,6 +51,7 @@ class LineSession(NamedTuple):
     - origin: where the reports were read. asked_ns: the window's beginning, where one was named. lost:
       how many reports of the window are kept nowhere any more.
     - readings: the monitor's of the window's held bars, pooled over all symbols.
+    - under_way: bars behind the last decision, where no end of the window was named: they are none of it.
     """
 
     sym: str
@@ -66,6 +67,11 @@ class LineSession(NamedTuple):
     asked_ns: int | None
     lost: int
     readings: list[DriftReading]
+    under_way: int
+
+    def decided(self, tick: MarketTick) -> list[Written]:
+        """Returns the decisions on a tick."""
+        return self.decisions.get(tick.n, [])
 
     def bars(self) -> list[HistoryBar]:
         """Returns the ticks as bars, those before the window too."""
@@ -99,7 +105,9 @@ async def gathered(
     warm_ns = WARMING * interval_ns(settings.interval)
     seen = await lookup.messages(Stream.TICKS, sym, max(0, first_ns - warm_ns), until_ns)
     ticks = _of(MarketTick, seen)
-    own = [tick for tick in ticks if tick.ts_event >= first_ns]
+    known = [tick for tick in ticks if tick.ts_event >= first_ns]
+    last_ns = max(one.decision.ts_event for one in written) if until_ns is None else until_ns
+    own = [tick for tick in known if tick.ts_event <= last_ns]
     if not own:
         raise DataError(
             f"report: decisions on {sym} are known and none of their ticks: is there a recording? see [recorder]"
@@ -132,6 +140,7 @@ async def gathered(
         opening=_opening(sym, start, [one for one in reports if one.n <= start.booked_n], own[0].price),
         origin=origin,
         asked_ns=since_ns,
+        under_way=len(known) - len(own),
         readings=[one for one in said if isinstance(one, DriftReading) and one.moved is not _RESUMED],
         lost=_lost(start.booked_n, [one.decision.booked_n for one in written], numbers),
     )

@@ -9,6 +9,7 @@ from services.research.metrics.formats import NONE, count, money, percent
 from services.research.session_report.booked import SessionFill
 from services.research.session_report.compared import Evidence
 from services.research.session_report.report import BACKTEST, SESSION, SessionReport
+from services.research.session_report.total import SessionTotal
 from shared.history.times import text_time
 from shared.messages.monitor import SHOWN, DriftState
 from shared.models.choose import chosen_card
@@ -28,14 +29,7 @@ def lines(report: SessionReport) -> Iterator[str]:
         f"{report.sym}: {wall.second(ticks[0].ts_event)} to {wall.second(ticks[-1].ts_event)}, {len(ticks):,} bars of "
         f"{report.settings.interval}; {report.settings.gateway.mode}, reports from the {session.origin}"
     )
-    for title, found in [("", money_rows(report)), *tables(report)]:
-        shown = found[-SHOWN_DAYS:] if title == DAYS else found
-        yield from ("", title) if title else ()
-        heads = HEADS.get(title, (SESSION, BACKTEST))
-        yield _line("", heads)
-        yield from (_line(label, cells) for label, cells in shown)
-        if len(shown) < len(found):
-            yield f"  ... the last {SHOWN_DAYS} of {len(found)}; --json has all"
+    yield from _tables([("", money_rows(report)), *tables(report)])
     yield ""
     yield from report.notes
     for name, result in report.results.items():
@@ -43,6 +37,22 @@ def lines(report: SessionReport) -> Iterator[str]:
     if report.evidence is not None:
         yield _evidence_line(report.evidence)
     yield str(Identity.of(report.settings))
+
+
+def total_lines(total: SessionTotal) -> Iterator[str]:
+    """Yields what all symbols made together."""
+    yield f"all {len(total.symbols)}: {', '.join(total.symbols)}"
+    yield from _tables([("", _total_rows(total)), *tables(total)])
+
+
+def _tables(found: Sequence[tuple[str, Rows]]) -> Iterator[str]:
+    for title, rows in found:
+        shown = rows[-SHOWN_DAYS:] if title == DAYS else rows
+        yield from ("", title) if title else ()
+        yield _line("", HEADS.get(title, (SESSION, BACKTEST)))
+        yield from (_line(label, cells) for label, cells in shown)
+        if len(shown) < len(rows):
+            yield f"  ... the last {SHOWN_DAYS} of {len(rows)}; --json has all"
 
 
 def _evidence_line(found: Evidence) -> str:
@@ -83,8 +93,22 @@ def money_rows(report: SessionReport) -> Rows:
     return found
 
 
-def tables(report: SessionReport) -> list[tuple[str, Rows]]:
-    """Returns what a session has beside the metrics: title, and rows of two cells, as `HEADS` names them."""
+def _total_rows(total: SessionTotal) -> Rows:
+    of = total.money.values()
+    return [
+        ("return", [percent(one.returned) for one in of]),
+        ("net profit", [money(one.net) for one in of]),
+        ("fees", [money(one.fees) for one in of]),
+        ("slippage", [money(one.slippage) for one in of]),
+        ("funding", [money(one.funding) for one in of]),
+        ("fills", [count(one.fills) for one in of]),
+        ("max drawdown", [percent(one.drawdown) for one in of]),
+        ("end equity", [money(one.end_equity) for one in of]),
+    ]
+
+
+def tables(report: SessionReport | SessionTotal) -> list[tuple[str, Rows]]:
+    """Returns what sessions have beside the metrics: title, and rows of two cells, as `HEADS` names them."""
     cost = [
         row
         for kind, one in report.costs.items()
@@ -125,8 +149,15 @@ def _line(label: str, cells: Sequence[str]) -> str:
     return (f"  {label:<46}" + "".join(f"{cell:>16}" for cell in cells)).rstrip()
 
 
-def as_json(report: SessionReport) -> dict[str, Any]:
-    """Returns the report as `--json` has it: money as text, times in UTC."""
+def as_json(reports: Sequence[SessionReport], total: SessionTotal | None) -> dict[str, Any]:
+    """Returns the reports as `--json` has them: money as text, times in UTC; `total` is null for one symbol."""
+    summed = None if total is None else {**total._asdict(), "decisions": total.decided}
+    if summed is not None:
+        del summed["decided"]
+    return {"symbols": [_symbol_json(report) for report in reports], "total": summed}
+
+
+def _symbol_json(report: SessionReport) -> dict[str, Any]:
     ticks = report.session.ticks
     return {
         "sym": report.sym,

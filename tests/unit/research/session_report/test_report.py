@@ -18,7 +18,8 @@ from services.research.session_report.compared import BarEnd, PeriodReturn, by_p
 from services.research.session_report.config import RecordedConfig
 from services.research.session_report.report import BACKTEST, SESSION, SessionReport, reported
 from services.research.session_report.session import gathered
-from services.research.session_report.shown import as_html, as_json, lines, write_fills
+from services.research.session_report.shown import as_html, as_json, lines, total_lines, write_fills
+from services.research.session_report.total import total_of
 from shared.config import Settings
 from shared.control.books import book_of
 from shared.drift.stage import DriftRules, DriftStage
@@ -85,6 +86,47 @@ def test_where_nothing_went_wrong_they_are_the_same(messages: list[Message], tmp
     everything = found.costs["all"]
     assert everything.slippage_bps == pytest.approx(everything.assumed_bps) == pytest.approx(2)
     assert everything.fee == pytest.approx(0.0005)
+
+
+def test_the_bar_that_is_under_way_is_not_missed(messages: list[Message], tmp_path: Path) -> None:
+    """The newest ticks have no decision yet; one may be a matter of a moment, more of them are said."""
+
+    def behind(last: int) -> list[Message]:
+        return [one for one in messages if one.to is Stream.TICKS or int(one.tr.split(":")[-1]) <= last]
+
+    found = report_of(behind(COUNT - 1), tmp_path)
+    assert (found.decided.bars, found.decided.missed) == (COUNT - 1, 0)
+    assert not any("after the last decision" in note for note in found.notes)
+    dead = report_of(behind(COUNT - 3), tmp_path / "b")
+    assert (dead.decided.bars, dead.decided.missed) == (COUNT - 3, 0)
+    assert any(note.startswith("3 bars came after the last decision and have none") for note in dead.notes)
+
+
+def test_the_total_of_two_symbols_is_their_sum(messages: list[Message], tmp_path: Path) -> None:
+    """The second one came later, and is another walk; its report stands beside the same days."""
+    later = [one for one in told(SETTINGS, seed=5) if int(one.tr.split(":")[-1]) > 10 or one.to is Stream.TICKS]
+    both = [report_of(messages, tmp_path / "a"), report_of(later, tmp_path / "b", since_ns=at(20))]
+    total = total_of(both)
+    for name in (SESSION, BACKTEST):
+        one, own = total.money[name], [report.results[name] for report in both]
+        assert one.net == pytest.approx(sum(each.costs.net for each in own))
+        assert one.end_equity == pytest.approx(one.start_equity + one.net)
+        assert one.returned == pytest.approx(one.net / one.start_equity)
+        assert one.fees == sum(each.costs.fees for each in own) and one.fills == sum(each.costs.fills for each in own)
+        assert 0 < one.drawdown <= max(each.drawdown.depth or 0 for each in own)
+    grown = 1.0
+    for day in total.days:
+        grown *= 1 + (day.session or 0)
+    assert grown == pytest.approx(1 + total.money[SESSION].returned)
+    assert total.decided.bars == sum(report.decided.bars for report in both)
+    assert total.decided.idle["NO_PREDICTION"] == sum(report.decided.idle.get("NO_PREDICTION", 0) for report in both)
+    fees = sum((report.costs["all"].fees for report in both), Decimal(0))
+    assert float(total.costs["all"].fees) == pytest.approx(float(fees))
+    text = list(total_lines(total))
+    assert text[0] == f"all 2: {SYM}, {SYM}" and any("net profit" in line for line in text)
+    out = json.loads(json_text(as_json(both, total)))
+    assert out["total"]["money"][SESSION]["fills"] == total.money[SESSION].fills
+    assert out["total"]["decisions"]["bars"] == total.decided.bars
 
 
 def test_slippage_is_told_of_entries_and_exits_apart(tmp_path: Path) -> None:
@@ -234,7 +276,7 @@ def test_the_fills_as_csv_and_the_rest_as_json(messages: list[Message], tmp_path
     assert len(rows) == len(fills(messages)) == found.results[SESSION].costs.fills
     assert sum(Decimal(row["commission"]) for row in rows) == found.own.totals.fees
     assert {row["kind"] for row in rows} == {"entries", "exits"}
-    out = json.loads(json_text(as_json(found)))
+    (out,) = json.loads(json_text(as_json([found], None)))["symbols"]
     assert out[SESSION]["costs"]["fills"] == len(rows)
     assert out["costs"]["all"]["fees"] == f"{found.own.totals.fees:f}"
     assert out["from"].endswith("Z") and len(out["days"]) == len(found.days)
