@@ -13,8 +13,9 @@ from shared.control.accounts import account_to_stop, journal_of, settings_of_acc
 from shared.control.capital import books_in, check_books
 from shared.control.latches import HALT
 from shared.errors import ConfigError, SafetyRefusal
-from shared.explain.account import utc
+from shared.explain.account import NS_PER_MS
 from shared.strategies.identity import decided_by_config
+from shared.wall_time import LOCAL_TIME
 
 
 def arm(
@@ -53,7 +54,8 @@ async def arm_account(account: str, max_notional: Decimal, length: str) -> Itera
         # The time begins now, not when the account was shown.
         written = arming.arming_for(armed, max_notional, length, person(), now_ms())
         await arming.arm(journal, written, length)
-    return [f"{account} is armed until {utc(written.expires_at_ms)}; `tickline disarm` ends it"]
+    until = LOCAL_TIME.second(written.expires_at_ms * NS_PER_MS)
+    return [f"{account} is armed until {until}; `tickline disarm` ends it"]
 
 
 def disarm(account: AccountName = None) -> None:

@@ -13,6 +13,7 @@ from services.console.terminal import confirm, need_terminal, now_ms, on_account
 from shared.control import latches
 from shared.control.accounts import account_to_stop, journal_of, settings_of_account
 from shared.explain.account import latch_line, latch_with_its_verb
+from shared.wall_time import LOCAL_TIME
 
 
 def halt(
@@ -63,13 +64,13 @@ async def lift(names: Sequence[str]) -> Iterable[str]:
     async with journal_of(settings, warn) as journal:
         standing = await journal.latches()
         if not names:
-            listed = [latch_with_its_verb(latch) for _, latch in sorted(standing.items())]
+            listed = [latch_with_its_verb(latch, LOCAL_TIME) for _, latch in sorted(standing.items())]
             return listed or [f"nothing of {account} is latched"]
         dropped, left = latches.to_lift(names, standing), sorted(standing.keys() - set(names))
         for latch in dropped:
-            typer.echo(f"latched: {latch_line(latch)}")
+            typer.echo(f"latched: {latch_line(latch, LOCAL_TIME)}")
         for name in left:
-            typer.echo(f"stays: {latch_line(standing[name])}")
+            typer.echo(f"stays: {latch_line(standing[name], LOCAL_TIME)}")
         confirm(account, "resume")
         await latches.lift(journal, dropped, person(), now_ms())
     goes = f"; still held by {', '.join(left)}" if left else ""

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Annotated, Any, Final
 
 import typer
+from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 from typer.core import TyperCommand, TyperOption
 
 from shared.errors import ConfigError, TicklineError
@@ -53,13 +54,30 @@ def main() -> None:
     read_once()
     os.environ.setdefault(SAFE_PATH, "1")  # for what a library starts, e.g. a sweep's workers
     try:
-        app_for(sys.argv[1:])(prog_name="tickline")
+        sys.exit(app_for(sys.argv[1:])(prog_name="tickline", standalone_mode=False) or 0)
+    except NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ClickException as error:
+        typer.echo(f"tickline: {one_line(error)}", err=True)
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        typer.echo("stopped", err=True)
+        sys.exit(1)
     except TicklineError as error:
         typer.echo(f"tickline: {error}", err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         typer.echo("stopped", err=True)
         sys.exit(130)
+
+
+def one_line(error: ClickException) -> str:
+    """Returns what is wrong with the words that were typed, and where the right ones stand."""
+    said = " ".join(error.format_message().split()).rstrip(".")
+    ctx = error.ctx if isinstance(error, UsageError) else None
+    verb = "tickline" if ctx is None else ctx.command_path
+    return f"{said}: `{verb} --help` says what it takes"
 
 
 def app_for(arguments: Sequence[str]) -> typer.Typer:

@@ -17,6 +17,7 @@ from shared.explain.orders import difference_line, order_line
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow, ExternalRow
 from shared.messages.reasons import OrderPhase
+from shared.wall_time import LOCAL_TIME
 
 
 def resolve(
@@ -47,7 +48,10 @@ async def waiting() -> Iterable[str]:
     async with journal_of(settings, warn) as journal:
         orders = [row for row in await journal.orders() if row.state is not OrderPhase.INTENT]
         differences = await journal.externals(adopted=False)
-    lines = [*map(order_line, orders), *(_difference_line(row, settings) for row in differences)]
+    lines = [
+        *(order_line(row, LOCAL_TIME) for row in orders),
+        *(_difference_line(row, settings) for row in differences),
+    ]
     return lines or [f"nothing of {settings.gateway.account} waits for a person"]
 
 
@@ -70,7 +74,7 @@ async def decide(
         fills = await journal.fills(client_order_id=name)
         by = person()
         said = ResolveRequest(OrderPhase(ending.upper()), qty, price, by, now_ms())
-        typer.echo(order_line(row))
+        typer.echo(order_line(row, LOCAL_TIME))
         typer.echo(resolution(row, fills, said, 1, settings.gateway).shown)
         confirm(settings.gateway.account, "resolve")
 
@@ -96,4 +100,5 @@ async def _adopt(settings: Settings, journal: Journal, names: Sequence[str], sai
 
 
 def _difference_line(row: ExternalRow, settings: Settings) -> str:
-    return difference_line(row, spot=bool(Currencies.of(settings.gateway.markets.get(row.sym, "")).base))
+    spot = bool(Currencies.of(settings.gateway.markets.get(row.sym, "")).base)
+    return difference_line(row, spot=spot, wall=LOCAL_TIME)

@@ -90,9 +90,7 @@ async def trace_of(chains: Chains, settings: Settings, name: str) -> str:
     if ":" in name:
         return name
     reach = await chains.lookup.reach()
-    places = "; ".join(filter(None, (reach.no_bus, reach.no_recording, chains.no_journal)))
-    where = f" ({places})" if places else ""
-    raise DataError(f"trace: {name[:160]!r} is the id of nothing that is known here{where}: {TAKES}")
+    raise reach.unknown(f"trace: {name[:160]!r} is the id of nothing that is known here: {TAKES}", chains.no_journal)
 
 
 def lines(told: Told, wall: WallTime) -> Iterator[str]:

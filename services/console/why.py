@@ -11,7 +11,7 @@ from services.console.chains import Chains, Told, as_json_of, endings
 from services.console.output import AsJson, InUtc, for_screen, instant, json_text, show, wall_time
 from services.console.runs import RunId, of_run_id
 from shared.config import Settings, load_settings
-from shared.errors import DataError
+from shared.errors import DataError, TicklineError
 from shared.explain.story import Sentence
 from shared.messages import Decision
 from shared.wall_time import WallTime, age
@@ -41,21 +41,21 @@ async def asked(settings: Settings, sym: str, at_ns: int | None, wall: WallTime)
     async with Chains.open(settings, wall) as chains:
         decision = await chains.decision_at(sym, at_ns)
         if decision is None:
-            raise DataError(await _nothing(chains, settings, sym, at_ns, wall))
+            raise await _nothing(chains, settings, sym, at_ns, wall)
         return await chains.told(decision.tr), decision
 
 
-async def _nothing(chains: Chains, settings: Settings, sym: str, at_ns: int | None, wall: WallTime) -> str:
+async def _nothing(chains: Chains, settings: Settings, sym: str, at_ns: int | None, wall: WallTime) -> TicklineError:
     """Returns why there is no decision."""
     if sym not in settings.symbols:
-        return f"why: {sym} is not among the config's symbols: {', '.join(settings.symbols)}"
+        return DataError(f"why: {sym} is not among the config's symbols: {', '.join(settings.symbols)}")
     if at_ns is not None and (later := await chains.decision_after(sym, at_ns)) is not None:
         next_one = wall.second(later.ts_event)
-        return f"why: no decision on {sym} up to {wall.second(at_ns)} is known; the next is of {next_one}"
+        return DataError(f"why: no decision on {sym} up to {wall.second(at_ns)} is known; the next is of {next_one}")
     reach = await chains.lookup.reach()
-    places = "; ".join(filter(None, (reach.no_bus, reach.no_recording)))
     upto = "" if at_ns is None else f" up to {wall.second(at_ns)}"
-    return f"why: no decision on {sym}{upto} is known{f': {places}' if places else ': has the line run yet?'}"
+    whether = "" if reach.no_bus or reach.no_recording else ": has the line run yet?"
+    return reach.unknown(f"why: no decision on {sym}{upto} is known{whether}")
 
 
 SENTENCE_AT = 28  # the column at which a step's sentence begins
@@ -65,7 +65,9 @@ def lines(told: Told, decision: Decision, at_ns: int | None, wall: WallTime, now
     """Yields the answer for a person."""
     of = wall.second(decision.ts_event)
     yield f"{decision.sym}, the decision on the tick of {of}, {age(now_ns - decision.ts_event)} ago ({told.chain.tr})"
-    if at_ns is not None and decision.ts_event < at_ns:
+    if at_ns is not None and at_ns > now_ns:
+        yield f"  {wall.second(at_ns)} is yet to come: this is the last one so far"
+    elif at_ns is not None and decision.ts_event < at_ns:
         before = age(at_ns - decision.ts_event)
         yield f"  none is of {wall.second(at_ns)} itself: this is the last one before, by {before}"
     for sentence in told.sentences:

@@ -199,7 +199,8 @@ def stored_bus(folder: Path) -> EmbeddedBus:
     """A server for the data that an earlier run left in the folder; raises BusUnreachable where there is none."""
     if not (folder / "appendonlydir").is_dir():
         raise BusUnreachable(
-            f"no bus runs in {folder}, and none ever did: start `tickline run`, or set TICKLINE_BUS__URL"
+            f"no bus runs in {folder}, and none has left its data there: type this in the folder of your "
+            "tickline.toml, start `tickline run`, or set TICKLINE_BUS__URL"
         )
     return EmbeddedBus(folder, passing=True)
 

@@ -47,6 +47,21 @@ class Reach(NamedTuple):
     no_recording: str
     damaged: Mapping[Path, str]
 
+    def unknown(self, said: str, *other: str) -> DataError | BusUnreachable:
+        """Returns the error that something is not known, with the places that give nothing.
+
+        Where there is no place to read from at all it is BusUnreachable, else DataError.
+
+        - other: why a further place gives nothing; empty where it does.
+
+        >>> Reach({}, {}, "no bus runs", "nothing was recorded", {}).unknown("why: no decision is known").exit_code
+        4
+        """
+        lacking = (self.no_bus, self.no_recording, *other)
+        places = "; ".join(filter(None, lacking))
+        text = f"{said}: {places}" if places else said
+        return BusUnreachable(text) if all(lacking) else DataError(text)
+
 
 class Lookup:
     """The lookup finds messages of one line; it only reads.

@@ -1,15 +1,22 @@
 """Health: a service touches a file after every round with the bus; a fresh file is a healthy service.
 
+It also holds a lock on it, which the kernel takes back when the process ends, however it ends: a fresh file that nobody
+holds is that of a service that was killed a moment ago.
+
 `python -m shared.runner.health signal` exits 0 when it is fresh, 1 when not. It imports nothing heavy.
 """
 
 import contextlib
+import fcntl
 import os
 import sys
 import time
 from pathlib import Path
 
 MAX_AGE_S = 10.0
+HELD = b"held\n"  # stands in a file of which a service holds a lock
+
+_locks: dict[Path, int] = {}  # file -> what holds its lock, until this process ends
 
 
 def alive_file(folder: Path, service: str) -> Path:
@@ -24,6 +31,42 @@ def touch(path: Path) -> None:
     """
     with contextlib.suppress(OSError):
         path.touch()
+        _hold(path)
+
+
+def _hold(path: Path) -> None:
+    """Takes the lock, once for each file that stands there; replicas share it."""
+    held = _locks.get(path)
+    if held is not None and os.path.samestat(os.fstat(held), path.stat()):
+        return
+    opened = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        os.pwrite(opened, HELD, 0)
+    except OSError:  # somebody looks just now, or this file system has no locks
+        os.close(opened)
+        raise
+    if held is not None:
+        os.close(held)
+    _locks[path] = opened
+
+
+def abandoned(path: Path) -> bool:
+    """Says whether a service held the file, and none does any more."""
+    try:
+        opened = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        if os.pread(opened, len(HELD), 0) != HELD:
+            return False
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # it is held
+        return False
+    else:
+        return True
+    finally:
+        os.close(opened)
 
 
 def fresh(path: Path, now_s: float) -> bool:

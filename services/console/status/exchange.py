@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from shared.config import Settings
 from shared.control.whereabouts import Whereabouts
-from shared.errors import TicklineError, VenueError
+from shared.errors import ConfigError, TicklineError, VenueError
 
 WITHIN_S = 6.0  # a person waits for all answers
 ONE_S = 2.0  # and for one of them; what does not answer is not asked again
@@ -29,11 +29,15 @@ class AtExchange(NamedTuple):
 
 
 class ExchangeAnswer(NamedTuple):
-    """The exchange's answer. symbols: as it holds them. at_ns: when it came. why: why there is none; else empty."""
+    """The exchange's answer. symbols: as it holds them. at_ns: when it came.
+
+    - why: why there is none; else empty. asked: whether anything was asked.
+    """
 
     symbols: Mapping[str, AtExchange]
     at_ns: int
     why: str = ""
+    asked: bool = True
 
 
 async def look(settings: Settings, limits: Mapping[str, bytes], within_s: float = WITHIN_S) -> ExchangeAnswer:
@@ -49,7 +53,7 @@ async def look(settings: Settings, limits: Mapping[str, bytes], within_s: float 
     except TimeoutError:
         return ExchangeAnswer({}, 0, f"no answer within {within_s:g} s")
     except TicklineError as error:
-        return ExchangeAnswer({}, 0, str(error))
+        return ExchangeAnswer({}, 0, str(error), asked=not isinstance(error, ConfigError))
 
 
 async def _look(settings: Settings, limits: Mapping[str, bytes]) -> ExchangeAnswer:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from textwrap import wrap
 
-from services.console.status.state import LineStatus, SymbolStatus
+from services.console.status.state import AccountStatus, LineStatus, SymbolStatus
+from shared.control.latches import HALT
 from shared.drift.days import bars_more
 from shared.drift.reference import DriftReference
 from shared.exchanges.trading.amounts import plain
@@ -54,7 +55,9 @@ def head(status: LineStatus, wall: WallTime) -> Iterator[str]:
     if abs(status.now_ns - status.event_ns) > OTHER_CLOCK_NS:
         yield f"ticks of {wall.second(status.event_ns)}: today is that day"
     own = status.standing
-    if own is not None and (left_ns := own.armed_ns(status.now_ns)) and own.arming is not None:
+    if own is not None and own.latches:
+        yield held_line(own, status.now_ns, wall)
+    elif own is not None and (left_ns := own.armed_ns(status.now_ns)) and own.arming is not None:
         until = wall.second(own.arming.expires_at_ms * 1_000_000)
         yield f"armed for {age(left_ns)} yet, until {until}, positions of at most {plain(own.arming.max_notional)}"
     elif own is not None:
@@ -64,6 +67,15 @@ def head(status: LineStatus, wall: WallTime) -> Iterator[str]:
     if status.edge:
         yield status.edge
     yield f"equity {money(status.equity)}{APART}{made(status)}"
+
+
+def held_line(own: AccountStatus, now_ns: int, wall: WallTime) -> str:
+    """Returns what holds an account, and what it does not send; an arming counts only once that is lifted."""
+    what = "nothing is sent" if HALT in own.latches else "nothing that adds exposure is sent"
+    said = f"held by {', '.join(sorted(own.latches))}: {what}"
+    if not own.armed_ns(now_ns) or own.arming is None:
+        return f"{said}, and it is not armed"
+    return f"{said}; the arming, until {wall.second(own.arming.expires_at_ms * 1_000_000)}, counts when that is lifted"
 
 
 def made(status: LineStatus) -> str:
@@ -139,7 +151,7 @@ def _words(status: LineStatus, wall: WallTime) -> Iterator[str]:
         yield f"at the exchange, asked just now: {held}; {plural(resting, 'open order')}"
     if status.not_asked:
         at = "" if status.as_of_ns is None else f"as of {wall.second(status.as_of_ns)}, "
-        yield f"{at}exchange not asked: {status.not_asked}"
+        yield f"{at}{'exchange asked in vain' if status.asked else 'exchange not asked'}: {status.not_asked}"
     read = ["nothing was traded yet" if status.money_from == "nothing" else f"money from the {status.money_from}"]
     yield "; ".join([*read, *status.sources])
 

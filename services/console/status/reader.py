@@ -19,7 +19,7 @@ from shared.lookup.money import KnownBooks, SymbolMoney, money
 from shared.messages import Decision, MarketTick, Stream
 from shared.messages.monitor import POOLED, DriftReading
 from shared.models.choose import chosen_card
-from shared.runner.health import alive_file
+from shared.runner.health import abandoned, alive_file
 from shared.runner.last_words import LastWords, last_words
 from shared.strategies.drift import reference_in
 from shared.strategies.identity import Identity, decided_by_config
@@ -125,6 +125,7 @@ class StatusReader:
             as_of_ns=found.as_of_ns if health.line == "up" else max(filter(None, heard_ns), default=None),
             sources=self._sources(reach),
             not_asked=seen.why,
+            asked=seen.asked,
             edge=await self._edge(),
             notes=(*self._fixed, *([found.why] if found.why else [])),
         )
@@ -259,7 +260,11 @@ def _health(settings: Settings, now_ns: int, words: list[Word]) -> _Health:
     if not any(touched[name] for name in CORE):  # the services' folders are elsewhere, e.g. in containers
         newest = max((word.at_ns for word in words if word.at_ns is not None), default=0)
         return _Health("up" if now_ns - newest < REMOTE_S * NS_PER_S else "down", ())
-    late = [name for name, at_ns in touched.items() if now_ns - at_ns > FRESH_S * NS_PER_S]
+    late = [
+        name
+        for name, at_ns in touched.items()
+        if now_ns - at_ns > FRESH_S * NS_PER_S or abandoned(alive_file(settings.state_dir, name))
+    ]
     missing = tuple(name for name in late if name in CORE or touched[name])
     lacking = sum(name in CORE for name in missing)
     return _Health("up" if not lacking else "down" if lacking == len(CORE) else "partly", missing)

@@ -162,7 +162,7 @@ class LineStatus(NamedTuple):
     - line: whether its services are at work; `partly` where some are. missing: those that are not.
     - words: the last word of each feed, the bus and the exchange.
     - money_from: where the money is read; as_of_ns: as of when. sources: where the rest is, and from when.
-    - not_asked: why the exchange was not asked; empty where it was, or need not be.
+    - not_asked: why the exchange says nothing; empty where it does, or need not. asked: whether it was asked.
     - notes: what could not be read.
     - edge: what the monitor, or the model's card, says of its edge.
     """
@@ -182,6 +182,7 @@ class LineStatus(NamedTuple):
     as_of_ns: int | None = None
     sources: tuple[str, ...] = ()
     not_asked: str = ""
+    asked: bool = False
     notes: tuple[str, ...] = ()
     edge: str = ""
 
@@ -234,7 +235,8 @@ class LineStatus(NamedTuple):
             "money_from": self.money_from,
             "as_of": iso_or_none(self.as_of_ns),
             "sources": self.sources,
-            "exchange_not_asked": self.not_asked or None,
+            "exchange_not_asked": None if self.asked else self.not_asked or None,
+            "exchange_no_answer": (self.not_asked or None) if self.asked else None,
             "edge": self.edge or None,
             "notes": self.notes,
         }

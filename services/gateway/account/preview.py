@@ -15,7 +15,7 @@ from shared.errors import SafetyRefusal, VenueError
 from shared.exchanges.trading.amounts import plain, sized
 from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.exchanges.trading.venue import AccountIdentity, MarketRules
-from shared.explain.account import Stake, coins_at_stake, if_everything_dies, money, swaps_at_stake, utc
+from shared.explain.account import NS_PER_MS, Stake, coins_at_stake, if_everything_dies, money, swaps_at_stake
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, LatchRow
 from shared.messages import Reason
@@ -31,6 +31,7 @@ from shared.strategies.registry import with_reserve
 from shared.strategies.stateful import checked_decision
 from shared.strategies.wrapper import innermost
 from shared.user_code import blaming
+from shared.wall_time import LOCAL_TIME
 
 _ZERO = Decimal(0)
 UP = 1.0  # a forecast that every strategy would buy on
@@ -153,7 +154,7 @@ def preview_lines(settings: Settings, rules: RiskRules, arming: ArmingRow, seen:
         yield f"{sym}: {plain(qty)} are held by a book that is traded no more: they count, and nobody trades them"
     yield if_everything_dies(_stakes(seen), seen.equity, _most_armed(settings, arming, seen))
     for latch in seen.latches:
-        yield f"latched: {latch.name} since {utc(latch.at_ms)}: {latch.reason}"
+        yield f"latched: {latch.name} since {LOCAL_TIME.second(latch.at_ms * NS_PER_MS)}: {latch.reason}"
     if seen.unsettled or seen.differences:
         yield (
             f"{plural(seen.unsettled, 'order is', 'orders are')} not settled, "
@@ -161,7 +162,8 @@ def preview_lines(settings: Settings, rules: RiskRules, arming: ArmingRow, seen:
             "`tickline resolve` lists them"
         )
     yield (
-        f"arms until {utc(arming.expires_at_ms)}, for positions of at most {plain(arming.max_notional)} together; "
+        f"arms until {LOCAL_TIME.second(arming.expires_at_ms * NS_PER_MS)}, "
+        f"for positions of at most {plain(arming.max_notional)} together; "
         f"config {arming.config_hash[:16]}, decided by {arming.decided_by}"
     )
 

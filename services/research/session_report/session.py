@@ -8,7 +8,7 @@ from shared.account import Account, Position
 from shared.account.account import book_report
 from shared.config import Settings
 from shared.control.books import book_of, reports_of
-from shared.errors import ConfigError, DataError
+from shared.errors import BusUnreachable, ConfigError, DataError
 from shared.history import HistoryBar
 from shared.intervals import TRADE, interval_ns
 from shared.journal.journal import Journal
@@ -100,7 +100,7 @@ async def gathered(
     written = [Written(one.message, one.at_ns) for one in decided if isinstance(one.message, Decision)]
     able = [one for one in written if one.decision.reason is not Reason.HISTORY]
     if not able:
-        raise DataError(await _nothing(lookup, sym, since_ns, until_ns, wall))
+        raise await _nothing(lookup, sym, since_ns, until_ns, wall)
     first_ns = able[0].decision.ts_event if since_ns is None else since_ns
     warm_ns = WARMING * interval_ns(settings.interval)
     seen = await lookup.messages(Stream.TICKS, sym, max(0, first_ns - warm_ns), until_ns)
@@ -146,12 +146,14 @@ async def gathered(
     )
 
 
-async def _nothing(lookup: Lookup, sym: str, since_ns: int | None, until_ns: int | None, wall: WallTime) -> str:
+async def _nothing(
+    lookup: Lookup, sym: str, since_ns: int | None, until_ns: int | None, wall: WallTime
+) -> DataError | BusUnreachable:
     reach = await lookup.reach()
     window = "" if since_ns is None else f" from {wall.second(since_ns)}"
     window += "" if until_ns is None else f" to {wall.second(until_ns)}"
-    places = "; ".join(filter(None, (reach.no_bus, reach.no_recording)))
-    return f"report: no decision on {sym}{window} is known{f': {places}' if places else ': has the line run then?'}"
+    whether = "" if reach.no_bus or reach.no_recording else ": has the line run then?"
+    return reach.unknown(f"report: no decision on {sym}{window} is known{whether}")
 
 
 def _lost(first: int, booked: Sequence[int], known: set[int] | None) -> int:

@@ -142,6 +142,8 @@ async def test_the_decision_of_a_time_is_the_last_one_up_to_then(world: World) -
     shown = list(lines(told, found, fifth + H12 // 2, UTC_TIME, fifth + 2 * H12))
     assert shown[0].startswith("BTCUSDT, the decision on the tick of 2023-11-17 12:00:00 UTC, 24 h ago (v:BTCUSDT:")
     assert shown[1].endswith("itself: this is the last one before, by 6 h")
+    future = list(lines(told, found, fifth + 3 * H12, UTC_TIME, fifth + 2 * H12))
+    assert future[1] == "  2023-11-19 00:00:00 UTC is yet to come: this is the last one so far"
     assert [sentence.step for sentence in told.sentences][:4] == ["tick", "features", "prediction", "decision"]
 
 

@@ -67,8 +67,8 @@ def test_short_help_of_the_verbs_on_an_account(verb: str) -> None:
         ("status --help", 0, {*RESEARCH, *EXTRAS}),
         ("doctor --offline", 0, {*RESEARCH, *EXTRAS} - {"numpy"}),  # it makes the model's features
         ("tail --help", 0, {*RESEARCH, *EXTRAS}),
-        ("why BTCUSDT", 3, {*RESEARCH, "ccxt"}),
-        ("trace nobody", 3, {*RESEARCH, "ccxt"}),
+        ("why BTCUSDT", 4, {*RESEARCH, "ccxt"}),
+        ("trace nobody", 4, {*RESEARCH, "ccxt"}),
         ("--help", 0, {*RESEARCH, *EXTRAS} - {"numpy"}),
         ("--version", 0, {*RESEARCH, *EXTRAS, "pydantic"}),
     ],
@@ -89,6 +89,28 @@ def test_a_verb_does_not_wait_for_what_others_need(tmp_path: Path, typed: str, c
     command = [sys.executable, "-c", program, *typed.split()]
     done = subprocess.run(command, cwd=tmp_path, env=given, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == f"loaded: {code}", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("why --form 2d BTCUSDT", "No such option: --form: `tickline why --help` says what it takes"),
+        ("why", "Missing argument 'sym': `tickline why --help` says what it takes"),
+        ("alert tset", "No such command 'tset'. Did you mean 'test'?: `tickline alert --help` says what it takes"),
+        ("nothing", "No such command 'nothing': `tickline --help` says what it takes"),
+        ("tail ticks --limit many", "Invalid value for '--limit': Input should be a valid integer"),
+    ],
+)
+def test_wrong_words_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: str, line: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tickline", *typed.split()])
+    monkeypatch.setattr(module, "configure_logs", lambda name: None)
+    with pytest.raises(SystemExit) as ended:
+        module.main()
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"tickline: {line}")
 
 
 @pytest.mark.parametrize(("typed", "offered"), [("tickline ru", "run"), ("tickline tail exe", "executions")])

@@ -126,7 +126,10 @@ def test_a_person_sees_what_to_act_on_whole_also_at_80_columns() -> None:
         80,
     )
     assert lines[0] == "testnet, account fake at the simulator  line partly (not at work: signal)"
-    assert lines[2] == "not armed"
+    assert lines[2:4] == [
+        "held by DAILY_LOSS: nothing that adds exposure is sent, and it is not armed",
+        "model simulated_linear (1f1f1f1f1f1f1f1f), strategy threshold(threshold=0.001)",
+    ]
     assert "at the exchange, asked just now: ETHUSDT 1; 2 open orders" in lines
     assert lines[-5:] == [
         "latched: DAILY_LOSS since 2025-11-24 12:00:00 UTC by gateway: equity 900 is 100 below the day's 1000: "
@@ -165,6 +168,14 @@ def test_a_decision_says_what_became_of_its_orders(report: ExecutionReport | Non
     assert BTC.outcome == ""
 
 
+def test_an_account_that_is_held_is_not_called_armed() -> None:
+    halt = LatchRow("HALT", "halt by ada", "ada", NOW_NS // 1_000_000)
+    lines = status_lines(TRADES._replace(standing=AccountStatus({"HALT": halt}, ARMING, ARMED, ())), UTC_TIME, 160)
+    assert lines[1] == (
+        "held by HALT: nothing is sent; the arming, until 2025-11-24 12:58:00 UTC, counts when that is lifted"
+    )
+
+
 def test_savings_beside_a_book_of_coins_are_no_difference() -> None:
     more, less = AtExchange(D(5), 0, D(1), spot=True), AtExchange(D("0.01"), 0, D(1), spot=True)
     assert not BTC._replace(exchange=more).apart
@@ -190,8 +201,14 @@ def test_an_arming_that_does_not_hold_is_none(own: AccountStatus, line: str) -> 
 
 
 def test_with_the_line_dead_it_is_said_whether_the_exchange_was_asked() -> None:
-    lines = status_lines(TRADES._replace(line="down", not_asked="no answer within 8 s"), UTC_TIME, 160)
-    assert "as of 2025-11-24 12:00:00 UTC, exchange not asked: no answer within 8 s" in lines
+    dead = TRADES._replace(line="down", not_asked="config: no keys")
+    assert "as of 2025-11-24 12:00:00 UTC, exchange not asked: config: no keys" in status_lines(dead, UTC_TIME, 160)
+    asked = dead._replace(not_asked="no answer within 8 s", asked=True)
+    assert "as of 2025-11-24 12:00:00 UTC, exchange asked in vain: no answer within 8 s" in (
+        status_lines(asked, UTC_TIME, 160)
+    )
+    told = asked.as_json()
+    assert (told["exchange_not_asked"], told["exchange_no_answer"]) == (None, "no answer within 8 s")
 
 
 def test_ticks_of_another_time_are_aged_by_their_own_clock() -> None:

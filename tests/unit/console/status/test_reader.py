@@ -29,7 +29,7 @@ from shared.journal.rows import ArmingRow, LatchRow
 from shared.lookup import Found, Lookup
 from shared.messages import Decision, ExecutionReport, Message, Stream
 from shared.messages.monitor import POOLED, DriftReading, DriftState
-from shared.runner.health import alive_file
+from shared.runner.health import HELD, alive_file
 from shared.strategies.identity import decided_by_config
 from shared.wall_time import UTC_TIME
 from tests.simulator_venues import SPOTS, SWAPS, SYM, Place, named
@@ -171,6 +171,13 @@ async def test_a_line_is_at_work_whose_services_touch_their_files(
     assert (status.line, status.missing) == (line, tuple(missing))
 
 
+async def test_a_service_that_was_killed_a_moment_ago_is_not_at_work(world: World) -> None:
+    touched(world.settings, CORE)
+    alive_file(world.settings.state_dir, "gateway").write_bytes(HELD)  # fresh, and nobody holds it
+    status = await status_of(world)
+    assert (status.line, status.missing) == ("partly", ("gateway",))
+
+
 async def test_without_its_bus_no_line_is_at_work(world: World) -> None:
     """Right after its end a run's files are still fresh."""
     touched(world.settings, CORE)
@@ -288,7 +295,7 @@ async def test_a_slow_exchange_does_not_keep_a_person_waiting(world: World) -> N
     async with serving("binance") as fake:
         settings = account_of(world, fake.url)
         seen = await look(settings, {}, within_s=0.0)
-    assert (seen.symbols, seen.why) == ({}, "no answer within 0 s")
+    assert (seen.symbols, seen.why, seen.asked) == ({}, "no answer within 0 s", True)
 
 
 async def test_without_keys_the_exchange_is_not_asked(world: World) -> None:
@@ -296,3 +303,4 @@ async def test_without_keys_the_exchange_is_not_asked(world: World) -> None:
     own = settings.gateway.model_copy(update={"api_key": SecretStr(""), "venue": "ccxt", "exchange": "binance"})
     seen = await look(settings.model_copy(update={"gateway": own}), {})
     assert seen.why.startswith("config: no keys: set TICKLINE_GATEWAY__API_KEY")
+    assert not seen.asked
