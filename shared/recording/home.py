@@ -11,7 +11,7 @@ from pathlib import Path
 from shared.config import Settings
 from shared.errors import ConfigError, DataError
 from shared.recording.folder import locked
-from shared.recording.layout import ORIGIN, is_recording, parts, read_origin
+from shared.recording.layout import LOCK, ORIGIN, is_recording, parts, read_origin
 
 HOME = "recording"
 SHOWN = 8  # digits of a bus's id
@@ -47,19 +47,42 @@ def recording_of(settings: Settings, bus_id: str | None) -> Path | None:
 def remove_others(home: Path, own: Path, keep_bytes: int) -> list[Path]:
     """Removes other recordings of the home, the oldest first, until it has at most so many bytes; returns them.
 
-    What another process writes now stays. Raises OSError.
+    What another process writes now stays. Whatever a removal left that was cut off goes, too. Raises OSError.
     """
+    for folder in list(_rests(home)):
+        with suppress(ConfigError), locked(folder):
+            _remove(folder)
     sizes = {folder: _size(folder) for folder in _recordings(home)}
     total, removed = sum(sizes.values()), []
     for folder in sorted(sizes.keys() - {own}, key=_written):
         if total <= keep_bytes:
             break
         with suppress(ConfigError), locked(folder):
-            (folder / ORIGIN).unlink()  # first, so that nobody takes what is left for a recording
-            shutil.rmtree(folder)
+            _remove(folder)
             total -= sizes[folder]
             removed.append(folder)
     return removed
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder that this process holds: first what makes it a recording, last what shows that it was one."""
+    (folder / ORIGIN).unlink(missing_ok=True)
+    for inner in folder.iterdir():
+        if inner.is_dir():
+            shutil.rmtree(inner)
+    shutil.rmtree(folder)
+
+
+def _rests(home: Path) -> Iterator[Path]:
+    """Yields what was a recording; one that begins has nothing but its lock before it is one."""
+    if home.is_dir():
+        for folder in sorted(home.iterdir()):
+            if (
+                (folder / LOCK).is_file()
+                and not is_recording(folder)
+                and any(each.is_dir() for each in folder.iterdir())
+            ):
+                yield folder
 
 
 def _recordings(home: Path) -> Iterator[Path]:
@@ -80,4 +103,4 @@ def _written(folder: Path) -> float:
 
 
 def _size(folder: Path) -> int:
-    return sum(part.path.stat().st_size for part in parts(folder))
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -200,14 +200,20 @@ class _Run:
         ]
 
     async def _readers_ready(self, name: str) -> None:
-        """Waits before the source starts until its readers are at work, but not for ever: ticks would only grow old."""
+        """Waits before the source starts until its readers are at work, but not for ever: ticks would only grow old.
+
+        Nobody waits for one that was refused and that the others go on without.
+        """
         if name != SERVICES[-1]:
             return
-        files = [alive_file(self._settings.state_dir, reader) for reader in self._readers]
         until = time.monotonic() + READY_S
         # The time of a file gives nothing to wait on.
-        while time.monotonic() < until and not all(touched_after(f, self._began_ns) for f in files):  # noqa: ASYNC110
+        while time.monotonic() < until and not self._at_work(self._readers):  # noqa: ASYNC110
             await asyncio.sleep(READY_POLL_S)
+
+    def _at_work(self, names: Sequence[str]) -> bool:
+        folder, gone = self._settings.state_dir, self._supervisor.given_up
+        return all(touched_after(alive_file(folder, name), self._began_ns) for name in names if name not in gone)
 
     async def _register(self) -> None:
         session = await self._bus.connect()

@@ -203,6 +203,11 @@ class Supervisor:
         self._within_s = within_s
         self._processes: dict[str, asyncio.subprocess.Process] = {}
 
+    @property
+    def given_up(self) -> frozenset[str]:
+        """Returns the spare ones that were refused, and are not started again."""
+        return frozenset(self._given_up)
+
     async def run(self) -> None:
         """Starts all and keeps them alive until cancelled; raises ServiceFailed."""
         try:

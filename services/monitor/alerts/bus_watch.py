@@ -12,6 +12,7 @@ from shared.runner.last_words import last_words
 
 RESTART_S = 60.0  # after so long at work a restart is over
 MONITOR_P = 0  # its one partition
+OWNERS = 64  # replicas of a service that are remembered beside those at work; an older one that comes back is a restart
 
 
 @dataclass
@@ -19,12 +20,12 @@ class Replicas:
     """The replicas of one service, as the leases of their partitions tell of them.
 
     - until: of each lease, as it was seen last; moved_s: when that changed last.
-    - owners: all that were ever seen; restarted_s: when one came that was not among them.
+    - owners: those that were seen lately, the newest last; restarted_s: when one came that was not among them.
     """
 
     until: dict[int, bytes | None] = field(default_factory=dict)
     moved_s: dict[int, float] = field(default_factory=dict)
-    owners: set[bytes] = field(default_factory=set)
+    owners: dict[bytes, None] = field(default_factory=dict)
     restarted_s: float = float("-inf")
 
 
@@ -97,9 +98,11 @@ class BusWatch:
             elif p not in known.until or known.until[p] != until:
                 known.until[p], known.moved_s[p] = until, now_s
         owners = {owner for owner in answers[len(partitions) :] if owner}
-        if known.owners and owners - known.owners:
+        if known.owners and owners - known.owners.keys():
             known.restarted_s = now_s
-        known.owners |= owners
+        known.owners = {old: None for old in known.owners if old not in owners} | dict.fromkeys(owners)
+        for old in list(known.owners)[: -len(owners) - OWNERS]:
+            del known.owners[old]
 
     @property
     def away(self) -> list[str]:
@@ -108,6 +111,11 @@ class BusWatch:
             service for service, known in self._replicas.items()
             if self._away(known) or (not known.until and service in self._awaited)
         ]  # fmt: skip
+
+    @property
+    def owners(self) -> dict[str, list[bytes]]:
+        """Returns the replicas that are remembered, by service."""
+        return {service: list(known.owners) for service, known in self._replicas.items()}
 
     def restore(self, away: Iterable[str]) -> None:
         """Takes back what was away: it is until it is seen at work."""

@@ -26,6 +26,7 @@ from shared.features.log_return_lags import LogReturnLags
 from shared.features.registry import FEATURES
 from shared.messages import Stream
 from shared.record import WIRE
+from shared.runner.health import alive_file
 from shared.runner.progress import Progress
 from shared.runner.service import make_bus
 from shared.strategies.identity import Identity
@@ -49,6 +50,17 @@ def settings(url: str, folder: Path) -> Settings:
 def bus(tmp_path: Path) -> Iterator[EmbeddedBus]:
     with EmbeddedBus(tmp_path / "bus") as bus:
         yield bus
+
+
+async def test_the_source_does_not_wait_for_a_reader_that_was_refused(tmp_path: Path) -> None:
+    run = _Run(settings("redis://127.0.0.1:1", tmp_path), [], None, shown(print), "tickline")
+    for name in run._readers:
+        if name != "recorder":
+            alive_file(tmp_path, name).touch()
+            os.utime(alive_file(tmp_path, name), ns=(run._began_ns + 1,) * 2)
+    assert not run._at_work(run._readers)
+    run._supervisor._given_up.add("recorder")
+    assert run._at_work(run._readers)
 
 
 async def test_a_bus_that_dies_while_a_run_sums_up_is_started_again(bus: EmbeddedBus, tmp_path: Path) -> None:

@@ -273,6 +273,7 @@ async def test_the_others_go_on_without_a_spare_one(make: Make) -> None:
         assert len(told) == 1
         assert told[0].startswith("refused ended with code 2: no folder")
         assert told[0].endswith("the others go on without it")
+        assert supervisor.given_up == {"refused"}
         assert not gone(pids(supervisor)["worker"])
     await supervisor.stop()
     assert [line.partition(" (log")[0] for line in told[1:]] == ["last ended with code 2: no room"]

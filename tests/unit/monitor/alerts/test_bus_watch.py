@@ -1,6 +1,6 @@
 """Who is at work on the bus is told by leases that move, by the watch's own clock."""
 
-from services.monitor.alerts.bus_watch import BusWatch
+from services.monitor.alerts.bus_watch import OWNERS, BusWatch
 from services.monitor.alerts.conditions import AlertKind, Condition
 from shared.bus.api import Lease
 from shared.bus.memory_bus import MemoryBus
@@ -66,6 +66,18 @@ async def test_a_service_that_never_came_is_away_after_as_long() -> None:
     assert list(await line.watch.look(0)) == []
     line.now_s += 31
     assert {one.about for one in await line.watch.look(0)} == set(SERVICES)
+
+
+async def test_of_owners_that_come_and_go_the_last_ones_are_remembered() -> None:
+    """A service that is started again each night for years must not fill the memory."""
+    line = Line()
+    await line.all_work()
+    for number in range(3 * OWNERS):
+        line.now_s += 2  # all leases have run out
+        await line.work("signal", 1, owner=f"night {number}")
+        await line.watch.look(0)
+    known = line.watch.owners["signal"]
+    assert len(known) <= OWNERS + 2 and f"night {3 * OWNERS - 1}".encode() in known
 
 
 async def test_a_new_owner_is_a_restart_for_a_minute_and_one_that_was_there_is_none() -> None:
