@@ -12,13 +12,14 @@ from shared.bus.api import Session
 from shared.config import Mode, Settings
 from shared.config.fingerprint import config_hash
 from shared.control.arming import Armed
-from shared.errors import ConfigError, JournalUnwritable, TicklineError
+from shared.errors import ConfigError, DataError, JournalUnwritable, TicklineError
 from shared.journal.journal import Journal
 from shared.lookup import Found, Lookup, Reach
 from shared.lookup.money import KnownBooks, SymbolMoney, money
 from shared.messages import Decision, MarketTick, Stream
 from shared.messages.monitor import POOLED, DriftReading
 from shared.models.choose import chosen_card
+from shared.recording.checkpoint import TRADED, last_settings
 from shared.runner.health import abandoned, alive_file
 from shared.runner.last_words import LastWords, last_words
 from shared.strategies.drift import reference_in
@@ -40,7 +41,7 @@ class StatusReader:
     - lookup: the line's, open. session: to the bus; None where it does not answer.
     - rests: whether that is an embedded bus which no run holds up.
     - asks: whether the exchange is asked where the line is not at work.
-    - replay: whether it is a replay's, whose model and strategy the config does not tell.
+    - replay: whether it is a replay's, whose model and strategy its recording tells, not the config.
     - how: what is typed before a verb.
     """
 
@@ -84,6 +85,18 @@ class StatusReader:
             return [f"what trades cannot be told: {error}"]
         return []
 
+    def _replayed(self) -> list[str]:
+        """Reads what traded in a replay, which its recording knows; returns why it cannot be told, if so."""
+        folder = self._lookup.recording
+        if folder is None:
+            return ["what traded is not known any more: the replay has no recording"]
+        try:
+            kept = last_settings(folder)
+        except DataError as error:
+            return [f"what traded cannot be told: {error}"]
+        self._identity = Identity.told(kept[TRADED]) if TRADED in kept else None
+        return []
+
     async def read(self) -> LineStatus:
         """Returns the status as it is now; what cannot be read stands in its notes. Raises BusLost where it had one."""
         now_ns, own, once = time.time_ns(), self._settings, _Once(self._lookup)
@@ -98,6 +111,8 @@ class StatusReader:
             found = await money(own, once, event_ns // NS_PER_MS, self._wall, journal, self._books)
         decisions = {sym: await self._answered(one, found.symbols.get(sym)) for sym, one in decisions.items()}
         reach = await self._reaches()
+        if self._replay and self._identity is None:
+            self._fixed = self._replayed()
         words = await self._words(ticks, decisions, reach.no_bus)
         health = _health(own, now_ns, words) if self._session is not None and not self._rests else NOT_AT_WORK
         heard_ns = [word.at_ns for word in words]
@@ -195,7 +210,7 @@ class StatusReader:
     async def _edge(self) -> str:
         """Returns what the monitor said last of the edge; before its first word what the model's card shows."""
         card = reference = None
-        if self._identity is not None:
+        if self._identity is not None and not self._replay:
             try:
                 card = chosen_card(self._settings)
                 reference = None if card is None else reference_in(card, self._settings)

@@ -29,6 +29,7 @@ from shared.journal.rows import ArmingRow, LatchRow
 from shared.lookup import Found, Lookup
 from shared.messages import Decision, ExecutionReport, Message, Stream
 from shared.messages.monitor import POOLED, DriftReading, DriftState
+from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.runner.health import HELD, alive_file
 from shared.strategies.identity import decided_by_config
 from shared.wall_time import UTC_TIME
@@ -189,7 +190,17 @@ async def test_a_replay_is_read_by_its_ticks_clock_and_the_config_does_not_tell_
     world.write(*MESSAGES)
     status = await status_of(world, replay=True)
     assert (status.identity, status.edge, status.event_ns) == (None, "", LIFE.ticks[-1].ts_event)
+    assert status.notes == ("what traded is not known any more: the replay has no recording",)
     assert status.words[0].who == "feed replay", "not the feed of today's config"
+
+
+async def test_what_traded_in_a_replay_is_read_in_its_recording(world: World) -> None:
+    then = world.settings.model_copy(update={"signal": SignalSettings(model="btcusdt_12h_linear")})
+    world.record(Stream.TICKS, world.write(*MESSAGES))
+    write_checkpoint(world.folder, Checkpoint(taken_ns=1, settings=kept_settings(then), snapshots={}))
+    status = await status_of(world, replay=True)
+    assert status.identity is not None
+    assert (status.identity.model, status.edge) == ("btcusdt_12h_linear", "")
 
 
 async def test_where_no_service_of_this_folder_ever_ran_the_bus_tells(world: World) -> None:
