@@ -1,5 +1,5 @@
-# One file, five images: `line` for ingestor, strategy and gateway (no torch), `live` for a gateway whose orders go to a
-# venue (with ccxt and the journal), `signal` with torch and onnxruntime, `signal-onnx` without torch, `recorder` with
+# One file, five images: `line` for ingestor, strategy, gateway and monitor (no torch), `live` for those of an account whose
+# orders go to a venue (with ccxt, the journal and alerts), `signal` with torch and onnxruntime, `signal-onnx` without torch, `recorder` with
 # pyarrow.
 # Dependencies are installed before the sources are copied: a change of code rebuilds nothing but two small layers.
 # A CPU build of torch is taken where pip finds one (--build-arg PIP_EXTRA_INDEX_URL=...) or PyTorch's index has it;
@@ -74,6 +74,9 @@ CMD ["python", "-m", "services", "recorder"]
 
 FROM line AS live
 COPY --from=dependencies-live /opt/venv /opt/venv
+USER root
+RUN install --directory --owner tickline --group tickline /state
+USER tickline
 CMD ["python", "-m", "services", "gateway"]
 
 

@@ -42,6 +42,25 @@ def test_compose_shows_the_users_folder_to_those_that_decide_and_not_to_the_gate
     assert not any("/user" in volume for volume in services["gateway"].get("volumes", ()))
 
 
+def test_compose_gives_those_of_an_account_its_journal_and_the_gateway_alone_its_keys() -> None:
+    """Testnet and live: the monitor reads the gateway's journal, and needs the packages for it."""
+    live = yaml.safe_load((ROOT / "docker-compose.live.yml").read_text())
+    services = live["services"]
+    stage = (
+        (ROOT / "Dockerfile").read_text().partition("FROM dependencies AS dependencies-live")[2].partition("FROM ")[0]
+    )
+    assert "[ccxt,journal,alerts]" in stage
+    assert {name for name, one in services.items() if one["build"]["target"] == "live"} == set(services)
+    for name in ("gateway", "monitor"):
+        assert "state:/state" in services[name]["volumes"]
+        assert services[name]["environment"]["TICKLINE_STATE_DIR"] == "/state"
+        assert "out" in services[name]["networks"]
+    assert {name for name, one in services.items() if any(":/keys" in each for each in one.get("volumes", ()))} == {
+        "gateway"
+    }
+    assert live["volumes"].keys() == {"state"}
+
+
 def test_the_lock_holds_every_pinned_package() -> None:
     locked = set((ROOT / "requirements.lock").read_text().lower().split())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
