@@ -286,7 +286,9 @@ class Recorder:
             self.counts["missing"] += missing
             self._hole = True
             before = f"n={entry.n - missing} to {entry.n - 1}" if missing > 1 else f"n={entry.n - 1}"
-            self._alarm(f"hole: {stream} of {entry.k or place}: {before} left the bus before it was recorded")
+            held = "recorder.hold_s" if stream in (Stream.ORDERS, Stream.EXECUTIONS) else "bus.market_maxlen"
+            left = f"left the bus before it was recorded: it was away for longer than {held} allows"
+            self._alarm(f"hole: {stream} of {entry.k or place}: {before} {left}")
         recording.last.keep(source, entry)
         recording.buffers[stream].add(ReceivedEntry(place, entry, missing), now_s)
 

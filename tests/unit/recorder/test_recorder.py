@@ -195,7 +195,10 @@ async def test_a_hole_is_in_the_rows_the_log_and_the_next_checkpoint(tmp_path: P
     assert [(row.n, row.missing) for row in ticks(tmp_path)] == [(1, 0), (5, 3), (6, 0), (7, 0)]
     assert recorder.counts["missing"] == 3
     (alarm,) = [each["what"] for each in logs if each["event"] == "alarm"]
-    assert alarm == "hole: ticks of A: n=2 to 4 left the bus before it was recorded"
+    assert alarm == (
+        "hole: ticks of A: n=2 to 4 left the bus before it was recorded: it was away for longer than bus.market_maxlen "
+        "allows"
+    )
     assert len(read_checkpoints(tmp_path)) == before + 2
 
 
