@@ -247,7 +247,7 @@ async def _with_recorded(asked: Asked, lookup: "Lookup", rows: list[Row]) -> lis
     until_ns = None if asked.at is None else instant("--at", asked.at, asked.wall, now_ns)
     known = {(row.sym, row.n) for row in rows}
     found = list(rows)
-    beside = [POOLED] if asked.stream is Stream.MONITOR else []
+    beside = [POOLED, BOOK] if asked.stream is Stream.MONITOR else []
     for sym in [*await lookup.symbols(), *beside] if asked.sym is None else [asked.sym]:
         if since_ns is None and asked.most is not None:
             messages = await lookup.last(asked.stream, sym, asked.most, until_ns)

@@ -9,16 +9,18 @@ import pytest
 import redis
 
 from services.console.run.streams import REMEMBERED, Repeats, newest_entries
-from services.console.tail import Asked, DecisionsAround, Row, json_line, nothing, said_of, text_line
+from services.console.tail import Asked, DecisionsAround, Row, _with_recorded, json_line, nothing, said_of, text_line
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.entry import START, Entry
 from shared.config import Settings
 from shared.lookup import Found
-from shared.messages import Decision, Leg, OrderIntent, OrderStatus, Reason, Stream
+from shared.messages import Decision, Leg, OrderIntent, OrderStatus, RangeReading, Reason, Stream
 from shared.messages.codec import TYPES
+from shared.messages.monitor import BOOK, Measure
 from shared.record import WIRE
 from shared.runner.service import make_bus
 from shared.wall_time import UTC_TIME
+from tests.unit.lookup.world import World
 from tests.unit.runner.fakes import report
 
 NOON = 1_763_985_600_000_000_000
@@ -41,6 +43,16 @@ def test_what_it_remembers_is_bounded() -> None:
     assert not any(repeats.seen(entry(n)) for n in range(REMEMBERED + 1))
     assert repeats.seen(entry(2))
     assert not repeats.seen(entry(0))
+
+
+async def test_what_the_monitor_says_of_all_symbols_is_found_by_time_too(tmp_path: Path) -> None:
+    world = World(tmp_path, ("A",))
+    of_books = RangeReading(
+        n=1, sym=BOOK, ts_event=5, tr="t", what=Measure.EQUITY, name="", value=0.1, low=-1.0, high=1.0, count=30
+    )
+    world.write(of_books, of_books.model_copy(update={"sym": "A"}))
+    asked = Asked(Stream.MONITOR, None, None, "1970-01-01", None, False, False, None, UTC_TIME)
+    assert {row.sym for row in await _with_recorded(asked, world.lookup(), [])} == {BOOK, "A"}
 
 
 @pytest.fixture
