@@ -69,7 +69,7 @@ class MonitorSnapshot(Snapshot):
     """The stage remembers what its parts do, the alarm that stands, and how far each input was taken.
 
     - predicted, ordered: symbol -> n of the last prediction, and of the last order.
-    - numbers: symbol -> n of the last RangeReading or LateBars.
+    - numbers: symbol -> n of the last message about it.
     """
 
     drift: Any
@@ -146,7 +146,25 @@ class MonitorStage(Stage):
             for reading in readings:
                 self._see(reading)
             written += readings
+        if isinstance(val, Gap):
+            written += self._passed_on(val)
         return [*written, *self._compare(val)]
+
+    def _passed_on(self, gap: Gap) -> Iterator[Gap]:
+        """Yields the gap once for each measure that needs what was lost: a replay of a recording does not lack it.
+
+        Nobody writes a gap into orders or executions, so these are always what the monitor itself has missed.
+        """
+        if gap.stream not in (Stream.ORDERS, Stream.EXECUTIONS):
+            return
+        for sym in (gap.sym, BOOK) if gap.stream is Stream.EXECUTIONS else (gap.sym,):
+            yield Gap(
+                n=self._next(sym), sym=sym, ts_event=gap.ts_event, tr=gap.tr, stream=Stream.MONITOR, cause=gap.cause
+            )
+
+    def _next(self, sym: str) -> int:
+        self._numbers[sym] = n = self._numbers.get(sym, 0) + 1
+        return n
 
     def overdue(self) -> Iterator[Overdue]:
         """Yields which symbols hold up what is joined over all: the drift, and what the books made."""
@@ -156,10 +174,8 @@ class MonitorStage(Stage):
                 yield Overdue(sym, reached, behind.upto, book)
 
     def _go_on_without(self, late: Overdue) -> list[Message]:
-        n = self._numbers[late.sym] = self._numbers.get(late.sym, 0) + 1
-        tr = f"late:{late.sym}:{late.upto}"
-        said = LateBars(n=n, sym=late.sym, ts_event=late.upto, tr=tr, since=late.since, book=late.book)
         sym, since, upto, book = late
+        said = LateBars(n=self._next(sym), sym=sym, ts_event=upto, tr=f"late:{sym}:{upto}", since=since, book=book)
         if not book:
             readings = self._drift.miss(sym, since, upto)
             for reading in readings:
@@ -185,10 +201,9 @@ class MonitorStage(Stage):
                 yield self._reading(BOOK, val, found)
 
     def _reading(self, sym: str, val: Message, found: MeasuredValue) -> RangeReading:
-        self._numbers[sym] = n = self._numbers.get(sym, 0) + 1
         ts_event, tr = (val.ts_event, val.tr) if found.ts_event is None else (found.ts_event, found.tr)
         return RangeReading(
-            n=n, sym=sym, ts_event=ts_event, tr=tr, what=found.what, name=found.name, value=found.value,
+            n=self._next(sym), sym=sym, ts_event=ts_event, tr=tr, what=found.what, name=found.name, value=found.value,
             low=found.low, high=found.high, count=found.behind,
         )  # fmt: skip
 

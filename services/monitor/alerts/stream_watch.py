@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from services.monitor.alerts.conditions import AlertKind, Condition
 from shared.config import Settings
 from shared.intervals import NS_PER_S, TRADE, interval_ns
-from shared.messages import Features, Gap, Message, Prediction
+from shared.messages import Features, Gap, Message, Prediction, Stream
 from shared.messages.monitor import DriftReading, DriftState, RangeReading
 from shared.record import Snapshot
 from shared.tick import State
@@ -14,6 +14,7 @@ from shared.wall_time import age
 
 DRIFTED = frozenset({DriftState.WARNING, DriftState.DECAYED})
 AT_PRESENT = ("ccxt", "fake")  # sources whose ticks come when the clock says so
+MARKET = (Stream.FEATURES, Stream.PREDICTIONS)  # a gap in another stream is what the monitor alone has missed
 SHOWN = 5  # measures outside their range
 BARS = 2  # so many lengths of a bar, and more, without one are a silence
 
@@ -53,7 +54,7 @@ class StreamWatch:
                 self._outside[key] = message
             else:
                 self._outside.pop(key, None)
-        elif isinstance(message, Gap):
+        elif isinstance(message, Gap) and message.stream in MARKET:
             self._heard_s[message.sym] = self._clock()
             self._gaps[message.sym] = message
         elif isinstance(message, Features):  # a prediction is taken with its decision, and nobody may decide

@@ -5,6 +5,7 @@ A person's resume came from the journal, between two readings. The reading that 
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from services.monitor.stage import MonitorStage, Overdue, Resumed
 from services.research.parity.comparison import Comparison, RecordedRows, message_of
 from shared.messages import DriftReading, Gap, GapCause, LateBars, Message, RangeReading, Stream
 from shared.messages.codec import unpack
-from shared.messages.monitor import BOOK, DriftMoved
+from shared.messages.monitor import BOOK, DriftMoved, Measure
 from shared.recording.part import RecordedEntry, read_rows
 from shared.runner.spec import ServiceSpec
 from shared.runner.symbol import SymbolSnapshot
@@ -79,8 +80,9 @@ class MonitorReplay:
         self._resume()
         for late in self._late:
             self._take(late, upto)
-        while (rows := _earliest(self._inputs)) is not None and not self._over(upto):
-            self._take(_message(rows.stream, rows.next()), upto)
+        messages = _in_order(self._inputs)
+        while not self._over(upto) and (message := next(messages, None)) is not None:
+            self._take(message, upto)
 
     def _take(self, val: Message | Overdue, upto: int | None) -> None:
         for reading in self._stage.on_tick(val) or []:
@@ -134,8 +136,9 @@ class RangeReplay:
         """Computes the readings again, until there is none left to compare."""
         for late in self._late:
             self._take(late)
-        while any(self._recorded.values()) and (rows := _earliest(self._inputs)) is not None:
-            self._take(_message(rows.stream, rows.next()))
+        messages = _in_order(self._inputs)
+        while any(self._recorded.values()) and (message := next(messages, None)) is not None:
+            self._take(message)
         for rows_left in self._recorded.values():
             for row in rows_left:
                 said = message_of(row)
@@ -151,6 +154,7 @@ class RangeReplay:
                 self._comparison.compare_row(said.model_copy(update={"n": row.n}), row)
 
 
+OF_TRADES = (Measure.COSTS, Measure.EQUITY)
 Measured = tuple[str, str, str]
 RecordedRanges = dict[Measured, deque[RecordedEntry]]
 
@@ -158,13 +162,20 @@ RecordedRanges = dict[Measured, deque[RecordedEntry]]
 def recorded_ranges(
     folder: Path, instance: str, symbols: Sequence[str], sent: Mapping[str, int], upto: Mapping[str, int] | None
 ) -> RecordedRanges:
-    """Returns the readings behind the numbers in `sent`, up to those in `upto`, if any; of no symbol there: none."""
+    """Returns the readings behind the numbers in `sent`, up to those in `upto`, if any; of no symbol there: none.
+
+    Where the monitor itself has missed orders or executions, those of costs and books behind that are left out: they
+    are of what it had, and the recording has more.
+    """
     found: RecordedRanges = {}
     for sym in (*symbols, BOOK):
+        lacking = False
         for row in read_rows(folder, Stream.MONITOR, instance, [sym]):
             if row.n <= sent.get(sym, 0) or (upto is not None and row.n > upto.get(sym, 0)):
                 continue
-            if isinstance(said := message_of(row), RangeReading):
+            said = message_of(row)
+            lacking = lacking or isinstance(said, Gap)
+            if isinstance(said, RangeReading) and not (lacking and said.what in OF_TRADES):
                 found.setdefault(_measure(said), deque()).append(row)
     return found
 
@@ -189,18 +200,22 @@ def monitor_inputs(
     ]
 
 
-def _earliest(inputs: Sequence[RecordedRows]) -> RecordedRows | None:
-    waiting = [(_time(row), at) for at, rows in enumerate(inputs) if (row := rows.peek()) is not None]
-    return inputs[min(waiting)[1]] if waiting else None
+def _in_order(inputs: Sequence[RecordedRows]) -> Iterator[Message]:
+    """Yields the rows' messages in the order of time; of a row that cannot be read the Gap that its reader made."""
+    heads: list[tuple[int, int, Message | None]] = []
 
+    def push(at: int) -> None:
+        row = inputs[at].peek()
+        if row is not None:
+            found = message_of(row)
+            heappush(heads, (0 if found is None else found.ts_event, at, found))
 
-def _message(stream: Stream, row: RecordedEntry) -> Message:
-    """Returns the row's message; of one that cannot be read the Gap that its reader made."""
-    return message_of(row) or Gap(
-        n=row.n, sym=row.k, ts_event=0, tr=row.tr or "?", stream=stream, cause=GapCause.UNREADABLE
-    )
-
-
-def _time(row: RecordedEntry) -> int:
-    found = message_of(row)
-    return 0 if found is None else found.ts_event
+    for at in range(len(inputs)):
+        push(at)
+    while heads:
+        _, at, found = heappop(heads)
+        row = inputs[at].next()
+        yield found or Gap(
+            n=row.n, sym=row.k, ts_event=0, tr=row.tr or "?", stream=inputs[at].stream, cause=GapCause.UNREADABLE
+        )
+        push(at)

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from services.monitor import work
+from services.monitor.late import LateSymbols
 from services.monitor.work import MonitorWorker
 from shared.config import Settings
 from shared.errors import ConfigError
@@ -45,6 +46,23 @@ async def test_it_reads_all_partitions_and_ends_when_all_was_read() -> None:
     worker.stop()
     await running
     assert line.readings() == expected(40)
+
+
+async def test_a_silent_symbol_holds_up_nobody_also_over_a_kill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It never comes; the last bar of the other waits, since it may come for that yet."""
+    monkeypatch.setattr(work, "LateSymbols", lambda: LateSymbols(wait_s=0.0))
+    line, live = Line(SETTINGS), SYMBOLS[0]
+    for first in (1, 21):
+        await line.write(each for each in bars(first, first + 19, -0.01) if each.sym == live)
+        running = asyncio.create_task(MonitorWorker(SETTINGS, line.bus).run())
+        await until(lambda: sum(sym == POOLED for sym, *_ in line.readings()) >= first + 17)  # noqa: B023
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    pooled = [n for sym, n, *_ in line.readings() if sym == POOLED]
+    late = [(n, said) for sym, n, said, _ in line.readings() if sym == SYMBOLS[1]]
+    assert pooled == list(range(1, 39))
+    assert [n for n, _ in late] == list(range(1, len(late) + 1))
+    assert late[0][1].startswith(f"{SYMBOLS[1]} late: no bar yet")
 
 
 @pytest.mark.parametrize("seed", range(4))

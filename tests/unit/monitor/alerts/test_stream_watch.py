@@ -37,6 +37,13 @@ def test_a_gap_stands_until_there_is_a_prediction_again(after: Message, over: bo
     assert [one.kind for one in watch.conditions()] == ([] if over else [AlertKind.GAP])
 
 
+@pytest.mark.parametrize("stream", [Stream.ORDERS, Stream.EXECUTIONS, Stream.DECISIONS, Stream.MONITOR])
+def test_what_only_the_monitor_has_missed_is_no_gap_in_the_ticks(stream: Stream) -> None:
+    watch = StreamWatch(settings())
+    watch.see(gap().model_copy(update={"stream": stream}))
+    assert list(watch.conditions()) == []
+
+
 def features() -> Features:
     return Features(n=1, sym=SYM, ts_event=1, tr="t", spec="s", values=Tensor.of(np.zeros(1, np.float32)))
 

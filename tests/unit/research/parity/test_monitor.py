@@ -24,9 +24,9 @@ from services.research.parity.monitor import (
 from services.research.parity.recording import LINE
 from shared.bus.names import PartitionId
 from shared.config import Settings
-from shared.messages import DriftReading, LateBars, Message, RangeReading, Stream
+from shared.messages import DriftReading, ExecutionReport, Gap, GapCause, LateBars, Message, RangeReading, Stream
 from shared.messages.codec import pack
-from shared.messages.monitor import POOLED, Measure
+from shared.messages.monitor import BOOK, POOLED, Measure
 from shared.recording.folder import RecordingFolder
 from shared.recording.part import ReceivedEntry
 from shared.runner.spec import Stage
@@ -232,6 +232,29 @@ def test_another_measure_is_a_difference(tmp_path: Path, what: Measure) -> None:
     ]
     found = compared_again(tmp_path, changed)
     assert found.first is not None and ": recorded value " in found.first.text
+
+
+def test_behind_executions_that_the_monitor_missed_their_measures_are_not_compared(tmp_path: Path) -> None:
+    """The recorder had them: it computes others, and that is no difference."""
+    monitor, written, lost = informing(), list[Message](), 0
+    for message in line([0.004, -0.006] * 60):
+        written.append(message)
+        if isinstance(message, ExecutionReport) and 100 <= message.n < 120:
+            lost = message.n
+            continue
+        if isinstance(message, ExecutionReport) and lost:
+            gap = Gap(n=lost, sym=SYM, ts_event=0, tr="t", stream=Stream.EXECUTIONS, cause=GapCause.MISSED)
+            written += monitor.on_tick(gap) or []
+            lost = 0
+        written += monitor.on_tick(message) or []
+    assert [each.sym for each in written if isinstance(each, Gap)] == [SYM, BOOK]
+    at = next(i for i, each in enumerate(written) if isinstance(each, Gap))
+    before = [each for each in written[:at] if isinstance(each, RangeReading)]
+    after = [each for each in written[at:] if isinstance(each, RangeReading)]
+    assert {each.what for each in after} >= {Measure.COSTS, Measure.Y_HAT}
+    found = compared_again(tmp_path, written)
+    of_model = [each for each in after if each.what is Measure.Y_HAT]
+    assert (found.first, found.identical[Stream.MONITOR]) == (None, len(before) + len(of_model))
 
 
 def test_a_reading_that_is_not_computed_is_a_difference(tmp_path: Path) -> None:
