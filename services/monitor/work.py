@@ -6,8 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from services.monitor.latch import DriftLatch
-from services.monitor.late import LateSymbols
-from services.monitor.reader import PacedReader
+from services.monitor.reader import LateSymbols, PacedReader
 from services.monitor.stage import NOTHING, Comparisons, MonitorStage, Overdue, Resumed, plan
 from shared.bus.api import Bus, Session
 from shared.config import Settings

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from services.monitor import work
-from services.monitor.late import LateSymbols
+from services.monitor.reader import LateSymbols
 from services.monitor.work import MonitorWorker
 from shared.config import Settings
 from shared.errors import ConfigError

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from services.monitor import work
 from services.monitor.equity import EquityBand
-from services.monitor.late import KNOWN_SINCE, LOOKS_S, WAIT_S, LateSymbols
+from services.monitor.reader import KNOWN_SINCE, LOOKS_S, WAIT_S, LateSymbols
 from services.monitor.stage import Comparisons, MonitorStage, Overdue
 from shared.bus.api import Lease, Stored
 from shared.bus.names import PartitionId
