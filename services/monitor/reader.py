@@ -83,7 +83,7 @@ class LateSymbols:
         self._looked_s = now_s
         if part.wire < KNOWN_SINCE:
             return
-        for late in list(stage.overdue()):
+        for late in list(stage.late()):
             key = late.book, late.sym
             reached, since_s = self._stood.get(key, (late.since, now_s))
             if reached != late.since:

@@ -39,7 +39,7 @@ class Resumed(NamedTuple):
     ts_event: int
 
 
-class Overdue(NamedTuple):
+class GivenUp(NamedTuple):
     """Nobody waits any longer for a symbol's bars behind `since`, up to the bar's end `upto`; see LateBars."""
 
     sym: str
@@ -48,7 +48,7 @@ class Overdue(NamedTuple):
     book: bool
 
     @classmethod
-    def of(cls, said: LateBars) -> "Overdue":
+    def of(cls, said: LateBars) -> "GivenUp":
         """Returns what made the stage say this."""
         return cls(said.sym, said.since, said.ts_event, said.book)
 
@@ -130,11 +130,11 @@ class MonitorStage(Stage):
             return predicted < self._wanted.get(val.sym, 0) or val.ts_event < self._decided_ns
         return True
 
-    def on_tick(self, val: Message | Resumed | Overdue) -> list[Message] | None:
+    def on_tick(self, val: Message | Resumed | GivenUp) -> list[Message] | None:
         """Takes a message of any symbol, a person's word, or that a symbol is not waited for."""
         if isinstance(val, Resumed):
             return self._resumed(val)
-        if isinstance(val, Overdue):
+        if isinstance(val, GivenUp):
             return self._go_on_without(val)
         if val.to is Stream.PREDICTIONS:
             self._predicted[val.sym] = val.n
@@ -166,14 +166,14 @@ class MonitorStage(Stage):
         self._numbers[sym] = n = self._numbers.get(sym, 0) + 1
         return n
 
-    def overdue(self) -> Iterator[Overdue]:
+    def late(self) -> Iterator[GivenUp]:
         """Yields which symbols hold up what is joined over all: the drift, and what the books made."""
         band = self._compared.band
         for book, behind in ((False, self._drift.behind()), (True, None if band is None else band.behind())):
             for sym, reached in () if behind is None else behind.reached.items():
-                yield Overdue(sym, reached, behind.upto, book)
+                yield GivenUp(sym, reached, behind.upto, book)
 
-    def _go_on_without(self, late: Overdue) -> list[Message]:
+    def _go_on_without(self, late: GivenUp) -> list[Message]:
         sym, since, upto, book = late
         said = LateBars(n=self._next(sym), sym=sym, ts_event=upto, tr=f"late:{sym}:{upto}", since=since, book=book)
         if not book:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.monitor.latch import DriftLatch
 from services.monitor.reader import LateSymbols, PacedReader
-from services.monitor.stage import NOTHING, Comparisons, MonitorStage, Overdue, Resumed, plan
+from services.monitor.stage import NOTHING, Comparisons, GivenUp, MonitorStage, Resumed, plan
 from shared.bus.api import Bus, Session
 from shared.config import Settings
 from shared.drift.stage import DriftStage
@@ -78,7 +78,7 @@ class OverheardStage(MonitorStage):
         super().__init__(drift, compared)
         self._overhear = see
 
-    def on_tick(self, val: Message | Resumed | Overdue) -> list[Message] | None:
+    def on_tick(self, val: Message | Resumed | GivenUp) -> list[Message] | None:
         """Takes what the stage takes."""
         given = super().on_tick(val)
         for message in (val, *(given or ())):

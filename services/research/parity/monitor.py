@@ -9,7 +9,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import NamedTuple
 
-from services.monitor.stage import MonitorStage, Overdue, Resumed
+from services.monitor.stage import GivenUp, MonitorStage, Resumed
 from services.research.parity.comparison import Comparison, RecordedRows, message_of
 from shared.messages import DriftReading, Gap, GapCause, LateBars, Message, RangeReading, Stream
 from shared.messages.codec import unpack
@@ -49,12 +49,12 @@ def monitor_start(plan: ServiceSpec, snapshots: Mapping[str, bytes], symbols: Se
     return MonitorStart(stage, sent, taken)
 
 
-def late_bars(folder: Path, instance: str, sent: Mapping[str, int], symbols: Sequence[str]) -> Iterator[Overdue]:
+def late_bars(folder: Path, instance: str, sent: Mapping[str, int], symbols: Sequence[str]) -> Iterator[GivenUp]:
     """Yields which bars the recorded monitor did not wait for, of each symbol in order."""
     for sym in symbols:
         for row in read_rows(folder, Stream.MONITOR, instance, [sym]):
             if row.n > sent.get(sym, 0) and isinstance(said := message_of(row), LateBars):
-                yield Overdue.of(said)
+                yield GivenUp.of(said)
 
 
 class MonitorReplay:
@@ -70,7 +70,7 @@ class MonitorReplay:
         inputs: Sequence[RecordedRows],
         recorded: RecordedRows,
         comparison: Comparison,
-        late: Sequence[Overdue] = (),
+        late: Sequence[GivenUp] = (),
     ) -> None:
         self._stage, self._inputs, self._recorded, self._comparison = stage, inputs, recorded, comparison
         self._late = late
@@ -84,7 +84,7 @@ class MonitorReplay:
         while not self._over(upto) and (message := next(messages, None)) is not None:
             self._take(message, upto)
 
-    def _take(self, val: Message | Overdue, upto: int | None) -> None:
+    def _take(self, val: Message | GivenUp, upto: int | None) -> None:
         for reading in self._stage.on_tick(val) or []:
             if not isinstance(reading, DriftReading):
                 continue  # see RangeReplay
@@ -127,7 +127,7 @@ class RangeReplay:
         inputs: Sequence[RecordedRows],
         recorded: "RecordedRanges",
         comparison: Comparison,
-        late: Sequence[Overdue] = (),
+        late: Sequence[GivenUp] = (),
     ) -> None:
         self._stage, self._inputs, self._recorded, self._comparison = stage, inputs, recorded, comparison
         self._late = late
@@ -146,7 +146,7 @@ class RangeReplay:
                 what = f"{row.k} {Stream.MONITOR} n={row.n}: recorded {said.human()}, computed none"
                 self._comparison.differs(said.ts_event, what)
 
-    def _take(self, val: Message | Overdue) -> None:
+    def _take(self, val: Message | GivenUp) -> None:
         for said in self._stage.on_tick(val) or []:
             rows = self._recorded.get(_measure(said)) if isinstance(said, RangeReading) else None
             if rows:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from services.monitor.stage import Overdue
+from services.monitor.stage import GivenUp
 from services.monitor.stage import plan as monitor_plan
 from services.research.parity.comparison import Comparison, NotRecorded, RecordedRows
 from services.research.parity.monitor import (
@@ -270,7 +270,7 @@ class _Monitor:
             self._folder, {stream: made_by[stream] for stream in streams}, span.settings.symbols, start.taken
         )
 
-    def _late(self, span: _Span, start: MonitorStart) -> list[Overdue]:
+    def _late(self, span: _Span, start: MonitorStart) -> list[GivenUp]:
         return list(late_bars(self._folder, span.settings.monitor.instance, start.sent, span.settings.symbols))
 
     def _behind(self, missing: NotRecorded, at: int) -> int | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from services.monitor import work
 from services.monitor.equity import EquityBand
 from services.monitor.reader import KNOWN_SINCE, LOOKS_S, WAIT_S, LateSymbols
-from services.monitor.stage import Comparisons, MonitorStage, Overdue
+from services.monitor.stage import Comparisons, GivenUp, MonitorStage
 from shared.bus.api import Lease, Stored
 from shared.bus.names import PartitionId
 from shared.config import Settings
@@ -116,8 +116,8 @@ def test_the_books_go_on_likewise() -> None:
     monitor = MonitorStage(DriftStage(SYMBOLS, COSTS), Comparisons({}, {}, EquityBand(SYMBOLS, reference)))
     looked, upto = Looked(monitor), BEGIN_NS + 4 * BAR_NS
     looked.take(of(LIVE, 1, 5))
-    assert set(monitor.overdue()) == {Overdue(SILENT, 0, upto, book) for book in (False, True)}
+    assert set(monitor.late()) == {GivenUp(SILENT, 0, upto, book) for book in (False, True)}
     said = [each for each in looked.look(WAIT_S) if isinstance(each, LateBars)]
     assert [(each.n, each.book) for each in said] == [(1, False), (2, True)]
-    assert list(monitor.overdue()) == []
+    assert list(monitor.late()) == []
     assert not any(isinstance(each, RangeReading) and each.sym == BOOK for each in said)

@@ -173,7 +173,7 @@ def silent_session(last: int, looks: random.Random) -> list[Message]:
             written += [each, *(monitor.on_tick(each) or [])]
         if came is held:
             held = []
-        for late in list(monitor.overdue()) if looks.random() < 0.3 else ():
+        for late in list(monitor.late()) if looks.random() < 0.3 else ():
             written += monitor.on_tick(late) or []
     return written + held
 
