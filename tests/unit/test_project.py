@@ -59,6 +59,7 @@ def test_compose_gives_those_of_an_account_its_journal_and_the_gateway_alone_its
         "gateway"
     }
     assert live["volumes"].keys() == {"state"}
+    assert {"/keys/", "/secrets/", ".env"} <= set((ROOT / ".gitignore").read_text().split())
 
 
 def test_the_lock_holds_every_pinned_package() -> None:
