@@ -170,8 +170,8 @@ class MonitorStage(Stage):
         """Yields which symbols hold up what is joined over all: the drift, and what the books made."""
         band = self._compared.band
         for book, behind in ((False, self._drift.behind()), (True, None if band is None else band.behind())):
-            for sym, reached in () if behind is None else behind.reached.items():
-                yield GivenUp(sym, reached, behind.upto, book)
+            if behind is not None:
+                yield from (GivenUp(sym, reached, behind.upto, book) for sym, reached in behind.reached.items())
 
     def _go_on_without(self, late: GivenUp) -> list[Message]:
         sym, since, upto, book = late
