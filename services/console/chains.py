@@ -274,6 +274,7 @@ def _intent(row: OrderRow) -> OrderIntent:
         n=max(1, row.order_n), sym=row.sym, ts_event=row.ts_event, tr=row.tr, tick_n=row.tick_n,
         client_order_id=row.client_order_id, leg=row.leg, signed_qty=row.intended_qty, reduce_only=row.reduce_only,
         price=row.price, valid_until=row.valid_until_ns, after=row.after or None, by=row.by,
+        type=row.type, limit_price=row.limit_price, time_in_force=row.time_in_force, trigger_price=row.trigger_price,
     )  # fmt: skip
 
 

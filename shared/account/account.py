@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from shared.account.money import money
 from shared.messages.orders import ExecutionReport
-from shared.messages.reasons import Leg
+from shared.messages.reasons import Leg, OrderType, TimeInForce
 from shared.record import Record, Snapshot, fields_of
 from shared.tick import State
 
@@ -17,6 +17,9 @@ class Order:
     - signed_qty: base units, > 0 buys, < 0 sells; finite and not 0, else ValueError. A quantity that is no Decimal
       raises TypeError, since a float's digits are not those that its author wrote.
     - leg: the order's part in its decision. It says nothing about the trade, so repr and equality leave it out.
+    - limit_price: the worst price that it takes, finite and positive; None: any. The stage that sends orders gives each
+      that adds a limit of its own (`max_slippage_bps`), and takes the tighter one.
+    - type, time_in_force: MARKET without a limit, LIMIT and IOC with one: what cannot be had at once is canceled.
 
     >>> order = Order("BTCUSDT", Decimal(100))
     >>> order
@@ -28,8 +31,11 @@ class Order:
     sym: str
     signed_qty: Decimal
     leg: Leg = field(default=Leg.OPEN, repr=False, compare=False)
+    limit_price: Decimal | None = field(default=None, repr=False)
 
-    def __init__(self, sym: str, signed_qty: Decimal, leg: Leg = Leg.OPEN) -> None:
+    def __init__(
+        self, sym: str, signed_qty: Decimal, leg: Leg = Leg.OPEN, *, limit_price: Decimal | None = None
+    ) -> None:
         if not isinstance(signed_qty, Decimal):
             raise TypeError(
                 f"an order's signed_qty is a Decimal, not {type(signed_qty).__name__} {signed_qty}: write "
@@ -39,10 +45,35 @@ class Order:
             raise ValueError(f"an order's signed_qty must be finite and not 0, not {signed_qty}")
         fields = self.__dict__  # a frozen dataclass's own way costs twice as much, and orders are made at every tick
         fields["sym"], fields["signed_qty"], fields["leg"] = sym, signed_qty, leg
+        if limit_price is not None:
+            fields["limit_price"] = _limit(limit_price)
+
+    @property
+    def type(self) -> OrderType:
+        """Returns LIMIT where it has a limit price, else MARKET."""
+        return OrderType.MARKET if self.limit_price is None else OrderType.LIMIT
+
+    @property
+    def time_in_force(self) -> TimeInForce | None:
+        """Returns IOC where it has a limit price: nothing that a strategy wants rests at an exchange."""
+        return None if self.limit_price is None else TimeInForce.IOC
+
+    def __repr__(self) -> str:
+        limit = "" if self.limit_price is None else f", limit_price={self.limit_price!r}"
+        return f"Order(sym={self.sym!r}, signed_qty={self.signed_qty!r}{limit})"
 
     def __str__(self) -> str:
         side = "BUY" if self.signed_qty > 0 else "SELL"
-        return f"Order({side} {self.signed_qty.copy_abs()} {self.sym})"
+        limit = "" if self.limit_price is None else f" at {self.limit_price} or better"
+        return f"Order({side} {self.signed_qty.copy_abs()} {self.sym}{limit})"
+
+
+def _limit(price: Decimal) -> Decimal:
+    if not isinstance(price, Decimal):
+        raise TypeError(f"a limit_price is a Decimal, not {price!r:.40}: write Decimal('{price}')")
+    if not price.is_finite() or price <= 0:
+        raise ValueError(f"an order's limit_price must be finite and positive, not {price}")
+    return price
 
 
 _CLOSE = Leg.CLOSE

@@ -28,3 +28,13 @@ class PaperFill:
         if self._slips:
             price = price * (self._sell if signed_qty.is_signed() else self._buy)
         return price, self._fee * signed_qty.copy_abs() * price
+
+
+def within(limit_price: Decimal, signed_qty: Decimal, price: Decimal) -> bool:
+    """Says whether an order of `signed_qty` takes a price, i.e. whether that is no worse than its limit.
+
+    >>> buys, sells, limit = Decimal(2), Decimal(-2), Decimal(50)
+    >>> [within(limit, qty, Decimal(price)) for qty in (buys, sells) for price in ("49.9", "50", "50.1")]
+    [True, True, False, False, True, True]
+    """
+    return price >= limit_price if signed_qty.is_signed() else price <= limit_price

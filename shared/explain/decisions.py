@@ -174,8 +174,8 @@ def _superseded(case: Decided) -> str:
 def _flight(case: Decided) -> str:
     names = case.circumstances.in_flight
     if not names:
-        return "orders were in flight, and none may be beside a new decision"
-    return f"{plural(len(names), 'order')} in flight ({', '.join(names)}), and none may be beside a new decision"
+        return "orders were in flight, and only what reduces may go beside them"
+    return f"{plural(len(names), 'order')} in flight ({', '.join(names)}), and only what reduces may go beside them"
 
 
 def _in_flight(case: Decided) -> str:

@@ -66,7 +66,9 @@ def _risk(case: Executed, order: OrderIntent) -> str:
     """Returns what the gateway's risk check made of the order."""
     row, own = case.life.row, case.gateway
     if own.mode is Mode.PAPER:
-        return f"on paper no limit is asked; it fills at the decision's price, slippage_bps {own.slippage_bps} worse"
+        within = "" if order.limit_price is None else f", at {plain(order.limit_price)} or better"
+        how = f"it fills at the decision's price, slippage_bps {own.slippage_bps} worse{within}"
+        return f"on paper no limit is asked; {how}"
     if row is None:
         return "the journal does not know it: it was not handed over yet, or is another account's"
     if not row.at_ms and row.reason is None:
@@ -94,7 +96,8 @@ def _meant(noted: str) -> str:
 
 
 def _exchange(case: Executed, row: OrderRow) -> str:
-    sent = f"sent {qty(row.signed_qty)} at {case.wall.millisecond(row.at_ms * NS_PER_MS)}"
+    limit = "" if row.sent_price is None else f" for {plain(row.sent_price)} or better"
+    sent = f"sent {qty(row.signed_qty)}{limit} at {case.wall.millisecond(row.at_ms * NS_PER_MS)}"
     known = f", the exchange's order {row.venue_order_id}" if row.venue_order_id else ", not shown by the exchange"
     fills = ", ".join(
         f"{qty(fill.signed_qty)} at {plain(fill.price)} (trade {fill.trade_id})" for fill in case.life.fills
@@ -161,6 +164,11 @@ def _short(case: Executed) -> str:
     return f"{qty(Decimal(0) if report is None else report.last_qty)}{asked} was filled"
 
 
+def _missed(case: Executed) -> str:
+    limit = None if case.order is None else case.order.limit_price
+    return _short(case) if limit is None else f"{_short(case)} at {plain(limit)} or better"
+
+
 def _dust(case: Executed) -> str:
     report = case.report
     return case.life.said(REFUSED) or ("nothing more can be sold" if report is None else f"{qty(report.dust)} is held")
@@ -184,6 +192,7 @@ def _absent(case: Executed) -> str:
 NUMBERS: Mapping[Reason, Callable[[Executed], str]] = {
     Reason.PAST_VALID_UNTIL: _validity,
     Reason.CLOSE_NOT_FILLED: _close,
+    Reason.BEYOND_LIMIT: _missed,
     Reason.ENDED_BY_VENUE: _short,
     Reason.RESOLVED: _short,
     Reason.END_OF_DATA: _short,

@@ -27,6 +27,7 @@ REASONS: Mapping[Reason, str] = {
     # Why an order has no full fill.
     Reason.PAST_VALID_UNTIL: "it waited longer than its validity and was never sent",
     Reason.CLOSE_NOT_FILLED: "the order that had to close the position before it was not filled",
+    Reason.BEYOND_LIMIT: "the market was beyond its limit price, and what could not be had within it was canceled",
     Reason.ENDED_BY_VENUE: "the exchange ended it short of its quantity",
     Reason.NOT_ON_VENUE: "the exchange did not know it when it could no longer arrive",
     Reason.RESOLVED: "a person said how it ended",

@@ -10,7 +10,7 @@ wall clock, `_ns` a `ts_event`. An account's rows never meet another account's.
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
-from shared.messages.reasons import Leg, OrderPhase, Reason
+from shared.messages.reasons import Leg, OrderPhase, OrderType, Reason, TimeInForce
 
 
 class OrderRow(NamedTuple):
@@ -24,6 +24,10 @@ class OrderRow(NamedTuple):
     at_ms, valid_until_ms: the request's timestamp and end of validity, 0 before it is sent.
     paid: Σ |qty| · price in quote units.
     by: who decided on it, as the intent has it; empty where a version before 0004 read it.
+    type, limit_price, time_in_force, trigger_price: as the intent has them; a version before 0005 knew market orders.
+    sent_price: the limit price as it was sent, in the venue's ticks; None before, and of a market order.
+    canceled_ms: when the cancel of it was sent, 0 if none was. became: the venue's id of the order that it became when
+    it was triggered; empty if it was not.
     """
 
     client_order_id: str
@@ -52,6 +56,13 @@ class OrderRow(NamedTuple):
     epoch: int
     updated_ms: int
     by: str = ""
+    type: OrderType = OrderType.MARKET
+    limit_price: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+    trigger_price: Decimal | None = None
+    sent_price: Decimal | None = None
+    canceled_ms: int = 0
+    became: str = ""
 
 
 class FillRow(NamedTuple):

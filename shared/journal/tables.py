@@ -135,7 +135,11 @@ TABLES: tuple[Table[Any], ...] = (
 )
 
 
-INTENT = (*OrderRow._fields[: OrderRow._fields.index("order_n")], "by")  # what an order's row keeps for ever
+# What an order's row keeps for ever.
+INTENT = (
+    *OrderRow._fields[: OrderRow._fields.index("order_n")],
+    *("by", "type", "limit_price", "time_in_force", "trigger_price"),
+)
 
 
 def quoted(names: Iterable[str], before: str = "") -> str:

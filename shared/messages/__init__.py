@@ -6,7 +6,7 @@ from shared.messages.decisions import Decision
 from shared.messages.market import Gap, MarketTick
 from shared.messages.monitor import DriftReading, LateBars, RangeReading
 from shared.messages.orders import ExecutionReport, OrderIntent
-from shared.messages.reasons import GapCause, Leg, OrderPhase, OrderStatus, Origin, Reason
+from shared.messages.reasons import GapCause, Leg, OrderPhase, OrderStatus, OrderType, Origin, Reason, TimeInForce
 from shared.messages.signals import Features, Prediction, Tensor
 
 __all__ = [
@@ -24,12 +24,14 @@ __all__ = [
     "OrderIntent",
     "OrderPhase",
     "OrderStatus",
+    "OrderType",
     "Origin",
     "Prediction",
     "RangeReading",
     "Reason",
     "Stream",
     "Tensor",
+    "TimeInForce",
     "decode",
     "encode",
 ]

@@ -39,7 +39,7 @@ class Message(Record):
     """
 
     STREAM: ClassVar[Stream]
-    TAG: ClassVar[str]  # type and wire as they stand on the bus, e.g. `MarketTick/4`
+    TAG: ClassVar[str]  # type and wire as they stand on the bus, e.g. `MarketTick/5`
     NOT_DECIDING: ClassVar[frozenset[str]] = frozenset({"n"})
 
     @classmethod

@@ -89,7 +89,7 @@ def encode(message: Message, wire: int = WIRE) -> bytes:
     """Returns the message's fields as msgpack, as `wire` writes them.
 
     >>> tick = MarketTick(n=1, sym="BTCUSDT", ts_event=1, tr="t", venue="replay", price=Decimal("71440.10"))
-    >>> decode("MarketTick/4", encode(tick)) == tick
+    >>> decode("MarketTick/5", encode(tick)) == tick
     True
     """
     packed: bytes = _pack(message.__dict__ if wire == WIRE else at_wire(message, wire))
@@ -178,7 +178,7 @@ def newer(tag: str | bytes) -> NewerWire | None:
     """Returns the error for a tag that a newer Tickline wrote; None for any other tag.
 
     >>> str(newer("MarketTick/99"))
-    'a MarketTick was written by a newer Tickline (wire 99; this one knows 4)'
+    'a MarketTick was written by a newer Tickline (wire 99; this one knows 5)'
     >>> newer(MarketTick.TAG), newer("Foreign/1")
     (None, None)
     """

@@ -18,7 +18,8 @@ class Decision(Message):
     - booked_n: n of the last execution report that was booked before this decision (0: none yet).
     - balance, signed_qty: the book as the decision found it; signed_qty includes dust, which the decision did not see.
     - origin: the call that decided.
-    - target: the position aimed at, in base units, also without an order; None where the strategy does not say.
+    - target: the position aimed at, in base units, also without an order; None where the strategy does not say. An
+      order that must miss its author's limit, at the slippage assumed, does not count.
     """
 
     STREAM: ClassVar[Stream] = Stream.DECISIONS

@@ -67,9 +67,13 @@ class QuoteGroup(Record):
 
 
 class FundingGroup(Record):
-    """The funding group has the rate of a perpetual swap that was known last, as a share; > 0: longs pay."""
+    """The funding group has the rate of a perpetual swap that was known last, as a share; > 0: longs pay.
+
+    - interval_h: the rate is one for so many hours; None where nobody tells.
+    """
 
     rate: float
+    interval_h: Annotated[Annotated[int, Field(ge=1)] | None, Since(5)] = None
 
 
 class MarketTick(Message):

@@ -3,12 +3,12 @@
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.later_fields import Since
 from shared.messages.base import ClientOrderId, Message, Nanoseconds, Stream
 from shared.messages.market import Price
-from shared.messages.reasons import Leg, OrderStatus, Origin, Reason, reason_at
+from shared.messages.reasons import Leg, OrderStatus, OrderType, Origin, Reason, TimeInForce, reason_at
 from shared.record import BY_VALUE
 
 
@@ -21,6 +21,9 @@ class OrderIntent(Message):
     - after: the order that must be FILLED before this one goes out, e.g. an open leg's close leg.
     - by: the hash of what decided (code, parameters, model, card); empty where nobody says.
     - origin: the call of the strategy that it comes from.
+    - type: a LIMIT order has limit_price and time_in_force, a MARKET order has neither.
+    - limit_price: the worst price, exact; whoever sends it rounds it to the venue's tick, to the safe side.
+    - trigger_price: it goes to work when the market comes here; None: at once.
     """
 
     STREAM: ClassVar[Stream] = Stream.ORDERS
@@ -36,11 +39,25 @@ class OrderIntent(Message):
     after: ClientOrderId | None
     by: Annotated[str, Field(max_length=64), Since(4)] = ""
     origin: Annotated[Origin, BY_VALUE, Since(4)] = Origin.PREDICTION
+    type: Annotated[OrderType, BY_VALUE, Since(5)] = OrderType.MARKET
+    limit_price: Annotated[Price | None, Since(5)] = None
+    time_in_force: Annotated[TimeInForce | None, BY_VALUE, Since(5)] = None
+    trigger_price: Annotated[Price | None, Since(5)] = None
+
+    @model_validator(mode="after")
+    def _type_fits(self) -> "OrderIntent":
+        is_limit = self.type is OrderType.LIMIT
+        if is_limit is (self.limit_price is None) or is_limit is (self.time_in_force is None):
+            raise ValueError(f"a {self.type} order with limit_price {self.limit_price}, {self.time_in_force}")
+        return self
 
     def human(self) -> str:
-        """Returns e.g. `BUY 0.00139977 BTCUSDT (open) at 71440.1`."""
+        """Returns e.g. `BUY 0.00139977 BTCUSDT (open) at 71440.1, limit 71797.3 IOC`."""
         side = "BUY" if self.signed_qty > 0 else "SELL"
-        return f"{side} {abs(float(self.signed_qty)):.8g} {self.sym} ({self.leg!s}) at {self.price!s}"
+        said = f"{side} {abs(float(self.signed_qty)):.8g} {self.sym} ({self.leg!s}) at {self.price!s}"
+        if self.limit_price is None:
+            return said
+        return f"{said}, limit {float(self.limit_price):.10g} {self.time_in_force}"
 
 
 class ExecutionReport(Message):

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     # An order ended without a full fill.
     PAST_VALID_UNTIL = "PAST_VALID_UNTIL"  # it waited longer than its validity
     CLOSE_NOT_FILLED = "CLOSE_NOT_FILLED"  # the order that had to be filled before it was not
+    BEYOND_LIMIT = "BEYOND_LIMIT"  # the market was beyond its limit price; what could be had within it was filled
     ENDED_BY_VENUE = "ENDED_BY_VENUE"  # canceled, expired or rejected there; the status says which
     NOT_ON_VENUE = "NOT_ON_VENUE"  # the venue did not know it when it could no longer arrive
     RESOLVED = "RESOLVED"  # a person decided
@@ -73,9 +74,13 @@ class Reason(StrEnum):
     NOT_RECONCILED = "NOT_RECONCILED"
 
 
-# Of the reasons that wire 4 brought, those that an older reader gets instead: one that it does not know would be
-# damage to it, and in an execution would stop its symbol.
+# Of the reasons that wire 5, and before it wire 4, brought: what an older reader gets instead. One that it does not
+# know would be damage to it, and in an execution would stop its symbol.
+_BEFORE_5 = {
+    Reason.BEYOND_LIMIT: Reason.ENDED_BY_VENUE,
+}
 _BEFORE_4 = {
+    **_BEFORE_5,
     Reason.NO_PREDICTION: Reason.NAN_PREDICTION,
     Reason.WAITING: Reason.SUPERSEDED,
     Reason.IN_FLIGHT: Reason.NO_CHANGE,
@@ -93,7 +98,9 @@ def reason_at(wire: int, reason: Reason | None) -> Reason | None:
     >>> reason_at(3, Reason.NO_PREDICTION), reason_at(4, Reason.NO_PREDICTION)
     (<Reason.NAN_PREDICTION: 'NAN_PREDICTION'>, <Reason.NO_PREDICTION: 'NO_PREDICTION'>)
     """
-    return reason if reason is None or wire >= 4 else _BEFORE_4.get(reason, reason)
+    if reason is None or wire >= 5:
+        return reason
+    return (_BEFORE_5 if wire == 4 else _BEFORE_4).get(reason, reason)
 
 
 class Origin(StrEnum):
@@ -111,6 +118,20 @@ class GapCause(StrEnum):
     FAILED = "FAILED"  # on_tick raised on an entry; it lies in dead:
     UNFILLED = "UNFILLED"  # the venue's data are missing here and could not be fetched afterwards
     LATE = "LATE"  # what came, or is missing, would or may have changed a tick that was committed
+
+
+class OrderType(StrEnum):
+    """A type says at which price an order may be filled."""
+
+    MARKET = "MARKET"  # at any
+    LIMIT = "LIMIT"  # at its limit price, or at a better one
+
+
+class TimeInForce(StrEnum):
+    """A limit order is at work for so long (FIX's words)."""
+
+    IOC = "IOC"  # at once: what cannot be had then is canceled
+    GTC = "GTC"  # until somebody cancels it
 
 
 class OrderStatus(StrEnum):

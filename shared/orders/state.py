@@ -5,18 +5,20 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from shared.messages.reasons import OrderPhase, Reason
+from shared.messages.reasons import OrderPhase, OrderType, Reason, TimeInForce
 from shared.orders.answers import Absent, Ambiguous, Answer, CancelAccepted, OrderStatusReport, Refused, Triggered
 
 
 class OrderRequest(NamedTuple):
-    """A request asks a venue for one market order; it is sent once.
+    """A request asks a venue for one order; it is sent once.
 
     - signed_qty: base units, > 0 buys, already truncated to the venue's step.
     - reduce_only: the venue may only reduce a position with it.
     - at_ms: the timestamp in the signature, on the venue's clock.
     - validity_ms: the venue does not accept the request after at_ms + validity_ms.
     - row: the position that it closes, where the venue has several of one market; empty for the one that we trade.
+    - type, limit_price, time_in_force: as in the OrderIntent, but the price is rounded to the venue's tick already.
+    - trigger_price: likewise; None: it goes to work at once.
 
     >>> OrderRequest("BTCUSDT", "a1b2c3d4", Decimal("0.001"), False, at_ms=1_000, validity_ms=5_000).valid_until_ms
     6000
@@ -29,6 +31,10 @@ class OrderRequest(NamedTuple):
     at_ms: int
     validity_ms: int
     row: str = ""
+    type: OrderType = OrderType.MARKET
+    limit_price: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+    trigger_price: Decimal | None = None
 
     @property
     def valid_until_ms(self) -> int:

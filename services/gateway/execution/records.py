@@ -1,7 +1,7 @@
 """Pure functions of one order: its row in the journal, its turn, how much of it goes out, how it ends."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
@@ -14,7 +14,7 @@ from shared.exchanges.trading.venue import MarketRules
 from shared.journal.rows import Change, ExternalRow, FillRow, OrderRow
 from shared.messages import ExecutionReport, Leg, OrderIntent, OrderStatus
 from shared.messages.codec import content
-from shared.messages.reasons import OrderPhase, Reason
+from shared.messages.reasons import OrderPhase, Reason, TimeInForce
 from shared.orders import Answer, Difference, Event, FundingPayment, OrderState, VenueFill
 from shared.orders.fees import fees_text, paid_in
 from shared.orders.outcome import OrderOutcome, outcome
@@ -23,6 +23,7 @@ from shared.record import unvalidated
 
 NS_PER_MS = 1_000_000
 _ZERO = Decimal(0)
+_IOC = TimeInForce.IOC
 _report = unvalidated(ExecutionReport)
 
 
@@ -60,6 +61,8 @@ def row_of(intent: OrderIntent, book: str, epoch: int, now_ms: int) -> OrderRow:
         price=intent.price, valid_until_ns=intent.valid_until, after=intent.after or "", content=content_of(intent),
         order_n=intent.n, state=OrderPhase.INTENT, signed_qty=_ZERO, at_ms=0, valid_until_ms=0, venue_order_id="",
         filled_qty=_ZERO, paid=_ZERO, commission=_ZERO, reason=None, epoch=epoch, updated_ms=now_ms, by=intent.by,
+        type=intent.type, limit_price=intent.limit_price, time_in_force=intent.time_in_force,
+        trigger_price=intent.trigger_price,
     )  # fmt: skip
 
 
@@ -130,18 +133,18 @@ def readiness(
 def to_send(row: OrderRow, verdict: Pass, rules: MarketRules, held: Decimal) -> tuple[Decimal | Reason, Reason | None]:
     """Returns the quantity that goes out, and why it is less than the order's; or the reason why nothing goes.
 
-    - rules: what the market lets through.
+    - rules: what the market lets through; of a limit order at its limit price, as the exchange counts.
     - held: the book's position, signed base units, without what other orders in flight may sell of it.
     """
-    wanted, cut_by = verdict.signed_qty, verdict.cut_by
+    wanted, cut_by, price = verdict.signed_qty, verdict.cut_by, row.limit_price or row.price
     if rules.kind == "spot" and wanted < -held:
         wanted, cut_by = -held, Reason.NO_SHORT_ON_SPOT
         if not wanted:
             return cut_by, None
-    most = most_at_once(rules, row.price)
+    most = most_at_once(rules, price)
     if (verdict.reduce_only or row.reduce_only) and most is not None and abs(wanted) > most:
         wanted, cut_by = most.copy_sign(wanted), Reason.ABOVE_MAXIMUM  # the rest goes with the next one
-    qty = sized(rules, wanted, row.price, verdict.reduce_only)
+    qty = sized(rules, wanted, price, verdict.reduce_only)
     if qty is Reason.BELOW_MINIMUM and dust(rules, held, row.price):
         return Reason.DUST if row.reduce_only else cut_by or qty, None  # nothing else was there to be sold
     return qty, cut_by
@@ -152,13 +155,14 @@ def unsent(row: OrderRow, reason: Reason, rules: MarketRules, held: Decimal) -> 
 
     held: as there.
     """
-    asked, most = plain(row.intended_qty), most_at_once(rules, row.price)
+    price = row.limit_price or row.price
+    asked, most = plain(row.intended_qty), most_at_once(rules, price)
     if reason is Reason.NO_SHORT_ON_SPOT:
         return f"{asked} of a position of {plain(held)}: spot sells no more than is held"
     if reason is Reason.VENUE_REFUSED and most is not None:
         return f"{asked}, and one market order takes at most {plain(most)}"
     least = f"at least {plain(rules.min_qty)} in steps of {plain(rules.step)}, worth {plain(rules.min_notional)}"
-    return f"{asked} at {plain(row.price)} of a position of {plain(held)}: the exchange takes {least}"
+    return f"{asked} at {plain(price)} of a position of {plain(held)}: the exchange takes {least}"
 
 
 class OrderTrades(NamedTuple):
@@ -210,6 +214,8 @@ def ending(
     """
     if trades.unpriced:
         return None
+    if state.phase is OrderPhase.CANCELED and state.reason is Reason.ENDED_BY_VENUE and row.time_in_force is _IOC:
+        state = replace(state, reason=Reason.BEYOND_LIMIT)
     booked = outcome(state, trades.fills, rules.quote, base_held(rules), trades.prices)
     if booked is None:
         return None

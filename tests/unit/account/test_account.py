@@ -3,7 +3,7 @@
 from dataclasses import FrozenInstanceError
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -11,10 +11,25 @@ from hypothesis import strategies as st
 
 from shared.account import Account, Order, Position
 from shared.account.account import AccountSnapshot
-from shared.messages import Leg
+from shared.messages import Leg, OrderType, TimeInForce
 from shared.record import WIRE
 
 # Order: the notebook's str and repr, and what it refuses.
+
+
+def test_an_order_with_a_limit_says_so_and_what_cannot_be_had_at_once_is_canceled() -> None:
+    plain, bound = Order("A", Decimal(1)), Order("A", Decimal(1), limit_price=Decimal("9.5"))
+    assert (plain.type, plain.limit_price, plain.time_in_force) == (OrderType.MARKET, None, None)
+    assert (bound.type, bound.limit_price, bound.time_in_force) == (OrderType.LIMIT, Decimal("9.5"), TimeInForce.IOC)
+    assert repr(bound) == "Order(sym='A', signed_qty=Decimal('1'), limit_price=Decimal('9.5'))"
+    assert str(bound) == "Order(BUY 1 A at 9.5 or better)"
+    assert plain != bound != Order("A", Decimal(1), limit_price=Decimal(9))
+
+
+@pytest.mark.parametrize(("price", "error"), [(0, TypeError), (Decimal(0), ValueError), (Decimal("NaN"), ValueError)])
+def test_a_limit_that_is_no_price_is_refused(price: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="limit_price"):
+        Order("A", Decimal(1), limit_price=price)
 
 
 def test_an_orders_repr_and_str() -> None:

@@ -206,8 +206,8 @@ DECISIONS: dict[Reason, list[Case]] = {
     Reason.SUPERSEDED: [
         Case(_superseded, ("that of 1970-01-01 00:00:03 UTC came 1.0 s after it", "1 order in flight", "none may be"))
     ],
-    Reason.WAITING: [Case(_waiting, ("1 order in flight", "none may be beside a new decision"))],
-    Reason.IN_FLIGHT: [Case(_in_flight, ("it wanted", "1 order in flight", "none may be beside"))],
+    Reason.WAITING: [Case(_waiting, ("1 order in flight", "only what reduces may go beside them"))],
+    Reason.IN_FLIGHT: [Case(_in_flight, ("it wanted", "1 order in flight", "only what reduces may go beside"))],
     Reason.WARMING_UP: [
         Case(
             lambda: (

@@ -23,6 +23,7 @@ from services.gateway.execution.records import (
     to_send,
     unsent,
 )
+from services.gateway.paper import PaperStage
 from services.gateway.risk import Hold, Pass, Refusal, RiskCheck
 from services.gateway.risk.context import RiskContext
 from services.research.backtest.venue import BacktestVenue, VenueRules
@@ -35,7 +36,7 @@ from shared.exchanges.trading.orders import failed
 from shared.exchanges.trading.venue import MarketRules
 from shared.explain.executions import CUT, REFUSED, Executed, OrderLife, order_lines, report_line
 from shared.journal.rows import EventRow, OrderRow
-from shared.messages import ExecutionReport, Leg, OrderIntent, OrderPhase, Reason
+from shared.messages import ExecutionReport, Leg, OrderIntent, OrderPhase, OrderType, Reason, TimeInForce
 from shared.messages.codec import kept
 from shared.orders import (
     Absent,
@@ -193,6 +194,25 @@ def _ended_by_venue() -> str:
     return order.see(*late).told()
 
 
+LIMIT = {"type": OrderType.LIMIT, "limit_price": D("42210"), "time_in_force": TimeInForce.IOC}
+
+
+def _beyond_limit() -> str:
+    order = Order(intent(**LIMIT)).send()
+    order.fills.append(traded("0.004"))
+    late = [
+        answered(OrderPhase.CANCELED, "0.004", at, "168") for at in (SENT_MS + 1, SENT_MS + 20_000, SENT_MS + 30_000)
+    ]
+    return order.see(*late).told()
+
+
+def _beyond_limit_on_paper() -> str:
+    asked = intent(**LIMIT)
+    (report,) = PaperStage(D(0), D(60)).on_tick(asked) or []
+    assert isinstance(report, ExecutionReport)
+    return report_line(Executed(asked, report, Settings().gateway, UTC_TIME))
+
+
 def _not_on_venue() -> str:
     order = Order(intent()).send().see(Ambiguous("time-out"))
     return order.see(Absent(SENT_MS + 11_000), Absent(SENT_MS + 12_000)).told()
@@ -227,6 +247,10 @@ def _cases() -> dict[Reason, list[Case]]:
     made: dict[Reason, list[Case]] = {
         Reason.PAST_VALID_UNTIL: [Case(_past_valid_until, ("valid until 2025-11-24 12:00:30.000 UTC",))],
         Reason.CLOSE_NOT_FILLED: [Case(_close_not_filled, (f"after order {'f' * 32}",))],
+        Reason.BEYOND_LIMIT: [
+            Case(_beyond_limit, ("CANCELED", "+0.004 of +0.01 was filled at 42210 or better")),
+            Case(_beyond_limit_on_paper, ("CANCELED", "0 of +0.01 was filled at 42210 or better")),
+        ],
         Reason.ENDED_BY_VENUE: [Case(_ended_by_venue, ("CANCELED", "+0.004 of +0.01 was filled"))],
         Reason.NOT_ON_VENUE: [Case(_not_on_venue, ("until 2025-11-24 12:00:05.000 UTC", "grace_ms 5000"))],
         Reason.RESOLVED: [Case(_resolved, ("FILLED", "+0.01 of +0.01 was filled"))],

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.paper import PaperStage
-from shared.messages import ExecutionReport, Leg, OrderIntent, OrderStatus, decode, encode
+from shared.messages import (
+    ExecutionReport,
+    Leg,
+    OrderIntent,
+    OrderStatus,
+    OrderType,
+    Reason,
+    TimeInForce,
+    decode,
+    encode,
+)
 from shared.messages.codec import pack, unpack
 from shared.record import WIRE
 from shared.tick import State
@@ -16,11 +26,16 @@ QTY = st.decimals(-1000, 1000, places=8).filter(bool)
 PRICE = st.decimals("0.01", 100_000, places=2)
 
 
-def order(n: int = 1, qty: str | Decimal = "2", price: str | Decimal = "50", leg: Leg = Leg.OPEN) -> OrderIntent:
+def order(
+    n: int = 1, qty: str | Decimal = "2", price: str | Decimal = "50", leg: Leg = Leg.OPEN, limit: str = "",
+    after: int = 0,
+) -> OrderIntent:  # fmt: skip
+    bound = {"type": OrderType.LIMIT, "limit_price": Decimal(limit), "time_in_force": TimeInForce.IOC} if limit else {}
     return OrderIntent(
         n=n, sym="BTCUSDT", ts_event=7, tr="v:BTCUSDT:7:4", tick_n=4, client_order_id=f"{n:032x}", leg=leg,
-        signed_qty=Decimal(qty), reduce_only=leg is Leg.CLOSE, price=Decimal(price), valid_until=0, after=None,
-    )  # fmt: skip
+        signed_qty=Decimal(qty), reduce_only=leg is Leg.CLOSE, price=Decimal(price), valid_until=0,
+        after=f"{after:032x}" if after else None, **bound,
+    )  # type: ignore[arg-type]  # fmt: skip
 
 
 def filled(stage: PaperStage, intent: OrderIntent) -> ExecutionReport:
@@ -65,6 +80,34 @@ def test_a_fill_never_favours_the_order(qty: Decimal, price: Decimal, fee: Decim
     assert report.commission >= 0
     assert report.last_qty == qty
     assert decode(report.TAG, encode(report)) == report
+
+
+@pytest.mark.parametrize(("qty", "limit"), [("2", "50.05"), ("2", "50.06"), ("-2", "49.95"), ("-2", "49")])
+def test_a_limit_order_is_filled_whole_up_to_its_limit(qty: str, limit: str) -> None:
+    """10 basis points of slippage lead to 50.05, or to 49.95."""
+    bound, free = paper(slippage_bps="10"), paper(slippage_bps="10")
+    assert filled(bound, order(qty=qty, limit=limit)) == filled(free, order(qty=qty))
+
+
+@pytest.mark.parametrize(("qty", "limit"), [("2", "50.04"), ("-2", "49.96")])
+def test_beyond_its_limit_an_order_misses(qty: str, limit: str) -> None:
+    report = filled(paper(fee="0.001", slippage_bps="10"), order(qty=qty, limit=limit))
+    assert (report.status, report.reason) == (OrderStatus.CANCELED, Reason.BEYOND_LIMIT)
+    assert (report.last_qty, report.last_px, report.commission) == (0, None, 0)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_what_comes_after_a_missed_order_expires_and_the_next_does_not(stopped: bool) -> None:
+    """As at an exchange, where it never goes out; also where the gateway was stopped in between."""
+    stage = paper(slippage_bps="10")
+    assert filled(stage, order(1, limit="50", leg=Leg.CLOSE)).status is OrderStatus.CANCELED
+    if stopped:
+        saved, stage = pack(stage.state()), paper(slippage_bps="10")
+        stage.restore(unpack(saved))
+    opened = filled(stage, order(2, after=1, limit="60"))
+    assert (opened.status, opened.reason, opened.last_qty) == (OrderStatus.EXPIRED, Reason.CLOSE_NOT_FILLED, 0)
+    assert filled(stage, order(3, limit="60")).status is OrderStatus.FILLED
+    assert filled(stage, order(4, after=1, limit="60")).status is OrderStatus.FILLED
 
 
 def test_reports_are_numbered_and_restored_is_never_stopped() -> None:

@@ -5,11 +5,21 @@ from typing import Annotated, Any
 
 import pytest
 
-from services.gateway.execution.records import Readiness, content_of, open_order_of, readiness, row_of, to_send
+from services.gateway.execution.records import (
+    OrderTrades,
+    Readiness,
+    content_of,
+    ending,
+    open_order_of,
+    readiness,
+    row_of,
+    to_send,
+)
 from services.gateway.risk.check import Pass
 from shared.exchanges.trading.venue import MarketRules
 from shared.later_fields import Since
-from shared.messages import Leg, OrderIntent, OrderPhase, Reason
+from shared.messages import Leg, OrderIntent, OrderPhase, OrderType, Reason, TimeInForce
+from shared.orders import OrderState
 from shared.record import WIRE
 
 D = Decimal
@@ -98,6 +108,38 @@ def test_what_of_an_order_is_sent_and_why_it_is_less(
     rules: MarketRules, verdict: Pass, held: Decimal, sent: object
 ) -> None:
     assert to_send(opened().row, verdict, rules, held) == sent
+
+
+@pytest.mark.parametrize(("qty", "sent"), [("0.1", D("0.1")), ("-0.1", Reason.BELOW_MINIMUM)])
+def test_a_limit_orders_value_counts_at_its_limit(qty: str, sent: object) -> None:
+    """As the exchange counts it: 0.1 for 100 is the least, and a sale's limit is below that."""
+    row = opened(signed_qty=D(qty), price=D(100), limit_price=D(100) + (D(1) if D(qty) > 0 else D(-1))).row
+    assert to_send(row, Pass(D(qty), False, None, ()), SWAP, D(0)) == (sent, None)
+
+
+@pytest.mark.parametrize(
+    ("row", "phase", "reason"),
+    [
+        ({}, OrderPhase.CANCELED, Reason.ENDED_BY_VENUE),
+        ({"time_in_force": TimeInForce.IOC}, OrderPhase.CANCELED, Reason.BEYOND_LIMIT),
+        ({"time_in_force": TimeInForce.GTC}, OrderPhase.CANCELED, Reason.ENDED_BY_VENUE),
+        ({"time_in_force": TimeInForce.IOC}, OrderPhase.REJECTED, Reason.ENDED_BY_VENUE),
+    ],
+)
+def test_an_order_that_missed_its_limit_says_so(row: dict[str, object], phase: OrderPhase, reason: Reason) -> None:
+    order = opened(at_ms=1, **row)
+    state = OrderState(D("0.5"), phase, at_ms=1, reason=Reason.ENDED_BY_VENUE)
+    end = ending(order.row, state, OrderTrades(), SWAP, seq=1, epoch=1, now_ms=1)
+    assert end is not None
+    assert (end.report.status.value, end.report.reason) == (phase.value, reason)
+    assert (end.row.state, end.row.reason) == (phase, reason)
+
+
+def test_an_order_keeps_its_limit_in_the_journal() -> None:
+    limit = {"type": OrderType.LIMIT, "limit_price": D("71797.3"), "time_in_force": TimeInForce.IOC}
+    row = row_of(OrderIntent.model_validate(FIELDS | limit), "book", 1, 1)
+    assert (row.type, row.limit_price, row.time_in_force, row.sent_price) == (*limit.values(), None)
+    assert row.content != CONTENT
 
 
 def test_a_close_that_only_dust_is_left_of_is_refused_as_dust() -> None:
