@@ -39,7 +39,7 @@ def groups_of(bar: HistoryBar, wanted: Set[str]) -> Groups:
     return Groups(
         _bar_group(bar) if _BAR in wanted else None,
         _quote_group(bar) if _QUOTE in wanted else None,
-        _funding(rate=float(bar.funding_rate)) if _FUNDING in wanted and bar.funding_rate is not None else None,
+        _funding_group(bar) if _FUNDING in wanted else None,
     )
 
 
@@ -64,6 +64,11 @@ def _bar_group(bar: HistoryBar) -> BarGroup | None:
         trades=bar.trades,
         taker_volume=None if taker_volume is None else float(taker_volume),
     )
+
+
+def _funding_group(bar: HistoryBar) -> FundingGroup | None:
+    rate = bar.funding_rate
+    return None if rate is None else _funding(rate=float(rate), interval_h=bar.funding_interval_h)
 
 
 def _quote_group(bar: HistoryBar) -> QuoteGroup | None:

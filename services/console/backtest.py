@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from services.console.options import FileInterval, FileSymbol, FillFee, OutputFile, SlippageBps, StrategyName, Timezone
+from services.console.options import (
+    FileInterval,
+    FileSymbol,
+    FillFee,
+    MaxSlippageBps,
+    OutputFile,
+    SlippageBps,
+    StrategyName,
+    Timezone,
+)
 from services.console.progress import JobProgress, RowProgress
 from services.console.settings import RunOptions, settings_for
 from shared.errors import ConfigError
@@ -26,6 +35,7 @@ def backtest(
     balance: Annotated[str | None, typer.Option(help="Capital, in quote units.")] = None,
     fee: FillFee = None,
     slippage_bps: SlippageBps = None,
+    max_slippage_bps: MaxSlippageBps = None,
     start: Annotated[
         str | None, typer.Option("--from", help="Trade bars that end at or after this time (UTC).")
     ] = None,
@@ -59,6 +69,7 @@ def backtest(
         balance=balance,
         fee=fee,
         slippage_bps=slippage_bps,
+        max_slippage_bps=max_slippage_bps,
         run_id="backtest",
         timezone=timezone,
     )

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from services.console.options import FileInterval, FillFee, SlippageBps, StrategyName, Timezone, named_values
+from services.console.options import (
+    FileInterval,
+    FillFee,
+    MaxSlippageBps,
+    SlippageBps,
+    StrategyName,
+    Timezone,
+    named_values,
+)
 from services.console.output import instant
 from services.console.settings import RunOptions, settings_for
 from shared.config import load_settings
@@ -133,13 +141,15 @@ def reference(
     param: Annotated[list[str] | None, typer.Option(help="A strategy's parameter, e.g. netting=true.")] = None,
     fee: FillFee = None,
     slippage_bps: SlippageBps = None,
+    max_slippage_bps: MaxSlippageBps = None,
     funding: Annotated[Path | None, typer.Option(help="CSV or Parquet file of funding rates: datetime,rate.")] = None,
 ) -> None:
     """Write into a model's card what drift is measured against, for this strategy and these costs."""
     path = choose_model(name, load_settings().signal.folders, (), "")
     options = RunOptions(
         data=data, sym=sym, interval=interval or infer_interval(data[0], timezone or ""), timezone=timezone,
-        model=str(path), strategy=strategy, param=param, fee=fee, slippage_bps=slippage_bps, run_id="reference",
+        model=str(path), strategy=strategy, param=param, fee=fee, slippage_bps=slippage_bps,
+        max_slippage_bps=max_slippage_bps, run_id="reference",
     )  # fmt: skip
     settings = settings_for(options)
     card, since = card_at(path), None if start is None else instant("--from", start, UTC_TIME)

@@ -29,6 +29,10 @@ FillFee: TypeAlias = Annotated[str | None, typer.Option(help="Fee rate of each f
 SlippageBps: TypeAlias = Annotated[
     str | None, typer.Option(help="Basis points that each fill is worse than its price.")
 ]
+MaxSlippageBps: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="Basis points from the decision price beyond which an order that adds misses, or none."),
+]
 ModelClass: TypeAlias = Annotated[
     str, typer.Option("--class", help="The model's class: LinearModel, NonLinearModel or yours, e.g. mine.py:Net.")
 ]

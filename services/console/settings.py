@@ -35,6 +35,7 @@ class RunOptions(NamedTuple):
     rate: float | None = None
     run_id: str | None = None
     slippage_bps: str | None = None
+    max_slippage_bps: str | None = None
     record: Path | None = None
     no_record: bool = False
     timezone: str | None = None
@@ -45,7 +46,7 @@ def settings_for(options: RunOptions) -> Settings:
     sections: dict[str, dict[str, object]] = {
         "ingestor": _present(limit=options.limit, ticks_per_s=options.rate, timezone=options.timezone),
         "signal": _present(model=options.model),
-        "strategy": _present(name=options.strategy, balance=options.balance),
+        "strategy": _present(name=options.strategy, balance=options.balance, max_slippage_bps=options.max_slippage_bps),
         "gateway": _present(fee=options.fee, slippage_bps=options.slippage_bps),
         "recorder": recorder_values(options),
     }

@@ -10,6 +10,7 @@ import typer
 from services.console.options import (
     FileSymbol,
     FillFee,
+    MaxSlippageBps,
     ModelClass,
     OutputFile,
     PriceFile,
@@ -73,6 +74,7 @@ def sweep(
     balance: Annotated[str | None, typer.Option(help="Capital, in quote units; each fold begins with it.")] = None,
     fee: FillFee = None,
     slippage_bps: SlippageBps = None,
+    max_slippage_bps: MaxSlippageBps = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="How many at a time; all cores by default.")] = None,
     backend: Annotated[str, typer.Option(help="joblib's: loky, threading, dask, ray ...")] = "loky",
     backend_option: Annotated[
@@ -115,6 +117,7 @@ def sweep(
         balance=balance,
         fee=fee,
         slippage_bps=slippage_bps,
+        max_slippage_bps=max_slippage_bps,
         run_id="sweep",
         timezone=timezone,
     )

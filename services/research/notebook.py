@@ -73,6 +73,7 @@ def backtest(
     balance: Number | None = None,
     fee: Number | None = None,
     slippage_bps: Number | None = None,
+    max_slippage_bps: Number | str | None = None,
     start: str | None = None,
     end: str | None = None,
     fill: str = "decision",
@@ -88,6 +89,7 @@ def backtest(
     - model: a name, the path of a card, `auto` for the one that fits symbol and interval, or `none`.
     - interval: of the bars; from the data, if not given. timezone: of times without an offset.
     - balance, fee, slippage_bps: the capital, the share of each fill's value, and how much worse each fill is.
+    - max_slippage_bps: how far from the decision price an order that adds may fill, or `none`; farther it misses.
     - start, end: only bars that end at or after, and before, these times (UTC) are traded on.
     - fill, maintenance_margin, funding: as in `docs/research/backtest.md`.
 
@@ -120,7 +122,9 @@ def backtest(
             run_id="backtest",
             ingestor={"source": "replay", "files": {sym: path}, "timezone": timezone},
             signal=_present(model=None if model is None else str(model)),
-            strategy=_present(**chosen, balance=_exact(balance), qty_step=_exact(qty_step)),
+            strategy=_present(
+                **chosen, balance=_exact(balance), qty_step=_exact(qty_step), max_slippage_bps=max_slippage_bps
+            ),
             gateway=_present(fee=_exact(fee), slippage_bps=_exact(slippage_bps)),
         )
         watched = _Watched()

@@ -12,6 +12,7 @@ from shared.drift.pool import SymbolPool
 from shared.drift.reference import DriftReference, measured
 from shared.drift.twin import Costs, Twin, TwinBar
 from shared.errors import ConfigError
+from shared.history.funding import hours_between
 from shared.history.resampled import bars_of
 from shared.history.times import text_time, time_text
 from shared.messages import Decision, Gap, Message, Prediction
@@ -33,8 +34,9 @@ class _Twins:
         self._twins = {legs: Twin(sym, Costs(fee, slippage_bps, legs)) for legs in (True, False)}
         self.bars: dict[bool, list[TwinBar]] = {True: [], False: []}
         self.ends: list[int] = []
-        self.both_legs = False
-        self._rates, self._rate = rates, 0.0
+        self.both_legs = self.funded = False
+        self._rates, self._rate = rates, FundingGroup(rate=0.0)
+        self._settled_ns = 0
 
     def tap(self, message: Message) -> None:
         """Takes a message of the bars that are traded on."""
@@ -42,18 +44,29 @@ class _Twins:
             return
         if isinstance(message, Prediction):
             self.ends.append(message.ts_event)
-            message = self._funded(message)
+            message = self._with_rate(message)
+            self.funded = self.funded or message.funding is not None
         elif isinstance(message, Decision):
-            self.both_legs = self.both_legs or len(message.orders) > 1
+            self.both_legs = self.both_legs or _goes_on(message)
         for legs, twin in self._twins.items():
             self.bars[legs] += twin.on_tick(message)
 
-    def _funded(self, prediction: Prediction) -> Prediction:
+    def _with_rate(self, prediction: Prediction) -> Prediction:
         if self._rates is None:
             return prediction
         for due in self._rates.until(prediction.ts_event):
-            self._rate = float(due.rate)
-        return prediction.model_copy(update={"funding": FundingGroup(rate=self._rate)})
+            hours = hours_between(self._settled_ns, due.ts_event) if self._settled_ns else None
+            self._rate, self._settled_ns = FundingGroup(rate=float(due.rate), interval_h=hours), due.ts_event
+        return prediction.model_copy(update={"funding": self._rate})
+
+
+def _goes_on(decision: Decision) -> bool:
+    """Says whether a decision closes a position and opens one on the same side: then it pays for both legs.
+
+    One that turns a position pays for both sides anyhow.
+    """
+    target = decision.target
+    return len(decision.orders) > 1 and target is not None and target * decision.signed_qty > 0
 
 
 def reference_of(
@@ -86,6 +99,7 @@ def reference_of(
         fee=float(gateway.fee),
         slippage_bps=float(gateway.slippage_bps),
         legs=legs,
+        funded=any(found.funded for found in twins.values()),
         start=time_text(ends[0]),
         end=time_text(ends[-1]),
         bars=len(ends),

@@ -1,7 +1,8 @@
 """The strategy's stage where time passes while orders are under way.
 
 What differs from a replay, where every message waits whole while orders are in flight:
-- `on_tick` runs at once. What it wants while orders are in flight is not sent (IN_FLIGHT).
+- `on_tick` runs at once. Of what it wants while orders are in flight only that is sent which reduces the position,
+  once at a time; the rest is not (IN_FLIGHT).
 - The newest prediction waits (WAITING); an older one is answered with SUPERSEDED. So `on_prediction` may follow later
   `on_tick`s. What is answered later leaves a second decision, which names the prediction.
 - A prediction that waited too long is answered with STALE_PREDICTION; the time is that of the report it waited for.
@@ -14,13 +15,28 @@ What differs from a replay, where every message waits whole while orders are in 
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple
 
-from services.strategy.stage import StrategyStage
+from services.strategy.limits import PriceLimits
+from services.strategy.stage import NO_LIMITS, StrategyStage
+from shared.account import Order
 from shared.later_fields import Since
-from shared.messages import Decision, ExecutionReport, Gap, Message, Origin, Prediction, Reason
-from shared.record import Snapshot, fields_of
+from shared.messages import (
+    Decision,
+    ExecutionReport,
+    Gap,
+    Leg,
+    Message,
+    OrderIntent,
+    OrderType,
+    Origin,
+    Prediction,
+    Reason,
+)
+from shared.record import BY_VALUE, Snapshot, fields_of
 from shared.strategies import AnyStrategy, Made
 from shared.tick import State
 
+# An order that leads out may go at any later time, when the last price has long passed.
+_OUT_AT_ANY_PRICE = {"valid_until": 0, "type": OrderType.MARKET, "limit_price": None, "time_in_force": None}
 MISSING = ":missing:"  # in the trace of a decision that a missing prediction led to
 
 
@@ -41,12 +57,14 @@ class LiveStrategySnapshot(Snapshot):
     """A live stage remembers its book, as StrategyStage does, and two predictions: the one that waits, and the last.
 
     missing: a gap came, and no y_hat since.
+    closing: of the orders in flight those that reduce the position.
     """
 
     book: Any
     waiting: Prediction | None
     last: Prediction | None
     missing: Annotated[bool, Since(4)] = False
+    closing: Annotated[tuple[str, ...], BY_VALUE, Since(5)] = ()
 
 
 class LiveStrategyStage(StrategyStage):
@@ -62,11 +80,13 @@ class LiveStrategyStage(StrategyStage):
         *,
         qty_step: Decimal | None = None,
         by: str = "",
+        limits: PriceLimits = NO_LIMITS,
     ) -> None:
-        super().__init__(sym, strategy, balance, book, rules.valid_ns, qty_step=qty_step, by=by)
+        super().__init__(sym, strategy, balance, book, rules.valid_ns, qty_step=qty_step, by=by, limits=limits)
         self._rules = rules
         self._last: Prediction | None = None  # the last message: what a closing order is priced by
         self._missing = False
+        self._closing: tuple[str, ...] = ()
 
     def ready(self, val: Message) -> bool:
         """Returns True: what must wait does so here, where the newest can take its place."""
@@ -88,16 +108,55 @@ class LiveStrategyStage(StrategyStage):
             return self._led_out(prediction) if led_out else super()._on_message(prediction)
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
         made: Made = None if self._stateful is None else self._ticked(prediction)
-        # The place where what only reduces may pass, once orders protect; until then all of it waits for the next tick.
-        in_flight = Reason.IN_FLIGHT if isinstance(made, list) else None
         if prediction.history:
             return self._unasked(prediction, Reason.HISTORY, made)
+        in_flight = Reason.IN_FLIGHT if isinstance(made, list) else None
+        passing = self._passing(made if isinstance(made, list) else [], bool(self._missing and prediction.model))
         if prediction.y_hat is None:
+            if passing:
+                return self._decided(prediction, passing, Origin.TICK)
             reason = made if isinstance(made, Reason) else in_flight or Reason.NO_PREDICTION
             return self._unasked(prediction, reason, made)
         older, self._waiting = self._waiting, prediction
-        said = self._unasked(prediction, in_flight or Reason.WAITING, made)
+        if passing:
+            said = self._decided(prediction, passing, Origin.TICK)
+        else:
+            said = self._unasked(prediction, in_flight or Reason.WAITING, made)
         return said if older is None else said + self._decided(older, Reason.SUPERSEDED, Origin.PREDICTION)
+
+    def _passing(self, wanted: list[Order], led_out: bool) -> list[Order]:
+        """Returns what may go beside orders in flight: what reduces the position as it is, unless that is under way.
+
+        So a stop does not wait for an entry of which nobody knows what became of it. led_out: all that is held goes.
+        """
+        position = self.account.position(self._sym)
+        if position is None or self._closing:
+            return []
+        if led_out:
+            return [position.close()]
+        passing, held = list[Order](), position.signed_qty
+        for order in wanted:
+            if held and order.signed_qty.is_signed() is not held.is_signed():
+                if abs(order.signed_qty) > abs(held):
+                    order = Order(self._sym, held.copy_negate(), Leg.CLOSE, limit_price=order.limit_price)
+                passing.append(order)
+                held += order.signed_qty
+        return passing
+
+    def _intents(self, orders: list[Order], prediction: Prediction, origin: Origin) -> list[Message]:
+        position, made = self.account.position(self._sym), super()._intents(orders, prediction, origin)
+        if position is not None:
+            long = position.signed_qty > 0
+            for one in made:
+                assert isinstance(one, OrderIntent)
+                if one.reduce_only or (one.leg is Leg.NET and (one.signed_qty > 0) is not long):
+                    self._closing += (one.client_order_id,)
+        return made
+
+    def _on_execution(self, report: ExecutionReport) -> None:
+        super()._on_execution(report)
+        if self._closing:
+            self._closing = tuple(name for name in self._closing if name != report.client_order_id)
 
     def _take_up(self, now_ns: int) -> list[Message]:
         waiting = self._waiting
@@ -118,7 +177,8 @@ class LiveStrategyStage(StrategyStage):
     def _on_missing(self, gap: Gap) -> list[Message]:
         """What a missing prediction leads to: nothing, or the order that closes the position, at any later time.
 
-        While orders are in flight, a later tick closes it; a prediction from before the gap is not decided on.
+        While such an order is in flight, a later tick closes what is left; a prediction from before the gap is not
+        decided on.
         """
         if self._rules.on_missing == "hold":
             return []
@@ -127,25 +187,28 @@ class LiveStrategyStage(StrategyStage):
         if waiting is not None:
             self._waiting = None
             return self._decided(waiting, Reason.SUPERSEDED, Origin.PREDICTION)
-        if close is None or self._in_flight or last is None:
+        if close is None or self._closing or last is None:
             return []
         # The order's id comes from the trace: neither that of the last decision nor of the prediction behind the gap.
         missing = {"tr": last.tr + _missing(gap), "ts_event": max(gap.ts_event, last.ts_event)}
         decision, *orders = self._decided(last.model_copy(update=missing), [close], Origin.PREDICTION)
-        return [decision, *(order.model_copy(update={"valid_until": 0}) for order in orders)]
+        return [decision, *(order.model_copy(update=_OUT_AT_ANY_PRICE) for order in orders)]
 
     def _on_unknown(self, report: ExecutionReport) -> None:
         """It is booked."""
 
     def state(self) -> State:
         """Returns the book's state, and the predictions that it keeps."""
-        return _snapshot(book=super().state(), waiting=self._waiting, last=self._last, missing=self._missing)
+        return _snapshot(
+            book=super().state(), waiting=self._waiting, last=self._last, missing=self._missing, closing=self._closing
+        )
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave."""
         saved = LiveStrategySnapshot.of(state)
         super().restore(saved.book)
         self._waiting, self._last, self._missing = saved.waiting, saved.last, saved.missing
+        self._closing = saved.closing
 
     def _kept(self) -> Prediction | None:
         return None  # it stands beside the book

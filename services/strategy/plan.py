@@ -1,5 +1,6 @@
 """The strategy service: predictions and executions in, decisions and orders out."""
 
+from services.strategy.limits import PriceLimits
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from services.strategy.stage import StrategyStage
 from shared.config import Mode, Settings
@@ -16,16 +17,17 @@ def plan(settings: Settings) -> ServiceSpec:
     run = settings.run_id if settings.ingestor.source == "replay" else ""
     live = gateway.mode is not Mode.PAPER
     if live:
-        strategy = with_reserve(strategy, gateway.fee, gateway.slippage_bps)
+        strategy = with_reserve(strategy, gateway.fee, gateway.slippage_bps, own.limit_bps)
     by = loaded_hash(settings, strategy)
     rules = LiveRules(_ns(own.order_valid_s), _ns(own.prediction_stale_s), own.on_missing)
+    limits = PriceLimits.of(settings)
     book = f"{settings.ingestor.source}|{gateway.venue}|{gateway.account}|{own.name}|{run}"
     return ServiceSpec(
         instance=own.instance,
         make_stage=lambda sym: (
-            LiveStrategyStage(sym, strategy, own.balance, book, rules, qty_step=own.step_of(sym), by=by)
+            LiveStrategyStage(sym, strategy, own.balance, book, rules, qty_step=own.step_of(sym), by=by, limits=limits)
             if live
-            else StrategyStage(sym, strategy, own.balance, book, qty_step=own.step_of(sym), by=by)
+            else StrategyStage(sym, strategy, own.balance, book, qty_step=own.step_of(sym), by=by, limits=limits)
         ),
         inputs=(
             Input(Stream.EXECUTIONS, gateway.instance, strict=True, always=True),

@@ -16,6 +16,7 @@ from hashlib import blake2b
 from math import isfinite
 from typing import Annotated, Any, cast
 
+from services.strategy.limits import PriceLimits
 from shared.account import Account, Order
 from shared.account.account import book_report
 from shared.bar import Bar
@@ -27,10 +28,12 @@ from shared.messages import (
     Leg,
     Message,
     OrderIntent,
+    OrderType,
     Origin,
     Prediction,
     Reason,
     Stream,
+    TimeInForce,
 )
 from shared.record import Snapshot, fields_of, unvalidated
 from shared.runner.spec import SequenceNumbers, Stage
@@ -72,6 +75,9 @@ _ZERO = Decimal(0)
 _UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING, Leg.CAPITAL})  # what a venue, or a person, does by itself
 
 _decision, _intent = unvalidated(Decision), unvalidated(OrderIntent, always=("by",))
+_limited = unvalidated(OrderIntent, always=("by", "type", "limit_price", "time_in_force"))
+_LIMIT, _IOC = OrderType.LIMIT, TimeInForce.IOC
+NO_LIMITS = PriceLimits()
 _DECISIONS, _ORDERS, _CLOSE, _NET = Stream.DECISIONS, Stream.ORDERS, Leg.CLOSE, Leg.NET
 _TICK, _PREDICTION = Origin.TICK, Origin.PREDICTION
 
@@ -105,6 +111,7 @@ class StrategyStage(Stage):
     - valid_ns: an order must not be sent later than this after its tick; 0 for no limit.
     - qty_step: of targets and changes, base units, or None.
     - by: the hash of the strategy with its code and parameters; each order carries it with the model's.
+    - limits: the prices that its orders take.
     - last_price, last_tick_n: of the last message that was decided on.
     """
 
@@ -118,6 +125,7 @@ class StrategyStage(Stage):
         *,
         qty_step: Decimal | None = None,
         by: str = "",
+        limits: PriceLimits = NO_LIMITS,
     ) -> None:
         self.account = Account(balance)
         self.last_price: Decimal | None = None
@@ -129,6 +137,7 @@ class StrategyStage(Stage):
         self._book = book
         self._valid_ns = valid_ns
         self._step = qty_step
+        self._limits = limits
         self._by = lru_cache(8)(partial(decided_by, by))
         self._numbers = SequenceNumbers()
         self._in_flight: list[str] = []
@@ -252,52 +261,56 @@ class StrategyStage(Stage):
         if _DECISIONS in self.muted:
             return intents
         account, sym, y_hat = self.account, self._sym, prediction.y_hat
-        held, target = account.held(sym), self._target(reason, wanted or orders, wanted is None)
+        held, target = account.held(sym), self._target(reason, wanted or orders, wanted is None, prediction.price)
         decision = _decision(
             n=self._numbers.next(_DECISIONS), sym=sym, ts_event=prediction.ts_event, tr=prediction.tr,
             tick_n=prediction.tick_n, prediction_n=prediction.n, booked_n=self._booked_n,
             y_hat=y_hat if y_hat is not None and isfinite(y_hat) else None,
             balance=account.balance(), signed_qty=held.signed_qty if held else _ZERO,
-            orders=tuple(self._in_flight) if intents else (), reason=reason, origin=origin,
+            orders=tuple(self._in_flight[-len(intents) :]) if intents else (), reason=reason, origin=origin,
             target=target,
         )  # fmt: skip
         return [decision, *intents]
 
-    def _target(self, reason: Reason | None, orders: list[Order], asked: bool) -> Decimal | None:
+    def _target(self, reason: Reason | None, orders: list[Order], asked: bool, price: Decimal) -> Decimal | None:
         """Returns the position aimed at; None where the strategy was not asked."""
         if reason is not None and asked and reason in _NOT_ASKED:
             return None
         position = self.account.position(self._sym)
-        target = position.signed_qty if position else _ZERO
-        for order in orders:
-            target += order.signed_qty
-        return target
+        return self._limits.aim(orders, position.signed_qty if position else _ZERO, price)
 
     def _intents(self, orders: list[Order], prediction: Prediction, origin: Origin) -> list[Message]:
         """The orders' messages; they are in flight from now on. An open leg goes after its close leg."""
         ts_event, tr, tick_n, price = prediction.ts_event, prediction.tr, prediction.tick_n, prediction.price
         next_n, book, sym = self._numbers.next, self._book, self._sym
         valid_until, by = ts_event + self._valid_ns if self._valid_ns else 0, self._by(prediction.model)
-        self._in_flight = ids = []
+        position = self.account.position(sym)
+        ids: list[str] = []
         made: list[Message] = []
         closing: str | None = None
         seen: list[Leg] = []
-        for order in orders:
-            leg = order.leg
+        for leg, qty, reduces, limit in self._limits.sent(orders, position.signed_qty if position else _ZERO, price):
             order_id = client_order_id(book, tr, leg, origin, seen.count(leg))
-            intent = _intent(
-                n=next_n(_ORDERS), sym=sym, ts_event=ts_event, tr=tr, tick_n=tick_n, client_order_id=order_id,
-                leg=leg, signed_qty=+order.signed_qty,  # of 28 digits, whatever its author wrote
-                reduce_only=leg is _CLOSE, price=price,
-                valid_until=valid_until, after=closing, by=by,
-            )  # fmt: skip
+            if limit is None:
+                intent = _intent(
+                    n=next_n(_ORDERS), sym=sym, ts_event=ts_event, tr=tr, tick_n=tick_n, client_order_id=order_id,
+                    leg=leg, signed_qty=qty, reduce_only=reduces, price=price, valid_until=valid_until, after=closing,
+                    by=by,
+                )  # fmt: skip
+            else:
+                intent = _limited(
+                    n=next_n(_ORDERS), sym=sym, ts_event=ts_event, tr=tr, tick_n=tick_n, client_order_id=order_id,
+                    leg=leg, signed_qty=qty, reduce_only=reduces, price=price, valid_until=valid_until, after=closing,
+                    by=by, type=_LIMIT, limit_price=limit, time_in_force=_IOC,
+                )  # fmt: skip
             if origin is _TICK:  # seldom: what is at its default costs less where it is not given
                 intent = intent.model_copy(update={"origin": origin})
-            if leg is _CLOSE and not made:
+            if leg is _CLOSE:
                 closing = order_id
             ids.append(order_id)
             seen.append(leg)
             made.append(intent)
+        self._in_flight += ids
         return made
 
     def _on_execution(self, report: ExecutionReport) -> None:

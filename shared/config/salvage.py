@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from shared.config.gateway import SECRETS, GatewaySettings
 from shared.config.section import Section
-from shared.config.settings import PREFIX, StrategySettings, config_path
+from shared.config.settings import PREFIX, config_path
+from shared.config.strategy import StrategySettings
 from shared.errors import ConfigError
 
 MOST_LINES = 60  # of one value in a file that is no TOML as a whole

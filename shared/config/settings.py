@@ -6,11 +6,10 @@ A variable wins over the file: TICKLINE_BUS__URL is `url` in `[bus]`. Unknown ke
 import os
 import re
 import tomllib
-from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -24,9 +23,11 @@ from shared.config.gateway import SECRETS, GatewaySettings, Mode
 from shared.config.ingestor import IngestorSettings
 from shared.config.monitor import MonitorSettings
 from shared.config.recorder import RecorderSettings
-from shared.config.section import Count, Instance, Positive, PositiveMoney, Section
+from shared.config.section import Count, Instance, Positive, Section
+from shared.config.strategy import NO_LIMIT, StrategySettings
+from shared.config.times import misfits
 from shared.errors import ConfigError
-from shared.intervals import TRADE, interval_ns
+from shared.intervals import NS_PER_S, TRADE, interval_ns
 from shared.user_code import use_folder
 
 PREFIX = "TICKLINE_"
@@ -106,38 +107,6 @@ class SignalSettings(Section):
         return (own, SHIPPED) if own.is_dir() and not own.samefile(SHIPPED) else (SHIPPED,)
 
 
-class StrategySettings(Section):
-    """These settings configure the strategy service.
-
-    - name, params: the strategy and its own parameters (leverage, netting, threshold ...).
-    - wrappers: what is around it, each a table of a name and its parameters; a later one is around the earlier ones.
-    - balance: of each symbol's book, quote units.
-    - qty_step: targets and changes of a position are rounded toward zero to multiples of it, base units. qty_steps: of
-      single symbols, instead.
-
-    In testnet and live, where orders take time:
-
-    - order_valid_s: how long after its tick an order may be sent.
-    - prediction_stale_s: how old a prediction may be that waited for orders in flight.
-    - on_missing: a missing prediction closes the position (flat) or keeps it (hold).
-    """
-
-    instance: Instance = "strategy"
-    order_valid_s: Positive = 30.0
-    prediction_stale_s: Positive = 30.0
-    on_missing: Literal["flat", "hold"] = "flat"
-    name: str = "basic_taker"
-    params: dict[str, JsonValue] = Field(default_factory=dict)
-    wrappers: tuple[dict[str, JsonValue], ...] = ()
-    qty_step: PositiveMoney | None = None
-    qty_steps: dict[str, PositiveMoney] = Field(default_factory=dict)
-    balance: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] = Decimal(100)
-
-    def step_of(self, sym: str) -> Decimal | None:
-        """Returns the step of a symbol's quantities, or None."""
-        return self.qty_steps.get(sym, self.qty_step)
-
-
 class Settings(BaseSettings):
     """The config has a section per service.
 
@@ -206,6 +175,15 @@ class Settings(BaseSettings):
             raise ValueError("ingestor.source is fake, but gateway.venue is ccxt: its prices are of no real market")
         if unknown := set(own.risk.symbols) - set(self.symbols):
             raise ValueError(f"gateway.risk.symbols names {', '.join(sorted(unknown))}, which symbols does not")
+        limit_bps = self.strategy.limit_bps
+        if limit_bps is not None and own.slippage_bps > limit_bps:
+            raise ValueError(
+                f"gateway.slippage_bps is {own.slippage_bps:f}, and strategy.max_slippage_bps {limit_bps:f}: no order "
+                f'that adds would be filled: raise the second, or set it to "{NO_LIMIT}"'
+            )
+        interval_s = 0.0 if self.interval == TRADE else interval_ns(self.interval) / NS_PER_S
+        if own.mode is not Mode.PAPER and (misfit := next(misfits(self.strategy, own, interval_s), "")):
+            raise ValueError(misfit)
 
     @property
     def code_folder(self) -> Path:

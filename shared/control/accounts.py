@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 from shared.config import Mode, Settings, load_settings
 from shared.config.gateway import ACCOUNT, GatewaySettings
 from shared.config.salvage import Salvaged, salvage
-from shared.config.settings import StrategySettings
+from shared.config.strategy import StrategySettings
 from shared.control.books import booked_qty
 from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError, SafetyRefusal

@@ -28,7 +28,7 @@ class DriftReference(BaseModel):
 
     - strategy: for a person. decides: the hash of strategy, code, parameters, interval, fee and slippage.
     - symbols, interval: of the line, pooled where there are several symbols.
-    - fee, slippage_bps, legs: the costs assumed, see `Costs`.
+    - fee, slippage_bps, legs: the costs assumed, see `Costs`. funded: funding is among them.
     - start, end: the first and the last bar's end. bars: all of them. held: those with a position through all of them.
 
     What it was:
@@ -58,6 +58,7 @@ class DriftReference(BaseModel):
     mean: float
     sd: Annotated[float, Field(ge=0)]
     lower: float
+    funded: bool = False
 
     @property
     def shows_edge(self) -> bool:
@@ -78,7 +79,9 @@ class DriftReference(BaseModel):
     @property
     def text(self) -> str:
         """Returns it in one line for a person."""
-        said = f"net Sharpe {self.sharpe:.2f} a year over {plural(self.held, 'held bar')}, {self.start} to {self.end}"
+        costs = "net of funding, too" if self.funded else "without funding"
+        over = f"{plural(self.held, 'held bar')}, {self.start} to {self.end}"
+        said = f"net Sharpe {self.sharpe:.2f} a year ({costs}) over {over}"
         return f"{said}: {'its decay is watched' if self.shows_edge else 'no edge shown, decay is not computed'}"
 
     @property

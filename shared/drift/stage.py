@@ -81,7 +81,9 @@ class DriftStage(Tick[Message, list[DriftReading]]):
         self._twins = {sym: Twin(sym, costs) for sym in symbols}
         self._pool = SymbolPool(self._symbols)
         self.warn_bars, self.latch_bars = _bars_of(reference, rules) if floored else (0, 0)
-        told = (self._symbols, costs, self.least_mean, None if reference is None else reference.model_dump(mode="json"))
+        # Without what is at its default, so that evidence goes on where a later version adds a field.
+        known = None if reference is None else reference.model_dump(mode="json", exclude_defaults=True)
+        told = (self._symbols, costs, self.least_mean, known)
         self._about = sha256(repr(told).encode()).hexdigest()[:16]
         self._model, self._n = "", 0
         self._begin(DriftMoved.BEGUN)

@@ -13,13 +13,15 @@ from collections.abc import Iterable
 from typing import Annotated, NamedTuple
 
 from shared.intervals import interval_ns
+from shared.later_fields import Since
 from shared.messages import Decision, Gap, Message, Prediction, Reason, Stream
 from shared.messages.base import Symbol
 from shared.record import BY_VALUE, Record, Snapshot, unvalidated
 from shared.tick import State, Tick
 
 MAX_WAITING = 4_096  # predictions or decisions of a symbol that wait for the other; then the oldest is a gap
-FUNDING_NS = interval_ns("8h")  # a rate is one for so long
+HOUR_NS = interval_ns("1h")
+FUNDING_H = 8  # a rate is one for so long where nobody tells
 _SENT_LATER = frozenset({Reason.IN_FLIGHT, Reason.HISTORY, Reason.NO_CHANGE})  # a target without orders, yet wanted
 
 
@@ -55,7 +57,10 @@ class TwinBar(NamedTuple):
 
 
 class Mark(Record):
-    """A mark is the price at a tick, or with tick_n 0 a gap. rate: the funding rate that was known last."""
+    """A mark is the price at a tick, or with tick_n 0 a gap.
+
+    - rate: the funding rate that was known last; it is one for interval_h.
+    """
 
     tick_n: int
     ts_event: int
@@ -63,6 +68,7 @@ class Mark(Record):
     model: str
     price: float
     rate: float | None
+    interval_h: Annotated[int | None, Since(5)] = None
 
 
 class Wish(Record):
@@ -133,9 +139,12 @@ class Twin(Tick[Message, list[TwinBar]]):
             self._wishes.clear()
             self._decided_n, self._price, self._lost = 0, None, True
         self._marked_n = p.tick_n
-        rate = None if p.funding is None else p.funding.rate
+        rate, interval_h = (None, None) if p.funding is None else (p.funding.rate, p.funding.interval_h)
         price = float(p.price)
-        self._marks.append(_mark(tick_n=p.tick_n, ts_event=p.ts_event, tr=p.tr, model=p.model, price=price, rate=rate))
+        mark = _mark(
+            tick_n=p.tick_n, ts_event=p.ts_event, tr=p.tr, model=p.model, price=price, rate=rate, interval_h=interval_h
+        )  # fmt: skip
+        self._marks.append(mark)
 
     def _completed(self) -> Iterable[TwinBar]:
         marks, wishes = self._marks, self._wishes
@@ -162,7 +171,8 @@ class Twin(Tick[Message, list[TwinBar]]):
             return  # a gap that does not know its time
         net = None
         if mark.tick_n and before is not None and self._side and not self._lost and not forced:
-            funding = 0.0 if mark.rate is None else mark.rate * (mark.ts_event - since) / FUNDING_NS
+            lasts_ns = (mark.interval_h or FUNDING_H) * HOUR_NS
+            funding = 0.0 if mark.rate is None else mark.rate * (mark.ts_event - since) / lasts_ns
             net = self._side * (mark.price / before - 1 - funding) - self._owed
             self._owed = 0.0
         yield TwinBar(self._sym, mark.ts_event, mark.tr, mark.model, net)

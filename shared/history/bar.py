@@ -18,7 +18,7 @@ class HistoryBar(NamedTuple):
     - volume, taker_volume: base units; taker_volume is what takers bought. quote_volume: quote units.
     - trades: how many there were.
     - bid, ask, bid_qty, ask_qty: the best ones at its end, quantities in base units.
-    - funding_rate: the last one known at its end, as a share.
+    - funding_rate: the last one known at its end, as a share. funding_interval_h: it is one for so many hours.
     """
 
     ts_event: int
@@ -37,6 +37,7 @@ class HistoryBar(NamedTuple):
     bid_qty: Decimal | None = None
     ask_qty: Decimal | None = None
     funding_rate: Decimal | None = None
+    funding_interval_h: int | None = None
 
 
 EXTRAS = HistoryBar._fields[HistoryBar._fields.index("volume") :]
@@ -118,7 +119,7 @@ class Aggregate:
         return HistoryBar(
             end, self._open, self._high, self._low, last.close, last.row, self._alone and not of_trades,
             self._volume, self._quote_volume, self._trades, self._taker_volume,
-            last.bid, last.ask, last.bid_qty, last.ask_qty, last.funding_rate,
+            last.bid, last.ask, last.bid_qty, last.ask_qty, last.funding_rate, last.funding_interval_h,
         )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ _BAR_EXTRAS: Mapping[str, tuple[str, ...]] = {
     "bid_qty": ("bid_qty", "bid_size", "bid_amount", "best_bid_qty", "best_bid_size"),
     "ask_qty": ("ask_qty", "ask_size", "ask_amount", "best_ask_qty", "best_ask_size"),
     "funding_rate": ("funding_rate", "fundingrate", "last_funding_rate"),
+    "funding_interval_h": ("funding_interval_h", "funding_interval_hours"),
 }
 _TRADE_EXTRAS: Mapping[str, tuple[str, ...]] = {
     "qty": _AMOUNTS,
@@ -51,7 +52,7 @@ ALL_GROUPS = frozenset({BAR, QUOTE, FUNDING})
 GROUP_OF: Mapping[str, str] = {
     **dict.fromkeys((*_BAR_FIELDS, *_TRADE_EXTRAS), BAR),
     **dict.fromkeys(_QUOTE_FIELDS, QUOTE),
-    "funding_rate": FUNDING,
+    **dict.fromkeys(("funding_rate", "funding_interval_h"), FUNDING),
 }
 
 

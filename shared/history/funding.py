@@ -10,12 +10,27 @@ from shared.intervals import NS_PER_S
 KNOWN_NS = 60 * NS_PER_S  # exchanges tell a rate some seconds after it was settled
 SETTLED_NS = 3_600 * NS_PER_S  # rates are settled at whole hours, or at some of them
 
+MOST_HOURS = 24
+
 
 class SettledRate(NamedTuple):
     """A rate was settled at `ts_event`, in ns since 1970 UTC; a share, > 0: longs pay."""
 
     ts_event: int
     rate: Decimal
+
+
+def hours_between(one: int, other: int) -> int | None:
+    """Returns the hours between two settlements, so for how long the later rate is one; None where that cannot be.
+
+    Exchanges settle every 1 to 24 hours, some milliseconds late.
+
+    >>> hour = 3_600 * 10**9
+    >>> hours_between(0, 8 * hour + 3_000_000), hours_between(0, hour), hours_between(0, 72 * hour)
+    (8, 1, None)
+    """
+    hours = round((other - one) / SETTLED_NS)
+    return hours if 1 <= hours <= MOST_HOURS else None
 
 
 def rate_at(rates: Sequence[SettledRate], end: int) -> SettledRate | None:

@@ -48,6 +48,7 @@ def text_prices(columns: Sequence[str], texts: Sequence[str]) -> list[Decimal]:
 
 HIGHEST_AMOUNT = Decimal("1e30")
 HIGHEST_RATE = Decimal(10)
+HOURS = 24
 
 
 def text_amount(column: str, text: str) -> Decimal:
@@ -92,6 +93,20 @@ def text_rate(column: str, text: str) -> Decimal:
     if abs(rate) > HIGHEST_RATE:
         raise ValueError(f"{column} {text.strip()!r} is no share: write 0.0001 for 0.01 %")
     return rate
+
+
+def text_hours(column: str, text: str) -> int:
+    """Returns a number of hours, from 1 to a day.
+
+    >>> text_hours("funding_interval_h", "8")
+    8
+    """
+    hours = text_count(column, text)
+    if not 1 <= hours <= HOURS:
+        raise ValueError(
+            f"{column} {text.strip()!r} is no number of hours from 1 to {HOURS}: correct or remove the row"
+        )
+    return hours
 
 
 def _number(column: str, text: str) -> Decimal:

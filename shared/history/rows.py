@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from shared.history.bar import EXTRAS, HistoryBar, bar_of
 from shared.history.columns import ALL_GROUPS, GROUP_OF, Columns
-from shared.history.prices import text_amount, text_count, text_price, text_rate
+from shared.history.prices import text_amount, text_count, text_hours, text_price, text_rate
 from shared.history.trades import trade_of
 
 _READ: Mapping[str, Callable[[str, str], object]] = {
@@ -18,6 +18,7 @@ _READ: Mapping[str, Callable[[str, str], object]] = {
     "bid_qty": text_amount,
     "ask_qty": text_amount,
     "funding_rate": text_rate,
+    "funding_interval_h": text_hours,
     "qty": text_amount,
     "first_id": text_count,
     "last_id": text_count,

@@ -11,6 +11,7 @@ from typing import Any, cast
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from shared.config import Settings
+from shared.config.strategy import NO_LIMIT
 from shared.errors import DataError
 from shared.messages.codec import pack, unpack
 from shared.models.card import ModelRefused
@@ -77,7 +78,9 @@ def settings_of(kept: Mapping[str, Any]) -> Settings:
 
 
 def _section(kept: Mapping[str, Any], name: str) -> Any:
-    """Returns a section; a recording of before there was a monitor has no such one."""
+    """Returns a section; a recording of before there was a monitor, or a limit of prices, had none."""
+    if name == "strategy":
+        return {"max_slippage_bps": NO_LIMIT, **kept[name]}
     return kept.get(name, {"on": False}) if name == "monitor" else kept[name]
 
 

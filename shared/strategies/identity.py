@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from shared.config import Settings
-from shared.config.settings import StrategySettings
+from shared.config.strategy import StrategySettings
 from shared.errors import TicklineError
 from shared.models.choose import NO_MODEL, chosen_card
 from shared.models.code import predicting_hash
@@ -18,7 +18,7 @@ from shared.strategies.wrapper import Wrapper, innermost
 from shared.user_code.hash import decided_by
 from shared.user_code.loader import code_of, files_of, hash_named, is_spec
 
-DECIDING = {"name", "params", "wrappers", "qty_step", "qty_steps", "on_missing"}
+DECIDING = {"name", "params", "wrappers", "qty_step", "qty_steps", "on_missing", "reduce"}
 
 
 def strategy_hash(settings: Settings, code: Sequence[str]) -> str:
@@ -34,7 +34,9 @@ def strategy_hash(settings: Settings, code: Sequence[str]) -> str:
     True
     """
     told = settings.strategy.model_dump(mode="json", include=DECIDING)
-    costs = {name: f"{getattr(settings.gateway, name).normalize():f}" for name in ("fee", "slippage_bps")}
+    own, gateway = settings.strategy, settings.gateway
+    costs = {name: f"{getattr(gateway, name).normalize():f}" for name in ("fee", "slippage_bps")}
+    costs |= {"max_slippage_bps": "none" if own.limit_bps is None else f"{own.limit_bps.normalize():f}"}
     told |= {"interval": settings.interval, "code": list(code), **costs}
     return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 

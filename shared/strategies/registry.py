@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from shared.config.settings import StrategySettings
+from shared.config.strategy import StrategySettings
 from shared.errors import ConfigError
 from shared.registry import Registry
 from shared.strategies.decider import Decider
@@ -93,28 +93,30 @@ def _made(
         raise ValueError(f"{what} {name}{which}: {said} (it has: {known})") from error
 
 
-_BPS = Decimal(10_000)
+_BPS, _ZERO = Decimal(10_000), Decimal(0)
 
 
-def with_reserve(strategy: AnyStrategy, fee: Decimal, slippage_bps: Decimal) -> AnyStrategy:
+def with_reserve(
+    strategy: AnyStrategy, fee: Decimal, slippage_bps: Decimal, limit_bps: Decimal | None = None
+) -> AnyStrategy:
     """Returns the strategy with a little less leverage, since a venue refuses an order that leaves nothing for its fee.
 
-    A position opened and closed again costs twice fee and slippage. It is the parameter `leverage` of the strategy
-    within all wrappers; one without stays as it is.
+    A position opened and closed again costs twice fee and slippage; and an exchange keeps the money for a limit order
+    at its limit price. It is the parameter `leverage` of the strategy within all wrappers; one without stays as it is.
 
-    fee: a share of each fill's value.
+    fee: a share of each fill's value. limit_bps: how far the limit is from the price by which the size is computed.
 
     >>> with_reserve(make_strategy(StrategySettings()), Decimal("0.0005"), Decimal(5)).leverage
     Decimal('0.9980039920159680638722554890')
     """
     if isinstance(strategy, Wrapper):
-        return strategy.fresh().around(with_reserve(strategy.inner, fee, slippage_bps))
+        return strategy.fresh().around(with_reserve(strategy.inner, fee, slippage_bps, limit_bps))
     if isinstance(strategy, Stateless):
-        return with_reserve(strategy.decider, fee, slippage_bps)
+        return with_reserve(strategy.decider, fee, slippage_bps, limit_bps)
     leverage = getattr(strategy, "leverage", None)
     if not isinstance(leverage, Decimal):
         return strategy
-    cost = 2 * (fee + slippage_bps / _BPS)
+    cost = 2 * fee + max(2 * slippage_bps, limit_bps or _ZERO) / _BPS
     # In two steps: pydantic's copy of both kinds at once sets attributes, which a StatefulStrategy refuses.
     return strategy.model_copy(deep=True).model_copy(update={"leverage": leverage / (1 + leverage * cost)})
 

@@ -45,7 +45,7 @@ def tradable(orders: list[Order], held: Decimal, step: Decimal | None) -> list[O
         if rounded == qty:
             left.append(order)
         elif rounded:
-            left.append(Order(order.sym, rounded, leg))
+            left.append(Order(order.sym, rounded, leg, limit_price=order.limit_price))
     return left or Reason.NO_CHANGE
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.account import Account, Fill, Order, RoundTrip, RoundTrips
 from shared.account.money import money
-from shared.account.paper_fill import PaperFill
+from shared.account.paper_fill import PaperFill, within
 from shared.errors import ConfigError
 from shared.extras import to_install
 from shared.history import bars, infer_interval
@@ -167,6 +167,8 @@ def round_trips(
         for bar in bars(path, interval, timezone=timezone):
             for order in strategy.on_tick(float(bar.close)) or ():
                 price, commission = costs.of(order.signed_qty, bar.close)
+                if order.limit_price is not None and not within(order.limit_price, order.signed_qty, price):
+                    continue
                 account.book(sym, order.signed_qty, price, commission)
                 trip = trips.on_fill(
                     Fill(bar.ts_event, sym, strategy.y_hat, order.signed_qty, price, commission, account.balance())

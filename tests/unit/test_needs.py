@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from shared.config import Settings
-from shared.config.settings import SignalSettings, StrategySettings
+from shared.config.settings import SignalSettings
+from shared.config.strategy import StrategySettings
 from shared.errors import ConfigError
 from shared.messages.market import Group
 from shared.needs import carried_groups, needed_groups, require_fields, require_groups

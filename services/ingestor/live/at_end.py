@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple, TypeAlias
 
 from services.ingestor.live.bar_join import Close, Cut
 from shared.exchanges.market_data.events import Clock, Connected, Disconnected, Event, SettledRates, TopOfBook
-from shared.history.funding import SettledRate, last_settlement, rate_at
+from shared.history.funding import SettledRate, hours_between, last_settlement, rate_at
 from shared.intervals import NS_PER_S
 from shared.messages.market import BarGroup, FundingGroup, QuoteGroup
 from shared.messages.reasons import GapCause
@@ -174,8 +174,10 @@ class AtEnd(Tick[Event | Closed, list[Closed]]):
         found = rate_at(self._rates, end)
         if found is None:
             return None
-        self._rates = self._rates[self._rates.index(found) :]  # ends only ascend
-        return _funding(rate=float(found.rate))
+        at = self._rates.index(found)
+        self._rates = self._rates[max(at - 1, 0) :]  # ends only ascend; the one before tells since when it is one
+        hours = hours_between(self._rates[0].ts_event, found.ts_event) if at else None
+        return _funding(rate=float(found.rate), interval_h=hours)
 
     def state(self) -> State:
         """Returns quotes, rates, and what waits."""

@@ -23,7 +23,7 @@ from shared.history import HistoryBar, bars
 from shared.history.times import MAX_NS, time_text
 from shared.history.zone import zone_of
 from shared.intervals import interval_ns
-from shared.messages import ExecutionReport, Gap, Leg, Message, Prediction, Stream
+from shared.messages import ExecutionReport, Gap, Leg, Message, Prediction, Reason, Stream
 from shared.messages.market import Group
 from shared.models.card import ModelRefused
 from shared.models.choose import NO_MODEL
@@ -34,7 +34,7 @@ from shared.strategies.wrapper import innermost
 from shared.user_code import blaming
 
 _ZERO = Decimal(0)
-_FUNDING, _LIQUIDATION = Leg.FUNDING, Leg.LIQUIDATION
+_FUNDING, _LIQUIDATION, _MISSED = Leg.FUNDING, Leg.LIQUIDATION, Reason.BEYOND_LIMIT
 _new = tuple.__new__  # of a named tuple, at half the cost of its constructor
 UNREAD = (Stream.FEATURES, Stream.DECISIONS)  # by no stage, and by none of the sums here
 BATCH = 64  # bars that are read and predicted on before the first of them is traded: so each part has the caches
@@ -230,7 +230,7 @@ class _Run:
         self._bar: HistoryBar | None = None
         self._first_ts = 0
         self._fees = self._funding = self._slippage = self._turnover = _ZERO
-        self._fills = self._expired = self._liquidations = 0
+        self._fills = self._missed = self._expired = self._liquidations = 0
 
     def on_bars(self, bars: list[HistoryBar], start_ns: int) -> None:
         """Takes the next bars; those that end before `start_ns` are not traded on."""
@@ -275,6 +275,7 @@ class _Run:
             turnover=self._turnover,
             bars=self.bars,
             fills=self._fills,
+            missed=self._missed,
             expired=self._expired,
             liquidations=self._liquidations,
             first_ts=self._first_ts,
@@ -312,7 +313,9 @@ class _Run:
             self._trips.on_cost(commission)
             return
         if price is None:
-            self._expired += 1
+            missed = report.reason is _MISSED
+            self._missed += missed
+            self._expired += not missed
             return
         size = qty.copy_abs()
         if leg is _LIQUIDATION:

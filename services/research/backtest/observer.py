@@ -65,7 +65,7 @@ class Totals(NamedTuple):
     turnover: Σ |qty| × fill price.
     bars: those traded on, without those that only warmed the features.
     fills: with those of liquidations.
-    expired: orders that never filled.
+    missed: orders that nothing was had of within their limit. expired: those that never filled otherwise.
     first_ts, last_ts: ends of the first and the last bar.
     open_trip: what is still held, as one fill at its average entry price; unrealised: its profit at the last close.
     """
@@ -78,6 +78,7 @@ class Totals(NamedTuple):
     turnover: Decimal
     bars: int
     fills: int
+    missed: int
     expired: int
     liquidations: int
     first_ts: int

@@ -99,6 +99,7 @@ def described(settings: Settings, rules: VenueRules, traded: TimeRange) -> dict[
         "balance": str(own.balance),
         "fee": str(settings.gateway.fee),
         "slippage_bps": str(settings.gateway.slippage_bps),
+        "max_slippage_bps": str(own.max_slippage_bps),
         "fill": rules.fill,
         "maintenance_margin": "no liquidation" if rules.maintenance_margin is None else str(rules.maintenance_margin),
         "funding": "none" if rules.funding is None else str(rules.funding),

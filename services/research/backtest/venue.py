@@ -8,6 +8,7 @@ from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.gateway.paper import PaperStage
 from services.research.backtest.funding import FundingRates
 from services.strategy.stage import client_order_id
 from shared.account import Account, Position
@@ -17,7 +18,6 @@ from shared.history.zone import Zone, start_of
 from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Reason, Stream
 from shared.messages.market import trace_id
 from shared.record import unvalidated
-from shared.runner.spec import SequenceNumbers, Stage
 
 _ZERO = Decimal(0)
 _report = unvalidated(ExecutionReport)
@@ -77,12 +77,13 @@ def liquidated_at(position: Position, price: Decimal, first: Decimal, high: Deci
     return min(price, first) if low <= price else None
 
 
-class BacktestVenue(Stage):
+class BacktestVenue(PaperStage):
     """The venue takes one symbol's orders and gives one terminal report for each: at once, or with the next bar.
 
-    Prices and commissions are PaperFill's, as the paper venue's are. `on_bar` is called before the bar's tick: the
-    orders that wait fill at its open; then the funding that fell due since the bar before is paid; then the position is
-    liquidated if the bar's low or high reaches its liquidation price, with the taker's fee and without slippage.
+    What an order costs, and whether it misses its limit, is the paper venue's rule. `on_bar` is called before the bar's
+    tick: the orders that wait fill at its open; then the funding that fell due since the bar before is paid; then the
+    position is liquidated if the bar's low or high reaches its liquidation price, with the taker's fee and without
+    slippage.
 
     funding: the rates that fall due; None without.
     leverage: of the isolated margin.
@@ -100,15 +101,14 @@ class BacktestVenue(Stage):
         zone: Zone | None = None,
         funding: FundingRates | None = None,
     ) -> None:
+        super().__init__(fee, slippage_bps)
         self._sym = sym
-        self._order = PaperFill(fee, slippage_bps)
         self._forced = PaperFill(fee, _ZERO)
         self._waits = rules.fill == "next_open"
         self._margin = rules.maintenance_margin
         self._leverage = leverage
         self._funding = funding
         self._start_of = start_of(interval_ns, zone)
-        self._numbers = SequenceNumbers()
         self._waiting: deque[OrderIntent] = deque()
         self._tick_n = 0
 
@@ -119,7 +119,7 @@ class BacktestVenue(Stage):
         if self._waits:
             self._waiting.append(order)
             return []
-        return [self._filled(order, order.price, order.ts_event)]
+        return [self.answer(order, order.price, order.ts_event)]
 
     def on_bar(self, bar: HistoryBar, account: Account) -> Iterator[ExecutionReport]:
         """Yields what happens in a bar before its close.
@@ -129,7 +129,7 @@ class BacktestVenue(Stage):
         """
         opened = bar.ts_event if bar.price_alone else self._start_of(bar.ts_event)
         while self._waiting:
-            yield self._filled(self._waiting.popleft(), bar.open, opened)
+            yield self.answer(self._waiting.popleft(), bar.open, opened)
         if self._funding is not None:
             yield from self._funded(self._funding, bar, account)
         position = account.position(self._sym)
@@ -146,12 +146,7 @@ class BacktestVenue(Stage):
         """Yields the reports of the orders that no bar came for."""
         while self._waiting:
             order = self._waiting.popleft()
-            yield _report(
-                n=self._numbers.next(Stream.EXECUTIONS), sym=order.sym, ts_event=order.ts_event, tr=order.tr,
-                tick_n=order.tick_n, order_n=order.n, client_order_id=order.client_order_id, leg=order.leg,
-                status=OrderStatus.EXPIRED, last_qty=_ZERO, last_px=None, commission=_ZERO,
-                reason=Reason.END_OF_DATA, dust=_ZERO, capital=None,
-            )  # fmt: skip
+            yield self._unfilled(order, OrderStatus.EXPIRED, Reason.END_OF_DATA, order.ts_event)
 
     def _funded(self, funding: FundingRates, bar: HistoryBar, account: Account) -> Iterator[ExecutionReport]:
         """Yields the funding that fell due.
@@ -165,15 +160,6 @@ class BacktestVenue(Stage):
                 late = 2 * ts_event > bar.ts_event + self._start_of(bar.ts_event)
                 paid = position.signed_qty * (bar.close if late else bar.open) * rate
                 yield self._unasked(Leg.FUNDING, ts_event, _ZERO, None, paid)
-
-    def _filled(self, order: OrderIntent, price: Decimal, ts_event: int) -> ExecutionReport:
-        price, commission = self._order.of(order.signed_qty, price)
-        return _report(
-            n=self._numbers.next(Stream.EXECUTIONS), sym=order.sym, ts_event=ts_event, tr=order.tr,
-            tick_n=order.tick_n, order_n=order.n, client_order_id=order.client_order_id, leg=order.leg,
-            status=OrderStatus.FILLED, last_qty=order.signed_qty, last_px=price, commission=commission, reason=None,
-            dust=_ZERO, capital=None,
-        )  # fmt: skip
 
     def _unasked(
         self, leg: Leg, ts_event: int, qty: Decimal, price: Decimal | None, commission: Decimal

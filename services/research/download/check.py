@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,14 +16,14 @@ from services.research.download.kinds import DAY_MS, KINDS, KindName
 from services.research.download.month_file import ID, TIME, Coverage, about, tables, write
 from shared.errors import ConfigError, DataError
 from shared.history.files import PARQUET_SUFFIXES
-from shared.history.funding import SettledRate, rate_at
+from shared.history.funding import SettledRate, hours_between, rate_at
 from shared.history.times import time_text
 from shared.intervals import interval_ns, interval_text
 from shared.plural import plural
 
 GAPS_SHOWN = 20
 NS_PER_MS = 1_000_000
-FUNDING_RATE = "funding_rate"
+FUNDING_RATE, FUNDING_INTERVAL = "funding_rate", "funding_interval_h"
 COUNTING = 0.9  # ids count up one by one where this share of the steps does
 _Numbers = npt.NDArray[np.int64]
 _NONE: _Numbers = np.empty(0, np.int64)
@@ -190,7 +191,8 @@ def checked(origin: Origin, files: Sequence[Path], start_ms: int, end_ms: int) -
 def merge(job: Job, result: Result, path: Path, rates: Sequence[SettledRate] | None = None) -> int:
     """Writes the job's rows into one Parquet file; returns their number. Memory does not grow with the file.
 
-    rates: a swap's, in order of time: each bar gets the one that was known at its end, as `funding_rate`.
+    rates: a swap's, in order of time: each bar gets the one that was known at its end, as `funding_rate`, and
+        for how many hours that is one.
     """
     if not result.files:
         raise DataError(f"--merge {path}: there are no rows to write: the exchange has none")
@@ -200,7 +202,7 @@ def merge(job: Job, result: Result, path: Path, rates: Sequence[SettledRate] | N
     if rates is None:
         return write(path, kind, source, parts)
     length = interval_ns(job.origin.interval)
-    funded = kind._replace(columns=(*kind.columns, FUNDING_RATE))
+    funded = kind._replace(columns=(*kind.columns, FUNDING_RATE, FUNDING_INTERVAL))
     return write(path, funded, source, (_with_rates(part, length, rates) for part in parts))
 
 
@@ -208,7 +210,10 @@ def _with_rates(part: Any, length: int, rates: Sequence[SettledRate]) -> Any:
     ends = (at_ms * NS_PER_MS + length for at_ms in part[TIME].cast(pa.int64()).to_pylist())
     found = [rate_at(rates, end) for end in ends]
     texts = [None if one is None else format(one.rate, "f") for one in found]
-    return part.append_column(FUNDING_RATE, pa.array(texts, pa.string()))
+    before = {later.ts_event: hours_between(one.ts_event, later.ts_event) for one, later in pairwise(rates)}
+    hours = [None if one is None else before.get(one.ts_event) for one in found]
+    with_rates = part.append_column(FUNDING_RATE, pa.array(texts, pa.string()))
+    return with_rates.append_column(FUNDING_INTERVAL, pa.array(hours, pa.int64()))
 
 
 def funding_job(job: Job) -> Job:

@@ -250,6 +250,7 @@ class CostMetrics(MetricSection):
         "break-even cost", lambda value: f"{formats.number(value)} bps", lambda m: _bps(m, m.net + m.paid)
     )
     fills: int = metric("fills", formats.count, lambda m: m.totals.fills)
+    missed: int = metric("missed orders", formats.count, lambda m: m.totals.missed)
     liquidations: int = metric("liquidations", formats.count, lambda m: m.totals.liquidations)
 
 

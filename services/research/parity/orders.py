@@ -21,14 +21,16 @@ class OrderKey(NamedTuple):
     sym: str
     signed_qty: Decimal
     price: Decimal
+    limit_price: Decimal | None = None
 
     def __str__(self) -> str:
-        return f"{self.leg} {self.signed_qty} at {self.price} (tick {self.tick_n})"
+        limit = "" if self.limit_price is None else f", limit {self.limit_price}"
+        return f"{self.leg} {self.signed_qty} at {self.price}{limit} (tick {self.tick_n})"
 
     @classmethod
     def of(cls, order: OrderIntent) -> "OrderKey":
         """Returns the comparable part of an order."""
-        return cls(order.tick_n, order.leg.value, order.sym, order.signed_qty, order.price)
+        return cls(order.tick_n, order.leg.value, order.sym, order.signed_qty, order.price, order.limit_price)
 
 
 class OrderParity(NamedTuple):

@@ -11,7 +11,7 @@ from services.research.session_report.session import LineSession
 from shared.account import Account, Fill, RoundTrips
 from shared.account.account import book_report
 from shared.config import Settings
-from shared.messages import ExecutionReport, Leg, Origin
+from shared.messages import ExecutionReport, Leg, Origin, Reason
 
 ENTRY, EXIT, STOP = "entries", "exits", "stops"
 _ZERO = Decimal(0)
@@ -106,13 +106,13 @@ class _Booking:
             for report in due.get(at, ()):
                 self._book(report, y_hat)
             self._mark(tick.ts_event, tick.price, y_hat)
-        last = ticks[-1].price
+        last, missed = ticks[-1].price, sum(one.reason is Reason.BEYOND_LIMIT for one in self._unfilled)
         unrealised = account.unrealised(session.sym, last)
         totals = Totals(
             start_equity=self._start, end_equity=self._equity(last), fees=self._fees, funding=self._funding,
             slippage=self._slippage, turnover=self._turnover, bars=len(ticks), fills=len(self._fills),
-            expired=len(self._unfilled), liquidations=self._liquidations, first_ts=times[0], last_ts=times[-1],
-            open_trip=self._trips.open(), unrealised=unrealised,
+            missed=missed, expired=len(self._unfilled) - missed, liquidations=self._liquidations,
+            first_ts=times[0], last_ts=times[-1], open_trip=self._trips.open(), unrealised=unrealised,
         )  # fmt: skip
         return BookedSession(totals, self._fills, self._unfilled)
 

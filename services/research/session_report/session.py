@@ -209,7 +209,9 @@ def _bar(tick: MarketTick, row: int) -> HistoryBar:
         made = made._replace(
             bid=_exact(quote.bid), ask=_exact(quote.ask), bid_qty=_exact(quote.bid_qty), ask_qty=_exact(quote.ask_qty)
         )
-    return made if funding is None else made._replace(funding_rate=_exact(funding.rate))
+    if funding is None:
+        return made
+    return made._replace(funding_rate=_exact(funding.rate), funding_interval_h=funding.interval_h)
 
 
 def _exact(value: float) -> Decimal:

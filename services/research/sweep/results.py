@@ -201,6 +201,7 @@ def described(settings: Settings, spec: SweepSpec) -> dict[str, object]:
         "balance": str(own.balance),
         "fee": str(settings.gateway.fee),
         "slippage_bps": str(settings.gateway.slippage_bps),
+        "max_slippage_bps": str(own.max_slippage_bps),
         **spec.model_dump(mode="json"),
     }
 

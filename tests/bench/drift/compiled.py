@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.drift.scale import BOUND, DECAY, LEAST
-from shared.drift.twin import FUNDING_NS
+from shared.drift.twin import FUNDING_H, HOUR_NS
 from shared.drift.wealth import RUIN
 
 Floats = npt.NDArray[np.float64]
@@ -36,7 +36,7 @@ def nets_of(prices: Floats, sides: Floats, rates: Floats, bar_ns: float, cost: f
     side, owed = 0.0, 0.0
     for n in range(len(prices)):
         if n and side:
-            found[n] = side * (prices[n] / prices[n - 1] - 1 - rates[n] * bar_ns / FUNDING_NS) - owed
+            found[n] = side * (prices[n] / prices[n - 1] - 1 - rates[n] * bar_ns / (FUNDING_H * HOUR_NS)) - owed
             owed = 0.0
         turnover = abs(side) + abs(sides[n]) if legs else abs(sides[n] - side)
         owed += turnover * cost

@@ -2,6 +2,7 @@
 
 make bench WHAT=gateway                    1,000 orders one at a time, then 600 at 10 a second
 make bench WHAT=gateway ARGS="--orders 3000 --rate 20"
+make bench WHAT=gateway ARGS="--ioc 5000"  also IOCs beside market orders, so many of each
 make bench-short WHAT=gateway              a quick look
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 import structlog
 import uvloop
 
+from tests.bench.gateway import ioc
 from tests.bench.gateway.gateway import Gateway, settings_of
 from tests.bench.gateway.measure import MS, WARM, Bare, arrivals, at_a_rate, one_at_a_time, spans, summary
 from tests.bench.gateway.orders import SYMBOLS, Orders
@@ -36,11 +38,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--orders", type=int, default=1_000, help="one at a time")
     parser.add_argument("--rated", type=int, default=600, help="at the rate")
     parser.add_argument("--rate", type=float, default=10.0, help="orders a second, over all symbols")
+    parser.add_argument("--ioc", type=int, default=0, help="so many IOCs and market orders in turn")
     parser.add_argument("--folder", help="on the disk that is meant; default: build")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     given = parser.parse_args()
     if given.short:
-        given.orders, given.rated = 100, 100
+        given.orders, given.rated, given.ioc = 100, 100, 50
     return given
 
 
@@ -61,7 +64,11 @@ def main() -> None:
             venue.wait()
     settings = {"symbols": len(SYMBOLS), "orders": given.orders, "at the rate": given.rated, "per second": given.rate}
     result: dict[str, Any] = {"about": about(PACKAGES, settings, NOTES), "runs": runs}
+    compared = runs.pop("ioc", None)
     result["reached"] = show(result)
+    if compared is not None:
+        result["ioc"] = compared
+        result["reached"] = ioc.show(compared) and result["reached"]
     given.output.write_text(json.dumps(result, indent=1) + "\n")
     print(f"\n{given.output}")
 
@@ -80,6 +87,11 @@ async def _measured(folder: Path, url: str, given: argparse.Namespace) -> dict[s
         bare = Bare(folder)
         names = await at_a_rate(gateway, orders, bare, given.rated, given.rate)
         runs[f"{given.rate:g} a second"] = _run(gateway, names, bare, url)
+        if given.ioc:
+            kinds = await ioc.interleaved(gateway, orders, given.ioc)
+            at = gateway.places.times()
+            took = {kind: spans(named, at)["read to sent"] for kind, named in kinds.items()}
+            runs["ioc"] = ioc.compared(**took)
     return runs
 
 

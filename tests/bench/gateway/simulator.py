@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from services.simulator.binance.dialect import routes, swap
+from services.simulator.engine.faults import RandomFaults
 from services.simulator.engine.matching_engine import MatchingEngine
 from services.simulator.engine.prices import EnginePrices
 from services.simulator.engine.simulator_state import SimulatorState
@@ -39,7 +40,8 @@ def _clocked(handler: Handler, arrived: dict[str, float]) -> Handler:
 
 async def _serve() -> None:
     listings = tuple(swap(sym.removesuffix("USDT")) for sym in SYMBOLS)
-    state = SimulatorState(MatchingEngine(listings, EnginePrices(listings), {"USDT": Decimal(CASH)}, FEE))
+    engine = MatchingEngine(listings, EnginePrices(listings), {"USDT": Decimal(CASH)}, FEE)
+    state = SimulatorState(engine, RandomFaults(chances={}))
     arrived: dict[str, float] = {}
     async with SimulatorServer(clocked(routes(state), arrived)) as server:
         server.admin.update(Admin(server, state).handlers())

@@ -222,7 +222,7 @@ async def test_a_price_that_cannot_be_had_is_not_waited_for_for_ever(tmp_path: P
 
 
 async def test_an_order_that_stays_unknown_calls_for_a_person_once(tmp_path: Path) -> None:
-    async with gateway(tmp_path, unknown_alarm_s=0.5, grace_ms=60_000) as trading:
+    async with gateway(tmp_path, unknown_alarm_s=0.5, grace_ms=25_000) as trading:
         trading.fake.server.faults.append(Fault(FaultMode.DROP, "/order", method="POST"))
         lost = trading.intent("0.010")
         await trading.write(lost, trading.intent("0.020"))

@@ -7,6 +7,7 @@ import pytest
 
 from shared.drift.twin import MAX_WAITING, Costs, Twin
 from shared.messages import Message, Reason, Stream
+from shared.messages.market import FundingGroup
 from tests.unit.drift.lines import at, decision, gap, prediction
 
 SYM = "BTCUSDT"
@@ -54,6 +55,14 @@ def test_a_long_pays_the_funding_that_was_known_and_a_short_gets_it(side: int, s
     """12 hours are one and a half times 8."""
     messages = [prediction(1, 100.0), decision(1, side), prediction(2, 100.0, rate=0.0004), decision(2, side, side)]
     assert nets(messages)[2] == pytest.approx(sign * 0.0006)
+
+
+@pytest.mark.parametrize(("hours", "paid"), [(None, 0.0006), (8, 0.0006), (4, 0.0012), (1, 0.0048)])
+def test_a_rate_is_one_for_as_long_as_the_exchange_says(hours: int | None, paid: float) -> None:
+    """Of 12 hours; 8 where nobody tells."""
+    last = prediction(2, 100.0, rate=0.0004)
+    last = last.model_copy(update={"funding": FundingGroup(rate=0.0004, interval_h=hours)})
+    assert nets([prediction(1, 100.0), decision(1, 1), last, decision(2, 1, 1)])[2] == pytest.approx(-paid)
 
 
 def test_what_is_decided_later_holds_from_then_on() -> None:

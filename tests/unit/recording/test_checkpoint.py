@@ -10,7 +10,8 @@ from services.console.settings import RunOptions, settings_for
 from shared import record
 from shared.bus.names import PartitionId
 from shared.config import Settings, load_settings
-from shared.config.settings import BusSettings, IngestorSettings, StrategySettings
+from shared.config.settings import BusSettings, IngestorSettings
+from shared.config.strategy import StrategySettings
 from shared.errors import DataError
 from shared.messages import Stream
 from shared.messages.codec import pack, unpack

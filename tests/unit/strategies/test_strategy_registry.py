@@ -11,7 +11,8 @@ from pydantic import JsonValue
 from shared.account import Account
 from shared.bar import Bar
 from shared.config import Settings
-from shared.config.settings import SignalSettings, StrategySettings
+from shared.config.settings import SignalSettings
+from shared.config.strategy import StrategySettings
 from shared.strategies import (
     AnyStrategy,
     BasicTaker,

@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 
 from services.gateway.paper import PaperStage
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
+from shared.account import Order
 from shared.bar import Bar
-from shared.messages import Decision, Message, OrderIntent, OrderStatus, Origin, Reason
+from shared.messages import Decision, Leg, Message, OrderIntent, OrderStatus, OrderType, Origin, Reason
 from shared.messages.codec import pack, unpack
 from shared.strategies import BasicTaker, Made, StatefulStrategy, TrailingStop
 from tests.unit.strategy.noted import SYM, Noted, gap, prediction
 from tests.unit.strategy.test_stateful_stage import Scripted, buy, decisions, fills, orders, strategy_of
 
 RULES = LiveRules(valid_ns=5, stale_ns=40, on_missing="hold")
+FLAT = RULES._replace(on_missing="flat")
 
 
 def live(strategy: StatefulStrategy, rules: LiveRules = RULES) -> LiveStrategyStage:
@@ -49,17 +51,58 @@ def test_a_prediction_may_be_taken_up_behind_later_ticks_and_leaves_a_second_dec
     assert calls == [["tick", "20"], ["tick", "30"], ["execution", "1"], ["prediction", "2"]]
 
 
-def test_a_stop_that_could_not_go_out_goes_out_when_it_can() -> None:
-    made = live(TrailingStop(distance=0.1).around(Scripted(predicted=buy(1))))
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_stop_does_not_wait_for_an_entry_and_goes_once_at_a_time(stopped: bool) -> None:
+    """Nobody may know for long what became of that entry; it is closed when it is known."""
+
+    def stop_around() -> LiveStrategyStage:
+        return live(TrailingStop(distance=0.1).around(Scripted(predicted=buy(1))))
+
+    made = stop_around()
     (first,) = orders(made.on_tick(prediction(1, price=Decimal(100))))
-    (report,) = fills([first])
-    made.on_tick(report)
-    strategy_of(made).inner.__dict__["predicted"] = buy(1)
-    (second,) = orders(made.on_tick(prediction(2, price=Decimal(100))))  # adds one more, and is slow
-    assert decisions(made.on_tick(prediction(3, 0.01, price=Decimal(90)))) == [(3, Origin.TICK, Reason.IN_FLIGHT, 0)]
-    written = made.on_tick(fills([second])[0])
-    (stop,) = orders(written)  # the prediction that waited is answered with it
-    assert (stop.signed_qty, stop.reduce_only) == (-2, True)
+    made.on_tick(fills([first])[0])
+    (entry,) = orders(made.on_tick(prediction(2, price=Decimal(100))))  # adds one more, and is slow
+    written = made.on_tick(prediction(3, 0.01, price=Decimal(90)))
+    (stop,) = orders(written)
+    assert decisions(written) == [(3, Origin.TICK, None, 1)]
+    assert (stop.signed_qty, stop.reduce_only, stop.type) == (-1, True, OrderType.MARKET)
+    assert set(made.in_flight) == {entry.client_order_id, stop.client_order_id}
+    if stopped:
+        again = stop_around()
+        again.restore(unpack(pack(made.state())))
+        made = again
+    assert orders(made.on_tick(prediction(4, None, price=Decimal(89)))) == [], "one stop is under way"
+    assert made.on_tick(fills([entry])[0]) == []
+    (rest,) = orders(made.on_tick(fills([stop])[0]))  # the prediction that waited is answered with it
+    assert (rest.signed_qty, rest.reduce_only) == (-1, True)
+
+
+def test_of_what_turns_a_position_only_the_way_out_passes_an_order_in_flight() -> None:
+    made = live(Scripted(ticked=buy(2)))
+    (entry,) = orders(made.on_tick(prediction(1, None)))
+    made.on_tick(fills([entry])[0])
+    made._in_flight = ["f" * 32]  # an entry whose answer was lost
+    strategy_of(made).__dict__["ticked"] = [Order(SYM, Decimal(-5), Leg.NET)]
+    written = made.on_tick(prediction(2, None))
+    (out,) = orders(written)
+    assert (out.leg, out.signed_qty, out.reduce_only) == (Leg.CLOSE, Decimal(-2), True)
+    decision = (written or [])[0]
+    assert isinstance(decision, Decision)
+    assert (decision.orders, decision.target) == ((out.client_order_id,), 0)
+
+
+def test_what_a_missing_prediction_leads_out_of_does_not_wait_for_an_entry() -> None:
+    made = live(Scripted(ticked=buy(2)), FLAT)
+    (entry,) = orders(made.on_tick(prediction(1, None)))
+    made.on_tick(fills([entry])[0])
+    made._in_flight = ["f" * 32]
+    (out,) = orders(made.on_tick(gap(2)))
+    assert (out.signed_qty, out.reduce_only, out.valid_until) == (-2, True, 0)
+    assert orders(made.on_tick(gap(3))) == [], "it is under way"
+    refused = fills([out])[0].model_copy(update={"status": OrderStatus.REJECTED, "last_qty": Decimal(0)})
+    made.on_tick(refused.model_copy(update={"last_px": None}))
+    (once_more,) = orders(made.on_tick(prediction(4, None)))
+    assert once_more.signed_qty == -2
 
 
 def test_what_waited_since_before_a_stop_does_not_enter_again_behind_it() -> None:
@@ -77,9 +120,6 @@ class Entering(StatefulStrategy):
 
     def on_tick(self, bar: Bar) -> Made:
         return None if self.held() else self.move_to(Decimal(1))
-
-
-FLAT = RULES._replace(on_missing="flat")
 
 
 @pytest.mark.parametrize(("model", "entries"), [("m", 1), ("", 10)])

@@ -2,14 +2,18 @@
 
 import math
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from services.gateway.paper import PaperStage
+from services.strategy.limits import PriceLimits
 from services.strategy.stage import StrategyStage, client_order_id
 from shared.account import Account, Order
+from shared.account.paper_fill import PaperFill
+from shared.drift.twin import Costs, Twin, TwinSnapshot
 from shared.messages import (
     Decision,
     ExecutionReport,
@@ -19,9 +23,11 @@ from shared.messages import (
     Message,
     OrderIntent,
     OrderStatus,
+    OrderType,
     Prediction,
     Reason,
     Stream,
+    TimeInForce,
     decode,
     encode,
 )
@@ -288,3 +294,97 @@ def test_what_a_venue_does_by_itself_is_booked_though_nothing_is_in_flight(leg: 
     assert stage.account.position(SYM) == (None if liquidated else held)
     assert stage.account.balance() == balance - (held.signed_qty if liquidated else 0) - Decimal("0.25")
     assert decided(stage, prediction(2))[0].booked_n == 2
+
+
+# Prices of orders.
+
+
+def bound(netting: bool = False, **limits: Any) -> StrategyStage:
+    return StrategyStage(
+        SYM, BasicTaker(netting=netting), Decimal(100), BOOK, limits=PriceLimits(Decimal(50), **limits)
+    )
+
+
+def test_what_adds_is_a_limit_order_and_what_closes_a_market_order() -> None:
+    stage = bound()
+    run(stage, paper(), [prediction(1)])
+    _, (close, opened) = decided(stage, prediction(2, y_hat=-0.01, price=40))
+    assert (close.leg, close.type, close.limit_price, close.time_in_force) == (Leg.CLOSE, OrderType.MARKET, None, None)
+    assert (opened.leg, opened.type, opened.time_in_force) == (Leg.OPEN, OrderType.LIMIT, TimeInForce.IOC)
+    assert (opened.limit_price, opened.after) == (Decimal("39.8"), close.client_order_id)
+    for order in (close, opened):
+        assert decode(order.TAG, encode(order)) == order
+
+
+def test_a_turn_of_one_order_is_two_of_which_the_second_waits_for_the_first() -> None:
+    stage, whole = bound(netting=True), strategy(netting=True)
+    for one in (stage, whole):
+        run(one, paper(), [prediction(1)])
+    decision, (close, opened) = decided(stage, prediction(2, y_hat=-0.01))
+    _, (net,) = decided(whole, prediction(2, y_hat=-0.01))
+    assert (close.signed_qty, close.reduce_only, close.after) == (-2, True, None)
+    assert (opened.signed_qty, opened.reduce_only, opened.after) == (net.signed_qty + 2, False, close.client_order_id)
+    assert decision.orders == (close.client_order_id, opened.client_order_id)
+    assert decision.target == opened.signed_qty
+    assert not stage.ready(prediction(3))
+
+
+def test_an_order_that_missed_is_over_and_the_next_prediction_is_decided_anew() -> None:
+    stage, dear = bound(), PaperStage(Decimal(0), Decimal(60))
+    _, (order,) = decided(stage, prediction(1))
+    (report,) = fills([order], dear)
+    assert (report.status, report.reason) == (OrderStatus.CANCELED, Reason.BEYOND_LIMIT)
+    stage.on_tick(report)
+    assert (stage.in_flight, stage.account.position(SYM), stage.account.balance()) == ((), None, 100)
+    decision, (again,) = decided(stage, prediction(2))
+    assert decision.booked_n == 1
+    assert again.client_order_id != order.client_order_id
+
+
+@given(PREDICTIONS, st.booleans(), st.booleans())
+def test_with_limits_the_same_is_traded_where_nothing_misses(
+    made: list[tuple[float, Decimal]], netting: bool, reducing: bool
+) -> None:
+    """Cut in other parts, which no money can tell."""
+    predictions = [prediction(n, *values) for n, values in enumerate(made, 1)]
+    free, tied = strategy(netting), bound(netting, reducing=reducing)
+    for one in (free, tied):
+        run(one, paper(), predictions)
+    assert tied.equity() == pytest.approx(free.equity(), abs=Decimal("1e-20"))
+    assert tied.fees == pytest.approx(free.fees, abs=Decimal("1e-20"))
+
+
+class Picky(BasicTaker):
+    """An author's that takes no price worse than the decision's, at some predictions."""
+
+    def decide(self, prediction: AnyPrediction, account: Account) -> list[Order] | Reason:
+        made = super().decide(prediction, account)
+        if isinstance(made, Reason) or abs(prediction.y_hat) > 0.05:
+            return made
+        return [Order(SYM, order.signed_qty, order.leg, limit_price=prediction.price) for order in made]
+
+
+@given(PREDICTIONS, st.booleans(), st.booleans())
+def test_the_paper_twin_holds_what_paper_holds_also_where_an_order_misses(
+    made: list[tuple[float, Decimal]], netting: bool, reducing: bool
+) -> None:
+    """At an assumed slippage of 2 bps, which an author's limit may not let through."""
+    slip = Decimal(2)
+    fill = PaperFill(Decimal(0), slip)
+    limits = PriceLimits(Decimal(50), reducing=reducing, fill=fill)
+    stage = StrategyStage(SYM, Picky(netting=netting), Decimal(100), BOOK, limits=limits)
+    venue, twin, missed = PaperStage(Decimal(0), slip), Twin(SYM, Costs(0.0, float(slip), not netting)), 0
+    for n, values in enumerate(made, 1):
+        val = prediction(n, *values)
+        decision, orders = decided(stage, val)
+        for one in (val, decision):
+            twin.on_tick(one)
+        for report in fills(orders, venue):
+            missed += report.reason is Reason.BEYOND_LIMIT
+            stage.on_tick(report)
+        position = stage.account.position(SYM)
+        held = 0 if position is None else 1 if position.signed_qty > 0 else -1
+        state = twin.state()
+        assert isinstance(state, TwinSnapshot)
+        assert state.side == held
+    event("some missed" if missed else "none missed")

@@ -19,7 +19,8 @@ from services.simulator.simulator import serving
 from shared.config import Settings
 from shared.config.fingerprint import config_hash
 from shared.config.gateway import GatewaySettings
-from shared.config.settings import SignalSettings, StrategySettings
+from shared.config.settings import SignalSettings
+from shared.config.strategy import StrategySettings
 from shared.control.books import book_of, execution_row
 from shared.control.capital import begun_row
 from shared.drift.reference import DriftReference

@@ -2,12 +2,15 @@
 
 from decimal import Decimal
 
+import pytest
+
 from services.ingestor.live.at_end import AtEnd, Closed
 from services.ingestor.live.bar_join import Close, Cut
 from shared.exchanges.market_data.events import Clock, Connected, Disconnected, Event, SettledRates, TopOfBook
 from shared.history.funding import SettledRate
 from shared.intervals import NS_PER_S
 from shared.messages import GapCause
+from shared.messages.codec import pack, unpack
 from shared.messages.market import FundingGroup, QuoteGroup
 
 ONE = Decimal(1)
@@ -76,8 +79,8 @@ def rates(known: int, *told: tuple[int, str]) -> SettledRates:
     return SettledRates(tuple(SettledRate(hour * HOUR, Decimal(rate)) for hour, rate in told), known)
 
 
-def funded(rate: str) -> FundingGroup:
-    return FundingGroup(rate=float(rate))
+def funded(rate: str, hours: int | None = None) -> FundingGroup:
+    return FundingGroup(rate=float(rate), interval_h=hours)
 
 
 def test_the_rate_that_was_settled_a_minute_before() -> None:
@@ -85,10 +88,28 @@ def test_the_rate_that_was_settled_a_minute_before() -> None:
     end = 16 * HOUR
     assert run(at_end, Clock(end - MINUTE), Close(end, ONE)) == []
     early = rates(end - MINUTE, (0, "0.0001"), (8, "-0.0002"))
-    assert run(at_end, early) == [Close(end, ONE, funding=funded("-0.0002"))], "16 o'clock's is not known yet"
+    assert run(at_end, early) == [Close(end, ONE, funding=funded("-0.0002", 8))], "16 o'clock's is not known yet"
     at_one = Close(end + MINUTE, ONE)
     assert run(at_end, Clock(end + MINUTE), at_one) == [], "it may have been settled"
-    assert run(at_end, rates(end + 1, (16, "0.0003"))) == [at_one._replace(funding=funded("0.0003"))]
+    assert run(at_end, rates(end + 1, (16, "0.0003"))) == [at_one._replace(funding=funded("0.0003", 8))]
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_rate_is_one_for_the_hours_since_the_settlement_before(stopped: bool) -> None:
+    """An exchange may change them, and nobody tells before the first that was heard of."""
+    told = rates(13 * HOUR, (0, "0.0001"), (8, "0.0002"), (12, "0.0003"), (13, "0.0004"))
+    at_end, hours = AtEnd(MINUTE, 0, quote=False, funding=True), []
+    run(at_end, told)
+    for hour in (1, 9, 10, 12, 13):
+        if stopped:
+            saved = unpack(pack(at_end.state()))
+            at_end = AtEnd(MINUTE, 0, quote=False, funding=True)
+            at_end.restore(saved)
+        (closed,) = run(at_end, Clock(hour * HOUR + MINUTE), Close(hour * HOUR + MINUTE, ONE))
+        assert isinstance(closed, Close)
+        assert closed.funding is not None
+        hours.append(closed.funding.interval_h)
+    assert hours == [None, 8, 8, 4, 1]
 
 
 def test_without_word_of_rates_bars_go_out_without_them_until_there_is_one() -> None:

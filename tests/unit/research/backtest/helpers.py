@@ -41,16 +41,29 @@ def write_rows(path: Path, rows: Sequence[Row]) -> Path:
 
 
 def settings_in(
-    folder: Path, card: Path, rows: Sequence[Row], *, fee: str = "0", slippage_bps: str = "0", **params: Any
+    folder: Path,
+    card: Path,
+    rows: Sequence[Row],
+    *,
+    fee: str = "0",
+    slippage_bps: str = "0",
+    max_slippage_bps: str = "none",
+    reduce: str = "market",
+    **params: Any,
 ) -> Settings:
-    """Settings of a backtest of these rows: 100 of money and no costs, where not said otherwise."""
+    """Settings of a backtest of these rows: 100 of money, no costs and no limit, where not said otherwise."""
     settings: Settings = load_settings(
         interval="1d",
         symbols=(SYM,),
         run_id="backtest",
         signal={"model": str(card)},
         ingestor={"source": "replay", "files": {SYM: write_rows(folder / "rows.csv", rows)}},
-        strategy={"balance": Decimal(100), "params": params},
+        strategy={
+            "balance": Decimal(100),
+            "params": params,
+            "max_slippage_bps": max_slippage_bps,
+            "reduce": reduce,
+        },
         gateway={"fee": fee, "slippage_bps": slippage_bps},
     )
     return settings

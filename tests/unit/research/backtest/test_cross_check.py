@@ -137,7 +137,7 @@ def settings(folder: Path, market: Market, strategy: dict[str, Any]) -> Settings
         run_id="cross",
         signal={"model": "cross", "weights": folder},
         ingestor={"source": "replay", "files": {market.sym: file}},
-        strategy={"balance": CASH, **strategy},
+        strategy={"balance": CASH, "max_slippage_bps": "none", **strategy},  # there no order has a limit
         gateway={"fee": str(FEE)},
     )
     return found

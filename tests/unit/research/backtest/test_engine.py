@@ -101,7 +101,10 @@ def test_a_venue_of_the_papers_rules_fills_as_the_paper_venue_does(
     (folder / "none.csv").write_text("datetime,rate\n")
     assume(len(set(prices)) > 1)
     rows = [[str(price)] for price in prices]
-    settings = settings_in(folder, momentum, rows, fee="0.001", slippage_bps="3", netting=netting)
+    limit = "3" if netting else "none"
+    settings = settings_in(
+        folder, momentum, rows, fee="0.001", slippage_bps="3", max_slippage_bps=limit, netting=netting
+    )
     paper, by_paper = run(settings)
     venue, by_venue = run(settings, VenueRules(funding=folder / "none.csv"))
     assert paper == venue

@@ -34,6 +34,33 @@ def test_orders_fill_at_the_next_open(settings_of: MakeSettings) -> None:
     assert (totals.fills, totals.expired) == (3, 2), "the last decision found no bar"
 
 
+@pytest.mark.parametrize(("most", "fills", "missed"), [("50", 5, 0), ("49.9", 2, 2)])
+def test_beyond_its_limit_an_order_misses_at_the_next_open_and_the_strategy_decides_anew(
+    settings_of: MakeSettings, most: str, fills: int, missed: int
+) -> None:
+    """Long at 100, and 100.5 opens; short at 80, and 80 opens; long at 99, and 99.495 opens. The last finds no bar."""
+    bars = [(90, 90, 90, 90), (90, 110, 90, 100), ("100.5", 110, 80, 80), (80, 99, 70, 99), ("99.495", 99.5, 90, 90)]
+    seen = Seen()
+    settings = settings_of(bars, max_slippage_bps=most, sizing="constant")
+    totals = Backtest(settings, VenueRules(fill="next_open")).run([seen])
+    assert (totals.fills, totals.missed) == (fills, missed), "what closes is filled at any price"
+    assert (seen.marks[2][3] == 0.0) == bool(missed), "flat where nothing was had"
+    assert [trip.dir_signal for trip in seen.trips] == ([1, -1] if not missed else [-1])
+
+
+@pytest.mark.parametrize(("reduce", "trips"), [("market", 1), ("ioc", 0)])
+def test_a_close_misses_only_where_it_is_bound_and_then_nothing_opens(
+    settings_of: MakeSettings, reduce: str, trips: int
+) -> None:
+    """It was long at 100; at 80 it wants to be short, and 70 opens."""
+    bars = [(90, 90, 90, 90), (90, 110, 90, 100), (100, 110, 80, 80), (70, 99, 70, 70)]
+    seen = Seen()
+    settings = settings_of(bars, max_slippage_bps="50", reduce=reduce, sizing="constant")
+    totals = Backtest(settings, VenueRules(fill="next_open")).run([seen])
+    assert (len(seen.trips), totals.missed) == (trips, 1), "the short, or the close before it"
+    assert (totals.open_trip is None) == (reduce == "market")
+
+
 def test_a_price_alone_fills_at_the_next_price(settings_of: MakeSettings) -> None:
     seen = Seen()
     settings = settings_of([("90",), ("100",), ("102",), ("81",)], sizing="constant")

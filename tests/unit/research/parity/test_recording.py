@@ -13,7 +13,8 @@ from services.research.line import LinePlans, line_plans
 from services.research.parity.recording import Parity, parity
 from shared.bus.names import PartitionId
 from shared.config import Settings
-from shared.config.settings import IngestorSettings, SignalSettings, StrategySettings
+from shared.config.settings import IngestorSettings, SignalSettings
+from shared.config.strategy import StrategySettings
 from shared.errors import DataError, UserCodeFailed
 from shared.messages import Decision, Message, OrderIntent, Prediction, Reason, Stream, decode, encode
 from shared.messages.codec import pack, unpack
