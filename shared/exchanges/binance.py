@@ -107,13 +107,14 @@ FUTURES_REFUSALS = {
     **all_of(Reason.REQUEST_EXPIRED, "-5028"),
     **all_of(Reason.NOTHING_TO_REDUCE, "-2022 -4118"),
     **all_of(Reason.BELOW_MINIMUM, "-4003 -4004 -4164"),
-    # -4109, -4411: an account that is inactive, an agreement that is not signed: other clients' records (K)
+    # -4109, -4411: an account that is inactive, an agreement that is not signed: other clients' records (K), as -4130:
+    # a stop of the whole position (closePosition) lies there already in this direction
     **all_of(Reason.KEY_REFUSED, "-1005 -1011 -1109 -2017 -4087 -4088 -4109 -4202 -4411"),
     **all_of(
         Reason.VENUE_REFUSED,
         "-1126 -1136 -2020 -2021 -2023 -2024 -2025 -2026 -4001 -4002 -4005 -4006 -4007 -4013 -4014 -4015 -4016 -4020"
-        " -4023 -4024 -4031 -4045 -4060 -4061 -4062 -4120 -4131 -4135 -4136 -4137 -4138 -4139 -4140 -4141 -4142 -4144"
-        " -4183 -4184 -4192 -4210 -4211 -4400 -4401 -4402 -5021 -5022 -5037 -5038 -5039 -5040"
+        " -4023 -4024 -4031 -4045 -4060 -4061 -4062 -4120 -4130 -4131 -4135 -4136 -4137 -4138 -4139 -4140 -4141 -4142"
+        " -4144 -4183 -4184 -4192 -4210 -4211 -4400 -4401 -4402 -5021 -5022 -5037 -5038 -5039 -5040"
         " -4405 -4407 -4517 -4518 -4519",  # P: only what reduces is taken
     ),
 }
@@ -161,6 +162,9 @@ FUTURES_FACTS = TradingFacts(
     ),
     market_types={"swap": "linear", "spot": "spot"},
     options={"warnOnFetchOpenOrdersWithoutSymbol": False},  # we know what it costs
+    # P: DOCS/trade/rest-api/New-Order: RESULT has "the final status result of the order (FILLED or EXPIRED)";
+    # SPOT_DOCS/enums: EXPIRED, CANCELED and REJECTED are over
+    final_rows=True,
     exact_cost=True,  # C: cumQuote, cummulativeQuoteQty
     page=1000,
 )
@@ -172,6 +176,7 @@ OWN_IDS = {  # P: DOCS/user-data-streams/Event-Order-Update
 }  # fmt: skip
 SPOT_FACTS = FUTURES_FACTS._replace(
     refusals=SPOT_REFUSALS,
+    fills_name="fills",  # P: SPOT_DOCS/rest-api/trading-endpoints: of FULL, the usual answer to LIMIT and MARKET
     window_ms=86_400_000,  # P: SPOT_DOCS/rest-api/account-endpoints#account-trade-list-user_data
 )
 
@@ -187,6 +192,17 @@ class BinanceProfile(TradingProfile):
     def more_trades(self, rows: Sequence[Row]) -> Mapping[str, Any] | None:
         """Pages by id, which goes with no time: DOCS/trade/rest-api/Account-Trade-List (P)."""
         return {"since": None, "until": None, "fromId": max(int(row["id"]) for row in rows) + 1}
+
+    async def order_trades_page(
+        self, caller: RestCaller, market: str, id_: str, params: Mapping[str, Any]
+    ) -> list[Row]:
+        """Asks for the account's trades by orderId, which ccxt does of spot only.
+
+        P: DOCS/trade/rest-api/Account-Trade-List, SPOT_DOCS/rest-api/account-endpoints#account-trade-list-user_data
+        """
+        asked = {"orderId": id_, **{name: value for name, value in params.items() if value is not None}}
+        found: list[Row] = await caller.client.fetch_my_trades(market, None, self.facts.page, asked)
+        return found
 
     def forced(self, info: Mapping[str, Any]) -> Forced | None:
         """Tells by the client id that it gives its own orders."""

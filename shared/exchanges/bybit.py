@@ -70,13 +70,16 @@ REFUSALS = {
     **all_of(
         Reason.VENUE_REFUSED,
         "10001 110003 110009 110016 110020 110021 110023 110032 110040 110042 110057 110063 110066 110067 110068 110069"
-        " 110070 110074 110090 110092 110093 30208",
+        " 110070 110074 110090 110092 110093 30208"
+        # P (a copy of 2026), not in ccxt: 110120 and 110121 are a price beyond the limits
+        " 110085 110086 110087 110088 110089 110095 110098 110099 110100 110103 110118 110119 110120 110121",
     ),
     **all_of(  # of spot
         Reason.VENUE_REFUSED,
         "170010 170011 170019 170031 170036 170037 170105 170115 170116 170117 170121 170124 170130 170132 170133"
         " 170134 170135 170137 170148 170151 170157 170159 170192 170193 170194 170197 170198 170199 170200 170201"
-        " 170202 170209 170210 170217 170218 170221 170224 170227 170228 170229 170241 170371 170372",
+        " 170202 170203 170204 170206 170209 170210 170217 170218 170221 170224 170227 170228 170229 170241 170371"
+        " 170372 170381 170382",
     ),
 }
 
@@ -106,7 +109,10 @@ FACTS = TradingFacts(
     ),
     market_types={"swap": "linear", "spot": "spot"},
     swap_params={"positionIdx": 0},  # U: DOCS/order/create-order: one-way
-    spot_params={"marketUnit": "baseCoin"},  # C: DOCS/order/create-order: else a market buy's qty is quote
+    market_params={"marketUnit": "baseCoin"},  # C: DOCS/order/create-order: else a market buy's qty is quote
+    # P: DOCS/enum#orderstatus: Cancelled (a contract's may have an executed quantity), PartiallyFilledCanceled (spot)
+    # and Rejected are closed
+    final_rows=True,
     exact_cost=True,  # C: cumExecValue
     page=100,  # P: DOCS/order/execution: 50 unless asked for
     orders_page=50,  # P: DOCS/order/open-order: 20 unless asked for

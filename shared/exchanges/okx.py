@@ -47,14 +47,15 @@ MARKET_DATA = MarketDataProfile(
 # Errors that say that an order was not taken: DOCS/#error-code-rest-api.
 #
 # All rows are in ccxt's table, which quotes that page (C), but: K: 50029 50030 50032 50033 50035 50036 50037; U:
-# 50040 50119 50120 50121 50122 51169 51290 54031. What is in no table is no answer:
+# 50040 50119 50120 50121 50122 51290 54031; P (a copy of July 2026): 51169 and all of the last two groups, of which
+# ccxt has 51091 to 51096, 51250 to 51280 and 51327 to 51330. What is in no table is no answer:
 # tests/unit/exchanges/codes.toml.
 
 REFUSALS = {
     **all_of(Reason.NO_MARGIN, "51008 51119 51127 51131"),
     **all_of(Reason.REQUEST_EXPIRED, "50036 50037 50102"),
     **all_of(Reason.RATE_LIMITED, "50011 50040 50061"),
-    **all_of(Reason.NOTHING_TO_REDUCE, "51169 51205"),
+    **all_of(Reason.NOTHING_TO_REDUCE, "51058 51169 51170 51205"),
     **all_of(Reason.BELOW_MINIMUM, "50122 51007 51020 51100 51118 51120"),
     **all_of(
         Reason.KEY_REFUSED,
@@ -70,6 +71,17 @@ REFUSALS = {
         " 51129 51130 51132 51133 51134 51135 51136 51137 51138 51139 51159 51162 51163 51166 51174 51185 51201 51202"
         " 51203 51204 51290 54000 54011 54031 54051 54072 54073 54094",
     ),
+    **all_of(  # a price beyond its limits; what an account, a market or a reducing order may not at the time
+        Reason.VENUE_REFUSED,
+        "51033 51037 51038 51135 51136 51148 51150 51186 51187 51196 51197 51206 51207 51209 51210 51211 51213",
+    ),
+    **all_of(  # of orders that wait: their trigger is passed already (last, mark, index), or their form is wrong
+        Reason.VENUE_REFUSED,
+        "51277 51278 51279 51280 51300 51302 51303 51304 51305 51306 51307 51308 51048 51049 51050 51052 51053 51044"
+        " 51076 51077 51079 51080 51081 51082 51083 51084 51085 51086 51088 51089 51091 51092 51093 51094 51095 51096"
+        " 51250 51252 51257 51258 51259 51260 51261 51275 51276 51281 51298 51299 51311 51312 51317 51327 51328 51329"
+        " 51330 51331 51332 51333 51415",
+    ),
 }
 
 
@@ -83,16 +95,20 @@ FACTS = TradingFacts(
     test="sandbox",  # C: DOCS/#overview-demo-trading-services: x-simulated-trading
     refusals=REFUSALS,
     refusal_statuses={429: Reason.RATE_LIMITED},
-    duplicate=frozenset({"51016", "50071"}),  # C; 50071: U
+    duplicate=frozenset({"51016", "50071", "51065", "51068"}),  # C; 50071: U; of orders that wait: P
     unknown=frozenset({"51603"}),  # C, K
     in_the_way=frozenset({"59000", "59100", "59101", "59107"}),  # C
     order_id_name="ordId",  # C: parse_order takes `algoId` first, which an order that was a fired algo order has, too
     status_name="state",  # P: DOCS/#order-book-trading-trade-get-order-details
     states=states_of(new="live partially_filled", filled="filled", canceled="canceled mmp_canceled"),
+    # P: the same page: `canceled` is a "terminal state. For IOC orders partially filled before cancellation, accFillSz
+    # may be non-zero"
+    final_rows=True,
     market_types={"swap": "swap", "spot": "spot"},
     options={"createOrder": "privatePostTradeOrder"},  # ccxt would take the batch route, whose errors have another form
     swap_params={"tdMode": "isolated"},
-    spot_params={"tdMode": "cash", "tgtCcy": "base_ccy"},  # else a market buy's sz is quote
+    spot_params={"tdMode": "cash"},
+    market_params={"tgtCcy": "base_ccy"},  # else a market buy's sz is quote
     page=100,
     orders_page=ORDERS_PAGE,
     newest_first=True,

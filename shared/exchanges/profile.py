@@ -112,7 +112,9 @@ class TradingFacts(NamedTuple):
     - status_name: the field of the order's own word for how it stands; states: what each of these words is, NEW for all
       that rest
     - market_types: what ccxt loads for `swap` and `spot`; options: ccxt's own
-    - swap_params, spot_params: of every order
+    - swap_params, spot_params: of every order; market_params: of market orders on spot beside these
+    - final_rows: whether an order's own row, once it says that the order is over, has all that was filled; with the sum
+      of its trades it then counts at once. fills_name: where the answer to an order has its trades, if it has
     - exact_cost: whether an order tells exactly what its fills have cost, or its fills must be asked
     - page, orders_page: rows of trades and of open orders that one answer has at most; None: it has all
     - newest_first: of trades, where there are more than a page
@@ -138,6 +140,9 @@ class TradingFacts(NamedTuple):
     options: Mapping[str, Any] = {}
     swap_params: Mapping[str, Any] = {}
     spot_params: Mapping[str, Any] = {}
+    market_params: Mapping[str, Any] = {}
+    final_rows: bool = False
+    fills_name: str = ""
     exact_cost: bool = False
     page: int = 100
     orders_page: int | None = None

@@ -1,4 +1,4 @@
-"""Quantities as an exchange takes them: whole steps, truncated toward zero, exact in Decimal."""
+"""Quantities and prices as an exchange takes them: whole steps, rounded to the safe side, exact in Decimal."""
 
 from decimal import ROUND_DOWN, Context, Decimal
 
@@ -18,6 +18,38 @@ def truncated(qty: Decimal, step: Decimal) -> Decimal:
     """
     whole = _WIDE.multiply(_WIDE.divide_int(qty, step), step)
     return whole if whole else Decimal(0)
+
+
+def limit_at(rules: MarketRules, price: Decimal, signed_qty: Decimal) -> Decimal:
+    """Returns a limit price that the market takes, no worse than this one: a buy's rounded down, a sale's up.
+
+    0: a buy below the least price there is, which nobody can send.
+
+    >>> from shared.exchanges.trading.venue import MarketRules
+    >>> step = Decimal("0.001")
+    >>> rules = MarketRules(
+    ...     "swap", "BTC/USDT:USDT", "BTC", "USDT", step, step, None, Decimal(5), Decimal("0.1"), Decimal(1)
+    ... )
+    >>> limit_at(rules, Decimal("42000.19"), Decimal(1)), limit_at(rules, Decimal("42000.11"), Decimal(-1))
+    (Decimal('42000.1'), Decimal('42000.2'))
+    >>> limit_at(rules._replace(price_digits=5), Decimal("4200.19"), Decimal(1))
+    Decimal('4200.1')
+    """
+    step = _price_step(rules, price)
+    if not step:
+        return price
+    down = truncated(price, step)
+    return down if down == price or signed_qty > 0 else _WIDE.add(down, step)
+
+
+def _price_step(rules: MarketRules, price: Decimal) -> Decimal:
+    """Returns the step of prices about this one; a price without decimal places is taken, however many digits it has.
+
+    P: https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/tick-and-lot-size
+    """
+    if rules.price_digits is None or not price:
+        return rules.price_tick
+    return max(rules.price_tick, min(Decimal(1).scaleb(price.adjusted() - rules.price_digits + 1), Decimal(1)))
 
 
 def sized(rules: MarketRules, qty: Decimal, price: Decimal, reduce_only: bool = False) -> Decimal | Reason:

@@ -13,13 +13,13 @@ from shared.exchanges.trading.client import NotCleared, Overdue, Stamp
 from shared.exchanges.trading.paging import order_trades, trades
 from shared.exchanges.trading.profile import TradingProfile
 from shared.exchanges.trading.venue import Cleared, MarketRules
-from shared.messages.reasons import Reason
+from shared.messages.reasons import OrderType, Reason, TimeInForce
 from shared.orders.answers import Ambiguous, OrderStatusReport, Refused
 from shared.orders.state import OrderRequest
 
 
 class OrderSender:
-    """An OrderSender sends market orders through ccxt, each once. timeout_s: from when a request may be written."""
+    """An OrderSender sends orders through ccxt, each once. timeout_s: from when a request may be written."""
 
     def __init__(self, caller: RestCaller, profile: TradingProfile, timeout_s: float) -> None:
         self._caller, self._profile, self._facts, self._timeout_s = caller, profile, profile.facts, timeout_s
@@ -34,7 +34,7 @@ class OrderSender:
         refused = self._unfit(rules, request)
         if refused is not None:
             return refused
-        amount = amounts.contracts(rules, request.signed_qty)
+        amount, limit_price = amounts.contracts(rules, request.signed_qty), request.limit_price
         limit = asyncio.timeout(self._timeout_s)
 
         async def held() -> None:
@@ -47,15 +47,15 @@ class OrderSender:
                 async with limit:
                     order = await self._caller.client.create_order(
                         rules.market,
-                        "market",
+                        request.type.value.lower(),
                         "buy" if request.signed_qty > 0 else "sell",
                         amount,
-                        None,
+                        None if limit_price is None else amounts.plain(limit_price),
                         self._params(rules, request),
                     )
             if order.get("clientOrderId") not in (None, request.client_order_id):
                 raise Unreadable("the answer is about another order")
-            return parse.snapshot(self._facts, rules, order, request.signed_qty)
+            return parse.answer(self._profile, rules, order, request.signed_qty)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -68,6 +68,8 @@ class OrderSender:
         facts, wanted = self._facts, request.signed_qty
         if amounts.truncated(wanted, rules.step) != wanted or abs(wanted) < max(rules.min_qty, rules.step):
             return Refused(Reason.BELOW_MINIMUM, f"{wanted}: at least {rules.min_qty} in steps of {rules.step}")
+        if unfit := _unfit_price(rules, request):
+            return Refused(Reason.NOT_SENT, unfit)
         if not facts.client_id_form.match(request.client_order_id):
             return Refused(Reason.NOT_SENT, f"client id {request.client_order_id!r} is not as the venue wants it")
         if facts.expiry and request.validity_ms > facts.most_validity_ms:
@@ -79,18 +81,37 @@ class OrderSender:
         return None
 
     def _params(self, rules: MarketRules, request: OrderRequest) -> dict[str, Any]:
-        params: dict[str, Any] = {self._facts.client_id: request.client_order_id}
+        facts, params = self._facts, dict[str, Any]({self._facts.client_id: request.client_order_id})
+        if request.time_in_force is not None:
+            params["timeInForce"] = request.time_in_force.value
         if request.row:
             return {**params, **self._profile.closing(request.row)}
         if rules.kind == "spot":
-            return {**params, **self._facts.spot_params}
-        return {**params, **self._facts.swap_params, **({"reduceOnly": True} if request.reduce_only else {})}
+            return {**params, **facts.spot_params, **(facts.market_params if request.limit_price is None else {})}
+        return {**params, **facts.swap_params, **({"reduceOnly": True} if request.reduce_only else {})}
 
     def _failed(self, stamp: Stamp, error: BaseException) -> Refused | Ambiguous:
         fate = failed(self._facts, stamp, error)
         if isinstance(fate, Refused):
             return Refused(fate.reason, self._caller.redact(fate.text))
         return Ambiguous(self._caller.redact(fate.cause))
+
+
+def _unfit_price(rules: MarketRules, request: OrderRequest) -> str:
+    """Says why an order is not sent as it is priced; empty where it is.
+
+    Nothing that is sent here rests: that needs somebody who cancels it when the line is dead.
+    """
+    price = request.limit_price
+    if request.trigger_price is not None:
+        return "an order that waits for a price is no order yet"
+    if request.type is OrderType.MARKET:
+        return "" if (price, request.time_in_force) == (None, None) else "a market order has no limit"
+    if price is None or request.time_in_force is not TimeInForce.IOC:
+        return "an order with a limit price is sent as IOC only"
+    if price <= 0 or amounts.limit_at(rules, price, request.signed_qty) != price:
+        return f"limit {amounts.plain(price)}: the market's prices are in steps of {rules.price_tick}"
+    return ""
 
 
 EARLIER_MS = 60_000
@@ -107,26 +128,33 @@ class OrderLookup:
     ) -> OrderStatusReport | Ambiguous | None:
         """Returns None where neither the look-up nor the open orders know it."""
         order = await self._profile.order_by_client_id(self._caller, rules.market, client_id, since_ms)
+        own = order is not None
         if order is None:
             opened = await self._profile.open_orders(self._caller, rules.market)
             order = next((row for row in opened if row.get("clientOrderId") == client_id), None)
         if order is None:
             return None
         found = parse.snapshot(self._facts, rules, order)
-        return found if self._facts.exact_cost or not found.filled_qty else await self._exact(rules, order, found)
+        short = own and self._facts.final_rows and found.phase in parse.ENDED_SHORT
+        inexact = bool(found.filled_qty) and not self._facts.exact_cost
+        return await self._with_trades(rules, order, found, short=short) if short or inexact else found
 
-    async def _exact(
-        self, rules: MarketRules, order: Mapping[str, Any], found: OrderStatusReport
+    async def _with_trades(
+        self, rules: MarketRules, order: Mapping[str, Any], found: OrderStatusReport, *, short: bool
     ) -> OrderStatusReport | Ambiguous:
-        """Adds what its fills have cost: an average price is rounded."""
-        fills = [
-            parse.fill(self._profile, rules, "", row)
-            for row in await self._trades_of(rules.market, order, found.venue_order_id)
-        ]
-        filled = sum((fill.signed_qty for fill in fills), Decimal(0))
-        if filled != found.filled_qty:
-            return Ambiguous(f"the order says {found.filled_qty} filled, its fills {filled}: not all are there yet")
-        return found._replace(paid=sum((abs(fill.signed_qty) * fill.price for fill in fills), Decimal(0)))
+        """Adds what its trades come to; they are asked for after its row.
+
+        short: the order has ended with less than was asked, by its own row. What the trades have cost counts where the
+        row has an average price only, which is rounded.
+        """
+        rows = await self._trades_of(rules.market, order, found.venue_order_id)
+        fills = [parse.fill(self._profile, rules, "", row) for row in rows]
+        traded = sum((fill.signed_qty for fill in fills), Decimal(0))
+        if not self._facts.exact_cost:
+            if traded != found.filled_qty:
+                return Ambiguous(f"the order says {found.filled_qty} filled, its fills {traded}: not all are there yet")
+            found = found._replace(paid=sum((abs(fill.signed_qty) * fill.price for fill in fills), Decimal(0)))
+        return found._replace(traded_qty=traded) if short else found
 
     async def _trades_of(self, market: str, order: Mapping[str, Any], id_: str) -> list[Mapping[str, Any]]:
         client = self._caller.client

@@ -61,7 +61,7 @@ async def order_trades(caller: RestCaller, profile: "TradingProfile", market: st
         return profile.more_trades(rows) if len(rows) >= profile.facts.page else None
 
     async def page(params: Params) -> Any:
-        return await caller.client.fetch_order_trades(id_, market, None, profile.facts.page, dict(params))
+        return await profile.order_trades_page(caller, market, id_, params)
 
     return sorted({str(row["id"]): row for row in await all_pages(caller, more, page, {})}.values(), key=_order)
 

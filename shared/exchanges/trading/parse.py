@@ -16,10 +16,22 @@ ENDED = {
     "expired": OrderPhase.EXPIRED,
     "rejected": OrderPhase.REJECTED,
 }
-
+ENDED_SHORT = frozenset({OrderPhase.CANCELED, OrderPhase.EXPIRED, OrderPhase.REJECTED})
 
 if TYPE_CHECKING:
     from shared.exchanges.trading.profile import TradingProfile
+
+
+def answer(
+    profile: "TradingProfile", rules: MarketRules, order: Mapping[str, Any], asked_qty: Decimal
+) -> OrderStatusReport:
+    """Reads the answer to the send; where it has the fills, also what they come to of an order that ended short."""
+    made = snapshot(profile.facts, rules, order, asked_qty)
+    fills = (order.get("info") or {}).get(profile.facts.fills_name)
+    if made.phase not in ENDED_SHORT or not isinstance(fills, list):
+        return made
+    traded = sum((number(trade.get("amount")) * rules.contract_size for trade in order["trades"]), Decimal(0))
+    return made._replace(traded_qty=-traded if asked_qty < 0 else traded)
 
 
 def snapshot(
@@ -56,6 +68,8 @@ def _state(facts: TradingFacts, order: Mapping[str, Any], filled: Decimal, qty: 
     state = facts.states.get(str(word)) if word else ENDED.get(str(status))
     if state is None and status not in (None, "open"):
         raise Unreadable(f"the order's status is {str(word or status)[:30]!r}")
+    if state is OrderPhase.EXPIRED and order.get("type") == "limit" and order.get("timeInForce") == "IOC":
+        return OrderPhase.CANCELED  # as it was told to end; Binance calls that EXPIRED (P: the page of its enums)
     if state is OrderPhase.FILLED and filled < qty:
         if word:
             raise Unreadable(f"the order is {word}, and {filled} of {qty} are filled")

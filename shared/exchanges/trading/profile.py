@@ -144,6 +144,13 @@ class TradingProfile:
         found: list[Row] = await caller.client.fetch_my_trades(market, since, self.facts.page, dict(params))
         return found
 
+    async def order_trades_page(
+        self, caller: RestCaller, market: str, id_: str, params: Mapping[str, Any]
+    ) -> list[Row]:
+        """Asks for a page of the trades of one order, by its id at the exchange."""
+        found: list[Row] = await caller.client.fetch_order_trades(id_, market, None, self.facts.page, dict(params))
+        return found
+
     def is_trade(self, row: Row) -> bool:
         """Says whether a row of a page of trades is one."""
         return True

@@ -80,6 +80,7 @@ class MarketRules(NamedTuple):
     - step, min_qty: base units; min_notional: quote units, 0 where none is known
     - contract_size: base units in one of the exchange's contracts; 1 on spot
     - most_qty, most_notional: of one market order
+    - price_tick: the step of prices, 0 where none is known; price_digits: so many that count, where that is bounded
     """
 
     kind: Literal["swap", "spot"]
@@ -93,6 +94,7 @@ class MarketRules(NamedTuple):
     price_tick: Decimal
     contract_size: Decimal
     most_notional: Decimal | None = None
+    price_digits: int | None = None
 
 
 class Contract(Record):
@@ -195,7 +197,10 @@ class Venue(Protocol):
         """
 
     async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> OrderStatusReport | Refused | Ambiguous:
-        """Sends a market order, once. Refused: the exchange has not taken it. Ambiguous: nobody knows.
+        """Sends a market order, or one with a limit, as IOC: once.
+
+        Refused: the exchange has not taken it. Ambiguous: nobody knows. An IOC that found nothing, or a part, within
+        its limit is CANCELED with what was filled, where the answer tells already.
 
         cleared: awaited when the request is made and before anything of it is written. NotCleared of it: it is not
         written, and the answer is Ambiguous, since whoever raises it does so because others may have acted.

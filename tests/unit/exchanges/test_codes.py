@@ -82,6 +82,29 @@ def test_a_definite_refusal_is_one(exchange: str, kind: str, code: str) -> None:
     assert isinstance(answered(exchange, kind, code), Refused)
 
 
+PRICED = {
+    # P: a limit too far from the mark, a stop too many, one that would fire at once, at the wrong endpoint, beside
+    # another of the whole position (K); an order that was to fill at once in full
+    ("binance", "swap"): "-4016 -4024 -4014 -4045 -2021 -4120 -4130 -5021",
+    ("binance", "spot"): "-1013 -2010",  # P: a price beyond its filters; a stop that would fire at once
+    ("bybit", "swap"): "110009 110092 110093 110003 110120 110121",
+    ("bybit", "spot"): "170193 170194 170371 170372 170134",
+    ("okx", "swap"): "51006 51137 51138 51277 51278 51279 51280 51300 51308 51327 51328 51329 51330 51331 51150",
+    ("okx", "spot"): "51006 51137 51138 51277 51278 51279 51280 51415",
+}
+
+
+@pytest.mark.parametrize(("exchange", "kind", "code"), [(*of, code) for of in PRICED for code in PRICED[of].split()])
+def test_what_an_order_with_a_price_is_refused_for_is_definite(exchange: str, kind: str, code: str) -> None:
+    fate = answered(exchange, kind, code)
+    assert isinstance(fate, Refused) and fate.reason is Reason.VENUE_REFUSED
+
+
+@pytest.mark.parametrize("code", ["51065", "51068"])
+def test_an_id_that_waits_there_already_is_no_refusal(code: str) -> None:
+    assert isinstance(answered("okx", "swap", code), Ambiguous)
+
+
 @pytest.mark.parametrize("code", ["-2026", "-2021", "-2022", "-2019", "-4411", "-4003"])
 def test_what_refuses_on_futures_says_something_else_on_spot(code: str) -> None:
     """P: on spot -2026 is an archived order, -2021 and -2022 one that was to be replaced, -4003 an email."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.exchanges.trading.amounts import contracts, dust, plain, sized, truncated
+from shared.exchanges.trading.amounts import contracts, dust, limit_at, plain, sized, truncated
 from shared.exchanges.trading.venue import MarketRules
 from shared.messages.reasons import Reason
 
@@ -97,3 +97,28 @@ def test_a_position_is_sold_in_one_order_to_dust_or_is_dust(
     rest = held + order
     assert dust(made, rest, price) == rest
     assert abs(rest) < Decimal(step)
+
+
+PRICE = st.decimals(min_value="0.00000001", max_value="1000000", allow_nan=False, allow_infinity=False, places=12)
+
+
+@given(PRICE, STEP, st.sampled_from([None, 3, 5]), st.sampled_from([1, -1]))
+def test_a_limit_is_rounded_by_less_than_a_step_and_never_to_a_worse_price(
+    price: Decimal, tick: Decimal, digits: int | None, side: int
+) -> None:
+    made = rules()._replace(price_tick=tick, price_digits=digits)
+    limit = limit_at(made, price, Decimal(side))
+    with localcontext() as wide:
+        wide.prec = 60
+        assert limit % tick == 0 or tick == 0
+        off = (price - limit) * side
+        assert off >= 0
+        assert off < tick or (digits is not None and off < max(tick, price.scaleb(1 - digits)))
+        if digits is not None and limit % 1:
+            assert len(limit.normalize().as_tuple().digits) <= digits
+    assert limit_at(made, limit, Decimal(side)) == limit or not limit
+
+
+def test_prices_without_a_known_step_stay_as_they_are() -> None:
+    price = Decimal("1.23456789")
+    assert limit_at(rules()._replace(price_tick=Decimal(0)), price, Decimal(1)) == price

@@ -73,6 +73,18 @@ def test_what_each_word_is(exchange: str, kind: str, word: str, filled: str, sta
     assert (found.phase, found.filled_qty) == (state, Decimal(filled) * size)
 
 
+@pytest.mark.parametrize("kind", ["swap", "spot"])
+@pytest.mark.parametrize(("word", "filled"), [("EXPIRED", "0"), ("EXPIRED", "4"), ("EXPIRED_IN_MATCH", "4")])
+def test_an_ioc_that_ends_short_is_canceled_also_where_that_is_called_expired(
+    kind: str, word: str, filled: str
+) -> None:
+    ioc = {"type": "LIMIT", "timeInForce": "IOC", "price": "1"}
+    found = read("binance", kind, {**row("binance", kind, word, filled), **ioc})
+    assert (found.phase, found.filled_qty) == (CANCELED, Decimal(filled))
+    resting = read("binance", kind, {**row("binance", kind, word, filled), **ioc, "timeInForce": "GTC"})
+    assert resting.phase is EXPIRED
+
+
 @pytest.mark.parametrize("exchange", WORDS)
 def test_every_word_that_is_known_is_shown_here(exchange: str) -> None:
     for kind in ("swap", "spot"):
