@@ -9,10 +9,11 @@ import asyncio
 import importlib
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -22,15 +23,17 @@ from pydantic import SecretStr
 from services.simulator.bybit import rest as bybit_rows
 from services.simulator.dialects import DIALECTS, LISTED_AS
 from services.simulator.engine.events import EngineOrder
+from services.simulator.engine.faults import RandomFaults
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.matching_engine import MatchingEngine
-from services.simulator.engine.prices import EnginePrices
+from services.simulator.engine.prices import BestPrices, EnginePrices
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import ApiError, HttpAnswer, HttpRequest
 from services.simulator.simulator import FEE, Simulator, serving
 from shared.exchanges.client import current
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import Credentials, VenueOptions
+from shared.messages.reasons import OrderType, TimeInForce
 from shared.orders.state import OrderRequest
 
 KEYS = Credentials(SecretStr("fake-key"), SecretStr("fake-secret"), SecretStr("fake-password"))
@@ -105,6 +108,20 @@ class Pair:
             SYM, f"{number:032x}", Decimal(qty), reduce_only, at_ms=self.venue.now_ms(), validity_ms=validity_ms
         )
 
+    def ioc(self, qty: str, limit: Decimal, number: int = 1, *, reduce_only: bool = False) -> OrderRequest:
+        """Makes the request of an order that takes what there is within its limit; limit: in whole ticks."""
+        ask = self.request(qty, number, reduce_only=reduce_only)
+        return ask._replace(type=OrderType.LIMIT, limit_price=limit, time_in_force=TimeInForce.IOC)
+
+    @property
+    def listing(self) -> Listing:
+        return self.fake.engine.listings[self.place.id]
+
+    @property
+    def best(self) -> BestPrices:
+        """Returns the best prices of the market now."""
+        return self.fake.engine.prices.quote(self.place.id, self.fake.state.now_ms())
+
 
 def options(place: Place, url: str, **changes: Any) -> VenueOptions:
     fields: dict[str, Any] = {"leverage": 3, "timeout_s": 30.0, "attempts": 3, "throttled": False, "mode": "live"}
@@ -112,9 +129,11 @@ def options(place: Place, url: str, **changes: Any) -> VenueOptions:
 
 
 @asynccontextmanager
-async def trading(place: Place, **changes: Any) -> AsyncIterator[Pair]:
-    """Opens a venue on a simulator; the simulator's count of requests begins behind that."""
-    async with serving(place.fake or place.exchange) as fake:
+async def trading(
+    place: Place, chances: Mapping[str, float] | None = MappingProxyType({}), **changes: Any
+) -> AsyncIterator[Pair]:
+    """Opens a venue on a simulator in fair weather; the simulator's count of requests begins behind that."""
+    async with serving(place.fake or place.exchange, chances=chances) as fake:
         venue = CcxtVenue(options(place, fake.url, **changes), KEYS)
         await venue.open()
         fake.server.requests.clear()
@@ -158,11 +177,14 @@ def plain(value: object) -> str:
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
-def in_process(place: Place, count: int, *, throttled: bool = True) -> InProcess:
-    """Makes a venue with so many markets, which is not opened yet; its throttle, if any, begins when it is."""
+def in_process(place: Place, count: int, *, throttled: bool = True, faults: RandomFaults | None = None) -> InProcess:
+    """Makes a venue with so many markets, which is not opened yet; its throttle, if any, begins when it is.
+
+    faults: what befalls orders; None: nothing
+    """
     listings = tuple(LISTED_AS[kind_of(place)](f"C{number}", Decimal(100)) for number in range(count))
     engine = MatchingEngine(listings, EnginePrices(listings, 1, 0), {"USDT": Decimal(1_000_000)}, FEE, None)
-    routes = DIALECTS[place.fake or place.exchange].routes(SimulatorState(engine))
+    routes = DIALECTS[place.fake or place.exchange].routes(SimulatorState(engine, faults or RandomFaults(chances={})))
     markets = {f"{one.base}USDT": place.market.replace("BTC", one.base) for one in listings}
     venue = CcxtVenue(VenueOptions(place.exchange, markets, mode="live", throttled=False, attempts=1), KEYS)
     made, client = InProcess(venue, engine, listings), venue._client

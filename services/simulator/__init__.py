@@ -18,8 +18,10 @@ and every fill, whatever a client does wrong. A dialect is a folder of five file
 `http/` and `websocket/` are the servers; they know no exchange. A row says where it comes from: a page of the
 exchange's, (P) or P; a recording, C; or what ccxt reads.
 
-What goes wrong is switched: a Fault strikes chosen requests, RandomFaults draw lots by a seed. In a test's own process
-`serving` gives all of it as objects; over HTTP it is `POST /_fake/NAME` with JSON, see `http/admin.py`:
+What goes wrong is switched: a Fault strikes chosen requests, RandomFaults draw lots by a seed. Some of it happens
+unless somebody says otherwise (`USUAL` in `engine/faults.py`): an IOC finds nothing or a part, an order's row, its end
+and its trades are seen late. `--fair`, or chances of {}, ends that. In a test's own process `serving` gives all of it
+as objects; over HTTP it is `POST /_fake/NAME` with JSON, see `http/admin.py`:
 
     curl -d '{"chances": {"drop_after": 0.1, "stale": 0.2}, "seed": 7}' http://127.0.0.1:8900/_fake/weather
     curl -d '{"mode": "STATUS", "status": 429, "path": "/order", "headers": {"Retry-After": "9"}}' .../_fake/fault
@@ -31,8 +33,8 @@ An error in the exchange's form is a fault with its text, e.g.
 
 What a person or the exchange does with the account, and the same in a test's process:
 
-    order      somebody else's: {"sym", "qty", "client_id", "limit", "reduce_only", "leg", "trigger", "rises", "algo"};
-               leg: LONG, SHORT (a hedge) or CROSS (OKX, beside the isolated one); trigger: a conditional order;
+    order      somebody else's: {"sym", "qty", "client_id", "limit", "ioc", "reduce_only", "leg", "trigger", "rises",
+               "algo"}; leg: LONG, SHORT (a hedge) or CROSS (OKX, beside the isolated one); trigger: it waits;
                MatchingEngine.place(NewOrder(...))
     close_out  {"sym", "as": "liquidation" | "adl" | "settlement"}: SimulatorState.close_out
     funding    {"sym", "rate"}: SimulatorState.fund
@@ -47,7 +49,8 @@ What a person or the exchange does with the account, and the same in a test's pr
                OKX        mode (long_short_mode: hedge), acctLv (1 to 4), algo:CLIENT_ID (kind of one that waits)
                Bybit      dual (true: hedge), marginMode (REGULAR_MARGIN, ISOLATED_MARGIN, PORTFOLIO_MARGIN),
                           unifiedMarginStatus (1: classic), extra_fee (a tax, share of the fee), block_trades (one
-                          beside each so-manyth trade)
+                          beside each so-manyth trade), limit_px (reject: a limit beyond the price limits is
+                          refused, not moved)
 
 What befalls websocket messages and subscriptions is in `websocket/faults.py`, by switch and at random:
 

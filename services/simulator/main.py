@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=8900, help="0: a free one; the URL is printed")
     parser.add_argument("--state", type=Path, help="a file that keeps its orders and money over a restart")
     parser.add_argument("--seed", type=int, default=1, help="of the price's walk and of what goes wrong")
+    parser.add_argument("--fair", action="store_true", help="nothing goes wrong at random, not even the usual")
     parser.add_argument("--walk-ms", type=int, default=1000, help="the price's step; 0: it stands")
     parser.add_argument("--simulated", metavar="INTERVAL", help="no walk: the simulated market's price, e.g. 1s a tick")
     parser.add_argument("--cash", type=Decimal, default=Decimal(10_000), help="USDT at the start")
@@ -87,6 +88,7 @@ async def _run(options: argparse.Namespace) -> None:
         simulated=simulated,
         listings=markets(options.venue, options.markets) if options.markets else None,
         plan=plan,
+        chances={} if options.fair else None,
     ) as simulator:
         if options.prepared:
             streams = simulator.websockets.dialect

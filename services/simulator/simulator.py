@@ -102,6 +102,7 @@ async def serving(
     listings: tuple[Listing, ...] | None = None,
     plan: TradePlan | None = None,
     simulated: PresentMarket | None = None,
+    chances: Mapping[str, float] | None = None,
 ) -> AsyncIterator[Simulator]:
     """Serves a simulator while its context lasts.
 
@@ -115,6 +116,7 @@ async def serving(
     listings: None: those of the dialect
     plan: what is traded, as the websockets then tell; None: nothing, and there are no websockets
     simulated: the price is this market's, and does not walk
+    chances: of what goes wrong at random, as RandomFaults has them; None: the usual, {}: none
     """
     speaks = DIALECTS[dialect]
     traded = listings or speaks.listings
@@ -125,6 +127,8 @@ async def serving(
     engine = MatchingEngine(traded, prices, {"USDT": cash}, FEE, state_file)
     state = SimulatorState(engine, clock=clock, histories=histories)
     state.random_faults.seed = seed
+    if chances is not None:
+        state.random_faults.chances = dict(chances)
     streamed = plan or TradePlan()
     streams = speaks.websocket(state, streamed.kept)
     websockets = WebsocketServer(state, streams, streamed.waits_for, speaks.connections_per_s)

@@ -209,6 +209,10 @@ def symbol(listing: Listing) -> dict[str, object]:
             {"filterType": "LOT_SIZE", "minQty": least, "maxQty": str(listing.most_limit), "stepSize": step},
             {"filterType": "MARKET_LOT_SIZE", "minQty": least, "maxQty": str(listing.most_market), "stepSize": step},
             {"filterType": "MIN_NOTIONAL", "notional": str(listing.min_notional)},
+            {
+                "filterType": "PERCENT_PRICE", "multiplierUp": str(listing.price_up),
+                "multiplierDown": str(listing.price_down), "multiplierDecimal": "4",
+            },
         ],
     }  # fmt: skip
 

@@ -24,6 +24,7 @@ from services.simulator.http.request import HttpRequest
 
 CLIENT_ID = re.compile(r"^[.A-Z:/a-z0-9_-]{1,36}$")
 WEEK_MS = 7 * 86_400_000
+FORGOTTEN_MS = 3 * 86_400_000  # P: trade/rest-api/Query-Order: "These orders will not be found"
 MOST_TRADES = 1000
 # Not taken by POST order since December 2025: https://developers.binance.com/docs/derivatives/change-log
 CONDITIONAL = ("STOP", "STOP_MARKET", "TAKE_PROFIT", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
@@ -63,6 +64,10 @@ class BinanceOrders:
         DeclineReason.MOST_MARKET: (-4005, "Quantity greater than max quantity."),
         DeclineReason.NOT_TRADING: (-4140, "Invalid symbol status for opening position."),
         DeclineReason.WOULD_TRIGGER: (-2021, "Order would immediately trigger."),
+        # Recorded: "Limit price can't be higher than 0.7720058."; the rule: PERCENT_PRICE of exchangeInfo (P)
+        DeclineReason.PRICE_TOO_HIGH: (-4016, "Limit price can't be higher than {}."),
+        DeclineReason.PRICE_TOO_LOW: (-4024, "Limit price can't be lower than {}."),
+        DeclineReason.PRICE_STEP: (-4014, "Price not increased by tick size."),
     }
 
     def __init__(self, state: SimulatorState) -> None:
@@ -74,8 +79,19 @@ class BinanceOrders:
         try:
             order = self._state.place(self._new_order(form))
         except Declined as declined:
-            raise api_error(*self.CODES[declined.why]) from declined
-        return self._row(order)
+            raise api_error(*declined.told(self.CODES)) from declined
+        return self._answer(order, form)
+
+    def _answer(self, order: EngineOrder, form: Mapping[str, str]) -> dict[str, object]:
+        """Returns what a new order is answered with: RESULT has how a market order or an IOC ended, ACK has not.
+
+        P: trade/rest-api/New-Order: ACK unless RESULT is asked for; "LIMIT order with special timeInForce: the final
+        status result of the order (FILLED or EXPIRED)".
+        """
+        shown = self._row(order)
+        if form.get("newOrderRespType", "ACK") == "RESULT":
+            return shown
+        return {**shown, "status": "NEW", "executedQty": "0", "cumQty": "0", "cumQuote": "0", "avgPrice": "0.00"}
 
     def find(self, request: HttpRequest) -> object:
         """Answers GET order."""
@@ -119,11 +135,11 @@ class BinanceOrders:
             raise api_error(-1128, "Combination of optional parameters invalid.")
         limit = int(form.get("limit", 500))
         if "orderId" in form:
-            fills = [fill for fill in self._state.engine.fills if fill.order_id == int(form["orderId"])]
+            fills = [fill for fill in self._state.fills(None, 0, seen_ms) if fill.order_id == int(form["orderId"])]
         elif "fromId" in form:
             fills = [fill for fill in self._state.fills(self._sym(form), 0, seen_ms) if fill.id >= int(form["fromId"])]
         else:
-            fills = self._state.fills(self._sym(form), start_ms, end_ms)
+            fills = self._state.fills(self._sym(form), start_ms, seen_ms, end_ms)
             fills = fills if "startTime" in form else fills[-limit:]
         return [self._trade(fill) for fill in fills[: min(limit, MOST_TRADES)]]
 
@@ -137,9 +153,16 @@ class BinanceOrders:
             )
         if kind not in ("MARKET", "LIMIT") or form.get("side") not in ("BUY", "SELL"):
             raise api_error(-1102, "Mandatory parameter 'type' was not sent, was empty/null, or malformed.")
-        leg = leg_of(form, self._state.engine.settings.get("dual") == "true")
+        leg, in_force = leg_of(form, self._state.engine.settings.get("dual") == "true"), form.get("timeInForce")
+        if kind == "LIMIT" and in_force is None:
+            raise api_error(-1102, "Mandatory parameter 'timeInForce' was not sent, was empty/null, or malformed.")
+        if in_force not in (None, "GTC", "IOC"):
+            raise api_error(-1115, "Invalid timeInForce.")
+        if kind == "MARKET" and in_force is not None:
+            raise api_error(-1106, "Parameter 'timeInForce' sent when not required.")
         try:
             qty = Decimal(form["quantity"])
+            limit = Decimal(form["price"]) if kind == "LIMIT" else None
         except (KeyError, InvalidOperation):
             raise api_error(
                 -1102, "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed."
@@ -149,10 +172,11 @@ class BinanceOrders:
             signed_qty=qty if form["side"] == "BUY" else -qty,
             client_id=client_id,
             reduce_only=form.get("reduceOnly") == "true",
-            limit=Decimal(form["price"]) if kind == "LIMIT" else None,
+            limit=limit,
             stamp_ms=int(form["timestamp"]),
             validity_ms=int(form.get("recvWindow", 0)),
             leg=leg,
+            ioc=in_force == "IOC",
         )
 
     def _sym(self, form: dict[str, str]) -> str:
@@ -170,8 +194,12 @@ class BinanceOrders:
         return found if found is None or self._is_listed(found) else None
 
     def _is_listed(self, order: EngineOrder) -> bool:
-        """Returns whether orders tell of this one: what waits for a price lies in another service."""
-        return not self._state.engine.kept_apart(order)
+        """Returns whether orders tell of this one: what waits for a price lies in another service.
+
+        One that came to nothing is found for three days.
+        """
+        forgotten = order.came_to_nothing(self._state.now_ms() - FORGOTTEN_MS)
+        return not forgotten and not self._state.engine.kept_apart(order)
 
     def _row(self, order: EngineOrder) -> dict[str, object]:
         kind = "MARKET" if order.limit is None else "LIMIT"
@@ -180,7 +208,7 @@ class BinanceOrders:
             "orderId": order.id, "symbol": order.sym, "status": order.state, "clientOrderId": client_id_of(order),
             "price": order.limit or Decimal(0), "avgPrice": average.quantize(Decimal("0.00001")),
             "origQty": abs(order.signed_qty), "executedQty": abs(order.filled), "cumQty": abs(order.filled),
-            "cumQuote": order.paid, "timeInForce": "GTC", "type": kind, "origType": kind,
+            "cumQuote": order.paid, "timeInForce": "IOC" if order.ioc else "GTC", "type": kind, "origType": kind,
             "reduceOnly": order.reduce_only, "closePosition": False, "side": "BUY" if order.side > 0 else "SELL",
             "positionSide": order.leg or "BOTH", "stopPrice": "0", "workingType": "CONTRACT_PRICE",
             "priceProtect": False,
@@ -256,7 +284,7 @@ class BinanceConditionalOrders:
         try:
             return self._row(self._state.place(new))
         except Declined as declined:
-            raise api_error(*BinanceOrders.CODES[declined.why]) from declined
+            raise api_error(*declined.told(BinanceOrders.CODES)) from declined
 
     def find(self, request: HttpRequest) -> object:
         """Answers GET algoOrder: also one that was cancelled, or has fired."""

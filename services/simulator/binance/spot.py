@@ -16,6 +16,7 @@ from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Handler, HttpRequest
 
+ARCHIVED_MS = 90 * 86_400_000
 HOSTS = ("api.binance.com/api/v3", "demo-api.binance.com/api/v3")
 RIGHTS = "GET api.binance.com/sapi/v1/account/apiRestrictions"
 
@@ -23,8 +24,9 @@ RIGHTS = "GET api.binance.com/sapi/v1/account/apiRestrictions"
 def spot(base: str = "BTC", price: Decimal = Decimal("42000.00")) -> Listing:
     """Lists a coin's pair with USDT."""
     return Listing(
-        f"{base}USDT", "spot", base, "USDT", price, Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal(5)
-    )
+        f"{base}USDT", "spot", base, "USDT", price, Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal(5),
+        price_up=Decimal(5), price_down=Decimal("0.2"),
+    )  # fmt: skip
 
 
 class SpotOrders(BinanceOrders):
@@ -42,7 +44,20 @@ class SpotOrders(BinanceOrders):
         DeclineReason.MOST_MARKET: (-1013, "Filter failure: MARKET_LOT_SIZE"),
         DeclineReason.NOT_TRADING: (-1013, "Market is closed."),
         DeclineReason.WOULD_TRIGGER: (-2010, "Stop price would trigger immediately."),
+        DeclineReason.PRICE_TOO_HIGH: (-1013, "Filter failure: PERCENT_PRICE_BY_SIDE"),
+        DeclineReason.PRICE_TOO_LOW: (-1013, "Filter failure: PERCENT_PRICE_BY_SIDE"),
+        DeclineReason.PRICE_STEP: (-1013, "Filter failure: PRICE_FILTER"),
     }
+
+    def _answer(self, order: EngineOrder, form: Mapping[str, str]) -> dict[str, object]:
+        """Returns what a new order is answered with: FULL unless something else is asked for.
+
+        P: rest-api/trading-endpoints#new-order-trade: MARKET and LIMIT default to FULL, which has the fills.
+        """
+        shown = self._row(order)
+        if form.get("newOrderRespType", "FULL") == "ACK":
+            return {name: shown[name] for name in ("symbol", "orderId", "orderListId", "clientOrderId", "transactTime")}
+        return shown
 
     def open_orders(self, request: HttpRequest) -> object:
         """Answers GET openOrders: also those that wait for a price."""
@@ -54,7 +69,8 @@ class SpotOrders(BinanceOrders):
         return [self._row(order) for order in found]
 
     def _is_listed(self, order: EngineOrder) -> bool:
-        return True
+        """Returns whether orders tell of this one: P: errors, -2026: what came to nothing is archived after 90 days."""
+        return not order.came_to_nothing(self._state.now_ms() - ARCHIVED_MS)
 
     def cancel_all(self, request: HttpRequest) -> object:
         """Answers DELETE openOrders: an error where there is none."""
@@ -73,7 +89,8 @@ class SpotOrders(BinanceOrders):
             "transactTime": order.updated_ms, "price": order.limit or Decimal(0), "origQty": abs(order.signed_qty),
             "executedQty": abs(order.filled), "cummulativeQuoteQty": order.paid,
             "status": State.NEW if waits else order.state, "stopPrice": order.trigger or Decimal(0),
-            "timeInForce": "GTC", "type": kind, "side": "BUY" if order.side > 0 else "SELL", "fills": fills,
+            "timeInForce": "IOC" if order.ioc else "GTC", "type": kind,
+            "side": "BUY" if order.side > 0 else "SELL", "fills": fills,
             "time": order.created_ms, "updateTime": order.updated_ms, "workingTime": order.created_ms,
             "isWorking": not waits, "selfTradePreventionMode": "EXPIRE_MAKER",
         }  # fmt: skip
@@ -173,6 +190,11 @@ def _symbol(listing: Listing) -> dict[str, object]:
             {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000", "tickSize": str(listing.tick)},
             {"filterType": "LOT_SIZE", **least},
             {"filterType": "MARKET_LOT_SIZE", "minQty": "0", "maxQty": str(listing.most_market), "stepSize": "0"},
+            {
+                "filterType": "PERCENT_PRICE_BY_SIDE", "bidMultiplierUp": str(listing.price_up),
+                "bidMultiplierDown": str(listing.price_down), "askMultiplierUp": str(listing.price_up),
+                "askMultiplierDown": str(listing.price_down), "avgPriceMins": 5,
+            },
             {"filterType": "NOTIONAL", "minNotional": str(listing.min_notional), "applyMinToMarket": True},
         ],
     }  # fmt: skip

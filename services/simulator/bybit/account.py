@@ -231,11 +231,11 @@ class BybitExecutions:
         query, engine, seen_ms = request.query, self._state.engine, self._state.seen_ms(request)
         kind, sym = checked_category(query), query.get("symbol")
         if "orderId" in query or "orderLinkId" in query:
-            rows = [self._trade(fill) for fill in engine.fills if self._named(fill, query) and fill.at_ms <= seen_ms]
+            rows = [self._trade(fill) for fill in engine.fills if self._named(fill, query) and fill.seen_ms <= seen_ms]
         else:
             since_ms, until_ms = window(query, seen_ms)
             until_ms = min(until_ms, seen_ms)
-            rows = [self._trade(fill) for fill in self._state.fills(sym, since_ms, until_ms)]
+            rows = [self._trade(fill) for fill in self._state.fills(sym, since_ms, seen_ms, until_ms)]
             rows += [
                 self._funding(pay)
                 for pay in engine.payments

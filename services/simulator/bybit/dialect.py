@@ -34,6 +34,8 @@ HOSTS = ("api.bybit.com", "api-demo.bybit.com")  # demo trading has a host of it
 TRADING = "Trading"
 HOURS_8_MS = 28_800_000
 NS_PER_MS = 1_000_000
+# priceLimitRatioX; the index is the mark here: https://bybit-exchange.github.io/docs/v5/account/set-price-limit (P)
+PRICE_UP, PRICE_DOWN = Decimal("1.01"), Decimal("0.99")
 MOST_BARS, MOST_TRADES, MOST_SPOT_TRADES, MOST_RATES = 1000, 1000, 60, 200
 
 
@@ -44,7 +46,7 @@ def swap(base: str = "BTC", price: Decimal = Decimal("42000.00")) -> Listing:
     """
     return Listing(
         f"{base}USDT", "swap", base, "USDT", price, Decimal("0.10"), Decimal("0.001"), Decimal("0.001"), Decimal(5),
-        most_limit=Decimal("1190.000"), most_market=Decimal("500.000"),
+        most_limit=Decimal("1190.000"), most_market=Decimal("500.000"), price_up=PRICE_UP, price_down=PRICE_DOWN,
     )  # fmt: skip
 
 
@@ -52,7 +54,7 @@ def spot(base: str = "BTC", price: Decimal = Decimal("42000.0")) -> Listing:
     """Lists a coin's pair with USDT. P: the same page."""
     return Listing(
         f"{base}USDT", "spot", base, "USDT", price, Decimal("0.1"), Decimal("0.000001"), Decimal("0.000011"),
-        Decimal(5), most_limit=Decimal(83), most_market=Decimal("41.5"),
+        Decimal(5), most_limit=Decimal(83), most_market=Decimal("41.5"), price_up=PRICE_UP, price_down=PRICE_DOWN,
     )  # fmt: skip
 
 

@@ -50,6 +50,9 @@ LINEAR = {
     DeclineReason.MOST_MARKET: (10001, "The number of contracts exceeds maximum limit allowed: too large"),
     DeclineReason.NOT_TRADING: (110074, "This contract is not live"),
     DeclineReason.WOULD_TRIGGER: (110093, "expect Falling, but trigger_price >= current??LastPrice"),
+    DeclineReason.PRICE_TOO_HIGH: (110003, "Order price exceeds the allowable range."),  # P: the page of errors
+    DeclineReason.PRICE_TOO_LOW: (110003, "Order price exceeds the allowable range."),
+    DeclineReason.PRICE_STEP: (10001, "Price invalid"),
 }
 SPOT = {
     **LINEAR,
@@ -60,7 +63,12 @@ SPOT = {
     DeclineReason.MIN_NOTIONAL: (170140, "Order value exceeded lower limit."),
     DeclineReason.MOST_MARKET: (170135, "Order quantity exceeded upper limit."),
     DeclineReason.NOT_TRADING: (170157, "The trading pair is not available for api trading."),
+    # Recorded: "Buy order price cannot be higher than 43183.1929USDT."
+    DeclineReason.PRICE_TOO_HIGH: (170193, "Buy order price cannot be higher than {}USDT."),
+    DeclineReason.PRICE_TOO_LOW: (170194, "Sell order price cannot be lower than {}USDT."),
+    DeclineReason.PRICE_STEP: (170134, "Order price decimal too long."),
 }
+TIMES_IN_FORCE = ("GTC", "IOC")
 
 
 class BybitOrders:
@@ -70,7 +78,12 @@ class BybitOrders:
         self._state = state
 
     def place(self, request: HttpRequest) -> object:
-        """Answers POST order/create. A client id is good for one order for ever."""
+        """Answers POST order/create: that the request was taken. A client id is good for one order for ever.
+
+        A contract's limit beyond the price limits is moved to the nearest one that is allowed, unless the account is
+        set otherwise (the setting `limit_px`: `modify`, or `reject`); of spot it is refused:
+        https://bybit-exchange.github.io/docs/v5/account/set-price-limit (P: what each has by default).
+        """
         content = request.content
         listing = listing_of(self._state, content)
         codes = LINEAR if listing.kind == "swap" else SPOT
@@ -82,7 +95,7 @@ class BybitOrders:
                 raise Declined(DeclineReason.DUPLICATE)
             order = self._state.place(self._new_order(listing, content, client_id, request))
         except Declined as declined:
-            raise BybitError(*codes[declined.why]) from declined
+            raise BybitError(*declined.told(codes)) from declined
         return {"orderId": order_id(order.id, listing.kind), "orderLinkId": client_id}
 
     def realtime(self, request: HttpRequest) -> object:
@@ -160,8 +173,14 @@ class BybitOrders:
             raise BybitError(10001, "params error: orderType invalid")
         try:
             qty = Decimal(content["qty"])
+            limit = Decimal(content["price"]) if kind == "Limit" else None
         except (KeyError, InvalidOperation):
             raise BybitError(10001, "Qty invalid") from None
+        in_force = content.get("timeInForce", "GTC")
+        if in_force not in TIMES_IN_FORCE:
+            raise BybitError(10001 if swap else 170115, "Invalid timeInForce.")
+        if limit is not None and swap and self._state.engine.settings.get("limit_px", "modify") == "modify":
+            limit = self._state.band(listing.id).moved(limit, 1 if side == "Buy" else -1)
         if not swap and kind == "Market" and side == "Buy" and content.get("marketUnit", "quoteCoin") == "quoteCoin":
             ask = self._state.engine.prices.quote(listing.id, self._state.now_ms()).ask
             qty = (qty / ask / listing.step).to_integral_value(ROUND_DOWN) * listing.step
@@ -176,7 +195,8 @@ class BybitOrders:
             signed_qty=qty if side == "Buy" else -qty,
             client_id=client_id,
             reduce_only=bool(content.get("reduceOnly", False)),
-            limit=Decimal(content["price"]) if kind == "Limit" else None,
+            limit=limit,
+            ioc=limit is not None and in_force == "IOC",
             stamp_ms=int(headers["x-bapi-timestamp"]),
             validity_ms=int(headers.get("x-bapi-recv-window", DEFAULT_MS)),
             leg=LEGS[index] if swap else "",
@@ -214,7 +234,7 @@ class BybitOrders:
             "avgPrice": order.paid / filled if filled else "", "leavesQty": left, "leavesValue": left * price,
             "cumExecQty": filled, "cumExecValue": order.paid, "cumExecFee": fees,
             "cumFeeDetail": {fills[0].fee_currency: str(fees)} if fills else {},
-            "timeInForce": "IOC" if order.limit is None else "GTC",
+            "timeInForce": "IOC" if order.limit is None or order.ioc else "GTC",
             "orderType": "Market" if order.limit is None else "Limit",
             "stopOrderType": "Stop" if order.trigger is not None else "", "orderIv": "",
             "triggerPrice": "" if order.trigger is None else order.trigger, "takeProfit": "", "stopLoss": "",
@@ -260,8 +280,8 @@ def _cancel_type(order: EngineOrder) -> str:
 
 
 def _reject_reason(order: EngineOrder) -> str:
-    if order.state is State.EXPIRED:
-        return "EC_NoEnoughQtyToFill"
+    if order.state is State.EXPIRED:  # P: enum#rejectreason; recorded of orders that nothing was there for: the latter
+        return "EC_NoEnoughQtyToFill" if order.filled else "EC_NoImmediateQtyToFill"
     return "EC_PerCancelRequest" if order.state is State.CANCELED else "EC_NoError"
 
 

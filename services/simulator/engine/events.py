@@ -5,11 +5,13 @@ An order is never changed: each change is a new version, and all versions stay. 
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
 from enum import Enum, StrEnum, auto
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+Code = TypeVar("Code", int, str)
 
 
 class DeclineReason(Enum):
@@ -24,14 +26,25 @@ class DeclineReason(Enum):
     MOST_MARKET = auto()
     NOT_TRADING = auto()
     WOULD_TRIGGER = auto()
+    PRICE_STEP = auto()
+    PRICE_TOO_HIGH = auto()
+    PRICE_TOO_LOW = auto()
 
 
 class Declined(Exception):
-    """The engine does not take the order."""
+    """The engine does not take the order.
 
-    def __init__(self, why: DeclineReason) -> None:
+    bound: the price that it may have at most, or must have at least, where that is why
+    """
+
+    def __init__(self, why: DeclineReason, bound: Decimal | None = None) -> None:
         super().__init__(why.name)
-        self.why = why
+        self.why, self.bound = why, bound
+
+    def told(self, codes: Mapping[DeclineReason, tuple[Code, str]]) -> tuple[Code, str]:
+        """Returns a dialect's code and text for it; `{}` in a text stands for the bound."""
+        code, text = codes[self.why]
+        return code, text.replace("{}", "" if self.bound is None else format(self.bound, "f"))
 
 
 class PlannedFill(NamedTuple):
@@ -65,6 +78,17 @@ class FillPlan(NamedTuple):
         )
 
 
+class Lags(NamedTuple):
+    """Lags say how long after the fact reads see an order: its row, how it ended, and its trades. All in ms.
+
+    The row comes first: where `end_ms` is more, it shows the order as it came, without a fill, until then.
+    """
+
+    row_ms: int = 0
+    end_ms: int = 0
+    trades_ms: int = 0
+
+
 class State(StrEnum):
     """The state of an order, in Binance's words."""
 
@@ -87,7 +111,8 @@ HEDGE = (LONG, SHORT)
 class NewOrder(NamedTuple):
     """An order as a request asks for it; quantities in base units.
 
-    limit: a price to rest at; None: a market order
+    limit: the worst price that it takes; None: a market order
+    ioc: it takes what there is within its limit at once, and is over; without, it rests
     stamp_ms, validity_ms: as they stand in the signed request
     leg, trigger, rises, origin, algo: as in EngineOrder
     """
@@ -104,21 +129,23 @@ class NewOrder(NamedTuple):
     rises: bool = False
     origin: str = ""
     algo: str = ""
+    ioc: bool = False
 
 
 class EngineOrder(NamedTuple):
     """One version of an order.
 
     signed_qty, filled: base units, + buys
-    limit: an order with a price rests until it is cancelled
+    limit: an order with a price rests until it is cancelled, but for `ioc`
     stamp_ms, validity_ms: as they stood in the signed request
-    parts: the plan of a market order's fills; `done` of them are filled
+    parts: the plan of the fills of an order that does not rest; `done` of them are filled
     paid: the sum of |qty| x price
     leg: which of a swap's positions it is of, see Wallet
     trigger: it waits until the price is there; `rises`: from below
     origin: who made it, if not the account: one of ORIGINS
     algo: the exchange's word for the kind of one that waits
     became, was: where an exchange makes another order of one that waited, the ids of the new one and of the old one
+    late_ms: so long after it happened reads see this version
     """
 
     id: int
@@ -143,11 +170,17 @@ class EngineOrder(NamedTuple):
     algo: str = ""
     became: int = 0
     was: int = 0
+    ioc: bool = False
+    late_ms: int = 0
 
     @property
     def side(self) -> int:
         """+1 buys, -1 sells."""
         return 1 if self.signed_qty > 0 else -1
+
+    def came_to_nothing(self, before_ms: int) -> bool:
+        """Returns whether it was over by then without a fill: exchanges forget such orders after a while."""
+        return self.state in (State.CANCELED, State.EXPIRED) and not self.filled and self.updated_ms < before_ms
 
 
 class EngineFill(NamedTuple):
@@ -158,6 +191,7 @@ class EngineFill(NamedTuple):
     profit: what the trade realised, in the quote currency
     leg, origin: those of the order
     extra: what was paid beside the fee, in its currency
+    late_ms: so long after it happened reads see it
     """
 
     id: int
@@ -173,6 +207,12 @@ class EngineFill(NamedTuple):
     leg: str = ""
     origin: str = ""
     extra: Decimal = Decimal(0)
+    late_ms: int = 0
+
+    @property
+    def seen_ms(self) -> int:
+        """Returns from when on reads see it."""
+        return self.at_ms + self.late_ms
 
 
 class Payment(NamedTuple):

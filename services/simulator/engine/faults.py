@@ -3,14 +3,14 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
 from aiohttp import web
 
-from services.simulator.engine.events import FillPlan
+from services.simulator.engine.events import FillPlan, Lags
 from services.simulator.http.request import HttpRequest
 
 HALF = 2
@@ -114,7 +114,13 @@ TROUBLES = (
     "html",  # a page instead of JSON, the simulator has taken it
 )
 ORDERS = ("reject", "partial", "expire")  # for want of margin; in parts over time; in part only
+IOCS = ("miss", "short")  # nothing is left within its limit; a part of it only
+LATE = ("late_row", "late_trades")  # reads see its row, its end, its trades up to `rows_ms` after the fact
 READS = ("stale",)  # as it was `stale_ms` ago
+# What befalls orders unless somebody says otherwise: exchanges do all of this on any day. That reads lag behind the
+# engine: https://developers.binance.com/docs/binance-spot-api-docs/faqs/data_sources (P: matching engine, memory,
+# database), `The ack ... indicates that the request is successfully accepted` (P: Bybit, order/create-order).
+USUAL = {"miss": 0.05, "short": 0.1, "late_row": 0.2, "late_trades": 0.2}
 
 
 @dataclass
@@ -123,27 +129,30 @@ class RandomFaults:
 
     The same seed and the same requests give the same troubles.
 
-    chances: of TROUBLES, ORDERS and READS by name, each between 0 and 1
-    late_ms, slow_ms, apart_ms: at most so long
+    chances: of TROUBLES, ORDERS, IOCS, LATE and READS by name, each between 0 and 1; {}: fair weather
+    late_ms, slow_ms, apart_ms, rows_ms: at most so long
     stale_ms: how old a stale answer is
     counts: how often each draw was made
     """
 
     seed: int = 1
-    chances: dict[str, float] = field(default_factory=dict)
+    chances: dict[str, float] = field(default_factory=lambda: dict(USUAL))
     late_ms: int = 200
     slow_ms: int = 50
     apart_ms: int = 30
     stale_ms: int = 100
+    rows_ms: int = 120
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        unknown = set(self.chances) - {*TROUBLES, *ORDERS, *READS}
+        unknown = set(self.chances) - {*TROUBLES, *ORDERS, *IOCS, *LATE, *READS}
         if unknown:
             raise ValueError(f"no such trouble: {', '.join(sorted(unknown))}")
 
     def fault(self, request: HttpRequest) -> Fault | None:
         """Returns what befalls this request on its way, if anything."""
+        if self._calm(TROUBLES):
+            return None
         dice = self._dice(f"{request.method} {request.path} {request.client_id}")
         lot = dice.random()
         for trouble in TROUBLES:
@@ -153,7 +162,9 @@ class RandomFaults:
         return None
 
     def plan(self, client_id: str) -> FillPlan:
-        """Returns how this order is filled."""
+        """Returns how this market order is filled."""
+        if self._calm(ORDERS):
+            return AT_ONCE
         dice = self._dice(f"plan {client_id}")
         lot = dice.random()
         if (lot := lot - self.chances.get("partial", 0.0)) < 0:
@@ -164,12 +175,38 @@ class RandomFaults:
             )
         return AT_ONCE
 
+    def ioc_plan(self, client_id: str) -> FillPlan:
+        """Returns how much of this IOC is there within its limit, and in how many parts."""
+        if self._calm(IOCS):
+            return self.plan(client_id)
+        dice = self._dice(f"ioc {client_id}")
+        lot = dice.random()
+        if (lot := lot - self.chances.get("miss", 0.0)) < 0:
+            return FillPlan(share=Decimal(0))
+        if lot - self.chances.get("short", 0.0) < 0:
+            return FillPlan(dice.randint(1, 3), 0, Decimal(dice.randint(1, 9)) / 10)
+        return self.plan(client_id)
+
+    def lags(self, client_id: str) -> Lags:
+        """Returns how late reads see this order."""
+        if self._calm(LATE):
+            return Lags()
+        dice = self._dice(f"lags {client_id}")
+        rows = sorted(dice.randint(0, self.rows_ms) for _ in range(2))
+        row_ms, end_ms = rows if dice.random() < self.chances.get("late_row", 0.0) else (0, 0)
+        late = dice.random() < self.chances.get("late_trades", 0.0)
+        return Lags(row_ms, end_ms, dice.randint(0, self.rows_ms) if late else 0)
+
     def rejects(self, client_id: str) -> bool:
         """Returns whether this order is declined for want of margin."""
+        if self._calm(("reject",)):
+            return False
         return self._dice(f"reject {client_id}").random() < self.chances.get("reject", 0.0)
 
     def stale(self, request: HttpRequest) -> int:
         """Returns how many ms old this read's answer is."""
+        if self._calm(READS):
+            return 0
         dice = self._dice(f"stale {request.path} {request.client_id}")
         return self.stale_ms if dice.random() < self.chances.get("stale", 0.0) else 0
 
@@ -187,8 +224,9 @@ class RandomFaults:
             return Fault(FaultMode.LATE, delay_ms=dice.randint(1, max(self.late_ms, 1)))
         return Fault(FaultMode.SLOW, delay_ms=dice.randint(1, max(self.slow_ms, 1)))
 
+    def _calm(self, names: Iterable[str]) -> bool:
+        return not any(self.chances.get(name) for name in names)
+
     def _dice(self, what: str) -> random.Random:
-        if not self.chances:
-            return random.Random(0)
         self.counts[what] += 1
         return random.Random(f"{self.seed}|{what}|{self.counts[what]}")

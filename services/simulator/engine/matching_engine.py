@@ -5,14 +5,16 @@ How it works:
 1. Whatever happens is an event: a version of an order, a fill, a payment, a setting. `_keep` writes it to the file,
    then `_take` puts it into memory; at a restart the file's events go through `_take` again. Nothing else does.
 2. Nothing happens by itself. Whoever reads or places says what time it is, and `advance` fills what is due by then.
-3. A market order fills at the simulator's own prices, a tick worse with each further part; an order with a price rests
-   until it is cancelled; one with a trigger waits until the price is there:
+3. A market order fills at the simulator's own prices, a tick worse with each further part. An order with a price rests
+   until it is cancelled; an IOC takes the parts whose price is within its limit, in one instant. One with a trigger
+   waits until the price is there:
 
        UNTRIGGERED -> NEW -> PARTIALLY_FILLED -> FILLED, or EXPIRED where a part of it is not filled
                  `-> TRIGGERED, where the exchange makes a new order of it
        any of them that is live -> CANCELED
 
-4. Since all versions stay, a read can be answered as of a time that has passed: a stale answer.
+4. Since all versions stay, a read can be answered as of a time that has passed: a stale answer. A version, or a trade,
+   may also be late itself: reads see it so long after it happened.
 5. A client id is refused only while another order of that id is live, as on Binance: a finished one's is taken again.
 """
 
@@ -23,10 +25,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
+from services.simulator.engine.admission import BuyingPower, admitted
 from services.simulator.engine.events import (
-    HEDGE,
     LIVE,
-    LONG,
     OPEN,
     Declined,
     DeclineReason,
@@ -34,8 +35,10 @@ from services.simulator.engine.events import (
     EngineOrder,
     EventFile,
     FillPlan,
+    Lags,
     NewOrder,
     Payment,
+    PlannedFill,
     Setting,
     State,
 )
@@ -81,13 +84,20 @@ class MatchingEngine:
         self._open: dict[int, None] = {}
         self._ended: list[int] = []
         self._fills_of: defaultdict[int, list[EngineFill]] = defaultdict(list)
+        self._lags: dict[int, Lags] = {}
         self._file = EventFile(path)
         for event in itertools.chain.from_iterable(self._file.events()):
             self._take(event)
         newest = [self.accepted[-1].id if self.accepted else 0, *(fill.id for fill in self.fills[-1:])]
         self._ids = itertools.count(max(FIRST_ID, *(id_ + 1 for id_ in newest), *(pay.id + 1 for pay in self.payments)))
 
-    def place(self, new: NewOrder, now_ms: int, plan: FillPlan = FillPlan()) -> EngineOrder:  # noqa: B008
+    def place(
+        self,
+        new: NewOrder,
+        now_ms: int,
+        plan: FillPlan = FillPlan(),  # noqa: B008
+        lags: Lags = Lags(),  # noqa: B008
+    ) -> EngineOrder:
         """Takes an order, or raises Declined; fills what is to be filled at once."""
         self.advance(now_ms)
         listing = self.listings[new.sym]
@@ -99,15 +109,17 @@ class MatchingEngine:
         if waits and self._reached(new, now_ms):
             raise Declined(DeclineReason.WOULD_TRIGGER)
         qty = new.signed_qty if waits else self._admitted(listing, new, now_ms)
-        parts = () if waits or new.limit is not None else plan.of(qty, listing.step, now_ms)
         order = EngineOrder(
             id=next(self._ids),
             created_ms=now_ms,
             updated_ms=now_ms,
-            parts=parts,
+            parts=() if waits else self._parts(new, qty, now_ms, plan),
             state=State.UNTRIGGERED if waits else State.NEW,
+            late_ms=lags.row_ms,
             **new._asdict(),
         )
+        if any(lags):
+            self._lags[order.id] = lags
         self._keep([order])
         self._work(order, now_ms)
         return self._newest(order.id)
@@ -119,7 +131,7 @@ class MatchingEngine:
 
     def cancel(self, order: EngineOrder, now_ms: int) -> EngineOrder:
         """Cancels an order that is live."""
-        gone = order._replace(state=State.CANCELED, updated_ms=now_ms)
+        gone = order._replace(state=State.CANCELED, updated_ms=now_ms, late_ms=0)
         self._keep([gone])
         return gone
 
@@ -132,7 +144,7 @@ class MatchingEngine:
         """Returns the orders that are NEW or PARTIALLY_FILLED, now or at a time not long ago."""
         ids = list(self._open)
         if at_ms is not None:
-            ids += [id_ for id_ in self._ended[-RECENT:] if self._newest(id_).updated_ms > at_ms]
+            ids += [id_ for id_ in self._ended[-RECENT:] if self._seen_ms(self._newest(id_)) > at_ms]
         seen = (self._as_of(id_, at_ms) for id_ in sorted(ids))
         return [order for order in seen if order and order.state in OPEN and sym in (None, order.sym)]
 
@@ -199,31 +211,27 @@ class MatchingEngine:
         return free
 
     def _admitted(self, listing: Listing, new: NewOrder, now_ms: int) -> Decimal:
-        """Returns the quantity that is taken, which is less where an order may only reduce. Raises Declined."""
-        qty, price = new.signed_qty, self._price(listing, new.signed_qty, 0, now_ms)
-        if qty % listing.step:
-            raise Declined(DeclineReason.STEP)
-        if abs(qty) < listing.min_qty:
-            raise Declined(DeclineReason.MIN_QTY)
-        if abs(qty) > (listing.most_market if new.limit is None else listing.most_limit) and not new.origin:
-            raise Declined(DeclineReason.MOST_MARKET)
-        if listing.kind == "spot":
-            spent, currency = (qty * price, listing.quote) if qty > 0 else (-qty, listing.base)
-            if spent > self.wallet.cash[currency] - self.locked(currency):
-                raise Declined(DeclineReason.MARGIN)
-        held = self.wallet.holding(listing.id, leg=new.leg).qty
-        closes = new.leg in HEDGE and (qty > 0) != (new.leg == LONG)
-        if new.reduce_only or closes:
-            if held * qty >= 0:
-                raise Declined(DeclineReason.REDUCE_ONLY)
-            return max(qty, -held) if qty < 0 else min(qty, -held)
-        if abs(qty) * price < listing.min_notional:
-            raise Declined(DeclineReason.MIN_NOTIONAL)
-        added = max(abs(held + qty) - abs(held), Decimal(0))
-        margin = added * price / self.leverage(listing.id) + abs(qty) * price * self.fee
-        if listing.kind == "swap" and added and margin > self.free(listing.quote, now_ms):
-            raise Declined(DeclineReason.MARGIN)
-        return qty
+        """Returns the quantity that is taken. Raises Declined."""
+        account = BuyingPower(
+            self.wallet.holding(listing.id, leg=new.leg).qty,
+            lambda currency: self.wallet.cash[currency] - self.locked(currency),
+            lambda currency: self.free(currency, now_ms),
+            self.leverage(listing.id),
+            self.fee,
+        )
+        mark = self.prices.quote(listing.id, now_ms).mid
+        return admitted(listing, new, account, self._price(listing, new.signed_qty, 0, now_ms), mark)
+
+    def _parts(self, new: NewOrder, qty: Decimal, now_ms: int, plan: FillPlan) -> tuple[PlannedFill, ...]:
+        """Returns what is to be filled: nothing of an order that rests, of an IOC what is within its limit, at once."""
+        listing = self.listings[new.sym]
+        if new.limit is None:
+            return plan.of(qty, listing.step, now_ms)
+        if not new.ioc:
+            return ()
+        parts, side = plan._replace(apart_ms=0).of(qty, listing.step, now_ms), 1 if qty > 0 else -1
+        prices = [self._price(listing, part.qty, number, now_ms) for number, part in enumerate(parts)]
+        return tuple(part for part, price in zip(parts, prices, strict=True) if side * price <= side * new.limit)
 
     def _reached(self, new: NewOrder | EngineOrder, now_ms: int) -> bool:
         mid = self.prices.quote(new.sym, now_ms).mid
@@ -239,12 +247,11 @@ class MatchingEngine:
             order = order._replace(id=id_, client_id=client_id, created_ms=now_ms, trigger=None, algo="", was=order.id)
         new = NewOrder(order.sym, order.signed_qty, order.client_id, order.reduce_only, order.limit, leg=order.leg)
         try:
-            parts = FillPlan().of(self._admitted(listing, new, now_ms), listing.step, now_ms)
+            parts = self._parts(new, self._admitted(listing, new, now_ms), now_ms, FillPlan())
         except Declined:
             triggered = order._replace(state=State.EXPIRED, updated_ms=now_ms)
         else:
-            filled_by = () if order.limit is not None else parts
-            triggered = order._replace(state=State.NEW, updated_ms=now_ms, parts=filled_by)
+            triggered = order._replace(state=State.NEW, updated_ms=now_ms, parts=parts)
         self._keep([triggered])
         return triggered
 
@@ -253,17 +260,18 @@ class MatchingEngine:
             if not self._reached(order, now_ms):
                 return
             order = self._triggered(order, now_ms)
-        while order.state in OPEN and order.limit is None:
+        lags = self._lags.get(order.id, Lags())
+        while order.state in OPEN and (order.limit is None or order.ioc):
             if order.done == len(order.parts):
                 ended = State.FILLED if order.filled == order.signed_qty else State.EXPIRED
-                order = order._replace(state=ended)
+                order = order._replace(state=ended, late_ms=lags.end_ms)
                 self._keep([order])
                 return
             if order.parts[order.done].at_ms > now_ms:
                 return
-            order = self._fill(order, now_ms)
+            order = self._fill(order, now_ms, lags)
 
-    def _fill(self, order: EngineOrder, now_ms: int) -> EngineOrder:
+    def _fill(self, order: EngineOrder, now_ms: int, lags: Lags) -> EngineOrder:
         listing, part = self.listings[order.sym], order.parts[order.done]
         price = self._price(listing, part.qty, order.done, now_ms)
         notional = abs(part.qty) * price
@@ -282,6 +290,7 @@ class MatchingEngine:
             leg=order.leg,
             origin=order.origin,
             extra=fee * Decimal(self.settings.get(EXTRA_FEE, "0")),
+            late_ms=lags.trades_ms,
         )
         filled = order.filled + part.qty
         last = order.done + 1 == len(order.parts)
@@ -291,6 +300,7 @@ class MatchingEngine:
             filled=filled,
             paid=order.paid + notional,
             updated_ms=part.at_ms,
+            late_ms=lags.end_ms,
             state=ended if last else State.PARTIALLY_FILLED,
         )
         self._keep([fill, order])
@@ -317,8 +327,11 @@ class MatchingEngine:
         return self._versions[id_][-1]
 
     def _as_of(self, id_: int, at_ms: int | None) -> EngineOrder | None:
-        seen = (order for order in reversed(self._versions[id_]) if at_ms is None or order.updated_ms <= at_ms)
+        seen = (order for order in reversed(self._versions[id_]) if at_ms is None or self._seen_ms(order) <= at_ms)
         return next(seen, None)
+
+    def _seen_ms(self, order: EngineOrder) -> int:
+        return order.updated_ms + order.late_ms
 
     def _keep(self, events: Sequence[NamedTuple]) -> None:
         self._file.write(events)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from services.simulator.engine.admission import Band
 from services.simulator.engine.events import Declined, DeclineReason, EngineFill, EngineOrder, NewOrder
 from services.simulator.engine.faults import RandomFaults
 from services.simulator.engine.matching_engine import MatchingEngine
@@ -87,9 +88,11 @@ class SimulatorState:
 
     def place(self, new: NewOrder) -> EngineOrder:
         """Hands an order to the engine, unless a random fault rejects it. Raises Declined."""
-        if self.random_faults.rejects(new.client_id):
+        faults, id_ = self.random_faults, new.client_id
+        if faults.rejects(id_):
             raise Declined(DeclineReason.MARGIN)
-        return self.engine.place(new, self.now_ms(), self.random_faults.plan(new.client_id))
+        plan = faults.ioc_plan(id_) if new.ioc else faults.plan(id_)
+        return self.engine.place(new, self.now_ms(), plan, faults.lags(id_))
 
     def seen_ms(self, request: HttpRequest) -> int:
         """Fills what is due by now, and returns the time as of which a read is answered."""
@@ -97,13 +100,18 @@ class SimulatorState:
         self.engine.advance(now_ms)
         return now_ms - self.random_faults.stale(request)
 
-    def fills(self, sym: str | None, since_ms: int, seen_ms: int) -> list[EngineFill]:
-        """Returns the fills of one market, or of all, between two times, oldest first."""
+    def band(self, sym: str) -> Band:
+        """Returns between which prices limits are taken now."""
+        return Band(self.engine.listings[sym], self.engine.prices.quote(sym, self.now_ms()).mid)
+
+    def fills(self, sym: str | None, since_ms: int, seen_ms: int, until_ms: int | None = None) -> list[EngineFill]:
+        """Returns the fills of one market, or of all, between two times, oldest first, as a read sees them."""
         found: list[EngineFill] = []
+        until_ms = seen_ms if until_ms is None else until_ms
         for fill in reversed(self.engine.fills):
             if fill.at_ms < since_ms - SLACK_MS:  # they come nearly in order of time
                 break
-            if sym in (None, fill.sym) and since_ms <= fill.at_ms <= seen_ms:
+            if sym in (None, fill.sym) and since_ms <= fill.at_ms <= until_ms and fill.seen_ms <= seen_ms:
                 found.append(fill)
         return found[::-1]
 

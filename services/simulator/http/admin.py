@@ -15,7 +15,7 @@ from services.simulator.http.server import SimulatorServer
 from services.simulator.websocket.faults import MessageFault, SubscriptionFault, SubscriptionTrouble, Trouble
 from services.simulator.websocket.server import WebsocketServer
 
-RANDOM_FAULTS = ("seed", "chances", "late_ms", "slow_ms", "apart_ms", "stale_ms")
+RANDOM_FAULTS = ("seed", "chances", "late_ms", "slow_ms", "apart_ms", "stale_ms", "rows_ms")
 
 
 class Admin:
@@ -94,7 +94,7 @@ class Admin:
     def order(self, request: HttpRequest) -> object:
         """Places an order of somebody else with the same account: {"sym": ..., "qty": "-0.5"}.
 
-        "client_id", "limit", "reduce_only"
+        "client_id", "limit", "reduce_only"; "ioc": true: with a limit, and it does not rest
         "leg": "LONG", "SHORT" or "CROSS", see Wallet
         "trigger": "41000", "rises": false: it waits for that price
         "algo": the exchange's word for that kind, e.g. OKX's `conditional` and Binance's TAKE_PROFIT_MARKET
@@ -113,6 +113,7 @@ class Admin:
             trigger=trigger,
             rises=bool(content.get("rises", False)),
             algo=content.get("algo", ""),
+            ioc=bool(content.get("ioc", False)),
         )
         return self._state.engine.place(new, self._state.now_ms())._asdict()
 

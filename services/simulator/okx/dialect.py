@@ -21,6 +21,7 @@ HOST = "www.okx.com/api/v5"  # its demo trading has the same host
 CONNECTIONS_PER_S = 3  # for an IP: https://www.okx.com/docs-v5/en/#overview-websocket-connect
 HOURS_8_MS = 28_800_000
 MOST_BARS, MOST_TRADES, MOST_PAST_TRADES, MOST_RATES = 300, 500, 100, 100
+PRICE_UP, PRICE_DOWN = Decimal("1.02"), Decimal("0.98")  # as of the refusal that is recorded in orders.py
 RECENT_BARS = 1440  # older ones only in history-candles
 
 
@@ -28,15 +29,17 @@ def swap(base: str = "BTC", price: Decimal = Decimal("42000.0")) -> Listing:
     """Lists a coin's swap: contracts of 0.01 of the coin, traded in hundredths of a contract."""
     return Listing(
         f"{base}-USDT-SWAP", "swap", base, "USDT", price, Decimal("0.1"), Decimal("0.0001"), Decimal("0.0001"),
-        contract_size=Decimal("0.01"), most_limit=Decimal(10_000), most_market=Decimal(120),
+        contract_size=Decimal("0.01"), most_limit=Decimal(10_000), most_market=Decimal(120), price_up=PRICE_UP,
+        price_down=PRICE_DOWN,
     )  # fmt: skip
 
 
 def spot(base: str = "BTC", price: Decimal = Decimal("42000.0")) -> Listing:
     """Lists a coin's pair with USDT."""
     return Listing(
-        f"{base}-USDT", "spot", base, "USDT", price, Decimal("0.1"), Decimal("0.00000001"), Decimal("0.00001")
-    )
+        f"{base}-USDT", "spot", base, "USDT", price, Decimal("0.1"), Decimal("0.00000001"), Decimal("0.00001"),
+        price_up=PRICE_UP, price_down=PRICE_DOWN,
+    )  # fmt: skip
 
 
 LISTINGS = (swap(), swap("ETH", Decimal("2300.0")), spot())

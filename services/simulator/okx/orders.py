@@ -41,13 +41,22 @@ CODES = {
     DeclineReason.MOST_MARKET: ("51202", "Market order amount exceeds the maximum amount."),
     DeclineReason.NOT_TRADING: ("51022", "Contract suspended."),
     DeclineReason.WOULD_TRIGGER: ("51278", "SL trigger price can not be higher than the last price"),
+    # Recorded: "Order price is not within the price limit (Maximum buy price: 26,899.6; minimum sell price: 25,844.6)"
+    # for pxAmendType 0, the default (P: #order-book-trading-trade-post-place-order). 51150: P, the page of errors.
+    DeclineReason.PRICE_TOO_HIGH: ("51006", "Order price is not within the price limit (Maximum buy price: {})"),
+    DeclineReason.PRICE_TOO_LOW: ("51006", "Order price is not within the price limit (Minimum sell price: {})"),
+    DeclineReason.PRICE_STEP: ("51150", "The precision of the number of trades or the price exceeds the limit."),
 }
+KINDS = ("market", "limit", "ioc")
+# P: cancelSource of #order-book-trading-trade-ws-order-channel; the text of GET order is U
+CANCELS = {State.CANCELED: ("1", "Order canceled by user"), State.EXPIRED: ("14", "IOC order was partially canceled")}
 # Who made an order, by EngineOrder.origin; of a trade, with what it sold and what it bought: one-way.
 # https://www.okx.com/docs-v5/en/#order-book-trading-trade-get-order-details and
 # #trading-account-rest-api-get-bills-details-last-7-days (P)
 CATEGORIES = {"": "normal", "liquidation": "full_liquidation", "adl": "adl", "settlement": "delivery"}
 SUB_TYPES = {"": ("2", "1"), "liquidation": ("107", "106"), "adl": ("128", "127"), "settlement": ("112", "113")}
 MOST_ROWS = 100
+FORGOTTEN_MS = 2 * 3_600_000
 MOST_CANCELS = 10
 ALGO_KINDS = ("conditional", "oco", "chase", "trigger", "move_order_stop", "iceberg", "twap")
 ALGO_KINDS_TOGETHER = {"conditional", "oco"}  # asked for together; any other kind by itself only
@@ -67,7 +76,7 @@ class OkxOrders:
         try:
             order = self._state.place(self._new_order(content, request))
         except Declined as declined:
-            raise order_error(*CODES[declined.why], client_id) from declined
+            raise order_error(*declined.told(CODES), client_id) from declined
         return [{"clOrdId": client_id, "ordId": str(order.id), "sCode": "0", "sMsg": "Order placed", "tag": ""}]
 
     def find(self, request: HttpRequest) -> object:
@@ -98,7 +107,7 @@ class OkxOrders:
         """Answers GET trade/fills and trade/fills-history: newest first."""
         query, seen_ms = request.query, self._state.seen_ms(request)
         end_ms = min(int(query.get("end", seen_ms)), seen_ms)
-        found = self._state.fills(query.get("instId"), int(query.get("begin", 0)), end_ms)
+        found = self._state.fills(query.get("instId"), int(query.get("begin", 0)), seen_ms, end_ms)
         if "ordId" in query:
             found = [fill for fill in found if str(fill.order_id) == query["ordId"]]
         if "after" in query:
@@ -111,13 +120,15 @@ class OkxOrders:
         if listing is None:
             raise order_error("51001", "Instrument ID doesn't exist.", client_id)
         modes = ("isolated", "cross") if listing.kind == "swap" else ("cash",)
-        if not CLIENT_ID.match(client_id) or content.get("tdMode") not in modes or kind not in ("market", "limit"):
+        if not CLIENT_ID.match(client_id) or content.get("tdMode") not in modes or kind not in KINDS:
             raise order_error("51000", "Parameter error", client_id)
         try:
             qty = Decimal(content["sz"]) * listing.contract_size
+            limit = None if kind == "market" else Decimal(content["px"])
         except (KeyError, InvalidOperation):
             raise order_error("51000", "Parameter sz error", client_id) from None
-        if listing.kind == "spot" and content["side"] == "buy" and content.get("tgtCcy", "quote_ccy") == "quote_ccy":
+        in_money = listing.kind == "spot" and content["side"] == "buy" and limit is None  # tgtCcy: of market orders
+        if in_money and content.get("tgtCcy", "quote_ccy") == "quote_ccy":
             qty = self._for_money(listing, qty)
         stamp_ms = stamp_ms_of(request)
         side = content.get("posSide", "net")
@@ -130,10 +141,11 @@ class OkxOrders:
             signed_qty=qty if content["side"] == "buy" else -qty,
             client_id=client_id,
             reduce_only=str(content.get("reduceOnly")).lower() == "true",
-            limit=Decimal(content["px"]) if kind == "limit" else None,
+            limit=limit,
             stamp_ms=stamp_ms,
             validity_ms=int(request.headers.get("exptime", stamp_ms)) - stamp_ms,
             leg=leg,
+            ioc=kind == "ioc",
         )
 
     def _for_money(self, listing: Listing, money: Decimal) -> Decimal:
@@ -146,12 +158,17 @@ class OkxOrders:
             found = engine.by_client(query["clOrdId"], seen_ms)
         else:
             found = engine.by_id(int(query.get("ordId") or 0), seen_ms)
-        return None if found is None or engine.kept_apart(found) else found
+        if found is None or engine.kept_apart(found):
+            return None
+        # P: #order-book-trading-trade-get-order-history-last-7-days: "The incomplete orders that have been canceled are
+        # only reserved for 2 hours"; of GET order the page says nothing
+        return None if found.came_to_nothing(self._state.now_ms() - FORGOTTEN_MS) else found
 
     def _row(self, order: EngineOrder) -> dict[str, object]:
         listing = self._state.engine.listings[order.sym]
         fills = self._state.engine.fills_of(order)
         average = (order.paid / abs(order.filled)).quantize(AVERAGE) if order.filled else ""
+        cancel_source, cancel_reason = CANCELS.get(order.state, ("", ""))
         return {
             "accFillSz": abs(order.filled) / listing.contract_size, "avgPx": average, "cTime": str(order.created_ms),
             "clOrdId": order.client_id, "ordId": str(order.id), "instId": order.sym, "instType": listing.kind.upper(),
@@ -160,7 +177,8 @@ class OkxOrders:
             "fillSz": abs(fills[-1].qty) / listing.contract_size if fills else "",
             "fillTime": str(order.updated_ms) if fills else "", "tradeId": str(fills[-1].id) if fills else "",
             "lever": str(self._state.engine.leverage(order.sym)),
-            "ordType": "market" if order.limit is None else "limit",
+            "ordType": "market" if order.limit is None else "ioc" if order.ioc else "limit",
+            "cancelSource": cancel_source, "cancelSourceReason": cancel_reason,
             "px": "" if order.limit is None else order.limit, "posSide": _side(order.leg), "state": STATES[order.state],
             "side": "buy" if order.side > 0 else "sell", "sz": abs(order.signed_qty) / listing.contract_size,
             "tdMode": _mode(listing, order.leg), "category": CATEGORIES[order.origin],
@@ -255,7 +273,7 @@ class OkxConditionalOrders:
         try:
             order = self._state.place(new)
         except Declined as declined:
-            raise order_error(*CODES[declined.why], client_id) from declined
+            raise order_error(*declined.told(CODES), client_id) from declined
         return [{"algoId": str(order.id), "algoClOrdId": client_id, "clOrdId": "", "sCode": "0", "sMsg": "", "tag": ""}]
 
     def pending(self, request: HttpRequest) -> object:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.simulator.binance.dialect import swap
-from services.simulator.engine.events import OPEN, Declined, DeclineReason, FillPlan, NewOrder, State
+from services.simulator.engine.events import OPEN, Declined, DeclineReason, FillPlan, Lags, NewOrder, State
 from services.simulator.engine.matching_engine import MatchingEngine
 from services.simulator.engine.prices import EnginePrices
 from services.simulator.okx.dialect import spot as okx_spot
@@ -62,7 +62,10 @@ def test_a_restart_forgets_nothing(
     for number, (steps, _, plan, later_ms) in enumerate(orders):
         now_ms += later_ms
         kept = made(path) if number % 3 == 0 else kept
-        kept.place(ask(str(steps * SWAP.step * 10), str(number)), now_ms, plan)
+        limited, lags = (
+            ({"limit": Decimal(42_000 + number), "ioc": True}, Lags(1, 2, 3)) if number % 2 else ({}, Lags())
+        )
+        kept.place(ask(str(steps * SWAP.step * 10), str(number), **limited), now_ms, plan, lags)
     kept.pay("FUNDING_FEE", SWAP.id, "USDT", Decimal("-0.5"), now_ms)
     kept.set("leverage:BTCUSDT", "7")
     again = made(path)
@@ -133,6 +136,35 @@ def test_an_older_state_can_be_seen() -> None:
         (Decimal("0.010"), Decimal("0.010")),
     ]  # fmt: skip
     assert order.state is State.PARTIALLY_FILLED
+
+
+@given(st.integers(1, 40), st.sampled_from([1, -1]), st.integers(-6, 6), PLANS)
+def test_an_ioc_takes_what_is_within_its_limit_and_is_over(steps: int, side: int, ticks: int, plan: FillPlan) -> None:
+    """ticks: of the limit, from the best price towards a worse one."""
+    book, qty = made(), side * steps * SWAP.step * 10
+    bid, best_ask = book.prices.quote(SWAP.id, 0)
+    limit = (best_ask if side > 0 else bid) + side * ticks * SWAP.tick
+    order = book.place(ask(str(qty), limit=limit, ioc=True), 7, plan)
+    assert (order.updated_ms, order.state in OPEN, book.open_orders()) == (7, False, [])
+    assert all(side * fill.price <= side * limit and fill.at_ms == 7 for fill in book.fills)
+    assert order.filled == sum(fill.qty for fill in book.fills) == book.wallet.holding(SWAP.id).qty
+    assert order.paid == sum(abs(fill.qty) * fill.price for fill in book.fills)
+    there = plan._replace(apart_ms=0).of(qty, SWAP.step, 7)[: max(ticks + 1, 0)]  # each part is a tick worse
+    assert order.filled == sum(part.qty for part in there)
+    assert order.state is (State.FILLED if order.filled == qty else State.EXPIRED)
+
+
+def test_reads_see_late_what_is_late_and_the_engine_does_not() -> None:
+    book = made()
+    made_of = book.place(ask("0.010", limit=Decimal(43000), ioc=True), 100, FillPlan(), Lags(20, 50, 80))
+    assert made_of.state is State.FILLED
+    seen = [book.by_client("a", at_ms) for at_ms in (119, 120, 149, 150)]
+    assert [order and order.state for order in seen] == [None, State.NEW, State.NEW, State.FILLED]
+    assert [[o.id for o in book.open_orders(None, at_ms)] == [made_of.id] for at_ms in (119, 120, 149, 150)] == [
+        False, True, True, False,
+    ]  # fmt: skip
+    assert [fill.seen_ms for fill in book.fills] == [180]
+    assert book.by_client("a") == made_of and book.open_orders() == []
 
 
 def test_a_spot_buy_pays_its_fee_in_coins() -> None:
