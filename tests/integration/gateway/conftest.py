@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import pytest
@@ -253,9 +254,11 @@ async def gateway(
     armed: bool = True,
     fake_venue: str = "binance",
     listings: Any = None,
+    chances: Mapping[str, float] | None = MappingProxyType({}),
     **own: object,
 ) -> AsyncIterator[Gateway]:
-    async with serving(fake_venue, listings=listings) as fake:
+    """chances: of what befalls orders; None: the usual."""
+    async with serving(fake_venue, listings=listings, chances=chances) as fake:
         settings = load_settings(
             symbols=(SYM,), interval="12h", state_dir=tmp_path, bus={"partitions": P},
             signal={"model": "btcusdt_12h_linear"},
