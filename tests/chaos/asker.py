@@ -15,9 +15,12 @@ from shared.bus.entry import Outgoing
 from shared.bus.names import PartitionId, partition_of
 from shared.bus.redis_bus import RedisBus
 from shared.messages import ExecutionReport, Leg, OrderIntent, Stream, decode
+from shared.messages.reasons import OrderType, TimeInForce
 
 STEP = Decimal("0.001")
 PRICE = Decimal("42000.00")
+IOCS = 0.7  # of those that add
+WITHIN = Decimal("0.02")  # of the price: the limit of those that add
 BY = "0123456789abcdef"  # who decides
 ROUND_S = 0.02
 BLOCK_MS = 20
@@ -121,11 +124,15 @@ class Asker:
     def _intent(self, book: Book, qty: Decimal, leg: Leg, after: OrderIntent | None) -> OrderIntent:
         n, now = len(book.asked) + 1 + (after is not None), time.time_ns()
         tr = f"chaos:{book.sym}:{now}:{n}"
+        is_ioc = leg is not Leg.CLOSE and self._rng.random() < IOCS
         return OrderIntent(
             n=n, sym=book.sym, ts_event=now, tr=tr, tick_n=n,
             client_order_id=client_order_id("chaos", tr, leg), leg=leg,
             signed_qty=qty, reduce_only=leg is Leg.CLOSE, price=PRICE, valid_until=0,
             after=after.client_order_id if after else None, by=BY,
+            type=OrderType.LIMIT if is_ioc else OrderType.MARKET,
+            limit_price=PRICE * (1 + WITHIN.copy_sign(qty)) if is_ioc else None,
+            time_in_force=TimeInForce.IOC if is_ioc else None,
         )  # fmt: skip
 
     async def _write(self, session: Session, leases: dict[int, Lease], seqs: dict[int, int]) -> None:

@@ -35,6 +35,7 @@ LEASE_S = 1.5
 TROUBLES = {
     "limit": 0.01, "status_before": 0.02, "status_after": 0.02, "drop_before": 0.02, "drop_after": 0.02, "late": 0.01,
     "slow": 0.05, "html": 0.01, "reject": 0.02, "partial": 0.05, "expire": 0.02, "stale": 0.02,
+    "miss": 0.05, "short": 0.1, "late_row": 0.1, "late_trades": 0.1,
 }  # fmt: skip
 
 
