@@ -1,0 +1,79 @@
+"""What an order with a limit costs beside a market order, from the bus to the socket, in one interleaved run.
+
+make bench WHAT=gateway ARGS="--ioc 5000"
+
+Positions are opened by a market order and by an IOC in turn, and closed by market orders: so both kinds meet the same
+disk, the same load and the same minute. The difference of p50 and of p99 has a 95 % interval by bootstrap.
+"""
+
+import itertools
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tests.bench.gateway.gateway import Gateway
+from tests.bench.gateway.orders import SYMBOLS, Orders
+
+RESAMPLED = 4_000
+MOST_MS, MOST_SHARE = 0.1, 0.05  # what an IOC may cost more, at the upper end of the interval
+PARTS = (50, 99)
+
+
+class Interval(NamedTuple):
+    """A difference, IOC less market, in ms, and the ends of its 95 % interval."""
+
+    found: float
+    low: float
+    high: float
+
+
+async def interleaved(gateway: Gateway, orders: Orders, count: int) -> dict[str, list[str]]:
+    """Returns the client ids of so many market orders and IOCs that opened a position, by kind."""
+    names: dict[str, list[str]] = {"market": [], "ioc": []}
+    kinds = itertools.cycle(("market", "ioc", "ioc", "market"))  # so that neither kind comes first in each pair
+    for sym in itertools.islice(itertools.cycle(SYMBOLS), 2 * count):
+        kind = next(kinds)
+        for intent in (orders.next(sym, ioc=kind == "ioc"), orders.next(sym)):
+            await gateway.write(intent)
+            await gateway.filled(intent)
+            if not intent.reduce_only:
+                names[kind].append(intent.client_order_id)
+    return names
+
+
+def difference(market: list[float], ioc: list[float], part: int, seed: int = 1) -> Interval:
+    """Returns how much more the IOC's percentile is.
+
+    >>> difference([1.0, 2.0, 3.0] * 50, [2.0, 3.0, 4.0] * 50, 50)
+    Interval(found=1.0, low=1.0, high=1.0)
+    """
+    dice, both = np.random.default_rng(seed), (np.asarray(market), np.asarray(ioc))
+    drawn = [[np.percentile(of[dice.integers(0, len(of), len(of))], part) for of in both] for _ in range(RESAMPLED)]
+    low, high = np.percentile([ours - theirs for theirs, ours in drawn], (2.5, 97.5))
+    return Interval(float(np.percentile(both[1], part) - np.percentile(both[0], part)), float(low), float(high))
+
+
+def compared(market: list[float], ioc: list[float]) -> dict[str, Any]:
+    """Returns both percentiles, their difference, and whether its upper end is within what an IOC may cost more."""
+    rows: dict[str, Any] = {"orders of each kind": len(ioc)}
+    for part in PARTS:
+        base, (found, low, high) = float(np.percentile(market, part)), difference(market, ioc, part)
+        most = MOST_MS + MOST_SHARE * base
+        rows[f"p{part}"] = {
+            "market": round(base, 3), "ioc": round(base + found, 3), "difference": round(found, 3),
+            "low": round(low, 3), "high": round(high, 3), "most": round(most, 3), "reached": high <= most,
+        }  # fmt: skip
+    return rows
+
+
+def show(rows: dict[str, Any]) -> bool:
+    """Prints the comparison; returns whether both percentiles are within their bound."""
+    print(f"\nIOC beside market, read to sent, {rows['orders of each kind']:,} each, ms")
+    for name in (f"p{part}" for part in PARTS):
+        row = rows[name]
+        print(
+            f"{name}: market {row['market']:.3f}, IOC {row['ioc']:.3f}: {row['difference']:+.3f} "
+            f"(95 %: {row['low']:+.3f} to {row['high']:+.3f}; target ≤ {row['most']:.3f}) "
+            f"{'reached' if row['reached'] else 'MISSED'}"
+        )
+    return all(rows[f"p{part}"]["reached"] for part in PARTS)
