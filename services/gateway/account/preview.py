@@ -9,10 +9,11 @@ from services.gateway.risk import Context, Hold, Pass, ProposedOrder, RiskCheck,
 from services.gateway.risk.equity import equity, last_bids, with_last
 from shared.account import Account
 from shared.config import Settings
+from shared.config.strategy import BPS
 from shared.control.books import Books
 from shared.control.whereabouts import Whereabouts
 from shared.errors import SafetyRefusal, VenueError
-from shared.exchanges.trading.amounts import plain, sized
+from shared.exchanges.trading.amounts import limit_at, plain, sized
 from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.exchanges.trading.venue import AccountIdentity, MarketRules
 from shared.explain.account import NS_PER_MS, Stake, coins_at_stake, if_everything_dies, money, swaps_at_stake
@@ -209,7 +210,7 @@ def _first(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: Accoun
     """Returns what the strategy's first order from a flat book would become, and which limit it would meet."""
     price, own = market.quote.ask, settings.strategy
     costs = settings.gateway
-    decider = innermost(with_reserve(make_strategy(own), costs.fee, costs.slippage_bps))
+    decider = innermost(with_reserve(make_strategy(own), costs.fee, costs.slippage_bps, own.limit_bps))
     if not isinstance(decider, Decider):
         return "not known before the strategy has seen the market: it has a memory"
     with blaming(market.sym):
@@ -219,7 +220,8 @@ def _first(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: Accoun
     if isinstance(decided, Reason) or not decided:
         return f"none: {decided or 'the strategy wants none'}"
     wanted = decided[0].signed_qty
-    qty = sized(market.rules, wanted, price)
+    worst = price if own.limit_bps is None else price * (1 + own.limit_bps / BPS)
+    qty = sized(market.rules, wanted, worst)
     if isinstance(qty, Reason):
         return f"none: {wanted:.8f} would be refused, {qty} (step {plain(market.rules.step)})"
     booked = seen.books.balance() if seen.books else own.balance * len(settings.symbols)
@@ -237,6 +239,8 @@ def _first(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: Accoun
     asked = ProposedOrder(market.sym, qty, price, False, context.now_ns, context, arming.decided_by)
     verdict = RiskCheck(rules).on_tick(asked)
     shown = f"BUY {plain(qty)} at about {plain(price)} = {plain(qty * price)} {market.rules.quote}"
+    if own.limit_bps is not None:
+        shown += f", at {plain(limit_at(market.rules, worst, qty))} at most"
     if isinstance(verdict, Pass):
         return shown if verdict.cut_by is None else f"{shown}, cut by {verdict.cut_by}"
     return f"{shown}, would {'wait' if isinstance(verdict, Hold) else 'be refused'}: {verdict.reason}"

@@ -34,6 +34,7 @@ from services.gateway.execution.records import (
 from services.gateway.execution.session_context import PreparedSend, SessionContext, SymbolStep, now_ms
 from services.gateway.risk.check import Hold, Refusal
 from shared.control.books import execution_row
+from shared.exchanges.trading.amounts import limit_at
 from shared.exchanges.trading.venue import Cleared
 from shared.journal.rows import EventRow, FundingRow, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
@@ -189,10 +190,12 @@ class OrderManager:
             text = f"only {qty} of {row.intended_qty} is sent: {cut_by}"
             why = f": {verdict.why}" if cut_by is verdict.cut_by and verdict.why else ""
             step.changes.append(self._event("CUT", order.name, text + why))
+        limit = None if row.limit_price is None else limit_at(context.venue.rules(self.sym), row.limit_price, qty)
         request = OrderRequest(
-            self.sym, order.name, qty, verdict.reduce_only, context.venue.now_ms(), context.config.validity_ms
-        )
-        order.state = replace(order.state, asked_qty=qty)
+            self.sym, order.name, qty, verdict.reduce_only, context.venue.now_ms(), context.config.validity_ms,
+            type=row.type, limit_price=limit, time_in_force=row.time_in_force, trigger_price=row.trigger_price,
+        )  # fmt: skip
+        order.state, order.row = replace(order.state, asked_qty=qty), row._replace(sent_price=limit)
         self._move(order, Send(request.at_ms, request.validity_ms), step)
         send = PreparedSend(partial(self._send, order, request), context.spawn, partial(self._barred, request))
         step.sends.append(send)
