@@ -79,9 +79,8 @@ class DriftReference(BaseModel):
     @property
     def text(self) -> str:
         """Returns it in one line for a person."""
-        costs = "net of funding, too" if self.funded else "without funding"
-        over = f"{plural(self.held, 'held bar')}, {self.start} to {self.end}"
-        said = f"net Sharpe {self.sharpe:.2f} a year ({costs}) over {over}"
+        over = f"{plural(self.held, 'held bar')}, {self.start} to {self.end}{', net of funding' if self.funded else ''}"
+        said = f"net Sharpe {self.sharpe:.2f} a year over {over}"
         return f"{said}: {'its decay is watched' if self.shows_edge else 'no edge shown, decay is not computed'}"
 
     @property

@@ -14,6 +14,7 @@ from shared.errors import ConfigError, JournalUnwritable, SafetyRefusal
 from shared.journal import writer
 from shared.journal.database import parse_url
 from shared.journal.journal import Journal
+from shared.journal.migrations import HEAD
 from shared.journal.postgres import PostgresDatabase
 from shared.journal.rows import EventRow
 from shared.journal.sqlite import RESERVED, SqliteDatabase
@@ -50,7 +51,7 @@ async def opened_error(url: str) -> str:
 async def test_a_newer_schema_is_refused(journal_url: str) -> None:
     await (await Journal.open(journal_url, "main", durable=True)).close()
     run(journal_url, "UPDATE tickline_schema SET version_num = '9999', readable_by = '9998'")
-    with pytest.raises(SafetyRefusal, match="its schema 9999 is newer than 0004, which this Tickline knows") as refused:
+    with pytest.raises(SafetyRefusal, match=f"its schema 9999 is newer than {HEAD}, which this Tickline") as refused:
         await Journal.open(journal_url, "main", durable=True)
     assert PASSWORD not in str(refused.value)
 

@@ -77,7 +77,8 @@ async def ingested(place: Place, count: int, folder: Path) -> None:
 def rate_known_at(listing: Listing, end_ns: int) -> FundingGroup:
     """The last rate that was settled a minute before."""
     end_ms = end_ns // 1_000_000 - MINUTE_MS
-    return FundingGroup(rate=float(funding_rates(listing.id, end_ms - HOURS_8_MS + 1, end_ms)[-1].rate))
+    rate = float(funding_rates(listing.id, end_ms - HOURS_8_MS + 1, end_ms)[-1].rate)
+    return FundingGroup(rate=rate, interval_h=8)
 
 
 async def heard_bars(options: LiveOptions, listings: Mapping[str, Listing], count: int) -> dict[str, list[MarketTick]]:

@@ -123,6 +123,7 @@ async def test_merged_bars_with_the_funding_rate_known_at_their_end(tmp_path: Pa
         for row in rows_of(tmp_path):
             end_ms = row.ts_event // 1_000_000
             assert row.funding_rate == [rate.rate for rate in paid if rate.at_ms <= end_ms - MINUTE_MS][-1]
+            assert row.funding_interval_h == 8
         assert groups_of(tmp_path / "all.parquet") == {"bar", "funding"}
         refused = await tickline(exchange, tmp_path, *job[:-3], "--funding")
         assert (refused.code, refused.err.count("\n")) == (2, 1)

@@ -69,6 +69,9 @@ def test_a_file_of_funding_rates_is_paid(trial: FileTrial, tmp_path: Path) -> No
     plain, funded = reference_of(settings, start_ns()), reference_of(settings, start_ns(), funding=rates)
     assert plain.mean_net != funded.mean_net
     assert abs(plain.mean_net - funded.mean_net) <= 1.5 * 0.0001
+    assert (plain.funded, funded.funded) == (False, True)
+    assert funded.text.count("net of funding") == 1
+    assert "funding" not in plain.text
 
 
 def test_symbols_of_one_course_pool_to_that_course(trial: FileTrial, tmp_path: Path) -> None:
@@ -114,7 +117,11 @@ def test_another_strategy_or_fee_has_no_reference_and_another_size_has() -> None
         {"gateway": {"slippage_bps": "1"}},
     ):
         assert reference_in(card, Settings(**own | other)) is None, other  # type: ignore[arg-type]
-    for same in ({"strategy": {"params": {"leverage": 3}}}, {"strategy": {"qty_step": "0.001"}}):
+    for same in (
+        {"strategy": {"params": {"leverage": 3}}},
+        {"strategy": {"qty_step": "0.001"}},
+        {"strategy": {"max_slippage_bps": 20, "reduce": "ioc"}},
+    ):
         assert reference_in(card, Settings(**own | same)) is not None, same  # type: ignore[arg-type]
 
 

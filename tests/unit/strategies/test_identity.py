@@ -127,7 +127,8 @@ def test_parameters_count(folder: Path, changed: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     "changed",
     [{"interval": "6h"}, {"strategy": {"on_missing": "hold"}}, {"gateway": {"fee": "0"}},
-     {"gateway": {"slippage_bps": "9"}}],
+     {"gateway": {"slippage_bps": "9"}}, {"strategy": {"max_slippage_bps": "49"}},
+     {"strategy": {"max_slippage_bps": "none"}}, {"strategy": {"reduce": "ioc"}}],
 )  # fmt: skip
 def test_what_else_a_strategy_decides_by_counts(changed: dict[str, object]) -> None:
     """The gateway's hash of the config has these, too, as they were when the gateway started."""

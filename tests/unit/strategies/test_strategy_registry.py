@@ -129,6 +129,13 @@ def test_every_strategy_that_ships_can_keep_a_reserve(name: str) -> None:
         assert own.state() != less.state(), "they share no memory"
 
 
+@pytest.mark.parametrize(("limit_bps", "cost"), [(None, "0.004"), (10, "0.004"), (20, "0.004"), (50, "0.007")])
+def test_the_money_for_a_limit_order_is_kept_at_its_limit(limit_bps: int | None, cost: str) -> None:
+    limit = None if limit_bps is None else Decimal(limit_bps)
+    less = with_reserve(made("basic_taker", {}), Decimal("0.001"), Decimal(10), limit)
+    assert innermost(less).model_dump()["leverage"] == 1 / (1 + Decimal(cost))
+
+
 def test_the_reserve_is_of_the_strategy_within() -> None:
     plain = made("basic_taker", {"leverage": 2})
     wrapped = made("basic_taker", {"leverage": 2}, {"name": "cool_down", "ticks": 3})

@@ -28,7 +28,7 @@ def totals(end: float | str = 100, start: float | str = 100, **others: Any) -> T
     zero = Decimal(0)
     nothing = Totals(
         start_equity=Decimal(str(start)), end_equity=Decimal(str(end)), fees=zero, funding=zero, slippage=zero,
-        turnover=zero, bars=0, fills=0, expired=0, liquidations=0, first_ts=0, last_ts=0, open_trip=None,
+        turnover=zero, bars=0, fills=0, missed=0, expired=0, liquidations=0, first_ts=0, last_ts=0, open_trip=None,
         unrealised=zero,
     )  # fmt: skip
     return nothing._replace(**others)
