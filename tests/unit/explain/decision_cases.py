@@ -204,7 +204,10 @@ DECISIONS: dict[Reason, list[Case]] = {
         )
     ],
     Reason.SUPERSEDED: [
-        Case(_superseded, ("that of 1970-01-01 00:00:03 UTC came 1.0 s after it", "1 order in flight", "none may be"))
+        Case(
+            _superseded,
+            ("that of 1970-01-01 00:00:03 UTC came 1.0 s after it", "1 order in flight", "only what reduces may go"),
+        )
     ],
     Reason.WAITING: [Case(_waiting, ("1 order in flight", "only what reduces may go beside them"))],
     Reason.IN_FLIGHT: [Case(_in_flight, ("it wanted", "1 order in flight", "only what reduces may go beside"))],

@@ -56,7 +56,7 @@ def test_a_live_account_says_so() -> None:
     lines = shown()
     assert lines[0] == "account main: LIVE at okx, isolated margin, leverage 1"
     assert lines[-1].startswith("arms until 2025-11-24 13:00:00 UTC, for positions of at most 2000 together; config ")
-    assert first(lines) == "BUY 0.023 at about 42000 = 966 USDT"
+    assert first(lines) == "BUY 0.023 at about 42000 = 966 USDT, at 42210 at most"
     (traded,) = (line for line in lines if line.startswith("model "))
     assert traded.startswith("model btcusdt_12h_linear (")
     assert "), strategy basic_taker(leverage=1, netting=False, " in traded
@@ -72,7 +72,7 @@ def test_code_that_raises_is_named_with_file_line_and_symbol(tmp_path: Path, mon
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"balance": 30}, "none: 0.00071386 would be refused, BELOW_MINIMUM (step 0.001)"),
+        ({"balance": 30}, "none: 0.00071031 would be refused, BELOW_MINIMUM (step 0.001)"),
         ({"max_notional": 900}, "would be refused: ARMED_NOTIONAL"),
         ({"risk": {"max_order_notional": 900}}, "would be refused: ORDER_NOTIONAL"),
         ({"risk": {"reduce_only": True}}, "would be refused: REDUCE_ONLY"),
@@ -108,7 +108,7 @@ def test_books_that_have_another_capital_are_shown_with_it_and_sized_by_it() -> 
     books.book(capital_report("BTCUSDT", "strategy:BTCUSDT", 1, D(500), 1))
     lines = shown(SEEN._replace(books=books))
     assert "equity 10000; 1 book of 1000, now BTCUSDT 500 of a capital of 500" in lines
-    assert first(lines) == "BUY 0.011 at about 42000 = 462 USDT"
+    assert first(lines) == "BUY 0.011 at about 42000 = 462 USDT, at 42210 at most"
 
 
 def test_what_is_lost_when_everything_dies_now() -> None:
@@ -172,7 +172,7 @@ def test_coins_that_no_book_holds_count_for_no_limit_and_dust_is_shown() -> None
     lines = shown(SEEN._replace(books=books, markets=[BTC._replace(rules=rules, position=D(5) + left)]))
     (line,) = (line for line in lines if "first order" in line)
     assert "position 5.000005, of it dust 0.000005, 5 of it no book's, 0 open orders" in line
-    assert first(lines) == "BUY 0.02379 at about 42000 = 999.18 USDT"
+    assert first(lines) == "BUY 0.02367 at about 42000 = 994.14 USDT, at 42210 at most"
 
 
 def test_a_person_reads_that_no_edge_was_shown() -> None:
