@@ -1,13 +1,11 @@
 """The monitor's Tick stage takes all symbols' predictions and decisions; its plan says what it reads and writes."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple, cast
 
 from pydantic import Field
 
-from services.monitor.costs import RealisedCosts
-from services.monitor.equity import EquityBand
-from services.monitor.ranges import MeasuredValue, Ranges
+from services.monitor.comparisons import NOTHING, Comparisons, EquityBand, MeasuredValue, Ranges, RealisedCosts
 from shared.config import Settings
 from shared.drift.stage import DriftRules, DriftStage
 from shared.messages import (
@@ -80,21 +78,6 @@ class MonitorSnapshot(Snapshot):
     predicted: dict[str, int] = Field(default_factory=dict)
     ordered: dict[str, int] = Field(default_factory=dict)
     numbers: dict[str, int] = Field(default_factory=dict)
-
-
-class Comparisons(NamedTuple):
-    """The comparisons inform only.
-
-    - ranges: by symbol, features and y_hat; empty where the card has no distributions. costs: by symbol.
-    - band: of the equity; None where the card does not say what to expect.
-    """
-
-    ranges: Mapping[str, Ranges]
-    costs: Mapping[str, RealisedCosts]
-    band: EquityBand | None
-
-
-NOTHING = Comparisons({}, {}, None)
 
 
 class MonitorStage(Stage):

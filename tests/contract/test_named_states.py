@@ -15,15 +15,14 @@ from services.ingestor.live.trade_order import OrderById, OrderByTime
 from services.ingestor.source import Quote
 from services.ingestor.stage import IngestStage
 from services.monitor.alerts.bundle import BundleStage, MessagePace
+from services.monitor.alerts.bus_watch import StreamWatch
 from services.monitor.alerts.conditions import AlertKind, Condition, Observation
 from services.monitor.alerts.journal_watch import JournalWatch
-from services.monitor.alerts.stream_watch import StreamWatch
-from services.monitor.costs import RealisedCosts
-from services.monitor.equity import EquityBand, LiveBook
-from services.monitor.ranges import Outside, Ranges
+from services.monitor.comparisons import EquityBand, Outside, Ranges, RealisedCosts
 from services.monitor.stage import MonitorStage
 from shared.account import Account
 from shared.config import load_settings
+from shared.drift.live_book import LiveBook
 from shared.drift.twin import Costs
 from shared.exchanges.market_data.events import Trade
 from shared.journal.rows import EventRow
@@ -36,8 +35,8 @@ from tests.contract.test_tick_contract import PRICES
 from tests.unit.gateway import test_paper as paper
 from tests.unit.ingestor.live.test_live_states import CASES as LIVE
 from tests.unit.monitor import session as monitor
-from tests.unit.monitor.test_compared import KNOWN, SYM, TRAINING, line
-from tests.unit.monitor.test_compared import ONE as ONE_SYMBOL
+from tests.unit.monitor.test_comparisons import KNOWN, SYM, TRAINING, line
+from tests.unit.monitor.test_comparisons import ONE as ONE_SYMBOL
 from tests.unit.signal import test_signal_stage as signal
 from tests.unit.strategies.market import price_bar
 from tests.unit.strategy import test_live_stage as live

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from services.monitor.alerts.conditions import AlertMessage, Condition, KnownCondition, Observation
-from services.monitor.alerts.wording import body_of, title_of
+from services.monitor.alerts.messages import body_of, title_of
 from shared.config.alerts import AlertSettings
 from shared.intervals import NS_PER_S
 from shared.record import Snapshot

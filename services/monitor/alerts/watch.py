@@ -14,13 +14,12 @@ import structlog
 from pydantic import Field
 
 from services.monitor.alerts.bundle import BundleStage, MessagePace
-from services.monitor.alerts.bus_watch import BusWatch
+from services.monitor.alerts.bus_watch import BusWatch, StreamWatch
 from services.monitor.alerts.channels import Channels, WaitingMessage, open_channels
 from services.monitor.alerts.conditions import UNWELL, AlertKind, AlertMessage, Condition, Observation
-from services.monitor.alerts.daily import Daily, daily_message
 from services.monitor.alerts.heartbeat import Heartbeat
 from services.monitor.alerts.journal_watch import JournalView, JournalWatch
-from services.monitor.alerts.stream_watch import StreamWatch
+from services.monitor.alerts.messages import Daily, daily_message
 from shared.bus.api import Bus, BusLost
 from shared.config import Mode, Settings
 from shared.config.alerts import read_heartbeat, read_urls

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from services.monitor import work
+from services.monitor import main
 from services.monitor.latch import DriftLatch
-from services.monitor.work import MonitorWorker
+from services.monitor.main import MonitorWorker
 from shared.config import Settings
 from shared.config.gateway import Mode
 from shared.control.latches import DRIFT, latch_drift, lift
@@ -30,9 +30,9 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         state_dir=tmp_path, symbols=SYMBOLS, interval="12h", signal={"model": "none"}, gateway=gateway,
         monitor={"pace_s": 0.001},
     )  # fmt: skip
-    plan = work.plan(made)
+    plan = main.plan(made)
     of_tests = plan.__class__(**{**plan.__dict__, "make_stage": lambda _: stage()})
-    monkeypatch.setattr(work, "plan", lambda _: of_tests)
+    monkeypatch.setattr(main, "plan", lambda _: of_tests)
     monkeypatch.setattr(DriftLatch, "of", lambda own: DriftLatch(lambda: opened(own), look_s=0.002, again_s=0.01))
     return made
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.monitor.work import MonitorWorker, OverheardStage
+from services.monitor.alerts.bus_watch import OverheardStage
+from services.monitor.main import MonitorWorker
 from shared.config import load_settings
 from shared.drift.stage import DriftRules, DriftStage
 from shared.drift.twin import Costs

@@ -32,8 +32,8 @@ from shared.recording.part import ReceivedEntry
 from shared.runner.spec import Stage
 from shared.runner.symbol import Symbol, Taken
 from tests.unit.monitor.session import SYMBOLS, bars, stage
-from tests.unit.monitor.test_compared import SYM, line
-from tests.unit.monitor.test_compared import whole as informing
+from tests.unit.monitor.test_comparisons import SYM, line
+from tests.unit.monitor.test_comparisons import whole as informing
 from tests.unit.recording.entries import FIRST_DAY_MS
 from tests.unit.runner.fakes import entry
 

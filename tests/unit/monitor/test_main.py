@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from services.monitor import work
-from services.monitor.reader import LateSymbols
-from services.monitor.work import MonitorWorker
+from services.monitor import main
+from services.monitor.late import LateSymbols
+from services.monitor.main import MonitorWorker
 from shared.config import Settings
 from shared.errors import ConfigError
 from shared.messages import Stream
@@ -25,9 +25,9 @@ SETTINGS = Settings(
 
 @pytest.fixture(autouse=True)
 def _of_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = work.plan(SETTINGS)
+    plan = main.plan(SETTINGS)
     of_tests = plan.__class__(**{**plan.__dict__, "make_stage": lambda _: stage()})
-    monkeypatch.setattr(work, "plan", lambda _: of_tests)
+    monkeypatch.setattr(main, "plan", lambda _: of_tests)
 
 
 def expected(upto: int, gain: float = -0.01) -> list[tuple[str, int, str, str]]:
@@ -50,7 +50,7 @@ async def test_it_reads_all_partitions_and_ends_when_all_was_read() -> None:
 
 async def test_a_silent_symbol_holds_up_nobody_also_over_a_kill(monkeypatch: pytest.MonkeyPatch) -> None:
     """It never comes; the last bar of the other waits, since it may come for that yet."""
-    monkeypatch.setattr(work, "LateSymbols", lambda: LateSymbols(wait_s=0.0))
+    monkeypatch.setattr(main, "LateSymbols", lambda: LateSymbols(wait_s=0.0))
     line, live = Line(SETTINGS), SYMBOLS[0]
     for first in (1, 21):
         await line.write(each for each in bars(first, first + 19, -0.01) if each.sym == live)

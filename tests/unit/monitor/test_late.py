@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from services.monitor import work
-from services.monitor.equity import EquityBand
-from services.monitor.reader import KNOWN_SINCE, LOOKS_S, WAIT_S, LateSymbols
-from services.monitor.stage import Comparisons, GivenUp, MonitorStage
+from services.monitor import main
+from services.monitor.comparisons import Comparisons, EquityBand
+from services.monitor.late import KNOWN_SINCE, LOOKS_S, WAIT_S, LateSymbols
+from services.monitor.stage import GivenUp, MonitorStage
 from shared.bus.api import Lease, Stored
 from shared.bus.names import PartitionId
 from shared.config import Settings
@@ -25,7 +25,7 @@ class Looked:
     """A monitor's partition, of which LateSymbols looks; its clock goes when the test says so."""
 
     def __init__(self, monitor: MonitorStage, wire: int = KNOWN_SINCE) -> None:
-        plan = work.plan(SETTINGS)
+        plan = main.plan(SETTINGS)
         spec = plan.__class__(**{**plan.__dict__, "make_stage": lambda _: monitor})
         lease = Lease(PartitionId("monitor", 0), "test", 1)
         self.now_s = 1_000.0

@@ -1,25 +1,20 @@
-"""What the books have really made is compared with the band in which it lies nine times in ten, were the card right."""
+"""The live book is what became of a strategy's decisions: one symbol's book with its real fills, bar by bar.
+
+Beside the paper twin (`twin.py`) it says what the same bars really made.
+"""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from decimal import Decimal
-from math import sqrt
 from typing import Any
 
-from services.monitor.ranges import MeasuredValue
 from shared.account import Account
 from shared.account.account import book_report
-from shared.drift.pool import Behind, PooledBar, SymbolPool
-from shared.drift.reference import DriftReference
 from shared.drift.twin import TwinBar
 from shared.messages import Decision, ExecutionReport, Gap, Message, Prediction, Stream
-from shared.messages.monitor import Measure
 from shared.record import Record, Snapshot
 from shared.tick import State, Tick
 
-EVERY = 100  # held bars between two readings, where it does not cross the band
-FEWEST = 30  # held bars before the first: below, no sum is near normal
-Z90 = 1.645  # a normal number is beyond it, on either side, in 10 % of the cases
 WAITING = 256  # decisions that wait for their executions, or the other way round
 _ZERO = Decimal(0)
 
@@ -149,70 +144,3 @@ class LiveBook(Tick[Message, list[TwinBar]]):
         self._due, self._marks, self._prices = deque(saved.due), deque(saved.marks), dict(saved.prices)
         self._profit, self._price, self._notional = saved.profit, saved.price, saved.notional
         self._owed = saved.owed
-
-
-class BandSnapshot(Snapshot):
-    """The saved form of an EquityBand."""
-
-    books: dict[str, Any]
-    pool: Any
-    total: float
-    held: int
-    outside: bool
-
-
-class EquityBand(Tick[Message, list[MeasuredValue]]):
-    """The band takes all symbols' messages; returns the sum of net returns where it crosses the band, and now and then.
-
-    The band is that of a sum of so many independent held bars of the card's mean and standard deviation, out of sample:
-    what a bootstrap of these bars gives, once they are thirty.
-    """
-
-    def __init__(self, symbols: Sequence[str], reference: DriftReference) -> None:
-        self._mean, self._sd = reference.mean_net, reference.sd_net
-        self._books = {sym: LiveBook(sym) for sym in symbols}
-        self._pool = SymbolPool(tuple(symbols))
-        self._total, self._held, self._outside = 0.0, 0, False
-
-    def on_tick(self, val: Message) -> list[MeasuredValue]:
-        """Takes a message of any symbol."""
-        book = self._books.get(val.sym)
-        bars = [] if book is None else book.on_tick(val)
-        return [found for bar in bars for pooled in self._pool.on_tick(bar) for found in self._on_bar(pooled)]
-
-    def behind(self) -> Behind | None:
-        """Returns which symbols hold the others up; None where none does."""
-        return self._pool.behind()
-
-    def miss(self, sym: str, since: int, upto: int) -> list[MeasuredValue]:
-        """Lets the others go on without a symbol's bars; see `SymbolPool.miss`."""
-        return [found for pooled in self._pool.miss(sym, since, upto) for found in self._on_bar(pooled)]
-
-    def _on_bar(self, bar: PooledBar) -> Iterator[MeasuredValue]:
-        self._total += bar.net
-        self._held += 1
-        middle, wide = self._mean * self._held, Z90 * self._sd * sqrt(self._held)
-        low, high = middle - wide, middle + wide
-        found = MeasuredValue(Measure.EQUITY, "", self._total, low, high, self._held, bar.ts_event, bar.tr)
-        outside = not found.low <= found.value <= found.high
-        if self._held < FEWEST:
-            return
-        if outside is not self._outside or self._held % EVERY == 0:
-            self._outside = outside
-            yield found
-
-    def state(self) -> State:
-        """Returns the books and the sum."""
-        return BandSnapshot(
-            books={sym: book.state() for sym, book in self._books.items()}, pool=self._pool.state(), total=self._total,
-            held=self._held, outside=self._outside,
-        )  # fmt: skip
-
-    def restore(self, state: State) -> None:
-        """Takes back what `state()` gave."""
-        saved = BandSnapshot.of(state)
-        for sym, book in self._books.items():
-            if sym in saved.books:
-                book.restore(saved.books[sym])
-        self._pool.restore(saved.pool)
-        self._total, self._held, self._outside = saved.total, saved.held, saved.outside
