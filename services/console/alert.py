@@ -11,7 +11,7 @@ from services.monitor.alerts.channels import open_notify
 from services.monitor.alerts.conditions import AlertMessage
 from services.monitor.alerts.heartbeat import NAME, Heartbeat
 from shared.config import load_settings
-from shared.config.alerts import AlertSettings, read_heartbeat, read_urls
+from shared.config.monitor import AlertSettings, read_heartbeat, read_urls
 from shared.errors import ConfigError
 
 FAILED = 1

@@ -1,12 +1,18 @@
-"""`tickline trace`: from any id of a tick, an order or an execution to the whole chain, with the times of its hops."""
+"""`tickline trace`: from any id of a tick, an order or an execution to the whole chain, with the times of its hops.
+
+With `--recompute` the chain's features go once more through the weights whose hash its prediction names.
+"""
 
 import asyncio
 import re
-from collections.abc import Iterator
-from typing import Annotated
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, NamedTuple
 
+import numpy as np
 import typer
 
+from services.console.cards import card_of_hash
 from services.console.chains import Chains, Told, as_json_of, endings
 from services.console.output import AsJson, InUtc, for_screen, json_text, show, wall_time
 from services.console.runs import RunId, of_run_id
@@ -14,7 +20,10 @@ from shared.config import Settings, load_settings
 from shared.errors import DataError, ParityBroken
 from shared.explain.chain import Chain
 from shared.explain.story import times, unasked_line
-from shared.messages import Message, Stream
+from shared.messages import Features, Message, Prediction, Stream
+from shared.models.card import Card
+from shared.models.load_model import load_model
+from shared.models.runtime import Runtime, allowed_difference
 from shared.wall_time import WallTime
 
 TAKES = "give a trace id, a client order id, an exchange's id, or STREAM:SYM:N as `tickline tail orders` shows n"
@@ -42,11 +51,7 @@ def trace(
     wall = wall_time(utc)
     with of_run_id(load_settings(), run_id) as settings:
         told, before = asyncio.run(asked(settings, name, wall))
-        again = None
-        if recompute:
-            from services.console.recompute import recomputed  # it loads the model's runtime
-
-            again = recomputed(settings, told.chain, before)
+        again = recomputed(settings, told.chain, before) if recompute else None
     answer = as_json_of(told) | ({} if again is None else {"recomputed": again._asdict()})
     said = [*lines(told, wall), *([] if again is None else [f"  {again.line}"])]
     show([json_text(answer)] if as_json else for_screen(said, SENTENCE_AT))
@@ -115,3 +120,64 @@ def _origins(chain: Chain) -> str:
         counts[hop.origin] = counts.get(hop.origin, 0) + 1
     return ", ".join(f"{count} on the bus" if origin == "bus" else f"{count} in the {origin}"
                      for origin, count in sorted(counts.items()))  # fmt: skip
+
+
+class Recomputed(NamedTuple):
+    """A y_hat was computed again.
+
+    - recorded, computed: both, as floats. bits: whether they are the same to the last bit.
+    - same: bits, or as near as another runtime may come.
+    - model: the card's name. runtime: that of this process. line: all of it for a person.
+    """
+
+    recorded: float
+    computed: float
+    bits: bool
+    same: bool
+    model: str
+    runtime: str
+    line: str
+
+
+def recomputed(settings: Settings, chain: Chain, before: Sequence[Message]) -> Recomputed:
+    """Returns the y_hat of a chain, computed again; raises DataError where the chain has none, ModelRefused.
+
+    before: the features of the ticks before it, oldest first, for a model that is shown a sequence.
+    """
+    prediction, features = chain.one(Prediction), chain.one(Features)
+    if prediction is None or prediction.y_hat is None:
+        raise DataError("trace --recompute: this chain has no y_hat")
+    if features is None:
+        raise DataError("trace --recompute: the features of this chain are not found any more")
+    path, card = card_of_hash(settings, prediction.model)
+    loaded = load_model(path)
+    computed = loaded.predict().on_tick(_input(card, features, before))
+    assert computed is not None
+    here = Runtime.here(card.format).text
+    bits = _bits(computed) == _bits(prediction.y_hat)
+    std = card.training.y_hat.std if card.training is not None else abs(computed)
+    apart = abs(computed - prediction.y_hat)
+    same = bits or apart <= allowed_difference(std, computed)
+    said = "the same to the bit" if bits else f"apart by {apart:.3g}"
+    if not bits:
+        said += ", as another runtime may be" if same else ", and no runtime explains that"
+    line = (
+        f"recomputed: y_hat {computed!r} of {card.name} ({prediction.model}), recorded {prediction.y_hat!r}: {said} "
+        f"(here: {here})"
+    )
+    return Recomputed(prediction.y_hat, computed, bits, same, card.name, here, line)
+
+
+def _input(card: Card, features: Features, before: Sequence[Message]) -> Any:
+    own = features.values.numpy()
+    if card.window == 1:
+        return own.copy()
+    rows = [one.values.numpy() for one in before if isinstance(one, Features)]
+    if len(rows) != card.window - 1:
+        found = f"{len(rows) + 1} of them are found"
+        raise DataError(f"trace --recompute: the model is shown {card.window} ticks' features, and {found}")
+    return np.stack([*rows, own])
+
+
+def _bits(number: float) -> bytes:
+    return struct.pack("<d", number)

@@ -18,10 +18,9 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from shared.config.alerts import AlertSettings
 from shared.config.gateway import SECRETS, GatewaySettings, Mode
 from shared.config.ingestor import IngestorSettings
-from shared.config.monitor import MonitorSettings
+from shared.config.monitor import AlertSettings, MonitorSettings
 from shared.config.recorder import RecorderSettings
 from shared.config.section import Count, Instance, Positive, Section
 from shared.config.strategy import NO_LIMIT, StrategySettings

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from shared.bus.server import Layout
 from shared.config import Settings
-from shared.config.alerts import AlertSettings, read_heartbeat, read_urls
 from shared.config.gateway import SECRETS
+from shared.config.monitor import AlertSettings, read_heartbeat, read_urls
 from shared.doctor.finding import Finding, fault, of_error, ok, warning
 from shared.doctor.host import journal_disk, local_mounts
 from shared.errors import SafetyRefusal, TicklineError, VenueError

@@ -7,6 +7,7 @@ from shared.errors import JournalUnwritable
 from shared.journal.database import unwritable
 from shared.journal.journal import BUSY_S, database_at
 from shared.journal.migrations import HEAD, schema_version
+from shared.journal.sqlite import SqliteDatabase
 from shared.journal.tables import ACCOUNTS
 
 
@@ -38,7 +39,7 @@ def look_at(url: str, account: str, *, busy_s: float = BUSY_S) -> JournalSeen:
     Raises ConfigError, SafetyRefusal (of something else, or newer than this Tickline knows) or JournalUnwritable.
     """
     database = database_at(url, busy_s)
-    path: Path | None = getattr(database, "path", None)
+    path = database.path if isinstance(database, SqliteDatabase) else None
     if path is not None and not path.exists():
         return JournalSeen(database.shown, path)
     try:

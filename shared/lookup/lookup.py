@@ -14,8 +14,7 @@ from shared.config import Settings
 from shared.errors import BusUnreachable, DataError
 from shared.extras import to_install
 from shared.lookup.series import SymbolSeries
-from shared.lookup.stored import EntryStore, Found, TimeSpan
-from shared.lookup.stores import BusEntries, RecordedEntries
+from shared.lookup.stores import BusEntries, EntryStore, Found, RecordedEntries, TimeSpan
 from shared.lookup.trace import TickTrace, messages_of_event, messages_of_order, messages_of_tick
 from shared.messages import Stream
 from shared.recording.home import recording_of

@@ -19,7 +19,7 @@ from shared.errors import ConfigError, JournalUnwritable
 from shared.intervals import NS_PER_S, TRADE, interval_ns
 from shared.journal.journal import Journal
 from shared.journal.rows import ExternalRow, OrderRow
-from shared.lookup.stored import Found
+from shared.lookup.stores import Found
 from shared.messages import Decision, ExecutionReport, Leg, MarketTick, Stream
 from shared.messages.reasons import OrderPhase
 from shared.wall_time import LOCAL_TIME, WallTime

@@ -8,7 +8,7 @@ neighbours, and what it finds is taken with a margin.
 from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import pairwise
 
-from shared.lookup.stored import EntryStore, Found, StoredEntry
+from shared.lookup.stores import EntryStore, Found, StoredEntry
 from shared.messages import Stream
 
 CHUNK = 1_024

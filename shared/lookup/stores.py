@@ -1,4 +1,4 @@
-"""The two stores of a line's entries: the streams on the bus, and the files of a recording.
+"""A line's entries lie in two stores, which are read alike: the streams on the bus, and the files of a recording.
 
 Of the bus nothing is kept here: each answer is of the moment in which it is asked for. A recording's files are found by
 the numbers that each of them keeps, and only those are opened. They come and go meanwhile: the recorder writes new
@@ -10,23 +10,85 @@ import time
 from bisect import bisect_left, insort
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from shared.bus.api import Session
 from shared.bus.entry import START, Entry, EntryId
 from shared.bus.names import PartitionId, partition_of
 from shared.errors import DataError
 from shared.extras import load_arrow
-from shared.lookup.stored import BUS, RECORDING, Place, StoredEntry, TimeSpan
-from shared.messages import Stream
+from shared.messages import DecodeError, Message, Stream, decode
+from shared.record import NewerWire
 from shared.recording.layout import NewerRecording, Part, parts
 from shared.recording.part import read_positions
+
+BUS: Literal["bus"] = "bus"
+RECORDING: Literal["recording"] = "recording"
+Place = Literal["bus", "recording"]
 
 CHUNK, NEAR = 500, 20
 MOST_KNOWN = 4_096
 NEAR_MS = 250  # an entry that is nearer than this is read to, not searched for
 LISTED_S = 1.0  # how long a list of files counts: a search looks at many, and what is newer the bus has, too
 COLUMNS = ["n", "t", "tr", "d", "w"]
+
+
+class Found(NamedTuple):
+    """A message was found.
+
+    - at_ns: when it was written to the bus, by the writer's clock, in ns since 1970 UTC.
+    - origin: where it was found.
+    """
+
+    message: Message
+    at_ns: int
+    origin: Place
+
+
+class StoredEntry(NamedTuple):
+    """An entry as it was found, not decoded yet; the fields are those of `shared/bus/entry.py`."""
+
+    n: int
+    t: str
+    tr: str
+    d: bytes
+    at_ns: int
+    origin: Place
+
+    def found(self, sym: str) -> Found | None:
+        """Returns the message in it; None where there is none that belongs at this place, as after damage.
+
+        Raises DataError where a newer Tickline wrote it.
+        """
+        try:
+            message = decode(self.t, self.d)
+        except NewerWire as newer:
+            raise DataError(f"{newer}: {newer.remedy}") from newer
+        except DecodeError:
+            return None
+        return Found(message, self.at_ns, self.origin) if (message.sym, message.n) == (sym, self.n) else None
+
+
+class TimeSpan(NamedTuple):
+    """Messages were written in this time, both ends included, in ns since 1970 UTC."""
+
+    since_ns: int
+    until_ns: int
+
+
+class EntryStore(Protocol):
+    """A store holds entries of a stream and symbol, numbered upwards; some of them may be missing."""
+
+    origin: Place
+
+    async def span(self, stream: Stream, sym: str) -> tuple[int, int] | None:
+        """Returns the numbers of the first and the last entry; None where there is none."""
+
+    async def entries(self, stream: Stream, sym: str, first: int, last: int) -> list[StoredEntry]:
+        """Returns the entries with these numbers, both included, in the order of their numbers, each once."""
+
+    async def times(self, stream: Stream, symbols: Sequence[str]) -> TimeSpan | None:
+        """Returns when the first and the last of these symbols' entries were written, about; None without one."""
 
 
 class BusEntries:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from shared.lookup.series import MARGIN_N, SymbolSeries
-from shared.lookup.stored import Found
+from shared.lookup.stores import Found
 from shared.messages import Decision, ExecutionReport, Message, OrderIntent, Reason, Stream
 from shared.messages.monitor import POOLED
 

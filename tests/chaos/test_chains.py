@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from services.console.chains import Chains
-from services.console.recompute import recomputed
+from services.console.trace import recomputed
 from shared.bus.names import PartitionId
 from shared.config import Settings, load_settings
 from shared.messages import MarketTick, Stream

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from services.monitor.alerts.conditions import AlertMessage, Condition, KnownCondition, Observation
 from services.monitor.alerts.messages import body_of, title_of
-from shared.config.alerts import AlertSettings
+from shared.config.monitor import AlertSettings
 from shared.intervals import NS_PER_S
 from shared.record import Snapshot
 from shared.tick import State, Tick

@@ -22,7 +22,7 @@ from services.monitor.alerts.journal_watch import JournalView, JournalWatch
 from services.monitor.alerts.messages import Daily, daily_message
 from shared.bus.api import Bus, BusLost
 from shared.config import Mode, Settings
-from shared.config.alerts import read_heartbeat, read_urls
+from shared.config.monitor import read_heartbeat, read_urls
 from shared.errors import JournalUnwritable, TicklineError
 from shared.lookup import Lookup
 from shared.lookup.money import Money, money

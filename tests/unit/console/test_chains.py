@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from services.console.chains import Chains, as_json_of
-from services.console.recompute import recomputed
 from services.console.trace import lines as trace_lines
-from services.console.trace import trace_of
+from services.console.trace import recomputed, trace_of
 from services.console.why import lines
 from services.gateway.execution.records import funding_report
 from services.gateway.paper import PaperStage

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.monitor.alerts.bundle import MOST, WITHIN_NS, BundleStage, MessagePace
 from services.monitor.alerts.conditions import AlertKind, AlertMessage, Condition, Observation
-from shared.config.alerts import AlertSettings
+from shared.config.monitor import AlertSettings
 from shared.intervals import NS_PER_S
 from shared.messages.codec import pack, unpack
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from services.monitor.alerts.channels import MOST_WAITING, Channel, Channels, open_channels, open_notify
 from services.monitor.alerts.conditions import AlertKind, AlertMessage, Condition
 from services.monitor.alerts.heartbeat import Heartbeat
-from shared.config.alerts import read_heartbeat, read_urls
+from shared.config.monitor import read_heartbeat, read_urls
 from shared.errors import ConfigError
 from tests.alert_sink import SECRET, Sink, sinking
 from tests.until import until

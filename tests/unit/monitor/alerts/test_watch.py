@@ -10,7 +10,7 @@ import pytest
 from services.monitor.alerts import watch
 from services.monitor.alerts.conditions import AlertKind, Condition
 from services.monitor.alerts.watch import STATE
-from shared.config.alerts import AlertSettings
+from shared.config.monitor import AlertSettings
 from shared.control.whereabouts import Whereabouts
 from shared.exchanges.trading.venue import AccountIdentity
 from shared.journal.rows import (
