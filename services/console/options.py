@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Callable, Iterable
-from decimal import Decimal, InvalidOperation
+from decimal import InvalidOperation
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, TextIO, TypeAlias, TypeVar
@@ -65,11 +65,6 @@ def floats(option: str, text: str) -> tuple[float, ...]:
     (0.0, 0.001)
     """
     return _each(option, text, float, "numbers with commas between them, e.g. 0,0.001")
-
-
-def decimals(option: str, text: str) -> tuple[Decimal, ...]:
-    """Returns numbers with all their digits."""
-    return _each(option, text, Decimal, "numbers with commas between them, e.g. 1,2.5")
 
 
 def _each(option: str, text: str, kind: Callable[[str], T], what: str) -> tuple[T, ...]:

@@ -6,7 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,13 +84,12 @@ def recorder_values(options: RunOptions) -> dict[str, object]:
 @contextmanager
 def with_bus(settings: Settings) -> Iterator[Settings]:
     """Yields the settings with the bus's address; of an embedded one that rests, with one that is started for now."""
-    from shared.bus.embedded import running_url, stored_bus
+    from shared.bus.embedded import reached
 
     if settings.bus.url:
         yield settings
         return
-    with ExitStack() as stack:
-        url = running_url(settings.bus.folder) or stack.enter_context(stored_bus(settings.bus.folder)).url
+    with reached(settings.bus.folder) as url:
         yield settings.model_copy(update={"bus": settings.bus.model_copy(update={"url": url})})
 
 

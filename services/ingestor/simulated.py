@@ -16,7 +16,22 @@ START_PRICE = Decimal("100.00")
 _ROUNDING_S = 1e-9
 
 
-class SimulatedSource:
+class PricesAlone:
+    """A source of prices alone gives no group, and so none of its fields."""
+
+    groups: frozenset[Group] = frozenset()
+    fields: frozenset[str] = frozenset()
+
+    def __init__(self, symbols: Sequence[str]) -> None:
+        self._symbols = tuple(sorted(set(symbols)))
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Returns all symbols, sorted."""
+        return self._symbols
+
+
+class SimulatedSource(PricesAlone):
     """The source gives prices of the process in shared/simulated_market.py, always the same for the same seed.
 
     Tick n is at 2025-01-01T00:00:00Z + n · interval. seed, sym and n fix its price (with phi, sigma and start_price),
@@ -33,6 +48,8 @@ class SimulatedSource:
     [Quote(sym='SIM-A', ts_event=1745689601000000000, price=Decimal('...'), ...)]
     """
 
+    venue = "simulated"  # in trace ids
+
     def __init__(
         self,
         symbols: Sequence[str] = SYMBOLS,
@@ -45,7 +62,7 @@ class SimulatedSource:
         start_price: Decimal = START_PRICE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._symbols = tuple(sorted(set(symbols)))
+        super().__init__(symbols)
         _require(bool(self._symbols) and all(self._symbols), "symbols: name at least one")
         _require(0 <= seed < 2**64, f"seed {seed}: use 0 to 2^64 - 1")
         _require(0 <= ticks_per_s < float("inf"), f"ticks_per_s {ticks_per_s}: use 0 (as fast as possible) or more")
@@ -56,26 +73,6 @@ class SimulatedSource:
         self._seed, self._interval_ns, self._clock = seed, interval_ns(interval), clock
         self._ticks_per_s, self._limit = ticks_per_s, limit
         self._phi, self._sigma, self._start_price = phi, sigma, float(start_price)
-
-    @property
-    def venue(self) -> str:
-        """Returns the name in trace ids."""
-        return "simulated"
-
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        """Returns all symbols, sorted."""
-        return self._symbols
-
-    @property
-    def groups(self) -> frozenset[Group]:
-        """Returns none: this market has prices alone."""
-        return frozenset()
-
-    @property
-    def fields(self) -> frozenset[str]:
-        """Returns none."""
-        return frozenset()
 
     def open(self, sym: str, position: int) -> Feed:
         """Returns the ticks from n = position + 1 on; it takes as long for ten million as for none."""
@@ -154,7 +151,7 @@ def _require(holds: bool, otherwise: str) -> None:
 _SOON_S = 1e-3
 
 
-class PresentSource:
+class PresentSource(PricesAlone):
     """The source gives the simulator's own market: one tick an interval, when the clock says so.
 
     What was not taken in time is not made up for after a restart.
@@ -162,6 +159,8 @@ class PresentSource:
     limit: the number of ticks of each symbol in all; None goes on for ever.
     clock: ns since 1970 UTC.
     """
+
+    venue = "fake"  # in trace ids
 
     def __init__(
         self,
@@ -171,29 +170,9 @@ class PresentSource:
         limit: int | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._symbols = tuple(sorted(set(symbols)))
+        super().__init__(symbols)
         self._market = PresentMarket(seed, interval_ns(interval))
         self._limit, self._clock = limit, clock
-
-    @property
-    def venue(self) -> str:
-        """Returns the name in trace ids."""
-        return "fake"
-
-    @property
-    def symbols(self) -> tuple[str, ...]:
-        """Returns all symbols, sorted."""
-        return self._symbols
-
-    @property
-    def groups(self) -> frozenset[Group]:
-        """Returns none: this market has prices alone."""
-        return frozenset()
-
-    @property
-    def fields(self) -> frozenset[str]:
-        """Returns none."""
-        return frozenset()
 
     def open(self, sym: str, position: int) -> Feed:
         """Returns the ticks from the newest on, wherever the last run stopped."""

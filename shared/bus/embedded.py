@@ -11,6 +11,8 @@ import re
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -210,6 +212,16 @@ def _program() -> Path:
 
     path: Path = get_binary_path()
     return path
+
+
+@contextmanager
+def reached(folder: Path) -> Iterator[str]:
+    """Yields the URL of the folder's bus; one that rests is at work meanwhile. Raises BusUnreachable."""
+    if (url := running_url(folder)) is not None:
+        yield url
+        return
+    with stored_bus(folder) as resting:
+        yield resting.url
 
 
 def server_version() -> str:

@@ -103,10 +103,6 @@ class Books:
         """Returns what a person has given a book, which must be there."""
         return self._accounts[sym].capital
 
-    def capitals(self) -> Decimal:
-        """Returns the capital of all books together."""
-        return sum((account.capital for account in self._accounts.values()), _ZERO)
-
     def profit(self) -> Decimal:
         """Returns what all books have made since they were begun, quote units: the balances without the capital."""
         made = (account.balance() - account.capital for account in self._accounts.values())

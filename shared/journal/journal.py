@@ -304,31 +304,30 @@ def database_at(url: str, busy_s: float) -> Database:
 
 def _connect(database: Database, durable: bool, create: bool, reserve: bool) -> Connection:
     """Returns the writing connection, on tables that are up to date."""
+
+    def check(connection: Connection) -> None:
+        bring_up_to_date(connection, database, create)
+        if durable:
+            database.check_durable(connection)
+        if reserve:
+            database.reserve(connection)
+
     database.prepare(create)
-    try:
-        connection = database.writer(durable)
-        try:
-            bring_up_to_date(connection, database, create)
-            if durable:
-                database.check_durable(connection)
-            if reserve:
-                database.reserve(connection)
-            database.check_place()
-        except BaseException:
-            connection.close()
-            raise
-    except database.errors as error:
-        raise unwritable(database, error) from error
-    return connection
+    return _checked(database, lambda: database.writer(durable), check)
 
 
 def _connect_to_read(database: Database, *_: bool) -> Connection:
     """Returns a connection that cannot write; the journal stays as it is."""
     database.prepare(create=False)
+    return _checked(database, database.reader, lambda connection: check_up_to_date(connection, database))
+
+
+def _checked(database: Database, connect: Callable[[], Connection], check: Callable[[Connection], None]) -> Connection:
+    """Returns a connection that has passed its checks, else closes it; a driver's error becomes ours."""
     try:
-        connection = database.reader()
+        connection = connect()
         try:
-            check_up_to_date(connection, database)
+            check(connection)
             database.check_place()
         except BaseException:
             connection.close()

@@ -219,16 +219,13 @@ def _of(stores: Stores) -> Callable[[Stream, str], SymbolSeries]:
 
 async def bus_of(settings: Settings, stack: AsyncExitStack) -> RedisBus:
     """Returns the line's bus; an embedded one that rests is started until the stack ends. Raises BusUnreachable."""
-    from shared.bus.embedded import running_url, stored_bus
+    from shared.bus.embedded import reached
 
-    url: str | None = settings.bus.url or None
-    if url is None:
-        url = await asyncio.to_thread(running_url, settings.bus.folder)
-    if url is None:
-        resting = stored_bus(settings.bus.folder)
-        await asyncio.to_thread(resting.start)
-        stack.callback(resting.stop)
-        url = resting.url
+    url = settings.bus.url
+    if not url:
+        embedded = reached(settings.bus.folder)
+        url = await asyncio.to_thread(embedded.__enter__)
+        stack.push(embedded)
     return make_bus(settings.model_copy(update={"bus": settings.bus.model_copy(update={"url": url})}))
 
 

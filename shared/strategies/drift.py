@@ -6,7 +6,6 @@ from typing import Final
 
 from shared.config import Settings
 from shared.drift.reference import DriftReference
-from shared.drift.stage import DriftRules, DriftStage
 from shared.drift.twin import Costs
 from shared.models.card import Card
 from shared.models.choose import chosen_card
@@ -45,14 +44,6 @@ def reference_in(card: Card, settings: Settings) -> DriftReference | None:
     """Returns the card's reference for the config's symbols, strategy and costs; None where it has none."""
     key, symbols = drift_key(settings), set(settings.symbols)
     return next((each for each in card.references if each.decides == key and set(each.symbols) == symbols), None)
-
-
-def drift_stage(settings: Settings, rules: DriftRules) -> DriftStage:
-    """Returns the config's drift stage; raises ModelRefused or ConfigError."""
-    card = chosen_card(settings)
-    reference = None if card is None else reference_in(card, settings)
-    costs = assumed_costs(settings) if reference is None else reference.costs
-    return DriftStage(settings.symbols, costs, reference, rules)
 
 
 def edge_line(settings: Settings) -> str:

@@ -129,7 +129,8 @@ def what_is_my_equity(asked: Asked) -> None:
 
 def what_did_i_make_today(asked: Asked) -> None:
     status, booked = asked.status, asked.books()
-    assert abs(Decimal(status["today"]) - (Decimal(status["equity"]) - booked.capitals())) < CENT  # it began today
+    capital = sum(booked.capital(sym) for sym in booked.positions())
+    assert abs(Decimal(status["today"]) - (Decimal(status["equity"]) - capital)) < CENT  # it began today
 
 
 def what_did_i_pay_in_fees(asked: Asked) -> None:

@@ -9,11 +9,11 @@ from services.research.shipped_weights import NOTEBOOK_BIAS, NOTEBOOK_WEIGHTS
 from services.research.twin_reference import FileTrial, learned_until, reference_of, with_reference
 from shared.config import Settings
 from shared.drift.reference import FEWEST, hac_error, measured
-from shared.drift.stage import DriftRules
+from shared.drift.stage import DriftRules, DriftStage
 from shared.errors import ConfigError
 from shared.models.choose import card_at
 from shared.models.model_files import write_card
-from shared.strategies.drift import drift_stage, reference_in
+from shared.strategies.drift import reference_in
 
 CARD = Path("weights/btcusdt_12h_linear.json")
 BARS, START = 300, 100
@@ -100,7 +100,7 @@ def test_the_shipped_model_never_showed_an_edge() -> None:
     assert reference.start == "2025-07-16T00:00:00Z"
     assert 2.0 < reference.sharpe < 2.1
     assert not reference.shows_edge
-    stage = drift_stage(settings, DriftRules())
+    stage = DriftStage(settings.symbols, reference.costs, reference, DriftRules())
     assert (stage.reference, stage.least_mean, stage.latch_bars) == (reference, None, 0)
     assert "no edge shown" in reference.text
     assert reference.text in Path("docs/drift.md").read_text()
