@@ -1,7 +1,8 @@
-"""The progress is what the recorder has read: the rows that wait for a file, and how far it has come."""
+"""The progress is what the recorder has read: what it keeps of that, what waits for a file, and how far it is."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,25 +10,27 @@ from shared.bus.api import BusLost, Commit, Outcome, Session
 from shared.bus.entry import Entry, EntryId
 from shared.bus.names import PartitionId
 from shared.messages import DecodeError, Stream, decode
-from shared.messages.codec import content_hash
+from shared.messages.codec import content_hash, newer
+from shared.record import WIRE
 from shared.recording.folder import Age, RecordingFolder
 from shared.recording.part import Positions, ReceivedEntry, RecordedEntry
 from shared.recording.position import StreamPosition
 from shared.runner.leases import PartitionLeases
 
 BESIDE_BYTES = 300  # of an entry, beside its message: about
+DAMAGED = b"?"  # before a recorded tag of a wire that nobody wrote then: later nobody could tell
 
 Source = tuple[str, PartitionId]
 
 
 @dataclass(frozen=True)
 class RecorderPlan:
-    """The config says what is recorded.
+    """The plan says what is recorded, as the config has it.
 
-    folder: where the recording goes, or the home of all recordings where the config names none.
-    sources: every stream's key.
-    max_rows, max_bytes, max_age_s: when the rows of a stream are written.
-    age: what is removed again.
+    - folder: where the recording goes, or the home of all recordings where the config names none.
+    - sources: every stream's key.
+    - max_rows, max_bytes, max_age_s: when the rows of a stream are written.
+    - age: what is removed again.
     """
 
     instance: str
@@ -41,11 +44,11 @@ class RecorderPlan:
 
 @dataclass
 class Buffer:
-    """One stream's rows wait in memory for a file.
+    """A buffer has one stream's rows, which wait in memory for a file.
 
-    positions: as they will be with these rows.
-    size: of the rows, in bytes.
-    since_s: when the first one came, on a clock that never goes back.
+    - positions: as they will be with these rows.
+    - size: of the rows, in bytes.
+    - since_s: when the first one came, on a clock that never goes back.
     """
 
     positions: Positions
@@ -68,7 +71,7 @@ class Buffer:
         return many or now_s - self.since_s >= plan.max_age_s
 
     def clear(self) -> None:
-        """Forget the rows: they are in a file."""
+        """Forgets the rows: they are in a file."""
         self.rows, self.size = [], 0
 
 
@@ -83,7 +86,7 @@ class LastEntries:
         self._last: dict[tuple[Source, str], Entry] = {}
 
     def keep(self, source: Source, entry: Entry) -> None:
-        """Remember the entry as its symbol's last."""
+        """Remembers the entry as its symbol's last."""
         self._last[source, entry.k] = entry
 
     async def contradicts(self, source: Source, entry: Entry) -> bool:
@@ -98,7 +101,7 @@ class LastEntries:
 
 
 def _content(tag: str | bytes, data: bytes) -> bytes:
-    """What decides in a message; of one that cannot be read, its bytes."""
+    """Returns what decides in a message; of one that cannot be read, its bytes."""
     try:
         return content_hash(decode(tag, data))
     except DecodeError:
@@ -106,9 +109,10 @@ def _content(tag: str | bytes, data: bytes) -> bytes:
 
 
 class ProgressOnBus:
-    """The bus is told how far was recorded: a stream's writer looks there before it cuts off what everybody has.
+    """The progress on the bus tells a stream's writer how far was recorded, before it cuts off what everybody has.
 
-    These are the fields `in:STREAM` of the recorder's own state, as any consumer has them. It reads none of them back.
+    It stands in the fields `in:STREAM` of the recorder's own state, as any consumer has them. The recorder reads none
+    of them back.
     """
 
     def __init__(self, leases: PartitionLeases, session: Session) -> None:
@@ -118,12 +122,12 @@ class ProgressOnBus:
         self._told: dict[tuple[int, str], str] = {}
 
     async def load(self) -> None:
-        """Takes up the commit numbers."""
+        """Reads the commit numbers to go on with."""
         stored = await self._session.load([lease.partition for lease in self._leases.values()])
         self._seqs = {p: state.seq for p, state in zip(self._leases, stored, strict=True)}
 
     async def tell(self, positions: Mapping[Stream, Positions]) -> None:
-        """Commit what has changed; raises BusLost when the lease is no longer ours."""
+        """Commits what has changed; raises BusLost when the lease is no longer ours."""
         fields: dict[int, dict[str, bytes | str]] = {}
         for stream, known in positions.items():
             for p, text in _lowest(known).items():
@@ -139,7 +143,7 @@ class ProgressOnBus:
 
 
 def _lowest(known: Positions) -> dict[int, str]:
-    """Partition -> `cursor position`; of the instance that is the least far, where several write one stream."""
+    """Returns partition -> `cursor position`; of the instance that is least far, where several write one stream."""
     found: dict[int, tuple[tuple[int, ...], str]] = {}
     for place, position in known.items():
         n = sum(last_n for last_n, _ in position.last.values())
@@ -153,8 +157,8 @@ def _lowest(known: Positions) -> dict[int, str]:
 class RecordingSession:
     """A session lasts as long as one connection to the bus; it goes on where the files end.
 
-    cursors: what was read of each stream, written or not.
-    buffers: the rows of each stream that wait for a file.
+    - cursors: what was read of each stream, written or not.
+    - buffers: the rows of each stream that wait for a file.
     """
 
     def __init__(self, session: Session, folder: RecordingFolder, sources: Sequence[Source], leases: PartitionLeases):
@@ -170,3 +174,73 @@ class RecordingSession:
     def position(self, source: Source) -> StreamPosition:
         """Returns how far a stream's partition will be recorded with the rows that wait."""
         return self.buffers[Stream(source[0])].positions.setdefault(source[1], StreamPosition())
+
+
+class Intake:
+    """The intake keeps each entry once, for the next file, and calls a person where an entry is not as it should be.
+
+    - counts: `skipped` entries that were recorded before or are left out, and those that are `missing`.
+    - alarm: calls a person.
+    - hole: something is missing behind the newest checkpoint.
+    """
+
+    def __init__(self, counts: Counter[str], alarm: Callable[[str], None]) -> None:
+        self.hole = False
+        self._counts, self._alarm = counts, alarm
+        self._diverged: set[tuple[Source, str]] = set()  # symbols of which nothing more is recorded
+
+    async def take(self, recording: RecordingSession, source: Source, entry: Entry, now_s: float) -> None:
+        """Takes an entry of a stream, in the stream's order; raises NewerWire where a newer Tickline wrote it."""
+        stream, place = Stream(source[0]), source[1]
+        await self._mark_damage(recording.session, stream, entry)
+        diverges = await self._diverges(recording, source, entry)
+        missing = None if diverges else recording.position(source).take(stream, entry, recording.session.run_id)
+        if missing is None:
+            self._counts["skipped"] += 1
+            return
+        if missing:
+            self._counts["missing"] += missing
+            self.hole = True
+            before = f"n={entry.n - missing} to {entry.n - 1}" if missing > 1 else f"n={entry.n - 1}"
+            held = "recorder.hold_s" if stream in (Stream.ORDERS, Stream.EXECUTIONS) else "bus.market_maxlen"
+            left = f"left the bus before it was recorded: it was away for longer than {held} allows"
+            self._alarm(f"hole: {stream} of {entry.k or place}: {before} {left}")
+        recording.last.keep(source, entry)
+        recording.buffers[stream].add(ReceivedEntry(place, entry, missing), now_s)
+
+    async def _mark_damage(self, session: Session, stream: Stream, entry: Entry) -> None:
+        """Marks a tag of a wire that nobody wrote; raises NewerWire where a newer Tickline may have written it."""
+        beyond = None if stream is Stream.DEAD else newer(entry.t)  # a dead letter is kept as it is, and not read
+        if beyond is None:
+            return
+        stands = await session.wire()
+        if stands is None or stands > WIRE:
+            raise beyond
+        entry.t = DAMAGED + entry.t
+        self._alarm(f"{stream} of {entry.k} n={entry.n}: {beyond.what} of wire {beyond.wire}, where all write {stands}")
+
+    async def _diverges(self, recording: RecordingSession, source: Source, entry: Entry) -> bool:
+        """Says whether the symbol went another way than what is recorded: the entry's number stands for something else.
+
+        A recording is of one history: nothing more of that symbol is recorded, in this stream, by this process. The
+        next one goes on where the entry is not read again, and what was left out is a hole like any other. A dead
+        letter is no symbol's history: the ones behind it are recorded.
+        """
+        stream, position = Stream(source[0]), recording.position(source)
+        name = position.name(stream, entry)
+        if (source, name) in self._diverged:
+            return True
+        if not position.repeats(stream, entry):
+            return False
+        if entry.tr == position.last[name][1] and not await recording.last.contradicts(source, entry):
+            return False
+        what = f"divergence: {stream} of {entry.k or source[1]} n={entry.n} was recorded otherwise"
+        if stream is Stream.DEAD:
+            self._alarm(what)
+            return False
+        self._diverged.add((source, name))
+        self._alarm(
+            f"{what}: nothing more of it is recorded: start the recorder anew when that entry has left the bus, or "
+            "name another folder"
+        )
+        return True

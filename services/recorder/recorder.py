@@ -14,20 +14,16 @@ from pathlib import Path
 
 import structlog
 
-from services.recorder.progress import RecorderPlan, RecordingSession, Source
+from services.recorder.progress import Intake, RecorderPlan, RecordingSession
 from shared.bus.api import Bus, BusLost, Session
-from shared.bus.entry import Entry
 from shared.config import Settings
 from shared.errors import ConfigError, TicklineError
-from shared.messages import Stream
-from shared.messages.codec import newer
 from shared.models.runtime import runtimes_in
-from shared.record import WIRE, NewerWire
+from shared.record import NewerWire
 from shared.recording.checkpoint import RUNTIMES, Checkpoint, kept_settings, write_checkpoint
 from shared.recording.folder import FolderInUse, RecordingFolder, locked
 from shared.recording.home import folder_for, remove_others
 from shared.recording.layout import NewerRecording, Part, RecordingOrigin, claim, day_of
-from shared.recording.part import ReceivedEntry
 from shared.runner.health import touch
 from shared.runner.leases import PartitionLeases
 from shared.runner.progress import read_snapshots
@@ -37,20 +33,19 @@ LOCK_WAIT_S = 8.0
 TIDY_EVERY_S = 60.0
 LAST_READS_S = 5.0  # after `stop`, for what is there by then
 BACKOFF_S, BACKOFF_MAX_S = 0.05, 2.0
-DAMAGED = b"?"  # before a recorded tag of a wire that nobody wrote then: later nobody could tell
 
 log = structlog.get_logger()
 
 
 class DiskLost(Exception):
-    """A file could not be written: drop the memory, wait, go on behind the newest file."""
+    """A file could not be written: the recorder drops its memory, waits, and goes on behind the newest file."""
 
 
 class Recorder:
     """The recorder writes the bus's streams to files until it is stopped.
 
-    counts: rows and files written, entries skipped and missing.
-    alive_file: is touched while it makes progress, for a health check.
+    - counts: rows and files written, entries skipped and missing.
+    - alive_file: a file that is touched while it makes progress, for a health check.
     """
 
     def __init__(self, plan: RecorderPlan, bus: Bus, settings: Settings) -> None:
@@ -62,8 +57,7 @@ class Recorder:
         self._session: Session | None = None
         self._leases = PartitionLeases(plan.instance, settings.bus.partitions, exclusive=True)
         self._backoff_s = BACKOFF_S
-        self._hole = False
-        self._diverged: set[tuple[Source, str]] = set()  # symbols of which nothing more is recorded
+        self._intake = Intake(self.counts, self._alarm)
         self._stood_by = ""  # why, since the last file
         self._unwritten = ""  # why, where the disk took no more since the last whole round
         self._checked_day = ""
@@ -76,7 +70,7 @@ class Recorder:
             self._session.wake()
 
     async def run(self) -> None:
-        """Record until stopped, over lost buses and full disks; raises ConfigError where a disk is still full then.
+        """Records until stopped, over lost buses and full disks; raises ConfigError where a disk is still full then.
 
         What a newer Tickline wrote is left to a newer recorder: this one stands by, with neither lease nor folder.
         """
@@ -141,7 +135,7 @@ class Recorder:
                 await session.close()
 
     async def _stand_by(self, why: str) -> None:
-        """Logs it once, and look again after a while: this one may be the only one left."""
+        """Waits a while, and logs once why: then it looks again, since this one may be the only one left."""
         if why != self._stood_by:
             remedy = "run that Tickline's recorder"
             log.warning("stands by", instance=self._plan.instance, why=why, remedy=remedy)
@@ -170,7 +164,7 @@ class Recorder:
         self._backoff_s = min(2 * self._backoff_s, BACKOFF_MAX_S)
 
     async def _serve(self, session: Session) -> None:
-        """Record over one connection; raises BusLost, DiskLost, or NewerWire behind what could be written."""
+        """Records over one connection; raises BusLost, DiskLost, or NewerWire behind what could be written."""
         while not await self._owns_all(session):
             if self._stopping:
                 return
@@ -190,7 +184,7 @@ class Recorder:
         await self._write(recording, everything=True)
 
     async def _read_and_write(self, recording: RecordingSession) -> None:
-        """Go on until stopped, then a little longer for what is there by then."""
+        """Goes on until stopped, then a little longer for what is there by then."""
         next_round = time.monotonic() + ROUND_S
         while not self._stopping:
             await self._read(recording, max(0.001, next_round - time.monotonic()))
@@ -231,72 +225,14 @@ class Recorder:
         for source, entries in batches:
             recording.cursors[source] = entries[-1].id
             for entry in entries:
-                await self._judge(session, Stream(source[0]), entry)
-                if await self._diverges(recording, source, entry):
-                    self.counts["skipped"] += 1
-                else:
-                    self._take(recording, source, entry, now_s)
+                await self._intake.take(recording, source, entry, now_s)
         return bool(batches)
-
-    async def _judge(self, session: Session, stream: Stream, entry: Entry) -> None:
-        """Raises NewerWire where a newer Tickline may have written the entry; else mark its tag as damaged."""
-        beyond = None if stream is Stream.DEAD else newer(entry.t)  # a dead letter is kept as it is, and not read
-        if beyond is None:
-            return
-        stands = await session.wire()
-        if stands is None or stands > WIRE:
-            raise beyond
-        entry.t = DAMAGED + entry.t
-        self._alarm(f"{stream} of {entry.k} n={entry.n}: {beyond.what} of wire {beyond.wire}, where all write {stands}")
-
-    async def _diverges(self, recording: RecordingSession, source: Source, entry: Entry) -> bool:
-        """Whether the entry's symbol went another way than what is recorded: its number stands for something else.
-
-        A recording is of one history: nothing more of that symbol is recorded, in this stream, by this process. The
-        next one goes on where the entry is not read again, and what was left out is a hole like any other. A dead
-        letter is no symbol's history: the ones behind it are recorded.
-        """
-        stream, position = Stream(source[0]), recording.position(source)
-        name = position.name(stream, entry)
-        if (source, name) in self._diverged:
-            return True
-        if not position.repeats(stream, entry):
-            return False
-        if entry.tr == position.last[name][1] and not await recording.last.contradicts(source, entry):
-            return False
-        what = f"divergence: {stream} of {entry.k or source[1]} n={entry.n} was recorded otherwise"
-        if stream is Stream.DEAD:
-            self._alarm(what)
-            return False
-        self._diverged.add((source, name))
-        self._alarm(
-            f"{what}: nothing more of it is recorded: start the recorder anew when that entry has left the bus, or "
-            "name another folder"
-        )
-        return True
-
-    def _take(self, recording: RecordingSession, source: Source, entry: Entry, now_s: float) -> None:
-        """Keeps the entry for the next file, unless it was recorded before."""
-        stream, place = Stream(source[0]), source[1]
-        missing = recording.position(source).take(stream, entry, recording.session.run_id)
-        if missing is None:
-            self.counts["skipped"] += 1
-            return
-        if missing:
-            self.counts["missing"] += missing
-            self._hole = True
-            before = f"n={entry.n - missing} to {entry.n - 1}" if missing > 1 else f"n={entry.n - 1}"
-            held = "recorder.hold_s" if stream in (Stream.ORDERS, Stream.EXECUTIONS) else "bus.market_maxlen"
-            left = f"left the bus before it was recorded: it was away for longer than {held} allows"
-            self._alarm(f"hole: {stream} of {entry.k or place}: {before} {left}")
-        recording.last.keep(source, entry)
-        recording.buffers[stream].add(ReceivedEntry(place, entry, missing), now_s)
 
     def _alarm(self, what: str) -> None:
         log.error("alarm", instance=self._plan.instance, what=what)
 
     async def _write(self, recording: RecordingSession, *, everything: bool) -> None:
-        """Put the rows that are due into files; then the bus may forget them."""
+        """Writes the rows that are due into files; then the bus may forget them."""
         session, folder, wrote = recording.session, recording.folder, False
         for stream, buffer in recording.buffers.items():
             if not buffer.rows or not (everything or buffer.due(self._plan, time.monotonic())):
@@ -316,8 +252,8 @@ class Recorder:
             return
         self._backoff_s = BACKOFF_S
         await recording.progress.tell(folder.positions)
-        if self._hole or self._stood_by:
-            self._hole, self._stood_by = False, ""
+        if self._intake.hole or self._stood_by:
+            self._intake.hole, self._stood_by = False, ""
             await self._checkpoint(session)
         await self._new_day(session, folder)
 
