@@ -17,12 +17,11 @@ from typing import cast
 
 from shared.bus.api import Commit, Lease, Stored
 from shared.bus.entry import Entry, EntryId, Outgoing
-from shared.messages import DecodeError, Gap, GapCause, Message, Stream, decode
-from shared.messages.codec import content_hash
-from shared.record import WIRE, NewerWire
+from shared.messages import Gap, GapCause, Message, Stream
+from shared.record import WIRE
 from shared.runner.joint import FIELD as JOINT
 from shared.runner.joint import JointStage
-from shared.runner.poison import NewerEntry, StageFailed, Suspect
+from shared.runner.poison import EntryDecoder, StageFailed, Suspect
 from shared.runner.spec import Limits, ServiceSpec, Stage
 from shared.runner.symbol import FIELD, InputCursor, Symbol, Taken
 from shared.user_code import described
@@ -62,7 +61,7 @@ class Partition:
         self.written = {s: int(stored.fields.get(f"out:{s}", b"0")) for s in (*streams, Stream.DEAD)}
         self.trims: dict[str, str] = {}
         self._poison = poison
-        self._foreign = foreign
+        self._decoder = EntryDecoder(lease.partition.p, foreign)
         self._symbols: dict[str, Symbol] = {}
         self._active: dict[str, Symbol] = {}
         self._touched: dict[str, Symbol] = {}
@@ -112,7 +111,7 @@ class Partition:
                 continue
             symbol = self.symbol(entry.k)
             if entry.n > symbol.last[stream].n:
-                self._decode(entry, stream)
+                self._decoder.decode(entry, stream)
             symbol.queues[stream].append(entry)
             self._active[entry.k] = symbol
 
@@ -227,7 +226,7 @@ class Partition:
         if symbol.stopped:
             return self._put_aside(symbol, cursor, entry)
         if entry.n <= last.n:
-            divergence = self._divergence(entry, stream, last) if entry.n == last.n and last.tr else ""
+            divergence = self._decoder.divergence(entry, stream, last) if entry.n == last.n and last.tr else ""
             if divergence:
                 self._stop(symbol, f"divergence: {stream} n={entry.n} {divergence}")
                 return True
@@ -236,7 +235,7 @@ class Partition:
             return True
         poison = self._poison.get((stream, entry.id)) if self._poison else None
         if entry.message is None:
-            self._decode(entry, stream)
+            self._decoder.decode(entry, stream)
         message = None if poison else entry.message
         if message is None:
             cause = GapCause.FAILED if poison else GapCause.UNREADABLE
@@ -343,33 +342,3 @@ class Partition:
             self._touched[symbol.name] = symbol
         entry.settled = True
         return True
-
-    def _decode(self, entry: Entry, stream: str) -> None:
-        """Puts the entry's message into it, or the cause why it cannot be read; raises NewerEntry."""
-        if entry.cause:
-            return
-        try:
-            message = decode(entry.t, entry.d)
-        except DecodeError as error:
-            entry.cause = str(error)
-            return
-        except NewerWire as newer:
-            suspect = (stream, entry.id)
-            if suspect not in self._foreign:
-                raise NewerEntry(self.lease.partition.p, suspect, newer) from newer
-            entry.cause = self._foreign[suspect]
-            return
-        if message.sym != entry.k or message.n != entry.n:
-            entry.cause = f"k={entry.k} n={entry.n} do not match {message.sym} n={message.n} inside"
-        else:
-            entry.message = message
-
-    def _divergence(self, entry: Entry, stream: str, last: Taken) -> str:
-        """How the entry differs from the one of its number that was taken; empty where it does not."""
-        if entry.tr != last.tr:
-            return f"was {last.tr}, is {entry.tr}"
-        self._decode(entry, stream)
-        known = last.content
-        if not known or (entry.message is not None and content_hash(entry.message) == known):
-            return ""
-        return f"of {entry.tr} says something else than before: {entry.cause or entry.h.decode(errors='replace')}"

@@ -1,12 +1,17 @@
 """Suspects are entries that a partition must not give to its stages: poison, and what a wire wrote that is not known.
 
-A failed stage has spoilt its memory, so the partition is loaded anew; this module remembers across that why it was.
+The decoder finds those that cannot be read, or are not what was taken before under their number. A failed stage has
+spoilt its memory, so the partition is loaded anew; this module remembers across that why it was.
 """
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 
+from shared.bus.entry import Entry
 from shared.errors import UserCodeFailed
+from shared.messages import DecodeError, decode
+from shared.messages.codec import content_hash
 from shared.record import NewerWire
+from shared.runner.symbol import Taken
 from shared.user_code import described, place_of
 
 Suspect = tuple[str, bytes]  # input stream, entry id
@@ -15,7 +20,7 @@ Suspect = tuple[str, bytes]  # input stream, entry id
 class StageFailed(Exception):
     """`on_tick` raised, or a state cannot be saved: the partition's memory is spoilt and must be loaded anew.
 
-    code: where a user's code did it; empty where it was not theirs.
+    - code: where a user's code did it; empty where it was not theirs.
     """
 
     def __init__(self, sym: str, suspect: Suspect, cause: BaseException) -> None:
@@ -31,6 +36,46 @@ class NewerEntry(NewerWire):
     def __init__(self, p: int, suspect: Suspect, newer: NewerWire) -> None:
         super().__init__(newer.what, newer.wire)
         self.p, self.suspect = p, suspect
+
+
+class EntryDecoder:
+    """The decoder of partition `p` puts its message into an entry, and says how one that comes again differs.
+
+    - foreign: entries of a wire that nobody may write there, and why.
+    """
+
+    def __init__(self, p: int, foreign: Mapping[Suspect, str]) -> None:
+        self._p, self._foreign = p, foreign
+
+    def decode(self, entry: Entry, stream: str) -> None:
+        """Puts the entry's message into it, or the cause why it cannot be read; raises NewerEntry."""
+        if entry.cause:
+            return
+        try:
+            message = decode(entry.t, entry.d)
+        except DecodeError as error:
+            entry.cause = str(error)
+            return
+        except NewerWire as newer:
+            suspect = (stream, entry.id)
+            if suspect not in self._foreign:
+                raise NewerEntry(self._p, suspect, newer) from newer
+            entry.cause = self._foreign[suspect]
+            return
+        if message.sym != entry.k or message.n != entry.n:
+            entry.cause = f"k={entry.k} n={entry.n} do not match {message.sym} n={message.n} inside"
+        else:
+            entry.message = message
+
+    def divergence(self, entry: Entry, stream: str, last: Taken) -> str:
+        """Returns how the entry differs from the one of its number that was taken; empty where it does not."""
+        if entry.tr != last.tr:
+            return f"was {last.tr}, is {entry.tr}"
+        self.decode(entry, stream)
+        known = last.content
+        if not known or (entry.message is not None and content_hash(entry.message) == known):
+            return ""
+        return f"of {entry.tr} says something else than before: {entry.cause or entry.h.decode(errors='replace')}"
 
 
 class Suspects:

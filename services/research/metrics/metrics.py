@@ -7,7 +7,7 @@ e and p are the curves of equity and price, t the sums of trips, s is the sectio
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
@@ -61,8 +61,8 @@ def _open(of: Callable[["Fill"], T]) -> Callable[["Measured"], T | None]:
     return lambda measured: None if measured.totals.open_trip is None else of(measured.totals.open_trip)
 
 
-def _time(ns: int | None) -> datetime | None:
-    """Returns the time in UTC, to the microsecond."""
+def utc_time(ns: int | None) -> datetime | None:
+    """Returns a time, ns since 1970, in UTC, to the microsecond."""
     return None if ns is None else _EPOCH + timedelta(microseconds=ns // 1_000)
 
 
@@ -76,8 +76,8 @@ class PeriodMetrics(MetricSection):
     periods_per_year is 365 days / interval; all that is "a year's" was made with it.
     """
 
-    start: datetime | None = metric("first bar", formats.moment, _equity(lambda e: _time(e.first_ts)))
-    end: datetime | None = metric("last bar", formats.moment, _equity(lambda e: _time(e.last_ts)))
+    start: datetime | None = metric("first bar", formats.moment, _equity(lambda e: utc_time(e.first_ts)))
+    end: datetime | None = metric("last bar", formats.moment, _equity(lambda e: utc_time(e.last_ts)))
     days: float = metric("length", formats.days, _equity(lambda e: e.span_ns / DAY_NS), default=0.0)
     bars: int = joint_row("bars", lambda s: f"{s.bars:,} of {s.interval}", lambda m: m.bars)
     interval: str = stored(lambda m: m.interval)
@@ -113,7 +113,7 @@ class ReturnMetrics(MetricSection):
     cagr: float | None = metric("CAGR", formats.percent, _equity(lambda e: e.cagr))
     best_bar: float | None = metric("best bar", formats.percent, _equity(lambda e: e.returns.highest))
     worst_bar: float | None = metric("worst bar", formats.percent, _equity(lambda e: e.returns.lowest))
-    ruined_at: datetime | None = stored(_equity(lambda e: _time(e.ruined_ts)))
+    ruined_at: datetime | None = stored(_equity(lambda e: utc_time(e.ruined_ts)))
 
 
 def _total(measured: "Measured") -> float | None:
@@ -152,12 +152,12 @@ class DrawdownMetrics(MetricSection):
 
     depth: float | None = metric("max drawdown", formats.percent, _equity(lambda e: e.drawdowns.depth))
     money: float | None = metric("in money", formats.money, _equity(lambda e: e.drawdowns.money))
-    peak: datetime | None = metric("peak", formats.moment, _deepest(lambda d: _time(d.peak_ts)))
-    trough: datetime | None = metric("trough", formats.moment, _deepest(lambda d: _time(d.trough_ts)))
+    peak: datetime | None = metric("peak", formats.moment, _deepest(lambda d: utc_time(d.peak_ts)))
+    trough: datetime | None = metric("trough", formats.moment, _deepest(lambda d: utc_time(d.trough_ts)))
     recovery: datetime | None = joint_row(
         "recovery",
         lambda s: "not yet" if s.peak and not s.recovery else formats.moment(s.recovery),
-        _deepest(lambda d: _time(d.recovery_ts)),
+        _deepest(lambda d: utc_time(d.recovery_ts)),
     )
     days: float | None = metric("duration", formats.days, _equity(lambda e: _days(e.drawdowns.duration)))
     longest_days: float = metric(
@@ -216,7 +216,7 @@ def _per(value: float, by: float) -> float | None:
 class OpenPosition(MetricSection):
     """The position is still open at the end; its profit is in end_equity, not in the trades."""
 
-    since: datetime = metric("since", formats.moment, _open(lambda trip: _time(trip.ts_event)))
+    since: datetime = metric("since", formats.moment, _open(lambda trip: utc_time(trip.ts_event)))
     signed_qty: float = joint_row(
         "quantity",
         lambda s: f"{s.signed_qty:g} at {s.entry_price:g}",
@@ -343,31 +343,8 @@ class Results(MetricSection):
         above="open",
     )
     monthly: tuple[MonthReturn, ...] = stored(lambda m: m.months.months())
-    notes: tuple[str, ...] = stored(lambda m: tuple(_notes(m)))
+    notes: tuple[str, ...] = stored(lambda m: tuple(m.notes()))
 
     def lines(self) -> list[str]:
         """Returns the table that a person reads: all metrics, the months, the notes."""
         return table({"": self})
-
-
-def _notes(measured: "Measured") -> Iterator[str]:
-    """Yields what a reader must know beside the numbers."""
-    yield (
-        f"Annualised with 365 days, from the interval: {measured.interval} is {measured.periods_per_year:,.6g} "
-        "periods a year; a period return is equity / equity one bar before - 1."
-    )
-    ruined = _time(measured.equity.ruined_ts) if measured.equity else None
-    if ruined is not None:
-        yield (
-            f"Ruin: equity was 0 or less at {formats.moment(ruined)} UTC; "
-            "CAGR, volatility, Sharpe, Sortino, Calmar and probabilistic Sharpe are not defined."
-        )
-    if measured.forecasts.sampled is not None:
-        yield (
-            f"Rank IC and its interval are of a sample: {measured.forecasts.sampled:,} of "
-            f"{measured.forecasts.count:,} predictions, "
-            "in blocks of neighbours drawn with equal chance; all else is of all."
-        )
-    if measured.note:
-        yield measured.note
-    yield f"Verdict: {measured.verdict}."

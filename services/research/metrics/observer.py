@@ -1,15 +1,17 @@
 """The observer of a backtest sums up what happens, and gives the metrics at the end."""
 
 import math
+from collections.abc import Iterator
 from decimal import Decimal
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from services.research.metrics import formats
 from services.research.metrics.equity_curve import EquityCurve, periods_per_year
 from services.research.metrics.forecasts import Forecasts
-from services.research.metrics.metrics import Results
+from services.research.metrics.metrics import Results, utc_time
 from services.research.metrics.sums import TRIP, ExposureSums, Months, TripSums
 from services.research.statistics import RESAMPLES
 from services.research.verdict.held import EVERY_BAR, HeldReturns, Sample
@@ -29,11 +31,13 @@ _put_trip = Struct("=qqqddddd").pack_into
 
 
 class Measured(NamedTuple):
-    """All metrics are computed of these measurements; equity and price are None without a bar.
+    """All metrics are computed of these measurements.
 
-    interval: of the bars; interval_ns: its length. long, short: the round trips of each side. totals: what the
-    backtest gave at its end. forecasts, verdict: of what is out of sample; remembered, memory: of the rest. note: what
-    is to be said of that.
+    - interval: of the bars; interval_ns: its length.
+    - equity, price: their curves; None without a bar.
+    - forecasts, verdict: of what is out of sample. remembered, memory: of the rest. note: what is to be said of that.
+    - long, short: the round trips of each side.
+    - totals: what the backtest gave at its end.
     """
 
     interval: str
@@ -67,6 +71,28 @@ class Measured(NamedTuple):
     def paid(self) -> Decimal:
         """Returns the cost of trading: fees and slippage."""
         return self.totals.fees + self.totals.slippage
+
+    def notes(self) -> Iterator[str]:
+        """Yields what a reader must know beside the numbers."""
+        yield (
+            f"Annualised with 365 days, from the interval: {self.interval} is {self.periods_per_year:,.6g} "
+            "periods a year; a period return is equity / equity one bar before - 1."
+        )
+        ruined = utc_time(self.equity.ruined_ts) if self.equity else None
+        if ruined is not None:
+            yield (
+                f"Ruin: equity was 0 or less at {formats.moment(ruined)} UTC; "
+                "CAGR, volatility, Sharpe, Sortino, Calmar and probabilistic Sharpe are not defined."
+            )
+        if self.forecasts.sampled is not None:
+            yield (
+                f"Rank IC and its interval are of a sample: {self.forecasts.sampled:,} of "
+                f"{self.forecasts.count:,} predictions, "
+                "in blocks of neighbours drawn with equal chance; all else is of all."
+            )
+        if self.note:
+            yield self.note
+        yield f"Verdict: {self.verdict}."
 
 
 class Metrics:
