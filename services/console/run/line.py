@@ -14,7 +14,7 @@ from typing import TypeVar
 from services.console.run.display import Shown, Summary
 from services.console.run.processes import (
     Server,
-    SimulatorProcess,
+    Servers,
     Supervisor,
     as_environment,
     keys_environment,
@@ -23,7 +23,7 @@ from services.console.run.processes import (
 from services.console.run.status import AccountLine, LiveStatus, View, Watcher, one_history
 from services.console.run.streams import Ended, OrderCollector, RefusalCounter, latencies_us
 from services.console.run.troubles import FolderWatch, SilenceLines, Troubles
-from services.console.run.try_out import write_config
+from services.console.run.try_out import SimulatorProcess, write_config
 from services.research.line import check_input
 from services.research.parity.orders import compare
 from shared.bus.api import BusLost
@@ -31,7 +31,7 @@ from shared.bus.embedded import EmbeddedBus
 from shared.bus.redis_bus import RedisBus, register_run
 from shared.config import Mode, Settings
 from shared.config.settings import CONFIG_VARIABLE
-from shared.errors import BusUnreachable, TicklineError, UserCodeFailed
+from shared.errors import BusUnreachable, UserCodeFailed
 from shared.explain.orders import open_line
 from shared.extras import need_extras
 from shared.plural import plural
@@ -101,9 +101,9 @@ class _Run:
         how: str,
     ) -> None:
         self._settings = settings
-        self._servers = servers
         self._expected = expected
         self._report, self._say, self._live = shown.report, shown.say, shown.live
+        self._servers = Servers(servers, shown.say)
         self._bus: RedisBus = make_bus(settings)
         self._watcher = Watcher(self._bus, settings)
         logs = settings.state_dir / "logs"
@@ -124,7 +124,6 @@ class _Run:
         )
         self._troubles = Troubles(logs, (*beside, *SERVICES))
         self._stop = asyncio.Event()
-        self._server_restarts = 0
         self._began_ns = time.time_ns()
         self._comparable = True
         self._account = AccountLine(settings, how, shown.wall) if self._real else None
@@ -133,7 +132,6 @@ class _Run:
         self._flatten = f"{how} halt --flatten"
         self._silence = SilenceLines("the bus does not answer", "the bus is back")
         self._first: list[str] = []  # what is said when the services are up
-        self._unstarted = ""  # why a server could not be started again
         self._seen: View | None = None
         self._ended = False
 
@@ -238,7 +236,7 @@ class _Run:
                     self._say(line)
                 if self._troubles.code and self._settings.ingestor.source == "replay":
                     return False  # what comes after it is no replay any more
-                self._revive(last=not self._real)
+                self._servers.revive(last=not self._real)
                 began_s = time.monotonic()
                 try:
                     self._seen = view = await self._watcher.look()
@@ -268,28 +266,12 @@ class _Run:
             folders["the bus's data"] = own.bus.folder
         return folders
 
-    def _revive(self, *, last: bool) -> None:
-        """Starts a server again that has died; what hinders it is raised with `last`, else said and waited for."""
-        for server in self._servers:
-            if server.alive():
-                continue
-            try:
-                server.start()
-            except TicklineError as error:
-                if last:
-                    raise
-                if str(error) != self._unstarted:
-                    self._unstarted = str(error)
-                    self._say(f"{error}; it is tried again")
-                continue
-            self._server_restarts += 1
-
     async def _once_the_bus_answers(self, work: Callable[[], Awaitable[T]], otherwise: str) -> T:
         """Does what needs the bus, again when it is lost meanwhile; BusUnreachable, with `otherwise`, if that lasts."""
         own = self._settings.bus
         until = time.monotonic() + own.start_timeout_s
         while True:
-            self._revive(last=True)
+            self._servers.revive(last=True)
             try:
                 return await work()
             except BusLost as lost:
@@ -361,4 +343,4 @@ class _Run:
 
     @property
     def _restarts(self) -> int:
-        return self._supervisor.restarted + self._server_restarts
+        return self._supervisor.restarted + self._servers.restarted

@@ -1,22 +1,21 @@
-"""The processes of a run: its services, each started again when it dies, and the simulator beside them."""
+"""The processes of a run: its services and servers, each started again when it dies."""
 
 import asyncio
 import contextlib
 import json
 import os
 import signal
-import subprocess
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import IO, Protocol
 
 from shared.config import Settings
 from shared.config.gateway import SECRETS
 from shared.config.settings import PREFIX
-from shared.errors import TicklineError, VenueError
+from shared.errors import TicklineError
 from shared.extras import to_install
 from shared.runner.process import PYTHON, WITH_PARENT
 
@@ -30,6 +29,38 @@ class Server(Protocol):
 
     def alive(self) -> bool: ...
     def start(self) -> None: ...
+
+
+class Servers:
+    """The servers of a run are the bus and the fake exchange, where the run has its own.
+
+    - restarted: how often one was started again.
+    - say: tells a person.
+    """
+
+    def __init__(self, servers: Sequence[Server], say: Callable[[str], None]) -> None:
+        self.restarted = 0
+        self._servers, self._say = servers, say
+        self._failed = ""  # why one could not be started again
+
+    def __bool__(self) -> bool:
+        return bool(self._servers)
+
+    def revive(self, *, last: bool) -> None:
+        """Starts again what has died; what hinders that is raised with `last`, else said once, and tried again."""
+        for server in self._servers:
+            if server.alive():
+                continue
+            try:
+                server.start()
+            except TicklineError as error:
+                if last:
+                    raise
+                if str(error) != self._failed:
+                    self._failed = str(error)
+                    self._say(f"{error}; it is tried again")
+            else:
+                self.restarted += 1
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
@@ -73,81 +104,6 @@ def recordable(settings: Settings, say: Callable[[str], None]) -> Settings:
     return settings.model_copy(update={"recorder": own.model_copy(update={"on": False})})
 
 
-class SimulatorProcess:
-    """The fake exchange is a process beside the line, which outlives the gateway by a moment.
-
-    Its state is in the state folder, so that the next start goes on with it.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self.url = ""
-        self._folder = settings.state_dir
-        self._log = settings.state_dir / "logs" / "simulator.log"
-        self._options = (
-            "--state",
-            str(settings.state_dir / "fake-exchange.jsonl"),
-            "--seed",
-            str(settings.ingestor.seed),
-            "--simulated",
-            settings.interval,
-        )
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        """Starts it, on a free port or where it was before; returns when it answers. Raises VenueError."""
-        self._end()
-        port = self.url.rpartition(":")[2] or "0"
-        try:
-            self._log.parent.mkdir(parents=True, exist_ok=True)
-            log = self._log.open("ab")
-        except OSError as error:
-            raise VenueError(f"the fake exchange's log {self._log} cannot be written: {error.strerror}") from error
-        with log:
-            self._process = subprocess.Popen(
-                [*PYTHON, "-m", "services", "simulator", "--port", port, *self._options],
-                text=True,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-                env=_environment(),
-            )
-        assert self._process.stdout is not None
-        said = self._process.stdout.readline().split()
-        if not said:
-            self._end()
-            raise VenueError(f"the fake exchange does not start (log: {self._log})")
-        self.url = said[-1]
-
-    def alive(self) -> bool:
-        """Returns whether its process is running."""
-        return self._process is not None and self._process.poll() is None
-
-    def __enter__(self) -> "SimulatorProcess":
-        self.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._end()
-
-    def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.communicate(timeout=STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-
-
-def _environment() -> dict[str, str]:
-    """Returns our own variables without an account's keys."""
-    keys = {f"{PREFIX}GATEWAY__{name.upper()}" for name in SECRETS}
-    return {name: value for name, value in os.environ.items() if name not in keys} | {WITH_PARENT: "1"}
-
-
 class ServiceFailed(TicklineError):
     """A service cannot be kept alive."""
 
@@ -156,16 +112,68 @@ class ServiceFailed(TicklineError):
         self.exit_code = exit_code  # type: ignore[misc]
 
 
+class Deaths:
+    """The deaths of one service say whether it dies too often: more than `most` times within `within_s`.
+
+    Once that was so, each further death is one too many, until the service has lasted for so long.
+
+    - lasted: whether it was at work for longer than `within_s` before its last death.
+    - first: whether it has died once.
+
+    >>> deaths = Deaths(most=1, within_s=60.0)
+    >>> deaths.add(began_s=0.0, now_s=5.0), deaths.too_many
+    (None, False)
+    >>> deaths.add(5.0, 10.0), deaths.too_many, deaths.next_pause_s(), deaths.next_pause_s()
+    (None, True, 1.0, 2.0)
+    >>> deaths.add(12.0, 100.0), deaths.too_many
+    (None, False)
+    """
+
+    def __init__(self, most: int, within_s: float) -> None:
+        self.lasted = False
+        self._most, self._within_s = most, within_s
+        self._count = 0
+        self._at_s: deque[float] = deque()
+        self._pause_s = 0.0
+
+    def add(self, began_s: float, now_s: float) -> None:
+        """Takes a death at `now_s` of what began at `began_s`, on a clock that never goes back."""
+        self._count += 1
+        self._at_s.append(now_s)
+        while now_s - self._at_s[0] > self._within_s:
+            self._at_s.popleft()
+        self.lasted = now_s - began_s > self._within_s
+        if self.lasted:
+            self._pause_s = 0.0
+
+    @property
+    def first(self) -> bool:
+        """Says whether it has died once."""
+        return self._count == 1
+
+    @property
+    def too_many(self) -> bool:
+        """Says whether it dies too often."""
+        return len(self._at_s) > self._most or self._pause_s > 0
+
+    def next_pause_s(self) -> float:
+        """Returns how long to wait before the next start; twice as long each time, up to a minute."""
+        self._pause_s = min(2 * self._pause_s or PAUSE_S, PAUSE_MAX_S)
+        return self._pause_s
+
+
 class Supervisor:
-    """A supervisor starts `python -P -m services.NAME` for each name, and keeps it alive, with its log in `logs`.
+    """A supervisor starts `python -P -m services NAME` for each name, and keeps it alive, with its log in `logs`.
 
-    Whoever dies is started again, a bounded number of times. ready: returns when the service may start.
+    It starts again whoever dies, `restarts` times within `within_s`.
 
-    lasting: told of a service that keeps dying, after which it is started again and again, with a growing pause, and
-    the others stay; without it such a service ends the run, as does always one that is refused at its first start.
-    last: those of them that are stopped when the others have ended, one after another.
-    spare: those that the others go on without: each has who is told that it is gone, and why.
-    own_env: variables of one service; no other is given them, not even from our own environment.
+    - own_env: variables of one service; no other is given them, not even from our own environment.
+    - ready: returns when the service may start.
+    - lasting: is told of a service that keeps dying, after which it is started again and again, with a growing pause,
+      and the others stay; without it such a service ends the run, as does always one that is refused at its first
+      start.
+    - last: those of them that are stopped when the others have ended, one after another.
+    - spare: those that the others go on without: each has who is told that it is gone, and why.
     """
 
     def __init__(
@@ -253,37 +261,35 @@ class Supervisor:
                     await process.wait()
 
     async def _keep(self, name: str) -> None:
-        loop = asyncio.get_running_loop()
-        died_at: deque[float] = deque()
-        pause_s, first = 0.0, True
         if self._ready is not None:
             await self._ready(name)
+        deaths = Deaths(self._restarts, self._within_s)
         while True:
-            began = loop.time()
+            began_s = asyncio.get_running_loop().time()
             process = await self._start(name)
             code = await process.wait()
-            now = loop.time()
-            died_at.append(now)
-            while died_at and now - died_at[0] > self._within_s:
-                died_at.popleft()
-            lasted = now - began > self._within_s
-            if lasted:
-                pause_s = 0.0
-            if code in NO_RESTART or len(died_at) > self._restarts or pause_s:
-                said = f"{name} ended with code {code}: {self._last_word(name)}"
-                if name in self._spare and code in NO_RESTART:
-                    self._given_up.add(name)
-                    self._spare[name](f"{said}; the others go on without it")
+            deaths.add(began_s, asyncio.get_running_loop().time())
+            if code in NO_RESTART or deaths.too_many:
+                pause_s = self._give_up(name, code, deaths)
+                if pause_s is None:
                     return
-                refused = first and code in NO_RESTART and not lasted
-                told = self._spare.get(name, self._lasting)
-                if told is None or refused:
-                    raise ServiceFailed(said, code if code > 0 else 1)
-                pause_s = min(2 * pause_s or PAUSE_S, PAUSE_MAX_S)
-                told(f"{said}; the others stay, and it is started again in {pause_s:g} s")
                 await asyncio.sleep(pause_s)
-            first = False
             self.restarted += 1
+
+    def _give_up(self, name: str, code: int, deaths: "Deaths") -> float | None:
+        """Returns after what pause the service is started all the same; None: never. Raises ServiceFailed."""
+        said = f"{name} ended with code {code}: {self._last_word(name)}"
+        if name in self._spare and code in NO_RESTART:
+            self._given_up.add(name)
+            self._spare[name](f"{said}; the others go on without it")
+            return None
+        refused = code in NO_RESTART and deaths.first and not deaths.lasted
+        told = self._spare.get(name, self._lasting)
+        if told is None or refused:
+            raise ServiceFailed(said, code if code > 0 else 1)
+        pause_s = deaths.next_pause_s()
+        told(f"{said}; the others stay, and it is started again in {pause_s:g} s")
+        return pause_s
 
     async def _start(self, name: str) -> asyncio.subprocess.Process:
         with self._log(name) as log:

@@ -1,12 +1,14 @@
-"""`tickline run --venue fake`: the whole config of a try-out, and the file that the other verbs find it in."""
+"""`tickline run --venue fake`: a try-out's config, the file that other verbs find it in, and the exchange's process."""
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from pydantic import SecretStr
@@ -17,11 +19,13 @@ from shared.config import Settings, load_settings
 from shared.config.gateway import SECRETS
 from shared.config.settings import CONFIG_VARIABLE, PREFIX
 from shared.config.toml import toml_lines
-from shared.errors import ConfigError
+from shared.errors import ConfigError, VenueError
 from shared.models.card import ModelRefused
 from shared.models.choose import AUTO, NO_MODEL, choose_model
+from shared.runner.process import PYTHON, WITH_PARENT
 
 ACCOUNT = "fake"
+STOP_TIMEOUT_S = 10.0
 INTERVAL = "1s"
 MARKETS = {"BTCUSDT": "BTC/USDT:USDT", "ETHUSDT": "ETH/USDT:USDT"}
 STRATEGY = "threshold"
@@ -187,3 +191,78 @@ def _config_file(path: Path) -> Iterator[None]:
             del os.environ[CONFIG_VARIABLE]
         else:
             os.environ[CONFIG_VARIABLE] = before
+
+
+class SimulatorProcess:
+    """The fake exchange is a process beside the line, which outlives the gateway by a moment.
+
+    Its state is in the state folder, so that the next start goes on with it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = ""
+        self._folder = settings.state_dir
+        self._log = settings.state_dir / "logs" / "simulator.log"
+        self._options = (
+            "--state",
+            str(settings.state_dir / "fake-exchange.jsonl"),
+            "--seed",
+            str(settings.ingestor.seed),
+            "--simulated",
+            settings.interval,
+        )
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Starts it, on a free port or where it was before; returns when it answers. Raises VenueError."""
+        self._end()
+        port = self.url.rpartition(":")[2] or "0"
+        try:
+            self._log.parent.mkdir(parents=True, exist_ok=True)
+            log = self._log.open("ab")
+        except OSError as error:
+            raise VenueError(f"the fake exchange's log {self._log} cannot be written: {error.strerror}") from error
+        with log:
+            self._process = subprocess.Popen(
+                [*PYTHON, "-m", "services", "simulator", "--port", port, *self._options],
+                text=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                env=_environment(),
+            )
+        assert self._process.stdout is not None
+        said = self._process.stdout.readline().split()
+        if not said:
+            self._end()
+            raise VenueError(f"the fake exchange does not start (log: {self._log})")
+        self.url = said[-1]
+
+    def alive(self) -> bool:
+        """Returns whether its process is running."""
+        return self._process is not None and self._process.poll() is None
+
+    def __enter__(self) -> "SimulatorProcess":
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.communicate(timeout=STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+def _environment() -> dict[str, str]:
+    """Returns our own variables without an account's keys."""
+    keys = {f"{PREFIX}GATEWAY__{name.upper()}" for name in SECRETS}
+    return {name: value for name, value in os.environ.items() if name not in keys} | {WITH_PARENT: "1"}

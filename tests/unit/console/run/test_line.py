@@ -162,26 +162,6 @@ class Seen(View):
         return {"BTCUSDT": Decimal("0.50")}
 
 
-class Stubborn:
-    """A server that cannot be started again."""
-
-    def alive(self) -> bool:
-        return False
-
-    def start(self) -> None:
-        raise BusUnreachable("the bus folder x cannot be used: No space left on device")
-
-
-async def test_with_positions_a_server_that_does_not_start_is_tried_again(tmp_path: Path) -> None:
-    said: list[str] = []
-    run = _Run(settings("redis://127.0.0.1:1/0", tmp_path), [Stubborn()], None, shown(said.append), "tickline")
-    run._revive(last=False)
-    run._revive(last=False)
-    assert said == ["the bus folder x cannot be used: No space left on device; it is tried again"]
-    with pytest.raises(BusUnreachable, match="No space left"):
-        run._revive(last=True)
-
-
 class Unbuilt(LogReturnLags):
     """An author's feature that cannot even be made."""
 

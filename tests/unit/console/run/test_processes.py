@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.console.run import processes as module
-from services.console.run.processes import ServiceFailed, Supervisor, as_environment, recordable
+from services.console.run.processes import Servers, ServiceFailed, Supervisor, as_environment, recordable
 from shared.config import Settings, load_settings
 from shared.config.recorder import RecorderSettings
+from shared.errors import BusUnreachable
 from tests.until import until
 from tests.virtual_time import virtually
 
@@ -408,3 +409,24 @@ def test_numbers_and_names_arrive_as_they_were(balance: Decimal, rate: float, sy
     found = handed_over(made)
     assert found == made
     assert str(found.strategy.balance) == str(made.strategy.balance)
+
+
+class Stubborn:
+    """A server that cannot be started again."""
+
+    def alive(self) -> bool:
+        return False
+
+    def start(self) -> None:
+        raise BusUnreachable("the bus folder x cannot be used: No space left on device")
+
+
+def test_a_server_that_does_not_start_is_tried_again_or_ends_the_run() -> None:
+    said: list[str] = []
+    servers = Servers([Stubborn()], said.append)
+    servers.revive(last=False)
+    servers.revive(last=False)
+    assert said == ["the bus folder x cannot be used: No space left on device; it is tried again"]
+    assert not servers.restarted
+    with pytest.raises(BusUnreachable, match="No space left"):
+        servers.revive(last=True)
