@@ -3,15 +3,8 @@
 from decimal import Decimal
 from typing import Annotated, NamedTuple, TypeAlias
 
-from services.ingestor.live.saved_events import (
-    SavedPrice,
-    SavedQuestion,
-    SavedWholeBar,
-    question_in,
-    saved_price,
-    saved_question,
-    saved_whole_bar,
-)
+from services.ingestor.live.questions import Questions, SavedQuestion
+from services.ingestor.live.saved_events import SavedPrice, SavedWholeBar, saved_price, saved_whole_bar
 from shared.exchanges.market_data.events import (
     Answered,
     Bars,
@@ -80,12 +73,13 @@ class BarJoin(Tick[Joining, list[Joined]]):
     one in which nothing traded: it has the close before, and a volume of 0. Where there is no answer, or more bars
     would have to wait than may, it gives a Cut.
 
-    interval_ns: of the bars, which end at its multiples.
-    warm: how many bars before the start are asked for at the first Clock.
-    fetch: whether anything can be asked for.
-    waiting: how many bars may wait.
-    fill_ns: how long an answer is waited for.
-    grouped: bars have a group; one that comes without is fetched, and goes out with its price alone where it cannot be.
+    - interval_ns: of the bars, which end at its multiples.
+    - warm: how many bars before the start are asked for at the first Clock.
+    - fetch: whether anything can be asked for.
+    - waiting: how many bars may wait.
+    - fill_ns: how long an answer is waited for.
+    - grouped: bars have a group; one that comes without is fetched, and goes out with its price alone where it cannot
+      be.
 
     It counts bars whose time had been given (`repeated`), those of them with another price (`other`), and bars that
     came only because it asked (`fetched`), and those that went out without their group (`bare`).
@@ -112,22 +106,20 @@ class BarJoin(Tick[Joining, list[Joined]]):
     ) -> None:
         self.repeated = self.other = self.fetched = self.bare = 0
         self._interval_ns, self._warm, self._fetch = interval_ns, warm, fetch
-        self._most, self._fill_ns, self._grouped = waiting, fill_ns, grouped
+        self._most, self._grouped = waiting, grouped
         self._last: Close | None = None
         self._after = 0  # bars until here are not given any more
         self._lost_ns = 0  # bars until here will not come by themselves
         self._waiting: dict[int, ClosedBar] = {}
         self._bare: dict[int, Decimal] = {}  # of bars that came without their group: what goes out if it does not come
         self._like: BarGroup | None = None  # the last group: a silent bar tells of the same
-        self._question: Missing | None = None
-        self._asked_now = 0
-        self._no = 0
+        self._questions = Questions("bars", fill_ns)
         self._now = 0
 
     @property
     def question(self) -> Missing | None:
         """Returns the question that is still open, or None."""
-        return self._question
+        return self._questions.open
 
     @property
     def last_ns(self) -> int:
@@ -146,8 +138,8 @@ class BarJoin(Tick[Joining, list[Joined]]):
                 given = [given for bar in sorted(bars, key=_end) for given in self._put(bar)]
                 self.fetched += len(bars) - (self.repeated - before)
                 return given or None
-            case Answered(no, "bars", complete) if self._question is not None and self._question.no == no:
-                return self._settle(self._question, complete) or None
+            case Answered(no, "bars", complete) if (question := self._questions.answered(no)) is not None:
+                return self._settle(question, complete) or None
             case Lost(end):
                 return self._lost(end) or None
             case Late(end):
@@ -155,7 +147,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
             case Short(end):
                 self._short(end)
             case Disconnected():
-                self._asked_now = 0
+                self._questions.wait_anew()
             case _:
                 pass
         return None
@@ -165,7 +157,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
             self._bare[bar.ts_event] = bar.price
             return self._lost(bar.ts_event)
         given = self._put(bar)
-        if not self._waiting or (self._question is not None and len(self._waiting) <= self._most):
+        if not self._waiting or (self._questions.open is not None and len(self._waiting) <= self._most):
             return given
         return given + self._missing(min(self._waiting) - self._interval_ns)
 
@@ -178,7 +170,8 @@ class BarJoin(Tick[Joining, list[Joined]]):
             if price is not None and end in self._waiting and self._waiting[end].price is None:
                 self._waiting[end] = bar
             return []
-        begins = not self._after and (self._question is None or end == self._question.from_ns)
+        asked = self._questions.open
+        begins = not self._after and (asked is None or end == asked.from_ns)
         if begins or (end == self._after + self._interval_ns and self._after):
             return self._give(bar) + self._follow()
         self._waiting[end] = bar
@@ -223,23 +216,23 @@ class BarJoin(Tick[Joining, list[Joined]]):
 
     def _missing(self, until: int) -> list[Joined]:
         """Asks for the missing bars until `until`, or cut."""
-        if self._fetch and self._question is None and len(self._waiting) <= self._most:
-            return [self._ask(self._after + self._interval_ns, until)]
-        self._question = None
+        if self._fetch and self._questions.open is None and len(self._waiting) <= self._most:
+            return [self._questions.ask(self._now, self._after + self._interval_ns, until)]
+        self._questions.end()
         return self._fill(until, complete=False)
 
     def _lost(self, end: int) -> list[Joined]:
         if end in self._waiting:
             return []  # it was fetched
         if not self._after:  # nothing was before it
-            first = self._grouped and self._fetch and self._question is None
-            return [self._ask(end, end)] if first else []
+            first = self._grouped and self._fetch and self._questions.open is None
+            return [self._questions.ask(self._now, end, end)] if first else []
         self._lost_ns = max(self._lost_ns, end)
         return self._missing_lost()
 
     def _missing_lost(self) -> list[Joined]:
-        open_ = self._after < self._lost_ns and self._question is None
-        return self._missing(self._lost_ns) if open_ else []
+        asks = self._after < self._lost_ns and self._questions.open is None
+        return self._missing(self._lost_ns) if asks else []
 
     def _late(self, end: int) -> list[Joined] | None:
         self._waiting.pop(end, None)  # then it is missing
@@ -258,25 +251,23 @@ class BarJoin(Tick[Joining, list[Joined]]):
 
     def _clock(self, now: int) -> list[Joined]:
         first, self._now = not self._now, max(self._now, now)
-        if self._question is not None:
-            self._asked_now = self._asked_now or now
-            if now - self._asked_now > self._fill_ns:
-                return self._settle(self._question, complete=False)
-        elif first and self._warm and self._fetch and not self._after:
+        if (question := self._questions.open) is not None:
+            return self._settle(question, complete=False) if self._questions.is_late(now) else []
+        if first and self._warm and self._fetch and not self._after:
             until = now - now % self._interval_ns
-            return [self._ask(until - (self._warm - 1) * self._interval_ns, until)]
+            return [self._questions.ask(self._now, until - (self._warm - 1) * self._interval_ns, until)]
         return []
 
     def _settle(self, question: Missing, complete: bool) -> list[Joined]:
         """Ends the question: fills or cuts what it left open, gives what follows, asks for what is open then."""
-        self._question = None
+        self._questions.end()
         given: list[Joined] = []
         if not self._after and self._waiting:  # the start: there is nothing that could be cut
             first = min(self._waiting)
             given += self._give(self._waiting.pop(first)) + self._follow()
         if self._after:
             given += self._fill(question.to_ns, complete)
-        if self._waiting and self._question is None:
+        if self._waiting and self._questions.open is None:
             given += self._missing(min(self._waiting) - self._interval_ns)
         return given + self._missing_lost()
 
@@ -302,14 +293,10 @@ class BarJoin(Tick[Joining, list[Joined]]):
         self._bare = {end: price for end, price in self._bare.items() if end > until}
         return [Cut(until, GapCause.UNFILLED)]
 
-    def _ask(self, from_ns: int, to_ns: int) -> Missing:
-        self._no += 1
-        self._question, self._asked_now = Missing(self._no, "bars", None, None, from_ns, to_ns), self._now
-        return self._question
-
     def state(self) -> State:
         """Returns all of it but the parameters."""
         last = self._last
+        question, asked_now, no = self._questions.saved()
         return _snapshot(
             repeated=self.repeated,
             other=self.other,
@@ -318,9 +305,9 @@ class BarJoin(Tick[Joining, list[Joined]]):
             after=self._after,
             lost_ns=self._lost_ns,
             waiting=[saved_whole_bar(**self._waiting[end]._asdict()) for end in sorted(self._waiting)],
-            question=saved_question(self._question),
-            asked_now=self._asked_now,
-            no=self._no,
+            question=question,
+            asked_now=asked_now,
+            no=no,
             now=self._now,
             bare=[saved_price(ts_event=end, price=price) for end, price in sorted(self._bare.items())] or None,
             like=self._like,
@@ -334,8 +321,8 @@ class BarJoin(Tick[Joining, list[Joined]]):
         self._after, self._lost_ns = saved.after, saved.lost_ns
         self._waiting = {bar.ts_event: ClosedBar(bar.ts_event, bar.price, bar.bar) for bar in saved.waiting}
         self._bare, self._like = {bar.ts_event: bar.price for bar in saved.bare or ()}, saved.like
-        self._question, self._asked_now = question_in(saved.question), saved.asked_now
-        self._no, self._now = saved.no, saved.now
+        self._questions.restore(saved.question, saved.asked_now, saved.no)
+        self._now = saved.now
 
 
 def _end(bar: ClosedBar) -> int:

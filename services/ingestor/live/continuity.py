@@ -17,7 +17,7 @@ The rules:
 
 from typing import Annotated, Any, cast
 
-from services.ingestor.live.saved_events import SavedQuestion, question_in, saved_question
+from services.ingestor.live.questions import Questions, SavedQuestion
 from services.ingestor.live.trade_order import OrderById, OrderByTime
 from shared.exchanges.market_data.events import (
     Answered,
@@ -113,17 +113,14 @@ class Continuity(Tick[Event, list[Ordered]]):
         self._hole_now = 0  # when it was noticed, 0 without one
         self._hole_ns = 0  # of the first trade behind it
 
-        # The question, at most one at a time.
-        self._question: Missing | None = None
-        self._asked_now = 0
+        self._questions = Questions("trades", rules.fill_ns)
         self._ask_after = 0  # none about all trades before
         self._unheard = False  # the answer had a trade that should have been heard
-        self._no = 0  # of the last question
 
     @property
     def question(self) -> Missing | None:
         """Returns the question that is still open, or None."""
-        return self._question
+        return self._questions.open
 
     @property
     def last_ns(self) -> int:
@@ -144,8 +141,8 @@ class Continuity(Tick[Event, list[Ordered]]):
                 return self._clock(val.now) or None
             case Page():
                 return self._page(val) or None
-            case Answered(no, "trades", complete) if self._question is not None and self._question.no == no:
-                return self._settle(self._question, complete) or None
+            case Answered(no, "trades", complete) if (question := self._questions.answered(no)) is not None:
+                return self._settle(question, complete) or None
             case Connected():
                 self._connect()
             case Disconnected():
@@ -175,7 +172,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         waiting = self._order.waiting
         if self._renumbered(trade, ts_event):
             return self._begin_anew(trade)
-        if not waiting or self._question is not None:
+        if not waiting or self._questions.open is not None:
             return self._overflow() if waiting > self._rules.waiting else None
         if not self._hole_now:
             self._hole_now, self._hole_ns = self._now, ts_event
@@ -190,14 +187,15 @@ class Continuity(Tick[Event, list[Ordered]]):
 
     def _begin_anew(self, trade: Trade) -> list[Ordered]:
         since = self._order.last_ns  # that nothing traded after it was an answer about the old numbers
-        self._order, self._question, self._hole_now = OrderById(self._order.old), None, 0
+        self._order, self._hole_now = OrderById(self._order.old), 0
+        self._questions.end()
         self.holes += 1
         return [MissingTrades(trade.ts_event, since), *(self._by_id(trade, trade.ts_event) or ())]
 
     def _by_time(self, trade: Trade, ts_event: int) -> list[Ordered] | None:
         if self._begun and ts_event - self._heard_ns > self._rules.silence_ns:
             self._doubt = True
-        given = self._order.put(trade, hold=self._doubt or self._question is not None)
+        given = self._order.put(trade, hold=self._doubt or self._questions.open is not None)
         if not self._doubt:
             self._begun, self._heard_ns = True, max(self._heard_ns, ts_event)
         elif not self._doubtful_ns:
@@ -210,10 +208,8 @@ class Continuity(Tick[Event, list[Ordered]]):
         self._now = now = max(self._now, now)
         self._believed_ns = now + self._rules.ahead_ns
         self._heard_ns = self._heard_ns or now
-        if self._question is not None:
-            self._asked_now = self._asked_now or now
-            late = now - self._asked_now > self._rules.fill_ns
-            return self._settle(self._question, complete=False) if late else []
+        if (question := self._questions.open) is not None:
+            return self._settle(question, complete=False) if self._questions.is_late(now) else []
         if self._certain and self._order.waiting:
             self._hole_now = self._hole_now or now
             return [self._ask_for_hole()] if self._doubt or now - self._hole_now > self._rules.order_ns else []
@@ -225,7 +221,7 @@ class Continuity(Tick[Event, list[Ordered]]):
 
     def _page(self, page: Page) -> list[Ordered]:
         given: list[Ordered] = []
-        question = self._question
+        question = self._questions.open
         order_ns = self._rules.order_ns
         due_ns = question.to_ns - order_ns if question is not None and question.to_id is None else -1
         heard_since_ns = self._connected_ns + order_ns
@@ -244,7 +240,8 @@ class Continuity(Tick[Event, list[Ordered]]):
 
     def _settle(self, question: Missing, complete: bool) -> list[Ordered]:
         """Ends the question; returns what may go out now, and the next question where there is one."""
-        self._question, self._hole_now, self._ask_after = None, 0, self._now + self._rules.ask_ns
+        self._questions.end()
+        self._hole_now, self._ask_after = 0, self._now + self._rules.ask_ns
         doubtful_ns = self._doubtful_ns and max(self._doubtful_ns, self._connected_ns)
         given: list[Ordered] = [*self._order.settle(question, complete, doubtful_ns, self._heard_ns)]
         holes = sum(isinstance(val, MissingTrades) for val in given)
@@ -278,30 +275,27 @@ class Continuity(Tick[Event, list[Ordered]]):
 
     def _overflow(self) -> list[Ordered]:
         """Gives up what was asked for: more waits than may."""
-        question = self._question
+        question = self._questions.open
         if question is None or (self._certain and question.to_id is None):
-            question = self._hole()
+            from_ns, to_ns, from_id, to_id = self._hole()
+            question = Missing(self._questions.no, "trades", from_id, to_id, from_ns, to_ns)
         return self._settle(question, complete=False)
 
     def _ask_for_hole(self) -> Missing:
-        self._no += 1
-        return self._ask(self._hole())
+        self._unheard = False
+        return self._questions.ask(self._now, *self._hole())
 
-    def _hole(self) -> Missing:
-        """Returns the question about what is missing before the first trade that waits."""
+    def _hole(self) -> tuple[int, int, int | None, int | None]:
+        """Returns what is missing before the first trade that waits: its times, and its ids where they tell."""
         first = self._order.hole()
         assert first is not None
         to_id = first.id - 1 if self._certain and isinstance(first.id, int) else None
-        return Missing(self._no, "trades", self._order.next_id, to_id, self._order.last_ns, first.ts_event)
+        return self._order.last_ns, first.ts_event, self._order.next_id, to_id
 
     def _ask_for_all(self) -> Missing:
-        self._no += 1
+        self._unheard = False
         since = self._order.last_ns or self._heard_ns
-        return self._ask(Missing(self._no, "trades", self._order.next_id, None, since, self._now))
-
-    def _ask(self, question: Missing) -> Missing:
-        self._question, self._asked_now, self._unheard = question, self._now, False
-        return question
+        return self._questions.ask(self._now, since, self._now, self._order.next_id)
 
     def _connect(self) -> None:
         self._connected, self._connected_ns = True, self._now
@@ -311,10 +305,12 @@ class Continuity(Tick[Event, list[Ordered]]):
             self._doubt, self._doubtful_ns = True, 0
 
     def _disconnect(self) -> None:
-        self._connected, self._doubt, self._asked_now, self._doubtful_ns = False, self._begun, 0, 0
+        self._connected, self._doubt, self._doubtful_ns = False, self._begun, 0
+        self._questions.wait_anew()
 
     def state(self) -> State:
         """Returns all of it but the rules."""
+        question, asked_now, no = self._questions.saved()
         return _snapshot(
             order=self._order.state(),
             ahead=self.ahead,
@@ -331,11 +327,11 @@ class Continuity(Tick[Event, list[Ordered]]):
             doubtful_ns=self._doubtful_ns,
             hole_now=self._hole_now,
             hole_ns=self._hole_ns,
-            question=saved_question(self._question),
-            asked_now=self._asked_now,
+            question=question,
+            asked_now=asked_now,
             ask_after=self._ask_after,
             unheard=self._unheard,
-            no=self._no,
+            no=no,
             began_ns=self._began_ns,
         )
 
@@ -348,8 +344,8 @@ class Continuity(Tick[Event, list[Ordered]]):
         self._begun, self._connected, self._connected_ns = saved.begun, saved.connected, saved.connected_ns
         self._doubt, self._doubtful_ns = saved.doubt, saved.doubtful_ns
         self._hole_now, self._hole_ns = saved.hole_now, saved.hole_ns
-        self._question, self._asked_now = question_in(saved.question), saved.asked_now
-        self._ask_after, self._unheard, self._no = saved.ask_after, saved.unheard, saved.no
+        self._questions.restore(saved.question, saved.asked_now, saved.no)
+        self._ask_after, self._unheard = saved.ask_after, saved.unheard
         self._began_ns = saved.began_ns
 
 

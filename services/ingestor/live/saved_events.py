@@ -1,9 +1,9 @@
 """Events of the feed as a snapshot keeps them: with their fields' names."""
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated
 
-from shared.exchanges.market_data.events import Missing, Trade
+from shared.exchanges.market_data.events import Trade
 from shared.later_fields import Since
 from shared.messages.market import BarGroup
 from shared.record import Record, fields_of
@@ -40,19 +40,8 @@ class SavedPrice(Record):
     price: Decimal
 
 
-class SavedQuestion(Record):
-    """A snapshot keeps a Missing so."""
-
-    no: int
-    what: Literal["trades", "bars"]
-    from_id: int | None
-    to_id: int | None
-    from_ns: int
-    to_ns: int
-
-
 saved_bar, saved_price, saved_whole_bar = fields_of(SavedBar), fields_of(SavedPrice), fields_of(SavedWholeBar)
-_trade, _question = fields_of(SavedTrade), fields_of(SavedQuestion)
+_trade = fields_of(SavedTrade)
 
 
 def saved_trade(trade: Trade) -> SavedTrade:
@@ -63,15 +52,3 @@ def saved_trade(trade: Trade) -> SavedTrade:
 def trade_in(saved: SavedTrade) -> Trade:
     """Returns the trade that a snapshot kept."""
     return Trade(saved.id, saved.ts_event, saved.price, saved.qty, saved.seq, saved.on_book)
-
-
-def saved_question(question: Missing | None) -> SavedQuestion | None:
-    """Returns the question as a snapshot keeps it."""
-    return None if question is None else _question(**question._asdict())
-
-
-def question_in(saved: SavedQuestion | None) -> Missing | None:
-    """Returns the question that a snapshot kept."""
-    if saved is None:
-        return None
-    return Missing(saved.no, saved.what, saved.from_id, saved.to_id, saved.from_ns, saved.to_ns)
