@@ -35,8 +35,6 @@ class OrderById:
     1
     """
 
-    certain = True  # a trade that follows the last one proves that nothing is missing between
-
     def __init__(self, old: int = 0) -> None:
         self.old = old
         self.last_ns = 0
@@ -161,7 +159,6 @@ class OrderByTime:
     ([[], [], [], ['b', 'a']], ['c'], 1)
     """
 
-    certain = False
     next_id = None
 
     def __init__(self, order_ns: int, order_count: int) -> None:
