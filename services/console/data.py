@@ -26,7 +26,7 @@ def check(
     timezone: Timezone = None,
 ) -> None:
     """Say what a file holds: rows, times, interval, gaps, duplicates, and each row that cannot be used."""
-    from services.research.check import check_file, check_folder
+    from services.research.file_check import check_file, check_folder
 
     if file.is_dir():
         checked = check_folder(file)

@@ -13,9 +13,9 @@ from services.console.options import (
     SlippageBps,
     StrategyName,
     Timezone,
+    instant,
     named_values,
 )
-from services.console.output import instant
 from services.console.settings import RunOptions, settings_for
 from shared.config import load_settings
 from shared.errors import ConfigError

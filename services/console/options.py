@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from collections.abc import Callable, Iterable
 from decimal import InvalidOperation
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, TextIO, TypeAlias, TypeVar
 import typer
 
 from shared.errors import ConfigError
+from shared.wall_time import WallTime
 
 PriceFile: TypeAlias = Annotated[Path, typer.Option(help="CSV or Parquet file of bars or prices.")]
 FileSymbol: TypeAlias = Annotated[str, typer.Option(help="The symbol of the file, e.g. BTCUSDT.")]
@@ -65,6 +67,19 @@ def floats(option: str, text: str) -> tuple[float, ...]:
     (0.0, 0.001)
     """
     return _each(option, text, float, "numbers with commas between them, e.g. 0,0.001")
+
+
+def instant(option: str, text: str, wall: WallTime, now_ns: int | None = None) -> int:
+    """Returns the instant that an option names, ns since 1970; raises ConfigError, which names the option.
+
+    >>> from shared.wall_time import UTC_TIME
+    >>> instant("--at", "2025-11-24T12:00:00Z", UTC_TIME)
+    1763985600000000000
+    """
+    try:
+        return wall.read(text, time.time_ns() if now_ns is None else now_ns)
+    except ValueError as error:
+        raise ConfigError(f"{option} {error}") from error
 
 
 def _each(option: str, text: str, kind: Callable[[str], T], what: str) -> tuple[T, ...]:

@@ -6,7 +6,6 @@ import math
 import os
 import shutil
 import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import Enum
@@ -16,7 +15,6 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from shared.errors import ConfigError
 from shared.messages import Tensor
 from shared.record import Record
 from shared.wall_time import LOCAL_TIME, UTC_TIME, WallTime
@@ -30,18 +28,6 @@ InUtc: TypeAlias = Annotated[bool, typer.Option("--utc", help="Times in UTC, not
 def wall_time(utc: bool) -> WallTime:
     """Returns the clock that `--utc` asks for."""
     return UTC_TIME if utc else LOCAL_TIME
-
-
-def instant(option: str, text: str, wall: WallTime, now_ns: int | None = None) -> int:
-    """Returns the instant that an option names, ns since 1970; raises ConfigError, which names the option.
-
-    >>> instant("--at", "2025-11-24T12:00:00Z", UTC_TIME)
-    1763985600000000000
-    """
-    try:
-        return wall.read(text, time.time_ns() if now_ns is None else now_ns)
-    except ValueError as error:
-        raise ConfigError(f"{option} {error}") from error
 
 
 def show(lines: Iterable[str]) -> None:

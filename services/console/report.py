@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from services.console.options import OutputFile
-from services.console.output import AsJson, InUtc, instant, json_text, show, wall_time
-from services.console.runs import RunId, of_run_id
+from services.console.options import OutputFile, instant
+from services.console.output import AsJson, InUtc, json_text, show, wall_time
+from services.console.run_id import RunId, of_run_id
 from shared.config import Mode, Settings, load_settings
 from shared.errors import ConfigError
 from shared.messages import Stream

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from services.console.output import AsJson, InUtc, instant, leaving, plain_data, wall_time
+from services.console.options import instant
+from services.console.output import AsJson, InUtc, leaving, plain_data, wall_time
 from services.console.run.streams import Source, later_entries, newest_entries
-from services.console.runs import LAST, RunId, of_run, replay_of
+from services.console.run_id import LAST, RunId, of_run, replay_of
 from services.console.settings import with_bus
 from shared.bus.api import BusLost
 from shared.bus.entry import Entry

@@ -15,7 +15,7 @@ import typer
 from services.console.cards import card_of_hash
 from services.console.chains import Chains, Told, as_json_of, endings
 from services.console.output import AsJson, InUtc, for_screen, json_text, show, wall_time
-from services.console.runs import RunId, of_run_id
+from services.console.run_id import RunId, of_run_id
 from shared.config import Settings, load_settings
 from shared.errors import DataError, ParityBroken
 from shared.explain.chain import Chain

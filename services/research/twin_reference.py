@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from services.research.backtest.engine import Backtest, Inputs
 from services.research.backtest.funding import FundingRates
-from services.research.line import line_plans
+from services.research.in_process_line import line_plans
 from shared.config import Settings
 from shared.drift.pool import SymbolPool
 from shared.drift.reference import DriftReference, measured

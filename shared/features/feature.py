@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.attributes import restored_attributes, saved_attributes
 from shared.bar import Bar
 from shared.errors import DataError, UserCodeFailed
 from shared.features.spec import Made
-from shared.memory import restored_attributes, saved_attributes
 from shared.messages.market import OPTIONAL_FIELDS, Group
 from shared.record import Snapshot, fields_of
 from shared.tick import State, Tick
@@ -110,7 +110,7 @@ class AnyFeature(Tick[T, R], Generic[T, R]):
         type(self).__init__(self, *made.args, **made.kwargs)
 
     def state(self) -> State:
-        """Returns what the attributes hold; raises NotSaved for what `shared.memory` cannot save."""
+        """Returns what the attributes hold; raises NotSaved for what `shared.attributes` cannot save."""
         arguments = self.made_of.arguments
         return _snapshot(arguments=arguments, memory=saved_attributes(type(self).__name__, self._attributes()))
 

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Self, TypeAlias, cast
 from pydantic import BaseModel, ConfigDict
 
 from shared.account import Account, Order
+from shared.attributes import restored_attributes, saved_attributes
 from shared.bar import Bar
-from shared.memory import restored_attributes, saved_attributes
 from shared.messages import ExecutionReport, Gap, Leg
 from shared.messages.market import Group
 from shared.messages.reasons import Reason

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Generic, TypeVar, cast
 
-from shared.memory import restored_value, saved_value
+from shared.attributes import restored_value, saved_value
 from shared.tick import State, Tick
 from shared.windows.capacity import whole
 
@@ -14,7 +14,7 @@ class DequeWindow(Tick[T, T], Generic[T]):
     """A DequeWindow keeps the last n values, oldest first, in O(1) per tick.
 
     `on_tick` returns the value that falls out, or None while the window fills. The values must be such as
-    `shared.memory` saves. ValueError if n is not positive.
+    `shared.attributes` saves. ValueError if n is not positive.
 
     >>> w = DequeWindow[int](3)
     >>> [w.on_tick(v) for v in (1, 2, 3, 4)]

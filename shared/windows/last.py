@@ -2,7 +2,7 @@
 
 from typing import Any, Generic, TypeVar
 
-from shared.memory import restored_value, saved_value
+from shared.attributes import restored_value, saved_value
 from shared.record import Snapshot, fields_of
 from shared.tick import State, Tick
 

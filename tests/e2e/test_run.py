@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.ingestor.source import Quote
-from services.research.line import InProcessLine, line_plans
+from services.research.in_process_line import InProcessLine, line_plans
 from shared.config import Settings, load_settings
 from tests.e2e.command import Done, Tickline
 from tests.e2e.recomputed import prices_of, recomputed

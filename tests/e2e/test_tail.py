@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from services.research.line import InProcessLine, line_plans
+from services.research.in_process_line import InProcessLine, line_plans
 from shared.bus.api import Commit, Outcome
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.entry import Outgoing

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from services.research.line import InProcessLine, line_plans
+from services.research.in_process_line import InProcessLine, line_plans
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.names import Names, partition_of
 from shared.config import Settings

@@ -24,7 +24,7 @@ from services.console.run.status import AccountLine, LiveStatus, View, Watcher, 
 from services.console.run.streams import Ended, OrderCollector, RefusalCounter, latencies_us
 from services.console.run.troubles import FolderWatch, SilenceLines, Troubles
 from services.console.run.try_out import SimulatorProcess, write_config
-from services.research.line import check_input
+from services.research.in_process_line import check_input
 from services.research.parity.orders import compare
 from shared.bus.api import BusLost
 from shared.bus.embedded import EmbeddedBus

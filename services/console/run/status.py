@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from services.console.run.troubles import last_why
 from services.console.status.reader import StatusReader
 from services.console.status.state import LineStatus, how_to_arm
-from services.research.line import Book, book_from, position_from
+from services.research.in_process_line import Book, book_from, position_from
 from shared.bus.api import Bus, BusLost, Session
 from shared.config import Settings
 from shared.config.fingerprint import config_hash

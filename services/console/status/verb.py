@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from services.console.output import AsJson, InUtc, json_text, show, wall_time
-from services.console.runs import RunId, of_run
+from services.console.run_id import RunId, of_run
 from services.console.settings import with_bus
 from services.console.status.lines import status_lines
 from services.console.status.reader import StatusReader

@@ -14,7 +14,7 @@ from services.ingestor.source import Quote
 from services.research.backtest.funding import FundingRates
 from services.research.backtest.observer import Observer, Totals
 from services.research.backtest.venue import BacktestVenue, VenueRules
-from services.research.line import InProcessLine, LinePlans, Tap, line_plans
+from services.research.in_process_line import InProcessLine, LinePlans, Tap, line_plans
 from shared.account import Fill, RoundTrips
 from shared.bar_groups import groups_of
 from shared.config import Settings

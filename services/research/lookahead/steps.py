@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from services.ingestor.source import Quote
-from services.research.line import InProcessLine, line_plans
+from services.research.in_process_line import InProcessLine, line_plans
 from shared.account import Account
 from shared.account.account import book_report
 from shared.bar_groups import groups_of

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.research.line import InProcessLine, LinePlans, line_plans
+from services.research.in_process_line import InProcessLine, LinePlans, line_plans
 from shared.config import Settings
 from shared.messages import OrderIntent, Stream
 from shared.plural import plural

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from services.research.backtest import Backtest, Inputs, Observer
 from services.research.backtest.variants import new_curve
-from services.research.line import line_plans
+from services.research.in_process_line import line_plans
 from services.research.metrics import Metrics, Results
 from services.research.session_report.booked import BookedSession, booked, opening_equity
 from services.research.session_report.compared import (

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from services.research.backtest import Backtest, Inputs, Observer, Totals
-from services.research.line import LinePlans, line_plans, line_plans_with
+from services.research.in_process_line import LinePlans, line_plans, line_plans_with
 from services.research.sweep.data import BarSeries, Span
 from services.research.sweep.spec import Learner, Trading
 from services.research.train import Fitted, fit

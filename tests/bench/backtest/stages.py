@@ -8,7 +8,7 @@ from typing import Any
 
 from services.ingestor.source import Quote
 from services.research.backtest.engine import BATCH, UNREAD
-from services.research.line import InProcessLine, line_plans
+from services.research.in_process_line import InProcessLine, line_plans
 from shared.account import Account
 from shared.features.registry import make_feature
 from shared.history import bars

@@ -1,24 +1,23 @@
 """Options of several values."""
 
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from services.console.options import OutputFile, decimals, floats, integers, words
+from services.console.options import OutputFile, floats, instant, integers, words
 from shared.errors import ConfigError
+from shared.wall_time import UTC_TIME
 
 
 def test_values_between_commas() -> None:
     assert words("--sizing", "constant, compounding", "") == ("constant", "compounding")
     assert integers("--lags", "1, 3,5") == (1, 3, 5)
     assert floats("--threshold", "0,1e-3") == (0.0, 0.001)
-    assert [str(value) for value in decimals("--leverage", "1.50, 2")] == [str(Decimal("1.50")), "2"]
 
 
 @pytest.mark.parametrize("text", ["", " ", "1,,2", "1;2", "1,x"])
 def test_what_is_no_list_of_numbers_names_the_option(text: str) -> None:
-    for kind in (integers, floats, decimals):
+    for kind in (integers, floats):
         with pytest.raises(ConfigError, match=rf"^--some '{text}': write .*, e\.g\. "):
             kind("--some", text)
 
@@ -62,3 +61,8 @@ def test_a_device_is_written_and_not_replaced() -> None:
         file.write("gone")
     assert not Path("/dev/null").is_file()
     assert not Path("/dev/.null.part").exists()
+
+
+def test_a_bad_time_names_the_option() -> None:
+    with pytest.raises(ConfigError, match=r"^--at 'noon' is no time: write e\.g\. 12:00"):
+        instant("--at", "noon", UTC_TIME)

@@ -10,10 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from services.console.output import for_screen, instant, json_text, wall_time
-from shared.errors import ConfigError
+from services.console.output import for_screen, json_text, wall_time
 from shared.messages import Reason, Tensor
-from shared.wall_time import UTC_TIME
 
 
 class Pair(NamedTuple):
@@ -40,11 +38,6 @@ def test_json_has_money_as_text_and_what_is_no_number_as_null() -> None:
 def test_what_has_no_form_in_json_is_refused() -> None:
     with pytest.raises(TypeError, match="object has no form"):
         json_text({"x": object()})
-
-
-def test_a_bad_time_names_the_option() -> None:
-    with pytest.raises(ConfigError, match=r"^--at 'noon' is no time: write e\.g\. 12:00"):
-        instant("--at", "noon", UTC_TIME)
 
 
 def test_utc_is_what_utc_asks_for() -> None:

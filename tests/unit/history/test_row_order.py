@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.research.check import check_file
+from services.research.file_check import check_file
 from shared.errors import DataError
 from shared.history import HistoryBar, bars, infer_interval
 

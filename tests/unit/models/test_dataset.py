@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.research.line import InProcessLine, line_plans
+from services.research.in_process_line import InProcessLine, line_plans
 from shared.bar import Bar
 from shared.bar_groups import seen_bar
 from shared.config import load_settings

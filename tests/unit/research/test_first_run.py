@@ -3,7 +3,7 @@
 import statistics
 from decimal import Decimal
 
-from services.research.line import InProcessLine, line_plans
+from services.research.in_process_line import InProcessLine, line_plans
 from shared.config import Settings, load_settings
 from shared.messages import Stream
 

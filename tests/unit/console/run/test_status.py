@@ -12,7 +12,7 @@ import pytest
 from services.console.run.status import AccountLine, View, Watcher, one_history
 from services.console.run.try_out import fake_settings
 from services.console.settings import RunOptions
-from services.research.line import InProcessLine, line_plans
+from services.research.in_process_line import InProcessLine, line_plans
 from services.strategy.stage import StrategyStage
 from shared.bus.api import Commit, Outcome
 from shared.bus.memory_bus import MemoryBus

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from services.research.backtest import Backtest, Totals, VenueRules
-from services.research.line import InProcessLine, line_plans
+from services.research.in_process_line import InProcessLine, line_plans
 from shared.config import Settings
 from shared.errors import ConfigError, DataError, UserCodeFailed
 from shared.features.log_return_lags import LogReturnLags

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.research.line import InProcessLine, line_plans
+from services.research.in_process_line import InProcessLine, line_plans
 from services.research.parity.orders import OrderKey, OrderParity, compare
 from shared.config import Settings, load_settings
 from shared.errors import UserCodeFailed

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from services.research.line import LinePlans, line_plans
+from services.research.in_process_line import LinePlans, line_plans
 from services.research.parity.recording import Parity, parity
 from shared.bus.names import PartitionId
 from shared.config import Settings

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from services.ingestor.source import Quote
-from services.research.line import InProcessLine, line_plans
+from services.research.in_process_line import InProcessLine, line_plans
 from services.research.session_report.session import LineSession, gathered
 from shared.config import Settings, load_settings
 from shared.intervals import NS_PER_S

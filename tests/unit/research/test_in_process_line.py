@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.ingestor.source import Quote
-from services.research.line import InProcessLine, LinePlans, check_input, line_plans
+from services.research.in_process_line import InProcessLine, LinePlans, check_input, line_plans
 from shared.config import Settings, load_settings
 from shared.errors import DataError
 from shared.messages import Decision, ExecutionReport, Leg, MarketTick, Message, OrderIntent, Prediction, Reason, Stream

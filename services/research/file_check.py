@@ -1,4 +1,4 @@
-"""A check tells what a price file, or a folder that was downloaded, holds and lacks.
+"""The check of a price file, or of a folder that was downloaded, tells what it holds and lacks.
 
 It tells all that is wrong, where a backtest stops at the first defect.
 """
@@ -25,7 +25,11 @@ Progress = Callable[[str, int], None]  # what is done, and how many rows it has 
 
 
 class FileCheck(NamedTuple):
-    """This is what a check found. lines: for a person. fault: why the file is unusable, in one line, or None."""
+    """A file's check found this.
+
+    - lines: for a person.
+    - fault: why the file is unusable, in one line, or None.
+    """
 
     lines: list[str]
     fault: str | None

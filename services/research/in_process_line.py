@@ -1,4 +1,4 @@
-"""The line runs without its bus here: the very stages that the services wrap, one calling the next."""
+"""The line runs in one process, without a bus: the very stages that the services wrap, one calling the next."""
 
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from shared.attributes import restored_attributes, saved_attributes
 from shared.features.log_return import LogReturn
-from shared.memory import restored_attributes, saved_attributes
 from shared.messages.codec import pack, unpack
 from shared.tick import Tick
 from shared.windows import DequeWindow

@@ -1,4 +1,4 @@
-"""The memory of an object is what its attributes hold, so an author need not write how it is saved.
+"""The attributes of an object are its memory, so an author need not write how that is saved.
 
 A saved value is itself where the codec carries it exactly: None, bool, int, float, str, bytes, Decimal, and a list of
 these. Everything else is a map with the name of what it is: tuple, dict, deque, array, scalar, int and decimal (long
@@ -42,7 +42,7 @@ def saved_attributes(owner: str, attributes: Mapping[str, object]) -> dict[str, 
     {'sum': 2.5, 'last': {'tuple': [1, 2]}}
     >>> saved_attributes("Average", {"log": print})
     Traceback (most recent call last):
-    shared.memory.NotSaved: Average.log holds a builtin_function_or_method: an attribute may hold ...
+    shared.attributes.NotSaved: Average.log holds a builtin_function_or_method: an attribute may hold ...
     """
     seen: dict[int, str] = {}
     arrays: list[NDArray[Any]] = []
