@@ -12,8 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from services.monitor.comparisons import Comparisons
-from services.monitor.latch import DriftLatch
-from services.monitor.late import LateSymbols
+from services.monitor.looks import DriftLatch, LateSymbols
 from services.monitor.stage import MonitorStage, plan
 from shared.bus.api import Bus, Session
 from shared.config import Settings

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.monitor import main
-from services.monitor.latch import DriftLatch
+from services.monitor.looks import DriftLatch
 from services.monitor.main import MonitorWorker
 from shared.config import Settings
 from shared.config.gateway import Mode

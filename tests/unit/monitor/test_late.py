@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from services.monitor import main
 from services.monitor.comparisons import Comparisons, EquityBand
-from services.monitor.late import KNOWN_SINCE, LOOKS_S, WAIT_S, LateSymbols
+from services.monitor.looks import KNOWN_SINCE, REST_S, WAIT_S, LateSymbols
 from services.monitor.stage import GivenUp, MonitorStage
 from shared.bus.api import Lease, Stored
 from shared.bus.names import PartitionId
@@ -91,7 +91,7 @@ def test_after_a_pause_what_waits_on_the_bus_is_read_first() -> None:
     looked = Looked(stage())
     looked.take(of(LIVE, 1, 5))
     looked.look(WAIT_S - 1)
-    looked.pause(LOOKS_S + 1)
+    looked.pause(REST_S + 1)
     assert looked.look() == []
 
 

@@ -1,12 +1,15 @@
-"""It brings stage and journal together: an alarm latches DRIFT once, and a resume ends the alarm.
+"""The looks tell the stage, before each reading, what no message says: who has resumed, and whose bars are overdue.
 
-The stage knows which alarm stands, the journal whether it was latched and whether the latch still stands. Each of the
-two survives a kill, and this has no memory: it looks at both, again and again, and does what is missing.
+The latch brings stage and journal together: an alarm latches DRIFT once, and a resume ends the alarm. The stage knows
+which alarm stands, the journal whether it was latched and whether the latch still stands. Each of the two survives a
+kill, and the latch has no memory: it looks at both, again and again, and does what is missing.
 
     an alarm stands, and was never latched       it is latched, also where an earlier one's latch stands: one resume
                                                  ends both
     an alarm stands, was latched, and still is   nothing
     an alarm stands, was latched, and is not     a person has resumed: the stage is told
+
+A symbol of which nothing comes must not hold up the others: after a while the monitor goes on without its bars.
 """
 
 import asyncio
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.5
 AGAIN_S = 5.0  # where the journal cannot be read or written
+
+WAIT_S = 60.0  # for a symbol that stands still while another is a whole bar further
+REST_S = 5.0  # at most, between two looks; after a longer one what waits on the bus is read first
+KNOWN_SINCE = 5  # the wire that brought LateBars
 
 log = structlog.get_logger()
 
@@ -105,3 +112,35 @@ class DriftLatch:
                 log.warning("resumed", alarm=alarm.name)
         elif await latch_drift(journal, alarm.name, alarm.why, time.time_ns() // 1_000_000):
             log.error("alarm", what=f"nothing is added: {alarm.why}: `tickline resume {DRIFT}` goes on", tr=alarm.name)
+
+
+class LateSymbols:
+    """LateSymbols looks, before each reading, who holds up what is joined, and tells the stage whom not to wait for.
+
+    What it says is the wall clock's word, so the stage writes it, and a replay takes it from there.
+
+    - wait_s: for a symbol that stands still. clock: seconds that never go back.
+    """
+
+    def __init__(self, wait_s: float = WAIT_S, clock: Callable[[], float] = time.monotonic) -> None:
+        self._wait_s, self._clock = wait_s, clock
+        self._stood: dict[tuple[bool, str], tuple[int, float]] = {}  # -> the end of its last bar, and since when
+        self._looked_s = float("-inf")
+
+    def look(self, part: Partition) -> None:
+        """Gives up the bars of those that stand still for too long; no wire before KNOWN_SINCE has a word for it."""
+        stage, now_s = part.joint, self._clock()
+        assert isinstance(stage, MonitorStage)
+        if now_s - self._looked_s > REST_S:
+            self._stood.clear()
+        self._looked_s = now_s
+        if part.wire < KNOWN_SINCE:
+            return
+        for late in list(stage.late()):
+            key = late.book, late.sym
+            reached, since_s = self._stood.get(key, (late.since, now_s))
+            if reached != late.since:
+                since_s = now_s
+            self._stood[key] = late.since, since_s
+            if now_s - since_s >= self._wait_s:
+                part.feed(late.sym, late)
