@@ -33,9 +33,11 @@ async def stop(
 ) -> Iterable[str]:
     """Halts the account; then, if asked for, cancels and closes through the venue itself.
 
-    within_s: how long the venue is asked; None: until it is done. named: as `account_to_stop` has it. While the halt is
-    at work the gateway leaves the account to it; then it comes back, settles what the halt has sent, and refuses
-    everything else.
+    While the halt is at work the gateway leaves the account to it; then it comes back, settles what the halt has sent,
+    and refuses everything else.
+
+    - within_s: how long the venue is asked; None: until it is done.
+    - named: as `account_to_stop` has it.
     """
     by = person()
     async with account_to_stop(named, warn) as stopped:

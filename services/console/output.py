@@ -40,7 +40,7 @@ def show(lines: Iterable[str]) -> None:
 def for_screen(lines: Iterable[str], hang: int) -> Iterator[str]:
     """Yields lines folded at words where a terminal reads them; a pipe or a file gets each in one piece.
 
-    hang: the column at which an indented line goes on.
+    - hang: the column at which an indented line goes on.
     """
     if not sys.stdout.isatty():
         yield from lines

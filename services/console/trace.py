@@ -142,7 +142,7 @@ class Recomputed(NamedTuple):
 def recomputed(settings: Settings, chain: Chain, before: Sequence[Message]) -> Recomputed:
     """Returns the y_hat of a chain, computed again; raises DataError where the chain has none, ModelRefused.
 
-    before: the features of the ticks before it, oldest first, for a model that is shown a sequence.
+    - before: the features of the ticks before it, oldest first, for a model that is shown a sequence.
     """
     prediction, features = chain.one(Prediction), chain.one(Features)
     if prediction is None or prediction.y_hat is None:

@@ -34,7 +34,7 @@ log = structlog.get_logger()
 class SourceFeeder:
     """The feeder opens each symbol's feed where its last commit stood, and takes what is due.
 
-    partitions: how many there are; a symbol is fed only to the owner of its own.
+    - partitions: how many there are; a symbol is fed only to the owner of its own.
     """
 
     def __init__(self, source: Source, partitions: int, limits: Limits) -> None:
@@ -93,8 +93,8 @@ class ExchangeFeeder:
     behind everything that was heard before it, so the time is read before the wait. Raises what the exchanges cannot go
     on with.
 
-    batch: how many events of one symbol one round takes.
-    report: says from time to time what the feeds did.
+    - batch: how many events of one symbol one round takes.
+    - report: says from time to time what the feeds did.
     """
 
     def __init__(self, venues: Venues, partitions: int, batch: int = BATCH, report: FeedReport | None = None) -> None:

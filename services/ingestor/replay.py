@@ -39,9 +39,9 @@ class ReplaySource:
     a DataError of one line with file and row, raised by `check()` for the whole file and by a Feed when it gets there.
     Raises ConfigError without files and for `trade` with bars, ValueError for an unknown interval.
 
-    timezone: of the bars' times, as `shared.history.bars` takes it.
-    wanted: the groups that quotes carry, where the file has them; its other columns are not looked at. A recording's
-    ticks have what they were recorded with.
+    - timezone: of the bars' times, as `shared.history.bars` takes it.
+    - wanted: the groups that quotes carry, where the file has them; its other columns are not looked at. A recording's
+      ticks have what they were recorded with.
 
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()

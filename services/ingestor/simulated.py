@@ -37,9 +37,9 @@ class SimulatedSource(PricesAlone):
     Tick n is at 2025-01-01T00:00:00Z + n · interval. seed, sym and n fix its price (with phi, sigma and start_price),
     wherever the series was opened. Raises ConfigError for parameters out of range, ValueError for the interval.
 
-    ticks_per_s: pace of each symbol from the moment it is opened, the first tick then; 0 is as fast as taken.
-    limit: the number of ticks of each symbol in all; None goes on for ever.
-    clock: seconds that never go back.
+    - ticks_per_s: pace of each symbol from the moment it is opened, the first tick then; 0 is as fast as taken.
+    - limit: the number of ticks of each symbol in all; None goes on for ever.
+    - clock: seconds that never go back.
 
     >>> source = SimulatedSource(seed=7, interval="1s", ticks_per_s=0, limit=10_000_001)
     >>> source.open("SIM-A", 0).take(2)
@@ -156,8 +156,8 @@ class PresentSource(PricesAlone):
 
     What was not taken in time is not made up for after a restart.
 
-    limit: the number of ticks of each symbol in all; None goes on for ever.
-    clock: ns since 1970 UTC.
+    - limit: the number of ticks of each symbol in all; None goes on for ever.
+    - clock: ns since 1970 UTC.
     """
 
     venue = "fake"  # in trace ids

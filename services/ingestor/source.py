@@ -11,7 +11,7 @@ from shared.messages.market import BarGroup, FundingGroup, Group, QuoteGroup
 class Quote(NamedTuple):
     """A quote says which price became known at `ts_event` (ns since 1970 UTC; for a bar its end).
 
-    bar, quote, funding: the groups that the source gives beside the price.
+    - bar, quote, funding: the groups that the source gives beside the price.
     """
 
     sym: str

@@ -31,7 +31,7 @@ class IngestStage(Tick[Datum, list[Message]]):
     `position` counts all quotes taken, so a Source opened there goes on with the next one. A recording's messages are
     written as they were: history stays history, a Gap is one again.
 
-    venue, sym: as they stand in the ticks and their trace ids.
+    - venue, sym: as they stand in the ticks and their trace ids.
 
     >>> from decimal import Decimal
     >>> stage = IngestStage("replay", "BTCUSDT")

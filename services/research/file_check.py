@@ -104,8 +104,8 @@ class Findings(RowOrder):
 def check_file(path: Path, interval: str | None, progress: Progress, timezone: str = "") -> FileCheck:
     """Reads a CSV or Parquet file from end to end, twice.
 
-    interval: what its bars should be; the file's by default.
-    timezone: as `shared.history.bars` takes it.
+    - interval: what its bars should be; the file's by default.
+    - timezone: as `shared.history.bars` takes it.
 
     Raises DataError for a file without readable rows, ConfigError for an
     unknown interval or time zone.
@@ -208,8 +208,8 @@ class TradeFindings(TradeOrder):
 def check_trades(path: Path, interval: str | None, timezone: str, progress: Callable[[int], None]) -> FileCheck:
     """Reads a file of trades from end to end.
 
-    interval: of bars that are made of them, to see how many there would be. Raises DataError for a file without usable
-    rows.
+    - interval: of bars that are made of them, to see how many there would be. Raises DataError for a file without
+      usable rows.
     """
     zone = zone_of(timezone)
     order = TradeFindings(str(path), zone)

@@ -45,7 +45,10 @@ def line_plans_with(
 ) -> LinePlans:
     """Makes all plans with a model at hand instead of the config's.
 
-    predict: the Tick that asks it. features: specs. model: its name. window: as of a card.
+    - predict: the Tick that asks it.
+    - features: specs.
+    - model: its name.
+    - window: as of a card.
     """
     return _line_plans(settings, signal_plan_with(settings, predict, features, model, window=window))
 

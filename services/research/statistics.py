@@ -38,8 +38,8 @@ def probabilistic_sharpe(
 ) -> float | None:
     """Returns the probability that the true Sharpe ratio is above `benchmark`, after `n` returns gave `sharpe`.
 
-    skewness, kurtosis: of the period returns, 0 and 3 for normal ones. None with fewer than two returns, or where
-    these moments leave the estimate no variance.
+    - skewness, kurtosis: of the period returns, 0 and 3 for normal ones. None with fewer than two returns, or where
+      these moments leave the estimate no variance.
 
     >>> round(probabilistic_sharpe(0.458, 24), 3), round(probabilistic_sharpe(0.458, 24, -2.448, 10.164), 3)
     (0.982, 0.913)
@@ -53,7 +53,7 @@ def probabilistic_sharpe(
 def expected_max_sharpe(trials: int, variance: float) -> float:
     """Returns the highest Sharpe ratio to expect of `trials` independent strategies that all have none.
 
-    variance: of the trials' Sharpe ratios, per period and not below 0. One trial: 0.
+    - variance: of the trials' Sharpe ratios, per period and not below 0. One trial: 0.
 
     >>> round(expected_max_sharpe(100, 1 / 500), 4), expected_max_sharpe(1, 1 / 500)
     (0.1132, 0.0)
@@ -75,8 +75,8 @@ def deflated_sharpe(
 
     It is its probabilistic Sharpe ratio against the highest that luck alone would have given.
 
-    trials: all that were looked at, those that were thrown away too. variance: of their Sharpe ratios, per period.
-    None as in `probabilistic_sharpe`.
+    - trials: all that were looked at, those that were thrown away too.
+    - variance: of their Sharpe ratios, per period. None as in `probabilistic_sharpe`.
 
     >>> year = 250
     >>> round(deflated_sharpe(2.5 / year**0.5, 5 * year, -3, 10, trials=100, variance=0.5 / year), 4)
@@ -233,8 +233,8 @@ def andrews_bandwidth(values: Floats) -> float:
 def mean_test(values: Floats, bandwidth: float | None = None) -> MeanTest | None:
     """Returns the mean and its error by Newey and West; None for fewer than two values, or without variance.
 
-    bandwidth: Andrews' by default. Lag j weighs 1 − j / bandwidth. The variance is of n − 1, so without lags t is the
-    textbook's.
+    - bandwidth: Andrews' by default. Lag j weighs 1 − j / bandwidth. The variance is of n − 1, so without lags t is the
+      textbook's.
 
     >>> found = mean_test(np.array([3.0, 1.0, 2.0, 4.0]), bandwidth=1)
     >>> found.mean, round(found.error, 6), round(found.t, 6)
@@ -260,8 +260,8 @@ def bootstrap_mean(
 ) -> Interval | None:
     """Returns the 95 % interval of the mean by a stationary bootstrap; None for fewer than two values.
 
-    block: mean length of the pieces that are drawn, whose lengths are geometric; n^(1/3) by default. The series is
-    taken as a ring, so that each value has the same chance.
+    - block: mean length of the pieces that are drawn, whose lengths are geometric; n^(1/3) by default. The series is
+      taken as a ring, so that each value has the same chance.
 
     >>> bootstrap_mean(np.full(50, 0.25))
     Interval(low=0.25, high=0.25)

@@ -47,7 +47,8 @@ class Stored(NamedTuple):
 class Commit:
     """A commit writes all or nothing: snapshot fields, entries, and trims of the partition's own streams.
 
-    seq: the commit number that must stand there. trims: stream -> entry id below which entries may go.
+    - seq: the commit number that must stand there.
+    - trims: stream -> entry id below which entries may go.
     """
 
     lease: Lease
@@ -92,9 +93,10 @@ class Storage(NamedTuple):
 class Joined(NamedTuple):
     """The answer of the register of replicas.
 
-    wire: the one that stands on the bus; everybody writes it. It is raised when all living replicas of all instances
-    know a newer one, and have for `raise_after_s`. members: the instance's living replicas in the order in which they
-    came. A replica that does not know the bus's wire is not taken in, and sees no members.
+    - wire: the one that stands on the bus; everybody writes it. It is raised when all living replicas of all instances
+      know a newer one, and have for `raise_after_s`.
+    - members: the instance's living replicas in the order in which they came. A replica that does not know the bus's
+      wire is not taken in, and sees no members.
     """
 
     wire: int

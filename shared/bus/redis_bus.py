@@ -23,8 +23,9 @@ OWN_FIELDS = {"owner", "epoch", "until", "seq"}  # of the state hash; all others
 class RedisBus:
     """A RedisBus knows where to connect, and how long a lease lasts.
 
-    maxlens: stream name -> about how many entries to keep; a stream that is not named is never cut by length.
-    password: of the user that the url names, where the url does not have it. raise_after_s: see Joined.
+    - maxlens: stream name -> about how many entries to keep; a stream that is not named is never cut by length.
+    - password: of the user that the url names, where the url does not have it.
+    - raise_after_s: see Joined.
     """
 
     def __init__(

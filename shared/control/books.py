@@ -19,8 +19,9 @@ PAGE = 1_000
 class Retired(NamedTuple):
     """A book that is traded no more: its symbol is not in the config, or it is of another strategy's instance.
 
-    qty: what it holds, signed base units. price: what was paid for that, on average. profit: what it has made, quote
-    units.
+    - qty: what it holds, signed base units.
+    - price: what was paid for that, on average.
+    - profit: what it has made, quote units.
     """
 
     book: str
@@ -143,7 +144,7 @@ async def retire_others(
 ) -> list[Retired]:
     """Retires every book of the journal but `own`; returns those of them that hold something.
 
-    names: what a symbol is called now whose market has another name in the config.
+    - names: what a symbol is called now whose market has another name in the config.
     """
     found = [await retired(journal, book) for book in sorted((await journal.last_seqs()).keys() - set(own))]
     found = [book._replace(sym=names.get(book.sym, book.sym)) for book in found]

@@ -89,7 +89,8 @@ async def latch_drift(journal: "Journal", alarm: str, why: str, at_ms: int) -> b
 
     The gateway reads it when it next looks. An alarm that was latched before is left as a person has left it since.
 
-    alarm: its name, the trace of the tick that it came with. why: in words.
+    - alarm: its name, the trace of the tick that it came with.
+    - why: in words.
     """
     if await drift_was_latched(journal, alarm):
         return False

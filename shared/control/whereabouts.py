@@ -39,9 +39,10 @@ class Currencies(NamedTuple):
 class Whereabouts(Record):
     """Whereabouts tell an account's venue and its markets.
 
-    gateway: those of its settings that tell the venue. markets: also of symbols that were traded once, these first.
-    instance: the strategy's, which the books are named after. identity: whose account it is; None where that is not
-    known yet.
+    - gateway: those of its settings that tell the venue.
+    - markets: also of symbols that were traded once, these first.
+    - instance: the strategy's, which the books are named after.
+    - identity: whose account it is; None where that is not known yet.
     """
 
     gateway: dict[str, Any] = Field(default_factory=dict)

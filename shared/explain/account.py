@@ -120,7 +120,7 @@ def coins_at_stake(sym: str, qty: Decimal, quote: VenueQuote) -> Iterator[Stake]
 def if_everything_dies(stakes: Iterable[Stake], equity: Decimal, armed: Stake) -> str:
     """Returns what is lost at most when line, host and network die and nobody acts any more, in one line.
 
-    armed: what may come to it under the arming.
+    - armed: what may come to it under the arming.
 
     >>> if_everything_dies([], Decimal(1_000), Stake(Decimal(500), "by liquidation"))
     'if everything dies now: nothing is open, nothing is lost; with all open that is armed: at most 500, by liquidation'

@@ -83,7 +83,7 @@ class Chain(NamedTuple):
     def lacking(self, last_reported_n: int = 0) -> list[str]:
         """Returns what the chain refers to, or must have, and what was not found; empty where it is complete.
 
-        last_reported_n: of the symbol's orders the last that has a report; an order behind it may be in flight.
+        - last_reported_n: of the symbol's orders the last that has a report; an order behind it may be in flight.
         """
         return list(dict.fromkeys(_lacking(self, last_reported_n)))
 

@@ -44,7 +44,7 @@ def not_filled(refusals: Mapping[str, int], before: Mapping[str, int]) -> str:
 def open_line(positions: Mapping[str, Decimal], in_flight: Mapping[str, int], flatten: str, first: str = "") -> str:
     """Returns what a person must know of open positions, and of orders that may become some; empty without any.
 
-    first: what must be done before `flatten` can close them.
+    - first: what must be done before `flatten` can close them.
 
     >>> open_line({"BTCUSDT": Decimal("0.50"), "ETHUSDT": Decimal(-2)}, {}, "tickline halt --flatten")
     'open at the exchange, with nobody trading: BTCUSDT 0.5, ETHUSDT -2: `tickline halt --flatten` closes them'

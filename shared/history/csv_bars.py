@@ -27,8 +27,8 @@ SEPARATORS = (",", ";", "\t")
 class OpenedCsv(NamedTuple):
     """An opened file has its columns and its rows.
 
-    first: the row that stands where others have a header.
-    reader: gives the rows behind it.
+    - first: the row that stands where others have a header.
+    - reader: gives the rows behind it.
     """
 
     columns: Columns
@@ -40,7 +40,7 @@ class OpenedCsv(NamedTuple):
 def csv_bars(path: Path, order: RowOrder, skip: int, groups: Set[str]) -> Iterator[HistoryBar]:
     """Returns the bars or trades behind the first `skip` rows, which are not looked at apart from the file's form.
 
-    groups: those that are read; what is only of others is not looked at.
+    - groups: those that are read; what is only of others is not looked at.
     """
     number = 1
     try:

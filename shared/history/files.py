@@ -29,8 +29,8 @@ def is_parquet(path: Path) -> bool:
 class PriceFormat(NamedTuple):
     """A format of price files says which files are its own, what their rows are, and reads them.
 
-    columns: raises DataError where a file has no usable columns.
-    bars: gives the bars or trades behind the first `skip` rows, each held against an order, with the groups wanted.
+    - columns: raises DataError where a file has no usable columns.
+    - bars: gives the bars or trades behind the first `skip` rows, each held against an order, with the groups wanted.
     """
 
     recognises: Callable[[Path], bool]
@@ -59,10 +59,10 @@ def bars(
     aggTrades of data.binance.vision, and rows of ccxt's `fetch_ohlcv`, are read without a header too; trades become
     bars (`bars_of_trades`). Commas, semicolons or tabs separate the fields; a file may be packed (`packed.py`).
 
-    groups: what is read beside the prices; columns of others are not looked at, which is faster.
+    - groups: what is read beside the prices; columns of others are not looked at, which is faster.
 
-    timezone: an IANA name, of times that have no offset; bars of whole days are then days there, which end at local
-    midnight. By default UTC.
+    - timezone: an IANA name, of times that have no offset; bars of whole days are then days there, which end at local
+      midnight. By default UTC.
 
     Any defect is a DataError of one line with file and row, raised when its row is reached. What only a whole file
     shows, bars that are longer than the interval, is raised behind the last row, where no row was skipped. Raises

@@ -36,8 +36,9 @@ def bars_of(
 ) -> Iterator[HistoryBar]:
     """Returns the bars of `interval` that a file's bars of the interval `own` make.
 
-    groups: what is read beside the prices. who: needs them, for a person. fields: of the bar group those that not every
-    file has.
+    - groups: what is read beside the prices.
+    - who: needs them, for a person.
+    - fields: of the bar group those that not every file has.
 
     Raises DataError as the bars do, and where the file has no such columns.
     """

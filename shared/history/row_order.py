@@ -17,9 +17,9 @@ class RowOrder:
 
     A difference of several intervals is a hole in the data and is let through.
 
-    name: of the file, for errors.
-    zone: of times without an offset; where the interval is of whole days, they are days on its clock, of 23 to 25
-    hours.
+    - name: of the file, for errors.
+    - zone: of times without an offset; where the interval is of whole days, they are days on its clock, of 23 to 25
+      hours.
 
     >>> order = RowOrder("bars.csv", 3_600_000_000_000)
     >>> order.end(2, Instant(1_730_196_000_000_000_000, "ISO 8601"))
@@ -173,7 +173,7 @@ class RowOrder:
 class Steps(RowOrder):
     """Steps between the rows are counted, over all rows that can be used.
 
-    first_fault: the error of the first row that cannot.
+    - first_fault: the error of the first row that cannot.
 
     >>> steps = Steps("bars.csv")
     >>> for row, hour in enumerate((0, 12, 24, 60, 60, 72), 2):

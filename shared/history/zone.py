@@ -15,7 +15,7 @@ _SECOND = timedelta(seconds=1)
 class Zone:
     """A zone is the clock on the wall in a place. Wall times are ns since 1970-01-01T00:00 on that clock.
 
-    name: IANA's; raises ValueError where it is not known.
+    - name: IANA's; raises ValueError where it is not known.
 
     >>> berlin = Zone("Europe/Berlin")
     >>> midnight = berlin.instant_ns(19_813 * DAY_NS)  # 2024-03-31, the day of 23 hours

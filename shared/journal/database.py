@@ -17,7 +17,7 @@ from shared.errors import ConfigError, JournalUnwritable, TicklineError
 class Fenced(TicklineError):
     """Somebody has raised the epoch since: nothing was written, and nothing may be. Drop the memory and reload.
 
-    holder: who; empty where nobody ever did.
+    - holder: who; empty where nobody ever did.
     """
 
     exit_code = 5
@@ -127,8 +127,8 @@ def no_journal(shown: str) -> ConfigError:
 class Address(NamedTuple):
     """An address has the parts of a journal's URL; those that it does not name are empty.
 
-    user: as it was written, quoted where it must be.
-    query: what goes to the driver; several `host=` are one, as libpq wants them, and so are their ports.
+    - user: as it was written, quoted where it must be.
+    - query: what goes to the driver; several `host=` are one, as libpq wants them, and so are their ports.
     """
 
     scheme: str

@@ -95,12 +95,12 @@ class Journal:
         Raises ConfigError (also of an older schema that may not be upgraded), SafetyRefusal (a newer schema) or
         JournalUnwritable.
 
-        url: sqlite:///PATH or postgresql://…
-        durable: a write that was answered survives a power cut (else: the end of the process, however it comes).
-        create: whether a journal may be made.
-        write: whether anything may be written; else nothing is made or upgraded, and every write fails.
-        reserve: take the disk's space at once, for whoever waits for each commit.
-        busy_s: how long another process's transaction is waited for.
+        - url: sqlite:///PATH or postgresql://…
+        - durable: a write that was answered survives a power cut (else: the end of the process, however it comes).
+        - create: whether a journal may be made.
+        - write: whether anything may be written; else nothing is made or upgraded, and every write fails.
+        - reserve: take the disk's space at once, for whoever waits for each commit.
+        - busy_s: how long another process's transaction is waited for.
         """
         database = database_at(url, busy_s)
         threads = ThreadPoolExecutor(1, thread_name_prefix="journal-read")
@@ -148,7 +148,8 @@ class Journal:
     async def write(self, changes: Sequence[Change], epoch: int, meanwhile: Callable[[], None] | None = None) -> None:
         """Writes all changes or none, on disk when this returns; raises Fenced, WriteRefused or JournalUnwritable.
 
-        meanwhile: is called while the disk is at work, as far as can be known; it knows nothing of how the write ends.
+        - meanwhile: is called while the disk is at work, as far as can be known; it knows nothing of how the write
+          ends.
         """
 
         def work(connection: Connection) -> None:

@@ -24,7 +24,7 @@ KEEPALIVE = {
 class PostgresDatabase:
     """The journal lies in a database on a server.
 
-    busy_s: how long another process's transaction is waited for.
+    - busy_s: how long another process's transaction is waited for.
     """
 
     dialect = SCHEMES[-1]

@@ -23,7 +23,7 @@ RETRY_S = 0.01
 class SqliteDatabase:
     """The journal lies in a file on this host.
 
-    busy_s: how long another process's transaction is waited for.
+    - busy_s: how long another process's transaction is waited for.
     """
 
     dialect = "sqlite"

@@ -77,8 +77,8 @@ class Writer:
 
         When this is cancelled, the work may be done or not.
 
-        meanwhile: called in the event loop while the disk is at work, as a rule; its time costs nothing then. It may
-        come late, not at all, and for a commit that fails.
+        - meanwhile: called in the event loop while the disk is at work, as a rule; its time costs nothing then. It may
+          come late, not at all, and for a commit that fails.
         """
         self.check_open()
         if self._broken:

@@ -107,7 +107,7 @@ class Lookup:
     async def last(self, stream: Stream, sym: str, count: int = 1, until_ns: int | None = None) -> list[Found]:
         """Returns the last messages, the newest last; fewer where there are no more.
 
-        until_ns: of those whose `ts_event` is not later.
+        - until_ns: of those whose `ts_event` is not later.
         """
         return await self._asked(lambda stores: SymbolSeries(stores, stream, sym).last(count, until_ns))
 
@@ -234,7 +234,7 @@ def recorded_entries(
 ) -> tuple[RecordedEntries | None, str]:
     """Returns what reads the line's recording, or None and why not.
 
-    bus_id: of the bus beside it, in whose numbers it must count; None where no bus answers.
+    - bus_id: of the bus beside it, in whose numbers it must count; None where no bus answers.
     """
     folder = recording_of(settings, bus_id)
     if folder is None:

@@ -204,7 +204,8 @@ async def _since_flat(
 def flat_at(reports: Sequence[ExecutionReport], decision: Decision, midnight_ns: int) -> int | None:
     """Returns the newest index at which the book was flat, no later than midnight and the decision; None without one.
 
-    reports: the newest, in order, without a hole. decision: the last one; its book had taken those up to `booked_n`.
+    - reports: the newest, in order, without a hole.
+    - decision: the last one; its book had taken those up to `booked_n`.
     """
     held = decision.signed_qty + _traded(reports, decision)
     latest = next(

@@ -27,7 +27,7 @@ _FIRST_ROOM = 1024
 class Seen(NamedTuple):
     """What is seen at a tick: a close, when it was known, ns since 1970 UTC, and its bar.
 
-    bar: None where the features need none, or where a group that they need is missing.
+    - bar: None where the features need none, or where a group that they need is missing.
     """
 
     ts_event: int
@@ -41,12 +41,12 @@ class Dataset:
 
     There is one for each tick at which the features, and a window of them, were ready and that another tick followed.
 
-    x: float32 (n, no_features), the features as the line computes them, to the bit; with a window above 1 (n, window,
-        no_features), oldest first, which may be a view of fewer numbers.
-    y: float64 (n,), the log return to the next price.
-    ts, ts_next: int64 (n,), when x and y were known, ns.
-    price: float64 (n,), at ts.
-    last: float64 (n,), the log return that led to price, 0.0 for a first one.
+    - x: float32 (n, no_features), the features as the line computes them, to the bit; with a window above 1 (n, window,
+      no_features), oldest first, which may be a view of fewer numbers.
+    - y: float64 (n,), the log return to the next price.
+    - ts, ts_next: int64 (n,), when x and y were known, ns.
+    - price: float64 (n,), at ts.
+    - last: float64 (n,), the log return that led to price, 0.0 for a first one.
     """
 
     x: npt.NDArray[np.float32]

@@ -64,7 +64,7 @@ class RecordingFolder:
     def add(self, stream: Stream, rows: list[ReceivedEntry], run_id: str, wire: int = WIRE) -> int:
         """Writes rows, in the order in which they were taken; returns how many parts they made. Raises OSError.
 
-        wire: the one that stands on the bus, so that an older Tickline can go on until it is raised.
+        - wire: the one that stands on the bus, so that an older Tickline can go on until it is raised.
         """
         days: dict[str, list[ReceivedEntry]] = defaultdict(list)
         for row in rows:

@@ -35,7 +35,7 @@ def folder_for(settings: Settings, bus_id: str) -> Path:
 def recording_of(settings: Settings, bus_id: str | None) -> Path | None:
     """Returns the line's recording, or None where there is none.
 
-    bus_id: its bus. Where that does not answer (None) the recording that was written last counts.
+    - bus_id: its bus. Where that does not answer (None) the recording that was written last counts.
     """
     if settings.recorder.folder is not None or bus_id is not None:
         found = folder_for(settings, bus_id or "")

@@ -32,9 +32,9 @@ _last, _position = unvalidated(SavedLast), unvalidated(SavedPosition)
 class StreamPosition:
     """The position takes a stream's entries one by one and says of each whether it is new.
 
-    run_id: the server whose entry ids `cursor` counts in.
-    cursor: the id of the last entry that was recorded.
-    last: symbol -> number and trace id of its last entry.
+    - run_id: the server whose entry ids `cursor` counts in.
+    - cursor: the id of the last entry that was recorded.
+    - last: symbol -> number and trace id of its last entry.
 
     >>> position = StreamPosition()
     >>> def entry(entry_id, n):

@@ -68,8 +68,8 @@ class PartitionLeases:
     async def round(self, session: Session, renewed: Container[int] = ()) -> list[Lease]:
         """Renews leases, gives up excess, takes what is ours and free; returns the newly taken ones.
 
-        renewed: partitions whose lease a commit has lengthened just now. A partition whose lease is gone is no longer
-        in `leases` afterwards. Raises NewerWire where the bus's wire is not known here, and OtherRuntime.
+        - renewed: partitions whose lease a commit has lengthened just now. A partition whose lease is gone is no longer
+          in `leases` afterwards. Raises NewerWire where the bus's wire is not known here, and OtherRuntime.
         """
         joined = await session.join(self._instance, self.owner)
         if joined.wire > WIRE:

@@ -52,7 +52,7 @@ class Work(Protocol):
 def serve(name: str, build: Build, *, ahead: bool = False) -> None:
     """Runs one service until SIGTERM or SIGINT; exits with the code of what ended it.
 
-    ahead: it stands before the decision, so in a replay it works ahead of it, at a lower priority.
+    - ahead: it stands before the decision, so in a replay it works ahead of it, at a lower priority.
     """
 
     def worker(settings: Settings, bus: RedisBus) -> Worker:

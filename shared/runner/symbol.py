@@ -23,8 +23,8 @@ from shared.tick import Tick
 class InputCursor:
     """A cursor knows how far one input stream of a partition was read, and which entries are not settled yet.
 
-    hold: whether the stored cursor may be used; else everything is read again.
-    position: the sum of the last n over all symbols, so that producer minus consumer is the lag in entries.
+    - hold: whether the stored cursor may be used; else everything is read again.
+    - position: the sum of the last n over all symbols, so that producer minus consumer is the lag in entries.
     """
 
     def __init__(self, source: Input, stored: bytes | None, hold: bool) -> None:

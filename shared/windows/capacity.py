@@ -7,7 +7,7 @@ from typing import SupportsIndex
 def whole(number: "SupportsIndex | float", what: str) -> int:
     """Returns a count as an int: 3, 3.0 and numpy's 3 are the same.
 
-    what: whose it is, for the error. Raises TypeError for no number, ValueError for a fraction or less than 1.
+    - what: whose it is, for the error. Raises TypeError for no number, ValueError for a fraction or less than 1.
 
     >>> whole(3.0, "a window's capacity")
     3

@@ -131,14 +131,14 @@ class Display:
 class Summary:
     """The summary of a run: counts per stream, money in quote units, waits in µs.
 
-    parity: None where it was not compared.
-
-    ended: how this run's orders ended, where they went to a venue; None where they were filled on paper.
-    start_equity: the capital that all books began with; capital_added: what a person has given them since, negative
-    where taken. positions: what stays open there, which `flatten` closes, when `first` is done.
-    in_flight: symbol -> orders without an end yet, whose fills are in neither equity nor positions.
-    code: what an author's code raised, the first time; empty where it did not.
-    status: each symbol as the run left it; None where nobody could read it.
+    - parity: None where it was not compared.
+    - ended: how this run's orders ended, where they went to a venue; None where they were filled on paper.
+    - start_equity: the capital that all books began with.
+    - capital_added: what a person has given them since, negative where taken.
+    - positions: what stays open there, which `flatten` closes, when `first` is done.
+    - in_flight: symbol -> orders without an end yet, whose fills are in neither equity nor positions.
+    - code: what an author's code raised, the first time; empty where it did not.
+    - status: each symbol as the run left it; None where nobody could read it.
     """
 
     counts: Mapping[Stream, int]

@@ -55,7 +55,7 @@ T = TypeVar("T")
 async def run_line(settings: Settings, shown: Shown, *, with_fake: bool = False) -> Summary:
     """Runs the line until the source is drained, or until SIGINT, SIGTERM or SIGHUP; returns its summary.
 
-    with_fake: the fake exchange runs beside the line, and the config is written for the verbs on its account.
+    - with_fake: the fake exchange runs beside the line, and the config is written for the verbs on its account.
     """
     if settings.gateway.mode is not Mode.PAPER:
         need_extras("ccxt", "journal")

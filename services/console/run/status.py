@@ -42,9 +42,10 @@ DECIDES = {"name", "params", "balance", "wrappers", "qty_step", "qty_steps"}  # 
 class View(NamedTuple):
     """The line as it was at one moment.
 
-    taken: symbol -> quotes that the ingestor has committed, seen before the progress was. books: of the run's symbols,
-    in their order, as the strategy service committed them; sums go in that order, as the backtest's do, or their last
-    digit could differ. balance: of a book that has not decided yet (None).
+    - taken: symbol -> quotes that the ingestor has committed, seen before the progress was.
+    - books: of the run's symbols, in their order, as the strategy service committed them; sums go in that order, as the
+      backtest's do, or their last digit could differ.
+    - balance: of a book that has not decided yet (None).
     """
 
     taken: dict[str, int]

@@ -217,7 +217,8 @@ def _after(said_s: float) -> float:
 class FolderWatch:
     """A watch tells when a folder that the run writes to is gone, or its disk full, and when it is back.
 
-    folders: what each holds -> where it is; they must be there. free: bytes that may be written to a path.
+    - folders: what each holds -> where it is; they must be there.
+    - free: bytes that may be written to a path.
     """
 
     def __init__(

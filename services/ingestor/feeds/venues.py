@@ -44,7 +44,7 @@ class RestartingVenue:
     async def run(self, check: Callable[[], None]) -> None:
         """Tries again and again, at most MOST_S apart, later where the exchange wants silence.
 
-        check: raises when there is nothing to go on with.
+        - check: raises when there is nothing to go on with.
         """
         backoff = Backoff()
         while True:

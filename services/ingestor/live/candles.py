@@ -49,7 +49,7 @@ class Candles(Tick[Event, list[Sampled | FeedSilent]]):
     until `grace_ns` after its end, or of which the connection was lost since the last update. Where no candle at all
     comes for three bars, or three times `silence_ns`, the feed is silent (FeedSilent), once for each connection.
 
-    begins: with the first Clock, without a candle: all bars are fetched.
+    - begins: with the first Clock, without a candle: all bars are fetched.
 
     It counts updates of bars that are over (`old`), those of them with another price (`other`), and how often the feed
     was silent (`deaf`).

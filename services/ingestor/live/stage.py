@@ -54,10 +54,10 @@ class TickPipeline(Tick[Event, list[PipelineOutput]]):
     Closes and Cuts come in order of time, each time of a bar once. Missing and FeedSilent go straight out. A trade that
     is not on the book fills the place of its id, and is no price.
 
-    heard: what puts the venue's data in order.
-    sampler: what makes bars or ticks of prices; None where `heard` gives bars.
-    join: what makes one series of sampled and fetched bars; None where each price is a tick of its own.
-    at_end: what adds the quote and the funding rate; None where neither is wanted.
+    - heard: what puts the venue's data in order.
+    - sampler: what makes bars or ticks of prices; None where `heard` gives bars.
+    - join: what makes one series of sampled and fetched bars; None where each price is a tick of its own.
+    - at_end: what adds the quote and the funding rate; None where neither is wanted.
     """
 
     def __init__(
@@ -167,9 +167,9 @@ class LiveStage(Tick[Event, list[Message]]):
     be wrong. Neither stands for the other, whichever is known first. After each event the source looks at `questions`
     (what to fetch) and `deaf` (it grew: remake the connection).
 
-    venue, sym: as they stand in the ticks and their trace ids.
-    age_ns: how old a tick may be and still be traded on.
-    of: what the series is of, e.g. a market and an interval; the state of another is refused.
+    - venue, sym: as they stand in the ticks and their trace ids.
+    - age_ns: how old a tick may be and still be traded on.
+    - of: what the series is of, e.g. a market and an interval; the state of another is refused.
 
     >>> from decimal import Decimal
     >>> from services.ingestor.plan import trade_pipeline

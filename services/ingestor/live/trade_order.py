@@ -210,8 +210,8 @@ class OrderByTime:
     def settle(self, question: Missing, complete: bool, doubtful_ns: int, since: int) -> list[Trade | MissingTrades]:
         """Returns what was asked for; or else, where something stands behind it, what there is and MissingTrades.
 
-        doubtful_ns: until when something may be missing, and the first trade behind happened; 0 for none such.
-        since: until when all is known.
+        - doubtful_ns: until when something may be missing, and the first trade behind happened; 0 for none such.
+        - since: until when all is known.
         """
         if complete:
             return [*self._give(question.to_ns)]

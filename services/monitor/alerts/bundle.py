@@ -45,7 +45,7 @@ class MessagePace(NamedTuple):
 class BundleStage(Tick[Observation, AlertMessage]):
     """The stage takes observations, in the order of time, and gives a message when one is due; None: nothing is due.
 
-    name: of the line, which stands in each title.
+    - name: of the line, which stands in each title.
 
     >>> from services.monitor.alerts.conditions import AlertKind, Condition, Observation
     >>> stage = BundleStage("tickline main", MessagePace(0, NS_PER_S, NS_PER_S))

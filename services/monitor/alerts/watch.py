@@ -80,7 +80,7 @@ class Absence:
 class AlertWatch:
     """The watch of one line. `run` works until cancelled.
 
-    looks: how often it has looked, whatever the channels do.
+    - looks: how often it has looked, whatever the channels do.
     """
 
     def __init__(

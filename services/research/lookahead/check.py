@@ -27,8 +27,8 @@ Progress = Callable[[str, int, int], None]  # what is done, how many runs are, o
 class NoLookahead(NamedTuple):
     """This is what a check without a finding says.
 
-    decisions: how many there are up to the last cut, each the same with every future behind a cut after it.
-    restarts: behind how many ticks the line began again, and decided the same from there.
+    - decisions: how many there are up to the last cut, each the same with every future behind a cut after it.
+    - restarts: behind how many ticks the line began again, and decided the same from there.
     """
 
     decisions: int

@@ -156,8 +156,8 @@ def write_bars(
 ) -> int:
     """Writes bars as a CSV file out of which `shared.history.bars` reads the same ones; returns how many there were.
 
-    zone: whose days they are, where they are of whole days.
-    extras: what is written beside the prices, of `HistoryBar`'s fields.
+    - zone: whose days they are, where they are of whole days.
+    - extras: what is written beside the prices, of `HistoryBar`'s fields.
 
     >>> import tempfile
     >>> from tickline import bars

@@ -49,7 +49,8 @@ class PerTick:
 class TickDigests:
     """Keeps the digests of a whole run: 8 bytes a tick.
 
-    decided_at: n of each tick with a decision, ascending. predicted_from: of the first one with a y_hat, 0 before it.
+    - decided_at: n of each tick with a decision, ascending.
+    - predicted_from: of the first one with a y_hat, 0 before it.
     """
 
     def __init__(self) -> None:

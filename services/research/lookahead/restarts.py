@@ -58,7 +58,7 @@ class RestartCheck:
     def run(self, decided_at: Sequence[int]) -> Restarted | RestartFault:
         """Returns the first that is wrong, or that nothing is.
 
-        decided_at: n of each tick with a decision, ascending.
+        - decided_at: n of each tick with a decision, ascending.
         """
         try:
             return self._run(decided_at)

@@ -23,7 +23,8 @@ def periods_per_year(interval_ns: int) -> float:
 class Drawdown(NamedTuple):
     """A drawdown goes from the last time at a peak to the lowest point and the first time at the peak again.
 
-    depth: share of the peak. recovery_ts: None where the peak was not reached again.
+    - depth: share of the peak.
+    - recovery_ts: None where the peak was not reached again.
     """
 
     depth: float

@@ -204,8 +204,11 @@ def _estimate(value: float, interval: Interval | None) -> Estimate:
 class PredictionMetrics(MetricSection):
     """The predictions are compared with what came: y_hat beside ln(next close / close).
 
-    predictions: pairs of both. ic: Pearson's correlation; rank_ic: Spearman's. hit_rate: share of equal signs where
-    the price moved. sampled: how many pairs rank_ic and its interval were made of, None when of all.
+    - predictions: pairs of both.
+    - ic: Pearson's correlation.
+    - rank_ic: Spearman's.
+    - hit_rate: share of equal signs where the price moved.
+    - sampled: how many pairs rank_ic and its interval were made of, None when of all.
     """
 
     predictions: int = metric("predictions", formats.count, lambda f: f.count)

@@ -98,11 +98,12 @@ class Measured(NamedTuple):
 class Metrics:
     """Watches a backtest (an Observer) and gives its Results. Memory does not grow with the number of bars or trades.
 
-    interval: of the bars, e.g. "12h"; ValueError when unknown.
-    start_equity: quote units, finite and above 0, else ValueError.
-    seed: of the bootstrap, and of the sample that ranks are made of when there are too many predictions.
-    resamples: of the bootstrap; 0 for no intervals.
-    sample: which bars are out of sample; all by default. at_open: orders fill at the next bar's open.
+    - interval: of the bars, e.g. "12h"; ValueError when unknown.
+    - start_equity: quote units, finite and above 0, else ValueError.
+    - seed: of the bootstrap, and of the sample that ranks are made of when there are too many predictions.
+    - resamples: of the bootstrap; 0 for no intervals.
+    - sample: which bars are out of sample; all by default.
+    - at_open: orders fill at the next bar's open.
     """
 
     def __init__(

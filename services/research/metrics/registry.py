@@ -17,11 +17,11 @@ T = TypeVar("T")
 class Metric:
     """A metric is an entry of the registry: a field of a `MetricSection`, whose name is the one in the JSON.
 
-    of: computes the value out of what was measured; None where it is not defined.
-    label: the row's, in the terminal and on the HTML page; "" where only the JSON has the metric.
-    form: makes the row's cell of the value, or of the whole section where `whole`.
-    above: the field above whose row this one stands, where the table's order is not the JSON's.
-    only: of a part of `Results`, the fields that are shown; all of them by default.
+    - of: computes the value out of what was measured; None where it is not defined.
+    - label: the row's, in the terminal and on the HTML page; "" where only the JSON has the metric.
+    - form: makes the row's cell of the value, or of the whole section where `whole`.
+    - above: the field above whose row this one stands, where the table's order is not the JSON's.
+    - only: of a part of `Results`, the fields that are shown; all of them by default.
     """
 
     of: Callable[[Any], object]
@@ -82,7 +82,7 @@ def metric(
 ) -> Any:
     """Declares a metric with a row of its own, of what its section is computed of.
 
-    default: the value of a backtest without bars.
+    - default: the value of a backtest without bars.
     """
     return Field(default=default, json_schema_extra=Metric(of, label, form, above=above))
 

@@ -95,7 +95,7 @@ class _Last(NamedTuple):
 class Months:
     """Keeps the last equity and price of each calendar month.
 
-    start_equity: what the first month's return is of.
+    - start_equity: what the first month's return is of.
     """
 
     def __init__(self, start_equity: float) -> None:

@@ -68,7 +68,7 @@ def notes(results: Mapping[str, "Results"]) -> list[str]:
 def month_rows(name: str, months: Sequence["MonthReturn"]) -> list[str]:
     """Returns returns in percent: a line a year, a column a month, and the whole year.
 
-    name: of the result, "" for none.
+    - name: of the result, "" for none.
     """
     years = sorted({month.year for month in months})
     title = f"Return by month, %: {name}" if name else "Return by month, %"

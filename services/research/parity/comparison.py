@@ -28,7 +28,7 @@ class RecordedRows:
 
     `next()` raises NotRecorded where the numbers jump.
 
-    first_n: of the first row that is kept, once one was looked at: what came before was removed, or never recorded.
+    - first_n: of the first row that is kept, once one was looked at: what came before was removed, or never recorded.
     """
 
     def __init__(self, folder: Path, stream: Stream, instance: str, sym: str, after: int) -> None:
@@ -107,11 +107,11 @@ class Mismatch(NamedTuple):
 class Comparison:
     """Compares messages with recorded ones, and counts.
 
-    tolerance: what counts as near where another runtime made the recording; None: each bit counts.
-    compared, identical, near: messages by stream; near ones are not identical.
-    first: the earliest mismatch.
-    not_compared: what could not be compared, and why.
-    ahead: inputs at the end that were not answered.
+    - tolerance: what counts as near where another runtime made the recording; None: each bit counts.
+    - compared, identical, near: messages by stream; near ones are not identical.
+    - first: the earliest mismatch.
+    - not_compared: what could not be compared, and why.
+    - ahead: inputs at the end that were not answered.
     """
 
     def __init__(self, tolerance: Tolerance | None = None) -> None:

@@ -45,12 +45,13 @@ Report = Callable[[str], None]  # called with each symbol when it begins
 class Parity(NamedTuple):
     """This is what a comparison of a recorded session found.
 
-    compared, identical: messages by stream.
-    first_difference: recorded and computed.
-    not_compared: what could not be compared, and why.
-    ahead: inputs at the end that the line had not answered.
-    identities: what traded, a line each where it changed.
-    near: messages by stream that differ by what another runtime may; other_runtime: which, where it is another one.
+    - compared, identical: messages by stream.
+    - first_difference: recorded and computed.
+    - not_compared: what could not be compared, and why.
+    - ahead: inputs at the end that the line had not answered.
+    - identities: what traded, a line each where it changed.
+    - near: messages by stream that differ by what another runtime may.
+    - other_runtime: which, where it is another one.
     """
 
     compared: Mapping[Stream, int]
@@ -108,7 +109,7 @@ def _refuse_older(folder: Path) -> None:
 class _Span(NamedTuple):
     """A span begins at a checkpoint and has the plans of its settings.
 
-    number: equal where nothing changed from one span to the next.
+    - number: equal where nothing changed from one span to the next.
     """
 
     number: int

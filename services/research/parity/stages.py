@@ -18,7 +18,8 @@ def gap_before(recorded: Gap, outputs: RecordedRows, inputs: RecordedRows) -> Ga
     when it had lost what comes before that row, another cause when that very row could not be taken. None: no row has
     this trace id.
 
-    outputs: what was written, from `recorded` on. inputs: what was read.
+    - outputs: what was written, from `recorded` on.
+    - inputs: what was read.
     """
     while (row := inputs.peek()) is not None:
         if row.tr != recorded.tr:

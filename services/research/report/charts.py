@@ -121,10 +121,10 @@ Rows = list[dict[str, Any]]
 class Panel:
     """A panel is a chart with what stands around it.
 
-    title, caption: for the reader.
-    spec: the chart as Vega-Lite JSON; None where there is nothing to draw, and then `sentence` says why.
-    tables: the chart's data by name.
-    half: two of them fit side by side on a wide screen.
+    - title, caption: for the reader.
+    - spec: the chart as Vega-Lite JSON; None where there is nothing to draw, and then `sentence` says why.
+    - tables: the chart's data by name.
+    - half: two of them fit side by side on a wide screen.
     """
 
     name: str
@@ -196,9 +196,9 @@ def lines(
 ) -> alt.LayerChart:
     """Draws `tables` as lines.
 
-    number: the d3 format of values in the tooltip.
-    how: how points are connected.
-    fill: opacity of the area down to zero.
+    - number: the d3 format of values in the tooltip.
+    - how: how points are connected.
+    - fill: opacity of the area down to zero.
     """
     names = list(series)
     base = alt.Chart(alt.NamedData(name="rows")).encode(

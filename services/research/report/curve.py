@@ -57,10 +57,10 @@ class EveryKth(Generic[T]):
 class Points(NamedTuple):
     """Each point of a curve stands for some bars in a row.
 
-    bar: the number of its last bar, from 0.
-    ts_event (ns), price, equity: at that bar.
-    drawdown: the deepest of all its bars, ≤ 0.
-    pairs: `pair_sums` of prediction and outcome over all of them, shape (points, 6).
+    - bar: the number of its last bar, from 0.
+    - ts_event (ns), price, equity: at that bar.
+    - drawdown: the deepest of all its bars, ≤ 0.
+    - pairs: `pair_sums` of prediction and outcome over all of them, shape (points, 6).
     """
 
     bar: Ints
@@ -128,7 +128,7 @@ class Curve:
     correlation is lost by that: a point has the deepest of its bars, and the sums over all of them. Predictions with
     their outcomes (`dots`) and round trips (`paid`) are sampled, every k-th; their counts and totals are of all.
 
-    start_equity: quote units; the first peak.
+    - start_equity: quote units; the first peak.
 
     >>> curve = Curve(100.0)
     >>> for at, (price, equity) in enumerate([(50.0, 100.0), (60.0, 80.0), (66.0, 110.0)]):

@@ -102,7 +102,7 @@ def strongest(monthly: Iterable[MonthReturn]) -> float:
 def months(name: str, monthly: Sequence[MonthReturn], place: str, full: float) -> Panel:
     """Draws the return of each calendar month and year as a heat map, in percent.
 
-    full: the return that has the full colour.
+    - full: the return that has the full colour.
     """
     title = f"Return by month, %: {name}"
     caption = "Calendar months in UTC; the first and the last may be a part. Blue gained, orange lost."

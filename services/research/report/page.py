@@ -33,11 +33,11 @@ def html_report(
 ) -> str:
     """Returns the report of a backtest, or of up to four variants of it over the same bars, side by side.
 
-    results, curves: by the variant's name, the same names in the same order, else ValueError. The sentences and the
-        model's charts are about the first one.
-    settings: how it was run, label and text.
-    more: further tables beside the metrics: a title, and rows of a label and a cell for each result.
-    learned_ns: from when to when the model was fitted, ns since 1970 UTC, where that is known.
+    - results, curves: by the variant's name, the same names in the same order, else ValueError. The sentences and the
+      model's charts are about the first one.
+    - settings: how it was run, label and text.
+    - more: further tables beside the metrics: a title, and rows of a label and a cell for each result.
+    - learned_ns: from when to when the model was fitted, ns since 1970 UTC, where that is known.
 
     All text is escaped.
     """

@@ -152,7 +152,7 @@ _SURE = 1.96  # 95 % of a normal distribution is within so many standard deviati
 def rolling_ic(curve: Curve, nothing: str, learned: TrainingSpan | None) -> Panel:
     """Draws how well prediction and outcome went together in a moving window, out of the sums over all bars.
 
-    nothing: the sentence where no prediction has an outcome.
+    - nothing: the sentence where no prediction has an outcome.
     """
     points = curve.points()
     whole = points.pairs.sum(axis=0)

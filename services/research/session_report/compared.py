@@ -208,7 +208,7 @@ def by_period(
 ) -> list[PeriodReturn]:
     """Returns the returns of each day, or month. starts: the equities before the first bar.
 
-    name: of the period in which an instant lies, ns; a bar belongs to the one before its end.
+    - name: of the period in which an instant lies, ns; a bar belongs to the one before its end.
     """
     lasts: dict[str, tuple[float, float]] = {}
     for one, other in zip(live, tested, strict=True):

@@ -23,7 +23,7 @@ async def config_of(
 ) -> RecordedConfig:
     """Returns the config of a symbol's session: that of its last decision in the window. Raises DataError.
 
-    settings: of now, which are taken where nothing is recorded.
+    - settings: of now, which are taken where nothing is recorded.
     """
     last = await lookup.last(Stream.DECISIONS, sym, 1, until_ns)
     folder = lookup.recording

@@ -21,10 +21,12 @@ _TEXTS = ("open", "high", "low", *EXTRAS)  # what a bar has beside its close
 class BarSeries:
     """A series holds n bars of one interval, in a form that travels well.
 
-    ts: int64 (n,), when each was known, ns since 1970 UTC, ascending. text: bytes (n,), all digits of its close. They
-    are arrays, so that joblib maps large ones into its workers instead of copying them.
-    columns: what else a bar has, by its field, likewise; empty where it is not known. None where nothing needs it: then
-    all four prices are the close.
+    All are arrays, so that joblib maps large ones into its workers instead of copying them.
+
+    - ts: int64 (n,), when each was known, ns since 1970 UTC, ascending.
+    - text: bytes (n,), all digits of its close.
+    - columns: what else a bar has, by its field, likewise; empty where it is not known. None where nothing needs it:
+      then all four prices are the close.
 
     >>> prices = BarSeries.of("1h", [HistoryBar(ts, *[Decimal(p)] * 4, 2) for ts, p in ((1, "1.50"), (2, "2"))])
     >>> len(prices), list(prices.closes()), prices.until(2).text.tolist()
@@ -102,8 +104,8 @@ class Span(NamedTuple):
 class Periods(NamedTuple):
     """The periods say which time is for what.
 
-    folds: each is traded by a model that learned from all before it. holdout: the rest, up to the last bar, which
-    nothing sees before the end.
+    - folds: each is traded by a model that learned from all before it.
+    - holdout: the rest, up to the last bar, which nothing sees before the end.
     """
 
     folds: tuple[Span, ...]

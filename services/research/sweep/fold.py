@@ -31,11 +31,11 @@ class Task(NamedTuple):
 
     The model depends on bars and learner alone, so it is made once for all tradings.
 
-    name: what it is, in errors.
-    bars: with or without those after the span.
-    learner: what the model is made of; None where it is the settings' own.
-    needs: the groups that model or strategy see of a bar.
-    code: the source of the user's own classes.
+    - name: what it is, in errors.
+    - bars: with or without those after the span.
+    - learner: what the model is made of; None where it is the settings' own.
+    - needs: the groups that model or strategy see of a bar.
+    - code: the source of the user's own classes.
     """
 
     name: str

@@ -100,8 +100,8 @@ Chosen: TypeAlias = tuple[tuple[str, Value], ...]  # parameter -> value, of one 
 class Parts(NamedTuple):
     """The parts of a grid: whose parameters the axes are.
 
-    strategy: of the strategy and its wrappers. model: of the features and of the model, so each combination of theirs
-    is a model of its own.
+    - strategy: of the strategy and its wrappers.
+    - model: of the features and of the model, so each combination of theirs is a model of its own.
     """
 
     strategy: tuple[Axis, ...]

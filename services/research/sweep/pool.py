@@ -19,9 +19,9 @@ REMEDIES = {
 class Pool(NamedTuple):
     """A pool is one of joblib's backends.
 
-    backend: loky, threading, sequential, dask, ray, or any that was registered with joblib.
-    jobs: how many tasks at a time, -1 for all cores.
-    options: of the backend, e.g. dask's scheduler_host.
+    - backend: loky, threading, sequential, dask, ray, or any that was registered with joblib.
+    - jobs: how many tasks at a time, -1 for all cores.
+    - options: of the backend, e.g. dask's scheduler_host.
     """
 
     backend: str = "loky"

@@ -47,15 +47,15 @@ def _intervals(values: tuple[str, ...]) -> tuple[str, ...]:
 class SweepSpec(BaseModel):
     """A spec names the values to try; every combination of the intervals and the grid is a trial.
 
-    intervals: multiples of the file's; none: the file's own.
-    grid: parameters of the strategy that the settings name, of the features, and of the model.
-    features, window: what each model sees, as `train` takes it.
-    fit: how each model is made.
-    trained: a model is made for each interval, fold, and combination of features and model. Else all trials trade the
-        settings' own, which may be none.
-    folds: of the walk-forward.
-    holdout: the file's last share, which only the chosen trial is scored on.
-    earlier_trials: how many trials on the same data came before this sweep; they deflate too.
+    - intervals: multiples of the file's; none: the file's own.
+    - grid: parameters of the strategy that the settings name, of the features, and of the model.
+    - features, window: what each model sees, as `train` takes it.
+    - fit: how each model is made.
+    - trained: a model is made for each interval, fold, and combination of features and model. Else all trials trade the
+      settings' own, which may be none.
+    - folds: of the walk-forward.
+    - holdout: the file's last share, which only the chosen trial is scored on.
+    - earlier_trials: how many trials on the same data came before this sweep; they deflate too.
 
     >>> SweepSpec(grid=(Axis.told("lags=1,3"), Axis.told("leverage=1,2"))).fit.model
     'LinearModel'
@@ -84,7 +84,7 @@ class SweepSpec(BaseModel):
 class Learner(NamedTuple):
     """A learner says what a model is made of, beside its data: trials with the same one share the model.
 
-    chosen: of the grid.
+    - chosen: of the grid.
     """
 
     features: tuple[str, ...]
@@ -148,8 +148,8 @@ def tradings(parts: Parts) -> list[Trading]:
 class Plan(NamedTuple):
     """A plan says which models are made at each interval and fold, and in which ways each is traded.
 
-    needs, fields: the groups, and fields of these, that one of them sees of a bar beside its close.
-    code: the source of the user's own classes.
+    - needs, fields: the groups, and fields of these, that one of them sees of a bar beside its close.
+    - code: the source of the user's own classes.
     """
 
     learners: tuple[Learner | None, ...]

@@ -41,9 +41,9 @@ class Diverged(ConfigError):
 class FitSpec(BaseModel):
     """A spec says what is fitted, and how.
 
-    model: a name in `shared.models.registry`, or a torch class of the user's, `file.py:Class` or
-        `package.module:Class`; a batch of samples goes in, one number a sample comes out.
-    params: its constructor's further arguments.
+    - model: a name in `shared.models.registry`, or a torch class of the user's, `file.py:Class` or
+      `package.module:Class`; a batch of samples goes in, one number a sample comes out.
+    - params: its constructor's further arguments.
 
     >>> FitSpec(recipe=Recipe(loss="mse", seed=1)).model
     'LinearModel'
@@ -59,8 +59,8 @@ class FitSpec(BaseModel):
 class Fitted(NamedTuple):
     """A fitted model is float32 and in eval mode.
 
-    epochs: counts those of its weights.
-    batched: the module takes a sample as a batch of one alone.
+    - epochs: counts those of its weights.
+    - batched: the module takes a sample as a batch of one alone.
     """
 
     module: nn.Module

@@ -56,14 +56,15 @@ def _narrow_features(specs: tuple[str, ...]) -> tuple[str, ...]:
 class TrainSpec(BaseModel):
     """A spec says what a training is of.
 
-    features: specs of `shared.features.registry`, or of the user's own.
-    window: how many feature vectors the model is shown at a time, oldest first; 1 for one that is no sequence model.
-    interval: of the model; own_interval: of the file's bars, which make those, the same by default.
-    test_share: the file's last samples, held out.
-    until: all samples whose outcome was known before this time are trained on, instead of a share.
-    walk_forward: folds within the training window, 0 for none.
-    fee: rate of each leg in the scores.
-    timezone: of the file's times, as `shared.history.bars` takes it.
+    - features: specs of `shared.features.registry`, or of the user's own.
+    - window: how many feature vectors the model is shown at a time, oldest first; 1 for one that is no sequence model.
+    - interval: of the model.
+    - own_interval: of the file's bars, which make those, the same by default.
+    - test_share: the file's last samples, held out.
+    - until: all samples whose outcome was known before this time are trained on, instead of a share.
+    - walk_forward: folds within the training window, 0 for none.
+    - fee: rate of each leg in the scores.
+    - timezone: of the file's times, as `shared.history.bars` takes it.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
@@ -95,8 +96,8 @@ class TrainSpec(BaseModel):
 class Trained(NamedTuple):
     """This is the result of a training: a model, its card, and the content of its weights file.
 
-    holes: outcomes that came late, as the file has holes.
-    verdicts: on the held-out samples, traded in the prediction's direction, by the way to order.
+    - holes: outcomes that came late, as the file has holes.
+    - verdicts: on the held-out samples, traded in the prediction's direction, by the way to order.
     """
 
     module: nn.Module

@@ -23,7 +23,8 @@ LIMIT = 16_384  # values that are kept one by one; of more, neighbours become on
 class Sample(NamedTuple):
     """A sample says which bars a model has not seen: those decided at or after `fitted_until`, ns since 1970 UTC.
 
-    why: what to say of bars that do not count. note: what to say where they count.
+    - why: what to say of bars that do not count.
+    - note: what to say where they count.
     """
 
     fitted_until: int
@@ -113,7 +114,8 @@ class _Mark(NamedTuple):
 class HeldBars:
     """These are the sums over the held bars of one sample.
 
-    net: their net returns. gross, costs: sums of what they earned before costs and of these, likewise at unit notional.
+    - net: their net returns.
+    - gross, costs: sums of what they earned before costs and of these, likewise at unit notional.
     """
 
     def __init__(self) -> None:
@@ -148,8 +150,10 @@ class HeldReturns:
     So leverage and sizing drop out, every cost stands at a bar, and flat bars are none. Where a position was turned
     over, the one that went and the one that came share the cost by their sizes.
 
-    start_equity: quote units. sample: which bars are out of sample. at_open: orders fill at the next bar's open, and
-    not where they were decided; then a bar's return has all that happened in it.
+    - start_equity: quote units.
+    - sample: which bars are out of sample.
+    - at_open: orders fill at the next bar's open, and not where they were decided; then a bar's return has all that
+      happened in it.
 
     >>> held = HeldReturns(100.0, Sample(0))
     >>> held.add(np.array([1, 2]), np.array([10.0, 11.0]), np.array([99.0, 107.0]), np.array([1.0, 0.0]),
