@@ -34,7 +34,7 @@ OF_WINDOWS = frozenset({Reason.NO_PREDICTION, Reason.WARMING_UP})
 
 
 class Told(NamedTuple):
-    """A chain, told.
+    """A told chain has its sentences.
 
     - lacking: what was not found of it any more; empty where it is complete.
     - rule: as it was configured when the chain's decision was made; as_now: only today's config could tell it.

@@ -110,7 +110,10 @@ def _address(url: str) -> str:
 
 
 class SettingOrigin(NamedTuple):
-    """An origin is `default`, `variable` or `file`. name: the variable's or the file's; line: of the file, 0: unknown.
+    """An origin is `default`, `variable` or `file`.
+
+    - name: the variable's or the file's.
+    - line: of the file, 0: unknown.
 
     >>> str(SettingOrigin("file", "tickline.toml", 3)), str(SettingOrigin("default"))
     ('tickline.toml:3', 'default')

@@ -70,7 +70,11 @@ def report(
 
 
 class _Asked(NamedTuple):
-    """What was asked for. replay: of a replay, which is always on paper. one: of one symbol only."""
+    """The options say which sessions are asked for.
+
+    - replay: of a replay, which is always on paper.
+    - one: of one symbol only.
+    """
 
     sym: str | None
     start: str | None

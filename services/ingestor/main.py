@@ -75,7 +75,7 @@ class SourceFeeder:
         return self._feeds[p]
 
     def forget(self, p: int) -> None:
-        """Drop the partition's feeds: it was reloaded, and they start from the committed position again."""
+        """Drops the partition's feeds: it was reloaded, and they start from the committed position again."""
         self._feeds.pop(p, None)
 
 

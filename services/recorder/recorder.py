@@ -275,7 +275,7 @@ class Recorder:
                 await self._checkpoint(session)
 
     def _remove_old(self, folder: RecordingFolder) -> list[Part]:
-        """Earlier recordings of the home go first."""
+        """Removes what is too old or too much, and returns it; earlier recordings of the home go first."""
         age = self._plan.age
         if self._home is not None and age.keep_bytes:
             self.counts["recordings removed"] += len(remove_others(self._home, self._plan.folder, age.keep_bytes))

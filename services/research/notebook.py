@@ -144,7 +144,7 @@ class _Mark(NamedTuple):
 
 
 class _Watched:
-    """Keeps every bar and every round trip."""
+    """It keeps every bar and every round trip."""
 
     def __init__(self) -> None:
         self.marks: list[_Mark] = []

@@ -203,7 +203,11 @@ def _some(value: float) -> float | None:
 
 
 class MeanTest(NamedTuple):
-    """A mean with its standard error. t: mean / error. bandwidth: lags of fewer than so many values count."""
+    """A test of a mean has its standard error.
+
+    - t: mean / error.
+    - bandwidth: lags of fewer than so many values count.
+    """
 
     mean: float
     error: float

@@ -59,7 +59,7 @@ class Commit:
 
 
 class Storage(NamedTuple):
-    """The server's storage. evicts: `maxmemory-policy` where it may drop keys that are in use, else "".
+    """The storage says how the server keeps what it has.
 
     - evicts: its `maxmemory-policy`, where that may drop keys that are in use, else "".
     - append_only: whether it writes a log (AOF) that survives its restart.

@@ -19,7 +19,10 @@ _WRITE = (
 
 
 def acl(namespace: str, passwords: Mapping[str, str], instances: Mapping[str, str]) -> str:
-    """Returns the whole file. passwords: of every user; instances: what a user writes as; who has none only reads.
+    """Returns the whole file.
+
+    - passwords: of every user.
+    - instances: what a user writes as; who has none only reads.
 
     `admin` may do everything, also make and remove a replay's namespace; who names no user, nothing:
     `default` is off. It has its rights all the same, since the server reads its log as this user when it starts.

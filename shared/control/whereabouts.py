@@ -19,7 +19,11 @@ KEPT = (*PLACE, "fake_url", "allow_unlisted")
 
 
 class Currencies(NamedTuple):
-    """The currencies of a market. base: of a spot market, empty for a swap. quote: what it is traded against."""
+    """The currencies of a market.
+
+    - base: of a spot market, empty for a swap.
+    - quote: what it is traded against.
+    """
 
     base: str
     quote: str

@@ -46,7 +46,11 @@ class MissedSpan(Record):
 
 
 class PoolSnapshot(Snapshot):
-    """The saved form of a SymbolPool. reached: how far each symbol has come. missed: in order, those that count yet."""
+    """The saved form of a SymbolPool.
+
+    - reached: how far each symbol has come.
+    - missed: in order, those that count yet.
+    """
 
     reached: dict[str, int]
     closed: int

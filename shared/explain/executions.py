@@ -30,7 +30,7 @@ class OrderLife(NamedTuple):
 
 
 class Executed(NamedTuple):
-    """An order with what became of it.
+    """An executed order has what became of it.
 
     - report: None while it has none, and for what was not found.
     - order: None for a report that no order led to, and for what was not found.

@@ -67,7 +67,7 @@ class RowOrder:
             raise DataError(f"{self.name}: {self._fault(row, start, last, apart)}")
 
     def _count(self, apart: int, row: int) -> None:
-        """Count a step that is not the closest so far."""
+        """Counts a step that is not the closest so far."""
         if self.closest_ns is None or apart < self.closest_ns:
             self._steps = self._all_steps()
             self._closest_count = self._steps.pop(apart, 0)
@@ -79,7 +79,7 @@ class RowOrder:
             self._other += 1
 
     def _all_steps(self) -> dict[int, int]:
-        """How often each step was there, as far as they are told apart."""
+        """Returns how often each step was there, as far as they are told apart."""
         closest = {} if self.closest_ns is None else {self.closest_ns: self._closest_count}
         return {**self._steps, **closest}
 
@@ -153,7 +153,7 @@ class RowOrder:
         return f"{said}: {self._remedy(apart)}"
 
     def _change_of_clocks(self, apart: int) -> str | None:
-        """What to do about rows that are one hour, or half of one, less or more than intervals apart."""
+        """Returns what to do about rows that are one hour, or half of one, less or more than intervals apart."""
         off = abs((apart + self.interval_ns // 2) % self.interval_ns - self.interval_ns // 2)
         if off not in (_CLOCK_CHANGE_NS, _CLOCK_CHANGE_NS // 2) or off * 4 > self.interval_ns or apart < off * 3:
             return None

@@ -264,7 +264,7 @@ class Journal:
         return list(map(table.row, found))
 
     async def _select(self, text: str, *given: Any) -> list[Any]:
-        """What the statement finds; its first value is the account."""
+        """Returns what the statement finds; its first value is the account."""
         self._writer.check_open()
         statement = self._database.statement(text)
         work = asyncio.get_running_loop().run_in_executor(self._threads, self._read, statement, given)

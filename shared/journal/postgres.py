@@ -1,4 +1,4 @@
-"""PostgreSQL, for replicas on several hosts."""
+"""A journal lies in PostgreSQL where replicas work on several hosts."""
 
 from typing import Any
 from urllib.parse import quote, unquote
@@ -47,7 +47,7 @@ class PostgresDatabase:
         self._busy_ms = max(1, round(busy_s * 1000))
 
     def statement(self, text: str) -> str:
-        """The driver's sign is `%s`."""
+        """Returns the text with `%s`, the driver's sign."""
         return text.replace("?", "%s")
 
     def named(self) -> dict[str, str]:
@@ -63,7 +63,7 @@ class PostgresDatabase:
         return {**{name: value for name, value in named.items() if value}, **address.query}
 
     def prepare(self, create: bool) -> None:
-        """The database must be there."""
+        """Does nothing: the database must be there."""
 
     def writer(self, durable: bool) -> Connection:
         """Returns a connection that loses its locks before others give up, when its process stops in a transaction."""
@@ -84,13 +84,13 @@ class PostgresDatabase:
         return {name for (name,) in found.fetchall()}
 
     def lock_upgrade(self, connection: Connection) -> None:
-        """The lock is held until the transaction ends, which has as long as its steps take, and what lies between."""
+        """Takes a lock until the transaction ends, which has as long as its steps take, and what lies between."""
         connection.execute(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})")
         connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         connection.execute("SET LOCAL statement_timeout = 0")
 
     def check_durable(self, connection: Connection) -> None:
-        """A server with fsync off answers before anything is on disk."""
+        """Raises SafetyRefusal of a server with fsync off, which answers before anything is on disk."""
         if connection.execute("SHOW fsync").fetchone()[0] != "on":
             raise SafetyRefusal(f"journal {self.shown}: the server runs with fsync = off: set it to on")
 
@@ -98,7 +98,7 @@ class PostgresDatabase:
         """Does nothing: the server does it by itself."""
 
     def check_place(self) -> None:
-        """A connection stays with its database."""
+        """Does nothing: a connection stays with its database."""
 
     def damage(self, connection: Connection) -> str:
         """Returns none: the server watches over its pages."""
@@ -108,7 +108,7 @@ class PostgresDatabase:
         """Does nothing: the server does it by itself."""
 
     def _connect(self, **settings: str) -> "psycopg.Connection[tuple[Any, ...]]":
-        """A connection whose transactions this room begins, not the driver."""
+        """Returns a connection whose transactions this room begins, not the driver."""
         given: dict[str, Any] = {
             **self.named(),
             **KEEPALIVE,

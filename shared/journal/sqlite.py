@@ -1,4 +1,4 @@
-"""SQLite: one file in WAL mode, which all processes of one host may share.
+"""A journal lies in SQLite, one file in WAL mode, where all processes of one host share it.
 
 The log is carried over into the file by the writer while it is idle: SQLite's own way, inside every hundredth commit or
 so, costs that order three more fsyncs. And it has its full length from the start: a commit that makes it longer waits
@@ -43,7 +43,7 @@ class SqliteDatabase:
         self._file = 0  # its inode, once it is there
 
     def statement(self, text: str) -> str:
-        """The driver's sign is `?`."""
+        """Returns the text: the driver's sign is `?`."""
         return text
 
     def prepare(self, create: bool) -> None:
@@ -75,7 +75,7 @@ class SqliteDatabase:
         """Does nothing: `begin` has taken the lock."""
 
     def check_durable(self, connection: Connection) -> None:
-        """Its writer sets what it takes."""
+        """Does nothing: its writer sets what it takes."""
 
     def reserve(self, connection: Connection) -> None:
         """Writes as much as the log may become, and takes it back: SQLite leaves the log's file at its length."""
@@ -116,7 +116,7 @@ class SqliteDatabase:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _connect(self, *pragmas: str) -> sqlite3.Connection:
-        """A connection in WAL mode whose transactions this room begins, not the driver; for one thread at a time."""
+        """Returns a connection in WAL mode, for one thread at a time, whose transactions no driver begins."""
         connection = sqlite3.connect(self.path, self._busy_s, isolation_level=None, check_same_thread=False)
         try:
             self._write_ahead(connection)
@@ -128,7 +128,7 @@ class SqliteDatabase:
         return connection
 
     def _write_ahead(self, connection: sqlite3.Connection) -> None:
-        """Set WAL mode. SQLite does not wait for others here, so this does."""
+        """Sets WAL mode. SQLite does not wait for others here, so this does."""
         until = time.monotonic() + self._busy_s
         while True:
             try:

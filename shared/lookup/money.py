@@ -48,7 +48,7 @@ class MessageSource(Protocol):
 
 
 class SymbolMoney(NamedTuple):
-    """One symbol's book; all in quote units but `qty`, which is in signed base units, dust too.
+    """A symbol's money is that of its book, in quote units but for `qty`: signed base units, dust too.
 
     - entry: what was paid for it, on average; None where it is flat, or nobody knows.
     - balance: without unrealised profit. capital: what the book was given.
@@ -237,7 +237,11 @@ def _balance_after(reports: Sequence[ExecutionReport], decision: Decision) -> De
 
 
 class _Day(NamedTuple):
-    """A book's day. made: balance less capital when it began; held: the position then."""
+    """A day is what a book has made since midnight.
+
+    - made: balance less capital when it began.
+    - held: the position then.
+    """
 
     made: Decimal
     held: Position | None

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def score(y_hat: Floats, y: Floats, *, fee: float, delta: float) -> Scores:
-    """Scores predicted log returns. fee: rate of each leg. delta: where the Huber loss turns linear.
+    """Scores predicted log returns.
+
+    - fee: rate of each leg.
+    - delta: where the Huber loss turns linear.
 
     >>> score(np.array([0.01, -0.02]), np.array([0.02, 0.01]), fee=0.001, delta=0.01).hit_rate
     0.5

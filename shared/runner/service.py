@@ -89,7 +89,7 @@ def serve_work(name: str, build: Callable[[Settings, RedisBus], Work], *, ahead:
 
 
 def _calm_garbage_collector() -> None:
-    """What was imported stays, and messages have no cycles: look for cycles rarely, and not among the modules."""
+    """Looks for cycles rarely, and not among the modules: what was imported stays, and messages have none."""
     gc.freeze()  # with the little that is garbage: to find it takes longer than to keep it
     gc.set_threshold(GC_ALLOCATIONS)
 

@@ -99,7 +99,10 @@ class SymbolSnapshot(Snapshot):
 
 @dataclass(slots=True)
 class Taken:
-    """The last entry taken of one input stream. said: the message, or its content's hash, or nothing after a gap."""
+    """It remembers the last entry taken of one input stream.
+
+    - said: the message, or its content's hash, or nothing after a gap.
+    """
 
     n: int = 0
     tr: str = ""

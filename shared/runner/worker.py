@@ -279,7 +279,7 @@ class Worker:
             self._sent = asyncio.create_task(self._commit(session, good))
 
     async def _commit(self, session: Session, sent: Sequence[tuple[Partition, Commit]]) -> list[Refused]:
-        """Have the commits written; returns those that were not."""
+        """Lets the commits be written; returns those that were not."""
         refused: list[Refused] = []
         outcomes = await session.commit([commit for _, commit in sent])
         for (part, _), outcome in zip(sent, outcomes, strict=True):
@@ -313,7 +313,7 @@ class Worker:
                 await self._reload(session, part)
 
     async def _abandon(self) -> None:
-        """Nobody waits for the answer any more."""
+        """Waits for the answer no more."""
         if self._sent is not None:
             sent, self._sent = self._sent, None
             sent.cancel()

@@ -23,7 +23,11 @@ _ZERO = Decimal(0)
 
 
 class StrategyMemory(Snapshot):
-    """The saved form of a strategy's memory. kind: its class's name. inner: of the strategy in a wrapper."""
+    """The saved form of a strategy's memory.
+
+    - kind: its class's name.
+    - inner: of the strategy in a wrapper.
+    """
 
     kind: str
     memory: Any

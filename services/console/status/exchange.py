@@ -29,8 +29,10 @@ class AtExchange(NamedTuple):
 
 
 class ExchangeAnswer(NamedTuple):
-    """The exchange's answer. symbols: as it holds them. at_ns: when it came.
+    """The exchange's answer says what it shows of the account.
 
+    - symbols: as it holds them.
+    - at_ns: when it came.
     - why: why there is none; else empty. asked: whether anything was asked.
     """
 

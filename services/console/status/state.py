@@ -20,7 +20,11 @@ Line = Literal["up", "down", "partly"]
 
 
 class Word(NamedTuple):
-    """The last word of somebody. at_ns: None where there was none. note: for a person, e.g. why it was not asked."""
+    """A word is the last that was heard of somebody.
+
+    - at_ns: None where there was none.
+    - note: for a person, e.g. why it was not asked.
+    """
 
     who: str
     at_ns: int | None
@@ -126,7 +130,7 @@ class SymbolStatus(NamedTuple):
 
 
 class AccountStatus(NamedTuple):
-    """What the journal of an account says of its right to send. armed: what an arming must be for."""
+    """An account's status is what its journal says of its right to send. armed: what an arming must be for."""
 
     latches: Mapping[str, LatchRow]
     arming: ArmingRow | None

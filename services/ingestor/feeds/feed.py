@@ -36,7 +36,9 @@ STOOD_S = 5.0  # a connection that stood for so long was no failure
 
 
 class LiveFeed:
-    """A LiveFeed holds one symbol's events, in order, until its stage takes them. came: is set when there are new ones.
+    """A LiveFeed holds one symbol's events, in order, until its stage takes them.
+
+    - came: is set when there are new ones.
 
     Its connection and its questions are tasks of it. After each batch the owner shows it the stage (`follow`): what
     that asks for is fetched, and if it is deaf the connection is remade, by a new exchange instance.

@@ -32,7 +32,11 @@ class TickPipelineSnapshot(Snapshot):
 
 
 class LiveSnapshot(Snapshot):
-    """The saved form of a LiveStage. series: what it is of. route: its pipeline's state."""
+    """The saved form of a LiveStage.
+
+    - series: what it is of.
+    - route: its pipeline's state.
+    """
 
     series: str
     route: Any

@@ -49,7 +49,7 @@ class Replicas:
 
 
 class BusWatch:
-    """A watch of the line's leases and last words.
+    """The bus watch looks at the line's leases and last words.
 
     - ours: whether the monitor's partition is this process's; another one tells a person then.
     - clock: seconds that never go back; a lease's own times are the server's.
@@ -179,7 +179,7 @@ class StreamWatchSnapshot(Snapshot):
 
 
 class StreamWatch:
-    """A watch of messages, in whatever order they come; one that comes again changes nothing.
+    """The stream watch sees messages, in whatever order they come; one that comes again changes nothing.
 
     - clock: seconds that never go back.
     """

@@ -8,7 +8,7 @@ from shared.record import Record
 
 
 class AlertKind(StrEnum):
-    """The kind of a condition; its value stands in the message."""
+    """A kind says what a condition is about; its value stands in the message."""
 
     HALT = "halt"
     LATCH = "latch"
@@ -99,7 +99,7 @@ class KnownCondition(Record):
 
 
 class AlertMessage(NamedTuple):
-    """A message to a person."""
+    """A message goes to a person."""
 
     title: str
     body: str

@@ -70,7 +70,7 @@ class JournalWatchSnapshot(Snapshot):
 
 
 class JournalWatch:
-    """A watch of one account's journal.
+    """The watch looks at one account's journal.
 
     - open_journal: opens it, if it is there.
     - unknown_ms: for how long an order must be UNKNOWN; arming_ms: how long before its end an arming is about to end.

@@ -78,7 +78,7 @@ class Absence:
 
 
 class AlertWatch:
-    """The watch of one line. `run` works until cancelled.
+    """The alert watch tells a person what is new of one line; `run` works until cancelled.
 
     - looks: how often it has looked, whatever the channels do.
     """

@@ -26,7 +26,11 @@ from shared.errors import ConfigError
 
 
 class FetchProgress(NamedTuple):
-    """FetchProgress says where a download is. rows: new ones of this run. done: from 0.0 to 1.0."""
+    """FetchProgress says where a download is.
+
+    - rows: new ones of this run.
+    - done: from 0.0 to 1.0.
+    """
 
     month: str
     rows: int

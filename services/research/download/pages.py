@@ -52,7 +52,11 @@ class HistorySource(Protocol):
 
 
 class HistoryPage(NamedTuple):
-    """A HistoryPage holds new rows, in order. repeats: how many came again. at_ms: how far it was read."""
+    """A HistoryPage holds new rows, in order.
+
+    - repeats: how many came again.
+    - at_ms: how far it was read.
+    """
 
     rows: list[HistoryRow]
     repeats: int

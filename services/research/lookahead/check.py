@@ -49,7 +49,7 @@ class NoLookahead(NamedTuple):
 
 
 class LookaheadCheck:
-    """Runs a backtest over a copy of its file, then over copies whose rows behind a cut are changed.
+    """The check runs a backtest over a copy of its file, then over copies whose rows behind a cut are changed.
 
     A cut is behind a tick with a decision: the first, the last, the quarters, and others drawn with a seed. Up to it
     features, predictions, decisions and orders must be the same to the last byte, else LookaheadFound says where they
@@ -208,7 +208,11 @@ def reading(settings: Settings, path: Path) -> Settings:
 
 
 class _Stop(Exception):
-    """A run stops at tick n. same: whether its digest is the one of the first run. decided: what was decided there."""
+    """A run stops at tick n.
+
+    - same: whether its digest is the one of the first run.
+    - decided: what was decided there.
+    """
 
     def __init__(self, n: int, decided: list[Message], same: bool) -> None:
         super().__init__(n)

@@ -12,7 +12,7 @@ _EVENTS = 4_096
 
 
 class Guard:
-    """Watches one file through Linux's inotify, from the guard's making on.
+    """A guard watches one file through Linux's inotify, from the guard's making on.
 
     It sees whoever opens the file: Python, a library in C or Rust, a child process, and any other program too. A
     context manager. Raises LookaheadFound where the file cannot be watched, for then nothing can be shown.

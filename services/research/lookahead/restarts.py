@@ -36,7 +36,7 @@ class Restarted(NamedTuple):
 
 
 class RestartFault(NamedTuple):
-    """What is wrong at tick n, in one line without the file's name. certain: whatever else is random."""
+    """A fault says what is wrong at tick n, in one line without the file's name. certain: whatever else is random."""
 
     n: int
     text: str
@@ -44,7 +44,7 @@ class RestartFault(NamedTuple):
 
 
 class RestartCheck:
-    """Takes the line bar by bar, and begins again behind some ticks: it must decide the same from there.
+    """The check takes the line bar by bar, and begins again behind some ticks: it must decide the same from there.
 
     - settings: of a backtest of the file `path`.
     - window: only bars whose end is in it are traded on; None: no bound.

@@ -96,7 +96,9 @@ class Measured(NamedTuple):
 
 
 class Metrics:
-    """Watches a backtest (an Observer) and gives its Results. Memory does not grow with the number of bars or trades.
+    """Metrics watch a backtest, as an Observer, and give its Results.
+
+    Their memory does not grow with the number of bars or trades.
 
     - interval: of the bars, e.g. "12h"; ValueError when unknown.
     - start_equity: quote units, finite and above 0, else ValueError.

@@ -93,7 +93,7 @@ class _Last(NamedTuple):
 
 
 class Months:
-    """Keeps the last equity and price of each calendar month.
+    """Months keep the last equity and price of each calendar month.
 
     - start_equity: what the first month's return is of.
     """

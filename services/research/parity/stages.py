@@ -109,7 +109,7 @@ class Stuck(Exception):
 
 
 class StrategyReplay:
-    """Replays one symbol's strategy stage.
+    """A StrategyReplay replays one symbol's strategy stage.
 
     A decision says which message it is of and which execution was booked last before it. A message leaves its first
     decision when it comes; a later one, or one beside it, follows of itself.

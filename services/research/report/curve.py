@@ -19,7 +19,7 @@ CHUNK = 4_096  # bars that are taken at once
 
 
 class EveryKth(Generic[T]):
-    """Keeps every k-th item and the last one, at most `limit` + 1 in all; k doubles whenever there would be more.
+    """It keeps every k-th item and the last one, at most `limit` + 1 in all; k doubles whenever there would be more.
 
     >>> sample = EveryKth[int](limit=4)
     >>> sample.extend(range(7))

@@ -11,7 +11,11 @@ _OF_COSTS = ("mode", "fee", "slippage_bps")  # of the gateway's section; the res
 
 
 class RecordedConfig(NamedTuple):
-    """The config of a session. recorded: it is that of then. changed: it was another one at the window's beginning."""
+    """The recorded config says with what a session ran.
+
+    - recorded: it is that of then.
+    - changed: it was another one at the window's beginning.
+    """
 
     settings: Settings
     recorded: bool

@@ -39,7 +39,10 @@ SESSION, BACKTEST = "session", "backtest"
 
 
 class SessionReport(NamedTuple):
-    """A report of one symbol. results, marks: of session and backtest, by these names."""
+    """The report compares one symbol's session with its backtest.
+
+    - results, marks: of session and backtest, by these names.
+    """
 
     sym: str
     settings: Settings

@@ -44,7 +44,7 @@ class Opening(NamedTuple):
 
 
 class LineSession(NamedTuple):
-    """One symbol's session. All are in the order of their numbers.
+    """A session is what a line did with one symbol. All are in the order of their numbers.
 
     - warming: the ticks before the window. ticks: those of the window. gaps: how many of the window's are missing.
     - decisions: by the tick's number; there may be two on one tick.

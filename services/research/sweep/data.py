@@ -113,7 +113,10 @@ class Periods(NamedTuple):
 
 
 def periods(ts: npt.NDArray[np.int64], folds: int, share: float) -> Periods:
-    """Cuts the time of a file. ts: the ends of its bars. share: of the hold-out.
+    """Cuts the time of a file.
+
+    - ts: the ends of its bars.
+    - share: of the hold-out.
 
     The cuts are times, so that trials of all lags and intervals trade the same ones.
 
