@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 LIMIT = 20
 
 
-class Asked(NamedTuple):
-    """The options of one call. limit: None where nobody named one."""
+class TailOptions(NamedTuple):
+    """The options say what one call shows. limit: None where nobody named one."""
 
     stream: Stream
     sym: str | None
@@ -153,8 +153,8 @@ def tail(
     run_id: RunId = None,
 ) -> None:
     """Show a stream's last messages, or those of a time, from the bus and from the recording."""
-    asked = Asked(stream, sym, limit, since, at, as_json, follow, run_id, wall_time(utc))
-    if asked.by_time and (follow or stream is Stream.DEAD):
+    options = TailOptions(stream, sym, limit, since, at, as_json, follow, run_id, wall_time(utc))
+    if options.by_time and (follow or stream is Stream.DEAD):
         other = "--follow" if follow else "dead letters, whose times nobody knows"
         raise ConfigError(f"--since and --at do not go with {other}: leave them out")
     with ExitStack() as stack:
@@ -165,110 +165,121 @@ def tail(
             no_bus = str(unreachable)
         try:
             with leaving():
-                asyncio.run(_tail(asked, settings, no_bus))
+                asyncio.run(_tail(options, settings, no_bus))
         except KeyboardInterrupt:
             pass  # Ctrl-C is how --follow ends
 
 
-async def _tail(asked: Asked, settings: Settings, no_bus: str) -> None:
-    from shared.runner.service import make_bus  # it loads the server's client
-
+async def _tail(options: TailOptions, settings: Settings, no_bus: str) -> None:
     rows: list[Row] = []
     ends: dict[Source, bytes] = {}
-    try:
-        if no_bus:
-            raise BusLost(no_bus)
-        settings = await of_run(settings, asked.run_id)
-        if not asked.by_time:
-            found, ends = await newest_entries(make_bus(settings), settings, asked.stream, asked.sym, asked.most or 0)
-            rows = [Row.of_entry(entry) for entry in found]
-    except BusLost as lost:
-        no_bus = str(lost)
-        if asked.run_id not in (None, LAST):
-            settings = replay_of(settings, str(asked.run_id))
-    if no_bus and asked.follow:
+    if not no_bus:
+        try:
+            settings, rows, ends = await _on_bus(options, settings)
+        except BusLost as lost:
+            no_bus = str(lost)
+    if no_bus and options.follow:
         raise BusUnreachable(no_bus)
+    if no_bus and options.run_id not in (None, LAST):
+        settings = replay_of(settings, str(options.run_id))
     around = NOTHING_AROUND
-    if asked.stream is not Stream.DEAD and asked.most != 0:
-        rows, around = await _looked_up(asked, settings, rows, no_bus)
+    if options.stream is not Stream.DEAD and options.most != 0:
+        rows, around = await _looked_up(options, settings, rows, no_bus)
     elif no_bus:
         raise BusUnreachable(no_bus)
     for row in rows:
-        _echo(asked, row, around)
-    if not rows and asked.most != 0 and not asked.follow:
-        typer.echo(nothing(asked, settings), err=True)
-    if not asked.follow:
-        return
+        _echo(options, row, around)
+    if options.follow:
+        await _follow(options, settings, ends)
+    elif not rows and options.most != 0:
+        typer.echo(nothing(options, settings), err=True)
+
+
+async def _on_bus(options: TailOptions, settings: Settings) -> tuple[Settings, list[Row], dict[Source, bytes]]:
+    """Returns the run's settings, the newest rows on the bus, and where each stream ends; raises BusLost."""
+    from shared.runner.service import make_bus  # it loads the server's client
+
+    settings = await of_run(settings, options.run_id)
+    if options.by_time:
+        return settings, [], {}
+    found, ends = await newest_entries(make_bus(settings), settings, options.stream, options.sym, options.most or 0)
+    return settings, [Row.of_entry(entry) for entry in found], ends
+
+
+async def _follow(options: TailOptions, settings: Settings, ends: dict[Source, bytes]) -> None:
+    """Writes what comes behind the ends, until cancelled; raises BusUnreachable."""
+    from shared.runner.service import make_bus
+
     try:
-        async for entry in later_entries(make_bus(settings), ends, asked.sym):
-            _echo(asked, Row.of_entry(entry), NOTHING_AROUND)
+        async for entry in later_entries(make_bus(settings), ends, options.sym):
+            _echo(options, Row.of_entry(entry), NOTHING_AROUND)
     except BusLost as lost:
         raise BusUnreachable(str(lost)) from lost
 
 
-def nothing(asked: Asked, settings: Settings) -> str:
+def nothing(options: TailOptions, settings: Settings) -> str:
     """Returns that there is nothing to show, and what else there is where the symbol is not the config's."""
-    of = "" if asked.sym is None else f" of {asked.sym}"
-    said = f"tail: nothing{of} is known on {asked.stream}{' in that time' if asked.by_time else ''}"
-    if asked.sym is None or asked.sym in (*settings.symbols, POOLED, BOOK):
+    of = "" if options.sym is None else f" of {options.sym}"
+    said = f"tail: nothing{of} is known on {options.stream}{' in that time' if options.by_time else ''}"
+    if options.sym is None or options.sym in (*settings.symbols, POOLED, BOOK):
         return said
     return f"{said}: the config's symbols are {', '.join(settings.symbols)}"
 
 
-def _echo(asked: Asked, row: Row, around: DecisionsAround) -> None:
-    typer.echo(json_line(row) if asked.as_json else text_line(row, asked.wall, around))
+def _echo(options: TailOptions, row: Row, around: DecisionsAround) -> None:
+    typer.echo(json_line(row) if options.as_json else text_line(row, options.wall, around))
 
 
 async def _looked_up(
-    asked: Asked, settings: Settings, rows: list[Row], no_bus: str
+    options: TailOptions, settings: Settings, rows: list[Row], no_bus: str
 ) -> tuple[list[Row], DecisionsAround]:
     """Returns the rows, with those that the bus has no more, and what other streams say of them.
 
     Raises BusUnreachable where neither the bus nor a recording is there.
     """
-    whole = not asked.by_time and len(rows) == asked.most
-    if whole and (asked.as_json or asked.stream is not Stream.DECISIONS):
+    whole = not options.by_time and len(rows) == options.most
+    if whole and (options.as_json or options.stream is not Stream.DECISIONS):
         return rows, NOTHING_AROUND
     from shared.lookup import Lookup  # as above
 
     async with Lookup.open(settings) as lookup:
         if not whole:
-            rows = await _with_recorded(asked, lookup, rows)
+            rows = await _with_recorded(options, lookup, rows)
         if no_bus and lookup.recording is None:
             raise BusUnreachable(no_bus)
-        if any(row.origin == "recording" for row in rows) and not asked.as_json:
-            typer.echo(_where(await lookup.reach(), asked, no_bus), err=True)
-        return rows, NOTHING_AROUND if asked.as_json else await DecisionsAround.of(lookup, rows)
+        if any(row.origin == "recording" for row in rows) and not options.as_json:
+            typer.echo(_where(await lookup.reach(), options, no_bus), err=True)
+        return rows, NOTHING_AROUND if options.as_json else await DecisionsAround.of(lookup, rows)
 
 
-async def _with_recorded(asked: Asked, lookup: "Lookup", rows: list[Row]) -> list[Row]:
+async def _with_recorded(options: TailOptions, lookup: "Lookup", rows: list[Row]) -> list[Row]:
     """Returns the rows, and the messages that the lookup has beside them, in the order of writing."""
     now_ns = await lookup.now_ns()
-    since_ns = None if asked.since is None else instant("--since", asked.since, asked.wall, now_ns)
-    until_ns = None if asked.at is None else instant("--at", asked.at, asked.wall, now_ns)
+    since_ns = None if options.since is None else instant("--since", options.since, options.wall, now_ns)
+    until_ns = None if options.at is None else instant("--at", options.at, options.wall, now_ns)
     known = {(row.sym, row.n) for row in rows}
     found = list(rows)
-    beside = [POOLED, BOOK] if asked.stream is Stream.MONITOR else []
-    for sym in [*await lookup.symbols(), *beside] if asked.sym is None else [asked.sym]:
-        if since_ns is None and asked.most is not None:
-            messages = await lookup.last(asked.stream, sym, asked.most, until_ns)
+    beside = [POOLED, BOOK] if options.stream is Stream.MONITOR else []
+    for sym in [*await lookup.symbols(), *beside] if options.sym is None else [options.sym]:
+        if since_ns is None and options.most is not None:
+            messages = await lookup.last(options.stream, sym, options.most, until_ns)
         else:
-            messages = await lookup.messages(asked.stream, sym, since_ns, until_ns)
+            messages = await lookup.messages(options.stream, sym, since_ns, until_ns)
         found += [Row.of_found(each) for each in messages if (sym, each.message.n) not in known]
     found.sort(key=lambda row: (row.at_ns, row.sym, row.n))
-    return found if asked.most is None else found[max(0, len(found) - asked.most) :]
+    return found if options.most is None else found[max(0, len(found) - options.most) :]
 
 
-def _where(reach: "Reach", asked: Asked, no_bus: str) -> str:
+def _where(reach: "Reach", options: TailOptions, no_bus: str) -> str:
     """Returns where the rows come from, and from when on there are any."""
-    recorded, on_bus = reach.recording.get(asked.stream), reach.bus.get(asked.stream)
+    recorded, on_bus = reach.recording.get(options.stream), reach.bus.get(options.stream)
     said = [no_bus] if no_bus else []
     said += [f"{path} cannot be read and is left out ({why})" for path, why in reach.damaged.items()]
     if recorded is not None:
-        ends = f" until {asked.wall.second(recorded.until_ns)}" if no_bus else ""
-        said.append(f"from the recording, written since {asked.wall.second(recorded.since_ns)}{ends}")
+        ends = f" until {options.wall.second(recorded.until_ns)}" if no_bus else ""
+        said.append(f"from the recording, written since {options.wall.second(recorded.since_ns)}{ends}")
     if on_bus is not None:
-        said.append(f"from the bus, written since {asked.wall.second(on_bus.since_ns)}")
+        said.append(f"from the bus, written since {options.wall.second(on_bus.since_ns)}")
     return "; ".join(said)
 
 

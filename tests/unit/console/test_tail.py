@@ -9,7 +9,16 @@ import pytest
 import redis
 
 from services.console.run.streams import REMEMBERED, Repeats, newest_entries
-from services.console.tail import Asked, DecisionsAround, Row, _with_recorded, json_line, nothing, said_of, text_line
+from services.console.tail import (
+    DecisionsAround,
+    Row,
+    TailOptions,
+    _with_recorded,
+    json_line,
+    nothing,
+    said_of,
+    text_line,
+)
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.entry import START, Entry
 from shared.config import Settings
@@ -51,8 +60,8 @@ async def test_what_the_monitor_says_of_all_symbols_is_found_by_time_too(tmp_pat
         n=1, sym=BOOK, ts_event=5, tr="t", what=Measure.EQUITY, name="", value=0.1, low=-1.0, high=1.0, count=30
     )
     world.write(of_books, of_books.model_copy(update={"sym": "A"}))
-    asked = Asked(Stream.MONITOR, None, None, "1970-01-01", None, False, False, None, UTC_TIME)
-    assert {row.sym for row in await _with_recorded(asked, world.lookup(), [])} == {BOOK, "A"}
+    options = TailOptions(Stream.MONITOR, None, None, "1970-01-01", None, False, False, None, UTC_TIME)
+    assert {row.sym for row in await _with_recorded(options, world.lookup(), [])} == {BOOK, "A"}
 
 
 @pytest.fixture
@@ -63,9 +72,9 @@ def bus(tmp_path: Path) -> Iterator[EmbeddedBus]:
 
 async def test_a_repeated_entry_is_shown_once_and_counts_once(bus: EmbeddedBus) -> None:
     settings = Settings(bus={"url": bus.url})  # type: ignore[arg-type]
-    with redis.Redis.from_url(bus.url) as asked:
+    with redis.Redis.from_url(bus.url) as client:
         for w, n in enumerate((1, 2, 3, 2, 3, 4)):
-            asked.xadd(KEY, {"t": "MarketTick/3", "k": "SIM-A", "n": n, "h": "h", "tr": f"tr{n}", "d": "d", "w": w})
+            client.xadd(KEY, {"t": "MarketTick/3", "k": "SIM-A", "n": n, "h": "h", "tr": f"tr{n}", "d": "d", "w": w})
     found, ends = await newest_entries(make_bus(settings), settings, Stream.TICKS, None, 3)
     assert [x.n for x in found] == [2, 3, 4]
     assert {place.p for (_, place), end in ends.items() if end != START} == {3}
@@ -144,8 +153,8 @@ def test_a_line_has_y_hat_price_side_and_reason() -> None:
 
 def test_where_there_is_nothing_that_is_said_and_a_name_that_the_config_lacks() -> None:
     def said(sym: str | None, since: str | None = None) -> str:
-        asked = Asked(Stream.ORDERS, sym, None, since, None, False, False, None, UTC_TIME)
-        return nothing(asked, Settings(symbols=("A", "B")))
+        options = TailOptions(Stream.ORDERS, sym, None, since, None, False, False, None, UTC_TIME)
+        return nothing(options, Settings(symbols=("A", "B")))
 
     assert said(None) == "tail: nothing is known on orders"
     assert said("A", "2h") == "tail: nothing of A is known on orders in that time"
