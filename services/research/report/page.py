@@ -11,11 +11,11 @@ from services.research.metrics.forecasts import Estimate
 from services.research.metrics.formats import moment, money
 from services.research.metrics.metrics import Results
 from services.research.metrics.table import notes, sections
-from services.research.report import charts
-from services.research.report.charts import MS, Panel, TrainingSpan
+from services.research.report import drawing
 from services.research.report.curve import Curve
-from services.research.report.money import equity, fees, months, strongest, underwater
-from services.research.report.predictions import rolling_ic, scatter
+from services.research.report.drawing import MS, Panel, TrainingSpan
+from services.research.report.money_charts import equity, fees, months, strongest, underwater
+from services.research.report.prediction_charts import rolling_ic, scatter
 from shared.plural import plural
 
 _NONE = "–"
@@ -41,8 +41,10 @@ def html_report(
 
     All text is escaped.
     """
-    if [*results] != [*curves] or not 1 <= len(results) <= len(charts.SERIES):
-        raise ValueError(f"needs 1 to {len(charts.SERIES)} results, each with its curve, not {[*results]}, {[*curves]}")
+    if [*results] != [*curves] or not 1 <= len(results) <= len(drawing.SERIES):
+        raise ValueError(
+            f"needs 1 to {len(drawing.SERIES)} results, each with its curve, not {[*results]}, {[*curves]}"
+        )
     if len({(curve.bars, curve.first) for curve in curves.values()}) != 1:
         raise ValueError("the variants of a report must be of the same bars")
     (name, result), curve = next(iter(results.items())), next(iter(curves.values()))
@@ -64,9 +66,9 @@ def html_report(
         metrics=[*more, *sections(results)],
         settings=settings,
         notes=notes(results) + _shown(curve),
-        colours=charts.SERIES,
-        font=charts.FONT,
-        data={"config": charts.CONFIG, "panels": drawn},
+        colours=drawing.SERIES,
+        font=drawing.FONT,
+        data={"config": drawing.CONFIG, "panels": drawn},
         bundle=_library(),
     )
 

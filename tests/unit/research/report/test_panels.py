@@ -8,9 +8,9 @@ import pytest
 
 from services.research.metrics.sums import MonthReturn
 from services.research.report import Curve
-from services.research.report.charts import Panel, TrainingSpan
-from services.research.report.money import equity, fees, months, underwater
-from services.research.report.predictions import rolling_ic, scatter
+from services.research.report.drawing import Panel, TrainingSpan
+from services.research.report.money_charts import equity, fees, months, underwater
+from services.research.report.prediction_charts import rolling_ic, scatter
 from tests.unit.research.report.made import START, at, made
 
 NOTHING = "nothing was said"

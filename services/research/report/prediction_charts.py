@@ -7,8 +7,9 @@ import altair as alt
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from services.research.report import charts
-from services.research.report.charts import (
+from services.research.report import drawing
+from services.research.report.curve import Curve, Dot, Points
+from services.research.report.drawing import (
     MS,
     TRAINED,
     Panel,
@@ -19,7 +20,6 @@ from services.research.report.charts import (
     rows,
     training_band,
 )
-from services.research.report.curve import Curve, Dot, Points
 from services.research.statistics import Floats, least_squares_line, pearson
 
 SCATTER_TITLE = "Prediction against what then happened"
@@ -29,7 +29,7 @@ SCATTER_CAPTION = (
     "relation."
 )
 RIGHT, WRONG, STILL = "direction right", "direction wrong", "no direction"
-_COLOURS = {RIGHT: charts.SERIES[0], WRONG: charts.SERIES[1], STILL: charts.HOLD}
+_COLOURS = {RIGHT: drawing.SERIES[0], WRONG: drawing.SERIES[1], STILL: drawing.HOLD}
 _SIDES = {1: "up", -1: "down"}
 _MOVES = {1: "rose", -1: "fell"}
 
@@ -56,7 +56,7 @@ def scatter(curve: Curve, nothing: str) -> Panel:
         "scatter",
         SCATTER_TITLE,
         SCATTER_CAPTION,
-        charts.spec(_scatter_chart(widest, highest, kinds), 360),
+        drawing.spec(_scatter_chart(widest, highest, kinds), 360),
         tables,
         half=True,
     )
@@ -102,7 +102,7 @@ def _scatter_chart(widest: float, highest: float, kinds: dict[str, str]) -> alt.
     corners = alt.Chart(alt.NamedData(name="corners"))
     shade = (
         corners.transform_filter(alt.datum.hit)
-        .mark_rect(color=charts.SERIES[0], opacity=0.07)
+        .mark_rect(color=drawing.SERIES[0], opacity=0.07)
         .encode(x=x, y=y, x2="zero:Q", y2="zero:Q")
     )
     dots = (
@@ -111,16 +111,16 @@ def _scatter_chart(widest: float, highest: float, kinds: dict[str, str]) -> alt.
         .encode(
             x=x,
             y=y,
-            color=charts.colours([*kinds], [*kinds.values()], "circle"),
+            color=drawing.colours([*kinds], [*kinds.values()], "circle"),
             tooltip=[
-                charts.time_tooltip(),
+                drawing.time_tooltip(),
                 alt.Tooltip("x:Q", title="prediction", format="+.3%"),
                 alt.Tooltip("y:Q", title="outcome", format="+.3%"),
             ],
         )
     )
-    fit = alt.Chart(alt.NamedData(name="fit")).mark_line(color=charts.INK, strokeWidth=2, clip=True).encode(x=x, y=y)
-    return charts.layered(shade, dots, fit, _counts(corners, right=True), _counts(corners, right=False))
+    fit = alt.Chart(alt.NamedData(name="fit")).mark_line(color=drawing.INK, strokeWidth=2, clip=True).encode(x=x, y=y)
+    return drawing.layered(shade, dots, fit, _counts(corners, right=True), _counts(corners, right=False))
 
 
 def _range(end: float) -> alt.Scale:
@@ -130,7 +130,7 @@ def _range(end: float) -> alt.Scale:
 def _counts(corners: alt.Chart, right: bool) -> alt.Chart:
     side = alt.datum.right if right else ~alt.datum.right
     shown: alt.Chart = corners.transform_filter(side).mark_text(
-        align="right" if right else "left", dx=-6 if right else 6, color=charts.INK, fontWeight="bold"
+        align="right" if right else "left", dx=-6 if right else 6, color=drawing.INK, fontWeight="bold"
     )
     return shown.encode(x="x:Q", y="at:Q", text="text:N")
 
@@ -173,9 +173,9 @@ def rolling_ic(curve: Curve, nothing: str, learned: TrainingSpan | None) -> Pane
     }
     chart = _rolling_chart()
     if learned is not None and (part := learned.within(moving["t"])) is not None:
-        chart, drawn = charts.layered(training_band("bottom"), chart), drawn | {TRAINED: part.rows()}
+        chart, drawn = drawing.layered(training_band("bottom"), chart), drawn | {TRAINED: part.rows()}
     title = f"{ROLLING_TITLE} over {max(moving['n']):,} predictions"
-    return Panel("rolling-ic", title, ROLLING_CAPTION, charts.spec(chart, 360), drawn, half=True)
+    return Panel("rolling-ic", title, ROLLING_CAPTION, drawing.spec(chart, 360), drawn, half=True)
 
 
 def _moving(points: Points, span: int) -> dict[str, list[Any]]:
@@ -194,13 +194,13 @@ def _moving(points: Points, span: int) -> dict[str, list[Any]]:
 
 
 def _rolling_chart() -> alt.LayerChart:
-    base = alt.Chart(alt.NamedData(name="rows")).encode(x=charts.time_axis())
+    base = alt.Chart(alt.NamedData(name="rows")).encode(x=drawing.time_axis())
     y = alt.Y("y:Q", title="correlation", axis=alt.Axis(format="~g"))
-    chance = base.mark_area(color=charts.HOLD, opacity=0.16).encode(y="low:Q", y2="high:Q")
-    moving = base.mark_line(color=charts.SERIES[0], strokeWidth=1.8).encode(y=y)
+    chance = base.mark_area(color=drawing.HOLD, opacity=0.16).encode(y="low:Q", y2="high:Q")
+    moving = base.mark_line(color=drawing.SERIES[0], strokeWidth=1.8).encode(y=y)
     whole = (
         alt.Chart(alt.NamedData(name="whole"))
-        .mark_rule(color=charts.INK, strokeDash=[5, 4], strokeWidth=1.5)
+        .mark_rule(color=drawing.INK, strokeDash=[5, 4], strokeWidth=1.5)
         .encode(y=y, tooltip=alt.Tooltip("y:Q", title="over the whole time", format=".3f"))
     )
-    return charts.layered(chance, moving, whole, follow(_TOLD))
+    return drawing.layered(chance, moving, whole, follow(_TOLD))

@@ -6,9 +6,19 @@ import altair as alt
 
 from services.research.metrics.sums import MonthReturn
 from services.research.metrics.table import MONTHS, compound
-from services.research.report import charts
-from services.research.report.charts import MS, TRAINED, Panel, Series, TrainingSpan, lines, rows, tables, training_band
+from services.research.report import drawing
 from services.research.report.curve import Curve
+from services.research.report.drawing import (
+    MS,
+    TRAINED,
+    Panel,
+    Series,
+    TrainingSpan,
+    lines,
+    rows,
+    tables,
+    training_band,
+)
 
 HOLD = "buy and hold"
 _LOG_FROM = 10.0  # a curve whose highest value is so many times its lowest is drawn on a log scale
@@ -26,18 +36,18 @@ def equity(curves: Mapping[str, Curve], learned: TrainingSpan | None) -> Panel:
         return Panel("equity", title, caption, sentence="There are fewer than two bars, so there is no curve to draw.")
     series = {
         name: Series(curve.points().equity.tolist(), colour)
-        for (name, curve), colour in zip(curves.items(), charts.SERIES, strict=False)
+        for (name, curve), colour in zip(curves.items(), drawing.SERIES, strict=False)
     }
     held = first.start_equity * first.points().price / first.first.price
-    series[HOLD] = Series(held.tolist(), charts.HOLD, (5, 4))
+    series[HOLD] = Series(held.tolist(), drawing.HOLD, (5, 4))
     lowest, highest = (of(of(one.values) for one in series.values()) for of in (min, max))
     log = lowest > 0 and highest / lowest > _LOG_FROM
     scale = alt.Scale(type="log", nice=False) if log else alt.Scale(zero=False)
     y = alt.Y("y:Q", title="quote units" + ", log scale" * log, scale=scale, axis=alt.Axis(format=",~r"))
     chart, drawn = lines(series, y, ",.2f"), tables(_times(first), series)
     if learned is not None:
-        chart, drawn = charts.layered(training_band("top"), chart), drawn | {TRAINED: learned.rows()}
-    return Panel("equity", title, caption, charts.spec(chart, 320), drawn)
+        chart, drawn = drawing.layered(training_band("top"), chart), drawn | {TRAINED: learned.rows()}
+    return Panel("equity", title, caption, drawing.spec(chart, 320), drawn)
 
 
 def underwater(curves: Mapping[str, Curve]) -> Panel:
@@ -46,14 +56,14 @@ def underwater(curves: Mapping[str, Curve]) -> Panel:
     caption = "0 % is a new high. The deepest point is the largest loss of one who joined at the worst moment."
     series = {
         name: Series(curve.points().drawdown.tolist(), colour)
-        for (name, curve), colour in zip(curves.items(), charts.SERIES, strict=False)
+        for (name, curve), colour in zip(curves.items(), drawing.SERIES, strict=False)
     }
     deepest = min((min(one.values, default=0.0) for one in series.values()), default=0.0)
     if not deepest < 0:
         sentence = "The account never was below an earlier value, so there is no drawdown to draw."
         return Panel("underwater", title, caption, sentence=sentence)
     y = alt.Y("y:Q", title="below the peak", axis=alt.Axis(format=".0%" if deepest < -0.05 else "~%"))
-    chart = charts.spec(lines(series, y, ".2%", fill=0.14), 200)
+    chart = drawing.spec(lines(series, y, ".2%", fill=0.14), 200)
     return Panel("underwater", title, caption, chart, tables(_times(next(iter(curves.values()))), series))
 
 
@@ -71,17 +81,17 @@ def fees(name: str, curve: Curve, place: str, slippage: float) -> Panel:
     taken = [0.0, *(at.fees for at in paid)]
     net = [before - fee for before, fee in zip(gross, taken, strict=True)]
     series = {
-        "before fees": Series(gross, charts.GROSS),
-        "after fees": Series(net, charts.INK),
-        "fees": Series(taken, charts.FEES, (5, 3)),
+        "before fees": Series(gross, drawing.GROSS),
+        "after fees": Series(net, drawing.INK),
+        "fees": Series(taken, drawing.FEES, (5, 3)),
     }
     taken_band = (
         alt.Chart(alt.NamedData(name="band"))
-        .mark_area(color=charts.FEES, opacity=0.2, interpolate="step-after")
-        .encode(x=charts.time_axis(), y=alt.Y("net:Q"), y2="gross:Q")
+        .mark_area(color=drawing.FEES, opacity=0.2, interpolate="step-after")
+        .encode(x=drawing.time_axis(), y=alt.Y("net:Q"), y2="gross:Q")
     )
     y = alt.Y("y:Q", title="quote units, added up", axis=alt.Axis(format=",~r"))
-    chart = charts.spec(charts.layered(taken_band, lines(series, y, ",.4~f", "step-after")), 260)
+    chart = drawing.spec(drawing.layered(taken_band, lines(series, y, ",.4~f", "step-after")), 260)
     drawn = tables(times, series) | {"band": rows({"t": times, "net": net, "gross": gross})}
     return Panel(place, title, caption, chart, drawn, half=True)
 
@@ -125,7 +135,7 @@ def months(name: str, monthly: Sequence[MonthReturn], place: str, full: float) -
     table += rows(
         {"year": [str(year) for year in years], "month": [YEAR] * len(years), "text": list(map(_percent_text, whole))}
     )
-    return Panel(place, title, caption, charts.spec(_heat_map(full), ROW * len(years)), {"rows": table}, half=True)
+    return Panel(place, title, caption, drawing.spec(_heat_map(full), ROW * len(years)), {"rows": table}, half=True)
 
 
 def _heat_map(full: float) -> alt.LayerChart:
@@ -146,7 +156,7 @@ def _heat_map(full: float) -> alt.LayerChart:
         ),
         y=alt.Y("year:O", title=None, scale=alt.Scale(paddingInner=0.1), axis=alt.Axis(domain=False, ticks=False)),
     )
-    scale = alt.Scale(domain=[-full, 0, full], range=[charts.LOSS, charts.PAPER, charts.GAIN], interpolate="rgb")
+    scale = alt.Scale(domain=[-full, 0, full], range=[drawing.LOSS, drawing.PAPER, drawing.GAIN], interpolate="rgb")
     cells = (
         base.transform_filter(alt.datum.month != YEAR)
         .mark_rect(cornerRadius=3)
@@ -161,9 +171,9 @@ def _heat_map(full: float) -> alt.LayerChart:
         )
     )
     year = alt.datum.month == YEAR
-    texts = base.transform_filter(~year).mark_text(fontSize=_font_size(12, 9), color=charts.INK).encode(text="text:N")
-    sums = base.transform_filter(year).mark_text(fontSize=_font_size(12, 9), color=charts.INK, fontWeight="bold")
-    return charts.layered(cells, texts, sums.encode(text="text:N"))
+    texts = base.transform_filter(~year).mark_text(fontSize=_font_size(12, 9), color=drawing.INK).encode(text="text:N")
+    sums = base.transform_filter(year).mark_text(fontSize=_font_size(12, 9), color=drawing.INK, fontWeight="bold")
+    return drawing.layered(cells, texts, sums.encode(text="text:N"))
 
 
 def _font_size(wide: int, narrow: int) -> alt.ExprRef:
