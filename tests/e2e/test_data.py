@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from services.research.download.job import Origin
+from services.research.download.job import RowsOrigin
 from services.research.download.kinds import KINDS, HistoryRow, KindName
 from services.research.download.month_file import Coverage, table, write
 from tests.e2e.command import Command
@@ -107,7 +107,7 @@ def test_what_is_no_file_of_prices(command: Command) -> None:
 
 def test_a_folder_that_was_downloaded(command: Command) -> None:
     Path("months").mkdir()
-    origin, kind = Origin("binance", "BTC/USDT", KindName.OHLCV, "12h"), KINDS[KindName.OHLCV]
+    origin, kind = RowsOrigin("binance", "BTC/USDT", KindName.OHLCV, "12h"), KINDS[KindName.OHLCV]
     for month, (first, last) in enumerate(((0, 60), (64, 116)), 1):
         rows = [HistoryRow(n * HALF_DAY_MS, "", ("1", "1", "1", "1", "9", "9", "4", None)) for n in range(first, last)]
         said = Coverage(origin=origin, start_ms=first * HALF_DAY_MS, end_ms=last * HALF_DAY_MS, repeats=month)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from services.research.download.download import Result
-from services.research.download.job import Job, Origin
+from services.research.download.job import Job, RowsOrigin
 from services.research.download.kinds import DAY_MS, KINDS, KindName
 from services.research.download.month_file import ID, TIME, Coverage, about, tables, write
 from shared.errors import ConfigError, DataError
@@ -176,7 +176,7 @@ def check_lines(job: Job, result: Result) -> list[str]:
     return checked(job.origin, result.files, job.start_ms, result.end_ms)
 
 
-def checked(origin: Origin, files: Sequence[Path], start_ms: int, end_ms: int) -> list[str]:
+def checked(origin: RowsOrigin, files: Sequence[Path], start_ms: int, end_ms: int) -> list[str]:
     """Says the same of files in order of time, which should hold all there is from `start_ms` until before `end_ms`."""
     interval_ms = interval_ns(origin.interval) // 1_000_000 if origin.interval else 0
     check, repeats = HistoryCheck(origin.kind, interval_ms, start_ms, end_ms), 0

@@ -14,8 +14,8 @@ from shared.intervals import interval_ns, interval_text
 _SYM = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
-class Origin(NamedTuple):
-    """An Origin says where rows come from; rows of two do not stand in one file. interval: of bars only, else empty."""
+class RowsOrigin(NamedTuple):
+    """An origin says where rows come from; rows of two do not stand in one file. interval: of bars only, else empty."""
 
     exchange: str
     market: str
@@ -29,7 +29,7 @@ class Origin(NamedTuple):
 class Job(NamedTuple):
     """A Job goes from `start_ms` until before `end_ms`; None: the present."""
 
-    origin: Origin
+    origin: RowsOrigin
     sym: str
     start_ms: int
     end_ms: int | None
@@ -64,7 +64,7 @@ def make_job(
     start_ms, end_ms = _time_ms("--from", start), None if end is None else _time_ms("--to", end)
     if end_ms is not None and end_ms <= start_ms:
         raise ConfigError(f"--to {end} is not after --from {start}: --to is the end, itself not included")
-    return Job(Origin(exchange, market, kind, _interval(kind, interval)), sym, start_ms, end_ms, folder)
+    return Job(RowsOrigin(exchange, market, kind, _interval(kind, interval)), sym, start_ms, end_ms, folder)
 
 
 def _interval(kind: KindName, interval: str | None) -> str:

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.research.download.job import Origin
+from services.research.download.job import RowsOrigin
 from services.research.download.kinds import HistoryRow, Kind
 from services.research.download.pages import HistoryPage
 from shared.errors import ConfigError, DataError
@@ -38,7 +38,7 @@ class Coverage(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    origin: Origin
+    origin: RowsOrigin
     start_ms: int
     end_ms: int
     repeats: int
