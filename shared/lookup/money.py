@@ -145,8 +145,7 @@ async def _in_journal(
     symbols = {}
     for sym in settings.symbols:
         book = book_of(settings, sym)
-        begun = begun_with(limits, book)
-        capital = settings.strategy.balance if begun is None else begun
+        capital = settings.strategy.balance if (begun := begun_with(limits, book)) is None else begun
         booked = await known.of(journal, book, sym, capital, midnight_ns)
         found = await _valued(settings, lookup, booked.account, sym, booked.day(), midnight_ns)
         symbols[sym] = found._replace(
@@ -158,7 +157,7 @@ async def _in_journal(
 
 async def _on_paper(settings: Settings, lookup: MessageSource, midnight_ns: int) -> Money:
     symbols: dict[str, SymbolMoney] = {}
-    origins, at_ns, capital = set[str](), list[int](), settings.strategy.balance
+    origins, at_ns = set[str](), list[int]()
     for sym in settings.symbols:
         decided = await lookup.last(Stream.DECISIONS, sym)
         if not decided or not isinstance(decision := decided[-1].message, Decision):
@@ -166,25 +165,34 @@ async def _on_paper(settings: Settings, lookup: MessageSource, midnight_ns: int)
             continue
         origins.add(decided[-1].origin)
         at_ns.append(decided[-1].at_ns)
-        reports, begin = await _since_flat(lookup, sym, decision, midnight_ns)
-        last_fill = next((report for report in reversed(reports) if _fills(report)), None)
-        last_report = next((report for report in reversed(reports) if report.leg in ASKED_FOR), None)
-        if begin is None:
-            account = Account(capital)
-            account.update(decision.balance - capital)
-            found = await _valued(
-                settings, lookup, account, sym, _Day(_ZERO, None, _ZERO, _ZERO, None, None), midnight_ns
-            )
-            qty = decision.signed_qty + _traded(reports, decision)
-            symbols[sym] = found._replace(qty=qty, today=None, last_fill=last_fill, last_report=last_report)
-            continue
-        account = Account(capital)
-        account.update(decision.balance - _balance_after(reports[begin:], decision) - capital)
-        day = _booked(account, sym, reports[begin:], decision, midnight_ns)
-        day = day._replace(last_fill=last_fill, last_report=last_report)
-        symbols[sym] = await _valued(settings, lookup, account, sym, day, midnight_ns)
+        symbols[sym] = await _decided(settings, lookup, sym, decision, midnight_ns)
     origin: Place = "bus" if "bus" in origins else "recording" if origins else "nothing"
     return Money(origin, max(at_ns, default=None), symbols, _untold(symbols))
+
+
+async def _decided(
+    settings: Settings, lookup: MessageSource, sym: str, decision: Decision, midnight_ns: int
+) -> SymbolMoney:
+    """Returns a book on paper by its last decision, and by its reports since it was flat where these are known."""
+    reports, begin = await _since_flat(lookup, sym, decision, midnight_ns)
+    last_fill = next((report for report in reversed(reports) if _fills(report)), None)
+    last_report = next((report for report in reversed(reports) if report.leg in ASKED_FOR), None)
+    account = Account(settings.strategy.balance)
+    if begin is None:
+        account.update(decision.balance - account.capital)
+        day = _Day(_ZERO, None, _ZERO, _ZERO, last_fill, last_report)
+        found = await _valued(settings, lookup, account, sym, day, midnight_ns)
+        return found._replace(qty=decision.signed_qty + _traded(reports, decision), today=None)
+    account.update(decision.balance - _balance_after(reports[begin:], decision) - account.capital)
+    book = _DayBook(account, sym, midnight_ns)
+    for report in (report for report in reports[begin:] if report.n <= decision.booked_n):
+        book.take(report)
+    # The balance is what the decision found, to the last digit: a sum that began elsewhere is rounded in other places.
+    account.update(decision.balance - account.balance())
+    for report in (report for report in reports[begin:] if report.n > decision.booked_n):
+        book.take(report)
+    day = book.day()._replace(last_fill=last_fill, last_report=last_report)
+    return await _valued(settings, lookup, account, sym, day, midnight_ns)
 
 
 async def _since_flat(
@@ -287,23 +295,6 @@ class _DayBook:
         if not self._begun:
             made, held = self.account.balance() - self.account.capital, self.account.held(self._sym)
         return _Day(made, held, self._fees, self._funding, self._last_fill, self._last_report)
-
-
-def _booked(
-    account: Account, sym: str, reports: Sequence[ExecutionReport], decision: Decision, midnight_ns: int
-) -> _Day:
-    """Books the reports into the account, and returns what the day has brought so far.
-
-    The balance is what the decision found, to the last digit, and what was booked after it: a sum that begins at
-    another balance is rounded in other places.
-    """
-    book = _DayBook(account, sym, midnight_ns)
-    for report in (report for report in reports if report.n <= decision.booked_n):
-        book.take(report)
-    account.update(decision.balance - account.balance())
-    for report in (report for report in reports if report.n > decision.booked_n):
-        book.take(report)
-    return book.day()
 
 
 def _fills(report: ExecutionReport) -> bool:
