@@ -15,6 +15,7 @@ The rules:
 - While nothing is in doubt, each Clock gives a `Watermark`: until then everything was given. So does a complete answer.
 """
 
+from operator import attrgetter
 from typing import Annotated, Any, cast
 
 from services.ingestor.live.questions import Questions, SavedQuestion
@@ -39,6 +40,7 @@ from shared.record import Snapshot, fields_of
 from shared.tick import State, Tick
 
 _NEVER = 2**63 - 1
+_BY_ID, _BY_TIME = attrgetter("id"), attrgetter("ts_event")
 
 
 class ContinuitySnapshot(Snapshot):
@@ -226,7 +228,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         due_ns = question.to_ns - order_ns if question is not None and question.to_id is None else -1
         heard_since_ns = self._connected_ns + order_ns
         hold = self._doubt or question is not None
-        for trade in sorted(page.trades, key=_by_id if self._certain else _by_time):
+        for trade in sorted(page.trades, key=_BY_ID if self._certain else _BY_TIME):
             if trade.ts_event > self._believed_ns:
                 self.ahead += 1
                 continue
@@ -347,11 +349,3 @@ class Continuity(Tick[Event, list[Ordered]]):
         self._questions.restore(saved.question, saved.asked_now, saved.no)
         self._ask_after, self._unheard = saved.ask_after, saved.unheard
         self._began_ns = saved.began_ns
-
-
-def _by_id(trade: Trade) -> int | str:
-    return trade.id
-
-
-def _by_time(trade: Trade) -> int:
-    return trade.ts_event
