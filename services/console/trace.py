@@ -9,7 +9,6 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, NamedTuple
 
-import numpy as np
 import typer
 
 from services.console.cards import card_of_hash
@@ -22,7 +21,6 @@ from shared.explain.chain import Chain
 from shared.explain.story import times, unasked_line
 from shared.messages import Features, Message, Prediction, Stream
 from shared.models.card import Card
-from shared.models.load_model import load_model
 from shared.models.runtime import Runtime, allowed_difference
 from shared.wall_time import WallTime
 
@@ -149,6 +147,8 @@ def recomputed(settings: Settings, chain: Chain, before: Sequence[Message]) -> R
         raise DataError("trace --recompute: this chain has no y_hat")
     if features is None:
         raise DataError("trace --recompute: the features of this chain are not found any more")
+    from shared.models.load_model import load_model  # it loads the model's runtime
+
     path, card = card_of_hash(settings, prediction.model)
     loaded = load_model(path)
     computed = loaded.predict().on_tick(_input(card, features, before))
@@ -176,6 +176,8 @@ def _input(card: Card, features: Features, before: Sequence[Message]) -> Any:
     if len(rows) != card.window - 1:
         found = f"{len(rows) + 1} of them are found"
         raise DataError(f"trace --recompute: the model is shown {card.window} ticks' features, and {found}")
+    import numpy as np
+
     return np.stack([*rows, own])
 
 
