@@ -8,7 +8,7 @@ from decimal import Decimal
 from math import sqrt
 from typing import Any, NamedTuple
 
-from shared.drift.live_book import LiveBook
+from shared.account.live_book import LiveBook
 from shared.drift.pool import Behind, PooledBar, SymbolPool
 from shared.drift.reference import DriftReference
 from shared.drift.twin import Costs

@@ -21,8 +21,8 @@ from services.monitor.alerts.journal_watch import JournalWatch
 from services.monitor.comparisons import EquityBand, Outside, Ranges, RealisedCosts
 from services.monitor.stage import MonitorStage
 from shared.account import Account
+from shared.account.live_book import LiveBook
 from shared.config import load_settings
-from shared.drift.live_book import LiveBook
 from shared.drift.twin import Costs
 from shared.exchanges.market_data.events import Trade
 from shared.journal.rows import EventRow

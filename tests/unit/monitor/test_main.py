@@ -6,7 +6,7 @@ import random
 import pytest
 
 from services.monitor import main
-from services.monitor.late import LateSymbols
+from services.monitor.looks import LateSymbols
 from services.monitor.main import MonitorWorker
 from shared.config import Settings
 from shared.errors import ConfigError

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.gateway.paper import PaperStage
 from services.strategy.stage import StrategyStage
-from shared.drift.live_book import LiveBook
+from shared.account.live_book import LiveBook
 from shared.messages import ExecutionReport, Gap, GapCause, Message, OrderIntent, Prediction, Stream
 from shared.strategies import BasicTaker
 from tests.unit.monitor.test_comparisons import FEE, SLIPPAGE_BPS, SYM, line, prediction

@@ -1,6 +1,6 @@
 """The live book is what became of a strategy's decisions: one symbol's book with its real fills, bar by bar.
 
-Beside the paper twin (`twin.py`) it says what the same bars really made.
+Beside the paper twin (`shared/drift/twin.py`) it says what the same bars really made.
 """
 
 from collections import deque
