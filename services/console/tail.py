@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from shared.lookup import Found, Lookup, Reach
 
 LIMIT = 20
+RENAMED = {"type": "order_type"}  # a message's fields that would hide what stands beside them in JSON
 
 
 class TailOptions(NamedTuple):
@@ -299,7 +300,7 @@ def json_line(row: Row) -> str:
     if row.message is None:
         fields: dict[str, Any] = {"undecoded": base64.b64encode(row.data).decode(), "why": row.lacks}
     else:
-        fields = {name: plain_data(value) for name, value in row.message.content().items()}
+        fields = {RENAMED.get(name, name): plain_data(value) for name, value in row.message.content().items()}
     beside = {"id": row.id, "type": row.tag, "w": row.at_ns, "read_from": row.origin}
     return json.dumps({**beside, "sym": row.sym, "n": row.n, "tr": row.tr, **fields})
 

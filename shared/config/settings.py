@@ -23,8 +23,7 @@ from shared.config.ingestor import IngestorSettings
 from shared.config.monitor import AlertSettings, MonitorSettings
 from shared.config.recorder import RecorderSettings
 from shared.config.section import Count, Instance, Positive, Section
-from shared.config.strategy import NO_LIMIT, StrategySettings
-from shared.config.times import misfits
+from shared.config.strategy import NO_LIMIT, StrategySettings, misfits
 from shared.errors import ConfigError
 from shared.intervals import NS_PER_S, TRADE, interval_ns
 from shared.user_code import use_folder

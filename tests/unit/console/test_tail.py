@@ -10,6 +10,7 @@ import redis
 
 from services.console.run.streams import REMEMBERED, Repeats, newest_entries
 from services.console.tail import (
+    RENAMED,
     DecisionsAround,
     Row,
     TailOptions,
@@ -111,7 +112,7 @@ def test_what_stands_beside_a_message_hides_none_of_its_fields() -> None:
     beside = json.loads(json_line(row)).keys() - {"n", "sym", "tr"}
     assert beside >= {"id", "type", "w", "read_from"}
     for message in TYPES.values():
-        assert not beside & message.model_fields.keys(), message
+        assert not beside & {RENAMED.get(name, name) for name in message.model_fields}, message
 
 
 def decision(*orders: str, reason: Reason | None = None) -> Decision:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.config import Settings, load_settings
-from shared.config.times import misfits
+from shared.config.strategy import misfits
 from shared.errors import ConfigError
 
 LIVE = {
