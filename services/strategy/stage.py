@@ -35,7 +35,7 @@ from shared.messages import (
     Stream,
     TimeInForce,
 )
-from shared.record import Snapshot, fields_of, unvalidated
+from shared.record import BY_VALUE, Snapshot, fields_of, unvalidated
 from shared.runner.spec import SequenceNumbers, Stage
 from shared.strategies import AnyStrategy, Decider, Made
 from shared.strategies.decider import Prediction as AskedPrediction
@@ -87,6 +87,7 @@ class BookSnapshot(Snapshot):
 
     - strategy: the memory of a strategy that has one.
     - waiting: the prediction that waits for the orders in flight. gap: the one that the strategy has not learned yet.
+    - named: the ids of the newest orders.
     """
 
     account: Any
@@ -100,6 +101,10 @@ class BookSnapshot(Snapshot):
     strategy: Annotated[Any, Since(4)] = None
     waiting: Annotated[Prediction | None, Since(4)] = None
     gap: Annotated[Gap | None, Since(4)] = None
+    named: Annotated[tuple[str, ...], BY_VALUE, Since(5)] = ()
+
+
+NAMED = 4  # ids that are kept: more than one message's orders need
 
 
 class StrategyStage(Stage):
@@ -141,6 +146,7 @@ class StrategyStage(Stage):
         self._by = lru_cache(8)(partial(decided_by, by))
         self._numbers = SequenceNumbers()
         self._in_flight: list[str] = []
+        self._named: tuple[str, ...] = ()
         self._waiting: Prediction | None = None
         self._missed: Gap | None = None
         self._booked_n = 0
@@ -282,7 +288,7 @@ class StrategyStage(Stage):
     def _intents(self, orders: list[Order], prediction: Prediction, origin: Origin) -> list[Message]:
         """The orders' messages; they are in flight from now on. An open leg goes after its close leg."""
         ts_event, tr, tick_n, price = prediction.ts_event, prediction.tr, prediction.tick_n, prediction.price
-        next_n, book, sym = self._numbers.next, self._book, self._sym
+        next_n, sym = self._numbers.next, self._sym
         valid_until, by = ts_event + self._valid_ns if self._valid_ns else 0, self._by(prediction.model)
         position = self.account.position(sym)
         ids: list[str] = []
@@ -290,7 +296,7 @@ class StrategyStage(Stage):
         closing: str | None = None
         seen: list[Leg] = []
         for leg, qty, reduces, limit in self._limits.sent(orders, position.signed_qty if position else _ZERO, price):
-            order_id = client_order_id(book, tr, leg, origin, seen.count(leg))
+            order_id = self._new_id(tr, leg, origin, seen.count(leg))
             if limit is None:
                 intent = _intent(
                     n=next_n(_ORDERS), sym=sym, ts_event=ts_event, tr=tr, tick_n=tick_n, client_order_id=order_id,
@@ -311,7 +317,15 @@ class StrategyStage(Stage):
             seen.append(leg)
             made.append(intent)
         self._in_flight += ids
+        self._named = (*self._named, *ids)[-NAMED:]
         return made
+
+    def _new_id(self, tr: str, leg: Leg, origin: Origin, k: int) -> str:
+        """Returns the order's id. What is decided anew at one tick, e.g. after an order of it missed, is a revision."""
+        revision = 0
+        while (order_id := client_order_id(self._book, tr, leg, origin, k, revision)) in self._named:
+            revision += 1
+        return order_id
 
     def _on_execution(self, report: ExecutionReport) -> None:
         if report.client_order_id in self._in_flight:
@@ -334,7 +348,7 @@ class StrategyStage(Stage):
             account=self.account.state(), capital=self.account.capital, in_flight=list(self._in_flight),
             booked_n=self._booked_n, last_price=self.last_price, last_tick_n=self.last_tick_n, fees=self._fees,
             numbers=self._numbers.state(), strategy=None if self._stateful is None else self._stateful.state(),
-            waiting=self._kept(), gap=self._missed,
+            waiting=self._kept(), gap=self._missed, named=self._named,
         )  # fmt: skip
 
     def _kept(self) -> Prediction | None:
@@ -346,7 +360,7 @@ class StrategyStage(Stage):
         saved = BookSnapshot.of(state)
         self.account.fund(saved.capital)
         self.account.restore(saved.account)
-        self._in_flight = list(saved.in_flight)
+        self._in_flight, self._named = list(saved.in_flight), saved.named
         self._booked_n, self._fees = saved.booked_n, saved.fees
         self.last_price, self.last_tick_n = saved.last_price, saved.last_tick_n
         self._numbers.restore(saved.numbers)

@@ -26,8 +26,8 @@ class OrderRow(NamedTuple):
     by: who decided on it, as the intent has it; empty where a version before 0004 read it.
     type, limit_price, time_in_force, trigger_price: as the intent has them; a version before 0005 knew market orders.
     sent_price: the limit price as it was sent, in the venue's ticks; None before, and of a market order.
-    canceled_ms: when the cancel of it was sent, 0 if none was. became: the venue's id of the order that it became when
-    it was triggered; empty if it was not.
+    canceled_ms: when the venue took a cancel of it, 0 if it has not. became: the venue's id of the order that it became
+    when it was triggered; empty if it was not.
     """
 
     client_order_id: str

@@ -76,12 +76,12 @@ def open_order_of(row: OrderRow) -> OpenOrder:
     state = OrderState(
         asked_qty=row.signed_qty if row.at_ms else row.intended_qty, phase=row.state, filled_qty=row.filled_qty,
         paid=row.paid, at_ms=row.at_ms, valid_until_ms=row.valid_until_ms, venue_order_id=row.venue_order_id,
-        reason=row.reason,
+        reason=row.reason, canceled_ms=row.canceled_ms, became=row.became,
     )  # fmt: skip
     return OpenOrder(row, state)
 
 
-REST_MS = 1_000  # what the venue still shows as open so long after it was sent rests there
+REST_MS = 1_000  # what the venue still shows as open so long after it was sent rests there, whatever was asked for
 
 
 def rests(order: OpenOrder, event: Event) -> bool:
@@ -90,7 +90,8 @@ def rests(order: OpenOrder, event: Event) -> bool:
     if state.phase not in SHOWN:
         return False
     if isinstance(event, Answer) and event.what.phase in OPEN:
-        return order.rests or event.at_ms - state.at_ms >= REST_MS
+        meant_to = order.row.time_in_force is TimeInForce.GTC
+        return order.rests or meant_to or event.at_ms - state.at_ms >= REST_MS
     return order.rests
 
 
@@ -99,7 +100,8 @@ def following(row: OrderRow, state: OrderState, epoch: int, now_ms: int, commiss
     return row._replace(
         state=state.phase, signed_qty=state.asked_qty if state.at_ms else _ZERO, filled_qty=state.filled_qty,
         paid=state.paid, at_ms=state.at_ms, valid_until_ms=state.valid_until_ms, venue_order_id=state.venue_order_id,
-        reason=state.reason, commission=commission, epoch=epoch, updated_ms=now_ms,
+        reason=state.reason, commission=commission, epoch=epoch, updated_ms=now_ms, canceled_ms=state.canceled_ms,
+        became=state.became,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
 from tests.until import until
 
-LONG: dict[str, Any] = {"request_validity_ms": 30_000, "grace_ms": 30_000}  # nothing is over by waiting for them
+LONG: dict[str, Any] = {"request_validity_ms": 8_000, "grace_ms": 20_000}  # nothing is over by waiting for them
 
 
 def ends(trading: Gateway) -> dict[str, ExecutionReport]:

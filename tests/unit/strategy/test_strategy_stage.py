@@ -64,6 +64,21 @@ def decided(stage: StrategyStage, val: Prediction) -> tuple[Decision, list[Order
     return decision, [order for order in orders if isinstance(order, OrderIntent)]
 
 
+def test_what_is_decided_anew_at_one_tick_is_a_revision_of_its_order() -> None:
+    """An order of the tick missed: the second one of that leg has a name of its own, also after a restart."""
+    stage, first = strategy(), prediction(1)
+    _, [order] = decided(stage, first)
+    for revision in (1, 2):
+        missed = {"status": OrderStatus.CANCELED, "last_qty": Decimal(0), "last_px": None}
+        stage.on_tick(fills([order], paper())[0].model_copy(update={**missed, "n": revision}))
+        restored = strategy()
+        restored.restore(unpack(pack(stage.state())))
+        again = first.model_copy(update={"n": revision + 1})
+        _, [order] = decided(stage, again)
+        assert decided(restored, again)[1] == [order]
+        assert order.client_order_id == client_order_id(BOOK, first.tr, Leg.OPEN, revision=revision)
+
+
 class Astray(BasicTaker):
     """An author's that wants to trade another symbol than it was asked about."""
 

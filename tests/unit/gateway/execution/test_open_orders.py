@@ -11,7 +11,7 @@ from services.gateway.execution.open_orders import OpenOrdersWatch
 from services.gateway.execution.records import REST_MS, OpenOrder, open_order_of, rests
 from shared.errors import VenueError
 from shared.exchanges.trading.venue import Venue
-from shared.messages import OrderPhase
+from shared.messages import OrderPhase, OrderType, TimeInForce
 from shared.orders import Absent, Answer, OrderStatusReport, VenueOrder
 from tests.journal_rows import order
 
@@ -100,6 +100,11 @@ async def test_a_cancel_that_was_answered_has_the_order_looked_up() -> None:
         await asyncio.sleep(0)
     assert made.tasks[one.name].done()
     assert not made.tasks[other.name].done()
+
+
+def test_what_is_meant_to_rest_rests_from_its_first_answer_on() -> None:
+    one = open_order_of(order(1, state=OrderPhase.NEW, type=OrderType.LIMIT, time_in_force=TimeInForce.GTC))
+    assert rests(one, Answer(one.state.at_ms, OrderStatusReport(OrderPhase.NEW, ZERO, ZERO, "v1"), 1))
 
 
 @pytest.mark.parametrize(

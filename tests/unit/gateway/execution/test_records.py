@@ -1,5 +1,6 @@
 """What makes two orders of one id the same, for as long as there are journals; an order's turn; what of it is sent."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from services.gateway.execution.records import (
     Readiness,
     content_of,
     ending,
+    following,
     open_order_of,
     readiness,
     row_of,
@@ -152,3 +154,9 @@ def test_an_order_is_the_same_whoever_decided_on_it() -> None:
     made = OrderIntent.model_validate(FIELDS)
     assert content_of(made) == content_of(made.model_copy(update={"by": "0123456789abcdef"}))
     assert row_of(made.model_copy(update={"by": "0123456789abcdef"}), "b", 1, 1).by == "0123456789abcdef"
+
+
+def test_the_journal_keeps_that_a_cancel_was_taken_and_what_an_order_has_become() -> None:
+    one = opened(state=OrderPhase.NEW, venue_order_id="v", signed_qty=D(1), at_ms=1)
+    state = replace(one.state, phase=OrderPhase.TRIGGERED, canceled_ms=7, became="w")
+    assert open_order_of(following(one.row, state, 1, 1)).state == state
