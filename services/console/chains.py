@@ -281,7 +281,7 @@ def _intent(row: OrderRow) -> OrderIntent:
 def needs_of(card: Card, tick_ns: int) -> ModelNeeds:
     """Returns what a card's model needs before it predicts: it is shown bars until it has seen enough.
 
-    tick_ns: from tick to tick.
+    - tick_ns: from tick to tick.
 
     >>> from pathlib import Path
     >>> from shared.models.choose import card_at

@@ -135,10 +135,10 @@ def trade_pipeline(
 ) -> TickPipeline:
     """Returns the pipeline that makes ticks of trades, or of quotes for `mid`.
 
-    interval: `trade`, or as `shared.intervals` has it.
-    grace_ns: how long after a bar's end a late price is waited for.
-    warm: how many bars are fetched at the start. Mid prices cannot be fetched: they start cold.
-    grouped: bars have their group, which the trades add up to.
+    - interval: `trade`, or as `shared.intervals` has it.
+    - grace_ns: how long after a bar's end a late price is waited for.
+    - warm: how many bars are fetched at the start. Mid prices cannot be fetched: they start cold.
+    - grouped: bars have their group, which the trades add up to.
     """
     mid = price == "mid"
     heard = MidPrices(rules.silence_ns, rules.ahead_ns) if mid else Continuity(rules)
@@ -161,7 +161,7 @@ def candle_pipeline(
 ) -> TickPipeline:
     """Returns the pipeline that makes ticks of the venue's own candles.
 
-    polled: there is no websocket: all are fetched.
+    - polled: there is no websocket: all are fetched.
     """
     ns = interval_ns(interval)
     candles = Candles(ns, grace_ns, silence_ns, grouped, begins=polled)

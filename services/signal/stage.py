@@ -31,7 +31,7 @@ _FEATURES, _PREDICTIONS = Stream.FEATURES, Stream.PREDICTIONS
 class SignalSnapshot(Snapshot):
     """The stage remembers its model input's state, the stream numbers, and the mark of the runtime that predicted.
 
-    shown: the hash of what the model was shown, see ModelInput; empty where nobody said.
+    - shown: the hash of what the model was shown, see ModelInput; empty where nobody said.
     """
 
     feature: Any

@@ -56,8 +56,8 @@ class LiveRules(NamedTuple):
 class LiveStrategySnapshot(Snapshot):
     """A live stage remembers its book, as StrategyStage does, and two predictions: the one that waits, and the last.
 
-    missing: a gap came, and no y_hat since.
-    closing: of the orders in flight those that reduce the position.
+    - missing: a gap came, and no y_hat since.
+    - closing: of the orders in flight those that reduce the position.
     """
 
     book: Any

@@ -81,8 +81,9 @@ async def write_key(journal: Journal, where: Whereabouts, by: str, at_ms: int) -
 class WayOut(NamedTuple):
     """The settings for cancelling and closing.
 
-    unplaced: symbols whose market nobody can tell. others: symbol -> another market that it may have, where config
-    and journal differ. traded: symbols that the config has; all of them where that cannot be told.
+    - unplaced: symbols whose market nobody can tell.
+    - others: symbol -> another market that it may have, where config and journal differ.
+    - traded: symbols that the config has; all of them where that cannot be told.
     """
 
     settings: Settings

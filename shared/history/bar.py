@@ -47,7 +47,7 @@ NO_EXTRAS: tuple[object, ...] = (None,) * len(EXTRAS)
 def bar_of(ts_event: int, prices: Sequence[Decimal], row: int, extras: tuple[object, ...] = NO_EXTRAS) -> HistoryBar:
     """Returns a bar of open, high, low and close, or of one price; raises ValueError where they contradict each other.
 
-    extras: the values of EXTRAS.
+    - extras: the values of EXTRAS.
 
     >>> bar_of(0, [Decimal(7)], 2).low
     Decimal('7')

@@ -29,8 +29,8 @@ _DAY_NS = 86_400 * NS_PER_S
 class Column(NamedTuple, Generic[V]):
     """A column of a Parquet file turns its cells into values.
 
-    cells: gives a batch's cells as Python values, None where there is none.
-    value: converts one of the others.
+    - cells: gives a batch's cells as Python values, None where there is none.
+    - value: converts one of the others.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Column(NamedTuple, Generic[V]):
 def time_column(name: str, arrow_type: Any, zone: Zone | None = None) -> Column[Instant]:
     """Returns a column of timestamps of any unit, dates, integer epochs or texts; raises ValueError for other types.
 
-    zone: of the times that have none.
+    - zone: of the times that have none.
     """
     from pyarrow import int32, int64, types
 

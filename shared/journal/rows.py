@@ -19,15 +19,15 @@ class OrderRow(NamedTuple):
     Key: client_order_id. The intent (book to content) is written once and for all; the rest changes until `state` is
     terminal, and then nothing does.
 
-    content: sha256 (hex) of all in the intent that decides.
-    after: the order that must be FILLED before this one is sent, empty for none.
-    at_ms, valid_until_ms: the request's timestamp and end of validity, 0 before it is sent.
-    paid: Σ |qty| · price in quote units.
-    by: who decided on it, as the intent has it; empty where a version before 0004 read it.
-    type, limit_price, time_in_force, trigger_price: as the intent has them; a version before 0005 knew market orders.
-    sent_price: the limit price as it was sent, in the venue's ticks; None before, and of a market order.
-    canceled_ms: when the venue took a cancel of it, 0 if it has not. became: the venue's id of the order that it became
-    when it was triggered; empty if it was not.
+    - content: sha256 (hex) of all in the intent that decides.
+    - after: the order that must be FILLED before this one is sent, empty for none.
+    - at_ms, valid_until_ms: the request's timestamp and end of validity, 0 before it is sent.
+    - paid: Σ |qty| · price in quote units.
+    - by: who decided on it, as the intent has it; empty where a version before 0004 read it.
+    - type, limit_price, time_in_force, trigger_price: as the intent has them; a version before 0005 knew market orders.
+    - sent_price: the limit price as it was sent, in the venue's ticks; None before, and of a market order.
+    - canceled_ms: when the venue took a cancel of it, 0 if it has not.
+    - became: the venue's id of the order that it became when it was triggered; empty if it was not.
     """
 
     client_order_id: str
@@ -68,10 +68,10 @@ class OrderRow(NamedTuple):
 class FillRow(NamedTuple):
     """A fill is one trade at the venue. Key: sym, trade_id and venue_order_id; written twice it must be the same.
 
-    client_order_id: empty where the venue does not name it; it may be added later.
-    fee: in fee_currency, positive when paid.
-    extra_fees: those in other currencies, e.g. taxes, as shared/orders/fees.py writes them; None where an earlier
-    version has not kept them.
+    - client_order_id: empty where the venue does not name it; it may be added later.
+    - fee: in fee_currency, positive when paid.
+    - extra_fees: those in other currencies, e.g. taxes, as shared/orders/fees.py writes them; None where an earlier
+      version has not kept them.
     """
 
     sym: str
@@ -89,7 +89,7 @@ class FillRow(NamedTuple):
 class ExecutionRow(NamedTuple):
     """An execution is an order's one terminal report. Key: book and seq, which counts from 1 without a hole.
 
-    report: the ExecutionReport by name, with its wire (`keep`); its n is seq.
+    - report: the ExecutionReport by name, with its wire (`keep`); its n is seq.
     """
 
     book: str
@@ -102,7 +102,7 @@ class ExecutionRow(NamedTuple):
 class LimitRow(NamedTuple):
     """A risk limit remembers a state, e.g. the day's loss. Key: name.
 
-    value: the state by name, with its wire (`keep`).
+    - value: the state by name, with its wire (`keep`).
     """
 
     name: str
@@ -121,8 +121,8 @@ class LatchRow(NamedTuple):
 class ArmingRow(NamedTuple):
     """An arming is a person's word that the account may trade, until when and how much. One per account.
 
-    by: the person. decided_by: the `by` of the orders that it is for; empty in one of a version before 0004, which is
-    for none.
+    - by: the person.
+    - decided_by: the `by` of the orders that it is for; empty in one of a version before 0004, which is for none.
     """
 
     max_notional: Decimal
@@ -146,10 +146,10 @@ class EventRow(NamedTuple):
 class ExternalRow(NamedTuple):
     """An external row is a difference between venue and journal that is not ours. Key: kind, sym, key.
 
-    adopted_by: who adopted it, empty until then.
-    expected, found: what journal and venue say.
-    price, fees (`0.1 USDT, 0.002 BNB`): of a trade.
-    None where the version that wrote the row did not keep it, or there is none.
+    - adopted_by: who adopted it, empty until then.
+    - expected, found: what journal and venue say.
+    - price, fees (`0.1 USDT, 0.002 BNB`): of a trade; None where there is none, or the version that wrote the row
+      did not keep it.
     """
 
     kind: str

@@ -49,8 +49,8 @@ class RowField(NamedTuple):
 class Table(Generic[Row]):
     """A table holds rows of one kind, for all accounts.
 
-    row: the kind.
-    key: the fields that tell an account's rows apart.
+    - row: the kind.
+    - key: the fields that tell an account's rows apart.
 
     >>> latches.columns, latches.key
     (('account', 'name', 'reason', 'by', 'at_ms'), ('account', 'name'))

@@ -40,9 +40,9 @@ PRIVATE = {"journal", "keys_dir"}  # an address may have a password; what is a S
 class Checkpoint(Snapshot):
     """A checkpoint keeps what one moment needs to be gone on from.
 
-    taken_ns: by the wall clock.
-    settings: as JSON values, see `kept_settings`.
-    snapshots: instance -> symbol -> what the bus held.
+    - taken_ns: by the wall clock.
+    - settings: as JSON values, see `kept_settings`.
+    - snapshots: instance -> symbol -> what the bus held.
     """
 
     taken_ns: int

@@ -33,7 +33,7 @@ BESIDE = {"sym", "n", "tr", "stream"}  # they have columns already, or a folder
 class ReceivedEntry(NamedTuple):
     """An entry of a stream's partition is to be recorded.
 
-    missing: how many entries should have come before it and did not.
+    - missing: how many entries should have come before it and did not.
     """
 
     place: PartitionId
@@ -44,8 +44,8 @@ class ReceivedEntry(NamedTuple):
 class MessageColumn(NamedTuple):
     """A field of a message has a column of its own.
 
-    path: the names that lead from the message to the value.
-    kind: the value's type.
+    - path: the names that lead from the message to the value.
+    - kind: the value's type.
     """
 
     name: str
@@ -246,7 +246,8 @@ def last_rows(part: Part) -> dict[tuple[str, str], RecordedEntry]:
 def read_rows(folder: Path, stream: Stream, instance: str = "", symbols: Sequence[str] = ()) -> Iterator[RecordedEntry]:
     """Returns the rows of a stream, in the recorded order; raises DataError.
 
-    instance: that wrote them; without one, of all. symbols: whose rows; without one, of all.
+    - instance: that wrote them; without one, of all.
+    - symbols: whose rows; without one, of all.
     """
     for part in parts(folder, stream):
         yield from (row for _, row in _rows(part, instance, symbols))

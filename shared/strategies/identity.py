@@ -27,7 +27,7 @@ def strategy_hash(settings: Settings, code: Sequence[str]) -> str:
     That is the interval of its ticks, and what its reserve is made of. The gateway's own config has them, too, but is
     read when the gateway starts, which may be long before the strategy does.
 
-    code: the hash of its own code, and of each wrapper's; empty for what is ours.
+    - code: the hash of its own code, and of each wrapper's; empty for what is ours.
 
     >>> a, b = Settings(), Settings(strategy={"params": {"leverage": 2}})
     >>> strategy_hash(a, [""]) == strategy_hash(a, [""]) not in (strategy_hash(b, [""]), strategy_hash(a, ["1f"]))

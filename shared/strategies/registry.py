@@ -104,7 +104,8 @@ def with_reserve(
     A position opened and closed again costs twice fee and slippage; and an exchange keeps the money for a limit order
     at its limit price. It is the parameter `leverage` of the strategy within all wrappers; one without stays as it is.
 
-    fee: a share of each fill's value. limit_bps: how far the limit is from the price by which the size is computed.
+    - fee: a share of each fill's value.
+    - limit_bps: how far the limit is from the price by which the size is computed.
 
     >>> with_reserve(make_strategy(StrategySettings()), Decimal("0.0005"), Decimal(5)).leverage
     Decimal('0.9980039920159680638722554890')

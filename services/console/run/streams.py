@@ -167,8 +167,8 @@ class StreamTaker(ABC):
 class OrderCollector(StreamTaker):
     """A collector keeps the orders of a run for the comparison at its end.
 
-    orders: symbol -> n -> order; the oldest of a symbol go when there are too many. newer: why these are not all, where
-    a newer Tickline wrote some: then nothing can be compared.
+    - orders: symbol -> n -> order; the oldest of a symbol go when there are too many.
+    - newer: why these are not all, where a newer Tickline wrote some: then nothing can be compared.
     """
 
     def __init__(self, bus: Bus, settings: Settings) -> None:

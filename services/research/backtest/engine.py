@@ -67,7 +67,7 @@ def variants(settings: Settings) -> dict[str, Settings]:
 class Inputs(NamedTuple):
     """A backtest trades this instead of the file and the weights that the settings name: bars in memory, and plans.
 
-    needs: the groups that model and strategy need of each bar.
+    - needs: the groups that model and strategy need of each bar.
     """
 
     bars: Iterable[HistoryBar]
@@ -81,9 +81,9 @@ class Backtest:
     With the default rules it does what the paper line would do. Rows are streamed: memory does not grow with the file,
     but for what observers keep.
 
-    start_ns, end_ns: only bars whose end is in [start_ns, end_ns) are traded on. Those before warm the features, then
-        trading starts flat.
-    inputs: what is traded instead of the file and the model, which are then not read.
+    - start_ns, end_ns: only bars whose end is in [start_ns, end_ns) are traded on. Those before warm the features, then
+      trading starts flat.
+    - inputs: what is traded instead of the file and the model, which are then not read.
 
     Raises ConfigError for settings that make no backtest, DataError for a file, or a model, that does not fit them.
     """
@@ -116,8 +116,8 @@ class Backtest:
     ) -> Totals:
         """Runs the whole backtest, from the file's first row.
 
-        progress: called now and then with the rows read so far.
-        tap: called with every message of the bars that are traded on, before their mark.
+        - progress: called now and then with the rows read so far.
+        - tap: called with every message of the bars that are traded on, before their mark.
         """
         with blaming(self._sym):
             plans, venue = self._plans(), None

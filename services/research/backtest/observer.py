@@ -17,9 +17,10 @@ class Observer(Protocol):
     def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float, paid: float) -> None:
         """Takes a bar, after its orders were filled (or sent) and the book was marked at its close.
 
-        ts_event: the bar's end, ns since 1970 UTC. exposure: signed value of the position / equity, 0.0 when flat.
-        y_hat: the prediction made at this bar, NaN when there was none. paid: all costs so far, quote units:
-        fees, slippage and funding.
+        - ts_event: the bar's end, ns since 1970 UTC.
+        - exposure: signed value of the position / equity, 0.0 when flat.
+        - y_hat: the prediction made at this bar, NaN when there was none.
+        - paid: all costs so far, quote units: fees, slippage and funding.
         """
 
     def on_trip(self, trip: RoundTrip) -> None:
@@ -59,15 +60,17 @@ def _cell(value: object) -> object:
 class Totals(NamedTuple):
     """Totals are sums over a whole backtest; money in quote units.
 
-    fees: commissions.
-    funding: paid, less received.
-    slippage: what it cost, Σ |qty| × |fill price − price without it|.
-    turnover: Σ |qty| × fill price.
-    bars: those traded on, without those that only warmed the features.
-    fills: with those of liquidations.
-    missed: orders that nothing was had of within their limit. expired: those that never filled otherwise.
-    first_ts, last_ts: ends of the first and the last bar.
-    open_trip: what is still held, as one fill at its average entry price; unrealised: its profit at the last close.
+    - fees: commissions.
+    - funding: paid, less received.
+    - slippage: what it cost, Σ |qty| × |fill price − price without it|.
+    - turnover: Σ |qty| × fill price.
+    - bars: those traded on, without those that only warmed the features.
+    - fills: with those of liquidations.
+    - missed: orders that nothing was had of within their limit.
+    - expired: those that never filled otherwise.
+    - first_ts, last_ts: ends of the first and the last bar.
+    - open_trip: what is still held, as one fill at its average entry price.
+    - unrealised: its profit at the last close.
     """
 
     start_equity: Decimal

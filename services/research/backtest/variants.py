@@ -48,9 +48,10 @@ def run_variants(
     curves: bool,
     progress: Progress | None = None,
 ) -> dict[str, VariantResult]:
-    """Runs each variant of the strategy and returns the results by name, the configured one first.
+    """Runs each variant of the strategy and returns the results by name, the configured one first. Raises ConfigError.
 
-    watching: observers of that one. curves: whether each result has its curve. Raises ConfigError.
+    - watching: observers of that one.
+    - curves: whether each result has its curve.
     """
     try:
         found = variants(settings)

@@ -26,10 +26,10 @@ _report = unvalidated(ExecutionReport)
 class VenueRules(BaseModel):
     """The rules say what a backtest's venue does; by default, what the live paper venue does.
 
-    fill: `decision`, at the decision price; `next_open`, at the next bar's open (in a file with a price alone: at the
-        next price), and EXPIRED where there is no next one.
-    maintenance_margin: positions are isolated and liquidated at this margin rate; None: never.
-    funding: a CSV or Parquet file `datetime, rate`; None: no funding.
+    - fill: `decision`, at the decision price; `next_open`, at the next bar's open (in a file with a price alone: at the
+      next price), and EXPIRED where there is no next one.
+    - maintenance_margin: positions are isolated and liquidated at this margin rate; None: never.
+    - funding: a CSV or Parquet file `datetime, rate`; None: no funding.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -64,8 +64,8 @@ def liquidation_price(position: Position, leverage: Decimal, maintenance_margin:
 def liquidated_at(position: Position, price: Decimal, first: Decimal, high: Decimal, low: Decimal) -> Decimal | None:
     """Returns the price at which a bar liquidates a position; None where it does not.
 
-    price: the position's liquidation price. first, high, low: the bar's, first its open. A bar that opened beyond it
-    gapped through: then it is the open.
+    - price: the position's liquidation price.
+    - first, high, low: the bar's, first its open. A bar that opened beyond it gapped through: then it is the open.
 
     >>> long = Position("BTCUSDT", Decimal(1), Decimal(100))
     >>> bars = ((98, 99, 91), (98, 99, 85), (88, 95, 85))  # open, high, low
@@ -85,9 +85,9 @@ class BacktestVenue(PaperStage):
     position is liquidated if the bar's low or high reaches its liquidation price, with the taker's fee and without
     slippage.
 
-    funding: the rates that fall due; None without.
-    leverage: of the isolated margin.
-    zone: whose days the bars are, where they are of whole days.
+    - funding: the rates that fall due; None without.
+    - leverage: of the isolated margin.
+    - zone: whose days the bars are, where they are of whole days.
     """
 
     def __init__(

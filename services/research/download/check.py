@@ -191,8 +191,8 @@ def checked(origin: RowsOrigin, files: Sequence[Path], start_ms: int, end_ms: in
 def merge(job: Job, result: Result, path: Path, rates: Sequence[SettledRate] | None = None) -> int:
     """Writes the job's rows into one Parquet file; returns their number. Memory does not grow with the file.
 
-    rates: a swap's, in order of time: each bar gets the one that was known at its end, as `funding_rate`, and
-        for how many hours that is one.
+    - rates: a swap's, in order of time: each bar gets the one that was known at its end, as `funding_rate`, and for how
+      many hours that is one.
     """
     if not result.files:
         raise DataError(f"--merge {path}: there are no rows to write: the exchange has none")

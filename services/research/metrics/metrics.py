@@ -87,7 +87,7 @@ class PeriodMetrics(MetricSection):
 class ExposureMetrics(MetricSection):
     """The exposure counts bars that ended with a position, as shares of all from 0 to 1.
 
-    max_leverage: largest position value / equity.
+    - max_leverage: largest position value / equity.
     """
 
     share: float | None = metric("in the market", formats.percent, lambda m: m.exposure.share)
@@ -103,8 +103,8 @@ class ExposureMetrics(MetricSection):
 class ReturnMetrics(MetricSection):
     """The returns say what became of the money, in quote units: total = end / start − 1, cagr with 365 days.
 
-    best_bar, worst_bar: period returns.
-    ruined_at: when equity was first 0 or less; from there on period returns and what comes of them are not defined.
+    - best_bar, worst_bar: period returns.
+    - ruined_at: when equity was first 0 or less; from there on period returns and what comes of them are not defined.
     """
 
     start_equity: float = metric("start equity", formats.money, lambda m: float(m.totals.start_equity))
@@ -145,9 +145,11 @@ class RiskMetrics(MetricSection):
 class DrawdownMetrics(MetricSection):
     """The drawdown is the deepest fall of marked equity from its highest so far.
 
-    depth: share of the peak, 0.25 for a quarter; 0 has no dates. money: quote units, of that same fall.
-    peak, trough, recovery: bar ends; recovery None: not yet recovered. days: peak to recovery, or to the last bar.
-    longest_days: the longest time below a peak, not only of this fall.
+    - depth: share of the peak, 0.25 for a quarter; 0 has no dates.
+    - money: quote units, of that same fall.
+    - peak, trough, recovery: bar ends; recovery None: not yet recovered.
+    - days: peak to recovery, or to the last bar.
+    - longest_days: the longest time below a peak, not only of this fall.
     """
 
     depth: float | None = metric("max drawdown", formats.percent, _equity(lambda e: e.drawdowns.depth))
@@ -229,9 +231,11 @@ class OpenPosition(MetricSection):
 class CostMetrics(MetricSection):
     """The costs are quote units, positive when paid. net = end − start equity; gross: net before all of its costs.
 
-    turnover: sum of quantity × price of all fills; turnover_per_year: in start equities. paid_bps: fees and slippage
-    per turnover. break_even_bps: what fees and slippage could be per turnover until nothing is left; below 0 the
-    strategy loses even when trading is free.
+    - turnover: sum of quantity × price of all fills.
+    - turnover_per_year: in start equities.
+    - paid_bps: fees and slippage per turnover.
+    - break_even_bps: what fees and slippage could be per turnover until nothing is left; below 0 the strategy loses
+      even when trading is free.
     """
 
     turnover: float = metric("turnover", formats.money, lambda m: float(m.totals.turnover))
@@ -315,7 +319,7 @@ class VerdictMetrics(MetricSection):
 class Results(MetricSection):
     """The results are every metric of one backtest. `model_dump_json()` is strict JSON: no NaN, no infinity.
 
-    notes: what a reader must know beside the numbers, one sentence each: the annualisation, ruin, a sample.
+    - notes: what a reader must know beside the numbers, one sentence each: the annualisation, ruin, a sample.
     """
 
     period: PeriodMetrics = part("Period", PeriodMetrics.of)

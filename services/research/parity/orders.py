@@ -36,9 +36,9 @@ class OrderKey(NamedTuple):
 class OrderParity(NamedTuple):
     """This is what a comparison of a run's orders found.
 
-    compared: orders that the line or the backtest has.
-    identical: those that both have, equal to the last digit.
-    before: orders in front of the first known one, which left the bus before this run began.
+    - compared: orders that the line or the backtest has.
+    - identical: those that both have, equal to the last digit.
+    - before: orders in front of the first known one, which left the bus before this run began.
     """
 
     compared: int
@@ -56,9 +56,9 @@ def compare(
 ) -> OrderParity:
     """Backtests each symbol's first `ticks` ticks and compares its orders, by n, with those that the line wrote.
 
-    orders: symbol -> n -> order. When the first of them are not known (a run that went on from an earlier one), the
-        comparison starts at the first known one.
-    written: symbol -> n of the last order; where no order is known, the comparison starts behind it.
+    - orders: symbol -> n -> order. When the first of them are not known (a run that went on from an earlier one), the
+      comparison starts at the first known one.
+    - written: symbol -> n of the last order; where no order is known, the comparison starts behind it.
     """
     at_once = settings.ingestor.model_copy(update={"ticks_per_s": 0.0, "limit": None})
     plans = line_plans(settings.model_copy(update={"ingestor": at_once}))

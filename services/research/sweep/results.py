@@ -30,8 +30,9 @@ COLUMNS = {
 class Score(BaseModel):
     """A trial's score is computed of the period returns of all folds, joined.
 
-    total: their product − 1. sharpe: a year's, of 365 days. sharpe_per_period, skewness and kurtosis (3 for a normal
-    one) are what a deflated Sharpe needs. None where there is no variance, and after ruin.
+    - total: their product − 1.
+    - sharpe: a year's, of 365 days; None where there is no variance, and after ruin.
+    - sharpe_per_period, skewness, kurtosis (3 for a normal one): what a deflated Sharpe needs; None likewise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -76,8 +77,9 @@ def score(folds: Sequence[Traded], interval: str) -> Score:
 class RankedTrial(Score):
     """A ranked trial has its score and its rank.
 
-    rank: 1 for the highest Sharpe; trials without one come last, as the grid has them. values: of the grid, by name.
-    deflated_sharpe: probability that the true Sharpe is above 0, after the best of so many trials was looked for.
+    - rank: 1 for the highest Sharpe; trials without one come last, as the grid has them.
+    - values: of the grid, by name.
+    - deflated_sharpe: probability that the true Sharpe is above 0, after the best of so many trials was looked for.
     """
 
     rank: int
@@ -98,11 +100,11 @@ class Holdout(BaseModel):
 class Swept(BaseModel):
     """This is the result of a whole sweep.
 
-    trials: how many count, with earlier ones.
-    expected_max_sharpe: a year's Sharpe to expect of the best of so many trials without skill; None where that is not
-        known.
-    folds: start and end of each in UTC.
-    rows: all trials, best first; the first is the chosen one, `best`.
+    - trials: how many count, with earlier ones.
+    - expected_max_sharpe: a year's Sharpe to expect of the best of so many trials without skill; None where that is not
+      known.
+    - folds: start and end of each in UTC.
+    - rows: all trials, best first; the first is the chosen one, `best`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
