@@ -74,7 +74,7 @@ def main() -> None:
 
 def one_line(error: ClickException) -> str:
     """Returns what is wrong with the words that were typed, and where the right ones stand."""
-    said = " ".join(error.format_message().split()).rstrip(".")
+    said = " ".join(error.format_message().split()).rstrip(".").replace(": Value error, ", ": ")
     ctx = error.ctx if isinstance(error, UsageError) else None
     verb = "tickline" if ctx is None else ctx.command_path
     return f"{said}: `{verb} --help` says what it takes"

@@ -102,7 +102,8 @@ def test_a_symbol_or_interval_without_a_model(command: Command) -> None:
 def test_bad_usage_is_exit_code_2(command: Command, arguments: tuple[str, ...]) -> None:
     done = command(*arguments)
     assert (done.code, done.out) == (2, "")
-    assert "Usage: tickline" in done.err
+    (line,) = done.err.splitlines()
+    assert line.startswith("tickline: ") and line.endswith("--help` says what it takes")
     assert "Traceback" not in done.err
 
 
