@@ -5,6 +5,7 @@
 | Binance | yes | yes | yes | yes | `x` of the websocket |
 | Bybit | yes | `turnover` | no | no | `confirm` of the websocket |
 | OKX | `volCcy` of swaps, `vol` of spot | `volCcyQuote` | no | no | `confirm` of both |
+| Hyperliquid | yes | no | `n` | no | no |
 
 An inverse contract counts contracts where others have base units: its base units are in the column of the quote's. An
 exchange that is not here is read by ccxt's own columns: the volume, and nothing says that a bar is finished.
@@ -168,6 +169,40 @@ def _okx_watched(interval: str) -> str:
     return name if interval_ns(interval) < interval_ns("6h") else f"{name}utc"
 
 
+def _hyperliquid_row(row: Any, market: Market) -> ToldBar | None:
+    """Reads a candle: `t` and `T` are its first and last ms, `v` is in base units, `n` counts its trades.
+
+    P: https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/info-endpoint#candle-snapshot; C, recorded.
+
+    >>> row = {"t": 1000, "T": 60999, "s": "BTC", "i": "1m", "o": "1.0", "c": "2.0", "h": "3.0", "l": "1.0"}
+    >>> made = _hyperliquid_row({**row, "v": "9.5", "n": 4}, {})
+    >>> made.volume, made.quote_volume, made.trades
+    ('9.5', None, 4)
+    """
+    try:
+        return ToldBar(row["t"], row["o"], row["h"], row["l"], row["c"], row["v"], trades=row["n"])
+    except (KeyError, TypeError):
+        return None
+
+
+def _hyperliquid_message(message: Any, market: Market, interval: str) -> ToldBar | None:
+    """Reads a message of the channel `candle`, which has the same row.
+
+    >>> row = {"t": 1000, "s": "BTC", "i": "1m", "o": "1.0", "c": "2.0", "h": "3.0", "l": "1.0", "v": "9.5", "n": 4}
+    >>> told = {"channel": "candle", "data": row}
+    >>> made = _hyperliquid_message(told, {"baseName": "BTC"}, "1m")
+    >>> made.close, made.finished
+    ('2.0', None)
+    """
+    try:
+        row = message["data"]
+        mine = message["channel"] == "candle" and row["s"] == market["baseName"] and row["i"] == interval
+        return _hyperliquid_row(row, market) if mine else None
+    except (KeyError, TypeError):
+        return None
+
+
 BINANCE_CANDLES = CandleReader(_binance_row, _binance_message, tells=OPTIONAL_FIELDS)
 BYBIT_CANDLES = CandleReader(_bybit_row, _bybit_message)
 OKX_CANDLES = CandleReader(_okx_row, _okx_message, _okx_watched)
+HYPERLIQUID_CANDLES = CandleReader(_hyperliquid_row, _hyperliquid_message, tells=frozenset({"trades"}))

@@ -7,6 +7,7 @@ import difflib
 import importlib
 import json
 import logging
+import re
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,9 @@ SPACE_S = 1.2  # more than the second that the exchange counts, as the way there
 CODES = ("sCode", "code", "retCode", "ret_code")
 TEXTS = ("sMsg", "msg", "retMsg", "ret_msg")
 DONE = frozenset({"0", "200", ""})
+# What differs from one error to the next: whose, which market's, how much.
+_VARIES = re.compile(r"( asset=|[($\d]|0x).*", re.DOTALL)
+_BEFORE = "L1 error: "
 
 
 class Unreadable(Exception):
@@ -215,12 +219,28 @@ def with_own_rows(parent: Any) -> Any:
 
 
 def codes_in(body: str) -> Iterator[tuple[str, str]]:
-    """Yields (code, text) of each error in an exchange's answer, the innermost first; nothing where it is not JSON."""
+    """Yields (code, text) of each error in an exchange's answer, the innermost first; nothing where it is not JSON.
+
+    An exchange that has no codes says what is wrong by texts: the part that is the same each time is the code.
+
+    >>> list(codes_in('{"status": "err", "response": "User or API Wallet 0xb8a6f8b2 does not exist."}'))
+    [('User or API Wallet', 'User or API Wallet 0xb8a6f8b2 does not exist.')]
+    """
     try:
         content = json.loads(body)
     except ValueError:
         return
     yield from _codes(content)
+    yield from ((text_code(text), text) for text in _said(content))
+
+
+def text_code(text: str) -> str:
+    """Returns the part of an error's text that is the same each time.
+
+    >>> text_code("Insufficient margin to place order. asset=4"), text_code("Order must have minimum value of $10.")
+    ('Insufficient margin to place order', 'Order must have minimum value of')
+    """
+    return _VARIES.sub("", text.removeprefix(_BEFORE)).strip(" .,:")
 
 
 def _codes(content: Any) -> Iterator[tuple[str, str]]:
@@ -234,6 +254,20 @@ def _codes(content: Any) -> Iterator[tuple[str, str]]:
             yield code.partition("_")[0], next((str(content[name]) for name in TEXTS if content.get(name)), "")
 
 
+def _said(content: Any) -> Iterator[str]:
+    """Yields the texts of an answer without codes: about the whole request, or about each order in it.
+
+    C: hyperliquid.handle_errors.
+    """
+    answer = content.get("response") if isinstance(content, dict) else None
+    if isinstance(answer, str) and content.get("status") == "err":
+        yield answer
+    data = answer.get("data") if isinstance(answer, dict) else None
+    for one in (data.get("statuses") or []) if isinstance(data, dict) else []:
+        if isinstance(one, dict) and isinstance(one.get("error"), str):
+            yield one["error"]
+
+
 def _is_json(body: str) -> bool:
     text = body.strip()
-    return text[:1] + text[-1:] in ("{}", "[]")
+    return text[:1] + text[-1:] in ("{}", "[]", '""')

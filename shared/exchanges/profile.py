@@ -72,6 +72,8 @@ class MarketDataProfile(NamedTuple):
     - spacing: how ccxt keeps to the exchange's limits. Its leaky bucket does not fill while nothing is asked: each
       question waits
     - connects: so many websockets are let in in a second; 0: no bound that matters here
+    - most_connections: so many may be open at once, of which each market takes one; 0: likewise
+    - client_class: makes the client's class out of ccxt's, where that must be another
     """
 
     watch: Mapping[str, Any] = {}
@@ -91,6 +93,8 @@ class MarketDataProfile(NamedTuple):
     off_book: Callable[[Mapping[str, Any]], bool] | None = None
     spacing: str = "leakyBucket"
     connects: int = 0
+    most_connections: int = 0
+    client_class: Callable[[Any], Any] | None = None
 
     def on_book(self, raw: Any) -> bool:
         """Says whether a print is a price. raw: as the exchange sent it."""
@@ -100,9 +104,10 @@ class MarketDataProfile(NamedTuple):
 class TradingFacts(NamedTuple):
     """The plain data of the trading half: how one API of an exchange writes and answers orders.
 
+    - keys: ccxt's names of our apiKey, secret and password, where they are others
     - client_id: the order's parameter for our id; client_id_form: what it may look like
-    - expiry: how a request says until when it is good: `window` (timestamp and recvWindow), `header` (expTime), or
-      not at all; most_validity_ms: how long it may be good
+    - expiry: how a request says until when it is good: `window` (timestamp and recvWindow), `header` (expTime),
+      `signed` (in what an action of its own signs), or not at all; most_validity_ms: how long it may be good
     - test: `sandbox` or `demo`
     - refusals, refusal_statuses: errors, by code or HTTP status, that say that an order was not taken; meant: the words
       that tell more than a code
@@ -121,6 +126,7 @@ class TradingFacts(NamedTuple):
     - window_ms: the longest time that trades can be asked for at once
     """
 
+    keys: Mapping[str, str] = {}
     client_id: str = "clientOrderId"
     client_id_form: re.Pattern[str] = re.compile(r"^[A-Za-z0-9]{1,32}$")
     expiry: str = ""

@@ -18,6 +18,7 @@ PROFILES = Registry[ExchangeProfile](
         "binanceus": "shared.exchanges.binance:BINANCE_US",
         "bybit": "shared.exchanges.bybit:BYBIT",
         "okx": "shared.exchanges.okx:OKX",
+        "hyperliquid": "shared.exchanges.hyperliquid.profile:HYPERLIQUID",
         "gate": "shared.exchanges.registry:GATE",
         "deribit": "shared.exchanges.registry:DERIBIT",
         "krakenfutures": "shared.exchanges.registry:KRAKEN_FUTURES",
@@ -65,13 +66,18 @@ def trading_profile(exchange: str, kind: str) -> TradingProfile:
     >>> trading_profile("okx", "spot").facts.client_id, trading_profile("kraken", "spot").facts.client_id
     ('clOrdId', 'clientOrderId')
     """
-    return (profile_of(exchange).trading or TradingProfile)(kind)
+    return trading_class(exchange)(kind)
+
+
+def trading_class(exchange: str) -> type[TradingProfile]:
+    """Returns the trading half of an exchange's profile; where there is none, what ccxt has for all."""
+    return profile_of(exchange).trading or TradingProfile
 
 
 def traded() -> list[str]:
     """Returns the exchanges of which it is known how they are traded.
 
     >>> traded()
-    ['binance', 'bybit', 'okx']
+    ['binance', 'bybit', 'okx', 'hyperliquid']
     """
     return [name for name, profile in PROFILES.items() if profile.trading is not None]

@@ -64,7 +64,8 @@ def make_market_data_client(
             **({"defaultType": "swap"} if kinds == {"swap"} else {}),
         },
     }
-    own = answering(with_own_rows(exchange_class(ccxt, options.exchange, websockets=True)), ccxt, limit)
+    theirs = exchange_class(ccxt, options.exchange, websockets=True)
+    own = answering(with_own_rows(profile.client_class(theirs) if profile.client_class else theirs), ccxt, limit)
     made = make_client(_hooked(own, ccxt, limit, hooks, profile.acknowledged), config)
     made.newUpdates = True
     redirect(made, options.base_url)

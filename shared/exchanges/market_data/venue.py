@@ -86,6 +86,12 @@ class LiveVenue:
         if own.stream == "candles" and own.interval not in (self.client.timeframes or {}):
             known = ", ".join(self.client.timeframes or {})
             raise ConfigError(f"{where} {name} has no candles of {own.interval}: it has {known}")
+        most = self.profile.most_connections
+        if self.listens and most and len(own.markets) > most:
+            raise ConfigError(
+                f"{where} {name} lets in {most} websockets at once, and each of {len(own.markets)} markets takes one: "
+                f"name {most} at most, or set websocket = false"
+            )
 
     def _caller(self, client: Any, attempts: int) -> RestCaller:
         rules = CallRules(attempts, sits_out=True, says_types=True)

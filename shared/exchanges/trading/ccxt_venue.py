@@ -72,9 +72,12 @@ class CcxtVenue:
                 "allow_unlisted = true goes on all the same"
             )
         self._options, self._profile = options, trading_profile(name, options.kind)
+        if self._profile.by_kind and options.kind not in self._profile.by_kind:
+            raise SafetyRefusal(f"[gateway] exchange {name}: {options.kind} markets are not traded there")
         self._facts, limit = self._profile.facts, RateLimit(least_s=0.0)
-        self._client = make_trading_client(ccxt, options, self._facts, credentials, limit)
-        credentials.check_complete(name, self._client.requiredCredentials)
+        self._profile.use_keys(credentials.api_key.get_secret_value(), credentials.secret.get_secret_value())
+        self._client = make_trading_client(ccxt, options, self._facts, credentials, limit, self._profile.client_class)
+        credentials.check_complete(name, self._client.requiredCredentials, self._facts.keys)
         self._api_key, self._uid = credentials.api_key, ""
         rules = CallRules(options.attempts, FIRST_S, LONGEST_S)
         self._caller = RestCaller(

@@ -85,14 +85,20 @@ def current_stamp() -> Stamp | None:
 
 
 def make_trading_client(
-    ccxt: Any, options: VenueOptions, facts: TradingFacts, credentials: Credentials, limit: RateLimit | None = None
+    ccxt: Any,
+    options: VenueOptions,
+    facts: TradingFacts,
+    credentials: Credentials,
+    limit: RateLimit | None = None,
+    own_class: Callable[[Any], Any] = lambda parent: parent,
 ) -> Any:
-    """Makes one instance for one account. Its `silence` says when the exchange answers nothing."""
+    """Makes one instance for one account. Its `silence` says when the exchange answers nothing.
+
+    own_class: makes a subclass of ccxt's, where the exchange needs one
+    """
     types = [facts.market_types[kind] for kind in sorted(options.kinds) if kind in facts.market_types]
     config = {
-        "apiKey": credentials.api_key.get_secret_value(),
-        "secret": credentials.secret.get_secret_value(),
-        "password": credentials.password.get_secret_value() if credentials.password else "",
+        **credentials.by_name(facts.keys),
         "timeout": round(options.timeout_s * MS),
         "enableRateLimit": options.throttled,
         "options": {
@@ -105,7 +111,7 @@ def make_trading_client(
             **options.options,
         },
     }
-    own = answering(exchange_class(ccxt, options.exchange), ccxt, limit or RateLimit(least_s=0.0))
+    own = own_class(answering(exchange_class(ccxt, options.exchange), ccxt, limit or RateLimit(least_s=0.0)))
     made = make_client(_stamped(own, facts.expiry), config)
     made.silence = Silence(made.id)
     if options.mode == "testnet":

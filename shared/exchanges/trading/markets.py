@@ -14,11 +14,11 @@ from shared.exchanges.client import UNREADABLE, Unreadable
 from shared.exchanges.rest_caller import RestCaller
 from shared.exchanges.trading import parse
 from shared.exchanges.trading.amounts import plain
-from shared.exchanges.trading.options import VenueOptions
 from shared.exchanges.trading.venue import Contract, MarketNews, MarketRules, NoPrice
 from shared.orders.answers import VenueQuote
 
 if TYPE_CHECKING:
+    from shared.exchanges.trading.options import VenueOptions
     from shared.exchanges.trading.profile import TradingProfile
 
 SHOWN = 5
@@ -29,13 +29,15 @@ STATUS = ("status", "contractStatus", "state")  # what the exchanges call it in 
 class MarketOrder(NamedTuple):
     """A MarketOrder says what holds for market orders beside what holds for all orders, in the exchange's contracts.
 
-    None: nothing. most_cost: quote units.
+    None: nothing. most_cost: quote units. price_tick, price_digits: of every order's price, where ccxt does not know.
     """
 
     least: Decimal | None = None
     most: Decimal | None = None
     step: Decimal | None = None
     most_cost: Decimal | None = None
+    price_tick: Decimal | None = None
+    price_digits: int | None = None
 
 
 ALL_ORDERS = MarketOrder()
@@ -53,7 +55,7 @@ class Markets:
     """
 
     def __init__(
-        self, caller: RestCaller, profile: "TradingProfile", options: VenueOptions, now_ms: Callable[[], int]
+        self, caller: RestCaller, profile: "TradingProfile", options: "VenueOptions", now_ms: Callable[[], int]
     ) -> None:
         self._caller, self._client, self._profile, self._options = caller, caller.client, profile, options
         self._now_ms = now_ms
@@ -231,9 +233,10 @@ def rules_of(
         min_qty=least * size,
         most_qty=min(most) * size if most else None,
         min_notional=decimal_at(market, "limits", "cost", "min") or Decimal(0),
-        price_tick=decimal_at(market, "precision", "price") or Decimal(0),
+        price_tick=bound.price_tick or decimal_at(market, "precision", "price") or Decimal(0),
         contract_size=size,
         most_notional=bound.most_cost,
+        price_digits=bound.price_digits,
     )
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import SecretStr
@@ -10,6 +11,7 @@ from pydantic import SecretStr
 from shared.config import Mode, Settings
 from shared.config.gateway import read_keys
 from shared.errors import ConfigError
+from shared.exchanges.registry import trading_class
 
 HIDDEN = "***"
 _SIGNED = re.compile(r"(?i)((?:signature|sign|api_?key|listenkey|passphrase)[\"']?\s*[=:]\s*[\"']?)[^&\s\"',}]+")
@@ -28,9 +30,28 @@ class Credentials:
     secret: SecretStr
     password: SecretStr | None = None
 
-    def check_complete(self, exchange: str, asked_for: Mapping[str, bool]) -> None:
-        """Raises a ConfigError where the exchange's keys have a part that was not given. asked_for: by ccxt's names."""
-        given = {"apiKey", "secret", *(("password",) if self.password else ())}
+    def by_name(self, names: Mapping[str, str]) -> dict[str, str]:
+        """Returns the parts by ccxt's names of them. names: of those that ccxt calls otherwise at an exchange.
+
+        >>> sorted(Credentials(SecretStr("abc"), SecretStr("def")).by_name({"secret": "privateKey"}))
+        ['apiKey', 'password', 'privateKey']
+        """
+        password = self.password.get_secret_value() if self.password else ""
+        parts = {
+            "apiKey": self.api_key.get_secret_value(),
+            "secret": self.secret.get_secret_value(),
+            "password": password,
+        }
+        return {names.get(name, name): part for name, part in parts.items()}
+
+    def check_complete(
+        self, exchange: str, asked_for: Mapping[str, bool], names: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Raises a ConfigError where the exchange's keys have a part that was not given. asked_for: by ccxt's names.
+
+        names: as in `by_name`
+        """
+        given = {name for name, part in self.by_name(names).items() if part}
         lacking = sorted({name for name, needed in asked_for.items() if needed} - given)
         if lacking == ["password"]:
             raise ConfigError(
@@ -101,7 +122,6 @@ class VenueOptions:
         return next(iter(self.kinds))
 
 
-FAKE_KEYS = Credentials(SecretStr("fake-key"), SecretStr("fake-secret"), SecretStr("fake-password"))
 FAKE_EXCHANGE = "binance"
 
 
@@ -128,6 +148,12 @@ def credentials_of(settings: Settings) -> Credentials:
     """Returns the key that the config names; a made-up one for the simulator, unless there is one."""
     own = settings.gateway
     if own.venue == "fake" and own.keys_dir is None and not own.api_key:
-        return FAKE_KEYS
+        return fake_keys(own.exchange or FAKE_EXCHANGE)
     keys = read_keys(own)
     return Credentials(keys.api_key, keys.api_secret, keys.api_password if keys.api_password else None)
+
+
+def fake_keys(exchange: str) -> Credentials:
+    """Returns those of the simulator's account in the dialect of an exchange."""
+    key, secret, password = trading_class(exchange).fake_keys
+    return Credentials(SecretStr(key), SecretStr(secret), SecretStr(password) if password else None)

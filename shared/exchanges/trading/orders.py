@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, localcontext
 from typing import Any
 
+from shared.errors import VenueError
 from shared.exchanges.client import Unreadable, codes_in, listening
 from shared.exchanges.profile import TradingFacts
 from shared.exchanges.rest_caller import RestCaller, with_type
 from shared.exchanges.trading import amounts, parse
 from shared.exchanges.trading.client import NotCleared, Overdue, Stamp
-from shared.exchanges.trading.paging import order_trades, trades
 from shared.exchanges.trading.profile import TradingProfile
 from shared.exchanges.trading.venue import Cleared, MarketRules
-from shared.messages.reasons import OrderType, Reason, TimeInForce
+from shared.messages.reasons import OrderPhase, OrderType, Reason, TimeInForce
 from shared.orders.answers import Ambiguous, OrderStatusReport, Refused
 from shared.orders.state import OrderRequest
 
@@ -34,7 +34,11 @@ class OrderSender:
         refused = self._unfit(rules, request)
         if refused is not None:
             return refused
-        amount, limit_price = amounts.contracts(rules, request.signed_qty), request.limit_price
+        try:
+            price = await self._price(rules, request)
+        except VenueError as error:
+            return Refused(Reason.NOT_SENT, f"not sent: no price for a market order: {error}")
+        amount = amounts.contracts(rules, request.signed_qty)
         limit = asyncio.timeout(self._timeout_s)
 
         async def held() -> None:
@@ -50,7 +54,7 @@ class OrderSender:
                         request.type.value.lower(),
                         "buy" if request.signed_qty > 0 else "sell",
                         amount,
-                        None if limit_price is None else amounts.plain(limit_price),
+                        price,
                         self._params(rules, request),
                     )
             if order.get("clientOrderId") not in (None, request.client_order_id):
@@ -64,6 +68,14 @@ class OrderSender:
         except Exception as error:  # noqa: BLE001 - whatever it is, the order may be there
             return self._failed(stamp, error)
 
+    async def _price(self, rules: MarketRules, request: OrderRequest) -> str | None:
+        """Returns the price that is sent: the limit, or the one that a market order must have there; else None."""
+        price, qty = request.limit_price, request.signed_qty
+        if price is None:
+            worst = await self._profile.price_of_market_order(self._caller, rules.market, buys=qty > 0)
+            price = None if worst is None else amounts.limit_at(rules, worst, qty)
+        return None if price is None else amounts.plain(price)
+
     def _unfit(self, rules: MarketRules, request: OrderRequest) -> Refused | None:
         facts, wanted = self._facts, request.signed_qty
         if amounts.truncated(wanted, rules.step) != wanted or abs(wanted) < max(rules.min_qty, rules.step):
@@ -74,6 +86,8 @@ class OrderSender:
             return Refused(Reason.NOT_SENT, f"client id {request.client_order_id!r} is not as the venue wants it")
         if facts.expiry and request.validity_ms > facts.most_validity_ms:
             return Refused(Reason.NOT_SENT, f"validity {request.validity_ms} ms: at most {facts.most_validity_ms} ms")
+        if not request.reduce_only and (why := self._profile.spent()):
+            return Refused(Reason.RATE_LIMITED, why)
         if self._caller.limit.silence_s:
             return Refused(
                 Reason.RATE_LIMITED, f"the venue wants {self._caller.limit.silence_s:.0f} s of silence: not sent"
@@ -90,8 +104,10 @@ class OrderSender:
             return {**params, **facts.spot_params, **(facts.market_params if request.limit_price is None else {})}
         return {**params, **facts.swap_params, **({"reduceOnly": True} if request.reduce_only else {})}
 
-    def _failed(self, stamp: Stamp, error: BaseException) -> Refused | Ambiguous:
+    def _failed(self, stamp: Stamp, error: BaseException) -> OrderStatusReport | Refused | Ambiguous:
         fate = failed(self._facts, stamp, error)
+        if isinstance(fate, Refused) and fate.reason is Reason.BEYOND_LIMIT:  # taken, and over at once, with nothing
+            return OrderStatusReport(OrderPhase.CANCELED, Decimal(0), Decimal(0), "", traded_qty=Decimal(0))
         if isinstance(fate, Refused):
             return Refused(fate.reason, self._caller.redact(fate.text))
         return Ambiguous(self._caller.redact(fate.cause))
@@ -112,9 +128,6 @@ def _unfit_price(rules: MarketRules, request: OrderRequest) -> str:
     if price <= 0 or amounts.limit_at(rules, price, request.signed_qty) != price:
         return f"limit {amounts.plain(price)}: the market's prices are in steps of {rules.price_tick}"
     return ""
-
-
-EARLIER_MS = 60_000
 
 
 class OrderLookup:
@@ -147,7 +160,7 @@ class OrderLookup:
         short: the order has ended with less than was asked, by its own row. What the trades have cost counts where the
         row has an average price only, which is rounded.
         """
-        rows = await self._trades_of(rules.market, order, found.venue_order_id)
+        rows = await self._profile.trades_of(self._caller, rules.market, order, found.venue_order_id)
         fills = [parse.fill(self._profile, rules, "", row) for row in rows]
         traded = sum((fill.signed_qty for fill in fills), Decimal(0))
         if not self._facts.exact_cost:
@@ -155,14 +168,6 @@ class OrderLookup:
                 return Ambiguous(f"the order says {found.filled_qty} filled, its fills {traded}: not all are there yet")
             found = found._replace(paid=sum((abs(fill.signed_qty) * fill.price for fill in fills), Decimal(0)))
         return found._replace(traded_qty=traded) if short else found
-
-    async def _trades_of(self, market: str, order: Mapping[str, Any], id_: str) -> list[Mapping[str, Any]]:
-        client = self._caller.client
-        if client.has["fetchOrderTrades"]:
-            return await order_trades(self._caller, self._profile, market, id_)
-        since_ms = int(order.get("timestamp") or 0) - EARLIER_MS
-        rows = await trades(self._caller, self._profile, market, since_ms, client.milliseconds())
-        return [row for row in rows if str(row.get("order")) == id_]
 
 
 def failed(facts: TradingFacts, stamp: Stamp, error: BaseException) -> Refused | Ambiguous:
@@ -185,7 +190,7 @@ def failed(facts: TradingFacts, stamp: Stamp, error: BaseException) -> Refused |
     for code, text in codes:
         if code in facts.refusals:
             reason = next((reason for words, reason in facts.meant.items() if words in text), facts.refusals[code])
-            return Refused(reason, f"{code} {text}")
+            return Refused(reason, text if code in text else f"{code} {text}")
     if stamp.status is not None and stamp.status in facts.refusal_statuses:
         return Refused(facts.refusal_statuses[stamp.status], f"HTTP {stamp.status}")
     status = "no answer" if stamp.status is None else f"HTTP {stamp.status}"

@@ -14,11 +14,12 @@ from shared.exchanges.client import Unreadable
 from shared.exchanges.profile import TradingFacts
 from shared.exchanges.rest_caller import NotThere, Refusing, RestCaller
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
-from shared.exchanges.trading.paging import MOST_PAGES, Row, all_pages, trades
+from shared.exchanges.trading.paging import MOST_PAGES, Row, all_pages, order_trades, trades
 from shared.exchanges.trading.parse import number
 from shared.orders.answers import Forced, FundingPayment
 
 ISOLATED = "isolated"
+EARLIER_MS = 60_000  # a trade may seem older than its order
 
 
 class Rights(NamedTuple):
@@ -59,6 +60,7 @@ class TradingProfile:
     """
 
     name: ClassVar[str] = ""
+    fake_keys: ClassVar[tuple[str, str, str]] = ("fake-key", "fake-secret", "fake-password")  # of the simulator
     rights_in_test: ClassVar[bool] = False  # whether its test system tells a key's rights
     margin_of_account: ClassVar[bool] = False  # whether the margin mode is that of the whole account
     by_kind: ClassVar[Mapping[str, TradingFacts]] = {}
@@ -69,6 +71,13 @@ class TradingProfile:
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.facts = self.by_kind.get(kind, TradingFacts())
+
+    def use_keys(self, api_key: str, secret: str) -> None:
+        """Takes the account's keys; ConfigError, without their content, where the exchange has none of this form."""
+
+    def client_class(self, parent: Any) -> Any:
+        """Returns the class of the account's client. parent: ccxt's, as everybody has it here."""
+        return parent
 
     # ---- lists
 
@@ -151,6 +160,15 @@ class TradingProfile:
         found: list[Row] = await caller.client.fetch_order_trades(id_, market, None, self.facts.page, dict(params))
         return found
 
+    async def trades_of(self, caller: RestCaller, market: str, order: Row, id_: str) -> list[Row]:
+        """Asks for the trades of an order that was just looked up. id_: its own at the exchange."""
+        client = caller.client
+        if client.has["fetchOrderTrades"]:
+            return await order_trades(caller, self, market, id_)
+        since_ms = int(order.get("timestamp") or 0) - EARLIER_MS
+        rows = await trades(caller, self, market, since_ms, client.milliseconds())
+        return [row for row in rows if str(row.get("order")) == id_]
+
     def is_trade(self, row: Row) -> bool:
         """Says whether a row of a page of trades is one."""
         return True
@@ -168,7 +186,19 @@ class TradingProfile:
 
     def market_order(self, market: Row) -> MarketOrder:
         """Returns what a market order may be, beside what holds for all orders."""
-        return MarketOrder(*(decimal_at(market, "limits", "market", edge) for edge in ("min", "max")))
+        least, most = (decimal_at(market, "limits", "market", edge) for edge in ("min", "max"))
+        return MarketOrder(least, most)
+
+    async def price_of_market_order(self, caller: RestCaller, market: str, *, buys: bool) -> Decimal | None:
+        """Returns the worst price that a market order names, where the exchange has none without a price; else None.
+
+        Raises VenueError where it must be asked for, and there is no answer.
+        """
+        return None
+
+    def spent(self) -> str:
+        """Says why nothing that adds is sent now, since the rest is kept for what reduces; empty where it may go."""
+        return ""
 
     # ---- the account
 

@@ -1,0 +1,1 @@
+"""Hyperliquid, an exchange whose accounts are addresses and whose orders are signed actions."""

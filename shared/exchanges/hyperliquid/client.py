@@ -1,0 +1,171 @@
+"""Hyperliquid's client: it signs an order by itself, as one action, and posts that once.
+
+ccxt's own `create_order` posts three requests before the first one: it approves a builder's fee, takes a referrer, and
+asks what kind of account it is. Then it attaches the builder, with 1 bp of every order, drops `expiresAfter`, and sends
+our id as it is, which must be `0x` and 32 digits there (C: hyperliquid.initialize_client, create_orders_request).
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from shared.exchanges.client import Unreadable
+from shared.exchanges.trading.client import current_stamp
+
+CLOID = "0x"
+NONCES_KEPT = 1_000
+IOC = "Ioc"
+HELPERS = dict[str, dict[str, Any]](hip3TokensByName={}, cachedCurrenciesById={})  # ccxt copies them between clients
+# P: DOCS/rate-limits-and-user-limits: 1200 weight a minute and address, and what a question weighs, of which ccxt takes
+# half. No minute has more than four of these windows; within one, a look-up need not wait for what was asked before.
+WINDOW_MS, MOST_WEIGHT = 20_000.0, 300
+WEIGHTS = {**dict.fromkeys(("l2Book", "clearinghouseState", "orderStatus", "exchangeStatus"), 2), "userRole": 60}
+OTHERS_WEIGH = 20
+PACE = {"rateLimit": WINDOW_MS / MOST_WEIGHT, "rollingWindowSize": WINDOW_MS, "rateLimiterAlgorithm": "rollingWindow"}
+
+
+def signing_client(parent: Any) -> Any:
+    """Makes a subclass of ccxt's class whose signed actions are only those that were asked for."""
+    used = deque[int](maxlen=NONCES_KEPT)
+
+    class Signing(parent):  # type: ignore[misc]
+        actions_signed = 0
+
+        def describe(self) -> Any:
+            return self.deep_extend(super().describe(), PACE)
+
+        def calculate_rate_limiter_cost(self, api: Any, method: Any, path: Any, params: Any, config: Any = None) -> Any:
+            return WEIGHTS.get(str(params.get("type")), OTHERS_WEIGH) if path == "info" else 1
+
+        async def initialize_client(self) -> Any:  # ccxt's approves a builder and takes a referrer
+            return True
+
+        def incrementing_nonce(self) -> Any:
+            """Returns a nonce that no other action of this client has: an order's own time, or the next that is free.
+
+            Two orders of one millisecond are two nonces; until when they are good stands in `expiresAfter`.
+            """
+            nonce = int(self.nonce())
+            while nonce in used:
+                nonce += 1
+            used.append(nonce)
+            return nonce
+
+        def sign_l1_action(self, *given: Any, **named: Any) -> Any:
+            self.actions_signed += 1
+            return super().sign_l1_action(*given, **named)
+
+        async def create_order(
+            self, symbol: Any, type: Any, side: Any, amount: Any, price: Any = None, params: Any = None
+        ) -> Any:
+            """Posts one order. amount, price: as they shall stand in what is signed. A market order needs a price."""
+            given = params or {}
+            action = order_action(
+                self.market(symbol),
+                buys=side == "buy",
+                amount=amount,
+                price=price,
+                reduce_only=bool(given.get("reduceOnly", False)),
+                cloid=f"{CLOID}{given['clientOrderId']}",
+            )
+            stamp, nonce = current_stamp(), self.incrementing_nonce()
+            until_ms = None if stamp is None else stamp.until_ms
+            request = {
+                "action": action,
+                "nonce": nonce,
+                "signature": self.sign_l1_action(action, nonce, None, until_ms),
+                **({} if until_ms is None else {"expiresAfter": until_ms}),
+            }
+            return answered(await self.privatePostExchange(request), amount, given["clientOrderId"])
+
+        async def cancel_orders(self, ids: Any, symbol: Any = None, params: Any = None) -> Any:
+            """Cancels orders by their numbers, or one by our id."""
+            given = dict(params or {})
+            if "clientOrderId" in given:
+                given["clientOrderId"] = f"{CLOID}{given['clientOrderId']}"
+            return await super().cancel_orders(ids, symbol, given)
+
+        def parse_order(self, order: Any, market: Any = None) -> Any:
+            made = super().parse_order(order, market)
+            return {**made, "clientOrderId": own_id(made.get("clientOrderId"))}
+
+        def parse_trade(self, trade: Any, market: Any = None) -> Any:
+            made = super().parse_trade(trade, market)
+            return {**made, "info": {**trade, "clientOrderId": own_id(trade.get("cloid"))}}
+
+    Signing.__name__ = Signing.__qualname__ = parent.__name__
+    return Signing
+
+
+def recent_trades_client(parent: Any) -> Any:
+    """Makes a subclass of ccxt's class whose trades are the market's: ccxt's `fetch_trades` asks for an account's own.
+
+    How many `recentTrades` has, no page says; it is in DOCS/rate-limits-and-user-limits (P) and the SDKs (K).
+    """
+
+    class Recent(parent):  # type: ignore[misc]
+        def describe(self) -> Any:  # ccxt copies this to other clients of the same markets, and has it with HIP-3 only
+            return self.deep_extend(
+                super().describe(), {"options": {"hip3TokensByName": {}, "cachedCurrenciesById": {}}}
+            )
+
+        async def fetch_trades(self, symbol: Any, since: Any = None, limit: Any = None, params: Any = None) -> Any:
+            await self.load_markets()
+            market = self.market(symbol)
+            coin = market["baseName"] if market["swap"] else market["id"]
+            rows = await self.publicPostInfo({"type": "recentTrades", "coin": coin})
+            return self.parse_trades(rows, market, since, limit)
+
+    Recent.__name__ = Recent.__qualname__ = parent.__name__
+    return Recent
+
+
+def order_action(
+    market: Mapping[str, Any], *, buys: bool, amount: str, price: str, reduce_only: bool, cloid: str
+) -> dict[str, Any]:
+    """Returns the action of one IOC order; the order of its fields counts in the hash.
+
+    P: exchange-endpoint#place-an-order. Numbers have no zeros behind (P: signing).
+
+    >>> order_action({"baseId": "4"}, buys=True, amount="0.0147", price="1670.1", reduce_only=False, cloid="0x0a")
+    {'type': 'order', 'orders': [{'a': 4, 'b': True, 'p': '1670.1', 's': '0.0147', 'r': False, \
+'t': {'limit': {'tif': 'Ioc'}}, 'c': '0x0a'}], 'grouping': 'na'}
+    """
+    order = {
+        "a": int(market["baseId"]), "b": buys, "p": price, "s": amount, "r": reduce_only,
+        "t": {"limit": {"tif": IOC}}, "c": cloid,
+    }  # fmt: skip
+    return {"type": "order", "orders": [order], "grouping": "na"}
+
+
+def answered(answer: Any, amount: str, client_id: str) -> dict[str, Any]:
+    """Reads the answer to an order, as ccxt's structure of one. What was not filled of it is over.
+
+    A whole fill is told as an order that is there: its average price is rounded, and its trades tell what it has cost.
+
+    >>> told = {"response": {"data": {"statuses": [{"filled": {"totalSz": "93.4", "avgPx": "0.26786", "oid": 7}}]}}}
+    >>> made = answered(told, "400", "0a")
+    >>> made["id"], made["status"], made["filled"], made["amount"]
+    ('7', 'canceled', '93.4', '400')
+    >>> answered(told, "93.4", "0a")["status"]
+    """
+    try:
+        (told,) = answer["response"]["data"]["statuses"]
+        ((word, of),) = told.items()
+        row = {"id": str(int(of["oid"])), "clientOrderId": client_id, "info": {}}
+        short = word == "filled" and Decimal(of["totalSz"]) < Decimal(amount)
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
+        raise Unreadable(f"the answer to an order is {str(answer)[:100]!r}") from None
+    if short:
+        return {**row, "status": "canceled", "filled": of["totalSz"], "amount": amount}
+    return {**row, "status": None}
+
+
+def own_id(cloid: Any) -> str | None:
+    """Returns our id of what the exchange calls cloid; None where an order has none.
+
+    >>> own_id("0x00ab"), own_id(None)
+    ('00ab', None)
+    """
+    return None if not isinstance(cloid, str) else cloid.removeprefix(CLOID)
