@@ -2,9 +2,9 @@
 
     python -m services simulator --venue binance --port 8900 --state .tickline/fake-binance
 
-`--venue`: binance, binance-spot, okx (swaps and spot), bybit, bybit-spot. What the exchange serves at
+`--venue`: binance, binance-spot, okx (swaps and spot), bybit, bybit-spot, hyperliquid. What the exchange serves at
 `https://HOST/PATH` is here at `http://127.0.0.1:PORT/HOST/PATH`. Its keys are `fake-key`, `fake-secret` and
-`fake-password`.
+`fake-password`; at Hyperliquid, where it finds out who has signed, `OWNER` and `WALLET_KEY` in `hyperliquid/rest.py`.
 
 `simulator.py` puts a simulator together. All dialects trade on one engine (`engine/`), which keeps every accepted order
 and every fill, whatever a client does wrong. A dialect is a folder of five files, and a line in `dialects.py`:

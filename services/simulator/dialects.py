@@ -12,6 +12,8 @@ from services.simulator.bybit.websocket import BybitWebsocket
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import Handler
+from services.simulator.hyperliquid import dialect as hyperliquid
+from services.simulator.hyperliquid.websocket import HyperliquidWebsocket
 from services.simulator.okx import dialect as okx
 from services.simulator.okx.websocket import OkxWebsocket
 from services.simulator.websocket.streams import WebsocketDialect
@@ -46,6 +48,7 @@ DIALECTS = {
     "okx": Dialect(okx.routes, OkxWebsocket, okx.LISTINGS, okx.swap, okx.CONNECTIONS_PER_S),
     "bybit": Dialect(bybit.routes, BybitWebsocket, bybit.LISTINGS, bybit.swap),
     "bybit-spot": Dialect(bybit.routes, BybitWebsocket, bybit.SPOT_LISTINGS, bybit.spot),
+    "hyperliquid": Dialect(hyperliquid.routes, HyperliquidWebsocket, hyperliquid.LISTINGS, hyperliquid.swap),
 }
 LISTED_AS = {**{name: dialect.listing for name, dialect in DIALECTS.items()}, "okx-spot": okx.spot}
 

@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--fair", action="store_true", help="nothing goes wrong at random, not even the usual")
     parser.add_argument("--walk-ms", type=int, default=1000, help="the price's step; 0: it stands")
     parser.add_argument("--simulated", metavar="INTERVAL", help="no walk: the simulated market's price, e.g. 1s a tick")
-    parser.add_argument("--cash", type=Decimal, default=Decimal(10_000), help="USDT at the start")
+    parser.add_argument("--cash", type=Decimal, default=Decimal(10_000), help="of the quote currency, at the start")
     parser.add_argument("--markets", type=int, help=f"so many, up to {len(COINS)}")
     parser.add_argument("--trades-per-s", type=float, help="in each market, with websockets")
     parser.add_argument("--trades", type=int, help="in each market, then none; without end if not given")

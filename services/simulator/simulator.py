@@ -112,7 +112,7 @@ async def serving(
     state_file: keeps orders, fills and payments over a restart
     seed: of the price's walk, of trades, and of what goes wrong at random
     walk_ms: the step of the price's walk; 0: it stands
-    cash: USDT at the start
+    cash: of the quote currency, at the start
     listings: None: those of the dialect
     plan: what is traded, as the websockets then tell; None: nothing, and there are no websockets
     simulated: the price is this market's, and does not walk
@@ -124,7 +124,7 @@ async def serving(
     prices = SimulatedPrices(traded, simulated) if simulated else EnginePrices(traded, seed, walk_ms)
     if histories:
         prices = TradedPrices(histories)
-    engine = MatchingEngine(traded, prices, {"USDT": cash}, FEE, state_file)
+    engine = MatchingEngine(traded, prices, {listing.quote: cash for listing in traded}, FEE, state_file)
     state = SimulatorState(engine, clock=clock, histories=histories)
     state.random_faults.seed = seed
     if chances is not None:

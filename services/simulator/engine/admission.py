@@ -73,7 +73,7 @@ def admitted(listing: Listing, new: NewOrder, account: BuyingPower, best: Decima
         raise Declined(DeclineReason.MOST_MARKET)
     price = best
     if new.limit is not None and not new.origin:
-        if new.limit <= 0 or new.limit % listing.tick:
+        if new.limit <= 0 or new.limit % (listing.limit_step or listing.tick):
             raise Declined(DeclineReason.PRICE_STEP)
         Band(listing, mark).check(new.limit, side)
         price = new.limit

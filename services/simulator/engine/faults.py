@@ -153,7 +153,7 @@ class RandomFaults:
         """Returns what befalls this request on its way, if anything."""
         if self._calm(TROUBLES):
             return None
-        dice = self._dice(f"{request.method} {request.path} {request.client_id}")
+        dice = self._dice(f"{request.method} {request.target} {request.client_id}")
         lot = dice.random()
         for trouble in TROUBLES:
             lot -= self.chances.get(trouble, 0.0)
@@ -207,7 +207,7 @@ class RandomFaults:
         """Returns how many ms old this read's answer is."""
         if self._calm(READS):
             return 0
-        dice = self._dice(f"stale {request.path} {request.client_id}")
+        dice = self._dice(f"stale {request.target} {request.client_id}")
         return self.stale_ms if dice.random() < self.chances.get("stale", 0.0) else 0
 
     def _fault(self, trouble: str, dice: random.Random) -> Fault:

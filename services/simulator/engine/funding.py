@@ -1,4 +1,4 @@
-"""Funding rates of the simulator's swaps: settled every eight hours, the same whenever they are asked for."""
+"""Funding rates of the simulator's swaps: settled at whole hours, the same whenever they are asked for."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -15,14 +15,16 @@ class FundingRate(NamedTuple):
     rate: Decimal
 
 
-def funding_rates(id_: str, start_ms: int, end_ms: int) -> list[FundingRate]:
+def funding_rates(id_: str, start_ms: int, end_ms: int, every_ms: int = HOURS_8_MS) -> list[FundingRate]:
     """Returns a market's rates from `start_ms` to `end_ms`, both included, the newest last.
+
+    every_ms: how long it is from one to the next
 
     >>> [rate.at_ms for rate in funding_rates("BTCUSDT", 1, 2 * HOURS_8_MS)]
     [28800000, 57600000]
     """
-    first_ms = -(-start_ms // HOURS_8_MS) * HOURS_8_MS
-    return [FundingRate(at_ms, _rate(id_, at_ms)) for at_ms in range(first_ms, end_ms + 1, HOURS_8_MS)]
+    first_ms = -(-start_ms // every_ms) * every_ms
+    return [FundingRate(at_ms, _rate(id_, at_ms)) for at_ms in range(first_ms, end_ms + 1, every_ms)]
 
 
 def _rate(id_: str, at_ms: int) -> Decimal:

@@ -14,6 +14,7 @@ class Listing(NamedTuple):
     min_notional: of an order, in the quote currency
     contract_size: base units of one contract, where the exchange counts contracts
     most_limit, most_market: the largest order with a price and without one
+    limit_step: of a limit, where that is finer than the tick of best prices; 0: it is not
     price_up, price_down: the highest limit of a buy and the lowest of a sale, as shares of the mark price
     """
 
@@ -32,3 +33,4 @@ class Listing(NamedTuple):
     most_market: Decimal = Decimal(120)
     price_up: Decimal = Decimal("1.05")
     price_down: Decimal = Decimal("0.95")
+    limit_step: Decimal = Decimal(0)

@@ -96,7 +96,7 @@ class SimulatedPrices(EnginePrices):
         """Returns the best prices at this time."""
         if id_ not in self._set:
             listing = self._listings[id_]
-            tick, sym = listing.tick, f"{listing.base}{listing.quote}"
+            tick, sym = listing.tick, f"{listing.base}USDT"
             price = self._market.price(sym, self._market.n_at(now_ms * NS_PER_MS))
             self._mids[id_] = (price / tick).to_integral_value() * tick
         return super().quote(id_, now_ms)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-CLIENT_IDS = ("newClientOrderId", "origClientOrderId", "clOrdId", "orderLinkId")
+CLIENT_IDS = ("newClientOrderId", "origClientOrderId", "clOrdId", "orderLinkId", "oid")
 
 
 class HttpRequest(NamedTuple):
@@ -25,6 +25,22 @@ class HttpRequest(NamedTuple):
     headers: Mapping[str, str] = {}
 
     @property
+    def target(self) -> str:
+        """Returns the path, and behind it what is asked for or done there, where the body names that.
+
+        >>> HttpRequest("api.hyperliquid.xyz/info", {}, "POST", body='{"type": "l2Book"}').target
+        'api.hyperliquid.xyz/info/l2Book'
+        """
+        if not self.body.startswith("{"):
+            return self.path
+        content = self.content
+        inner = content.get("action")
+        kind = (inner if isinstance(inner, dict) else content).get("type")
+        return (
+            f"{self.path}/{kind}" if isinstance(kind, str) and self.path.endswith(("/info", "/exchange")) else self.path
+        )
+
+    @property
     def form(self) -> dict[str, str]:
         """Returns the fields of the URL and those of a form in the body, together."""
         return {**self.query, **dict(parse_qsl(self.body, keep_blank_values=True))}
@@ -41,6 +57,9 @@ class HttpRequest(NamedTuple):
         if self.body.startswith(("{", "[")):
             content = self.content
             fields |= content[0] if isinstance(content, list) and content else content
+            action = fields.get("action")  # of Hyperliquid, whose look-ups name it `oid`
+            if isinstance(action, dict) and action.get("orders"):
+                return str(action["orders"][0].get("c", ""))
         else:
             fields |= self.form
         return next((str(fields[name]) for name in CLIENT_IDS if fields.get(name)), "")

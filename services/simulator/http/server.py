@@ -73,8 +73,8 @@ class SimulatorServer:
         return len(self._late)
 
     def count(self, path: str, method: str = "") -> int:
-        """Returns how many requests had this in their path."""
-        return sum(path in request.path and method in ("", request.method) for request in self.requests)
+        """Returns how many requests had this in their target."""
+        return sum(path in request.target and method in ("", request.method) for request in self.requests)
 
     async def wait_for(self, path: str, count: int) -> None:
         """Waits until so many requests with this in their path have come."""
@@ -111,7 +111,7 @@ class SimulatorServer:
         return await fault.answer(came, None if unseen else self._routed(request))
 
     def _fault(self, request: HttpRequest) -> Fault | None:
-        struck = next((fault for fault in self.faults if fault.strikes(request.path, request.method)), None)
+        struck = next((fault for fault in self.faults if fault.strikes(request.target, request.method)), None)
         return struck or self.random_faults.fault(request)
 
     def _route_later(self, fault: Fault, request: HttpRequest) -> None:

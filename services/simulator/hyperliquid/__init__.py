@@ -1,0 +1,1 @@
+"""The dialect of Hyperliquid: swaps, orders as signed actions."""
