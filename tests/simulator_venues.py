@@ -22,21 +22,24 @@ from pydantic import SecretStr
 
 from services.simulator.bybit import rest as bybit_rows
 from services.simulator.dialects import DIALECTS, LISTED_AS
-from services.simulator.engine.events import EngineOrder
+from services.simulator.engine.events import EngineOrder, Payment
 from services.simulator.engine.faults import RandomFaults
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.matching_engine import MatchingEngine
 from services.simulator.engine.prices import BestPrices, EnginePrices
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import ApiError, HttpAnswer, HttpRequest
+from services.simulator.hyperliquid import orders as hyperliquid_rows
+from services.simulator.hyperliquid.rest import OWNER, OWNER_KEY
 from services.simulator.simulator import FEE, Simulator, serving
 from shared.exchanges.client import current
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
-from shared.exchanges.trading.options import Credentials, VenueOptions
+from shared.exchanges.trading.options import Credentials, VenueOptions, fake_keys
 from shared.messages.reasons import OrderType, TimeInForce
 from shared.orders.state import OrderRequest
 
-KEYS = Credentials(SecretStr("fake-key"), SecretStr("fake-secret"), SecretStr("fake-password"))
+KEYS = fake_keys("binance")
+OWNER_KEYS = Credentials(SecretStr(OWNER), SecretStr(OWNER_KEY))
 SYM = "BTCUSDT"
 ROUND_TRIP_S = 0.05  # in virtual time
 
@@ -59,13 +62,44 @@ class Place:
     def kind(self) -> str:
         return "swap" if ":" in self.market else "spot"
 
+    @property
+    def quote(self) -> str:
+        """Returns the currency that its markets are quoted in."""
+        return self.market.partition("/")[2].partition(":")[0]
+
+    @property
+    def keys(self) -> Credentials:
+        """Returns the keys that the simulator's account has here."""
+        return fake_keys(self.exchange)
+
+    @property
+    def orders(self) -> str:
+        """Returns what is in the target of a request that sends an order, by POST."""
+        return "/exchange/order" if self.exchange == "hyperliquid" else "/order"
+
+    @property
+    def tickers(self) -> str:
+        """Returns what is in the target of a request for bid and ask."""
+        return "l2Book" if self.exchange == "hyperliquid" else "icker"
+
+    def market_of(self, base: str) -> str:
+        """Returns ccxt's name of the same market of another coin."""
+        return self.market.replace("BTC", base)
+
     def order_id(self, id_: int) -> str:
         """Returns an order's number as the exchange writes it."""
         return bybit_rows.order_id(id_, self.kind) if self.exchange == "bybit" else str(id_)
 
     def trade_id(self, id_: int) -> str:
         """Returns a trade's or a payment's number as the exchange writes it."""
+        if self.exchange == "hyperliquid":
+            return str(hyperliquid_rows.tid(id_))
         return bybit_rows.exec_id(id_, self.kind) if self.exchange == "bybit" else str(id_)
+
+    def payment_id(self, payment: Payment) -> str:
+        """Returns a payment's number as the exchange writes it; Hyperliquid has none."""
+        hyperliquid = self.exchange == "hyperliquid"
+        return f"{payment.sym}:{payment.at_ms}" if hyperliquid else self.trade_id(payment.id)
 
 
 BINANCE = Place("binance", "BTC/USDT:USDT", "BTCUSDT")
@@ -74,7 +108,8 @@ OKX = Place("okx", "BTC/USDT:USDT", "BTC-USDT-SWAP")
 OKX_SPOT = Place("okx", "BTC/USDT", "BTC-USDT")
 BYBIT = Place("bybit", "BTC/USDT:USDT", "BTCUSDT")
 BYBIT_SPOT = Place("bybit", "BTC/USDT", "BTCUSDT", "bybit-spot")
-SWAPS = [BINANCE, OKX, BYBIT]
+HYPERLIQUID = Place("hyperliquid", "BTC/USDC:USDC", "BTC")
+SWAPS = [BINANCE, OKX, BYBIT, HYPERLIQUID]
 SPOTS = [BINANCE_SPOT, OKX_SPOT, BYBIT_SPOT]
 
 
@@ -97,7 +132,7 @@ class Pair:
 
     @property
     def sent(self) -> int:
-        return self.fake.server.count("/order", "POST")
+        return self.fake.server.count(self.place.orders, "POST")
 
     @property
     def accepted(self) -> list[EngineOrder]:
@@ -134,7 +169,7 @@ async def trading(
 ) -> AsyncIterator[Pair]:
     """Opens a venue on a simulator in fair weather; the simulator's count of requests begins behind that."""
     async with serving(place.fake or place.exchange, chances=chances) as fake:
-        venue = CcxtVenue(options(place, fake.url, **changes), KEYS)
+        venue = CcxtVenue(options(place, fake.url, **changes), place.keys)
         await venue.open()
         fake.server.requests.clear()
         try:
@@ -183,10 +218,10 @@ def in_process(place: Place, count: int, *, throttled: bool = True, faults: Rand
     faults: what befalls orders; None: nothing
     """
     listings = tuple(LISTED_AS[kind_of(place)](f"C{number}", Decimal(100)) for number in range(count))
-    engine = MatchingEngine(listings, EnginePrices(listings, 1, 0), {"USDT": Decimal(1_000_000)}, FEE, None)
+    engine = MatchingEngine(listings, EnginePrices(listings, 1, 0), {place.quote: Decimal(1_000_000)}, FEE, None)
     routes = DIALECTS[place.fake or place.exchange].routes(SimulatorState(engine, faults or RandomFaults(chances={})))
-    markets = {f"{one.base}USDT": place.market.replace("BTC", one.base) for one in listings}
-    venue = CcxtVenue(VenueOptions(place.exchange, markets, mode="live", throttled=False, attempts=1), KEYS)
+    markets = {f"{one.base}USDT": place.market_of(one.base) for one in listings}
+    venue = CcxtVenue(VenueOptions(place.exchange, markets, mode="live", throttled=False, attempts=1), place.keys)
     made, client = InProcess(venue, engine, listings), venue._client
 
     async def fetch(url: str, method: str = "GET", headers: Any = None, body: Any = None, *rest: Any) -> Any:

@@ -5,7 +5,7 @@ import pytest
 from services.simulator.simulator import serving
 from shared.errors import SafetyRefusal
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
-from tests.simulator_venues import BINANCE, BYBIT, BYBIT_SPOT, KEYS, OKX, OKX_SPOT, SPOTS, SWAPS, Place, named, options
+from tests.simulator_venues import BINANCE, BYBIT, BYBIT_SPOT, OKX, OKX_SPOT, SPOTS, SWAPS, Place, named, options
 
 UNFIT = [
     (BINANCE, "multiAssets", "true", "is in multi-assets mode: switch its futures to single-asset mode"),
@@ -26,9 +26,9 @@ async def test_an_account_of_another_kind_is_refused_at_open(place: Place, setti
     async with serving(place.fake or place.exchange) as fake:
         fake.engine.set(setting, value)
         with pytest.raises(SafetyRefusal, match=f"this account of {place.exchange} {said}"):
-            await CcxtVenue(options(place, fake.url), KEYS).open()
+            await CcxtVenue(options(place, fake.url), place.keys).open()
         assert fake.server.count("leverage", "POST") == fake.server.count("margin", "POST") == 0, "nothing was set"
-        way_out = CcxtVenue(options(place, fake.url), KEYS)
+        way_out = CcxtVenue(options(place, fake.url), place.keys)
         await way_out.open(only_out=True)  # positions are closed whatever the account is
         await way_out.close()
 
@@ -37,6 +37,6 @@ async def test_an_account_of_another_kind_is_refused_at_open(place: Place, setti
 @pytest.mark.parametrize("mode", ["testnet", "live"])
 async def test_others_are_not(place: Place, mode: str) -> None:
     async with serving(place.fake or place.exchange) as fake:
-        venue = CcxtVenue(options(place, fake.url, mode=mode), KEYS)
+        venue = CcxtVenue(options(place, fake.url, mode=mode), place.keys)
         await venue.open()
         await venue.close()

@@ -61,7 +61,7 @@ async def test_the_lists_of_all_markets_are_whole(place: Place, count: int) -> N
         for price in (50, 60):
             book.place(NewOrder(listing.id, Decimal(1), f"{price}{number:030x}", limit=Decimal(price)), now_ms)
         if place in SWAPS:
-            book.pay("FUNDING_FEE", listing.id, "USDT", Decimal(number + 1), now_ms)
+            book.pay("FUNDING_FEE", listing.id, place.quote, Decimal(number + 1), now_ms)
     orders = await venue.all_open_orders()
     assert sorted(order.client_order_id for order in orders) == sorted(
         f"{price}{number:030x}" for number in range(count) for price in (50, 60)

@@ -1,4 +1,4 @@
-"""The contract of market data on three dialects, each with 1, 2 and 30 markets, at the pace of ccxt's own throttle.
+"""The contract of market data on each dialect, each with 1, 2 and 30 markets, at the pace of ccxt's own throttle.
 
 Ticks are the bars of the venue's history, none is missing or wrong, and history joins live without a seam.
 """
@@ -13,7 +13,7 @@ from services.simulator.simulator import TradePlan, serving
 from shared.exchanges.market_data.options import LiveOptions
 from shared.messages import Gap
 from tests.integration.ingestor.line import OPTIONS, S_NS, ingesting_of, new_bus, perfect, ticks, told, until_ticks
-from tests.simulator_venues import BINANCE_SPOT, SPOTS, SWAPS, Place, named
+from tests.simulator_venues import BINANCE_SPOT, HYPERLIQUID, SPOTS, SWAPS, Place, named
 from tests.virtual_time import run_with_sockets
 
 BARS = 4
@@ -25,8 +25,7 @@ PLAN = TradePlan(rate=15, past_ms=60_000, past_rate=3)
 async def ingested(place: Place, count: int, **changed: object) -> None:
     """Some bars of so many markets, each as the history has it."""
     listings = {f"{one.base}USDT": one for one in markets(named(place), count)}
-    suffix = ":USDT" if place.kind == "swap" else ""
-    names = {sym: f"{one.base}/USDT{suffix}" for sym, one in listings.items()}
+    names = {sym: place.market_of(one.base) for sym, one in listings.items()}
     bus = new_bus(lease_s=30.0)
     async with serving(place.fake or place.exchange, plan=PLAN, listings=tuple(listings.values())) as fake:
         options: LiveOptions = replace(
@@ -50,14 +49,14 @@ def test_ticks_are_the_bars_of_the_tape(place: Place, monkeypatch: pytest.Monkey
     """All at the same time.
 
     The middle of bid and ask is not asked of Binance's spot market, where the best prices have no time of their own:
-    those around a bar's end are of either.
+    those around a bar's end are of either. Hyperliquid has none by websocket, and takes ten connections.
     """
 
     async def all_of_them() -> None:
         async with asyncio.TaskGroup() as tasks:
             for count in COUNTS if place in SWAPS else (2,):
-                tasks.create_task(ingested(place, count))
-            if place is not BINANCE_SPOT:
+                tasks.create_task(ingested(place, min(count, 10) if place is HYPERLIQUID else count))
+            if place not in (BINANCE_SPOT, HYPERLIQUID):
                 tasks.create_task(ingested(place, 2, price="mid"))
 
     run_with_sockets(all_of_them(), monkeypatch, clocks=True)

@@ -1,4 +1,4 @@
-"""The contract of the groups on three dialects, each with 1, 2 and 30 markets: live and history give the same bits.
+"""The contract of the groups on each dialect, each with 1, 2 and 30 markets: live and history give the same bits.
 
 Live ticks, the bars that a later start fetches, and a download in a file: all have what the venue's trades add up to,
 and of a swap the funding rate that was known. Best bids and asks have no history: live alone has them.
@@ -27,30 +27,31 @@ from shared.exchanges.market_data.options import LiveOptions
 from shared.messages import Gap, MarketTick
 from shared.messages.market import BarGroup, FundingGroup, Group, QuoteGroup
 from tests.integration.ingestor.line import BTC, OPTIONS, S_NS, ingesting_of, new_bus, ticks, told, until_ticks
-from tests.simulator_venues import BINANCE_SPOT, SPOTS, SWAPS, Place, named
+from tests.simulator_venues import BINANCE_SPOT, HYPERLIQUID, SPOTS, SWAPS, Place, named
 from tests.virtual_time import run_with_sockets
 
 BARS, WARM, MINUTE_MS = 3, 4, 60_000
 COUNTS = (1, 2, 30)
 PLAN = TradePlan(rate=0.5, past_ms=10 * MINUTE_MS, past_rate=0.2)
-TELLS_TRADES = ("binance",)
+TELLS_TRADES, TELLS_TAKERS = ("binance", "hyperliquid"), ("binance",)
+HOURLY = [HYPERLIQUID]
 
 
 def perfect(history: TradeHistory, end_ns: int, fake: Simulator, place: Place) -> BarGroup:
     """What the venue's trades add up to, as far as this exchange tells it."""
     bar, *_ = history.bar(end_ns // 1_000_000 - MINUTE_MS, MINUTE_MS, fake.state.now_ms())
-    tells = place.exchange in TELLS_TRADES
     return BarGroup(
         open=float(bar.open), high=float(bar.high), low=float(bar.low), volume=float(bar.volume),
-        quote_volume=float(bar.turnover), trades=bar.trades if tells else None,
-        taker_volume=float(bar.taken) if tells else None,
+        quote_volume=None if place is HYPERLIQUID else float(bar.turnover),
+        trades=bar.trades if place.exchange in TELLS_TRADES else None,
+        taker_volume=float(bar.taken) if place.exchange in TELLS_TAKERS else None,
     )  # fmt: skip
 
 
 async def ingested(place: Place, count: int, folder: Path) -> None:
     """Some bars of so many markets, heard; then the same out of history."""
     listings = {f"{one.base}USDT": one for one in markets(named(place), count)}
-    names = {sym: f"{one.base}/USDT{':USDT' if place.kind == 'swap' else ''}" for sym, one in listings.items()}
+    names = {sym: place.market_of(one.base) for sym, one in listings.items()}
     async with serving(place.fake or place.exchange, plan=PLAN, listings=tuple(listings.values())) as fake:
         options: LiveOptions = replace(
             OPTIONS, exchange=place.exchange, markets=names, base_url=fake.url, interval="1m", grace_ns=3 * S_NS,
@@ -62,7 +63,7 @@ async def ingested(place: Place, count: int, folder: Path) -> None:
         for sym, listing in listings.items():
             wanted = [perfect(fake.histories[listing.id], tick.ts_event, fake, place) for tick in heard[sym]]
             assert [tick.bar for tick in heard[sym]] == wanted
-            known = [rate_known_at(listing, tick.ts_event) for tick in heard[sym]]
+            known = [rate_known_at(place, listing, tick.ts_event) for tick in heard[sym]]
             assert [tick.funding for tick in heard[sym]] == (known if place.kind == "swap" else [None] * len(known))
         again = await heard_bars(replace(options, warm_bars=2 * (WARM + BARS)), listings, WARM + BARS)
         for sym in listings:
@@ -74,11 +75,12 @@ async def ingested(place: Place, count: int, folder: Path) -> None:
             await downloaded(fake, place, names[BTC], folder, {tick.ts_event: tick for tick in heard[BTC]})
 
 
-def rate_known_at(listing: Listing, end_ns: int) -> FundingGroup:
+def rate_known_at(place: Place, listing: Listing, end_ns: int) -> FundingGroup:
     """The last rate that was settled a minute before."""
     end_ms = end_ns // 1_000_000 - MINUTE_MS
-    rate = float(funding_rates(listing.id, end_ms - HOURS_8_MS + 1, end_ms)[-1].rate)
-    return FundingGroup(rate=rate, interval_h=8)
+    every_ms = HOURS_8_MS // 8 if place in HOURLY else HOURS_8_MS
+    rate = funding_rates(listing.id, end_ms - every_ms + 1, end_ms, every_ms)[-1].rate
+    return FundingGroup(rate=float(rate), interval_h=every_ms * 8 // HOURS_8_MS)
 
 
 async def heard_bars(options: LiveOptions, listings: Mapping[str, Listing], count: int) -> dict[str, list[MarketTick]]:
@@ -95,7 +97,8 @@ async def downloaded(fake: Simulator, place: Place, market: str, folder: Path, l
     """The same bars out of the file that the download verb writes, through the source of a replay."""
     since = min(live) // S_NS - 60
     job = make_job(place.exchange, market, BTC, KindName.OHLCV, "1m", str(since), None, folder)
-    loads = {"options": {"fetchMarkets": {"types": ["spot"]}}} if place is BINANCE_SPOT else None
+    kinds = {BINANCE_SPOT: ["spot"], HYPERLIQUID: ["swap"]}.get(place)
+    loads = {"options": {"fetchMarkets": {"types": kinds}}} if kinds else None
     async with PublicExchange(place.exchange, base_url=fake.url, options=loads) as exchange:
         result = await Download(job, exchange).run()
     found: dict[int, Quote] = {}
@@ -117,7 +120,7 @@ def test_bars_of_live_and_of_history_are_the_same(
     async def all_of_them() -> None:
         async with asyncio.TaskGroup() as tasks:
             for count in COUNTS if place in SWAPS else (1,):
-                tasks.create_task(ingested(place, count, tmp_path))
+                tasks.create_task(ingested(place, min(count, 10) if place is HYPERLIQUID else count, tmp_path))
 
     run_with_sockets(all_of_them(), monkeypatch, clocks=True)
 
@@ -150,6 +153,6 @@ async def quoted(place: Place) -> None:
             assert heard == [(end, best_before(fake.histories[listing.id], end, fake)) for end, _ in heard]
 
 
-@pytest.mark.parametrize("place", SWAPS, ids=named)
+@pytest.mark.parametrize("place", [place for place in SWAPS if place is not HYPERLIQUID], ids=named)
 def test_quotes_are_the_best_before_the_bars_end(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     run_with_sockets(quoted(place), monkeypatch, clocks=True)

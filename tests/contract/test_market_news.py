@@ -18,7 +18,7 @@ from tests.simulator_venues import (
     BINANCE,
     BYBIT,
     BYBIT_SPOT,
-    KEYS,
+    HYPERLIQUID,
     OKX,
     SPOTS,
     SWAPS,
@@ -34,9 +34,16 @@ from tests.virtual_time import virtually
 D = Decimal
 PLACES = [*SWAPS, *SPOTS]
 # Of BinanceProfile's exchangeInfo, of OKX's instruments; Bybit lists only what is traded.
-SUSPENDED = {"binance": "SETTLING", "okx": "suspend", "bybit": "Closed"}
+SUSPENDED = {"binance": "SETTLING", "okx": "suspend", "bybit": "Closed", "hyperliquid": "delisted"}
 SPOT_SUSPENDED = {**SUSPENDED, "binance": "BREAK"}
+KEEPS_ALL = [HYPERLIQUID]  # what is delisted keeps its place in the list for ever, and no end is announced
+ENDING = [place for place in SWAPS if place not in KEEPS_ALL]
 END_MS = 1_794_990_360_000
+
+
+def said(place: Place, status: str) -> str:
+    """Returns what a sentence has of an exchange's own word for that a market is closed."""
+    return "" if place is HYPERLIQUID else f" ({status})"  # it says `isDelisted`, and nothing more
 
 
 async def news_of(pair: Pair) -> MarketNews:
@@ -59,7 +66,9 @@ async def test_a_market_that_is_not_traded_any_more(place: Place) -> None:
         status = (SUSPENDED if place.kind == "swap" else SPOT_SUSPENDED)[place.exchange]
         pair.fake.engine.set(f"status:{place.id}", status)
         news, before = await news_of(pair), pair.venue.rules(SYM)
-        told = "does not list it any more" if place.exchange == "bybit" else f"does not trade it now ({status})"
+        told = (
+            "does not list it any more" if place.exchange == "bybit" else f"does not trade it now{said(place, status)}"
+        )
         assert (news.closed, news.changed) == (f"{place.exchange} {place.market}: the exchange {told}", "")
         assert await news_of(pair) == news, "and again"
         assert pair.venue.rules(SYM) == before
@@ -75,14 +84,14 @@ async def test_a_market_that_is_not_traded_any_more(place: Place) -> None:
         assert (await pair.venue.quotes([SYM]))[SYM].trading
 
 
-@pytest.mark.parametrize("place", PLACES, ids=named)
+@pytest.mark.parametrize("place", [*ENDING, *SPOTS], ids=named)
 async def test_a_market_that_is_gone_keeps_no_other_from_being_read(place: Place) -> None:
-    bases, tail = ["BTC", "ETH", "SOL", "XRP", "ADA"], ":USDT" if place.kind == "swap" else ""
+    bases = ["BTC", "ETH", "SOL", "XRP", "ADA"]
     listings = {base: LISTED_AS[named(place)](base, D(100)) for base in bases}
     async with serving(place.fake or place.exchange, listings=tuple(listings.values())) as fake:
-        markets = {f"{base}USDT": f"{base}/USDT{tail}" for base in bases}
+        markets = {f"{base}USDT": place.market_of(base) for base in bases}
         venue = CcxtVenue(
-            VenueOptions(place.exchange, markets, "live", 3, base_url=fake.url, attempts=1, throttled=False), KEYS
+            VenueOptions(place.exchange, markets, "live", 3, base_url=fake.url, attempts=1, throttled=False), place.keys
         )
         await venue.open()
         try:
@@ -105,25 +114,26 @@ async def test_a_market_that_is_gone_keeps_no_other_from_being_read(place: Place
 @pytest.mark.parametrize("place", [place for place in PLACES if place.exchange != "bybit"], ids=named)
 async def test_a_market_in_maintenance_holds_up_no_other_at_the_start(place: Place) -> None:
     """Bybit lists only what is traded."""
-    tail = ":USDT" if place.kind == "swap" else ""
     listings = {base: LISTED_AS[named(place)](base, D(100)) for base in ("BTC", "ETH")}
     async with serving(place.fake or place.exchange, listings=tuple(listings.values())) as fake:
         status = (SUSPENDED if place.kind == "swap" else SPOT_SUSPENDED)[place.exchange]
         fake.engine.set(f"status:{listings['ETH'].id}", status)
-        markets = {f"{base}USDT": f"{base}/USDT{tail}" for base in listings}
-        venue = CcxtVenue(VenueOptions(place.exchange, markets, "live", 3, base_url=fake.url, throttled=False), KEYS)
+        markets, told = {f"{base}USDT": place.market_of(base) for base in listings}, said(place, status)
+        venue = CcxtVenue(
+            VenueOptions(place.exchange, markets, "live", 3, base_url=fake.url, throttled=False), place.keys
+        )
         await venue.open()
         try:
             assert {one.sym: one.closed for one in venue.market_news()} == {
                 "BTCUSDT": "",
-                "ETHUSDT": f"{place.exchange} ETH/USDT{tail}: the exchange does not trade it now ({status})",
+                "ETHUSDT": f"{place.exchange} {place.market_of('ETH')}: the exchange does not trade it now{told}",
             }  # fmt: skip
             assert f"leverage:{listings['ETH'].id}" not in fake.engine.settings, "nothing is set in it"
         finally:
             await venue.close()
 
 
-@pytest.mark.parametrize("place", PLACES, ids=named)
+@pytest.mark.parametrize("place", [*ENDING, *SPOTS], ids=named)
 async def test_a_least_that_changes_is_told(place: Place) -> None:
     async with trading(place) as pair:
         before, listing = pair.venue.rules(SYM), pair.fake.engine.listings[place.id]
@@ -135,7 +145,7 @@ async def test_a_least_that_changes_is_told(place: Place) -> None:
         assert pair.venue.rules(SYM).min_qty == 3 * before.min_qty
 
 
-@pytest.mark.parametrize("place", SWAPS, ids=named)
+@pytest.mark.parametrize("place", ENDING, ids=named)
 async def test_a_delisting_is_seen_when_it_is_announced(place: Place) -> None:
     async with trading(place) as pair:
         pair.fake.engine.set(f"delivery:{place.id}", str(END_MS))
@@ -183,13 +193,19 @@ async def test_leverage_and_modes_that_somebody_sets_are_seen(place: Place) -> N
         assert await pair.venue.read_modes() == {SYM: wanted.format("one-way mode, isolated margin, leverage 20")}
         pair.fake.engine.set(f"leverage:{place.id}", "3")
         assert await pair.venue.read_modes() == {}
+        if place is HYPERLIQUID:
+            return  # there is no hedge mode
         pair.fake.engine.set(*(("mode", "long_short_mode") if place is OKX else ("dual", "true")))
         assert await pair.venue.read_modes() == {SYM: wanted.format("hedge mode, isolated margin, leverage 3")}
 
 
 @pytest.mark.parametrize(
     ("place", "key", "value"),
-    [(BINANCE, "margin:BTCUSDT", "CROSSED"), (BYBIT, "marginMode", "REGULAR_MARGIN")],
+    [
+        (BINANCE, "margin:BTCUSDT", "CROSSED"),
+        (BYBIT, "marginMode", "REGULAR_MARGIN"),
+        (HYPERLIQUID, "margin:BTC", "cross"),
+    ],
     ids=named,
 )
 async def test_another_margin_mode_is_seen(place: Place, key: str, value: str) -> None:
@@ -207,7 +223,7 @@ async def test_modes_of_many_markets_are_read_in_a_few_questions(place: Place, c
     last = made.listings[-1]
     made.engine.set(f"leverage:{last.id}", "7")
     most, rounds, seen = 0, 0, dict[str, str]()
-    while not seen and rounds < 6:
+    while not seen and rounds < (60 if place is HYPERLIQUID else 6):
         made.requests.clear()
         seen, rounds = await made.venue.read_modes(), rounds + 1
         most = max(most, len(made.requests))

@@ -4,33 +4,40 @@ from decimal import Decimal
 
 import pytest
 
+from services.simulator.engine.events import NewOrder
 from services.simulator.engine.faults import Fault, FaultMode
 from shared.messages import OrderPhase
 from shared.orders import Absent, Ambiguous, OrderStatusReport
-from tests.simulator_venues import SPOTS, SWAPS, SYM, Pair, Place, named, trading
+from tests.simulator_venues import HYPERLIQUID, SPOTS, SWAPS, SYM, Pair, Place, named, trading
 
 
-def let_it_rest(pair: Pair) -> None:
-    """Market orders are filled in part; the rest would come in an hour."""
-    faults = pair.fake.state.random_faults
-    faults.chances, faults.apart_ms = {"partial": 1.0}, 3_600_000
+async def rests(pair: Pair, number: int) -> OrderStatusReport:
+    """Makes a market order that is filled in part; the rest would come in an hour."""
+    faults, request = pair.fake.state.random_faults, pair.request("0.020", number)
+    if pair.place == HYPERLIQUID:  # its market orders are over at once
+        resting = NewOrder(pair.place.id, request.signed_qty, request.client_order_id, limit=Decimal(40_000))
+        pair.fake.engine.place(resting, pair.fake.state.now_ms())
+        told = await pair.venue.find(SYM, request.client_order_id)
+    else:
+        faults.chances, faults.apart_ms = {"partial": 1.0}, 3_600_000
+        told = await pair.venue.place(request)
+    assert isinstance(told, OrderStatusReport)
+    return told
 
 
 @pytest.mark.parametrize("by_name", [True, False], ids=["client id", "venue id"])
 @pytest.mark.parametrize("place", SWAPS + SPOTS, ids=named)
 async def test_an_order_that_rests_is_cancelled_once_by_either_id(place: Place, by_name: bool) -> None:
     async with trading(place) as pair:
-        let_it_rest(pair)
         kept, request = pair.request("0.020", 1), pair.request("0.020", 2)
-        for one in (kept, request):
-            told = await pair.venue.place(one)
-        assert isinstance(told, OrderStatusReport)
+        await rests(pair, 1)
+        told = await rests(pair, 2)
         given = (SYM, request.client_order_id, "" if by_name else told.venue_order_id)
         assert await pair.venue.cancel(*given) is None
         found = await pair.venue.find(SYM, request.client_order_id)
         assert isinstance(found, OrderStatusReport)
         assert found.phase is OrderPhase.CANCELED
-        assert 0 < found.filled_qty < Decimal("0.020")
+        assert 0 < found.filled_qty < Decimal("0.020") or pair.place == HYPERLIQUID
         assert isinstance(await pair.venue.cancel(*given), Absent), "it is over"
         assert isinstance(await pair.venue.cancel(SYM, "f" * 32, ""), Absent), "there was none"
         assert [order.client_order_id for order in await pair.venue.open_orders(SYM)] == [kept.client_order_id]
@@ -39,9 +46,9 @@ async def test_an_order_that_rests_is_cancelled_once_by_either_id(place: Place, 
 @pytest.mark.parametrize("place", SWAPS, ids=named)
 async def test_a_cancel_that_is_not_answered_may_have_been_taken_or_not(place: Place) -> None:
     async with trading(place, attempts=1) as pair:
-        let_it_rest(pair)
         request = pair.request("0.020")
-        await pair.venue.place(request)
-        pair.fake.server.faults.append(Fault(FaultMode.STATUS, "order", after=True))
+        await rests(pair, 1)
+        path = "exchange/cancel" if place == HYPERLIQUID else "order"
+        pair.fake.server.faults.append(Fault(FaultMode.STATUS, path, after=True))
         assert isinstance(await pair.venue.cancel(SYM, request.client_order_id, ""), Ambiguous)
         assert isinstance(await pair.venue.cancel(SYM, request.client_order_id, ""), Absent)

@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Iterator
+from dataclasses import replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Any
 
@@ -14,19 +15,20 @@ from pydantic import SecretStr
 from services.simulator.engine.events import FillPlan, NewOrder, State
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.simulator import serving
-from shared.errors import ConfigError, SafetyRefusal, VenueError
+from shared.errors import ConfigError, SafetyRefusal, TicklineError, VenueError
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.client import NotCleared
-from shared.exchanges.trading.options import Credentials
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders.answers import Absent, Ambiguous, Forced, OrderStatusReport, Refused
 from tests.simulator_venues import (
     BINANCE,
     BINANCE_SPOT,
     BYBIT,
+    HYPERLIQUID,
     KEYS,
     OKX,
     OKX_SPOT,
+    OWNER_KEYS,
     SPOTS,
     SWAPS,
     SYM,
@@ -87,8 +89,12 @@ async def test_an_order_is_on_the_venues_own_book_once_and_known_to_the_last_dig
 async def test_an_order_that_was_cancelled_in_part_is_canceled_with_what_was_filled(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pair.fake.state.random_faults, "plan", lambda client_id: FillPlan(2, 3_600_000))
-    await pair.venue.place(pair.request("0.010"))
+    plan = FillPlan(2, 3_600_000)
+    monkeypatch.setattr(pair.fake.state.random_faults, "plan", lambda client_id: plan)
+    if pair.place is HYPERLIQUID:  # whose market orders are over at once
+        pair.fake.engine.place(NewOrder(pair.place.id, QTY, f"{1:032x}"), pair.fake.state.now_ms(), plan)
+    else:
+        await pair.venue.place(pair.request("0.010"))
     (order,) = pair.fake.engine.open_orders()
     pair.fake.engine.cancel(order, pair.fake.state.now_ms())
     known = await found(pair)
@@ -99,9 +105,10 @@ async def test_an_order_that_was_cancelled_in_part_is_canceled_with_what_was_fil
 
 async def test_the_price_of_a_currency_is_between_bid_and_ask(pair: Pair) -> None:
     quote = pair.fake.engine.prices.quote(pair.place.id, pair.venue.now_ms())
-    assert await pair.venue.price("BTC", "USDT") == quote.mid
-    with pytest.raises(VenueError, match="no market DOGE/USDT is loaded: DOGE has no price"):
-        await pair.venue.price("DOGE", "USDT")
+    currency = pair.place.quote
+    assert await pair.venue.price("BTC", currency) == quote.mid
+    with pytest.raises(VenueError, match=f"no market DOGE/{currency} is loaded: DOGE has no price"):
+        await pair.venue.price("DOGE", currency)
 
 
 async def test_positions_and_balance_are_the_venues(pair: Pair) -> None:
@@ -112,12 +119,12 @@ async def test_positions_and_balance_are_the_venues(pair: Pair) -> None:
     if pair.place in SPOTS:
         assert (held.signed_qty, held.entry_price) == (cash["BTC"], None)  # what was bought, less the fee in coins
         assert cash["BTC"] == Decimal("0.006") - Decimal("0.010") * pair.fake.engine.fee
-        assert await pair.venue.balance() == (cash["USDT"], {SYM: cash["BTC"]})
+        assert await pair.venue.balance() == (cash[pair.place.quote], {SYM: cash["BTC"]})
     else:
         mark = pair.fake.engine.prices.quote(pair.place.id, 0).mid
         holding = pair.fake.engine.wallet.holding(pair.place.id)
         assert (held.signed_qty, held.entry_price) == (Decimal("0.006"), holding.entry)
-        assert await pair.venue.balance() == (cash["USDT"] + holding.qty * (mark - holding.entry), {})
+        assert await pair.venue.balance() == (cash[pair.place.quote] + holding.qty * (mark - holding.entry), {})
 
 
 async def test_what_a_position_can_lose_is_its_margin_and_its_profit_by_liquidation(swap: Pair) -> None:
@@ -456,33 +463,36 @@ async def test_no_key_and_no_signature_is_ever_shown(swap: Pair, caplog: pytest.
     caplog.set_level(logging.DEBUG)
     swap.fake.server.faults.append(Fault(FaultMode.DROP, times=100))
     answer = await swap.venue.place(swap.request("0.010"))
-    told = f"{answer} {await found(swap)} {swap.venue!r} {KEYS!r} {caplog.text}"
+    told = f"{answer} {await found(swap)} {swap.venue!r} {swap.place.keys!r} {caplog.text}"
     with pytest.raises(VenueError) as caught:
         await swap.venue.positions()
     told += repr(caught.value)
-    for secret in ("fake-key", "fake-secret", "fake-password"):
-        assert secret not in told
+    keys = swap.place.keys
+    for secret in (keys.api_key, keys.secret, keys.password):
+        assert secret is None or secret.get_secret_value() not in told
     signatures = [asked.query["signature"] for asked in swap.fake.server.requests if "signature" in asked.query]
     assert not any(signature in told for signature in signatures)
     assert swap.place is not BINANCE or signatures
 
 
 async def test_wrong_keys_are_told_without_showing_them(swap: Pair) -> None:
-    wrong = Credentials(SecretStr("fake-key"), SecretStr("wrong-secret"), SecretStr("fake-password"))
-    venue = CcxtVenue(options(swap.place, swap.fake.url), wrong)
-    with pytest.raises(VenueError, match="refuses") as caught:
+    secret = "0x" + "ab" * 32 if swap.place is HYPERLIQUID else "wrong-secret"
+    venue = CcxtVenue(options(swap.place, swap.fake.url), replace(swap.place.keys, secret=SecretStr(secret)))
+    with pytest.raises(TicklineError, match="may not trade" if swap.place is HYPERLIQUID else "refuses") as caught:
         await venue.open()
-    assert "wrong-secret" not in str(caught.value)
-    assert "fake-key" not in str(caught.value)
+    assert secret not in str(caught.value)
+    assert swap.place.keys.api_key.get_secret_value() not in str(caught.value)
 
 
 @pytest.mark.parametrize("place", SWAPS, ids=named)
 async def test_a_key_that_may_withdraw_is_refused(place: Place) -> None:
+    """At Hyperliquid that is the account's own key: one of an API wallet never may."""
     async with serving(place.exchange) as fake:
         fake.state.keys.withdraws = True
+        keys = OWNER_KEYS if place is HYPERLIQUID else KEYS
         with pytest.raises(SafetyRefusal, match="may withdraw"):
-            await CcxtVenue(options(place, fake.url), KEYS).open()
-        testnet = CcxtVenue(options(place, fake.url, mode="testnet"), KEYS)
+            await CcxtVenue(options(place, fake.url), keys).open()
+        testnet = CcxtVenue(options(place, fake.url, mode="testnet"), keys)
         await testnet.open()
         await testnet.close()
 
@@ -492,19 +502,23 @@ async def test_testnet_speaks_to_the_venues_test_system() -> None:
         trading(BINANCE, mode="testnet") as binance,
         trading(OKX, mode="testnet") as okx,
         trading(BYBIT, mode="testnet") as bybit,
+        trading(HYPERLIQUID, mode="testnet") as hyperliquid,
     ):
-        for pair in (binance, okx, bybit):
+        for pair in (binance, okx, bybit, hyperliquid):
             await pair.venue.place(pair.request("0.010"))
+            assert len(pair.accepted) == 1
         assert all(asked.path.startswith("demo-fapi.binance.com/") for asked in binance.fake.server.requests)
         assert all(asked.headers["x-simulated-trading"] == "1" for asked in okx.fake.server.requests)
         assert all(asked.path.startswith("api-demo.bybit.com/") for asked in bybit.fake.server.requests)
+        tested = "api.hyperliquid-testnet.xyz/"
+        assert all(asked.path.startswith(tested) for asked in hyperliquid.fake.server.requests)
 
 
 async def test_one_way_isolated_and_the_leverage_are_set(swap: Pair) -> None:
     settings = swap.fake.engine.settings
     assert settings[f"leverage:{swap.place.id}"] == "3"
-    if swap.place is BINANCE:
-        assert settings[f"margin:{swap.place.id}"] == "ISOLATED"
+    if swap.place in (BINANCE, HYPERLIQUID):
+        assert settings[f"margin:{swap.place.id}"].upper() == "ISOLATED"
     elif swap.place is BYBIT:
         assert settings["marginMode"] == "ISOLATED_MARGIN"
     else:
@@ -513,10 +527,11 @@ async def test_one_way_isolated_and_the_leverage_are_set(swap: Pair) -> None:
 
 
 async def test_what_is_as_wanted_is_not_set_again(swap: Pair) -> None:
-    again = CcxtVenue(options(swap.place, swap.fake.url), KEYS)
+    again = CcxtVenue(options(swap.place, swap.fake.url), swap.place.keys)
     await again.open()
     await again.close()
-    written = {asked.path for asked in swap.fake.server.requests if asked.method != "GET"}
+    asked_by_post = {asked.target for asked in swap.fake.server.requests if asked.method != "GET"}
+    written = {target for target in asked_by_post if "/info/" not in target}
     assert all(
         path.endswith("/position/switch-mode") for path in written
     )  # Bybit does not tell it, and changes nothing
@@ -524,7 +539,7 @@ async def test_what_is_as_wanted_is_not_set_again(swap: Pair) -> None:
 
 async def test_the_way_out_asks_neither_for_rights_nor_for_modes(swap: Pair) -> None:
     swap.fake.state.keys.withdraws = True
-    out = CcxtVenue(options(swap.place, swap.fake.url, leverage=5), KEYS)
+    out = CcxtVenue(options(swap.place, swap.fake.url, leverage=5), swap.place.keys)
     await out.open(only_out=True)
     await out.cancel_all(SYM)
     await out.close()
@@ -574,7 +589,7 @@ async def test_funding_is_told_with_its_sign(swap: Pair) -> None:
         swap.fake.state.fund(swap.place.id, Decimal(rate))
     paid = await swap.venue.funding(swap.venue.now_ms() - 60_000)
     assert [(row.payment_id, row.sym, row.amount) for row in paid] == [
-        (swap.place.trade_id(row.id), SYM, row.amount) for row in swap.fake.engine.payments
+        (swap.place.payment_id(row), SYM, row.amount) for row in swap.fake.engine.payments
     ]
     assert [row.amount < 0 for row in paid] == [True, False]
 
@@ -603,7 +618,7 @@ async def test_what_the_venue_does_by_itself_is_told_from_what_a_person_does(
 
 async def test_all_fills_are_found_page_by_page(swap: Pair) -> None:
     now_ms = swap.fake.state.now_ms()
-    swap.fake.engine.wallet.cash["USDT"] = Decimal(10**9)
+    swap.fake.engine.wallet.cash[swap.place.quote] = Decimal(10**9)
     for number in range(2105):
         ask = NewOrder(swap.place.id, QTY if number % 2 == 0 else -QTY, f"{number:032x}")
         swap.fake.engine.place(ask, now_ms - 8 * 86_400_000 + number * 300_000)
@@ -613,7 +628,7 @@ async def test_all_fills_are_found_page_by_page(swap: Pair) -> None:
 
 async def test_the_quote_is_bid_and_ask(pair: Pair) -> None:
     pair.fake.engine.prices.set(pair.place.id, Decimal("43000.0"))
-    tick = pair.venue.rules(SYM).price_tick
+    tick = pair.listing.tick
     quote = await pair.venue.quote(SYM)
     assert (quote.bid, quote.ask) == (43000 - tick, 43000 + tick)
     assert abs(quote.at_ms - pair.venue.now_ms()) < 5000
@@ -623,20 +638,20 @@ async def test_the_quote_is_bid_and_ask(pair: Pair) -> None:
 async def test_a_quotes_age_is_since_it_was_asked_for_and_the_books_own_time_stands_beside_it(
     pair: Pair, together: bool
 ) -> None:
-    """A quiet market is no stale one. P: bookTicker's `time` of futures, `ts` of OKX; other tickers tell none."""
+    """A quiet market is no stale one. P: bookTicker's `time` of futures, `ts` of OKX, l2Book's `time`; else none."""
     pair.fake.state.quiet_ms = 45_000
-    slow = Fault(FaultMode.HOLD, "icker", after=True)
+    slow = Fault(FaultMode.HOLD, pair.place.tickers, after=True)
     pair.fake.server.faults.append(slow)
     before_ms = pair.venue.now_ms()
     asking = asyncio.create_task(pair.venue.quotes([SYM]) if together else pair.venue.quote(SYM))
-    await pair.fake.server.wait_for("icker", 1)
+    await pair.fake.server.wait_for(pair.place.tickers, 1)
     asked_ms = pair.venue.now_ms()
     await until(lambda: pair.venue.now_ms() > asked_ms + 5)
     slow.release.set()
     answer = await asking
     quote = answer[SYM] if isinstance(answer, dict) else answer
     assert before_ms <= quote.at_ms <= asked_ms
-    if pair.place in (BINANCE, OKX, OKX_SPOT):
+    if pair.place in (BINANCE, OKX, OKX_SPOT, HYPERLIQUID):
         assert quote.book_ms is not None
         assert before_ms - 46_000 < quote.book_ms < asked_ms - 44_000
     else:

@@ -17,7 +17,7 @@ from shared.exchanges.trading.options import VenueOptions
 from shared.messages.reasons import OrderPhase
 from shared.orders.answers import OrderStatusReport
 from shared.orders.state import OrderRequest
-from tests.simulator_venues import KEYS, SPOTS, SWAPS, Place, named
+from tests.simulator_venues import SPOTS, SWAPS, Place, named
 from tests.virtual_time import run_with_sockets
 
 COUNTS = [1, 2, 30]
@@ -47,13 +47,12 @@ class Account(NamedTuple):
 async def account(place: Place, count: int) -> AsyncIterator[Account]:
     """So many markets, opened."""
     listings = {f"{one.base}USDT": one for one in markets(named(place), count)}
-    suffix = ":USDT" if place.kind == "swap" else ""
-    async with serving(place.fake or place.exchange, listings=tuple(listings.values())) as fake:
+    async with serving(place.fake or place.exchange, listings=tuple(listings.values()), chances={}) as fake:
         options = VenueOptions(
-            place.exchange, {sym: f"{one.base}/USDT{suffix}" for sym, one in listings.items()}, mode="live", leverage=3,
+            place.exchange, {sym: place.market_of(one.base) for sym, one in listings.items()}, mode="live", leverage=3,
             base_url=fake.url, timeout_s=2.0, attempts=3, throttled=True,
         )  # fmt: skip
-        venue = CcxtVenue(options, KEYS)
+        venue = CcxtVenue(options, place.keys)
         await venue.open()
         try:
             yield Account(venue, fake, listings)
@@ -117,17 +116,17 @@ async def test_each_market_tells_its_own_quote_orders_and_fills_and_ends_only_it
             listing = held.listings[sym]
             low = (listing.price * Decimal("0.8") / listing.tick).to_integral_value() * listing.tick
             held.fake.engine.place(
-                NewOrder(listing.id, held.qty(sym), f"f{number}", limit=low), held.fake.state.now_ms()
+                NewOrder(listing.id, held.qty(sym), f"f{number:031x}", limit=low), held.fake.state.now_ms()
             )
         for number, sym in enumerate(syms):
             quote, listing = await held.venue.quote(sym), held.listings[sym]
             assert (quote.bid, quote.ask) == (listing.price - listing.tick, listing.price + listing.tick)
             (order,) = await held.venue.open_orders(sym)
-            assert (order.client_order_id, order.report.phase) == (f"f{number}", OrderPhase.NEW)
+            assert (order.client_order_id, order.report.phase) == (f"f{number:031x}", OrderPhase.NEW)
             (fill,) = await held.venue.fills(sym, held.venue.now_ms() - 60_000)
             assert (fill.sym, fill.signed_qty) == (sym, held.qty(sym))
         await held.venue.cancel_all(syms[-1])
-        resting = [order for order in held.fake.engine.orders() if order.limit is not None]
+        resting = [order for order in held.fake.engine.orders() if order.limit is not None and not order.ioc]
         assert [order.state for order in resting] == [State.NEW] * (count - 1) + [State.CANCELED]
 
 

@@ -1,4 +1,4 @@
-"""What must be true of an account and its key before it trades, on three dialects."""
+"""What must be true of an account and its key before it trades, on each dialect."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -17,15 +17,20 @@ from shared.exchanges import log_once
 from shared.exchanges.trading import setup
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.venue import AccountIdentity
-from tests.simulator_venues import BINANCE, BYBIT, KEYS, OKX, SPOTS, SWAPS, Place, named, options, trading
+from tests.simulator_venues import BINANCE, BYBIT, HYPERLIQUID, OKX, SPOTS, SWAPS, Place, named, options, trading
 from tests.until import until
 
 HEDGED = {"binance": ("dual", "true"), "okx": ("mode", "long_short_mode"), "bybit": ("dual", "true")}
-CROSS = {"binance": ("margin:BTCUSDT", "CROSSED"), "bybit": ("marginMode", "REGULAR_MARGIN")}
+CROSS = {
+    "binance": ("margin:BTCUSDT", "CROSSED"),
+    "bybit": ("marginMode", "REGULAR_MARGIN"),
+    "hyperliquid": ("margin:BTC", "cross"),
+}
+TWO_WAY = [place for place in SWAPS if place is not HYPERLIQUID]  # there is no hedge mode there
 
 
 async def opened(place: Place, fake: Simulator) -> None:
-    venue = CcxtVenue(options(place, fake.url), KEYS)
+    venue = CcxtVenue(options(place, fake.url), place.keys)
     await venue.open()
     await venue.close()
 
@@ -39,7 +44,7 @@ async def test_a_key_that_may_only_read_is_refused(place: Place) -> None:
 
 
 @pytest.mark.parametrize("open_is", ["position", "order"])
-@pytest.mark.parametrize("place", SWAPS, ids=named)
+@pytest.mark.parametrize("place", TWO_WAY, ids=named)
 async def test_hedge_mode_with_something_open_is_a_sentence_with_the_remedy(place: Place, open_is: str) -> None:
     async with serving(place.exchange) as fake:
         limit = Decimal(30_000) if open_is == "order" else None
@@ -50,14 +55,17 @@ async def test_hedge_mode_with_something_open_is_a_sentence_with_the_remedy(plac
         assert caught.value.exit_code == 5
 
 
-@pytest.mark.parametrize("open_is", ["position", "order"])
-@pytest.mark.parametrize("place", [BINANCE, BYBIT], ids=named)
+@pytest.mark.parametrize(
+    ("place", "open_is"),
+    [(BINANCE, "position"), (BINANCE, "order"), (BYBIT, "position"), (BYBIT, "order"), (HYPERLIQUID, "position")],
+    ids=lambda of: of if isinstance(of, str) else named(of),
+)
 async def test_cross_margin_with_something_open_is_a_sentence_with_the_remedy(place: Place, open_is: str) -> None:
     async with serving(place.exchange) as fake:
         limit = Decimal(30_000) if open_is == "order" else None
         fake.engine.place(NewOrder(place.id, Decimal("0.010"), limit=limit), fake.state.now_ms())
         fake.engine.set(*CROSS[place.exchange])
-        with pytest.raises(SafetyRefusal, match=r"isolated margin is needed.*tickline halt --flatten"):
+        with pytest.raises(SafetyRefusal, match=r"isolated margin.* is needed.*tickline halt --flatten"):
             await opened(place, fake)
 
 
@@ -157,7 +165,7 @@ async def test_a_fractional_leverage_is_none_that_was_wanted(place: Place) -> No
     """Both write it as text and take fractions; ccxt makes a whole number of it."""
     async with serving(place.exchange) as fake:
         fake.engine.set(f"leverage:{place.id}", "2.5")
-        venue = CcxtVenue(options(place, fake.url, leverage=2), KEYS)
+        venue = CcxtVenue(options(place, fake.url, leverage=2), place.keys)
         await venue.open()
         try:
             assert fake.engine.leverage(place.id) == 2, "set as wanted"
@@ -169,13 +177,13 @@ async def test_a_fractional_leverage_is_none_that_was_wanted(place: Place) -> No
             await venue.close()
 
 
-@pytest.mark.parametrize("place", SWAPS + SPOTS, ids=named)
+@pytest.mark.parametrize("place", TWO_WAY + SPOTS, ids=named)
 async def test_whose_account_it_is_is_told_whatever_its_key(place: Place) -> None:
     async with serving(place.fake or place.exchange) as fake:
 
         async def identity(key: str = "fake-key", *, only_out: bool = False) -> AccountIdentity:
             fake.state.keys.key = key
-            venue = CcxtVenue(options(place, fake.url), replace(KEYS, api_key=SecretStr(key)))
+            venue = CcxtVenue(options(place, fake.url), replace(place.keys, api_key=SecretStr(key)))
             await venue.open(only_out=only_out)
             await venue.close()
             return venue.identity("salt")

@@ -127,10 +127,10 @@ def ask(url: str, name: str, **content: object) -> Any:
 
 
 @contextmanager
-def fake_exchange() -> Iterator[str]:
+def fake_exchange(venue: str = "binance") -> Iterator[str]:
     """The simulator as a process; its URL."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "services", "simulator", "--port", "0", "--walk-ms", "0"],
+        [sys.executable, "-m", "services", "simulator", "--venue", venue, "--port", "0", "--walk-ms", "0"],
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None

@@ -13,6 +13,7 @@ from shared.messages import Reason
 from shared.runner.health import alive_file, touched_after
 from tests.e2e.account import at_terminal, fake_exchange
 from tests.e2e.command import COMMAND, RUN_S, in_process, own_process, wait_for
+from tests.simulator_venues import BINANCE, HYPERLIQUID, Place, named
 
 PAGE = (Path(__file__).parents[2] / "docs/going-live.md").read_text()
 BLOCKS = re.findall(r"```(sh|toml)\n(.*?)```", PAGE, re.DOTALL)
@@ -22,15 +23,19 @@ AT_TERMINAL = ("arm", "resume")
 class Reader:
     """Somebody who types what the page says, `run` in a second terminal. The testnet's place is taken by the fake."""
 
-    def __init__(self, folder: Path, url: str) -> None:
-        self.folder, self.url = folder, url
+    def __init__(self, folder: Path, url: str, place: Place) -> None:
+        self.folder, self.url, self.place = folder, url, place
         clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKLINE_")}
         self.environment = clean | {"COLUMNS": "200"}
         self.account = "fake"
         self.line: subprocess.Popen[str] | None = None
         (folder / "keys").mkdir()
-        (folder / "keys" / "api_key").write_text("fake-key\n")
-        (folder / "keys" / "api_secret").write_text("fake-secret\n")
+        (folder / "keys" / "api_key").write_text(f"{place.keys.api_key.get_secret_value()}\n")
+        (folder / "keys" / "api_secret").write_text(f"{self.secret}\n")
+
+    @property
+    def secret(self) -> str:
+        return self.place.keys.secret.get_secret_value()
 
     def configure(self, toml: str) -> None:
         for real, fake in (
@@ -39,6 +44,9 @@ class Reader:
         ):
             assert toml.count(real) == 1
             toml = toml.replace(real, fake)
+        for said, here in ((BINANCE.exchange, self.place.exchange), (BINANCE.market, self.place.market)):
+            assert toml.count(f'"{said}"') == 2
+            toml = toml.replace(f'"{said}"', f'"{here}"')
         (self.folder / "tickline.toml").write_text(toml)
         self.account = "main"
 
@@ -63,7 +71,7 @@ class Reader:
             return
         done = (own_process if verb == "run" else in_process)(self.folder, self.environment, verb, *options)
         assert done.code == 0, f"{command}: {done.err}"
-        assert "fake-secret" not in done.out + done.err
+        assert self.secret not in done.out + done.err
 
     def starts_the_line(self, options: tuple[str, ...]) -> None:
         self.ends_the_line()
@@ -85,10 +93,10 @@ class Reader:
             assert "Traceback" not in err
 
 
-@pytest.fixture
-def reader(tmp_path: Path) -> Iterator[Reader]:
-    with fake_exchange() as url:
-        made = Reader(tmp_path, url)
+@pytest.fixture(params=[BINANCE, HYPERLIQUID], ids=named)
+def reader(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Reader]:
+    with fake_exchange(request.param.exchange) as url:
+        made = Reader(tmp_path, url, request.param)
         yield made
         if made.line is not None:
             made.line.kill()

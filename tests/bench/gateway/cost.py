@@ -18,6 +18,7 @@ from tests.simulator_venues import (
     BINANCE_SPOT,
     BYBIT,
     BYBIT_SPOT,
+    HYPERLIQUID,
     OKX,
     OKX_SPOT,
     InProcess,
@@ -29,7 +30,7 @@ from tests.simulator_venues import (
 from tests.virtual_time import run_seeded
 
 COUNTS = (1, 4, 16, 100)
-PLACES = (BINANCE, BYBIT, OKX, BINANCE_SPOT, BYBIT_SPOT, OKX_SPOT)
+PLACES = (BINANCE, BYBIT, OKX, HYPERLIQUID, BINANCE_SPOT, BYBIT_SPOT, OKX_SPOT)
 IDLE_S = 100.0
 
 

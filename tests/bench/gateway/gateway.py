@@ -15,7 +15,7 @@ from shared.bus.api import Commit, Outcome
 from shared.bus.entry import Outgoing
 from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings, load_settings
-from shared.exchanges.trading.options import FAKE_KEYS, venue_options
+from shared.exchanges.trading.options import fake_keys, venue_options
 from shared.journal.rows import ArmingRow
 from shared.messages import ExecutionReport, OrderIntent, OrderStatus, Stream
 from shared.messages.codec import decode
@@ -51,7 +51,7 @@ class Gateway:
         return made
 
     def _venue(self) -> ClockedVenue:
-        made = ClockedVenue(venue_options(self._settings), FAKE_KEYS)
+        made = ClockedVenue(venue_options(self._settings), fake_keys("binance"))
         made.places = self.places
         return made
 

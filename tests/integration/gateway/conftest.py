@@ -264,7 +264,7 @@ async def gateway(
             signal={"model": "btcusdt_12h_linear"},
             gateway={
                 "mode": "testnet", "venue": "fake", "fake_url": fake.url, "exchange": "binance", "account": "main",
-                "markets": {SYM: "BTC/USDT:USDT"}, "api_key": "fake-key", "api_secret": "fake-secret",
+                "markets": {SYM: "BTC/USDT:USDT"},
                 "request_validity_ms": 1_000, "grace_ms": 300, "reconcile_s": 0.2,
                 "risk": {"max_order_notional": "10000", "max_position_notional": "10000", "orders_per_minute": 1000,
                          "daily_loss": "1000", "max_leverage": "3"},

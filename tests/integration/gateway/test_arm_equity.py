@@ -33,7 +33,9 @@ async def test_a_loss_is_in_it_and_a_coin_that_was_bought_is_none(tmp_path: Path
             wallet.cash["BTC"] += 7  # of which no book knows
         fake.engine.prices.set(place.id, D(30_000))
         bid = D(30_000) - fake.engine.listings[place.id].tick
-        worth = wallet.cash["USDT"] + held * (bid if place.kind == "spot" else 30_000 - wallet.holding(place.id).entry)
+        worth = wallet.cash[place.quote] + held * (
+            bid if place.kind == "spot" else 30_000 - wallet.holding(place.id).entry
+        )
         async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
             await journal.write([booked(str(held))], await journal.raise_epoch("gateway"))
             seen = await look(settings, journal, await books_in(settings, journal))

@@ -21,7 +21,7 @@ from shared.journal.journal import Journal
 from shared.orders.answers import VenueOrder
 from tests.integration.gateway.conftest import SYM
 from tests.journal_rows import order
-from tests.simulator_venues import BINANCE, BYBIT, OKX, Place, named
+from tests.simulator_venues import BINANCE, BYBIT, HYPERLIQUID, OKX, Place, named
 
 WEATHER = {
     "drop_after": 0.1, "drop_before": 0.1, "status_after": 0.1, "status_before": 0.1, "late": 0.05, "slow": 0.1,
@@ -94,14 +94,14 @@ async def test_what_is_refused_as_too_large_goes_in_smaller_pieces(tmp_path: Pat
         assert sum("refused" in line for line in said) == 2, said  # 0.050, 0.025
 
 
-@pytest.mark.parametrize("place", [BINANCE, OKX, BYBIT], ids=named)
+@pytest.mark.parametrize("place", [BINANCE, OKX, BYBIT, HYPERLIQUID], ids=named)
 async def test_an_answer_that_is_held_back_is_not_waited_for_longer_than_its_request_is_good(
     tmp_path: Path, place: Place
 ) -> None:
     """The order was taken. Until the connection's time-out the position would not be looked at again."""
-    path = {"binance": "/order", "okx": "trade/order", "bybit": "order/create"}[place.exchange]
+    path = {"okx": "trade/order", "bybit": "order/create"}.get(place.exchange, place.orders)
     async with serving(place.exchange) as fake:
-        settings = settings_of(tmp_path, fake, exchange=place.exchange, timeout_s=50)
+        settings = settings_of(tmp_path, fake, exchange=place.exchange, markets={SYM: place.market}, timeout_s=50)
         fake.engine.place(NewOrder(place.id, Decimal("0.050")), fake.state.now_ms())
         venue = make_venue(settings)
         await venue.open(only_out=True)

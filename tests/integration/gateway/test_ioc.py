@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from services.simulator.engine.events import FillPlan, Lags
+from services.simulator.engine.events import EngineOrder, FillPlan, Lags
 from services.simulator.simulator import FEE
 from shared.messages import ExecutionReport, Leg, OrderIntent, OrderStatus, Reason
 from shared.messages.reasons import OrderPhase, OrderType, TimeInForce
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
-from tests.simulator_venues import SPOTS, SWAPS, Place, named
+from tests.simulator_venues import HYPERLIQUID, SPOTS, SWAPS, Place, named
 from tests.until import until
 
 D = Decimal
@@ -28,9 +28,8 @@ async def trading_at(
 ) -> AsyncIterator[Gateway]:
     """chances: None: fair weather."""
     own = {**SLOW, "exchange": place.exchange, "markets": {SYM: place.market}}
-    password = {"api_password": "fake-password"} if place.exchange == "okx" else {}
     fake = place.fake or place.exchange
-    async with gateway(tmp_path, fake_venue=fake, chances=chances or {}, **own, **password) as made:
+    async with gateway(tmp_path, fake_venue=fake, chances=chances or {}, **own) as made:
         yield made
 
 
@@ -47,7 +46,8 @@ def looked_up(trading: Gateway) -> int:
     """Returns how often orders were asked for by their ids."""
     named_so = ("clOrdId", "orderLinkId", "origClientOrderId")
     asked = [request for request in trading.fake.server.requests if request.method == "GET"]
-    return sum(any(name in request.form for name in named_so) for request in asked)
+    signed = trading.fake.server.count("info/orderStatus", "POST")  # at Hyperliquid
+    return sum(any(name in request.form for name in named_so) for request in asked) + signed
 
 
 def net(place: Place, qty: str) -> Decimal:
@@ -81,8 +81,7 @@ async def test_what_misses_or_falls_short_is_over_when_the_exchange_has_said_it_
         limits = [order.limit for order in trading.fake.engine.accepted]
         assert limits[1] is not None
         assert ask <= limits[1] <= ask + D("0.07") and limits[1] % trading.rules().price_tick == 0
-        sent = [request for request in trading.fake.server.requests if request.method == "POST"]
-        assert sum("/order" in request.path for request in sent) == 3
+        assert trading.fake.server.count(place.orders, "POST") == 3
 
 
 @pytest.mark.parametrize("place", SWAPS, ids=named)
@@ -99,6 +98,8 @@ async def test_a_close_goes_out_while_an_ioc_is_not_over_yet(
         late = ioc(trading, "0.005", best_ask(trading, place) - 10)
         if place.exchange == "binance":  # its answer would tell the end
             monkeypatch.setattr("services.simulator.binance.orders.BinanceOrders._answer", _acknowledged)
+        if place is HYPERLIQUID:
+            monkeypatch.setattr("services.simulator.hyperliquid.orders.HyperliquidOrders._answer", _resting)
         await trading.write(late)
         engine = trading.engine
         assert engine is not None
@@ -120,6 +121,10 @@ def _acknowledged(orders: object, order: object, form: object) -> dict[str, obje
     """Answers as for ACK, whatever was asked for."""
     shown: dict[str, object] = orders._row(order)  # type: ignore[attr-defined]
     return {**shown, "status": "NEW", "executedQty": "0", "cumQty": "0", "cumQuote": "0", "avgPrice": "0.00"}
+
+
+def _resting(orders: object, order: EngineOrder, told: str) -> dict[str, object]:
+    return {"resting": {"oid": order.id}}
 
 
 USUAL_AND_MORE = {"miss": 0.2, "short": 0.2, "late_row": 0.3, "late_trades": 0.3}

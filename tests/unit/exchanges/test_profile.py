@@ -4,13 +4,14 @@ from services.strategy.stage import client_order_id
 from shared.exchanges import bybit, okx
 from shared.exchanges.binance import FUTURES_FACTS
 from shared.exchanges.profile import TradingFacts
-from shared.exchanges.registry import traded, trading_profile
+from shared.exchanges.registry import traded, trading_class
 from shared.messages import Leg
 
-FACTS = [(name, trading_profile(name, kind).facts) for name in traded() for kind in ("swap", "spot")]
+FACTS = [(name, facts) for name in traded() for facts in trading_class(name).by_kind.values()]
 UNKNOWN_FATE = {
     "binance": {"-1000", "-1001", "-1006", "-1007"},
     "bybit": {"10000", "10016", "10014"},
+    "hyperliquid": {"Invalid nonce: duplicate nonce", "Internal error"},
     "okx": {"50001", "50004", "50013", "50026", "51149"},
 }
 

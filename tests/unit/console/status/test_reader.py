@@ -34,7 +34,7 @@ from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpo
 from shared.runner.health import HELD, alive_file
 from shared.strategies.identity import decided_by_config
 from shared.wall_time import UTC_TIME
-from tests.simulator_venues import SPOTS, SWAPS, SYM, Place, named
+from tests.simulator_venues import HYPERLIQUID, SPOTS, SWAPS, SYM, Place, named
 from tests.unit.lookup.test_money import SYM as A
 from tests.unit.lookup.test_money import Hour, played
 from tests.unit.lookup.world import World
@@ -224,8 +224,7 @@ async def test_what_trades_need_not_be_readable(world: World) -> None:
 def account_of(world: World, url: str = "http://127.0.0.1:1", place: Place = SWAPS[0]) -> Settings:
     own = GatewaySettings(
         mode="testnet", venue="fake", account="main", exchange=place.exchange, fake_url=url,
-        markets={SYM: place.market}, api_key=SecretStr("fake-key"), api_secret=SecretStr("fake-secret"),
-        api_password=SecretStr("fake-password"),
+        markets={SYM: place.market},
     )  # fmt: skip
     changes = {"gateway": own, "symbols": (SYM,), "signal": SignalSettings(model="none")}
     changes |= {"strategy": StrategySettings(name="moving_average_cross")}
@@ -292,7 +291,8 @@ async def test_with_the_line_dead_the_exchange_is_asked_and_nothing_is_changed_t
         await journaled(settings, D("0.200"))
         fake.server.requests.clear()
         status = await status_of(world, asks=True)
-        assert {request.method for request in fake.server.requests} == {"GET"}
+        asked = {(one.method, one.path.endswith("/info")) for one in fake.server.requests}
+        assert asked == {("POST", True) if place is HYPERLIQUID else ("GET", False)}
     one = status.symbols[SYM]
     assert (status.line, status.not_asked) == ("down", "")
     assert one.exchange is not None

@@ -34,6 +34,9 @@ LIQUIDATION, ADL, SETTLEMENT = Forced.LIQUIDATION, Forced.ADL, Forced.SETTLEMENT
         *(("bybit", {"createType": word}, LIQUIDATION) for word in ("CreateByLiq", "CreateByTakeOver_PassThrough")),
         ("bybit", {"createType": "CreateByAdl_PassThrough"}, ADL),
         ("bybit", {"createType": "CreateBySettle"}, SETTLEMENT),
+        ("hyperliquid", {"dir": "Auto-Deleveraging"}, ADL),
+        ("hyperliquid", {"dir": "Settlement"}, SETTLEMENT),
+        ("hyperliquid", {"dir": "Open Long"}, None),
         *(("bybit", {"createType": word}, None) for word in ("CreateByUser", "CreateByStopLoss")),
     ],
 )

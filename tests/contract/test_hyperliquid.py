@@ -1,0 +1,298 @@
+"""What only Hyperliquid has: signed actions, a nonce each, refusals by text, counted requests, accounts by address."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import aiohttp
+import pytest
+from pydantic import SecretStr
+
+from services.simulator.hyperliquid.orders import valid_price
+from services.simulator.hyperliquid.rest import OWNER, OWNER_KEY, WALLET, WALLET_KEY
+from services.simulator.simulator import Simulator, serving
+from shared.errors import ConfigError, SafetyRefusal
+from shared.exchanges.hyperliquid.profile import RESERVED
+from shared.exchanges.trading.ccxt_venue import CcxtVenue
+from shared.exchanges.trading.options import Credentials, VenueOptions
+from shared.messages.reasons import OrderPhase, Reason
+from shared.orders.answers import Absent, Ambiguous, OrderStatusReport, Refused
+from tests.simulator_venues import HYPERLIQUID, SYM, Pair, options, trading
+
+D = Decimal
+FIRST_REQUESTS = 10_000
+
+
+def keys(address: str = OWNER, secret: str = WALLET_KEY) -> Credentials:
+    return Credentials(SecretStr(address), SecretStr(secret))
+
+
+def actions(fake: Simulator) -> list[dict[str, Any]]:
+    """Returns what was posted to be done, in its order."""
+    return [one.content for one in fake.server.requests if "/exchange/" in one.target]
+
+
+def tampered(pair: Pair, monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[str, Any]], object]) -> None:
+    """Changes what is posted, behind its signature."""
+    client = pair.venue._client
+    fetch = client.fetch
+
+    async def changed(url: str, method: str = "GET", headers: Any = None, body: Any = None, *rest: Any) -> Any:
+        if url.endswith("/exchange"):
+            told = json.loads(body)
+            change(told)
+            body = json.dumps(told)
+        return await fetch(url, method, headers, body, *rest)
+
+    monkeypatch.setattr(client, "fetch", changed)
+
+
+# ---- what goes over the wire
+
+
+async def test_an_accounts_whole_day_has_no_request_but_what_was_asked_for() -> None:
+    """ccxt's own order would approve a builder, take a referrer, and pay 1 bp of each order to the builder."""
+    async with serving("hyperliquid") as fake:
+        venue = CcxtVenue(options(HYPERLIQUID, fake.url), keys())
+        await venue.open()
+        pair = Pair(venue, fake, HYPERLIQUID)
+        await venue.place(pair.request("0.010"))
+        await venue.place(pair.ioc("0.010", pair.best.ask, 2))
+        await venue.place(pair.request("-0.020", 3, reduce_only=True))
+        await venue.close()
+        told = [one["action"] for one in actions(fake)]
+    assert [action["type"] for action in told] == ["updateLeverage", "order", "order", "order"]
+    assert not any("builder" in action for action in told)
+    assert {one.path.partition("/")[2] for one in fake.server.requests} == {"info", "exchange"}
+
+
+async def test_an_order_is_one_action_with_our_stamp_our_id_and_its_end() -> None:
+    async with trading(HYPERLIQUID) as pair:
+        ask = pair.request("0.010", 10, validity_ms=1_234)
+        assert isinstance(await pair.venue.place(ask), OrderStatusReport)
+        (sent,) = actions(pair.fake)
+        (order,) = sent["action"]["orders"]
+        assert (sent["nonce"], sent["expiresAfter"]) == (ask.at_ms, ask.at_ms + 1_234)
+        assert (order["c"], order["r"], order["t"]) == (f"0x{10:032x}", False, {"limit": {"tif": "Ioc"}})
+        assert (sent["action"]["grouping"], "vaultAddress" in sent) == ("na", False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda told: told.update(expiresAfter=told["expiresAfter"] + 60_000),
+        lambda told: told.pop("expiresAfter"),
+        lambda told: told.update(nonce=told["nonce"] + 1),
+        lambda told: told["action"]["orders"][0].update(s="0.011"),
+        lambda told: told["action"]["orders"][0].update(r=True),
+        lambda told: told["action"].update(builder={"b": WALLET, "f": 10}),
+    ],
+    ids=["its end", "no end", "nonce", "quantity", "reduces", "builder"],
+)
+async def test_all_of_it_is_signed(change: Callable[[Any], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    async with trading(HYPERLIQUID) as pair:
+        tampered(pair, monkeypatch, change)
+        answer = await pair.venue.place(pair.request("0.010"))
+        assert isinstance(answer, Refused) and answer.reason is Reason.KEY_REFUSED
+        assert (pair.sent, pair.accepted) == (1, [])
+
+
+async def test_orders_of_one_millisecond_have_a_nonce_each() -> None:
+    async with trading(HYPERLIQUID) as pair:
+        at_ms = pair.venue.now_ms()
+        for number in (1, 2, 3):
+            answer = await pair.venue.place(pair.request("0.010", number)._replace(at_ms=at_ms))
+            assert isinstance(answer, OrderStatusReport)
+        assert [one["nonce"] for one in actions(pair.fake)] == [at_ms, at_ms + 1, at_ms + 2]
+        assert len({one["expiresAfter"] for one in actions(pair.fake)}) == 1
+
+
+async def test_an_answer_that_tells_of_a_used_nonce_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be about this very order, which came twice: a connection's doing, e.g. a proxy's."""
+    async with trading(HYPERLIQUID) as pair, aiohttp.ClientSession() as proxy:
+        client = pair.venue._client
+        fetch = client.fetch
+
+        async def twice(url: str, method: str = "GET", headers: Any = None, body: Any = None, *rest: Any) -> Any:
+            if url.endswith("/exchange"):
+                where = f"{pair.fake.url}/api.hyperliquid.xyz/exchange"
+                async with proxy.post(where, data=body, headers={"Content-Type": "application/json"}) as before:
+                    assert (await before.json())["status"] == "ok"
+            return await fetch(url, method, headers, body, *rest)
+
+        monkeypatch.setattr(client, "fetch", twice)
+        answer = await pair.venue.place(pair.request("0.010"))
+        assert isinstance(answer, Ambiguous) and "duplicate nonce" in answer.cause
+        found = await pair.venue.find(SYM, f"{1:032x}")
+        assert isinstance(found, OrderStatusReport) and found.phase is OrderPhase.FILLED
+        assert len(pair.accepted) == 1
+
+
+async def test_what_comes_too_late_is_refused_there() -> None:
+    async with trading(HYPERLIQUID) as pair:
+        request = pair.request("0.010", validity_ms=500)
+        pair.fake.state.skew_ms += 10_000
+        answer = await pair.venue.place(request)
+        assert isinstance(answer, Refused) and answer.reason is Reason.REQUEST_EXPIRED
+        assert (pair.sent, pair.accepted) == (1, [])
+        pair.fake.state.skew_ms -= 10_000
+        assert isinstance(await pair.venue.find(SYM, f"{1:032x}"), Absent)
+
+
+@pytest.mark.parametrize("side", [1, -1], ids=["buy", "sell"])
+async def test_a_market_order_is_an_ioc_within_five_percent(side: int) -> None:
+    async with trading(HYPERLIQUID) as pair:
+        await pair.venue.place(pair.request(str(side * D("0.010"))))
+        (sent,) = actions(pair.fake)
+        price = D(sent["action"]["orders"][0]["p"])
+        best = pair.best.ask if side > 0 else pair.best.bid
+        assert D("0.0499") < side * (price / best - 1) <= D("0.05")
+        assert valid_price(pair.listing, price)
+        (order,) = pair.fake.engine.orders()
+        assert (order.ioc, order.filled) == (True, side * D("0.010"))
+
+
+async def test_an_orders_price_needs_no_question_while_the_last_quote_is_young() -> None:
+    async with trading(HYPERLIQUID) as pair:
+        await pair.venue.quotes([SYM])
+        pair.fake.server.requests.clear()
+        await pair.venue.place(pair.request("0.010"))
+        assert [one.target.rpartition("/")[2] for one in pair.fake.server.requests] == ["order"]
+
+
+# ---- small orders
+
+
+async def test_an_order_of_less_than_ten_dollars_is_refused() -> None:
+    async with trading(HYPERLIQUID) as pair:
+        assert pair.venue.rules(SYM).min_notional == 10
+        answer = await pair.venue.place(pair.request("0.0002"))
+        assert isinstance(answer, Refused) and answer.reason is Reason.BELOW_MINIMUM
+
+
+@pytest.mark.parametrize("takes", [False, True])
+async def test_whether_less_may_be_closed_nobody_knows_and_both_are_understood(takes: bool) -> None:
+    async with trading(HYPERLIQUID) as pair:
+        await pair.venue.place(pair.request("0.010"))
+        await pair.venue.place(pair.request("-0.0098", 2, reduce_only=True))
+        pair.fake.engine.set("small_reduce", str(takes).lower())
+        answer = await pair.venue.place(pair.request("-0.0002", 3, reduce_only=True))
+        assert (
+            isinstance(answer, OrderStatusReport)
+            if takes
+            else answer == Refused(Reason.BELOW_MINIMUM, "Order must have minimum value of $10. asset=0")
+        )
+        assert [held.signed_qty for held in await pair.venue.positions()] == [0 if takes else D("0.0002")]
+
+
+# ---- requests are counted
+
+
+async def test_the_last_requests_are_kept_for_what_reduces() -> None:
+    async with trading(HYPERLIQUID) as pair:
+        await pair.venue.place(pair.request("0.010"))
+        pair.fake.engine.set("requests_used", str(FIRST_REQUESTS + 418 - RESERVED - 3))
+        await pair.venue.read_modes()  # which asks how many are left, too
+        sent = pair.sent
+        assert isinstance(await pair.venue.place(pair.request("0.010", 2)), OrderStatusReport)
+        answers = [await pair.venue.place(pair.request("0.010", number)) for number in range(3, 8)]
+        refused = [answer for answer in answers if isinstance(answer, Refused)]
+        assert refused and {one.reason for one in refused} == {Reason.RATE_LIMITED}
+        assert f"{RESERVED} are kept for what reduces" in refused[-1].text
+        assert pair.sent == sent + 1 + len(answers) - len(refused), "what is refused here is not sent"
+        closed = await pair.venue.place(pair.request("-0.010", 9, reduce_only=True))
+        assert isinstance(closed, OrderStatusReport)
+
+
+async def test_too_many_requests_are_a_refusal_of_the_order() -> None:
+    async with trading(HYPERLIQUID) as pair:
+        pair.fake.engine.set("requests_used", "1000000")
+        answer = await pair.venue.place(pair.request("0.010"))
+        assert isinstance(answer, Refused) and answer.reason is Reason.RATE_LIMITED
+        assert (pair.sent, pair.accepted) == (1, [])
+
+
+# ---- whose account it is
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("role", "agent", r"is an API wallet, of the account .*: api_key is the account's own address"),
+        ("role", "vault", "is a vault: vaults are not traded here"),
+        ("role", "subAccount", "is a subaccount of .*: subaccounts are not traded here"),
+        ("role", "missing", r"does not exist there \(role missing\): pay something in first"),
+        ("abstraction", "unifiedAccount", "is in the mode unifiedAccount, .* switch it to the standard mode"),
+        ("abstraction", "portfolioMargin", "is in the mode portfolioMargin"),
+        ("abstraction", "dexAbstraction", "is in the mode dexAbstraction"),
+    ],
+)
+async def test_an_account_of_another_kind_is_refused_and_flattened_all_the_same(
+    setting: str, value: str, said: str
+) -> None:
+    async with serving("hyperliquid") as fake:
+        fake.engine.set(setting, value)
+        with pytest.raises(SafetyRefusal, match=said):
+            await CcxtVenue(options(HYPERLIQUID, fake.url), keys()).open()
+        assert actions(fake) == [], "nothing was set"
+        way_out = CcxtVenue(options(HYPERLIQUID, fake.url), keys())
+        await way_out.open(only_out=True)
+        await way_out.close()
+
+
+async def test_an_api_wallets_address_is_no_account() -> None:
+    async with serving("hyperliquid") as fake:
+        with pytest.raises(SafetyRefusal, match=f"is an API wallet, of the account {OWNER}"):
+            await CcxtVenue(options(HYPERLIQUID, fake.url), keys(address=WALLET)).open()
+
+
+async def test_the_accounts_own_key_can_take_money_out_and_is_refused() -> None:
+    async with serving("hyperliquid") as fake:
+        with pytest.raises(SafetyRefusal, match="withdraw"):
+            await CcxtVenue(options(HYPERLIQUID, fake.url), keys(secret=OWNER_KEY)).open()
+
+
+async def test_a_wallet_that_the_account_has_not_approved_may_not_trade() -> None:
+    async with serving("hyperliquid") as fake:
+        with pytest.raises(SafetyRefusal, match="may not trade"):
+            await CcxtVenue(options(HYPERLIQUID, fake.url), keys(secret="0x" + "12" * 32)).open()
+
+
+@pytest.mark.parametrize(
+    ("address", "secret", "said"),
+    [
+        ("fake-key", WALLET_KEY, "api_key of hyperliquid is the account's address"),
+        (OWNER, "fake-secret", "api_secret of hyperliquid is the private key of an API wallet"),
+        (OWNER, OWNER, "api_secret of hyperliquid is the private key of an API wallet"),
+    ],
+)
+def test_keys_of_another_form_are_one_line_without_them(address: str, secret: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as caught:
+        CcxtVenue(VenueOptions("hyperliquid", {SYM: HYPERLIQUID.market}), keys(address, secret))
+    assert secret not in str(caught.value)
+
+
+def test_spot_is_not_traded() -> None:
+    with pytest.raises(SafetyRefusal, match="exchange hyperliquid: spot markets are not traded there"):
+        CcxtVenue(VenueOptions("hyperliquid", {"HYPEUSDC": "HYPE/USDC"}), keys())
+
+
+async def test_markets_of_others_dexes_are_not_there() -> None:
+    async with serving("hyperliquid") as fake:
+        other = VenueOptions(
+            "hyperliquid", {"XYZUSDC": "XYZ-TSLA/USDC:USDC"}, mode="live", base_url=fake.url, throttled=False
+        )
+        with pytest.raises(ConfigError, match="XYZ-TSLA/USDC:USDC"):
+            await CcxtVenue(other, keys()).open()
+        assert not fake.server.count("perpDexs")
+
+
+async def test_money_that_others_moved_is_no_funding_and_a_payment_is_known_by_coin_and_time() -> None:
+    async with trading(HYPERLIQUID) as pair:
+        await pair.venue.place(pair.request("0.010"))
+        at_ms = pair.fake.state.now_ms()
+        pair.fake.state.fund("BTC", D("0.0001"))
+        pair.fake.engine.pay("TRANSFER", "", "USDC", D(5), at_ms)
+        (payment,) = await pair.venue.funding(at_ms - 1)
+        assert payment.payment_id == f"BTC:{payment.at_ms}" and payment.amount < 0
