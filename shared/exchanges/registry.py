@@ -8,6 +8,7 @@ from typing import Any
 
 from shared.exchanges.profile import ExchangeProfile, MarketDataProfile
 from shared.exchanges.trading.profile import TradingProfile
+from shared.exchanges.trading.stop_profile import StopProfile
 from shared.registry import Registry
 
 PROFILES = Registry[ExchangeProfile](
@@ -22,6 +23,15 @@ PROFILES = Registry[ExchangeProfile](
         "gate": "shared.exchanges.registry:GATE",
         "deribit": "shared.exchanges.registry:DERIBIT",
         "krakenfutures": "shared.exchanges.registry:KRAKEN_FUTURES",
+    }
+)
+
+# Of swaps; an exchange without a line has no stops here, and neither has spot.
+STOP_PROFILES = Registry[type[StopProfile]](
+    {
+        "binance": "shared.exchanges.binance_stops:BinanceStops",
+        "bybit": "shared.exchanges.bybit_stops:BybitStops",
+        "okx": "shared.exchanges.okx_stops:OkxStops",
     }
 )
 
@@ -72,6 +82,16 @@ def trading_profile(exchange: str, kind: str) -> TradingProfile:
 def trading_class(exchange: str) -> type[TradingProfile]:
     """Returns the trading half of an exchange's profile; where there is none, what ccxt has for all."""
     return profile_of(exchange).trading or TradingProfile
+
+
+def stop_profile(exchange: str, kind: str) -> StopProfile:
+    """Returns what a stop is at an exchange, of `swap` or `spot`.
+
+    >>> stop_profile("okx", "swap").form.told_id, len(stop_profile("okx", "spot").form.kinds)
+    (True, 0)
+    """
+    made = STOP_PROFILES[exchange] if kind == "swap" and exchange in STOP_PROFILES else StopProfile
+    return made(trading_profile(exchange, kind).facts)
 
 
 def traded() -> list[str]:

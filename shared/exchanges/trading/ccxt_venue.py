@@ -12,7 +12,7 @@ from shared.errors import SafetyRefusal, VenueError
 from shared.exchanges.client import UNREADABLE, RateLimit, load_ccxt, require_known
 from shared.exchanges.clock import ExchangeClock
 from shared.exchanges.profile import NOT_PROTECTED
-from shared.exchanges.registry import profile_of, traded, trading_profile
+from shared.exchanges.registry import profile_of, stop_profile, traded, trading_profile
 from shared.exchanges.rest_caller import CallRules, RestCaller
 from shared.exchanges.trading import parse
 from shared.exchanges.trading.cancel import cancel_order
@@ -22,6 +22,7 @@ from shared.exchanges.trading.options import Credentials, VenueOptions, credenti
 from shared.exchanges.trading.orders import OrderLookup, OrderSender
 from shared.exchanges.trading.paging import trades
 from shared.exchanges.trading.setup import AccountSetup
+from shared.exchanges.trading.stops import Stops
 from shared.exchanges.trading.venue import (
     AccountIdentity,
     Cleared,
@@ -46,6 +47,7 @@ from shared.orders.answers import (
     VenueQuote,
 )
 from shared.orders.state import OrderRequest
+from shared.orders.stops import StopRequest
 
 NS_PER_MS = 1_000_000
 FIRST_S = 0.2
@@ -88,6 +90,8 @@ class CcxtVenue:
         self._setup = AccountSetup(self._caller, self._profile, options)
         self._lookup = OrderLookup(self._caller, self._profile)
         self._sender = OrderSender(self._caller, self._profile, options.timeout_s)
+        stops = stop_profile(name, options.kind)
+        self.stops = Stops(self._caller, stops, self._lookup, self._rules, self.now_ms, options.timeout_s)
         self._clock = ExchangeClock()
 
     async def open(self, *, only_out: bool = False) -> None:
@@ -190,9 +194,12 @@ class CcxtVenue:
         self._client.options["timeDifference"] = -self._clock.ahead_ms
         return self.now_ms()
 
-    async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> OrderStatusReport | Refused | Ambiguous:
+    async def place(
+        self, request: OrderRequest, cleared: Cleared = at_once, stops: Sequence[StopRequest] = ()
+    ) -> OrderStatusReport | Refused | Ambiguous:
         """Sends exactly one request, or none; never raises for what the exchange does."""
-        return await self._sender.place(self._rules[request.sym], request, self.now_ms, cleared)
+        carried = self.stops.carried(request, stops)
+        return await self._sender.place(self._rules[request.sym], request, self.now_ms, cleared, carried)
 
     async def find(
         self, sym: str, client_order_id: str, since_ms: int | None = None

@@ -1,16 +1,17 @@
 """An order at an exchange: sent once, what a failure means, and what has become of it."""
 
-import asyncio
 from collections.abc import Callable, Mapping
-from decimal import Decimal, localcontext
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from shared.errors import VenueError
-from shared.exchanges.client import Unreadable, codes_in, listening
+from shared.exchanges.client import Unreadable, codes_in
 from shared.exchanges.profile import TradingFacts
 from shared.exchanges.rest_caller import RestCaller, with_type
 from shared.exchanges.trading import amounts, parse
 from shared.exchanges.trading.client import NotCleared, Overdue, Stamp
+from shared.exchanges.trading.once import sent_once
 from shared.exchanges.trading.profile import TradingProfile
 from shared.exchanges.trading.venue import Cleared, MarketRules
 from shared.messages.reasons import OrderPhase, OrderType, Reason, TimeInForce
@@ -25,11 +26,17 @@ class OrderSender:
         self._caller, self._profile, self._facts, self._timeout_s = caller, profile, profile.facts, timeout_s
 
     async def place(
-        self, rules: MarketRules, request: OrderRequest, now_ms: Callable[[], int], cleared: Cleared
+        self,
+        rules: MarketRules,
+        request: OrderRequest,
+        now_ms: Callable[[], int],
+        cleared: Cleared,
+        carried: Mapping[str, Any] = MappingProxyType({}),
     ) -> OrderStatusReport | Refused | Ambiguous:
         """Sends exactly one request, or none; never raises for what the exchange does.
 
         now_ms: the exchange's clock. cleared: awaited when the request is made and before anything of it is written.
+        carried: what the request says of the stops that it carries.
         """
         refused = self._unfit(rules, request)
         if refused is not None:
@@ -39,34 +46,26 @@ class OrderSender:
         except VenueError as error:
             return Refused(Reason.NOT_SENT, f"not sent: no price for a market order: {error}")
         amount = amounts.contracts(rules, request.signed_qty)
-        limit = asyncio.timeout(self._timeout_s)
+        stamp = Stamp(at_ms=request.at_ms, validity_ms=request.validity_ms, now_ms=now_ms)
 
-        async def held() -> None:
-            await cleared()
-            limit.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
-
-        stamp = Stamp(at_ms=request.at_ms, validity_ms=request.validity_ms, now_ms=now_ms, cleared=held)
-        try:
-            with listening(stamp), localcontext():
-                async with limit:
-                    order = await self._caller.client.create_order(
-                        rules.market,
-                        request.type.value.lower(),
-                        "buy" if request.signed_qty > 0 else "sell",
-                        amount,
-                        price,
-                        self._params(rules, request),
-                    )
+        async def send() -> OrderStatusReport:
+            order = await self._caller.client.create_order(
+                rules.market,
+                request.type.value.lower(),
+                "buy" if request.signed_qty > 0 else "sell",
+                amount,
+                price,
+                {**self._params(rules, request), **carried},
+            )
             if order.get("clientOrderId") not in (None, request.client_order_id):
                 raise Unreadable("the answer is about another order")
             return parse.answer(self._profile, rules, order, request.signed_qty)
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            return self._failed(stamp, error)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the order may be there
-            return self._failed(stamp, error)
+
+        sent = await sent_once(send, stamp, cleared, self._timeout_s)
+        if sent.error is not None:
+            return self._failed(stamp, sent.error)
+        report: OrderStatusReport = sent.answer
+        return report
 
     async def _price(self, rules: MarketRules, request: OrderRequest) -> str | None:
         """Returns the price that is sent: the limit, or the one that a market order must have there; else None."""
@@ -145,8 +144,12 @@ class OrderLookup:
         if order is None:
             opened = await self._profile.open_orders(self._caller, rules.market)
             order = next((row for row in opened if row.get("clientOrderId") == client_id), None)
-        if order is None:
-            return None
+        return None if order is None else await self.read(rules, order, own=own)
+
+    async def read(
+        self, rules: MarketRules, order: Mapping[str, Any], *, own: bool = True
+    ) -> OrderStatusReport | Ambiguous:
+        """Reads an order as ccxt writes it, with what its fills have cost. own: its own row, and none of a list."""
         found = parse.snapshot(self._facts, rules, order)
         short = own and self._facts.final_rows and found.phase in parse.ENDED_SHORT
         inexact = bool(found.filled_qty) and not self._facts.exact_cost

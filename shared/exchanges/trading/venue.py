@@ -22,6 +22,7 @@ from shared.orders.answers import (
     VenueQuote,
 )
 from shared.orders.state import OrderRequest
+from shared.orders.stops import StopRequest
 from shared.record import Record
 
 
@@ -196,7 +197,9 @@ class Venue(Protocol):
         Of many markets some are asked for each time, where each is a question of its own.
         """
 
-    async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> OrderStatusReport | Refused | Ambiguous:
+    async def place(
+        self, request: OrderRequest, cleared: Cleared = at_once, stops: Sequence[StopRequest] = ()
+    ) -> OrderStatusReport | Refused | Ambiguous:
         """Sends a market order, or one with a limit, as IOC: once.
 
         Refused: the exchange has not taken it. Ambiguous: nobody knows. An IOC that found nothing, or a part, within
@@ -204,6 +207,7 @@ class Venue(Protocol):
 
         cleared: awaited when the request is made and before anything of it is written. NotCleared of it: it is not
         written, and the answer is Ambiguous, since whoever raises it does so because others may have acted.
+        stops: those that the order carries, where the exchange takes them with it (`CcxtVenue.stops`); else ValueError.
         """
 
     async def find(

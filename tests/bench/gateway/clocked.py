@@ -25,6 +25,7 @@ from shared.journal.rows import Change, OrderRow
 from shared.messages import Message, OrderIntent, OrderPhase
 from shared.messages.codec import decode
 from shared.orders import Ambiguous, OrderRequest, OrderStatusReport, Refused
+from shared.orders.stops import StopRequest
 
 
 class Places:
@@ -125,12 +126,14 @@ class ClockedVenue(CcxtVenue):
         config.freeze()
         self._client.session.trace_configs.append(config)
 
-    async def place(self, request: OrderRequest, cleared: Cleared = at_once) -> OrderStatusReport | Refused | Ambiguous:
+    async def place(
+        self, request: OrderRequest, cleared: Cleared = at_once, stops: Sequence[StopRequest] = ()
+    ) -> OrderStatusReport | Refused | Ambiguous:
         async def noted() -> None:
             await cleared()
             self.places.at[request.client_order_id]["cleared"] = time.monotonic()
 
-        return await super().place(request, noted)
+        return await super().place(request, noted, stops)
 
     async def _sent(self, session: Any, context: Any, chunk: aiohttp.TraceRequestChunkSentParams) -> None:
         now_s = time.monotonic()

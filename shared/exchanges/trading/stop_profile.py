@@ -1,0 +1,126 @@
+"""A stop profile says how one exchange takes, shows and forgets stops; its form is plain data, each row with its page.
+
+Each exchange has a module in the folder above, `NAME_stops.py`; `shared/exchanges/profile.py` explains the letters.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from shared.exchanges.profile import TradingFacts
+from shared.exchanges.rest_caller import RestCaller
+from shared.exchanges.trading.paging import Row
+from shared.exchanges.trading.venue import MarketRules
+from shared.messages.reasons import Reason
+from shared.orders.stops import StopKind, StopReport, StopRequest
+
+BPS = Decimal(10_000)
+
+
+class TrailRange(NamedTuple):
+    """A range says how far a trailing stop may lie behind, in basis points."""
+
+    least_bps: Decimal
+    most_bps: Decimal
+    step_bps: Decimal
+
+
+class StopForm(NamedTuple):
+    """A form says what a stop is at one exchange.
+
+    - kinds: those that it has, each as it triggers; whole: those of them that are sized by the position
+    - attached: those that an entry's own request can carry
+    - replaced: `in_place`, one request changes the one that rests; or `new_first`, the new one is placed and then the
+      old one is cancelled. Of the kinds sized by the position only one rests: the new one is sized by quantity then
+    - own_id: it carries our id; told_id: the answer to its request tells the exchange's
+    - keeps_id: it stays itself when it is triggered; else the order that it becomes has another id
+    - expires: a request is refused when its validity is over
+    - absent_proves: the exchange never says "unknown" of a stop that it has
+    - forgotten_ms: so long after it was made, one that ended without a trade is told; 0: no bound is known
+    - ends_with_position: the exchange cancels it when the position is closed, as it says; not all were seen to
+    - most: as many as may wait in one market; 0: no bound is known
+    - trail: None where it has no trailing stop
+    """
+
+    kinds: frozenset[StopKind] = frozenset()
+    whole: frozenset[StopKind] = frozenset()
+    attached: frozenset[StopKind] = frozenset()
+    replaced: Literal["in_place", "new_first"] = "new_first"
+    own_id: bool = False
+    told_id: bool = False
+    keeps_id: bool = False
+    expires: bool = False
+    absent_proves: bool = False
+    forgotten_ms: int = 0
+    ends_with_position: bool = False
+    most: int = 0
+    trail: TrailRange | None = None
+
+
+class Market(NamedTuple):
+    """A market as a stop's request names it.
+
+    id: the exchange's own name
+    """
+
+    sym: str
+    id: str
+    rules: MarketRules
+
+
+class StopProfile:
+    """A StopProfile knows an exchange of which nothing is known about stops: it has none.
+
+    Subclasses say what is known. What they raise is what ccxt raises, and Unreadable.
+    """
+
+    form: ClassVar[StopForm] = StopForm()
+    refusals: ClassVar[Mapping[str, Reason]] = {}  # beside those of orders
+    beyond: ClassVar[frozenset[str]] = frozenset()  # codes: the market is beyond the price
+    beyond_words: ClassVar[tuple[str, ...]] = ()  # the same, where one code says many things
+    meant: ClassVar[Mapping[str, Reason]] = {}  # words that tell more than a code
+    unchanged: ClassVar[frozenset[str]] = frozenset()  # codes: it is there already, as wanted
+    gone: ClassVar[frozenset[str]] = frozenset()  # codes: there is none to cancel
+
+    def __init__(self, facts: TradingFacts) -> None:
+        refusals = {**facts.refusals, **self.refusals}
+        self.facts = facts._replace(refusals=refusals, meant={**facts.meant, **self.meant})
+
+    async def send(self, client: Any, market: Market, request: StopRequest) -> str:
+        """Makes exactly one POST that places the stop. Returns the exchange's id of it; empty where none is told."""
+        raise NotImplementedError
+
+    def carried(self, market: Market, requests: Sequence[StopRequest]) -> Mapping[str, Any]:
+        """Returns what an entry's own request says of the stops that it carries, as parameters of ccxt."""
+        raise NotImplementedError
+
+    async def waiting(self, caller: RestCaller, markets: Mapping[str, Market]) -> list[StopReport]:
+        """Asks for all that wait for a price in these markets, anybody's. markets: by the exchange's name."""
+        return []
+
+    async def find(self, caller: RestCaller, market: Market, stop: StopReport) -> StopReport | None:
+        """Asks for one by its ids, or by its kind where the exchange tells none; None: it is not known there."""
+        raise NotImplementedError
+
+    async def cancel(self, caller: RestCaller, market: Market, stop: StopReport) -> bool:
+        """Cancels one by its ids, or by its kind; False: there is none to cancel."""
+        raise NotImplementedError
+
+    async def order(self, caller: RestCaller, market: Market, order_id: str) -> Row | None:
+        """Asks for the order that a stop became, as ccxt writes it."""
+        found: Row = await caller.ask(caller.client.fetch_order, order_id, market.rules.market)
+        return found
+
+
+def trigger_price(rules: MarketRules, request: StopRequest) -> Decimal:
+    """Returns its price in whole ticks, rounded to the side that triggers earlier.
+
+    >>> from shared.orders.stops import StopRequest
+    >>> tick = Decimal("0.5")
+    >>> rules = MarketRules("swap", "BTC/USDT:USDT", "BTC", "USDT", tick, tick, None, Decimal(0), tick, Decimal(1))
+    >>> long_ = StopRequest("BTCUSDT", "", StopKind.STOP, Decimal(1), Decimal("100.2"))
+    >>> trigger_price(rules, long_), trigger_price(rules, long_._replace(held_qty=Decimal(-1)))
+    (Decimal('100.5'), Decimal('100.0'))
+    """
+    earlier = ROUND_UP if (request.held_qty > 0) == (request.kind is StopKind.STOP) else ROUND_DOWN
+    return (request.price / rules.price_tick).to_integral_value(earlier) * rules.price_tick
