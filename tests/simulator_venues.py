@@ -172,6 +172,7 @@ async def trading(
         venue = CcxtVenue(options(place, fake.url, **changes), place.keys)
         await venue.open()
         fake.server.requests.clear()
+        fake.state.stop_faults.chances = {}
         try:
             yield Pair(venue, fake, place)
         finally:

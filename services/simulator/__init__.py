@@ -7,12 +7,13 @@
 `fake-password`; at Hyperliquid, where it finds out who has signed, `OWNER` and `WALLET_KEY` in `hyperliquid/rest.py`.
 
 `simulator.py` puts a simulator together. All dialects trade on one engine (`engine/`), which keeps every accepted order
-and every fill, whatever a client does wrong. A dialect is a folder of five files, and a line in `dialects.py`:
+and every fill, whatever a client does wrong. A dialect is a folder of these files, and a line in `dialects.py`:
 
     dialect.py     its listings, its routes, and what it tells without a key
     rest.py        what all of its REST has in common: signature, envelope, errors
     orders.py      orders and fills
     account.py     account, positions, settings
+    stops.py       stops, and the orders that carry them, where the exchange has them
     websocket.py   its public streams
 
 `http/` and `websocket/` are the servers; they know no exchange. A row says where it comes from: a page of the
@@ -42,6 +43,7 @@ What a person or the exchange does with the account, and the same in a test's pr
     market     {"sym", "status": the exchange's word, fields of Listing}: SETTLING, suspend, Delivering, Closed ...
     quiet      {"ms"}: how old the best prices are by a ticker's own time: SimulatorState.quiet_ms
     withdraws, reads_only   what the key may: SimulatorState.keys
+    stops      {"chances", "seed", "late_ms"}: what goes wrong with stops, which is a lot without it: StopFaults
     setting    {"key", "value"}: MatchingEngine.set. Keys:
                all        leverage:SYM, status:SYM, delivery:SYM (ms: an announced delisting), fee_in (a listing),
                           fee_coin (BNFCR: a coin without a price)

@@ -126,7 +126,7 @@ async def serving(
         prices = TradedPrices(histories)
     engine = MatchingEngine(traded, prices, {listing.quote: cash for listing in traded}, FEE, state_file)
     state = SimulatorState(engine, clock=clock, histories=histories)
-    state.random_faults.seed = seed
+    state.random_faults.seed = state.stop_faults.seed = seed
     if chances is not None:
         state.random_faults.chances = dict(chances)
     streamed = plan or TradePlan()

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from services.simulator.binance.account import BinanceAccount
-from services.simulator.binance.orders import BinanceConditionalOrders, BinanceOrders
+from services.simulator.binance.orders import BinanceOrders
 from services.simulator.binance.rest import api_error, signed
+from services.simulator.binance.stops import BinanceAlgoOrders
 from services.simulator.binance.websocket import INTERVALS_MS
 from services.simulator.engine.funding import HOURS_8_MS, funding_rates
 from services.simulator.engine.listing import Listing
@@ -38,6 +39,7 @@ LISTINGS = (swap(), swap("ETH", Decimal("2300.00")), swap("BNB", Decimal("600.00
 def routes(state: SimulatorState) -> dict[str, Handler]:
     """Returns the handler of each `METHOD HOST/PATH`, at the real hosts and at those of demo trading."""
     state.engine.triggered_client_id = lambda waited: waited.client_id  # see BinanceConditionalOrders
+    state.engine.stops.order_client_id = lambda stop: stop.client_id  # the same
     table = _public(state)
     if state.histories:
         table |= BinanceHistory(state).routes(f"{FUTURES}/v1")
@@ -69,7 +71,7 @@ def _public(state: SimulatorState) -> dict[str, Handler]:
 
 
 def _private(state: SimulatorState) -> dict[str, Handler]:
-    orders, conditional, account = BinanceOrders(state), BinanceConditionalOrders(state), BinanceAccount(state)
+    orders, conditional, account = BinanceOrders(state), BinanceAlgoOrders(state), BinanceAccount(state)
     table: dict[str, Handler] = {
         f"POST {FUTURES}/v1/order": orders.place,
         f"GET {FUTURES}/v1/order": orders.find,

@@ -24,6 +24,7 @@ from services.simulator.bybit.rest import (
     page,
     window,
 )
+from services.simulator.bybit.stops import BybitTradingStop
 from services.simulator.engine.events import HEDGE, EngineFill, Payment
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.wallet import HeldPosition
@@ -205,8 +206,8 @@ class BybitAccount:
             "positionStatus": "Normal", "autoAddMargin": 0, "adlRankIndicator": 2 if held.qty else 0,
             "leverage": str(lever), "positionBalance": margin, "markPrice": mark,
             "liqPrice": far.quantize(engine.listings[sym].tick) if held.qty and self._mode == ISOLATED else "",
-            "bustPrice": "", "positionMM": margin / 10, "positionIM": margin, "tpslMode": "Full", "takeProfit": "",
-            "stopLoss": "", "trailingStop": "0", "sessionAvgPrice": "",
+            "bustPrice": "", "positionMM": margin / 10, "positionIM": margin, "tpslMode": "Full",
+            **BybitTradingStop(self._state).of_position(sym, leg), "sessionAvgPrice": "",
             "unrealisedPnl": self._profit(sym, held) if held.qty else "", "curRealisedPnl": "0", "cumRealisedPnl": "0",
             "seq": 5723621632 if held.at_ms else -1, "isReduceOnly": False, "mmrSysUpdatedTime": "",
             "leverageSysUpdatedTime": "", "createdTime": str(held.at_ms or ""), "updatedTime": str(held.at_ms or ""),

@@ -12,7 +12,6 @@ https://bybit-exchange.github.io/docs/v5/market/history-fund-rate
 from decimal import Decimal
 
 from services.simulator.bybit.account import BybitAccount, BybitExecutions
-from services.simulator.bybit.orders import BybitOrders
 from services.simulator.bybit.rest import (
     BybitError,
     category,
@@ -23,6 +22,7 @@ from services.simulator.bybit.rest import (
     public,
     signed,
 )
+from services.simulator.bybit.stops import BybitEntries, BybitTradingStop
 from services.simulator.bybit.websocket import INTERVALS_MS, SEQ, block_price, every_block
 from services.simulator.engine.funding import funding_rates
 from services.simulator.engine.listing import Listing
@@ -65,7 +65,8 @@ SPOT_LISTINGS = (spot(), spot("ETH", Decimal("2300.0")), spot("BNB", Decimal("60
 
 def routes(state: SimulatorState) -> dict[str, Handler]:
     """Returns the handler of each `METHOD HOST/PATH`."""
-    orders, executions = BybitOrders(state), BybitExecutions(state)
+    orders, executions, stops = BybitEntries(state), BybitExecutions(state), BybitTradingStop(state)
+    state.engine.stops.keeps_id = True
     account, market = BybitAccount(state), BybitMarket(state)
     private: dict[str, Handler] = {
         "POST order/create": orders.place,
@@ -80,6 +81,7 @@ def routes(state: SimulatorState) -> dict[str, Handler]:
         "GET position/list": account.positions,
         "POST position/switch-mode": account.set_position_mode,
         "POST position/set-leverage": account.set_leverage,
+        "POST position/trading-stop": stops.set,
         "GET user/query-api": account.key_rights,
     }
     open_to_all: dict[str, Handler] = {

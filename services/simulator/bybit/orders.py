@@ -100,7 +100,7 @@ class BybitOrders:
 
     def realtime(self, request: HttpRequest) -> object:
         """Answers GET order/realtime: open orders of every kind, newest first; by id also the last 500 that ended."""
-        query, engine, seen_ms = request.query, self._state.engine, self._state.seen_ms(request)
+        query, seen_ms = request.query, self._state.seen_ms(request)
         kind = checked_category(query)
         named = "orderId" in query or "orderLinkId" in query
         if kind == "linear" and not named and not any(name in query for name in ("symbol", "baseCoin", "settleCoin")):
@@ -109,9 +109,9 @@ class BybitOrders:
             found = [order for order in (self._order_named(query, seen_ms),) if order is not None]
             found = [order for order in found if order.state in LIVE or order.id in self._recent()]
         elif query.get("openOnly", "0") == "0":
-            found = engine.open_orders(query.get("symbol"), seen_ms) + engine.waiting_orders(query.get("symbol"))
+            found = self._live(query.get("symbol"), seen_ms)
         else:
-            ended = [order for order in engine.orders(query.get("symbol"), seen_ms) if order.state not in LIVE]
+            ended = [order for order in self._every(query.get("symbol"), seen_ms) if order.state not in LIVE]
             found = ended[-ENDED_SHOWN:]
         return self._page(
             kind, [order for order in found if _matches_filter(order, query, self._state.engine.settings)], query
@@ -125,7 +125,7 @@ class BybitOrders:
         if "orderId" in query or "orderLinkId" in query:
             every = [order for order in (self._order_named(query, seen_ms),) if order is not None]
         else:
-            every = self._state.engine.orders(query.get("symbol"), seen_ms)
+            every = self._every(query.get("symbol"), seen_ms)
         found = [order for order in every if since_ms <= order.created_ms <= until_ms]
         return self._page(kind, [o for o in found if o.state not in LIVE and o.origin != "settlement"], query)
 
@@ -203,6 +203,12 @@ class BybitOrders:
             trigger=None if trigger is None else Decimal(trigger),
             rises=str(content.get("triggerDirection", "1")) == "1",
         )
+
+    def _live(self, sym: str | None, seen_ms: int) -> list[EngineOrder]:
+        return self._state.engine.open_orders(sym, seen_ms) + self._state.engine.waiting_orders(sym)
+
+    def _every(self, sym: str | None, seen_ms: int) -> list[EngineOrder]:
+        return self._state.engine.orders(sym, seen_ms)
 
     def _order_named(self, fields: Mapping[str, str], seen_ms: int) -> EngineOrder | None:
         if "orderId" in fields:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_DOWN, Decimal
 from enum import Enum, StrEnum, auto
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 Code = TypeVar("Code", int, str)
@@ -235,17 +236,18 @@ class Setting(NamedTuple):
 
 # The names are those in the files: they stay, whatever the classes are called.
 KINDS: dict[str, Any] = {"Order": EngineOrder, "Fill": EngineFill, "Payment": Payment, "Setting": Setting}
-NAMES = {kind: name for name, kind in KINDS.items()}
 
 
 class EventFile:
     """A file of events, one line for those that belong together. It only grows.
 
     path: None keeps nothing
+    others: kinds of events beside those here, by their names in the file
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, path: Path | None, others: Mapping[str, Any] = MappingProxyType({})) -> None:
+        self._path, self._kinds = path, {**KINDS, **others}
+        self._names = {kind: name for name, kind in self._kinds.items()}
 
     def events(self) -> Iterator[Sequence[NamedTuple]]:
         """Yields what was written, together what was written together. Drops a last line that a kill has cut off."""
@@ -256,22 +258,19 @@ class EventFile:
         if kept != whole:
             self._path.write_bytes(kept)
         for line in kept.splitlines():
-            yield [_event(row) for row in json.loads(line)]
+            yield [_event(self._kinds, row) for row in json.loads(line)]
 
     def write(self, events: Sequence[NamedTuple]) -> None:
         """Appends all of them or, after a kill, none."""
         if self._path is not None:
             with self._path.open("ab") as out:
-                out.write(json.dumps([_row(event) for event in events], default=str).encode() + b"\n")
+                rows = [[self._names[type(event)], *event] for event in events]
+                out.write(json.dumps(rows, default=str).encode() + b"\n")
 
 
-def _row(event: NamedTuple) -> list[object]:
-    return [NAMES[type(event)], *event]
-
-
-def _event(row: list[object]) -> NamedTuple:
+def _event(kinds: Mapping[str, Any], row: list[object]) -> NamedTuple:
     name, *rest = row
-    kind = KINDS[str(name)]
+    kind = kinds[str(name)]
     fields: dict[str, Any] = dict(zip(kind._fields, rest, strict=False))  # an older file has fewer
     for key, value in fields.items():
         if "Decimal" in str(kind.__annotations__[key]) and value is not None:

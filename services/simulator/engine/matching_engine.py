@@ -44,6 +44,7 @@ from services.simulator.engine.events import (
 )
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.prices import EnginePrices
+from services.simulator.engine.stops import EngineStop, StopBook
 from services.simulator.engine.wallet import Wallet
 
 FIRST_ID = 1_000_001
@@ -85,10 +86,12 @@ class MatchingEngine:
         self._ended: list[int] = []
         self._fills_of: defaultdict[int, list[EngineFill]] = defaultdict(list)
         self._lags: dict[int, Lags] = {}
-        self._file = EventFile(path)
+        self.stops = StopBook(self)
+        self._file = EventFile(path, {"Stop": EngineStop})
         for event in itertools.chain.from_iterable(self._file.events()):
             self._take(event)
         newest = [self.accepted[-1].id if self.accepted else 0, *(fill.id for fill in self.fills[-1:])]
+        newest += [stop.id for stop in self.stops.all()]
         self._ids = itertools.count(max(FIRST_ID, *(id_ + 1 for id_ in newest), *(pay.id + 1 for pay in self.payments)))
 
     def place(
@@ -97,8 +100,10 @@ class MatchingEngine:
         now_ms: int,
         plan: FillPlan = FillPlan(),  # noqa: B008
         lags: Lags = Lags(),  # noqa: B008
+        *,
+        id_: int = 0,
     ) -> EngineOrder:
-        """Takes an order, or raises Declined; fills what is to be filled at once."""
+        """Takes an order, or raises Declined; fills what is to be filled at once. id_: its own, where it had one."""
         self.advance(now_ms)
         listing = self.listings[new.sym]
         if self.status(new.sym) and not new.origin:
@@ -110,7 +115,7 @@ class MatchingEngine:
             raise Declined(DeclineReason.WOULD_TRIGGER)
         qty = new.signed_qty if waits else self._admitted(listing, new, now_ms)
         order = EngineOrder(
-            id=next(self._ids),
+            id=id_ or next(self._ids),
             created_ms=now_ms,
             updated_ms=now_ms,
             parts=() if waits else self._parts(new, qty, now_ms, plan),
@@ -128,6 +133,15 @@ class MatchingEngine:
         """Fills what is due."""
         for id_ in list(self._open):
             self._work(self._newest(id_), now_ms)
+        self.stops.advance(now_ms)
+
+    def next_id(self) -> int:
+        """Returns an id that nothing has."""
+        return next(self._ids)
+
+    def note(self, stop: EngineStop) -> None:
+        """Keeps a version of a stop."""
+        self._keep([stop])
 
     def cancel(self, order: EngineOrder, now_ms: int) -> EngineOrder:
         """Cancels an order that is live."""
@@ -346,6 +360,8 @@ class MatchingEngine:
         elif isinstance(event, Payment):
             self.payments.append(event)
             self.wallet.pay(event)
+        elif isinstance(event, EngineStop):
+            self.stops.take(event)
         elif isinstance(event, Setting):
             self.settings[event.key] = event.value
         elif isinstance(event, EngineOrder):

@@ -9,6 +9,8 @@ from services.simulator.engine.admission import Band
 from services.simulator.engine.events import Declined, DeclineReason, EngineFill, EngineOrder, NewOrder
 from services.simulator.engine.faults import RandomFaults
 from services.simulator.engine.matching_engine import MatchingEngine
+from services.simulator.engine.stop_faults import StopFaults
+from services.simulator.engine.stops import EngineStop
 from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.engine.wallet import HeldPosition
 from services.simulator.http.request import HttpRequest
@@ -76,6 +78,7 @@ class SimulatorState:
 
     engine: MatchingEngine
     random_faults: RandomFaults = field(default_factory=RandomFaults)
+    stop_faults: StopFaults = field(default_factory=StopFaults)
     keys: ApiKeys = field(default_factory=ApiKeys)
     skew_ms: int = 0
     clock: SimulatorClock = field(default_factory=SimulatorClock)
@@ -93,6 +96,11 @@ class SimulatorState:
             raise Declined(DeclineReason.MARGIN)
         plan = faults.ioc_plan(id_) if new.ioc else faults.plan(id_)
         return self.engine.place(new, self.now_ms(), plan, faults.lags(id_))
+
+    def place_stop(self, stop: EngineStop) -> EngineStop:
+        """Hands a stop to the engine, with what will befall it. Raises Declined."""
+        fate = self.stop_faults.fate(stop.client_id or f"{stop.kind} {stop.sym}")
+        return self.engine.stops.place(stop, fate, self.now_ms())
 
     def seen_ms(self, request: HttpRequest) -> int:
         """Fills what is due by now, and returns the time as of which a read is answered."""

@@ -10,6 +10,7 @@ from services.simulator.engine.events import ORIGINS, Declined, NewOrder
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.matching_engine import FEE_IN
 from services.simulator.engine.simulator_state import SimulatorState
+from services.simulator.engine.stop_faults import StopFaults
 from services.simulator.http.request import ApiError, Handler, HttpRequest
 from services.simulator.http.server import SimulatorServer
 from services.simulator.websocket.faults import MessageFault, SubscriptionFault, SubscriptionTrouble, Trouble
@@ -43,6 +44,7 @@ class Admin:
             "close_out": self.close_out,
             "deposit": self.deposit,
             "quiet": self.quiet,
+            "stops": self.stop_faults,
         }
         return {name: checked(handler) for name, handler in table.items()}
 
@@ -150,6 +152,13 @@ class Admin:
             raise ValueError(f"as: one of {', '.join(ORIGINS)}")
         return [order._asdict() for order in self._state.close_out(request.content["sym"], request.content["as"])]
 
+    def stop_faults(self, request: HttpRequest) -> object:
+        """Sets what goes wrong with stops: {"chances": {"fails": 0.2}, "seed": 7, "late_ms": 100}. {} shows it."""
+        faults = self._state.stop_faults
+        if request.content:
+            self._state.stop_faults = faults = StopFaults(**{**_settable(faults), **request.content})
+        return _settable(faults)
+
     def quiet(self, request: HttpRequest) -> object:
         """Lets the best prices stand for so long, as a ticker's own time then tells: {"ms": 45000}."""
         self._state.quiet_ms = int(request.content["ms"])
@@ -180,6 +189,7 @@ class Admin:
                 sym: {leg: engine.wallet.holding(sym, leg=leg)._asdict() for leg in engine.wallet.legs(sym)}
                 for sym in swaps
             },
+            "stops": [stop._asdict() for stop in engine.stops.all()],
             "cash": dict(engine.wallet.cash),
             "settings": engine.settings,
         }
@@ -188,6 +198,10 @@ class Admin:
         """Counts the requests that came: {"path": "/order", "method": "POST"}."""
         content = request.content or {}
         return {"count": self._server.count(content.get("path", ""), content.get("method", ""))}
+
+
+def _settable(faults: StopFaults) -> dict[str, Any]:
+    return {"seed": faults.seed, "chances": faults.chances, "late_ms": faults.late_ms}
 
 
 class WebsocketAdmin:

@@ -13,8 +13,8 @@ from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import MarketTrade, TradeHistory
 from services.simulator.http.request import Handler, HttpRequest
 from services.simulator.okx.account import OkxAccount
-from services.simulator.okx.orders import OkxConditionalOrders, OkxOrders
 from services.simulator.okx.rest import api_error, public, signed
+from services.simulator.okx.stops import OkxAlgoOrders, OkxEntries
 from services.simulator.okx.websocket import INTERVALS_MS, volumes
 
 HOST = "www.okx.com/api/v5"  # its demo trading has the same host
@@ -47,7 +47,7 @@ LISTINGS = (swap(), swap("ETH", Decimal("2300.0")), spot())
 
 def routes(state: SimulatorState) -> dict[str, Handler]:
     """Returns the handler of each `METHOD HOST/PATH`."""
-    orders, conditional = OkxOrders(state), OkxConditionalOrders(state)
+    orders, conditional = OkxEntries(state), OkxAlgoOrders(state)
     account, market = OkxAccount(state), OkxMarket(state)
     state.engine.triggered_client_id = lambda waited: ""  # see OkxConditionalOrders
     private: dict[str, Handler] = {
@@ -57,6 +57,7 @@ def routes(state: SimulatorState) -> dict[str, Handler]:
         "POST trade/cancel-order": orders.cancel,
         "GET trade/orders-pending": orders.open_orders,
         "POST trade/order-algo": conditional.place,
+        "GET trade/order-algo": conditional.details,
         "GET trade/orders-algo-pending": conditional.pending,
         "POST trade/cancel-algos": conditional.cancel,
         "GET trade/fills": orders.fills,

@@ -12,6 +12,8 @@ from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import ApiError, Handler, HttpRequest
 
 GOOD_FOR_MS = 30_000
+# U: https://www.okx.com/docs-v5/en/#overview-transaction-timeouts: placing and amending orders, and no algo order
+EXPIRING = frozenset(f"/api/v5/trade/{name}" for name in ("order", "batch-orders", "amend-order", "amend-batch-orders"))
 MS = 1000
 
 
@@ -44,7 +46,7 @@ def signed(state: SimulatorState, handler: Handler) -> Handler:
         now_ms, stamp_ms = state.now_ms(), stamp_ms_of(request)
         if abs(now_ms - stamp_ms) > GOOD_FOR_MS:
             raise api_error("50102", "Timestamp request expired.", 401)
-        if "exptime" in headers and now_ms >= int(headers["exptime"]):
+        if path in EXPIRING and "exptime" in headers and now_ms >= int(headers["exptime"]):
             raise order_error("50036", "The expTime can't be earlier than the current system time.")
         if state.keys.reads_only and request.method == "POST":
             raise api_error("50120", "This API key doesn't have permission to use this function", 401)
