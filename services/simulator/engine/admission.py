@@ -11,7 +11,7 @@ An order with a price is reckoned at that price, as exchanges do, also one that 
 """
 
 from collections.abc import Callable
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
 
 from services.simulator.engine.events import HEDGE, LONG, Declined, DeclineReason, NewOrder
 from services.simulator.engine.listing import Listing
@@ -23,7 +23,7 @@ class Band:
     """The prices that an exchange takes now: `highest` of a buy, `lowest` of a sale, in whole ticks."""
 
     def __init__(self, listing: Listing, mark: Decimal) -> None:
-        self.highest = (mark * listing.price_up / listing.tick).to_integral_value(ROUND_FLOOR) * listing.tick
+        self.highest = (mark * listing.price_up / listing.tick).to_integral_value(ROUND_DOWN) * listing.tick
         self.lowest = (mark * listing.price_down / listing.tick).to_integral_value(ROUND_CEILING) * listing.tick
 
     def moved(self, limit: Decimal, side: int) -> Decimal:
