@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
+from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.hyperliquid.orders import valid_price
 from services.simulator.hyperliquid.rest import OWNER, OWNER_KEY, WALLET, WALLET_KEY
 from services.simulator.simulator import Simulator, serving
@@ -203,6 +204,16 @@ async def test_the_last_requests_are_kept_for_what_reduces() -> None:
         assert pair.sent == sent + 1 + len(answers) - len(refused), "what is refused here is not sent"
         closed = await pair.venue.place(pair.request("-0.010", 9, reduce_only=True))
         assert isinstance(closed, OrderStatusReport)
+
+
+async def test_an_exchange_that_does_not_tell_how_many_are_left_holds_up_nothing() -> None:
+    async with serving("hyperliquid", chances={}) as fake:
+        fake.server.faults.append(Fault(FaultMode.STATUS, "info/userRateLimit", status=500, times=1_000))
+        venue = CcxtVenue(options(HYPERLIQUID, fake.url, attempts=1), keys())
+        await venue.open()
+        assert await venue.read_modes() == {}
+        assert isinstance(await venue.place(Pair(venue, fake, HYPERLIQUID).request("0.010")), OrderStatusReport)
+        await venue.close()
 
 
 async def test_too_many_requests_are_a_refusal_of_the_order() -> None:

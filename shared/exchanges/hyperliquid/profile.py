@@ -116,8 +116,12 @@ class HyperliquidProfile(TradingProfile):
         return f"{max(left, 0)} requests are left, and {RESERVED} are kept for what reduces" if left <= RESERVED else ""
 
     async def _count_requests(self, caller: RestCaller) -> None:
+        """Asks how many are left; without an answer what was known goes on: it holds up no way out."""
         asked = {"type": "userRateLimit", "user": self._account}
-        told = await caller.ask(caller.client.public_post_info, asked, read=requests_left)
+        try:
+            told = await caller.ask(caller.client.public_post_info, asked, read=requests_left)
+        except VenueError:
+            return
         self._left, self._client, self._signed_then = told, caller.client, caller.client.actions_signed
 
     async def order_by_client_id(
