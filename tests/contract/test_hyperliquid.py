@@ -54,7 +54,7 @@ def tampered(pair: Pair, monkeypatch: pytest.MonkeyPatch, change: Callable[[dict
 
 async def test_an_accounts_whole_day_has_no_request_but_what_was_asked_for() -> None:
     """ccxt's own order would approve a builder, take a referrer, and pay 1 bp of each order to the builder."""
-    async with serving("hyperliquid") as fake:
+    async with serving("hyperliquid", chances={}) as fake:
         venue = CcxtVenue(options(HYPERLIQUID, fake.url), keys())
         await venue.open()
         pair = Pair(venue, fake, HYPERLIQUID)

@@ -100,7 +100,7 @@ async def test_an_answer_that_is_held_back_is_not_waited_for_longer_than_its_req
 ) -> None:
     """The order was taken. Until the connection's time-out the position would not be looked at again."""
     path = {"okx": "trade/order", "bybit": "order/create"}.get(place.exchange, place.orders)
-    async with serving(place.exchange) as fake:
+    async with serving(place.exchange, chances={}) as fake:
         settings = settings_of(tmp_path, fake, exchange=place.exchange, markets={SYM: place.market}, timeout_s=50)
         fake.engine.place(NewOrder(place.id, Decimal("0.050")), fake.state.now_ms())
         venue = make_venue(settings)

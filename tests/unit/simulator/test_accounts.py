@@ -42,7 +42,7 @@ async def account(at: At, name: str = "", **options: Any) -> AsyncIterator[tuple
     exchange = (name or at.fake).partition("-")[0]
     kinds = {"binance": ["linear"], "okx": ["swap", "spot"], "bybit": ["linear", "spot"]}[exchange]
     spot = (name or at.fake).endswith("-spot")
-    async with serving(name or at.fake) as fake:
+    async with serving(name or at.fake, chances={}) as fake:
         made = getattr(ccxt, exchange)(
             {
                 "apiKey": "fake-key", "secret": "fake-secret", "password": "fake-password", "enableRateLimit": False,
