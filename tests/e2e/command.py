@@ -61,7 +61,7 @@ def own_process(folder: Path, environment: Mapping[str, str], *words: object) ->
 
 
 def in_process(folder: Path, environment: Mapping[str, str], *words: object) -> Done:
-    """A command without a terminal in this process, which has loaded torch and ccxt once; it starts nothing.
+    """A command without a terminal in this process, which has loaded torch and ccxt once; it ends by itself.
 
     Working folder, environment and streams are those that the command's own process would have.
     """
@@ -78,7 +78,7 @@ def in_process(folder: Path, environment: Mapping[str, str], *words: object) -> 
 @contextlib.contextmanager
 def _as_if_there(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
     before, argv, stdin, path, reads_once = dict(os.environ), sys.argv, sys.stdin, sys.path[:], FINDER.reads_once
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         with contextlib.chdir(folder), Path(os.devnull).open() as nothing:
             _put_environment(environment)
@@ -122,8 +122,12 @@ class Running:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
-        summary = json.loads(self._summary.read_text() or "{}") if self._summary.exists() else {}
-        return Done(self.process.returncode, out, err, summary)
+        return Done(self.process.returncode, out, err, _summary_in(self._summary))
+
+
+def _summary_in(path: Path) -> dict[str, Any]:
+    summary: dict[str, Any] = json.loads(path.read_text() or "{}") if path.exists() else {}
+    return summary
 
 
 def run_script(folder: Path, words: Sequence[str]) -> None:
@@ -173,8 +177,13 @@ class Tickline:
         return self.start(*arguments).done()
 
     def in_process(self, *arguments: object) -> Done:
-        """The command in this process; see there."""
-        return in_process(self.folder, self.environment(), *arguments)
+        """The command in this process; see there. Of a run that is its console, with a summary."""
+        if arguments[0] != "run":
+            return in_process(self.folder, self.environment(), *arguments)
+        summary = self.folder / "summary.json"
+        summary.unlink(missing_ok=True)
+        done = in_process(self.folder, self.environment(), *arguments, "--json", summary)
+        return done._replace(summary=_summary_in(summary))
 
     def left(self) -> dict[str, psutil.Process]:
         """What still runs for this folder, by a short name: gateway, strategy, signal, ingestor, console, bus."""

@@ -23,7 +23,7 @@ BY_RULE = ("--model", "none", "--strategy", "moving_average_cross", "--param", "
 def test_a_run_its_recording_and_everything_again(tickline: Tickline, command: Command, tmp_path: Path) -> None:
     """The recording begins amid the line's life; the second run goes on with it, under another strategy."""
     recording = tmp_path / "recording"
-    assert tickline(*RUN, "--limit", "60").code == 0
+    assert tickline.in_process(*RUN, "--limit", "60").code == 0
     first = tickline(*RUN, "--limit", "150", "--record", recording)
     assert first.code == 0, first.err
     assert tickline.left() == {}
@@ -33,7 +33,7 @@ def test_a_run_its_recording_and_everything_again(tickline: Tickline, command: C
     assert "parity: 180 of 180 predictions identical" in shown.out
     assert "parity: 180 of 180 decisions identical" in shown.out
 
-    second = tickline(*RUN, "--limit", "200", "--strategy", "threshold", "--param", "threshold=0.0005",
+    second = tickline.in_process(*RUN, "--limit", "200", "--strategy", "threshold", "--param", "threshold=0.0005",
                       "--record", recording)  # fmt: skip
     assert second.code == 0, second.err
     shown = command("parity", recording)
@@ -50,14 +50,14 @@ def test_a_run_its_recording_and_everything_again(tickline: Tickline, command: C
 
 def test_without_a_word_a_run_is_recorded_below_the_state_folder(tickline: Tickline, command: Command) -> None:
     tickline.records = True
-    done = tickline(*RUN, *BY_RULE, "--limit", "40")
+    done = tickline.in_process(*RUN, *BY_RULE, "--limit", "40")
     assert (done.code, done.summary["restarts"]) == (0, 0), done.err
     (folder,) = (tickline.folder / "recording").iterdir()
     assert re.fullmatch("tickline-[0-9a-f]{8}", folder.name)
     shown = command("parity", folder)
     assert (shown.code, "parity: 80 of 80 decisions identical" in shown.out) == (0, True), shown.err
 
-    assert tickline(*RUN, *BY_RULE, "--limit", "50", "--no-record").code == 0
+    assert tickline.in_process(*RUN, *BY_RULE, "--limit", "50", "--no-record").code == 0
     assert [row.n for row in read_rows(folder, Stream.TICKS, "ingestor", ["SIM-A"])] == list(range(1, 41))
 
 
@@ -65,8 +65,8 @@ def test_a_replay_gives_the_same_orders_and_a_planted_difference_is_found(
     tickline: Tickline, command: Command, tmp_path: Path
 ) -> None:
     recording, again = tmp_path / "recording", tmp_path / "again"
-    first = tickline(*RUN, "--limit", "120", "--record", recording)
-    second = tickline("run", "--data", recording, "--record", again)
+    first = tickline.in_process(*RUN, "--limit", "120", "--record", recording)
+    second = tickline.in_process("run", "--data", recording, "--record", again)
     assert (first.code, second.code) == (0, 0), second.err
     same = ("ticks", "predictions", "orders", "final_equity", "fees", "parity")
     assert {name: second.summary[name] for name in same} == {name: first.summary[name] for name in same}

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.timeout(600)
 
 def replay(tickline: Tickline, file: Path, *options: str) -> Done:
     where = ("--data", file, "--sym", "BTCUSDT", "--interval", "12h", "--balance", "100", "--fee", "0.0003")
-    done = tickline("run", *where, *options)
+    done = tickline.in_process("run", *where, *options)
     assert done.code == 0, done.err
     assert tickline.left() == {}
     return done

@@ -16,7 +16,7 @@ SYM = "BTCUSDT"
 @pytest.mark.session
 def test_a_run_beside_its_backtest(tickline: Tickline, bars: Path) -> None:
     (tickline.folder / "tickline.toml").write_text('[gateway]\nslippage_bps = "1"\n')
-    assert tickline("run", "--data", bars, "--sym", SYM, "--interval", "12h", "--run-id", "one").code == 0
+    assert tickline.in_process("run", "--data", bars, "--sym", SYM, "--interval", "12h", "--run-id", "one").code == 0
     tail = tickline.in_process("tail", "executions", "--run-id", "one", "--json", "--limit", "1000")
     booked = [json.loads(line) for line in tail.out.splitlines()]
     files = ("--csv", "fills.csv", "--html", "report.html")

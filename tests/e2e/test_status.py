@@ -8,7 +8,7 @@ from tests.e2e.command import Tickline
 
 
 def test_a_replay_that_is_over_has_the_figures_of_its_summary(tickline: Tickline, bars: Path) -> None:
-    done = tickline("run", "--data", bars, "--sym", "BTCUSDT", "--interval", "12h")
+    done = tickline.in_process("run", "--data", bars, "--sym", "BTCUSDT", "--interval", "12h")
     assert done.code == 0, done.err
     shown = tickline.in_process("status", "--json", "--run-id", "last")
     assert shown.code == 0, shown.err

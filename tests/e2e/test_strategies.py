@@ -68,7 +68,9 @@ def minutes(tmp_path: Path) -> Path:
 
 
 def run(tickline: Tickline, minutes: Path, *options: str) -> Done:
-    done = tickline("run", "--data", minutes, "--sym", "BTCUSDT", "--interval", "1m", "--run-id", "one", *options)
+    done = tickline.in_process(
+        "run", "--data", minutes, "--sym", "BTCUSDT", "--interval", "1m", "--run-id", "one", *options
+    )
     assert done.code == 0, done.err
     parity = done.summary["parity"]
     assert parity["compared"] == parity["identical"] == done.summary["orders"] > 50

@@ -38,7 +38,7 @@ def test_a_trained_model_trades(tickline: Tickline, bars: Path) -> None:
     ):
         assert said in done.out
 
-    ran = tickline("run", *where, "--run-id", "one")
+    ran = tickline.in_process("run", *where, "--run-id", "one")
     assert ran.code == 0, ran.err
     orders = ran.summary["orders"]
     assert ran.summary["parity"] == {"compared": orders, "identical": orders}

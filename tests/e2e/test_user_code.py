@@ -109,7 +109,7 @@ def test_a_class_that_is_no_strategy_is_refused(command: Command, tmp_path: Path
 def test_a_run_says_it_and_writes_its_summary(tickline: Tickline, wrong: str, said: str, where: str) -> None:
     (tickline.folder / "mine.py").write_text(STATEFUL)
     file = write_bars(tickline.folder / "bars.csv", 400)
-    done = tickline(
+    done = tickline.in_process(
         "run", "--data", file, "--sym", "BTCUSDT", "--interval", "12h", "--strategy", "mine.py:Mine",
         "--param", f"wrong={wrong}", "--model", "none",
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -44,14 +45,15 @@ INSTANCES = {
 LAST = 70
 
 
-def session(resume_after: int | None) -> list[Message]:
+@cache
+def session(resume_after: int | None) -> tuple[Message, ...]:
     """A session in which the edge is gone; its monitor, and a person who resumes behind so many messages."""
     monitor, written = stage(), list[Message]()
     for i, message in enumerate(bars(1, LAST, -0.01)):
         written += [message, *(monitor.on_tick(message) or [])]
         if i == resume_after and monitor.alarm is not None:
             written += monitor.on_tick(Resumed(monitor.alarm.ts_event)) or []
-    return written
+    return tuple(written)
 
 
 def record(folder: Path, messages: Iterable[Message]) -> None:
