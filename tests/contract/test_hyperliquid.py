@@ -19,6 +19,7 @@ from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import Credentials, VenueOptions
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders.answers import Absent, Ambiguous, OrderStatusReport, Refused
+from shared.orders.stops import StopKind, StopRequest
 from tests.simulator_venues import HYPERLIQUID, SYM, Pair, options, trading
 
 D = Decimal
@@ -222,6 +223,16 @@ async def test_too_many_requests_are_a_refusal_of_the_order() -> None:
         answer = await pair.venue.place(pair.request("0.010"))
         assert isinstance(answer, Refused) and answer.reason is Reason.RATE_LIMITED
         assert (pair.sent, pair.accepted) == (1, [])
+
+
+async def test_stops_are_not_sent_there() -> None:
+    async with trading(HYPERLIQUID) as pair:
+        stop = StopRequest(SYM, "a" * 32, StopKind.STOP, D("0.010"), D(41_000), at_ms=pair.venue.now_ms())
+        answer = await pair.venue.stops.place(stop)
+        assert isinstance(answer, Refused) and "no such stop is known of hyperliquid" in answer.text
+        with pytest.raises(ValueError, match="no such stop"):
+            await pair.venue.place(pair.ioc("0.010", pair.best.ask), stops=(stop,))
+        assert pair.sent == 0
 
 
 # ---- whose account it is
