@@ -59,7 +59,7 @@ async def test_the_lists_of_all_markets_are_whole(place: Place, count: int) -> N
     for number, listing in enumerate(made.listings):
         book.place(NewOrder(listing.id, Decimal(1), f"{number:032x}"), now_ms - 60_000 + number)
         for price in (50, 60):
-            book.place(NewOrder(listing.id, Decimal(1), f"{price}{number:030x}", limit=Decimal(price)), now_ms)
+            book.place(NewOrder(listing.id, Decimal(2), f"{price}{number:030x}", limit=Decimal(price)), now_ms)
         if place in SWAPS:
             book.pay("FUNDING_FEE", listing.id, place.quote, Decimal(number + 1), now_ms)
     orders = await venue.all_open_orders()
