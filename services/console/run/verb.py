@@ -65,7 +65,7 @@ def run(
     settings = settings_for(options) if venue is None else fake_settings(options)
     if json_file is not None:
         _write(json_file, "", "a")  # found out now, not after hours
-    # The model's runtime takes seconds to load.
+    # The stages and what shows them take a while to load.
     from services.console.run.display import Display, Shown
     from services.console.run.line import run_line
 

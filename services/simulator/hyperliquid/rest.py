@@ -14,7 +14,7 @@ from typing import Any
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import ApiError, Handler, HttpRequest
 from services.simulator.hyperliquid.signer import NotSigned, signer_of
-from shared.exchanges.hyperliquid.facts import FAKE_ACCOUNT, FAKE_WALLET_KEY
+from shared.exchanges.hyperliquid import FAKE_ACCOUNT, FAKE_WALLET_KEY
 
 HOSTS = {"api.hyperliquid.xyz": False, "api.hyperliquid-testnet.xyz": True}  # whether it is the test net
 # Made up for the simulator. The account's own key, and that of an API wallet which the account has approved.

@@ -9,9 +9,6 @@ from shared.exchanges.profile import MarketDataProfile, TradingFacts
 from shared.messages.reasons import Reason
 
 DOCS = "https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api"
-# The simulator's account, and the key of an API wallet of it: made up.
-FAKE_ACCOUNT = "0xe57e649e59fbed533f165ea135261236c39c2797"
-FAKE_WALLET_KEY = "0x" + "0f" * 32
 
 
 def _acknowledged(message: Any) -> bool | None:

@@ -12,8 +12,9 @@ from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple
 
 from shared.errors import ConfigError, VenueError
+from shared.exchanges.hyperliquid import FAKE_ACCOUNT, FAKE_WALLET_KEY
 from shared.exchanges.hyperliquid.client import CLOID, signing_client
-from shared.exchanges.hyperliquid.facts import FACTS, FAKE_ACCOUNT, FAKE_WALLET_KEY, MARKET_DATA
+from shared.exchanges.hyperliquid.facts import FACTS, MARKET_DATA
 from shared.exchanges.hyperliquid.rows import (
     best_of,
     contexts_of,
