@@ -92,7 +92,7 @@ def _refuse_late(order: OrderState, event: Refused, _: int) -> Step:
 
 def _missed(order: OrderState, event: Absent, grace_ms: int) -> Step:
     """The venue does not know it."""
-    if order.canceled_ms and not order.became and event.traded_qty is not None:
+    if order.canceled_ms and event.traded_qty is not None:
         return _forgotten(order, event, event.traded_qty, grace_ms)
     if order.seen:
         return _stale(order, event.at_ms, "the venue does not know an order that it had shown")

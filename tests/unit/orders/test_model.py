@@ -58,6 +58,7 @@ PLANS = st.builds(
     end=st.none() | st.none() | st.none() | ENDS,
     copies=st.sampled_from([0, 0, 1, 2]),
     full=st.booleans(),
+    waits=st.just(False),  # see `start`
 )
 LAGS = st.sampled_from([LAG_MS, 0])
 SLOW_MS = 2 * VALIDITY_MS
