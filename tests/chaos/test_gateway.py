@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from services.gateway.risk.check import RiskRules
-from services.simulator.binance.dialect import swap
+from services.simulator.dialects import LISTED_AS
+from services.simulator.http.request import HttpRequest
 from services.simulator.simulator import Simulator, serving
 from shared.bus.names import Names
 from shared.bus.redis_bus import RedisBus
@@ -26,12 +27,14 @@ from shared.messages.reasons import OrderPhase, Reason
 from tests.chaos.asker import BY, Asker
 from tests.chaos.line import Line
 from tests.chaos.server import Server
+from tests.simulator_venues import BINANCE, HYPERLIQUID, Place, named
 from tests.until import until
 
 Say = Callable[[str], None]
 SYMBOLS = [f"S{number:02d}USDT" for number in range(24)]
 P = 8
 LEASE_S = 1.5
+PRICE = Decimal(42_000)
 TROUBLES = {
     "limit": 0.01, "status_before": 0.02, "status_after": 0.02, "drop_before": 0.02, "drop_after": 0.02, "late": 0.01,
     "slow": 0.05, "html": 0.01, "reject": 0.02, "partial": 0.05, "expire": 0.02, "stale": 0.02,
@@ -39,15 +42,14 @@ TROUBLES = {
 }  # fmt: skip
 
 
-def given(folder: Path, url: str) -> dict[str, object]:
+def given(folder: Path, url: str, place: Place = BINANCE) -> dict[str, object]:
     """The settings of the gateway, as load_settings takes them and as variables say them."""
     return {
         "symbols": SYMBOLS, "interval": "1s", "state_dir": str(folder / "state"),
         "bus": {"partitions": P, "lease_s": LEASE_S, "timeout_s": 2.0}, "signal": {"model": "simulated_linear"},
         "gateway": {
-            "mode": "testnet", "venue": "fake", "fake_url": url, "exchange": "binance", "account": "main",
-            "markets": {sym: f"{sym.removesuffix('USDT')}/USDT:USDT" for sym in SYMBOLS},
-            "api_key": "fake-key", "api_secret": "fake-secret", "leverage": 5,
+            "mode": "testnet", "venue": "fake", "fake_url": url, "exchange": place.exchange, "account": "main",
+            "markets": {sym: place.market_of(sym.removesuffix("USDT")) for sym in SYMBOLS}, "leverage": 5,
             "journal": f"sqlite:///{folder / 'journal.db'}",
             "request_validity_ms": 1_500, "grace_ms": 500, "reconcile_s": 5.0, "timeout_s": 2.0,
             "risk": {
@@ -117,29 +119,34 @@ def sum_of(done: Counter[str]) -> int:
 
 
 @pytest.mark.timeout(3000)
-async def test_every_order_is_sent_once_and_known(folder: Path, rng: random.Random, short: bool, say: Say) -> None:
-    await trade(folder, rng, (25, 10) if short else (420, 110), say, bus_too=False)
+@pytest.mark.parametrize("place", [BINANCE, HYPERLIQUID], ids=named)
+async def test_every_order_is_sent_once_and_known(
+    folder: Path, rng: random.Random, short: bool, say: Say, place: Place
+) -> None:
+    await trade(folder, rng, (25, 10) if short else (420, 110), say, place, bus_too=False)
 
 
 @pytest.mark.timeout(3000)
 async def test_a_bus_that_loses_writes_too(folder: Path, rng: random.Random, short: bool, say: Say) -> None:
     """Books, stream and position come out of the journal again."""
-    await trade(folder, rng, (10, 8) if short else (60, 40), say, bus_too=True)
+    await trade(folder, rng, (10, 8) if short else (60, 40), say, BINANCE, bus_too=True)
 
 
-async def trade(folder: Path, rng: random.Random, size: tuple[int, int], say: Say, *, bus_too: bool) -> None:
+async def trade(
+    folder: Path, rng: random.Random, size: tuple[int, int], say: Say, place: Place, *, bus_too: bool
+) -> None:
     """size: orders of each symbol, and kills at most. bus_too: the bus is killed as well, and loses its last writes."""
     each, kills = size
     server = Server(folder)
     server.start()
     try:
         async with serving(
-            "binance",
+            place.exchange,
             seed=rng.randint(1, 10**6),
             cash=Decimal(10**8),
-            listings=tuple(swap(sym.removesuffix("USDT")) for sym in SYMBOLS),
+            listings=tuple(LISTED_AS[place.exchange](sym.removesuffix("USDT"), PRICE) for sym in SYMBOLS),
         ) as fake:
-            values = given(folder, fake.url)
+            values = given(folder, fake.url, place)
             settings = load_settings(**values)
             await arm(settings)
             bus = RedisBus(server.url, Names(settings.namespace), lease_s=60, timeout_s=5, maxlens={})
@@ -156,19 +163,27 @@ async def trade(folder: Path, rng: random.Random, size: tuple[int, int], say: Sa
                 fake.state.random_faults.chances = {}
                 await asyncio.to_thread(line.stop)  # the venue lives on this loop: a gateway that starts asks it
                 assert not line.unexpected
-            await hold_together(settings, fake, asker, say)
+            await hold_together(settings, fake, asker, say, place)
             say(f"{asker.answered} orders in {took:.0f} s, {dict(done)}")
     finally:
         server.stop()
 
 
-async def hold_together(settings: Settings, fake: Simulator, asker: Asker, say: Say) -> None:
+def client_id(asked: HttpRequest) -> str:
+    """Returns our id of an order that was sent."""
+    if "/exchange/" not in asked.target:
+        return asked.form["newClientOrderId"]
+    (order,) = asked.content["action"]["orders"]
+    return str(order["c"]).removeprefix("0x")
+
+
+async def hold_together(settings: Settings, fake: Simulator, asker: Asker, say: Say, place: Place) -> None:
     """Venue, journal, stream and position agree to the last digit."""
     assert asker.contradictions == []
     sent = Counter(
-        asked.form["newClientOrderId"]
+        client_id(asked)
         for asked in fake.server.requests
-        if asked.method == "POST" and asked.path.endswith("/order")
+        if asked.method == "POST" and asked.target.endswith(place.orders)
     )
     assert set(sent.values()) <= {1}, "an order was sent twice"
     accepted = Counter(order.client_id for order in fake.engine.accepted)
@@ -192,7 +207,8 @@ async def hold_together(settings: Settings, fake: Simulator, asker: Asker, say: 
                 book.answered[n] for n in range(1, len(book.asked) + 1)
             ]
             position = sum((report.last_qty for report in book.answered.values()), Decimal(0))
-            assert position == fake.engine.wallet.holding(sym).qty
+            listed = sym.removesuffix("USDT") if place is HYPERLIQUID else sym
+            assert position == fake.engine.wallet.holding(listed).qty
     say(
         f"{len(rows)} orders: {len(accepted)} on the venue, "
         f"{sum(row.reason is Reason.NOT_ON_VENUE for row in rows.values())} never there, "
