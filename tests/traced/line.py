@@ -75,7 +75,7 @@ async def line(folder: Path) -> list[Way]:
 async def _running(folder: Path) -> AsyncIterator["_Writer"]:
     server = Server(VALKEY, folder).start()
     try:
-        async with serving("binance", cash=Decimal(CASH)) as fake:
+        async with serving("binance", cash=Decimal(CASH), chances={}) as fake:
             settings = _settings(folder, server.url, fake.url, "signal")
             await _arm(settings)
             running = [
