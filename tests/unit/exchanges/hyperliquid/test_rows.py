@@ -17,6 +17,7 @@ from shared.exchanges.hyperliquid.rows import (
     requests_left,
 )
 from shared.exchanges.trading import parse
+from shared.exchanges.trading.profile import Modes
 from shared.exchanges.trading.venue import MarketRules
 from shared.messages.reasons import OrderPhase
 
@@ -84,7 +85,7 @@ def test_a_word_of_tomorrow_is_no_end() -> None:
 
 def test_a_sale_is_one() -> None:
     found = parse.snapshot(FACTS, RULES, order_row(told("filled", "0.0", side="A"), fills("10.0"), 6))
-    assert (found.filled_qty, found.paid, found.venue_order_id) == (-10, 20, "7")
+    assert (found.filled_qty, found.paid, found.venue_order_id) == (D(-10), D(20), "7")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,8 @@ def test_a_payment_is_known_by_coin_and_time() -> None:
 
 def test_positions_of_two_ways_are_unreadable() -> None:
     position = {"coin": "ETH", "leverage": {"type": "isolated", "value": 3}}
-    assert held_modes({"assetPositions": [{"type": "oneWay", "position": position}]})["ETH"] == (False, "isolated", 3)
+    told = held_modes({"assetPositions": [{"type": "oneWay", "position": position}]})
+    assert told == {"ETH": Modes(hedged=False, margin="isolated", leverage=D(3))}
     with pytest.raises(Unreadable, match="twoWay"):
         held_modes({"assetPositions": [{"type": "twoWay", "position": position}]})
 
