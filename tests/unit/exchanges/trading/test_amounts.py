@@ -2,7 +2,7 @@ from decimal import Decimal, localcontext
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.exchanges.trading.amounts import contracts, dust, limit_at, plain, sized, truncated
@@ -102,10 +102,17 @@ def test_a_position_is_sold_in_one_order_to_dust_or_is_dust(
 PRICE = st.decimals(min_value="0.00000001", max_value="1000000", allow_nan=False, allow_infinity=False, places=12)
 
 
-@given(PRICE, STEP, st.sampled_from([None, 3, 5]), st.sampled_from([1, -1]))
+TICKS = STEP.map(lambda tick: (tick, None)) | st.tuples(  # digits are told beside decimal places, as on Hyperliquid
+    st.integers(-2, 12).map(lambda exponent: Decimal(1).scaleb(-exponent)), st.sampled_from([3, 5])
+)
+
+
+@given(PRICE, TICKS, st.sampled_from([1, -1]))
+@example(Decimal("0.000001506501"), (Decimal("1E-10"), 5), -1)
 def test_a_limit_is_rounded_by_less_than_a_step_and_never_to_a_worse_price(
-    price: Decimal, tick: Decimal, digits: int | None, side: int
+    price: Decimal, ticks: tuple[Decimal, int | None], side: int
 ) -> None:
+    tick, digits = ticks
     made = rules()._replace(price_tick=tick, price_digits=digits)
     limit = limit_at(made, price, Decimal(side))
     with localcontext() as wide:
