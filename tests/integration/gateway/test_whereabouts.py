@@ -90,7 +90,7 @@ async def test_a_key_of_another_account_is_refused_and_nothing_is_closed_there(
 async def test_a_new_key_needs_a_word_where_the_exchange_does_not_tell_whose_it_is(tmp_path: Path) -> None:
     """Bybit's demo."""
     async with gateway(tmp_path, fake_venue="bybit", exchange="bybit") as trading:
-        await stopped(trading, {"api_key": SecretStr("a-new-key")})
+        await stopped(trading, {"api_key": SecretStr("a-new-key"), "api_secret": SecretStr("fake-secret")})
         trading.fake.state.keys.key = "a-new-key"
         trading.start()
         assert trading.task is not None
