@@ -21,10 +21,13 @@ from shared.extras import need_extras
 def on_account(work: Callable[[], Coroutine[Any, Any, Iterable[str]]]) -> None:
     """Runs a verb's work on an account, and shows the lines that it returns.
 
-    SIGTERM ends it as Ctrl-C does, so that it says what is not done and gives the account back. Raises ConfigError
-    where the packages that a journal needs are not installed.
+    SIGTERM ends it as Ctrl-C does, so that it says what is not done and gives the account back; also where a shell
+    has started it in its background, which ignores SIGINT. Raises ConfigError where the packages that a journal needs
+    are not installed.
     """
     need_extras("journal")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # asyncio heeds it then
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     structlog.contextvars.bind_contextvars(service="control")
     for line in asyncio.run(work()):

@@ -123,9 +123,15 @@ async def test_within_ends_it_and_says_that_it_is_halted_all_the_same(
     assert "it goes on trying; it ends after 1 s, and main stays halted" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$0" "$@"')  # as `tickline halt &` in a script
+
+
+@pytest.mark.parametrize(
+    ("number", "before"), [(signal.SIGINT, ()), (signal.SIGTERM, ()), (signal.SIGTERM, BACKGROUND)],
+    ids=["INT", "TERM", "TERM in the background"],
+)  # fmt: skip
 async def test_whoever_ends_it_while_the_venue_is_silent_is_told_what_is_not_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, before: tuple[str, ...]
 ) -> None:
     asked = asyncio.Event()
 
@@ -138,7 +144,7 @@ async def test_whoever_ends_it_while_the_venue_is_silent_is_told_what_is_not_don
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     configured(tmp_path, monkeypatch, url)
     ends = await asyncio.create_subprocess_exec(
-        *(str(COMMAND), "halt", "--cancel"), stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
+        *before, str(COMMAND), "halt", "--cancel", stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL
     )
     async with asyncio.timeout(500):
         await asked.wait()
