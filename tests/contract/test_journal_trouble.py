@@ -19,6 +19,7 @@ from shared.journal.postgres import PostgresDatabase
 from shared.journal.rows import EventRow
 from shared.journal.sqlite import RESERVED, SqliteDatabase
 from tests.journal_process import locked
+from tests.journal_rows import order
 from tests.postgres import PASSWORD, Postgres
 from tests.until import until
 
@@ -74,11 +75,8 @@ async def test_a_command_makes_no_journal(journal_url: str) -> None:
 
 async def test_a_value_of_a_newer_tickline_is_not_guessed(journal_url: str) -> None:
     async with await Journal.open(journal_url, "main", durable=True) as journal:
-        run(
-            journal_url,
-            "INSERT INTO orders VALUES ('main', 'order1', 'b', 's', 1, 't', 1, 'open', '1', TRUE, '1', 1, '', 'c', 1, "
-            "'FROZEN', '1', 1, 1, '', '0', '0', '0', NULL, 1, 1, '')",
-        )
+        await journal.write([order()], await journal.raise_epoch("me"))
+        run(journal_url, "UPDATE orders SET state = 'FROZEN'")
         with pytest.raises(SafetyRefusal, match="the OrderPhase 'FROZEN' is unknown here"):
             await journal.orders()
 

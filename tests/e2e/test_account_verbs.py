@@ -100,7 +100,7 @@ def test_arming(untraded: Account) -> None:
         "limits: order 2000, position 2000, leverage 1, 10 orders a minute, day's loss 10, drawdown 10.00%, "
         "day's funding 5, collar 50 bps",
         "BTCUSDT = BTC/USDT:USDT: position 0, 0 open orders; first order BUY 0.023 at about 42000.1 = 966.0023 USDT, "
-        "would be refused: ARMED_NOTIONAL",
+        "at 42210.1 at most, would be refused: ARMED_NOTIONAL",
     ):
         assert line in made.shown.splitlines()
     arming = arming_of(account)

@@ -196,7 +196,7 @@ class JournalWatch:
                 continue
             if row.filled_qty:
                 self._refused.pop(row.sym, None)
-            elif row.state in ENDED and row.reason is not None and row.reason not in NOTHING_TO_DO:
+            elif row.state in ENDED and _calls(row):
                 self._refused[row.sym] = row
         self._orders_ms = max([since_ms, *(row.updated_ms for row in rows)])
         self._ended = {row.client_order_id for row in rows if row.updated_ms == self._orders_ms}
@@ -216,6 +216,13 @@ class JournalWatch:
         return Condition(
             AlertKind.REFUSED, row.sym, f"{text}the book holds {plain(qty)}", f"tickline why {row.sym}", row.sym
         )
+
+
+def _calls(row: OrderRow) -> bool:
+    """Says whether a person has to look at an order that ended so. An entry may miss its limit; a close should not."""
+    if row.reason is Reason.BEYOND_LIMIT:
+        return row.reduce_only
+    return row.reason is not None and row.reason not in NOTHING_TO_DO
 
 
 def latch_condition(latch: LatchRow) -> Condition:

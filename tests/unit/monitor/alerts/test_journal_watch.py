@@ -147,6 +147,13 @@ async def test_an_order_that_had_nothing_to_do_is_no_refusal(account: Account, r
     assert await account.stands() == []
 
 
+@pytest.mark.parametrize("reduces", [False, True])
+async def test_an_entry_may_miss_its_limit_and_a_close_should_not(account: Account, reduces: bool) -> None:
+    missed = refused(1, Reason.BEYOND_LIMIT, reduce_only=reduces)._replace(state=OrderPhase.CANCELED)
+    await account.write(booked(1, "0.5"), missed)
+    assert await account.stands() == ([(AlertKind.REFUSED, SYM)] if reduces else [])
+
+
 @pytest.mark.parametrize(
     ("left_ms", "about"), [(HOUR_MS + 1, None), (HOUR_MS, "ends soon"), (1, "ends soon"), (0, "ended")]
 )
