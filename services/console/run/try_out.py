@@ -66,6 +66,9 @@ def fake_settings(options: RunOptions) -> Settings:
             "account": ACCOUNT,
             "markets": {sym: MARKETS[sym] for sym in symbols},
             "fee": "0.0005",
+            "timeout_s": 4,  # with the next two: what waits behind a lost answer is young enough for order_valid_s
+            "request_validity_ms": 2_000,
+            "grace_ms": 2_000,
             "risk": {
                 "max_order_notional": 2_500,
                 "max_position_notional": 1_250,

@@ -165,7 +165,7 @@ def test_new_settings_hold_from_their_checkpoint_on(tmp_path: Path) -> None:
     line.record()
     found = parity(tmp_path)
     assert (counts(found), found.proved) == ([40, 40], True)
-    assert found.compared[Stream.ORDERS] == 2 * 17 - 1 + 20
+    assert found.compared[Stream.ORDERS] == 2 * 17 - 1 + 20 + 16, "netted, 16 of 20 turn the position: two orders each"
 
 
 def _byte(rows: list[Row]) -> None:
