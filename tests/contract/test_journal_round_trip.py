@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, ExecutionRow, FillRow, FundingRow, LimitRow, OrderRow
-from shared.messages import Leg, OrderPhase, Reason
+from shared.messages import Leg, OrderPhase, OrderType, Reason, TimeInForce
 
 AMOUNTS = st.one_of(
     st.decimals(allow_nan=False, allow_infinity=False),
@@ -25,9 +25,11 @@ INTEGERS = st.integers(0, 2**63 - 1)
 ORDERS = st.builds(
     OrderRow,
     **dict.fromkeys(("client_order_id", "book", "sym", "tr", "content", "after", "venue_order_id", "by"), TEXTS),
+    **dict.fromkeys(("limit_price", "trigger_price", "sent_price"), st.none() | AMOUNTS), became=TEXTS,
     **dict.fromkeys(("intended_qty", "price", "signed_qty", "filled_qty", "paid", "commission"), AMOUNTS),
     **dict.fromkeys(("tick_n", "ts_event", "valid_until_ns", "order_n", "at_ms", "valid_until_ms"), INTEGERS),
-    **dict.fromkeys(("epoch", "updated_ms"), INTEGERS),
+    **dict.fromkeys(("epoch", "updated_ms", "canceled_ms"), INTEGERS),
+    type=st.sampled_from(OrderType), time_in_force=st.none() | st.sampled_from(TimeInForce),
     leg=st.sampled_from(Leg), state=st.sampled_from(OrderPhase), reduce_only=st.booleans(),
     reason=st.none() | st.sampled_from(Reason),
 )  # fmt: skip

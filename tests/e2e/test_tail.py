@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from services.console.tail import RENAMED
 from services.research.in_process_line import InProcessLine, line_plans
 from shared.bus.api import Commit, Outcome
 from shared.bus.embedded import EmbeddedBus
@@ -119,7 +120,8 @@ def test_every_stream_round_trips_through_json(tail: Command, stream: Stream) ->
         entry = told[message.sym, message.n]
         assert FIELDS[stream] <= entry.keys()
         assert entry["type"] == message.TAG
-        for name, value in message.content().items():
+        for field, value in message.content().items():
+            name = RENAMED.get(field, field)
             if isinstance(value, Decimal):
                 assert Decimal(entry[name]) == value
             elif isinstance(value, (str, int, float, bool, type(None))):

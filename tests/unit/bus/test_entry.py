@@ -16,7 +16,7 @@ PAIRS = st.lists(st.tuples(st.sampled_from([*NAMES, b"x", b""]) | st.binary(max_
 
 def test_the_entry_of_a_message() -> None:
     out = Outgoing.of(TICK)
-    assert out[:6] == (Stream.TICKS, "MarketTick/4", "BTCUSDT", 7, "BTCUSDT 71440.10", "replay:BTCUSDT:5:7")
+    assert out[:6] == (Stream.TICKS, MarketTick.TAG, "BTCUSDT", 7, "BTCUSDT 71440.10", "replay:BTCUSDT:5:7")
     assert decode(out.t, out.d) == TICK
 
 
@@ -30,10 +30,10 @@ def fields(**changed: bytes) -> list[bytes]:
 def test_an_entry_is_read_as_it_was_written() -> None:
     entry = Entry(b"5-0", fields())
     assert (entry.id, entry.t, entry.k, entry.n, entry.tr, entry.w) == (
-        b"5-0", b"MarketTick/4", "BTCUSDT", 7, "replay:BTCUSDT:5:7", 99,
+        b"5-0", MarketTick.TAG.encode(), "BTCUSDT", 7, "replay:BTCUSDT:5:7", 99,
     )  # fmt: skip
     assert decode(entry.t, entry.d) == TICK
-    assert repr(entry) == "Entry(5-0 MarketTick/4 BTCUSDT n=7)"
+    assert repr(entry) == f"Entry(5-0 {MarketTick.TAG} BTCUSDT n=7)"
 
 
 def test_the_order_of_the_fields_does_not_matter() -> None:

@@ -30,7 +30,7 @@ def test_a_row_has_the_entry_and_the_message() -> None:
         "ts_event": 3, "venue": "t", "price": "71440.10", "history": False, "cause": None,
         "bar_open": 2.0, "bar_high": 3.0, "bar_low": 1.0, "bar_volume": 5.5, "bar_quote_volume": None, "bar_trades": 7,
         "bar_taker_volume": None, "quote_bid": None, "quote_ask": None, "quote_bid_qty": None, "quote_ask_qty": None,
-        "funding_rate": None,
+        "funding_rate": None, "funding_interval_h": None,
     }  # fmt: skip
 
 
