@@ -50,6 +50,9 @@ class NewerWire(Exception):
 R = TypeVar("R", bound="Record")
 
 
+_BUILDING: "set[type[Record]]" = set()  # a class's own schema is made now
+
+
 class Record(BaseModel):
     """A record is frozen and strict: a change is a new object, and no value is converted in silence."""
 
@@ -85,8 +88,16 @@ class Record(BaseModel):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Lets validation leave out what came later and is at its default."""
-        schema = handler(source)
-        return core_schema.no_info_after_validator_function(taken_out, schema) if defaults_of_later(cls) else schema
+        if not defaults_of_later(cls):
+            return handler(source)
+        if not cls.__pydantic_complete__ and cls not in _BUILDING:
+            # First by itself: in another class's schema only the first of two fields of it would take anything out.
+            _BUILDING.add(cls)
+            try:
+                cls.model_rebuild()
+            finally:
+                _BUILDING.discard(cls)
+        return core_schema.no_info_after_validator_function(taken_out, handler(source))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Returns a copy with other values, which are not validated."""

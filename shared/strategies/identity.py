@@ -18,7 +18,7 @@ from shared.strategies.wrapper import Wrapper, innermost
 from shared.user_code.hash import decided_by
 from shared.user_code.loader import code_of, files_of, hash_named, is_spec
 
-DECIDING = {"name", "params", "wrappers", "qty_step", "qty_steps", "on_missing", "reduce"}
+DECIDING = {"name", "params", "wrappers", "qty_step", "qty_steps", "on_missing"}
 
 
 def strategy_hash(settings: Settings, code: Sequence[str]) -> str:
@@ -33,10 +33,11 @@ def strategy_hash(settings: Settings, code: Sequence[str]) -> str:
     >>> strategy_hash(a, [""]) == strategy_hash(a, [""]) not in (strategy_hash(b, [""]), strategy_hash(a, ["1f"]))
     True
     """
-    told = settings.strategy.model_dump(mode="json", include=DECIDING)
     own, gateway = settings.strategy, settings.gateway
+    told = own.model_dump(mode="json", include=DECIDING)
     costs = {name: f"{getattr(gateway, name).normalize():f}" for name in ("fee", "slippage_bps")}
-    costs |= {"max_slippage_bps": "none" if own.limit_bps is None else f"{own.limit_bps.normalize():f}"}
+    if own.limit_bps is not None:  # without one it is what it was before wire 5, when a recording may have been made
+        costs |= {"max_slippage_bps": f"{own.limit_bps.normalize():f}", "reduce": own.reduce}
     told |= {"interval": settings.interval, "code": list(code), **costs}
     return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 

@@ -170,6 +170,22 @@ def test_a_record_does_not_hold_what_came_later_and_is_at_its_default(given: dic
         assert unpack(pack({"leg": leg})) == {"leg": {"size": 1}}
 
 
+def test_nor_do_the_records_in_it_wherever_and_however_often_they_stand() -> None:
+    class Part(Record):
+        at: int
+        later: Annotated[int | None, Since(WIRE)] = None
+
+    class Whole(Snapshot):
+        one: Part
+        other: Part | None
+        many: dict[str, Part]
+
+    part = {"at": 1}
+    whole = Whole.of({"v": WIRE, "one": part, "other": part, "many": {"a": part}})
+    assert whole.other is not None
+    assert [each.__dict__ for each in (whole.one, whole.other, whole.many["a"])] == [part] * 3
+
+
 def test_a_record_holds_what_came_later_and_says_something() -> None:
     made = [
         LEG,
