@@ -29,7 +29,10 @@ def prices_of(path: Path) -> list[Decimal]:
 def recomputed(
     prices: list[Decimal], *, balance: str, fee: str, netting: bool = False, threshold: float = 0.0
 ) -> Outcome:
-    """Goes with all equity in the direction of the prediction; every leg filled at the tick's price."""
+    """Goes with all equity in the direction of the prediction; every leg filled at the tick's price.
+
+    A turn of the position is two orders, with netting too: what closes has no limit, and what opens has one.
+    """
     cash, rate = Decimal(balance), Decimal(fee)
     held = entry = fees = Decimal(0)
     orders = predictions = 0
@@ -43,7 +46,8 @@ def recomputed(
             continue
         equity = cash + held * (price - entry)
         target = equity / price if y_hat > 0 else -equity / price
-        legs = [target - held] if netting else [-held, target] if held else [target]
+        stays = not held or (netting and held * target > 0)
+        legs = [target - held] if stays else [-held, target]
         if netting and abs(legs[0]) < abs(held) * LAST_DIGIT:
             continue
         for leg in legs:

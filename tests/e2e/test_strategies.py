@@ -91,7 +91,7 @@ def test_a_rule_trades_without_a_model_and_a_stop_sees_its_bars(tickline: Tickli
     decisions = told(tickline, "decisions")
     assert len(decisions) == done.summary["decisions"] == MINUTES  # nothing waits: there is no y_hat
     assert {"WARMING_UP", "NO_CHANGE", "COOLING_DOWN"} <= {str(one["reason"]) for one in decisions}
-    assert {one["leg"] for one in told(tickline, "orders")} == {"close", "net"}
+    assert {one["leg"] for one in told(tickline, "orders")} == {"close", "open", "net"}  # a turn is two orders
     assert all("high" in one["bar"] for one in told(tickline, "predictions"))  # type: ignore[operator]
 
 
