@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import shared
 from shared.account import Account
+from shared.account.live_book import LiveBook
 from shared.drift.pool import SymbolPool
 from shared.drift.scale import Scale
 from shared.drift.stage import DriftStage
@@ -48,6 +49,8 @@ from tests.unit.drift.lines import MESSAGES, OF_A
 from tests.unit.drift.references import REFERENCE
 from tests.unit.features.bars import BARS
 from tests.unit.features.specs import SPECS
+from tests.unit.monitor.test_comparisons import SYM as BOOKED
+from tests.unit.monitor.test_comparisons import line
 
 AnyTick = Tick[Any, Any]
 SYM = "BTCUSDT"
@@ -114,6 +117,7 @@ CASES: dict[type[AnyTick], list[Case]] = {
         Case(lambda: DriftStage(["A"], Costs(), None), MESSAGES),
     ],
     Last: [Case(lambda: Last[Any](), STATES)],
+    LiveBook: [Case(lambda: LiveBook(BOOKED), st.sampled_from(list(line([0.01, -0.005, 0.002, 0.004, -0.01]))))],
     JointView: [Case(lambda: JointView(Passing()), st.integers())],
     LogReturn: [Case(LogReturn, PRICES)],
     LogReturnLags: [Case(lambda: LogReturnLags(1), PRICES), Case(lambda: LogReturnLags(3), PRICES)],

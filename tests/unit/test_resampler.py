@@ -43,7 +43,7 @@ def histories(draw: st.DrawFn) -> tuple[int, list[HistoryBar]]:
 def seen(bar: HistoryBar) -> Bar:
     return Bar(
         "A", bar.ts_event, bar.close, float(bar.close), float(bar.open), float(bar.high), float(bar.low),
-        *(value if value is None or isinstance(value, int) else float(value) for value in bar[7:]),
+        *(value if value is None or isinstance(value, int) else float(value) for value in bar[7:16]),
     )  # fmt: skip
 
 
