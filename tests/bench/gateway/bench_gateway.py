@@ -21,7 +21,7 @@ import uvloop
 
 from tests.bench.gateway import ioc
 from tests.bench.gateway.gateway import Gateway, settings_of
-from tests.bench.gateway.measure import MS, WARM, Bare, arrivals, at_a_rate, one_at_a_time, spans, summary
+from tests.bench.gateway.measure import MS, WARM, Bare, arrivals, at_a_rate, one_at_a_time, read_to_sent, spans, summary
 from tests.bench.gateway.orders import SYMBOLS, Orders
 from tests.bench.gateway.report import NOTES, PACKAGES, show
 from tests.bench.heading import about
@@ -90,7 +90,7 @@ async def _measured(folder: Path, url: str, given: argparse.Namespace) -> dict[s
         if given.ioc:
             kinds = await ioc.interleaved(gateway, orders, given.ioc)
             at = gateway.places.times()
-            took = {kind: spans(named, at)["read to sent"] for kind, named in kinds.items()}
+            took = {kind: read_to_sent(named, at) for kind, named in kinds.items()}
             runs["ioc"] = ioc.compared(**took)
     return runs
 

@@ -79,11 +79,16 @@ def arrivals(url: str) -> dict[str, float]:
         return {name: float(at_s) for name, at_s in json.load(answer).items()}
 
 
+def read_to_sent(names: Sequence[str], at: Mapping[str, Mapping[str, float]]) -> list[float]:
+    """From what was read to the socket, in ms."""
+    return [(at[name]["sent"] - at[name]["read"]) * MS for name in names]
+
+
 def spans(names: Sequence[str], at: Mapping[str, Mapping[str, float]]) -> dict[str, list[float]]:
     """From what was read to each place, and from each place to the next, in ms."""
     rows = [at[name] for name in names]
     found = {f"{a} to {b}": [(row[b] - row[a]) * MS for row in rows] for a, b in itertools.pairwise(PLACES)}
-    return {"read to sent": [(row["sent"] - row["read"]) * MS for row in rows], **found}
+    return {"read to sent": read_to_sent(names, at), **found}
 
 
 def summary(values: Sequence[float]) -> dict[str, float]:
