@@ -10,6 +10,7 @@ import pytest
 from services.research.parity.comparison import Comparison, RecordedRows
 from services.research.parity.stages import StrategyReplay, replay_signal
 from services.signal.stage import SignalStage
+from services.strategy.limits import PriceLimits
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from shared.messages import Gap, GapCause, MarketTick, Message, Prediction, Stream
 from shared.models.load_model import load_model
@@ -108,8 +109,10 @@ def test_a_live_strategy(tmp_path: Path, seed: int, strategy: AnyStrategy) -> No
     dice = random.Random(seed)
     rules = LiveRules(valid_ns=10, stale_ns=50, on_missing=dice.choice(("flat", "hold")))
 
+    limits = PriceLimits(dice.choice((None, Decimal(0), Decimal(50))), reducing=dice.random() < 0.5)
+
     def live() -> LiveStrategyStage:
-        return LiveStrategyStage(SYM, strategy, Decimal(100), "book", rules)
+        return LiveStrategyStage(SYM, strategy, Decimal(100), "book", rules, limits=limits)
 
     made = Anything(dice, live(), Stream.PREDICTIONS)
     made.session.record(tmp_path)
