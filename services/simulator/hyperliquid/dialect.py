@@ -27,6 +27,10 @@ HOUR_MS = 3_600_000
 MOST_BARS, MOST_TRADES, MOST_RATES = 5_000, 100, 500
 BEHIND_MS = 50  # a rate is told at most so long after its hour
 DELISTED = "delisted"
+USDC = {  # P: .../api/info-endpoint/spot#retrieve-spot-metadata
+    "name": "USDC", "szDecimals": 8, "weiDecimals": 8, "index": 0, "tokenId": "0x6d1e7cde53ba9467b783cb7c530ce054",
+    "isCanonical": True, "evmContract": None, "fullName": None,
+}  # fmt: skip
 
 
 def swap(base: str = "BTC", price: Decimal = Decimal(42_000)) -> Listing:
@@ -52,6 +56,7 @@ def routes(state: SimulatorState) -> dict[str, Handler]:
     market = HyperliquidMarket(state)
     questions: dict[str, Handler] = {
         "exchangeStatus": lambda request: {"specialStatuses": None, "time": state.now_ms()},
+        "spotMeta": lambda request: {"tokens": [USDC], "universe": []},
         "metaAndAssetCtxs": market.contexts,
         "l2Book": market.book,
         "fundingHistory": market.funding_rates,
