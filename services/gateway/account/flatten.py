@@ -23,8 +23,8 @@ from services.gateway.account.closing_orders import (
 )
 from services.gateway.account.resting import Resting
 from services.gateway.account.waiting import POLL_S, VenueWait
+from services.gateway.execution.account_reader import trades_of
 from services.gateway.execution.baseline import elsewhere_row, mine_of
-from services.gateway.execution.order_questions import trades_of
 from services.gateway.execution.records import ending, open_order_of
 from shared.config import Settings
 from shared.control.accounts import Say

@@ -1,16 +1,39 @@
-"""The venue is asked about the account, all of it, round by round.
+"""The venue is asked about the account: all of it, round by round, and one order of it.
 
 The cost of a round grows little with the number of markets. Open orders, positions and funding payments take one
 question each, or as many as are cheaper. Trades do where the venue has them all in one list; where it must be asked
 symbol by symbol, a round asks for those that matter now, and for some of the others in turn.
+
+Of one order it is asked what has become of it, to cancel it, and for its trades. None of this changes anything here:
+what the venue says is an event, which `shared/orders` understands.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
-from shared.exchanges.trading.venue import Venue
+import structlog
+
+from services.gateway.execution.records import OrderTrades, base_held
+from shared.errors import VenueError
+from shared.exchanges.trading.venue import NoPrice, Venue
+from shared.orders import (
+    Absent,
+    Ambiguous,
+    Answer,
+    CancelAccepted,
+    Event,
+    OrderState,
+    OrderStatusReport,
+    Refused,
+    VenueFill,
+)
+from shared.orders.fees import paid_in, third_currencies
 from shared.orders.reconcile import VenueView
 
+log = structlog.get_logger()
+
+CLOCK_ERROR_MS = 60_000  # our idea of the venue's clock is not exact: its trade may seem older than our request
 TRADES_A_ROUND = 10  # symbols whose trades a round asks for where they are asked for one by one
 NEVER = -1
 
@@ -66,3 +89,64 @@ def due(asked: Mapping[str, int], urgent: Collection[str], most: int) -> tuple[s
     first = [sym for sym in asked if sym in urgent]
     others = sorted((sym for sym in asked if sym not in urgent), key=lambda sym: asked[sym])
     return tuple(first + others[: max(most - len(first), 1)])
+
+
+def event_of(venue: Venue, answer: OrderStatusReport | Refused | Ambiguous | Absent, asked_ms: int) -> Event:
+    """Returns what the venue has just said, with the times of it. asked_ms: when it was asked, by its clock."""
+    return Answer(asked_ms, answer, venue.now_ms()) if isinstance(answer, OrderStatusReport) else answer
+
+
+async def look_up(venue: Venue, sym: str, name: str, state: OrderState) -> Event:
+    """Looks an order up by its client id. What the venue has forgotten after its cancel is known by its trades."""
+    asked_ms = venue.now_ms()
+    event = event_of(venue, await venue.find(sym, name, state.at_ms), asked_ms)
+    if isinstance(event, Absent) and state.canceled_ms:
+        fills = await _fills_of(venue, sym, state)
+        if fills is not None:
+            traded = sum((fill.signed_qty for fill in fills), Decimal(0))
+            paid = sum((abs(fill.signed_qty) * fill.price for fill in fills), Decimal(0))
+            return event._replace(traded_qty=traded, paid=paid, heard_ms=venue.now_ms())
+    return event
+
+
+async def ask_cancel(venue: Venue, sym: str, name: str, state: OrderState) -> CancelAccepted | None:
+    """Asks for a cancel; None where the venue has not taken it, e.g. since the order was over: that is looked up."""
+    asked_ms = venue.now_ms()
+    answer = await venue.cancel(sym, name, state.venue_order_id)
+    if answer is not None:
+        why = answer.cause if isinstance(answer, Ambiguous) else "it is not open"
+        log.info("not cancelled", sym=sym, order=name, why=why)
+        return None
+    return CancelAccepted(asked_ms, venue.now_ms())
+
+
+async def _fills_of(venue: Venue, sym: str, state: OrderState) -> tuple[VenueFill, ...] | None:
+    """Returns the trades of the order, or of the one that it has become; None where the venue does not answer."""
+    try:
+        rows = await venue.fills(sym, state.at_ms - CLOCK_ERROR_MS)
+    except VenueError as error:
+        log.warning("trades cannot be read", sym=sym, why=str(error))
+        return None
+    return tuple(fill for fill in rows if fill.venue_order_id in {state.venue_order_id, state.became} - {""})
+
+
+async def trades_of(venue: Venue, sym: str, state: OrderState, *, last: bool = False) -> OrderTrades:
+    """Returns the order's trades as far as the venue has them now, which it is asked for.
+
+    last: no price is waited for any more; a fee that has none counts as worthless.
+    """
+    if not state.filled_qty:
+        return OrderTrades()
+    fills = await _fills_of(venue, sym, state) or ()
+    rules = venue.rules(sym)
+    prices, unpriced, worthless = dict[str, Decimal](), [], dict[str, Decimal]()
+    for currency in sorted(third_currencies(fills, rules.quote, base_held(rules))):
+        try:
+            prices[currency] = await venue.price(currency, rules.quote)
+        except VenueError as error:
+            log.warning("a fee has no price", sym=sym, currency=currency, why=str(error))
+            if last or isinstance(error, NoPrice):
+                prices[currency], worthless[currency] = Decimal(0), paid_in(currency, fills)
+            else:
+                unpriced.append(currency)
+    return OrderTrades(fills, prices, tuple(unpriced), worthless)

@@ -13,8 +13,8 @@ from functools import partial
 
 import structlog
 
+from services.gateway.execution.account_reader import ask_cancel, event_of, look_up, trades_of
 from services.gateway.execution.baseline import elsewhere_row
-from services.gateway.execution.order_questions import ask_cancel, event_of, look_up, trades_of
 from services.gateway.execution.records import (
     NS_PER_MS,
     OpenOrder,

@@ -8,8 +8,18 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.gateway.risk.check import Changes, Context, Hold, Pass, ProposedOrder, Refusal, RiskRules, Verdict
-from services.gateway.risk.exposure import ExposureChange, exposure
+from services.gateway.risk.check import (
+    Changes,
+    Context,
+    ExposureChange,
+    Hold,
+    Pass,
+    ProposedOrder,
+    Refusal,
+    RiskRules,
+    Verdict,
+    exposure,
+)
 from services.gateway.risk.marks import WATCHED, Watched, one_more, sent, watch
 from services.gateway.risk.measures import measured
 from shared.config import Mode

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from services.gateway.execution.records import OpenOrder, open_order_of
 from services.gateway.risk import Context, Hold, InFlight, Pass, ProposedOrder, Refusal, RiskCheck, Verdict
+from services.gateway.risk.check import exposure
 from services.gateway.risk.context import RiskContext
-from services.gateway.risk.exposure import exposure
 from services.gateway.risk.limits import LIMITS
 from shared.control.books import Books
 from shared.messages import OrderPhase, Reason

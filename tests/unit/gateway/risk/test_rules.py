@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.gateway.live import live as live_parts
 from services.gateway.risk import Pass, Refusal, RiskCheck, RiskRules
-from services.gateway.risk.exposure import exposure
+from services.gateway.risk.check import exposure
 from shared.config import load_settings
 from shared.messages import Reason
 from shared.runner.spec import Limits
