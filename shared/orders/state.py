@@ -135,7 +135,8 @@ class OrderState:
     @property
     def seen(self) -> bool:
         """Says whether the venue has ever shown it."""
-        return bool(self.venue_order_id or self.filled_qty or self.told or self.canceled_ms or self.phase in SHOWN)
+        known = self.venue_order_id or self.became or self.filled_qty or self.told or self.canceled_ms
+        return bool(known or self.phase in SHOWN)
 
     @property
     def kept(self) -> tuple[object, ...]:

@@ -221,6 +221,9 @@ def test_an_order_that_was_triggered_is_open_under_either_id_and_ends_as_the_sec
     assert (part.phase, part.filled_qty, part.venue_order_id) == (OrderPhase.TRIGGERED, 1, "v")
     assert after(part, row("EXPIRED", 1, 1, venue_order_id="w")).phase is OrderPhase.EXPIRED
     assert after(TRIGGERED, Triggered(1_600, 1_600, "w")) == TRIGGERED
+    failed = after(SENT, Triggered(1_500, 1_500, "w"), row("REJECTED", 0, 0, venue_order_id="w"))
+    late = on_event(replace(failed, told=None), told("NEW"), GRACE_MS)  # as the journal has it, and the send's answer
+    assert [note.kind for note in late.notes] == [NoteKind.STALE]
     first = after(SENT, Triggered(1_500, 1_500, "w"), told("NEW", venue_order_id="w"), told("NEW", venue_order_id="v"))
     assert (first.venue_order_id, first.became) == ("v", "w"), "the answer to the send came last"
     gone = Absent(9_000, Decimal(0), Decimal(0), 9_000)
