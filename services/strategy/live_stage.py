@@ -2,11 +2,13 @@
 
 What differs from a replay, where every message waits whole while orders are in flight:
 - `on_tick` runs at once. Of what it wants while orders are in flight only that is sent which reduces the position,
-  once at a time; the rest is not (IN_FLIGHT).
+  once at a time; the rest is not (IN_FLIGHT). A close of which nothing is heard keeps the next one away for
+  `again_ns`, each further one for twice as long: the gateway lets no more through than reduces.
 - The newest prediction waits (WAITING); an older one is answered with SUPERSEDED. So `on_prediction` may follow later
   `on_tick`s. What is answered later leaves a second decision, which names the prediction.
 - A prediction that waited too long is answered with STALE_PREDICTION; the time is that of the report it waited for.
 - An order carries the time after which it must not be sent any more.
+- While an older Tickline takes part, which reads no limits, nothing is sent that would add within one (NO_LIMIT_PRICE).
 - A missing prediction leads out of the market, or leaves the position as it is (`on_missing`). Where it leads out, it
   does so until the model predicts again: each tick until then closes what is still held, and nothing that adds is sent.
 - A report of an order that this book does not remember is booked all the same: the journal is the truth about money.
@@ -37,6 +39,7 @@ from shared.tick import State
 
 # An order that leads out may go at any later time, when the last price has long passed.
 _OUT_AT_ANY_PRICE = {"valid_until": 0, "type": OrderType.MARKET, "limit_price": None, "time_in_force": None}
+_MOST_DOUBLED = 20  # times
 MISSING = ":missing:"  # in the trace of a decision that a missing prediction led to
 
 
@@ -46,18 +49,20 @@ class LiveRules(NamedTuple):
     - valid_ns: how long after its tick an order may be sent.
     - stale_ns: how old a prediction that waited may become.
     - on_missing: what a missing prediction does to the position.
+    - again_ns: after so long a close that has no end yet does not keep the next one away.
     """
 
     valid_ns: int
     stale_ns: int
     on_missing: Literal["flat", "hold"]
+    again_ns: int = 5_000_000_000
 
 
 class LiveStrategySnapshot(Snapshot):
     """A live stage remembers its book, as StrategyStage does, and two predictions: the one that waits, and the last.
 
     - missing: a gap came, and no y_hat since.
-    - closing: of the orders in flight those that reduce the position.
+    - closing: of the orders in flight those that reduce the position. closed_ns: the time of the newest of them.
     """
 
     book: Any
@@ -65,10 +70,22 @@ class LiveStrategySnapshot(Snapshot):
     last: Prediction | None
     missing: Annotated[bool, Since(4)] = False
     closing: Annotated[tuple[str, ...], BY_VALUE, Since(5)] = ()
+    closed_ns: Annotated[int, Since(5)] = 0
+
+    @classmethod
+    def upgrade(cls, fields: dict[str, Any], wire: int) -> dict[str, Any]:
+        """Takes each order in flight for one that may reduce: before wire 5 nobody wrote which does."""
+        if wire >= 5 or not isinstance(book := fields.get("book"), dict):
+            return fields
+        last = fields.get("last") or {}
+        return {**fields, "closing": list(book.get("in_flight", ())), "closed_ns": last.get("ts_event", 0)}
 
 
 class LiveStrategyStage(StrategyStage):
-    """The live stage is a StrategyStage with the rules above."""
+    """The live stage is a StrategyStage with the rules above.
+
+    takes_limits: whether all who take part read the limit of an order.
+    """
 
     def __init__(
         self,
@@ -87,6 +104,8 @@ class LiveStrategyStage(StrategyStage):
         self._last: Prediction | None = None  # the last message: what a closing order is priced by
         self._missing = False
         self._closing: tuple[str, ...] = ()
+        self._closed_ns = 0
+        self.takes_limits = True
 
     def ready(self, val: Message) -> bool:
         """Returns True: what must wait does so here, where the newest can take its place."""
@@ -111,10 +130,12 @@ class LiveStrategyStage(StrategyStage):
         if prediction.history:
             return self._unasked(prediction, Reason.HISTORY, made)
         in_flight = Reason.IN_FLIGHT if isinstance(made, list) else None
-        passing = self._passing(made if isinstance(made, list) else [], bool(self._missing and prediction.model))
+        led_out = bool(self._missing and prediction.model)
+        passing = self._passing(made if isinstance(made, list) else [], led_out, prediction.ts_event)
         if prediction.y_hat is None:
             if passing:
-                return self._decided(prediction, passing, Origin.TICK)
+                said = self._decided(prediction, passing, Origin.TICK)
+                return _at_any_price(said) if led_out else said
             reason = made if isinstance(made, Reason) else in_flight or Reason.NO_PREDICTION
             return self._unasked(prediction, reason, made)
         older, self._waiting = self._waiting, prediction
@@ -124,17 +145,25 @@ class LiveStrategyStage(StrategyStage):
             said = self._unasked(prediction, in_flight or Reason.WAITING, made)
         return said if older is None else said + self._decided(older, Reason.SUPERSEDED, Origin.PREDICTION)
 
-    def _passing(self, wanted: list[Order], led_out: bool) -> list[Order]:
+    def _passing(self, wanted: list[Order], led_out: bool, now_ns: int) -> list[Order]:
         """Returns what may go beside orders in flight: what reduces the position as it is, unless that is under way.
 
         So a stop does not wait for an entry of which nobody knows what became of it. led_out: all that is held goes.
         """
         position = self.account.position(self._sym)
-        if position is None or self._closing:
+        if position is None or not self._may_close(now_ns):
             return []
-        if led_out:
-            return [position.close()]
-        passing, held = list[Order](), position.signed_qty
+        return [position.close()] if led_out else self._reducing(wanted)
+
+    def _may_close(self, now_ns: int) -> bool:
+        """Says whether another close may go: none is under way, or nothing was heard of it for long."""
+        under_way = len(self._closing)
+        return not under_way or now_ns - self._closed_ns >= self._rules.again_ns << min(under_way - 1, _MOST_DOUBLED)
+
+    def _reducing(self, wanted: list[Order]) -> list[Order]:
+        """Returns the part of these orders that reduces the position as it is."""
+        position = self.account.position(self._sym)
+        passing, held = list[Order](), position.signed_qty if position else Decimal(0)
         for order in wanted:
             if held and order.signed_qty.is_signed() is not held.is_signed():
                 if abs(order.signed_qty) > abs(held):
@@ -143,14 +172,25 @@ class LiveStrategyStage(StrategyStage):
                 held += order.signed_qty
         return passing
 
+    def _decided(
+        self, prediction: Prediction, made: Made, origin: Origin, wanted: list[Order] | None = None
+    ) -> list[Message]:
+        if not self.takes_limits and isinstance(made, list):
+            position = self.account.position(self._sym)
+            sent = self._limits.sent(made, position.signed_qty if position else Decimal(0), prediction.price)
+            if any(one.limit_price is not None and not one.reduce_only for one in sent):
+                wanted, made = made, self._reducing(made) or Reason.NO_LIMIT_PRICE
+        return super()._decided(prediction, made, origin, wanted)
+
     def _intents(self, orders: list[Order], prediction: Prediction, origin: Origin) -> list[Message]:
         position, made = self.account.position(self._sym), super()._intents(orders, prediction, origin)
         if position is not None:
             long = position.signed_qty > 0
             for one in made:
                 assert isinstance(one, OrderIntent)
-                if one.reduce_only or (one.leg is Leg.NET and (one.signed_qty > 0) is not long):
+                if (one.signed_qty > 0) is not long and one.after is None:
                     self._closing += (one.client_order_id,)
+                    self._closed_ns = prediction.ts_event
         return made
 
     def _on_execution(self, report: ExecutionReport) -> None:
@@ -170,7 +210,7 @@ class LiveStrategyStage(StrategyStage):
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
         made: Made = None if self._stateful is None else self._ticked(prediction)
         if close := self.account.close_position(self._sym):
-            return self._decided(prediction, [close], Origin.TICK)
+            return _at_any_price(self._decided(prediction, [close], Origin.TICK))
         reason = made if isinstance(made, Reason) else Reason.NO_PREDICTION
         return self._unasked(prediction, reason, made)
 
@@ -187,12 +227,11 @@ class LiveStrategyStage(StrategyStage):
         if waiting is not None:
             self._waiting = None
             return self._decided(waiting, Reason.SUPERSEDED, Origin.PREDICTION)
-        if close is None or self._closing or last is None:
+        if close is None or last is None or not self._may_close(max(gap.ts_event, last.ts_event)):
             return []
         # The order's id comes from the trace: neither that of the last decision nor of the prediction behind the gap.
         missing = {"tr": last.tr + _missing(gap), "ts_event": max(gap.ts_event, last.ts_event)}
-        decision, *orders = self._decided(last.model_copy(update=missing), [close], Origin.PREDICTION)
-        return [decision, *(order.model_copy(update=_OUT_AT_ANY_PRICE) for order in orders)]
+        return _at_any_price(self._decided(last.model_copy(update=missing), [close], Origin.PREDICTION))
 
     def _on_unknown(self, report: ExecutionReport) -> None:
         """It is booked."""
@@ -200,18 +239,23 @@ class LiveStrategyStage(StrategyStage):
     def state(self) -> State:
         """Returns the book's state, and the predictions that it keeps."""
         return _snapshot(
-            book=super().state(), waiting=self._waiting, last=self._last, missing=self._missing, closing=self._closing
-        )
+            book=super().state(), waiting=self._waiting, last=self._last, missing=self._missing, closing=self._closing,
+            closed_ns=self._closed_ns,
+        )  # fmt: skip
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave."""
         saved = LiveStrategySnapshot.of(state)
         super().restore(saved.book)
         self._waiting, self._last, self._missing = saved.waiting, saved.last, saved.missing
-        self._closing = saved.closing
+        self._closing, self._closed_ns = saved.closing, saved.closed_ns
 
     def _kept(self) -> Prediction | None:
         return None  # it stands beside the book
+
+
+def _at_any_price(made: list[Message]) -> list[Message]:
+    return [one.model_copy(update=_OUT_AT_ANY_PRICE) if isinstance(one, OrderIntent) else one for one in made]
 
 
 def closed_by(gap: Gap, decision: Decision) -> bool:

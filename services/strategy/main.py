@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import structlog
+
+from services.strategy.live_stage import LiveStrategyStage
 from services.strategy.plan import plan
 from services.strategy.stage import StrategyStage
 from shared.bus.api import Session
@@ -14,37 +17,47 @@ from shared.runner.parts import ServiceParts
 from shared.runner.service import serve
 from shared.runner.spec import Limits
 
+log = structlog.get_logger()
+
+LIMITS_SINCE = 5  # the wire that brought an order's limit
+
 
 class StrategyFeeder:
     """The feeder takes the books back before it reads anything from the bus.
 
-    So it refuses a book that does not fit the config at the start, not at that book's next prediction.
+    So it refuses a book that does not fit the config at the start, not at that book's next prediction. Whenever the
+    bus has another wire, it tells live books whether that has a word for an order's limit.
     """
 
     def __init__(self, bus: BusReader, settings: Settings) -> None:
         self._bus = bus
         self._settings = settings
-        self._restored: set[int] = set()
+        self._restored: dict[int, int] = {}  # partition -> wire
 
     async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
         """Gathers as BusReader does; raises SafetyRefusal or ConfigError for a book that it cannot take back."""
         for part in parts:
-            if part.lease.partition.p not in self._restored:
+            p = part.lease.partition.p
+            if self._restored.get(p) != part.wire:
                 self._take_back(part)
-                self._restored.add(part.lease.partition.p)
+                self._restored[p] = part.wire
         await self._bus.gather(session, parts, pressure, wait_s)
 
     def forget(self, p: int) -> None:
         """Forgets a partition that is loaded anew, or given up."""
-        self._restored.discard(p)
+        self._restored.pop(p, None)
         self._bus.forget(p)
 
     def _take_back(self, part: Partition) -> None:
-        own = self._settings
+        own, takes_limits = self._settings, part.wire >= LIMITS_SINCE
+        if not takes_limits and own.gateway.mode is not Mode.PAPER:
+            log.warning("nothing is sent that adds within a limit: an older Tickline takes part", wire=part.wire)
         for sym in own.symbols:
             if partition_of(sym, own.bus.partitions) == part.lease.partition.p:
                 stage = part.symbol(sym).stage
                 assert isinstance(stage, StrategyStage)
+                if isinstance(stage, LiveStrategyStage):
+                    stage.takes_limits = takes_limits
                 if own.gateway.mode is Mode.PAPER:  # elsewhere the gateway judges it: it has the journal
                     _check_capital(own, sym, stage)
 

@@ -19,7 +19,8 @@ def plan(settings: Settings) -> ServiceSpec:
     if live:
         strategy = with_reserve(strategy, gateway.fee, gateway.slippage_bps, own.limit_bps)
     by = loaded_hash(settings, strategy)
-    rules = LiveRules(_ns(own.order_valid_s), _ns(own.prediction_stale_s), own.on_missing)
+    again_ns = _ns(gateway.request_validity_ms / 1_000)  # by then the exchange has taken a request, or never will
+    rules = LiveRules(_ns(own.order_valid_s), _ns(own.prediction_stale_s), own.on_missing, again_ns)
     limits = PriceLimits.of(settings)
     book = f"{settings.ingestor.source}|{gateway.venue}|{gateway.account}|{own.name}|{run}"
     return ServiceSpec(

@@ -87,7 +87,7 @@ class BookSnapshot(Snapshot):
 
     - strategy: the memory of a strategy that has one.
     - waiting: the prediction that waits for the orders in flight. gap: the one that the strategy has not learned yet.
-    - named: the ids of the newest orders.
+    - named: the ids of the newest orders, all of the trace `named_tr` among them.
     """
 
     account: Any
@@ -102,9 +102,10 @@ class BookSnapshot(Snapshot):
     waiting: Annotated[Prediction | None, Since(4)] = None
     gap: Annotated[Gap | None, Since(4)] = None
     named: Annotated[tuple[str, ...], BY_VALUE, Since(5)] = ()
+    named_tr: Annotated[str, Since(5)] = ""
 
 
-NAMED = 4  # ids that are kept: more than one message's orders need
+NAMED = 4  # ids of earlier traces that are kept
 
 
 class StrategyStage(Stage):
@@ -147,6 +148,7 @@ class StrategyStage(Stage):
         self._numbers = SequenceNumbers()
         self._in_flight: list[str] = []
         self._named: tuple[str, ...] = ()
+        self._named_tr = ""
         self._waiting: Prediction | None = None
         self._missed: Gap | None = None
         self._booked_n = 0
@@ -317,7 +319,9 @@ class StrategyStage(Stage):
             seen.append(leg)
             made.append(intent)
         self._in_flight += ids
-        self._named = (*self._named, *ids)[-NAMED:]
+        if tr != self._named_tr:
+            self._named, self._named_tr = self._named[-NAMED:], tr
+        self._named = (*self._named, *ids)
         return made
 
     def _new_id(self, tr: str, leg: Leg, origin: Origin, k: int) -> str:
@@ -348,7 +352,7 @@ class StrategyStage(Stage):
             account=self.account.state(), capital=self.account.capital, in_flight=list(self._in_flight),
             booked_n=self._booked_n, last_price=self.last_price, last_tick_n=self.last_tick_n, fees=self._fees,
             numbers=self._numbers.state(), strategy=None if self._stateful is None else self._stateful.state(),
-            waiting=self._kept(), gap=self._missed, named=self._named,
+            waiting=self._kept(), gap=self._missed, named=self._named, named_tr=self._named_tr,
         )  # fmt: skip
 
     def _kept(self) -> Prediction | None:
@@ -360,7 +364,7 @@ class StrategyStage(Stage):
         saved = BookSnapshot.of(state)
         self.account.fund(saved.capital)
         self.account.restore(saved.account)
-        self._in_flight, self._named = list(saved.in_flight), saved.named
+        self._in_flight, self._named, self._named_tr = list(saved.in_flight), saved.named, saved.named_tr
         self._booked_n, self._fees = saved.booked_n, saved.fees
         self.last_price, self.last_tick_n = saved.last_price, saved.last_tick_n
         self._numbers.restore(saved.numbers)

@@ -64,6 +64,7 @@ class Reason(StrEnum):
     STALE_PREDICTION = "STALE_PREDICTION"
     NO_FRESH_QUOTE = "NO_FRESH_QUOTE"
     PRICE_COLLAR = "PRICE_COLLAR"
+    NO_LIMIT_PRICE = "NO_LIMIT_PRICE"  # it adds, and has no limit, or none that all who take part could read
     ORDER_NOTIONAL = "ORDER_NOTIONAL"
     POSITION_NOTIONAL = "POSITION_NOTIONAL"
     ARMED_NOTIONAL = "ARMED_NOTIONAL"
@@ -78,6 +79,7 @@ class Reason(StrEnum):
 # know would be damage to it, and in an execution would stop its symbol.
 _BEFORE_5 = {
     Reason.BEYOND_LIMIT: Reason.ENDED_BY_VENUE,
+    Reason.NO_LIMIT_PRICE: Reason.PRICE_COLLAR,
 }
 _BEFORE_4 = {
     **_BEFORE_5,

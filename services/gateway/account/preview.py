@@ -236,10 +236,11 @@ def _first(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: Accoun
         position=_own(seen, market),
         other_notional=sum((_notional(seen, other) for other in seen.markets if other.sym != market.sym), _ZERO),
     )
-    asked = ProposedOrder(market.sym, qty, price, False, context.now_ns, context, arming.decided_by)
+    limit = None if own.limit_bps is None else worst
+    asked = ProposedOrder(market.sym, qty, price, False, context.now_ns, context, arming.decided_by, limit)
     verdict = RiskCheck(rules).on_tick(asked)
     shown = f"BUY {plain(qty)} at about {plain(price)} = {plain(qty * price)} {market.rules.quote}"
-    if own.limit_bps is not None:
+    if limit is not None:
         shown += f", at {plain(limit_at(market.rules, worst, qty))} at most"
     if isinstance(verdict, Pass):
         return shown if verdict.cut_by is None else f"{shown}, cut by {verdict.cut_by}"

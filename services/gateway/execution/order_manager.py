@@ -180,10 +180,11 @@ class OrderManager:
             self._say(order, verdict.why, step)
             self._refuse(order, verdict.reason, step)
             return
-        held = context.risk.free(row) if rules.kind == "spot" else context.books.position(self.sym)
-        qty, cut_by = to_send(row, verdict, rules, held)
+        held = context.books.position(self.sym)
+        free = context.risk.free(row) if rules.kind == "spot" else held
+        qty, cut_by = to_send(row, verdict, rules, held, free)
         if isinstance(qty, Reason):
-            self._say(order, unsent(row, qty, rules, held), step)
+            self._say(order, unsent(row, qty, rules, free), step)
             self._refuse(order, qty, step)
             return
         if cut_by is not None:
@@ -196,6 +197,7 @@ class OrderManager:
             type=row.type, limit_price=limit, time_in_force=row.time_in_force, trigger_price=row.trigger_price,
         )  # fmt: skip
         order.state, order.row = replace(order.state, asked_qty=qty), row._replace(sent_price=limit)
+        order.only_reduces = verdict.reduce_only
         self._move(order, Send(request.at_ms, request.validity_ms), step)
         send = PreparedSend(partial(self._send, order, request), context.spawn, partial(self._barred, request))
         step.sends.append(send)

@@ -37,6 +37,7 @@ class OpenOrder:
     - alarmed: what a person was told.
     - rests: the venue has shown it as open some time after it was sent: it is not about to end by itself.
     - cancel_sent_ms: when its cancel was last asked for, 0 before.
+    - only_reduces: it was sent reduce-only; of one of an earlier session that is known where it was meant to.
     """
 
     row: OrderRow
@@ -46,6 +47,7 @@ class OpenOrder:
     alarmed: set[str] = field(default_factory=set)
     rests: bool = False
     cancel_sent_ms: int = 0
+    only_reduces: bool = False
 
     @property
     def name(self) -> str:
@@ -78,7 +80,7 @@ def open_order_of(row: OrderRow) -> OpenOrder:
         paid=row.paid, at_ms=row.at_ms, valid_until_ms=row.valid_until_ms, venue_order_id=row.venue_order_id,
         reason=row.reason, canceled_ms=row.canceled_ms, became=row.became,
     )  # fmt: skip
-    return OpenOrder(row, state)
+    return OpenOrder(row, state, only_reduces=row.reduce_only)
 
 
 REST_MS = 1_000  # what the venue still shows as open so long after it was sent rests there, whatever was asked for
@@ -132,22 +134,26 @@ def readiness(
     return Readiness.WAIT if any(other.name == row.after for other in orders) else Readiness.GO
 
 
-def to_send(row: OrderRow, verdict: Pass, rules: MarketRules, held: Decimal) -> tuple[Decimal | Reason, Reason | None]:
+def to_send(
+    row: OrderRow, verdict: Pass, rules: MarketRules, held: Decimal, free: Decimal
+) -> tuple[Decimal | Reason, Reason | None]:
     """Returns the quantity that goes out, and why it is less than the order's; or the reason why nothing goes.
 
+    It never goes beyond the verdict's, nor to the other side.
+
     - rules: what the market lets through; of a limit order at its limit price, as the exchange counts.
-    - held: the book's position, signed base units, without what other orders in flight may sell of it.
+    - held: the book's position, signed base units. free: what of it other orders in flight may not sell.
     """
     wanted, cut_by, price = verdict.signed_qty, verdict.cut_by, row.limit_price or row.price
-    if rules.kind == "spot" and wanted < -held:
-        wanted, cut_by = -held, Reason.NO_SHORT_ON_SPOT
+    if rules.kind == "spot" and wanted < 0 and -wanted > free:
+        wanted, cut_by = -max(free, _ZERO), Reason.NO_SHORT_ON_SPOT
         if not wanted:
             return cut_by, None
     most = most_at_once(rules, price)
     if (verdict.reduce_only or row.reduce_only) and most is not None and abs(wanted) > most:
         wanted, cut_by = most.copy_sign(wanted), Reason.ABOVE_MAXIMUM  # the rest goes with the next one
     qty = sized(rules, wanted, price, verdict.reduce_only)
-    if qty is Reason.BELOW_MINIMUM and dust(rules, held, row.price):
+    if qty is Reason.BELOW_MINIMUM and free == held and dust(rules, held, row.price):
         return Reason.DUST if row.reduce_only else cut_by or qty, None  # nothing else was there to be sold
     return qty, cut_by
 
@@ -234,7 +240,7 @@ def _dust_after(row: OrderRow, booked: OrderOutcome, rules: MarketRules, held: D
         return dust(rules, held, booked.last_px)
     by_venue = row.reason is Reason.BELOW_MINIMUM and row.reduce_only and held == -row.intended_qty
     by_venue = by_venue and may_be_dust(rules, held, row.price)
-    return held if by_venue or row.reason is Reason.DUST else _ZERO
+    return held if by_venue else dust(rules, held, row.price) if row.reason is Reason.DUST else _ZERO
 
 
 def report_of(row: OrderRow, seq: int, booked: OrderOutcome, now_ms: int, dust: Decimal = _ZERO) -> ExecutionReport:

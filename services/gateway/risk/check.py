@@ -20,19 +20,22 @@ class RiskRules(NamedTuple):
 
     - symbols: that may be traded.
     - config_hash: what an arming must have been given for.
+    - bound: whether what adds must have a limit price (`strategy.max_slippage_bps`).
     """
 
     mode: Mode
     limits: RiskSettings
     symbols: frozenset[str]
     config_hash: str
+    bound: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> "RiskRules":
         """Returns the rules of a config."""
         limits = settings.gateway.risk
         symbols = frozenset(limits.symbols or settings.symbols)
-        return cls(settings.gateway.mode, limits, symbols, config_hash(settings))
+        bound = settings.strategy.limit_bps is not None
+        return cls(settings.gateway.mode, limits, symbols, config_hash(settings), bound)
 
 
 class InFlight(NamedTuple):
@@ -41,11 +44,15 @@ class InFlight(NamedTuple):
     - signed_qty: what of it may still be filled, base units.
     - unknown: nobody knows what became of it.
     - passing: it does not rest, and its answer or its end is on the way. Neither: it rests at the venue.
+    - limited: the venue itself lets it only reduce, as it was told to.
+    - limit_price: the worst that it may be filled at; 0 where it has none.
     """
 
     signed_qty: Decimal
     unknown: bool = False
     passing: bool = False
+    limited: bool = False
+    limit_price: Decimal = _ZERO
 
 
 class ExposureChange(NamedTuple):
@@ -58,9 +65,10 @@ class ExposureChange(NamedTuple):
     - reduces, adds: parts of the order, both with its sign; their sum is the order.
     - worst: the position, signed, at the larger of its two ends: with the order and all in flight in its direction
       filled, or with all in flight against it.
+    - lets_open: the part of `reduces` that may take away what an UNKNOWN order was to close, which then opens more.
 
     >>> exposure(Decimal(-5), Decimal(3), [])
-    ExposureChange(reduces=Decimal('-3'), adds=Decimal('-2'), worst=Decimal('-2'))
+    ExposureChange(reduces=Decimal('-3'), adds=Decimal('-2'), worst=Decimal('-2'), lets_open=Decimal('0'))
     >>> exposure(Decimal(-3), Decimal(3), [Decimal(-2)]).adds
     Decimal('-2')
     >>> exposure(Decimal(-1), Decimal(0), [Decimal(4)]).worst
@@ -70,28 +78,42 @@ class ExposureChange(NamedTuple):
     reduces: Decimal
     adds: Decimal
     worst: Decimal
+    lets_open: Decimal = _ZERO
 
 
 def exposure(
-    signed_qty: Decimal, position: Decimal, in_flight: Iterable[Decimal], limited: Iterable[Decimal] = ()
+    signed_qty: Decimal,
+    position: Decimal,
+    in_flight: Iterable[Decimal],
+    limited: Iterable[Decimal] = (),
+    unlimited: Iterable[Decimal] = (),
 ) -> ExposureChange:
     """Returns what an order does over `position`, beside orders in flight; all signed base units.
 
-    limited: those in flight against which the venue itself limits the order to reducing: should one of them be filled
-    first, the venue lets less of the order through, or nothing.
+    - limited: those in flight against which the venue itself limits the order to reducing: should one of them be filled
+      first, the venue lets less of the order through, or nothing. It limits them likewise, should they come second.
+    - unlimited: likewise, but nobody limits them, should they come second: a flip that is UNKNOWN closes then nothing
+      that the order has closed, and opens all the more.
 
     >>> exposure(Decimal(-3), Decimal(3), [], [Decimal(-3)]).reduces
     Decimal('-3')
+    >>> exposure(Decimal(-3), Decimal(3), [], unlimited=[Decimal(-5)])
+    ExposureChange(reduces=Decimal('-3'), adds=Decimal('0'), worst=Decimal('-5'), lets_open=Decimal('-3'))
     """
-    sign, unsure = 1 if signed_qty > 0 else -1, tuple(limited)
+    sign, free = 1 if signed_qty > 0 else -1, tuple(unlimited)
+    unsure = (*limited, *free)
     others = (*in_flight, *unsure)
     along = position + sum((qty for qty in others if qty * sign > 0), _ZERO)
     against = [qty for qty in others if qty * sign < 0]
-    left = max(-(along - sum((qty for qty in unsure if qty * sign > 0), _ZERO)) * sign, _ZERO)
+    sure = along - sum((qty for qty in unsure if qty * sign > 0), _ZERO)
+    left = max(-sure * sign, _ZERO)
+    left_behind = max(-(sure + sum((qty for qty in free if qty * sign > 0), _ZERO)) * sign, _ZERO)
     size = signed_qty.copy_abs()
     reduces = min(size, left)
     ends = (along + signed_qty, position + sum(against, _ZERO) if against else _ZERO)
-    return ExposureChange(reduces * sign, (size - reduces) * sign, max(ends, key=abs))
+    return ExposureChange(
+        reduces * sign, (size - reduces) * sign, max(ends, key=abs), (reduces - min(reduces, left_behind)) * sign
+    )
 
 
 class Context(NamedTuple):
@@ -130,7 +152,7 @@ class ProposedOrder(NamedTuple):
     """An order is proposed as it would be sent, with its context.
 
     - signed_qty: base units, finite and not 0.
-    - by: who decided on it, as the intent says.
+    - by: who decided on it, as the intent says. limit_price: likewise.
     """
 
     sym: str
@@ -140,12 +162,15 @@ class ProposedOrder(NamedTuple):
     ts_event: int
     context: Context
     by: str = ""
+    limit_price: Decimal | None = None
 
     @classmethod
     def of(cls, intent: OrderIntent, context: Context, signed_qty: Decimal | None = None) -> "ProposedOrder":
         """Returns the intent's order; signed_qty: what the venue's rules have made of its quantity."""
         qty = intent.signed_qty if signed_qty is None else signed_qty
-        return cls(intent.sym, qty, intent.price, intent.reduce_only, intent.ts_event, context, intent.by)
+        return cls(
+            intent.sym, qty, intent.price, intent.reduce_only, intent.ts_event, context, intent.by, intent.limit_price
+        )
 
 
 class Pass(NamedTuple):

@@ -109,15 +109,16 @@ class RiskContext:
     def _proposed(self, row: OrderRow, qty: Decimal, filled: Decimal) -> ProposedOrder:
         """filled: of the order itself, and not booked yet."""
         known = self._known(row, filled)
-        return ProposedOrder(row.sym, qty, row.price, row.reduce_only, row.ts_event, known, row.by)
+        return ProposedOrder(row.sym, qty, row.price, row.reduce_only, row.ts_event, known, row.by, row.limit_price)
 
     def _why(self, sym: str, reason: Reason, why: str) -> str:
         return self.why_blocked if reason in self.blocked else self.stopped.get((sym, reason), why)
 
     def free(self, row: OrderRow) -> Decimal:
-        """Returns the book's position in the order's symbol less what others in flight may still sell of it."""
+        """Returns what of the book's position in the order's symbol no other in flight may still sell; 0 if nothing."""
         others = (order.state for order in self._others(row) if order.state.in_flight)
-        return self._books.position(row.sym) + sum((min(state.asked_qty, _ZERO) for state in others), _ZERO)
+        free = self._books.position(row.sym) + sum((min(state.asked_qty, _ZERO) for state in others), _ZERO)
+        return max(free, _ZERO)
 
     def remember(self, changes: Changes) -> None:
         """Takes the limits that a verdict changes; they go into the journal in the same step.
@@ -158,7 +159,7 @@ class RiskContext:
             low = high = held + _filled(self._of(other).values())
             price = self.quotes[other].ask if other in self.quotes else _ZERO
             for order in self._of(other).values():
-                price = max(price, order.row.price)
+                price = max(price, order.row.price, order.row.limit_price or _ZERO)
                 for part in _in_flight([order]):
                     low, high = low + min(part.signed_qty, _ZERO), high + max(part.signed_qty, _ZERO)
             total += max(abs(low), abs(high)) * price
@@ -178,4 +179,5 @@ def _in_flight(orders: Iterable[OpenOrder]) -> Iterable[InFlight]:
         if state.in_flight:
             unknown = state.phase is OrderPhase.UNKNOWN
             left = state.asked_qty - state.filled_qty
-            yield InFlight(left, unknown, passing=not (unknown or order.rests))
+            passing = not (unknown or order.rests)
+            yield InFlight(left, unknown, passing, order.only_reduces, order.row.limit_price or _ZERO)

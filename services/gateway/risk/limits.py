@@ -65,9 +65,13 @@ class Subject(NamedTuple):
 
     @property
     def price(self) -> Decimal:
-        """Returns the price at which exposure is counted: the higher of decision price and the venue's ask."""
-        quote = self.context.quote
-        return max(self.order.price, quote.ask) if quote is not None else self.order.price
+        """Returns the price at which exposure is counted: the highest of decision price, ask and limits.
+
+        A buy may be filled at its limit, and what is in flight beside it at its own.
+        """
+        quote, order = self.context.quote, self.order
+        ask = order.price if quote is None else quote.ask
+        return max(order.price, ask, order.limit_price or ask, *(one.limit_price for one in self.context.in_flight))
 
     @property
     def account_notional(self) -> Decimal:
@@ -201,6 +205,14 @@ def collar(subject: Subject) -> Reason | None:
     return Reason.PRICE_COLLAR if abs(met - price) * BPS > subject.limits.collar_bps * price else None
 
 
+def bound(subject: Subject) -> Reason | None:
+    """Refuses what adds at any price while `max_slippage_bps` wants a limit.
+
+    Such an order is that of an older Tickline, or one that crossed a bus on which an older one has still to read.
+    """
+    return Reason.NO_LIMIT_PRICE if subject.rules.bound and subject.order.limit_price is None else None
+
+
 def order_notional(subject: Subject) -> Reason | None:
     """Refuses when what the order adds is more than the limit, in quote units."""
     added = subject.exposure.adds.copy_abs() * subject.price
@@ -249,6 +261,7 @@ class RiskLimit(NamedTuple):
     - defers: the order waits instead of being refused.
     - of_book: it counts in paper and replay too; the others need a venue.
     - cancels: what rests at the venue and adds is cancelled while it stands.
+    - sizes: it bounds how large a position may become, by whatever way.
     """
 
     name: str
@@ -258,6 +271,7 @@ class RiskLimit(NamedTuple):
     defers: bool = False
     of_book: bool = False
     cancels: bool = False
+    sizes: bool = False
 
 
 LIMITS = (
@@ -271,14 +285,15 @@ LIMITS = (
     RiskLimit("daily_loss", daily_loss, of_book=True, cancels=True),
     RiskLimit("max_drawdown", drawdown, of_book=True, cancels=True),
     RiskLimit("armed", armed, cancels=True),
+    RiskLimit("max_slippage_bps", bound),
     RiskLimit("max_tick_age_s", tick_age),
     RiskLimit("max_prediction_age_s", prediction_age),
     RiskLimit("fresh quote", fresh_quote),
     RiskLimit("collar_bps", collar),
     RiskLimit("max_order_notional", order_notional, of_book=True),
-    RiskLimit("max_position_notional", position_notional, of_book=True),
-    RiskLimit("armed notional", armed_notional),
-    RiskLimit("max_leverage", leverage, of_book=True),
+    RiskLimit("max_position_notional", position_notional, of_book=True, sizes=True),
+    RiskLimit("armed notional", armed_notional, sizes=True),
+    RiskLimit("max_leverage", leverage, of_book=True, sizes=True),
     RiskLimit("max_capital_share", capital),
     RiskLimit("orders_per_minute", rate),
     RiskLimit("loss seen once", seen_once, defers=True, of_book=True),
@@ -292,8 +307,9 @@ class RiskCheck(Tick[ProposedOrder, Verdict]):
     What only reduces our own position passes every limit but the halt and, where the venue does not itself limit it to
     reducing, an unknown order in its symbol. What adds must pass all. An order that does both (a flip) passes whole or,
     where a limit refuses its addition, is cut to the part that reduces; where a limit only lets it wait, all of it
-    waits. Beside an unknown order nothing waits that may go: it would wait for nobody knows how long. A quantity that
-    is 0 or not finite is a ValueError.
+    waits. Beside an unknown order nothing waits that may go: it would wait for nobody knows how long. Only what would
+    let an unknown flip open more than the limits of size allow waits until its end is known. A quantity that is 0 or
+    not finite is a ValueError.
     """
 
     def __init__(self, rules: RiskRules) -> None:
@@ -318,8 +334,8 @@ class RiskCheck(Tick[ProposedOrder, Verdict]):
                 return Hold(reason, changes, why)
             if holds_all or not parts.reduces:
                 return Refusal(reason, changes, why)
-            return Pass(parts.reduces, True, reason, self._with_rate(subject, changes), why)
-        return Pass(val.signed_qty, not parts.adds, None, self._with_rate(subject, changes))
+            return self._passed(subject, changes, Pass(parts.reduces, True, reason, (), why))
+        return self._passed(subject, changes, Pass(val.signed_qty, not parts.adds, None, ()))
 
     def stopped(self, val: ProposedOrder) -> tuple[Reason, str] | None:
         """Returns why what is left of an order that rests must not be filled any more, and the number behind it.
@@ -346,12 +362,23 @@ class RiskCheck(Tick[ProposedOrder, Verdict]):
             # A book's equity is exact; an account's was observed before, and being asked again is no observation.
             suspected = WATCHED if self._on_paper else ()
             seen = watch(self.rules.limits, context.now_ns, context.equity, context.limits, context.latches, suspected)
-        limited = [one for one in context.in_flight if one.unknown and context.limited]
-        others = [one for one in context.in_flight if one not in limited]
+        unsure = [one for one in context.in_flight if one.unknown and context.limited]
         parts = exposure(
-            val.signed_qty, context.position, (one.signed_qty for one in others), (one.signed_qty for one in limited)
+            val.signed_qty,
+            context.position,
+            (one.signed_qty for one in context.in_flight if not (one.unknown and context.limited)),
+            (one.signed_qty for one in unsure if one.limited),
+            (one.signed_qty for one in unsure if not one.limited),
         )
         return Subject(val, context, self.rules, parts, seen.standing, seen.suspected), seen.changes
+
+    def _passed(self, subject: Subject, changes: Changes, passes: Pass) -> Verdict:
+        """Returns the order's Pass, with its place in the rate; a Hold where it would let too much be opened."""
+        if subject.exposure.lets_open:
+            for limit in self._limits:
+                if limit.sizes and (reason := limit.violation(subject)) is not None:
+                    return Hold(Reason.UNKNOWN_ORDER, changes, f"behind it {measured(reason, subject)}")
+        return passes._replace(changes=self._with_rate(subject, changes))
 
     def _with_rate(self, subject: Subject, changes: Changes) -> Changes:
         """Returns the changes of an order that goes out: it counts against the rate, whatever it does."""

@@ -156,6 +156,11 @@ def _collar(subject: "Subject") -> str:
     )
 
 
+def _no_limit(subject: "Subject") -> str:
+    added = plain(subject.exposure.adds)
+    return f"it would add {added} at any price, and max_slippage_bps is set: an older Tickline takes part"
+
+
 def _added(subject: "Subject") -> str:
     return _money(subject.exposure.adds.copy_abs() * subject.price)
 
@@ -227,6 +232,7 @@ MEASURES: Mapping[Reason, Measure] = {
     Reason.STALE_PREDICTION: _prediction_age,
     Reason.NO_FRESH_QUOTE: _quote,
     Reason.PRICE_COLLAR: _collar,
+    Reason.NO_LIMIT_PRICE: _no_limit,
     Reason.ORDER_NOTIONAL: _order_notional,
     Reason.POSITION_NOTIONAL: _position_notional,
     Reason.ARMED_NOTIONAL: _armed_notional,

@@ -261,7 +261,7 @@ async def gateway(
     async with serving(fake_venue, listings=listings, chances=chances) as fake:
         settings = load_settings(
             symbols=(SYM,), interval="12h", state_dir=tmp_path, bus={"partitions": P},
-            signal={"model": "btcusdt_12h_linear"},
+            signal={"model": "btcusdt_12h_linear"}, strategy={"max_slippage_bps": "none"},
             gateway={
                 "mode": "testnet", "venue": "fake", "fake_url": fake.url, "exchange": "binance", "account": "main",
                 "markets": {SYM: "BTC/USDT:USDT"},

@@ -105,7 +105,7 @@ class Order:
     def sized(self, verdict: Pass | None = None) -> "Order":
         """As the manager does with what the risk check lets pass."""
         passed = verdict or Pass(self.asked.signed_qty, self.asked.reduce_only, None, ())
-        qty, cut_by = to_send(self.row, passed, self.rules, self.held)
+        qty, cut_by = to_send(self.row, passed, self.rules, self.held, self.held)
         if isinstance(qty, Reason):
             return self.note(REFUSED, unsent(self.row, qty, self.rules, self.held)).see(Refused(qty, ""))
         return self.note(CUT, f"only {qty} of {self.row.intended_qty} is sent: {cut_by}").send(qty)

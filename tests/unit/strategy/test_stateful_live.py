@@ -3,17 +3,30 @@
 import random
 from collections import deque
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.paper import PaperStage
-from services.strategy.live_stage import LiveRules, LiveStrategyStage
+from services.strategy.limits import PriceLimits
+from services.strategy.live_stage import LiveRules, LiveStrategySnapshot, LiveStrategyStage
 from shared.account import Order
 from shared.bar import Bar
-from shared.messages import Decision, Leg, Message, OrderIntent, OrderStatus, OrderType, Origin, Reason
+from shared.messages import (
+    Decision,
+    ExecutionReport,
+    Leg,
+    Message,
+    OrderIntent,
+    OrderStatus,
+    OrderType,
+    Origin,
+    Reason,
+)
 from shared.messages.codec import pack, unpack
+from shared.record import at_wire
 from shared.strategies import BasicTaker, Made, StatefulStrategy, TrailingStop
 from tests.unit.strategy.noted import SYM, Noted, gap, prediction
 from tests.unit.strategy.test_stateful_stage import Scripted, buy, decisions, fills, orders, strategy_of
@@ -103,6 +116,110 @@ def test_what_a_missing_prediction_leads_out_of_does_not_wait_for_an_entry() -> 
     made.on_tick(refused.model_copy(update={"last_px": None}))
     (once_more,) = orders(made.on_tick(prediction(4, None)))
     assert once_more.signed_qty == -2
+
+
+def held_long(qty: int = 2, rules: LiveRules = RULES, **given: Any) -> LiveStrategyStage:
+    """A stage that holds, and has an entry in flight whose answer was lost."""
+    made = LiveStrategyStage(SYM, Scripted(ticked=buy(qty)), Decimal(100), "live", rules, **given)
+    (entry,) = orders(made.on_tick(prediction(1, None)))
+    made.on_tick(fills([entry])[0])
+    made._in_flight = ["f" * 32]
+    return made
+
+
+def test_a_close_of_which_nothing_is_heard_keeps_the_next_away_for_a_while_and_each_for_twice_as_long() -> None:
+    """The gateway lets no more through than reduces; without a bound nothing would ever close."""
+    made = held_long(rules=RULES._replace(again_ns=30))
+    strategy_of(made).__dict__["ticked"] = buy(-2, Leg.CLOSE)
+    sent = list[int]()
+    for n in range(2, 30):
+        again = live(Scripted(), RULES._replace(again_ns=30))
+        again.restore(unpack(pack(made.state())))
+        strategy_of(again).__dict__["ticked"] = buy(-2, Leg.CLOSE)
+        made = again
+        sent += [n for _ in orders(made.on_tick(prediction(n, None)))]
+    assert sent == [2, 5, 11, 23], "10 ns from tick to tick: 30, 60, 120 ns"
+    assert len(made.in_flight) == 5
+    for name in made.in_flight[1:]:
+        ended = report_of(name)
+        made.on_tick(ended)
+    assert len(orders(made.on_tick(prediction(30, None)))) == 1, "they have ended: one goes at once"
+
+
+def test_a_gap_and_what_follows_it_close_again_likewise() -> None:
+    made = held_long(rules=FLAT._replace(again_ns=30))
+    assert [n for n in range(2, 12) for _ in orders(made.on_tick(gap(n)))] == [2, 5, 11]
+    made = held_long(rules=FLAT._replace(again_ns=30))
+    made.on_tick(gap(2))
+    closes = [order for n in range(3, 9) for order in orders(made.on_tick(prediction(n, None)))]
+    assert [order.ts_event for order in closes] == [50]
+    assert [(order.signed_qty, order.valid_until, order.limit_price) for order in closes] == [(-2, 0, None)]
+
+
+def report_of(name: str) -> ExecutionReport:
+    """It ended with nothing filled."""
+    return ExecutionReport(
+        n=99, sym=SYM, ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id=name, leg=Leg.CLOSE,
+        status=OrderStatus.EXPIRED, last_qty=Decimal(0), last_px=None, commission=Decimal(0), reason=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("leg", [Leg.OPEN, Leg.NET])
+def test_an_order_of_any_leg_against_the_position_is_a_close_under_way(leg: Leg) -> None:
+    """A flip that nothing splits closes as well; beside it another close could let it open more."""
+    made = held_long(3, RULES._replace(again_ns=30))
+    made._in_flight = []
+    strategy_of(made).__dict__["ticked"] = buy(-5, leg)
+    (flip,) = orders(made.on_tick(prediction(2, None)))
+    assert not flip.reduce_only
+    strategy_of(made).__dict__["ticked"] = buy(-3, Leg.CLOSE)
+    assert orders(made.on_tick(prediction(3, None))) == []
+    assert len(orders(made.on_tick(prediction(5, None)))) == 1
+
+
+def test_of_a_snapshot_from_before_wire_5_each_order_in_flight_may_be_a_close() -> None:
+    made = held_long(rules=RULES._replace(again_ns=30))
+    made.on_tick(prediction(2, 0.01))
+    saved = at_wire(LiveStrategySnapshot.of(unpack(pack(made.state()))), 4)
+    assert "closing" not in saved
+    again = live(Scripted(ticked=buy(-2, Leg.CLOSE)), RULES._replace(again_ns=30))
+    again.restore(unpack(pack(saved)))
+    assert orders(again.on_tick(prediction(3, None))) == []
+    assert len(orders(again.on_tick(prediction(5, None)))) == 1
+
+
+@pytest.mark.parametrize("in_flight", [True, False])
+def test_what_a_gap_leads_out_of_goes_at_any_price_and_any_time(in_flight: bool) -> None:
+    made = held_long(rules=FLAT, limits=PriceLimits(Decimal(50), reducing=True))
+    if not in_flight:
+        made._in_flight = []
+    made._missing = True
+    (out,) = orders(made.on_tick(prediction(2, None)))
+    assert (out.signed_qty, out.type, out.limit_price, out.time_in_force, out.valid_until) == (
+        -2, OrderType.MARKET, None, None, 0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("most", [Decimal(50), None])
+def test_while_an_older_tickline_takes_part_nothing_is_sent_that_adds_within_a_limit(most: Decimal | None) -> None:
+    """Its wire has no word for the limit: the order would go out at any price. What reduces may."""
+    made = LiveStrategyStage(SYM, Scripted(ticked=buy(2)), Decimal(100), "live", RULES, limits=PriceLimits(most))
+    made.takes_limits = False
+    written = made.on_tick(prediction(1, None))
+    if most is None:
+        assert len(orders(written)) == 1, "no limit is lost"
+        return
+    assert decisions(written) == [(1, Origin.TICK, Reason.NO_LIMIT_PRICE, 0)]
+    decision = (written or [])[0]
+    assert isinstance(decision, Decision)
+    assert decision.target == 2, "what it wanted"
+    made.takes_limits = True
+    (entry,) = orders(made.on_tick(prediction(2, None)))
+    made.on_tick(fills([entry])[0])
+    made.takes_limits = False
+    strategy_of(made).__dict__["ticked"] = buy(-5, Leg.NET)
+    (out,) = orders(made.on_tick(prediction(3, None)))
+    assert (out.signed_qty, out.reduce_only, out.limit_price) == (-2, True, None)
 
 
 def test_what_waited_since_before_a_stop_does_not_enter_again_behind_it() -> None:

@@ -5,12 +5,14 @@ from decimal import Decimal
 
 import pytest
 
+from services.strategy.live_stage import LiveStrategyStage
 from services.strategy.main import build
 from shared.bus.api import Commit, Outcome
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings, load_settings
 from shared.errors import ConfigError
+from shared.record import WIRE
 from shared.runner.spec import Limits
 from shared.runner.symbol import FIELD, Symbol
 from shared.runner.worker import Worker
@@ -58,6 +60,31 @@ async def test_the_same_capital_goes_on() -> None:
     at_work = worker(settings(100), bus)
     running = asyncio.create_task(at_work.run())
     await until(lambda: bool(bus.partition(PartitionId("strategy", 0)).owner))
+    at_work.stop()
+    await running
+
+
+@pytest.mark.parametrize("mode", ["testnet", "paper"])
+async def test_while_an_older_tickline_takes_part_a_live_book_knows_that_no_limit_can_be_read(mode: str) -> None:
+    """Also one that is restored at once, before anything is read; when the old one has gone it may go on."""
+    own = settings(100, mode)
+    bus = await bus_with_a_book(own)
+    bus.wire = 4
+    old = await bus.connect()
+    await old.join("gateway-old", "old", 4)
+    at_work = worker(own, bus)
+    running = asyncio.create_task(at_work.run())
+
+    def takes_limits() -> list[bool]:
+        stages = [part.symbol(SYM).stage for part in at_work._parts.values()]
+        return [stage.takes_limits for stage in stages if isinstance(stage, LiveStrategyStage)]
+
+    live = mode == "testnet"
+    if live:
+        await until(lambda: takes_limits() == [False])
+    await old.leave("gateway-old", "old")
+    await until(lambda: [part.wire for part in at_work._parts.values()] == [WIRE])
+    await until(lambda: takes_limits() == [True] * live)
     at_work.stop()
     await running
 

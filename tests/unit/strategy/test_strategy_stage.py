@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.gateway.paper import PaperStage
 from services.strategy.limits import PriceLimits
-from services.strategy.stage import StrategyStage, client_order_id
+from services.strategy.stage import NAMED, StrategyStage, client_order_id
 from shared.account import Account, Order
 from shared.account.paper_fill import PaperFill
 from shared.drift.twin import Costs, Twin, TwinSnapshot
@@ -24,6 +24,7 @@ from shared.messages import (
     OrderIntent,
     OrderStatus,
     OrderType,
+    Origin,
     Prediction,
     Reason,
     Stream,
@@ -77,6 +78,19 @@ def test_what_is_decided_anew_at_one_tick_is_a_revision_of_its_order() -> None:
         _, [order] = decided(stage, again)
         assert decided(restored, again)[1] == [order]
         assert order.client_order_id == client_order_id(BOOK, first.tr, Leg.OPEN, revision=revision)
+
+
+def test_however_many_orders_a_tick_has_none_of_them_takes_the_id_of_another() -> None:
+    """Decided anew at one tick, behind a restart, too; of earlier ticks some are kept."""
+    stage, ids = strategy(), list[str]()
+    many = [Order(SYM, Decimal(1), Leg.OPEN) for _ in range(2 * NAMED)]
+    for _ in range(2):
+        made = stage._intents(many, prediction(1), Origin.TICK)
+        ids += [order.client_order_id for order in made if isinstance(order, OrderIntent)]
+        stage = restored(stage, False)
+    assert len(set(ids)) == len(ids) == 4 * NAMED
+    stage._intents(many[:1], prediction(2), Origin.TICK)
+    assert stage._named[:-1] == tuple(ids[-NAMED:])
 
 
 class Astray(BasicTaker):

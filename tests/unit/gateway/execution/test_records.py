@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.gateway.execution.records import (
     OrderTrades,
@@ -95,8 +97,10 @@ SWAP = SPOT._replace(kind="swap")
 
 
 @pytest.mark.parametrize(
-    ("rules", "verdict", "held", "sent"),
+    ("rules", "verdict", "free", "sent"),
     [
+        (SPOT, Pass(D("0.1"), False, None, ()), D("-0.2"), (D("0.1"), None)),
+        (SPOT, Pass(D("-0.1"), True, None, ()), D("-0.2"), (Reason.NO_SHORT_ON_SPOT, None)),
         (SWAP, Pass(D("-0.5"), False, None, ()), D("0.2"), (D("-0.5"), None)),
         (SPOT, Pass(D("-0.5"), False, None, ()), D("0.2"), (D("-0.2"), Reason.NO_SHORT_ON_SPOT)),
         (SPOT, Pass(D("-0.5"), False, None, ()), D(0), (Reason.NO_SHORT_ON_SPOT, None)),
@@ -107,16 +111,34 @@ SWAP = SPOT._replace(kind="swap")
     ],
 )
 def test_what_of_an_order_is_sent_and_why_it_is_less(
-    rules: MarketRules, verdict: Pass, held: Decimal, sent: object
+    rules: MarketRules, verdict: Pass, free: Decimal, sent: object
 ) -> None:
-    assert to_send(opened().row, verdict, rules, held) == sent
+    assert to_send(opened().row, verdict, rules, free, free) == sent
+
+
+@given(
+    qty=st.decimals(-20, 20, places=4).filter(bool),
+    held=st.decimals(-20, 20, places=4),
+    taken=st.decimals(0, 20, places=4),
+    rules=st.sampled_from([SPOT, SWAP]),
+    reduces=st.booleans(),
+)
+def test_what_is_sent_is_of_the_orders_side_and_no_more_than_the_check_let_pass(
+    qty: Decimal, held: Decimal, taken: Decimal, rules: MarketRules, reduces: bool
+) -> None:
+    """Whatever is held, and whatever others may sell of it."""
+    free = held - taken
+    sent, _ = to_send(opened().row, Pass(qty, reduces, None, ()), rules, held, free)
+    if isinstance(sent, Decimal):
+        assert 0 < sent * (1 if qty > 0 else -1) <= abs(qty)
+        assert rules is SWAP or sent > 0 or -sent <= free
 
 
 @pytest.mark.parametrize(("qty", "sent"), [("0.1", D("0.1")), ("-0.1", Reason.BELOW_MINIMUM)])
 def test_a_limit_orders_value_counts_at_its_limit(qty: str, sent: object) -> None:
     """As the exchange counts it: 0.1 for 100 is the least, and a sale's limit is below that."""
     row = opened(signed_qty=D(qty), price=D(100), limit_price=D(100) + (D(1) if D(qty) > 0 else D(-1))).row
-    assert to_send(row, Pass(D(qty), False, None, ()), SWAP, D(0)) == (sent, None)
+    assert to_send(row, Pass(D(qty), False, None, ()), SWAP, D(0), D(0)) == (sent, None)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +168,23 @@ def test_an_order_keeps_its_limit_in_the_journal() -> None:
 
 def test_a_close_that_only_dust_is_left_of_is_refused_as_dust() -> None:
     row = opened(reduce_only=True).row
-    assert to_send(row, Pass(D("-0.0001"), True, None, ()), SPOT, D("0.0001")) == (Reason.DUST, None)
+    assert to_send(row, Pass(D("-0.0001"), True, None, ()), SPOT, D("0.0001"), D("0.0001")) == (Reason.DUST, None)
+
+
+def test_what_another_order_leaves_of_a_position_is_no_dust() -> None:
+    """Should the other be cancelled, all of it is there again; nobody may take the position for flat."""
+    row = opened(reduce_only=True, intended_qty=D("-1.0001"), price=D(100)).row
+    sent = to_send(row, Pass(D("-1.0001"), True, None, ()), SPOT, D("1.0001"), D("0.0001"))
+    assert sent == (Reason.BELOW_MINIMUM, None) or sent == (Reason.BELOW_MINIMUM, Reason.NO_SHORT_ON_SPOT)
+
+
+@pytest.mark.parametrize(("held", "dust"), [("0.0001", "0.0001"), ("1.0001", "0")])
+def test_a_report_calls_nothing_dust_that_the_venue_sells(held: str, dust: str) -> None:
+    row = opened(reduce_only=True, intended_qty=D("-2"), price=D(100)).row
+    state = OrderState(D(0), OrderPhase.REJECTED, reason=Reason.DUST)
+    end = ending(row, state, OrderTrades(), SPOT, seq=1, epoch=1, now_ms=1, held=D(held))
+    assert end is not None
+    assert end.report.dust == D(dust)
 
 
 def test_an_order_is_the_same_whoever_decided_on_it() -> None:

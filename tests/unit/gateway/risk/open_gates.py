@@ -114,6 +114,7 @@ GATES = [
     Gate("armed", Reason.ARMED_FOR_OTHER_CONFIG, in_context(arming=ARMING._replace(config_hash="other"))),
     Gate("armed", Reason.ARMED_FOR_OTHER_CODE, in_order(by="fedcba9876543210")),
     Gate("armed", Reason.ARMED_FOR_OTHER_CODE, in_order(by="")),
+    Gate("max_slippage_bps", Reason.NO_LIMIT_PRICE, lambda a, r: (a, r._replace(bound=True))),
     Gate("max_tick_age_s", Reason.STALE_TICK, in_order(ts_event=NOW_NS - 60 * 10**9 - 1)),
     Gate("max_tick_age_s", Reason.STALE_TICK, in_order(ts_event=NOW_NS + 60 * 10**9 + 1)),
     Gate("max_prediction_age_s", Reason.STALE_PREDICTION, in_context(predicted_ns=NOW_NS - 30 * 10**9 - 1)),
@@ -144,6 +145,7 @@ WITH_THE_ORDER = {
     "meant to reduce", "collar_bps", "max_order_notional", "max_position_notional", "armed notional", "max_leverage",
 }  # fmt: skip
 JUST_OPEN: list[Change] = [
+    lambda asked, rules: (asked._replace(limit_price=Decimal("100.1")), rules._replace(bound=True)),
     latch(symbol_latch("ETHUSDT")),
     in_context(arming=ARMING._replace(expires_at_ms=NOW_MS + 1)),
     in_context(arming=ARMING._replace(armed_at_ms=NOW_MS + 60_000)),

@@ -1,6 +1,7 @@
 """Several orders of a symbol at once: what may go beside what, what counts, and what is cancelled."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,10 +13,10 @@ from services.gateway.risk.check import exposure
 from services.gateway.risk.context import RiskContext
 from services.gateway.risk.limits import LIMITS
 from shared.control.books import Books
-from shared.messages import OrderPhase, Reason
+from shared.messages import ExecutionReport, Leg, OrderPhase, OrderStatus, OrderType, Reason, TimeInForce
 from shared.orders import VenueQuote
 from tests.journal_rows import order
-from tests.unit.gateway.risk.open_gates import BUY, GATES, RULES, Gate, verdict
+from tests.unit.gateway.risk.open_gates import BUY, GATES, NOW_MS, RULES, Gate, verdict
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
 UNKNOWN, PASSING, RESTING = {"unknown": True}, {"passing": True}, dict[str, bool]()
@@ -84,6 +85,93 @@ def test_beside_unknown_orders_no_more_goes_than_reduces_the_position_that_is_kn
     assert abs(made.worst) >= abs(exposure(Decimal(qty), Decimal(position), map(Decimal, others + unknown)).worst)
 
 
+@pytest.mark.parametrize(
+    ("largest", "goes"), [({}, True), ({"max_position_notional": Decimal(500)}, False), ({"max_leverage": 0}, False)]
+)
+def test_a_close_waits_for_an_unknown_flip_that_would_open_too_much_behind_it(largest: Any, goes: bool) -> None:
+    """Of 3, 5 are sold by a flip of which nobody knows, and 3 by the close: should the flip come second, -5 are held.
+
+    The flip was asked about -2; nobody limits it to reducing.
+    """
+    rules = RULES._replace(limits=RULES.limits.model_copy(update=largest))
+    context = BUY.context._replace(position=Decimal(3), in_flight=(InFlight(Decimal(-5), unknown=True),), limited=True)
+    asked = BUY._replace(signed_qty=Decimal(-3), reduce_only=True, context=context)
+    made = verdict(asked, rules)
+    assert (went(made) == (-3, True)) is goes
+    if not goes:
+        assert isinstance(made, Hold)
+        assert made.reason is Reason.UNKNOWN_ORDER
+        assert went(verdict(asked._replace(context=context._replace(in_flight=())), rules)) == (-3, True)
+        known = context._replace(in_flight=(InFlight(Decimal(-3), unknown=True, limited=True),))
+        assert went(verdict(asked._replace(context=known), rules)) == (-3, True), "the venue limits that one, too"
+
+
+def test_of_a_flip_the_closing_part_waits_for_an_unknown_flip_likewise() -> None:
+    rules = RULES._replace(limits=RULES.limits.model_copy(update={"max_position_notional": Decimal(500)}))
+    context = BUY.context._replace(position=Decimal(3), in_flight=(InFlight(Decimal(-5), unknown=True),), limited=True)
+    assert isinstance(verdict(BUY._replace(signed_qty=Decimal(-8), context=context), rules), Hold)
+
+
+@given(
+    qty=st.integers(-6, 6).filter(bool),
+    position=st.integers(-6, 6),
+    closes=st.lists(st.integers(-6, 6), max_size=3),
+    flips=st.lists(st.integers(-6, 6).filter(bool), max_size=3),
+)
+def test_what_reduces_lets_nothing_open_but_what_is_said(
+    qty: int, position: int, closes: list[int], flips: list[int]
+) -> None:
+    """Whatever of the unknown orders is filled after it: past flat they go by no more than they would without it."""
+    made = exposure(Decimal(qty), Decimal(position), [], map(Decimal, closes), map(Decimal, flips))
+    sure = made.reduces - made.lets_open
+    assert sure * qty >= 0
+    assert abs(sure) <= abs(made.reduces)
+    sign = 1 if qty > 0 else -1
+    behind = sum(flip for flip in flips if flip * sign > 0)
+    with_it, without = (max((position + part + behind) * sign, 0) for part in (sure, 0))
+    assert with_it == without
+    assert bool(made.lets_open) <= bool(behind)
+
+
+@pytest.mark.parametrize(
+    ("limit", "others", "counts"),
+    [
+        (None, (), 1_000),
+        ("100.4", (), 1_004),
+        ("99.5", (), 1_000),  # a tighter one: the ask is higher
+        (None, (InFlight(Decimal(0), limit_price=Decimal(101)),), 1_010),
+    ],
+)
+def test_exposure_counts_at_the_worst_price_that_an_order_may_be_filled_at(
+    limit: str | None, others: tuple[InFlight, ...], counts: int
+) -> None:
+    """10 are bought for 100, at the ask; within the limit they may cost more."""
+    context = BUY.context._replace(quote=VenueQuote(BTC, Decimal(100), Decimal(100), NOW_MS), in_flight=others)
+    asked = BUY._replace(context=context, limit_price=None if limit is None else Decimal(limit))
+    for name, reason in {
+        "max_order_notional": Reason.ORDER_NOTIONAL, "max_position_notional": Reason.POSITION_NOTIONAL
+    }.items():  # fmt: skip
+        for least, goes in ((counts, True), (counts - 1, False)):
+            limits = RULES.limits.model_copy(update={name: Decimal(least)})
+            made = verdict(asked, RULES._replace(limits=limits))
+            assert isinstance(made, Pass) is goes
+            assert goes or made.reason is reason  # type: ignore[union-attr]
+
+
+def test_the_check_is_told_the_limits_of_an_order_and_of_those_in_flight() -> None:
+    bound = {"type": OrderType.LIMIT, "limit_price": Decimal(101), "time_in_force": TimeInForce.IOC}
+    other = in_flight(1, OrderPhase.UNKNOWN, "2", "1", ETH)
+    other.row = other.row._replace(**bound)
+    assert known(other).other_notional == 202
+    same = in_flight(1, OrderPhase.UNKNOWN, "2")
+    same.row, same.only_reduces = same.row._replace(**bound), True
+    assert known(same).in_flight == (InFlight(Decimal(2), unknown=True, limited=True, limit_price=Decimal(101)),)
+    heard = Heard()
+    risk = RiskContext(heard, Books([BTC], Decimal(100)), {}, 60.0)  # type: ignore[arg-type]
+    risk.judge(order(99)._replace(**bound))
+    assert heard.asked.limit_price == 101
+
+
 CANCELS = {limit.name for limit in LIMITS if limit.cancels}
 
 
@@ -143,10 +231,18 @@ def test_other_symbols_count_with_their_orders_filled_or_not_whichever_is_worse(
     assert known(unknown, resting).other_notional == 700
 
 
-def test_on_spot_no_more_is_sold_than_other_orders_leave() -> None:
+@pytest.mark.parametrize(("held", "free"), [("5", 2), ("2", 0)])
+def test_on_spot_no_more_is_sold_than_other_orders_leave(held: str, free: int) -> None:
+    """What is bought counts when it is booked; and nobody sells what is not there, whatever others may sell."""
     selling = in_flight(1, OrderPhase.UNKNOWN, "-3")
     buying = in_flight(2, OrderPhase.NEW, "5", "2")
     books = Books([BTC], Decimal(100))
+    books.book(
+        ExecutionReport(
+            n=1, sym=BTC, ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id="a" * 32, leg=Leg.OPEN,
+            status=OrderStatus.FILLED, last_qty=Decimal(held), last_px=Decimal(1), commission=Decimal(0), reason=None,
+        )
+    )  # fmt: skip
     open_ = {BTC: {one.name: one for one in (selling, buying)}}
     risk = RiskContext(RiskCheck(RULES), books, open_, 60.0)
-    assert risk.free(order(99)) == -3, "what is bought counts when it is booked"
+    assert risk.free(order(99)) == free

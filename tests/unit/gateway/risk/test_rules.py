@@ -32,7 +32,7 @@ max_order_notional = 10_000
 max_position_notional = 10_000
 daily_loss = 10_000
 """
-ORDER = BUY._replace(signed_qty=Decimal(1), ts_event=NOW_NS)
+ORDER = BUY._replace(signed_qty=Decimal(1), ts_event=NOW_NS, limit_price=BUY.price)
 PREFIX = "TICKLINE_GATEWAY__"
 VARIABLES = {
     "mode": {"MODE": "testnet"},
