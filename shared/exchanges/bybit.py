@@ -132,6 +132,8 @@ FUNDING, CLASSIC, PORTFOLIO = "Funding", "1", "PORTFOLIO_MARGIN"
 
 # P: DOCS/order/cancel-all: of spot only `Order` is cancelled unless another kind is named
 SPOT_KINDS = ("Order", "StopOrder", "tpslOrder", "OcoOrder", "BidirectionalTpslOrder")
+UNTRIGGERED = "Untriggered"
+OF_POSITION = {"StopLoss", "TakeProfit", "TrailingStop", "PartialStopLoss", "PartialTakeProfit"}
 INDEX = {"LONG": 1, "SHORT": 2}  # P: DOCS/order/create-order: positionIdx
 
 
@@ -325,10 +327,28 @@ class BybitProfile(TradingProfile):
         """Reads a perpetual's deliveryTime, 0 until its delisting is announced: DOCS/market/instrument (P)."""
         return int(market["info"].get("deliveryTime") or 0) or None
 
+    def waits(self, info: Mapping[str, Any]) -> bool:
+        """Reads a swap's `orderStatus` (P: DOCS/enum#orderstatus); spot's are cancelled kind by kind."""
+        return self.kind == "swap" and info.get("orderStatus") == UNTRIGGERED
+
+    def of_position(self, info: Mapping[str, Any]) -> bool:
+        """Reads `stopOrderType` of what waits (P: DOCS/enum#stopordertype)."""
+        return self.waits(info) and info.get("stopOrderType") in OF_POSITION
+
     async def cancel_resting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
-        """Cancels a swap's at once, spot's kind by kind. What waits is told with the open orders, too."""
-        for params in [{}] if self.kind == "swap" else [{"orderFilter": kind} for kind in SPOT_KINDS]:
-            await caller.ask(caller.client.cancel_all_orders, market, params, tolerated=self.facts.unknown)
+        """Cancels all of a kind at once; without a kind, a swap's stops would go, too. P: DOCS/order/cancel-all."""
+        for kind in ("Order",) if self.kind == "swap" else SPOT_KINDS:
+            await caller.ask(
+                caller.client.cancel_all_orders, market, {"orderFilter": kind}, tolerated=self.facts.unknown
+            )
+
+    async def cancel_waiting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
+        """Cancels a swap's one by one, of which there are at most ten (P: DOCS/order/create-order)."""
+        if self.kind == "swap" and ids is None:
+            rows = [(str(row["id"]), row["info"]) for row in await self.open_orders(caller, market)]
+            ids = [id_ for id_, info in rows if self.waits(info) and not self.of_position(info)]
+        for id_ in ids or ():
+            await caller.ask(caller.client.cancel_order, id_, market, tolerated=self.facts.unknown)
 
     def row_of(self, position: Mapping[str, Any]) -> str:
         """Returns LONG or SHORT for a position of a hedge."""

@@ -175,9 +175,10 @@ class VenueOrder(NamedTuple):
     """An open order rests, or waits, at the venue.
 
     - client_order_id: empty where its sender gave none.
-    - waits: the order waits for a price; none of ours does. A venue that lists such orders with the resting ones does
-      not set it.
+    - waits: the order waits for a price; none of ours does. Not every venue that lists such orders with the resting
+      ones sets it.
     - forced: the venue's reason, where the venue made it.
+    - of_position: it is the stop of a position, which such a venue lists, too: what cancels orders leaves it there.
     """
 
     sym: str
@@ -185,6 +186,7 @@ class VenueOrder(NamedTuple):
     report: OrderStatusReport
     waits: bool = False
     forced: Forced | None = None
+    of_position: bool = False
 
 
 class FundingPayment(NamedTuple):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from shared.messages.reasons import OrderPhase
 from shared.orders.answers import FundingPayment, VenueFill, VenueOrder, VenuePosition
-from shared.orders.state import OPEN, OrderState
+from shared.orders.state import SHOWN, OrderState
 
 
 class DifferenceKind(StrEnum):
@@ -66,6 +66,7 @@ def persistent(before: Iterable[Difference], now: Iterable[Difference]) -> list[
     return [difference for difference in now if (difference.kind, difference.key) in known]
 
 
+_STOP = " and closes the position then"
 SIGN = ":sign"  # the end of the id of a booking that sets another's sign right
 _ZERO = Decimal(0)
 # A person adopts these by changing what is expected.
@@ -152,7 +153,7 @@ def _orders(shown: VenueView, known: OwnView) -> Iterator[Difference]:
         own, key = known.orders.get(ours), ours or venue_id
         what = f"{sym}: the venue has order {key} open, {order.report.filled_qty} filled"
         if order.waits:
-            own, what = None, f"{sym}: the venue has order {key}, which waits for a price"
+            own, what = None, f"{sym}: the venue has order {key}, which waits for a price{_STOP * order.of_position}"
         if own is None or own.state.phase is OrderPhase.INTENT:
             whose = f"it is the venue's own: {order.forced}" if order.forced else "it was not sent here"
             yield Difference(DifferenceKind.EXTERNAL_ORDER, key, sym, f"{what}; {whose}", "no order", "open")
@@ -165,7 +166,7 @@ def _orders(shown: VenueView, known: OwnView) -> Iterator[Difference]:
         else:
             open_ids.add(ours)
     for key, own in known.orders.items():
-        if own.state.phase in OPEN and key not in open_ids:
+        if own.state.phase in SHOWN and key not in open_ids:
             text = f"{own.sym}: order {key} is {own.state.phase} here, and not among the venue's open orders"
             yield Difference(DifferenceKind.ORDER_NOT_OPEN, key, own.sym, text, own.state.phase, "not open")
 

@@ -20,9 +20,11 @@ order than they were asked for, out of a replica that lags, or not at all. The r
    error about its clock.
 5. **A cancel is a question.** The order is open, CANCELING, until the venue says how it ended: it may be filled first.
    A cancel that the venue has taken says that it ends, and not with how much; some venues forget such an order. From
-   then on "not there" counts, by rule 4, where its trades were asked for and come to what is known: it is CANCELED.
+   then on, and from the sending on where its answer is lost, "not there" counts, by rule 4, where the order's trades
+   were asked for and come to what is known: it is CANCELED. An answer that shows it as open begins that row anew.
 6. **An order that waited for a price becomes another one**, of another id, when that is reached: it is TRIGGERED, and
-   open under either id until the venue says how the other one ended. A cancel may have been sent before.
+   open under either id until the venue says how the other one ended. A cancel may have been sent before. That the
+   first one's row is over, with nothing filled, is no end.
 7. **A refusal of the very request that we sent counts at once**, also when it comes late: that request was the only
    one. A lookup cannot refuse. A refused order that was shown is a contradiction.
 8. **An end is final.** A later answer that contradicts it (more fills, another end, an order that should not exist)
@@ -92,7 +94,7 @@ def _refuse_late(order: OrderState, event: Refused, _: int) -> Step:
 
 def _missed(order: OrderState, event: Absent, grace_ms: int) -> Step:
     """The venue does not know it."""
-    if order.canceled_ms and event.traded_qty is not None:
+    if event.traded_qty is not None and (order.canceled_ms or order.phase is OrderPhase.CANCELING):
         return _forgotten(order, event, event.traded_qty, grace_ms)
     if order.seen:
         return _stale(order, event.at_ms, "the venue does not know an order that it had shown")
@@ -103,7 +105,7 @@ def _missed(order: OrderState, event: Absent, grace_ms: int) -> Step:
 
 
 def _forgotten(order: OrderState, event: Absent, traded_qty: Decimal, grace_ms: int) -> Step:
-    """The venue has taken its cancel, and shows it no more; its trades say what was filled."""
+    """A cancel was sent, and the venue shows it no more; its trades say what was filled."""
     known = OrderStatusReport(OrderPhase.NEW, traded_qty, event.paid, order.venue_order_id)
     if impossible := _impossible(order, known):
         return _contradiction(order, impossible)
@@ -112,8 +114,11 @@ def _forgotten(order: OrderState, event: Absent, traded_qty: Decimal, grace_ms: 
     if (traded_qty, event.paid) != (order.filled_qty, order.paid):
         news_ms = max(order.news_ms, event.heard_ms)
         return Step(replace(order, filled_qty=traded_qty, paid=event.paid, news_ms=news_ms, agreeing=0))
+    if not order.canceled_ms and not order.news_ms:  # from the journal: nobody knows when the cancel was sent
+        return Step(replace(order, news_ms=event.heard_ms))
     order = _agree(order, event.at_ms, grace_ms)
-    return Step(order if order.agreeing < _AGREED else _end(order, OrderPhase.CANCELED))
+    ends_as = order.told if order.told in ENDED and order.told is not OrderPhase.FILLED else OrderPhase.CANCELED
+    return Step(order if order.agreeing < _AGREED else _end(order, ends_as))
 
 
 def _learn(order: OrderState, event: Answer, grace_ms: int) -> Step:
@@ -121,6 +126,8 @@ def _learn(order: OrderState, event: Answer, grace_ms: int) -> Step:
     told = event.what
     if impossible := _impossible(order, told):
         return _contradiction(order, impossible)
+    if order.became and told.venue_order_id != order.became and told.phase in ENDED and told.filled_qty == 0:
+        return Step(order)  # what it was before
     joined = _joined(order, event)
     if told.phase is OrderPhase.FILLED and told.filled_qty == joined.filled_qty == order.asked_qty and told.paid > 0:
         return Step(_end(joined, OrderPhase.FILLED))
@@ -130,6 +137,8 @@ def _learn(order: OrderState, event: Answer, grace_ms: int) -> Step:
         return Step(joined, _other_quantity(joined))
     if (told.filled_qty, told.paid) != (order.filled_qty, order.paid) or _rank(told.phase) < _rank(order.told):
         return _stale(order, event.at_ms, f"{_text(told)} is less than was known")
+    if told.phase not in ENDED and not order.unanswered:
+        return Step(replace(order, agreeing=0, asked_ms=max(order.asked_ms, event.at_ms)))
     order = _agree(order, event.at_ms, grace_ms)
     if order.agreeing < _AGREED:
         return Step(order)
@@ -138,9 +147,10 @@ def _learn(order: OrderState, event: Answer, grace_ms: int) -> Step:
     return Step(replace(order, phase=_open_phase(order, order.filled_qty)))
 
 
-def _cancel(order: OrderState, _: Cancel, __: int) -> Step:
+def _cancel(order: OrderState, event: Cancel, _: int) -> Step:
     """The cancel is on its way; until the venue has told, the order is open."""
-    return Step(replace(order, phase=OrderPhase.CANCELING))
+    news_ms = max(order.news_ms, event.at_ms)
+    return Step(replace(order, phase=OrderPhase.CANCELING, news_ms=news_ms, agreeing=0))
 
 
 def _canceled(order: OrderState, event: CancelAccepted, _: int) -> Step:
@@ -306,9 +316,11 @@ def _joined(order: OrderState, answer: Answer) -> OrderState:
         return order
     doubtful = order.phase is OrderPhase.UNKNOWN or state in ENDED
     where = OrderPhase.UNKNOWN if doubtful else _open_phase(order, filled)
+    over = order.phase is OrderPhase.CANCELING and state in ENDED  # which says as much as the answer to the cancel
     return replace(
         order, phase=where, told=state, filled_qty=filled, paid=paid, venue_order_id=venue_order_id,
         news_ms=max(order.news_ms, answer.heard_ms), agreeing=0,
+        canceled_ms=order.canceled_ms or (answer.heard_ms if over else 0),
     )  # fmt: skip
 
 

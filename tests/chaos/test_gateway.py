@@ -47,6 +47,7 @@ def given(folder: Path, url: str, place: Place = BINANCE) -> dict[str, object]:
     return {
         "symbols": SYMBOLS, "interval": "1s", "state_dir": str(folder / "state"),
         "bus": {"partitions": P, "lease_s": LEASE_S, "timeout_s": 2.0}, "signal": {"model": "simulated_linear"},
+        "strategy": {"max_slippage_bps": "none"},  # market orders go, too
         "gateway": {
             "mode": "testnet", "venue": "fake", "fake_url": url, "exchange": place.exchange, "account": "main",
             "markets": {sym: place.market_of(sym.removesuffix("USDT")) for sym in SYMBOLS}, "leverage": 5,

@@ -6,11 +6,13 @@ from decimal import Decimal
 
 import pytest
 
+from services.gateway.account.resting import Resting
 from services.simulator.engine.events import LIVE, NewOrder
 from shared.errors import SafetyRefusal
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.orders import OrderStatusReport
 from shared.orders.state import OrderRequest
+from shared.orders.stops import StopKind, StopReport, StopRequest
 from tests.simulator_venues import (
     BINANCE,
     BYBIT,
@@ -146,7 +148,32 @@ async def test_cross_beside_isolated_is_closed_by_itself(pair: Pair) -> None:
     assert [wallet.holding(pair.place.id, leg=leg).qty for leg in ("", "CROSS")] == [D("0.030"), 0]
 
 
-@pytest.mark.parametrize("place", [BINANCE, BYBIT, HYPERLIQUID], ids=named)
+async def test_a_position_keeps_its_stops_and_somebodys_conditional_orders_are_cancelled() -> None:
+    """At Bybit, where both are listed among the orders, and one call without a kind cancels all of them."""
+    async with trading(BYBIT) as pair:
+        now_ms, stops = pair.fake.state.now_ms, pair.fake.engine.stops
+        pair.fake.engine.place(NewOrder(pair.place.id, D("0.010")), now_ms())
+        for kind, price in ((StopKind.STOP, D(30_000)), (StopKind.TAKE_PROFIT, D(60_000))):
+            stop = StopRequest(
+                SYM, f"{price:032}", kind, D("0.010"), price, at_ms=pair.venue.now_ms(), validity_ms=5_000
+            )
+            assert isinstance(await pair.venue.stops.place(stop), StopReport)
+        for seen in (True, False):
+            waits(pair, 2 * seen)
+            rests(pair, 2 * seen + 1)
+            shown = await pair.venue.all_open_orders()
+            assert sorted((one.waits, one.of_position) for one in shown) == [
+                (False, False), (True, False), (True, True), (True, True)
+            ]  # fmt: skip
+            await pair.venue.cancel_all(SYM, shown if seen else None)
+            assert not [order for order in pair.fake.engine.orders() if order.state in LIVE]
+            assert len(stops.waiting()) == 2
+        resting = Resting(pair.venue, [SYM], lambda text: None)
+        assert await resting.cancel() == "", "nothing is there that it cancels"
+        assert len(stops.waiting()) == 2
+
+
+@pytest.mark.parametrize("place", [BINANCE, HYPERLIQUID], ids=named)
 async def test_one_call_cancels_what_waits(place: Place) -> None:
     async with trading(place) as pair:
         for number in range(30):

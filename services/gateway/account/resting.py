@@ -1,5 +1,7 @@
 """Orders that rest or wait in an account's markets are looked at together on the way out, and cancelled.
 
+A stop that an exchange keeps with its position, and lists among the orders, is none: it stays until that is closed.
+
 A question for all markets costs what one of a single market does, and exchanges bound how many are asked in a second.
 """
 
@@ -61,7 +63,7 @@ class Resting:
 
     async def _shown(self, syms: Sequence[str]) -> dict[str, list[VenueOrder]]:
         found = [*await self._venue.all_open_orders(syms), *await self._venue.waiting_orders(syms)]
-        return {sym: [order for order in found if order.sym == sym] for sym in syms}
+        return {sym: [order for order in found if order.sym == sym and not order.of_position] for sym in syms}
 
     async def _cancel(self, sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
         await self._venue.cancel_all(sym, shown)

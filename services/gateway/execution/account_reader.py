@@ -17,6 +17,7 @@ import structlog
 from services.gateway.execution.records import OrderTrades, base_held
 from shared.errors import VenueError
 from shared.exchanges.trading.venue import NoPrice, Venue
+from shared.messages.reasons import OrderPhase
 from shared.orders import (
     Absent,
     Ambiguous,
@@ -97,10 +98,10 @@ def event_of(venue: Venue, answer: OrderStatusReport | Refused | Ambiguous | Abs
 
 
 async def look_up(venue: Venue, sym: str, name: str, state: OrderState) -> Event:
-    """Looks an order up by its client id. What the venue has forgotten after its cancel is known by its trades."""
+    """Looks an order up by its client id. What the venue has forgotten after a cancel is known by its trades."""
     asked_ms = venue.now_ms()
     event = event_of(venue, await venue.find(sym, name, state.at_ms), asked_ms)
-    if isinstance(event, Absent) and state.canceled_ms:
+    if isinstance(event, Absent) and (state.canceled_ms or state.phase is OrderPhase.CANCELING):
         fills = await _fills_of(venue, sym, state)
         if fills is not None:
             traded = sum((fill.signed_qty for fill in fills), Decimal(0))
@@ -121,13 +122,19 @@ async def ask_cancel(venue: Venue, sym: str, name: str, state: OrderState) -> Ca
 
 
 async def _fills_of(venue: Venue, sym: str, state: OrderState) -> tuple[VenueFill, ...] | None:
-    """Returns the trades of the order, or of the one that it has become; None where the venue does not answer."""
+    """Returns the trades of the order, or of the one that it has become.
+
+    None where the venue does not answer, or where no id of it is known by which they could be found.
+    """
+    ids = {state.venue_order_id, state.became} - {""}
+    if not ids:
+        return None
     try:
         rows = await venue.fills(sym, state.at_ms - CLOCK_ERROR_MS)
     except VenueError as error:
         log.warning("trades cannot be read", sym=sym, why=str(error))
         return None
-    return tuple(fill for fill in rows if fill.venue_order_id in {state.venue_order_id, state.became} - {""})
+    return tuple(fill for fill in rows if fill.venue_order_id in ids)
 
 
 async def trades_of(venue: Venue, sym: str, state: OrderState, *, last: bool = False) -> OrderTrades:

@@ -81,6 +81,7 @@ class AccountSession:
         self._outbox = outbox
         self._recent = recent
         self._leased = leased
+        self._over = False
         self.managers: dict[str, OrderManager] = {}
         self.tasks = SessionTasks(outbox)
         self._open_orders: dict[str, dict[str, OpenOrder]] = {}
@@ -121,7 +122,7 @@ class AccountSession:
             outbox=self._outbox,
             recent=self._recent,
             spawn=self.tasks.spawn,
-            leased=self._leased,
+            leased=self._may_send,
             markets_in_doubt=asyncio.Event(),
             resting=OpenOrdersWatch(self._venue, config.poll_max_s),
         )
@@ -130,20 +131,23 @@ class AccountSession:
         """Says whether the venue lets a reduce-only order only reduce: that of a swap, and spot has none."""
         return self._venue.rules(sym).kind == "swap"
 
-    async def let_nothing_rest(self) -> None:
-        """Cancels what rests and adds, since nobody will look after it: asked once, and not for long.
+    def _may_send(self) -> bool:
+        """Says whether our leases are good, and are this session's: the next one has them anew."""
+        return not self._over and self._leased()
 
-        The journal is not asked: it may be another's by now, and the next session finds how each order has ended.
+    async def end(self) -> None:
+        """Sends nothing more, stops the tasks, and cancels what rests and adds: nobody will look after it.
+
+        What was sent and not answered is found in the journal.
         """
-        resting = [order for manager in self.managers.values() for order in manager.resting()]
-        if not resting:
-            return
-        log.warning("what rests and adds is cancelled: the session ends", orders=len(resting))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LAST_CANCELS_S):
-                await asyncio.gather(
-                    *(self._venue.cancel(order.row.sym, order.name, order.state.venue_order_id) for order in resting)
-                )
+        self._over = True
+        await self.tasks.end()
+        managers = [manager for manager in self.managers.values() if manager.resting()]
+        if managers:
+            log.warning("what rests and adds is cancelled: the session ends", symbols=[one.sym for one in managers])
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_CANCELS_S):
+                    await asyncio.gather(*(one.let_nothing_rest() for one in managers), return_exceptions=True)
 
     async def fill_outbox(self, part: Partition) -> None:
         """Puts into the outbox what the partition's stream of executions lacks."""

@@ -160,14 +160,15 @@ class ExecutionEngine:
         """Starts nothing new, and forgets what is not in the journal."""
         self._leased_until_s = 0.0
         account, self._account = self._account, None
-        if account is not None:
-            await account.let_nothing_rest()
-            await account.tasks.end()  # what was sent and not answered is found in the journal
-            if account.context.fenced.refused:
+        try:
+            if account is not None:
+                await account.end()
+        finally:
+            self.outbox.clear()
+            if account is not None and account.context.fenced.refused:
                 self._recent.doubt()
-            if account.context.fenced.broken:
+            if account is not None and account.context.fenced.broken:
                 await self._close_journal()  # what became of the last write is known when it is opened again
-        self.outbox.clear()
 
     async def close(self) -> None:
         """Gives back what was opened."""

@@ -40,7 +40,9 @@ from shared.journal.rows import EventRow, FundingRow, OrderRow
 from shared.messages import ExecutionReport, OrderIntent
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders import (
+    Absent,
     Ambiguous,
+    Answer,
     Cancel,
     Event,
     Expire,
@@ -243,7 +245,12 @@ class OrderManager:
             else:
                 await asyncio.sleep(wait_s)  # a venue tells only when it is asked
             wait_s = min(max(2 * wait_s, config.poll_s), config.poll_max_s)
-            await self._answered(order, await look_up(context.venue, self.sym, order.name, order.state))
+            event = await look_up(context.venue, self.sym, order.name, order.state)
+            if isinstance(event, Absent):
+                order.absent_ms = order.absent_ms or event.at_ms
+            elif isinstance(event, Answer):
+                order.absent_ms = 0
+            await self._answered(order, event)
             await self._call_for_a_person(order)
 
     def _cancel_what_adds(self, step: SymbolStep) -> None:
@@ -268,17 +275,36 @@ class OrderManager:
         taken = await ask_cancel(self._context.venue, self.sym, order.name, order.state)
         if taken is not None:
             await self._answered(order, taken)
-        self._context.resting.look(order.name)
+        if order.state.in_flight:
+            self._context.resting.look(order)
+
+    async def let_nothing_rest(self) -> None:
+        """Cancels what rests and adds, since nobody will look after it: asked once, and written where we still may."""
+        await asyncio.gather(*(self._let_go(order) for order in self.resting()), return_exceptions=True)
+
+    async def _let_go(self, order: OpenOrder) -> None:
+        at_ms = self._context.venue.now_ms()
+        taken = await ask_cancel(self._context.venue, self.sym, order.name, order.state)
+        async with self._lock:
+            step = SymbolStep([self._event(CANCEL, order.name, "the session ends: nobody would look after it")])
+            self._move(order, Cancel(at_ms), step)
+            if taken is not None:
+                self._move(order, taken, step)
+            await self._write(step)
 
     async def _call_for_a_person(self, order: OpenOrder) -> None:
-        """Alarms when nobody has known for long what became of an order; its symbol stands still meanwhile."""
-        if order.state.phase is OrderPhase.UNKNOWN and self._waited_long(order.state):
+        """Alarms when nobody has known for long what became of an order; its symbol may stand still meanwhile."""
+        state, text = order.state, ""
+        if state.phase is OrderPhase.UNKNOWN and self._waited_long(state.at_ms):
             text = f"UNKNOWN for long: {self.sym} stands still until the venue tells, or a person: "
+        elif state.in_flight and order.absent_ms and self._waited_long(order.absent_ms):
+            text = f"{state.phase} here, and for long the venue does not know it: it is open until a person says: "
+        if text:
             async with self._lock:
                 await self._alarm_once(order, f"{text}tickline resolve {order.name}")
 
-    def _waited_long(self, state: OrderState) -> bool:
-        return (self._context.venue.now_ms() - state.at_ms) / MS > self._context.config.unknown_alarm_s
+    def _waited_long(self, since_ms: int) -> bool:
+        return (self._context.venue.now_ms() - since_ms) / MS > self._context.config.unknown_alarm_s
 
     async def _answered(self, order: OpenOrder, event: Event) -> None:
         """Writes what the venue said, then believes it. An order ends when the trades of all its quantity are known.
@@ -288,7 +314,7 @@ class OrderManager:
         context, grace_ms = self._context, self._context.config.grace_ms
         heard, trades = on_event(order.state, event, grace_ms).state, NO_TRADES
         if heard.ended and not order.state.ended:
-            trades = await trades_of(context.venue, self.sym, heard, last=self._waited_long(heard))
+            trades = await trades_of(context.venue, self.sym, heard, last=self._waited_long(heard.at_ms))
         async with self._lock:
             if order.state.ended:
                 return
@@ -300,7 +326,7 @@ class OrderManager:
                 if moved.state.kept != order.state.kept:
                     self._move(order, event, step)
                 order.state = moved.state
-                order.rests = rests(order, event)
+                order.rests = rests(order, event, grace_ms)
                 await self._write(step)
             elif self._end(order, moved.state, trades, step):
                 self._say(order, event.text if isinstance(event, Refused) else "", step)
@@ -337,6 +363,7 @@ class OrderManager:
             step.changes.append(row := elsewhere_row(context.risk.limits, elsewhere))
             context.risk.remember((row,))
         del self.open_orders[order.name]
+        context.resting.forget(order)
         self._book(end.report, step)
         self._ended[order.name] = self._ended_as(order.row)
         wanted = {other.row.after for other in self.open_orders.values()}

@@ -98,8 +98,10 @@ class Reconciler:
             await self._managers[payment.sym].fund(payment)
         await self._look_at_funding()
         for one in made.differences:
-            if one.kind is DifferenceKind.ORDER_NOT_OPEN:
-                context.resting.look(one.key)
+            if one.kind is DifferenceKind.ORDER_NOT_OPEN and (
+                order := self._managers[one.sym].open_orders.get(one.key)
+            ):
+                context.resting.look(order)
         return made.differences
 
     def _flat(self, shown: VenueView, known: OwnView) -> bool:

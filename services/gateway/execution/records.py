@@ -37,6 +37,7 @@ class OpenOrder:
     - alarmed: what a person was told.
     - rests: the venue has shown it as open some time after it was sent: it is not about to end by itself.
     - cancel_sent_ms: when its cancel was last asked for, 0 before.
+    - absent_ms: since when the venue has said that it does not know it, 0 where it has not.
     - only_reduces: it was sent reduce-only; of one of an earlier session that is known where it was meant to.
     """
 
@@ -47,6 +48,7 @@ class OpenOrder:
     alarmed: set[str] = field(default_factory=set)
     rests: bool = False
     cancel_sent_ms: int = 0
+    absent_ms: int = 0
     only_reduces: bool = False
 
     @property
@@ -83,17 +85,21 @@ def open_order_of(row: OrderRow) -> OpenOrder:
     return OpenOrder(row, state, only_reduces=row.reduce_only)
 
 
-REST_MS = 1_000  # what the venue still shows as open so long after it was sent rests there, whatever was asked for
+REST_MS = 1_000  # at least so long after it was sent an order is on its way, unless it was meant to rest
 
 
-def rests(order: OpenOrder, event: Event) -> bool:
-    """Says whether an order rests at the venue, after an event that is in its state already."""
+def rests(order: OpenOrder, event: Event, grace_ms: int) -> bool:
+    """Says whether an order rests at the venue, after an event that is in its state already.
+
+    What was not meant to rest does so where the venue still shows it as open when no lag of its reads explains that:
+    asked for more than `grace_ms` after it was sent.
+    """
     state = order.state
     if state.phase not in SHOWN:
         return False
     if isinstance(event, Answer) and event.what.phase in OPEN:
         meant_to = order.row.time_in_force is TimeInForce.GTC
-        return order.rests or meant_to or event.at_ms - state.at_ms >= REST_MS
+        return order.rests or meant_to or event.at_ms - state.at_ms >= max(REST_MS, grace_ms)
     return order.rests
 
 

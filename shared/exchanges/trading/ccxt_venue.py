@@ -233,7 +233,9 @@ class CcxtVenue:
                     sym,
                     row.get("clientOrderId") or "",
                     parse.snapshot(self._facts, self._rules[sym], row),
+                    waits=self._profile.waits(row.get("info") or {}),
                     forced=self._profile.forced(row.get("info") or {}),
+                    of_position=self._profile.of_position(row.get("info") or {}),
                 )
                 for sym, row in mine
             ]
@@ -342,10 +344,11 @@ class CcxtVenue:
         return await self._markets.price(currency, quote)
 
     async def cancel_all(self, sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
-        """Cancels orders of every kind: those that rest, and those that wait for a price."""
+        """Cancels orders of every kind: those that rest, and those that wait for a price; no stop of a position."""
         market, ids = self._rules[sym].market, dict[bool, list[str] | None]({False: None, True: None})
         if shown is not None:
-            ids = {waits: [one.report.venue_order_id for one in shown if one.waits is waits] for waits in ids}
+            taken = [one for one in shown if not one.of_position]
+            ids = {waits: [one.report.venue_order_id for one in taken if one.waits is waits] for waits in ids}
         await self._profile.cancel_resting(self._caller, market, ids[False])
         await self._profile.cancel_waiting(self._caller, market, ids[True])
 

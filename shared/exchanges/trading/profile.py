@@ -249,6 +249,14 @@ class TradingProfile:
         for order in await self.open_orders(caller, market):
             await caller.ask(client.cancel_order, str(order["id"]), market, tolerated=gone)
 
+    def waits(self, info: Mapping[str, Any]) -> bool:
+        """Says of a row of the open orders whether it waits for a price, where such orders are listed among them."""
+        return False
+
+    def of_position(self, info: Mapping[str, Any]) -> bool:
+        """Says of a row of the open orders whether it is the stop of a position, likewise."""
+        return False
+
     def row_of(self, position: Mapping[str, Any]) -> str:
         """Names one of several positions in a market; empty for the one that is traded here."""
         return str(position.get("side") or "").upper() if position.get("hedged") else ""

@@ -102,7 +102,7 @@ class Gateway:
 def settings_of(folder: Path, url: str) -> Settings:
     """The defaults, with limits that let all of it through."""
     return load_settings(
-        symbols=SYMBOLS, interval="12h", state_dir=folder, bus={"partitions": P}, 
+        symbols=SYMBOLS, interval="12h", state_dir=folder, bus={"partitions": P},
         strategy={"balance": 10_000, "max_slippage_bps": "none"},  # market orders are measured, too
         gateway={
             "mode": "testnet", "venue": "fake", "fake_url": url, "exchange": "binance", "account": "bench",

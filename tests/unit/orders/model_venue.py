@@ -6,7 +6,8 @@ fills together, and is read from a replica that lags as well; the list of its tr
 clock is wrong by up to SKEW_MS. The grace time is just enough for both.
 
 A cancel may come too late, be taken and work later, and be lost on either way; a cancelled order may be forgotten. An
-order that waits for a price becomes another one, of another id, or fails when it is triggered.
+order that waits for a price becomes another one, of another id, or fails when it is triggered; the row of the
+first is over then.
 """
 
 from bisect import bisect_right
@@ -65,12 +66,14 @@ class Question(NamedTuple):
     """What we ask about an order, and what answers: replicas that lag, and so many answers (0: a time-out).
 
     own: its own row, and then its trades, whose list lags by fill_lag_ms; else its state and its fills apart.
+    first: of an order that was triggered and is asked for by its second id, the row of the first comes: it ended so.
     """
 
     state_lag_ms: int = 0
     fill_lag_ms: int = 0
     copies: int = 1
     own: bool = False
+    first: OrderPhase | None = None
 
 
 @dataclass
@@ -143,6 +146,8 @@ class ModelVenue:
         told, event = self._view(key, question), cast(Event, Absent(asked_ms, *self._traded(key, question)))
         if told is not None and told.venue_order_id.startswith("w") and not second:
             event = Triggered(asked_ms, 0, told.venue_order_id)
+        elif told is not None and second and question.first:
+            event = Answer(asked_ms, OrderStatusReport(question.first, ZERO, ZERO, f"v{key}", ZERO), 0)
         elif told is not None and told.venue_order_id.startswith("w") == second:
             event = Answer(asked_ms, told, 0)
         self.inbox.extend([(key, event)] * question.copies or [(key, Ambiguous("time-out"))])

@@ -67,8 +67,9 @@ TIMES = st.integers(1, 3)
 WAITS = st.sampled_from([1, SKEW_MS, LAG_MS, VALIDITY_MS, VALIDITY_MS + 2 * GRACE_MS])
 EDGES = st.sampled_from([1, 0, GRACE_MS, GRACE_MS + 1])
 EVER_MS = 10**9
-QUESTIONS = st.builds(Question, LAGS, LAGS, st.integers(0, 2), st.booleans())
-ANSWERED = st.builds(Question, LAGS, LAGS, st.just(1), st.booleans())
+FIRSTS = st.sampled_from([None, None, None, OrderPhase.CANCELED, OrderPhase.EXPIRED])
+QUESTIONS = st.builds(Question, LAGS, LAGS, st.integers(0, 2), st.booleans(), FIRSTS)
+ANSWERED = st.builds(Question, LAGS, LAGS, st.just(1), st.booleans(), FIRSTS)
 PICK = st.integers(0, 3)
 QTYS = st.integers(-3, 3).filter(bool)
 SYM = st.sampled_from(sorted(SYMS))
@@ -187,9 +188,10 @@ class OneLife(RuleBasedStateMachine):
     @precondition(lambda self: self.venue.book)
     @rule(pick=PICK)
     def forget(self, pick: int) -> None:
-        """Days after the cancel: what it answered is known by then."""
+        """Long after a cancel was sent, whether or not anybody has heard that it was taken."""
         key = self._pick_on_venue(pick)
-        if self.orders[key].state.canceled_ms:
+        state = self.orders[key].state
+        if state.canceled_ms or state.phase is OrderPhase.CANCELING:
             self.venue.forget(key)
 
     @precondition(lambda self: self.venue.book)

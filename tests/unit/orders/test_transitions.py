@@ -189,20 +189,56 @@ def test_an_order_that_was_shown_waits_for_no_validity() -> None:
     assert never.phase is OrderPhase.UNKNOWN
 
 
+def gone(*times_ms: int, traded: int = 0) -> list[Absent]:
+    """It is not there, and its trades were asked for."""
+    return [Absent(at_ms, Decimal(traded), Decimal(50 * traded), at_ms) for at_ms in times_ms]
+
+
 FORGOTTEN_MS = 2_000 + GRACE_MS
 
 
 def test_an_order_whose_cancel_was_taken_may_be_forgotten() -> None:
-    """Not before: then "not there" is only a replica that lags."""
     taken = after(CANCELING, CancelAccepted(1_990, 2_000))
-    gone = [
-        Absent(at_ms, Decimal(0), Decimal(0), at_ms) for at_ms in (FORGOTTEN_MS, FORGOTTEN_MS + 1, FORGOTTEN_MS + 2)
-    ]
-    assert after(CANCELING, *gone).phase is OrderPhase.CANCELING
-    assert after(taken, *gone[:2]).phase is OrderPhase.CANCELING, "asked too early"
-    assert after(taken, *(one._replace(traded_qty=None) for one in gone)).phase is OrderPhase.CANCELING, "not asked"
-    ended = after(taken, *gone)
+    times = gone(FORGOTTEN_MS, FORGOTTEN_MS + 1, FORGOTTEN_MS + 2)
+    assert after(NEW, *times).phase is OrderPhase.NEW, "nobody has cancelled it"
+    assert after(taken, *times[:2]).phase is OrderPhase.CANCELING, "asked too early"
+    assert after(taken, *(one._replace(traded_qty=None) for one in times)).phase is OrderPhase.CANCELING, "not asked"
+    ended = after(taken, *times)
     assert (ended.phase, ended.filled_qty, ended.reason) == (OrderPhase.CANCELED, 0, Reason.ENDED_BY_VENUE)
+
+
+def test_an_order_may_be_forgotten_too_when_the_answer_to_its_cancel_was_lost() -> None:
+    """It was sent at 1,500: until its grace is over "not there" is only a replica that lags."""
+    assert after(CANCELING, *gone(1_900, 1_900, 1_901)).phase is OrderPhase.CANCELING
+    ended = after(CANCELING, *gone(1_901, 1_902))
+    assert (ended.phase, ended.filled_qty, ended.reason) == (OrderPhase.CANCELED, 0, Reason.ENDED_BY_VENUE)
+    assert after(CANCELING, Absent(1_901), Absent(1_902), Absent(1_903)).phase is OrderPhase.CANCELING, "not asked"
+    part = after(CANCELING, *gone(2_500, 2_901, 2_902, traded=1))
+    assert (part.phase, part.filled_qty) == (OrderPhase.CANCELED, 1)
+
+
+def test_an_order_that_is_shown_as_open_between_is_not_forgotten() -> None:
+    """One lagging read, however often it comes back, between others that show it."""
+    shown = [told("NEW", at_ms=at_ms) for at_ms in (2_000, 2_010, 2_020, 2_030)]
+    mixed = [event for pair in zip(shown, gone(2_005, 2_015, 2_025, 2_035), strict=True) for event in pair]
+    assert after(CANCELING, *mixed).phase is OrderPhase.CANCELING
+    assert after(CANCELING, *mixed, *gone(2_040)).phase is OrderPhase.CANCELED
+
+
+def test_an_order_from_the_journal_is_forgotten_no_sooner() -> None:
+    """Nobody knows any more when its cancel was sent: it counts from the first answer on."""
+    loaded = replace(CANCELING, told=None, news_ms=0)
+    assert after(loaded, *gone(5_000, 5_399, 5_400)).phase is OrderPhase.CANCELING
+    assert after(loaded, *gone(5_000, 5_401, 5_402)).phase is OrderPhase.CANCELED
+
+
+def test_that_the_first_row_of_an_order_that_was_triggered_is_over_is_no_end() -> None:
+    """As ccxt says of one that has become another: closed, with nothing filled."""
+    over = [row(state, 0, 0, at_ms=at_ms) for state in ("CANCELED", "EXPIRED") for at_ms in (9_000, 9_001, 9_002)]
+    assert after(TRIGGERED, *over) == TRIGGERED
+    assert after(TRIGGERED, *over, row("FILLED", 3, 3, venue_order_id="w")).phase is OrderPhase.FILLED
+    same = after(NEW, Triggered(1_500, 1_500, "v"))  # Bybit's keeps its id
+    assert after(same, row("CANCELED", 0, 0)).phase is OrderPhase.CANCELED
 
 
 def test_what_was_filled_before_the_cancel_is_in_the_trades_of_a_forgotten_order() -> None:
@@ -226,8 +262,7 @@ def test_an_order_that_was_triggered_is_open_under_either_id_and_ends_as_the_sec
     assert [note.kind for note in late.notes] == [NoteKind.STALE]
     first = after(SENT, Triggered(1_500, 1_500, "w"), told("NEW", venue_order_id="w"), told("NEW", venue_order_id="v"))
     assert (first.venue_order_id, first.became) == ("v", "w"), "the answer to the send came last"
-    gone = Absent(9_000, Decimal(0), Decimal(0), 9_000)
-    assert on_event(TRIGGERED, gone, GRACE_MS).notes[0].kind is NoteKind.STALE
+    assert on_event(TRIGGERED, gone(9_000)[0], GRACE_MS).notes[0].kind is NoteKind.STALE
 
 
 def test_the_quiet_time_starts_when_the_news_has_come_not_when_it_was_asked_for() -> None:

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from services.gateway.execution.open_orders import OpenOrdersWatch
+from services.gateway.execution.open_orders import MOST_FAILURES, OpenOrdersWatch
 from services.gateway.execution.records import REST_MS, OpenOrder, open_order_of, rests
 from shared.errors import VenueError
 from shared.exchanges.trading.venue import Venue
@@ -91,20 +91,45 @@ async def test_a_list_that_is_not_answered_says_nothing() -> None:
     assert len(made.venue.asked) == 2, "nobody waits any more"
 
 
+async def test_behind_some_lists_that_are_not_answered_each_order_is_looked_up() -> None:
+    """The list may be refused for ever, where an order by its id is not."""
+    made, one = Watched(), resting(1)
+    await made.add(one)
+    made.venue.broken = True
+    looked = [bool(await made.looks()) for _ in range(MOST_FAILURES)]
+    assert looked == [False] * (MOST_FAILURES - 1) + [True]
+    await made.add(one)
+    assert [bool(await made.looks()) for _ in range(MOST_FAILURES)] == looked
+    await made.add(one)
+    await made.looks()
+    made.venue.broken, made.venue.rows = False, [row(one)]
+    await made.looks()
+    made.venue.broken = True
+    assert await made.looks() == set(), "they are counted in a row"
+
+
 async def test_a_cancel_that_was_answered_has_the_order_looked_up() -> None:
-    made, one, other = Watched(), resting(1), resting(2)
+    made, one, other, over = Watched(), resting(1), resting(2), resting(3)
     await made.add(one, other)
-    made.watch.look(one.name)
-    made.watch.look("a stranger's")
+    made.watch.look(one)
     for _ in range(3):
         await asyncio.sleep(0)
     assert made.tasks[one.name].done()
     assert not made.tasks[other.name].done()
+    one.rests = over.rests = True
+    made.watch.look(one)  # it is looked up just now, and once more behind that
+    made.watch.look(over)
+    made.watch.forget(over)
+    await made.add(one, over)
+    assert made.tasks[one.name].done()
+    assert not made.tasks[over.name].done()
+    await made.add(one)
+    assert not made.tasks[one.name].done()
 
 
 def test_what_is_meant_to_rest_rests_from_its_first_answer_on() -> None:
     one = open_order_of(order(1, state=OrderPhase.NEW, type=OrderType.LIMIT, time_in_force=TimeInForce.GTC))
-    assert rests(one, Answer(one.state.at_ms, OrderStatusReport(OrderPhase.NEW, ZERO, ZERO, "v1"), 1))
+    assert rests(one, Answer(one.state.at_ms, OrderStatusReport(OrderPhase.NEW, ZERO, ZERO, "v1"), 1), 5_000)
 
 
 @pytest.mark.parametrize(
@@ -127,4 +152,12 @@ def test_what_rests_is_what_was_shown_as_open_some_time_after_it_was_sent(
     one.rests = rested
     at_ms = one.state.at_ms + after_ms
     event = Absent(at_ms) if told is None else Answer(at_ms, OrderStatusReport(told, ZERO, ZERO, "v1"), at_ms)
-    assert rests(one, event) is wanted
+    assert rests(one, event, 0) is wanted
+
+
+@pytest.mark.parametrize(("after_ms", "wanted"), [(4_999, False), (5_000, True)])
+def test_what_a_lagging_read_may_still_show_as_open_does_not_rest(after_ms: int, wanted: bool) -> None:
+    """It is on its way, and what must not go beside it waits, until no lag explains that it is shown."""
+    one = open_order_of(order(1, state=OrderPhase.NEW, time_in_force=TimeInForce.IOC))
+    at_ms = one.state.at_ms + after_ms
+    assert rests(one, Answer(at_ms, OrderStatusReport(OrderPhase.NEW, ZERO, ZERO, "v1"), at_ms), 5_000) is wanted
