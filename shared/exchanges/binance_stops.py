@@ -57,11 +57,12 @@ class BinanceStops(StopProfile):
 
     form: ClassVar[StopForm] = FORM
     refusals: ClassVar[Mapping[str, Reason]] = {
-        # C, P: DOCS/error-code: the limit of such orders, a second closePosition, and what contradicts closePosition
-        **all_of(Reason.VENUE_REFUSED, "-4045 -4130 -4136 -4137 -4138"),
+        # C, P: DOCS/error-code: the limit of such orders, and what contradicts closePosition
+        **all_of(Reason.VENUE_REFUSED, "-4045 -4136 -4137 -4138"),
         **all_of(Reason.NOTHING_TO_REDUCE, "-4509"),  # P: DOCS/error-code: GTE only with an open position
     }
     beyond: ClassVar[frozenset[str]] = frozenset({"-2021"})  # C, P: Order would immediately trigger
+    occupied: ClassVar[frozenset[str]] = frozenset({"-4130"})  # K: what clients have recorded
     gone: ClassVar[frozenset[str]] = frozenset({"-2011", "-2013"})  # C
 
     async def send(self, client: Any, market: Market, request: StopRequest) -> str:
@@ -146,4 +147,5 @@ def _report(market: Market, row: Row) -> StopReport:
         whole=whole,
         order_id=order_id,
         text=word,
+        reduce_only=whole or row.get("reduceOnly") is True,
     )

@@ -32,7 +32,12 @@ PHASES = {  # P: DOCS/enum#orderstatus; Cancelled: see _phase
     "Rejected": StopPhase.FAILED,
     "Deactivated": StopPhase.CANCELED,
 }
-CANCELED_BY = frozenset({"CancelByUser", "CancelByTpSlTsClear", "CancelByPzSideCh", "CancelByAdmin"})  # P: DOCS/enum
+CANCELED_BY = frozenset({  # P: DOCS/enum, CancelByPzSideCh of an older copy
+    "CancelByUser", "CancelByTpSlTsClear", "CancelByPzSideCh", "CancelByAdmin", "CancelByPrepareLiq",
+    "CancelAllBeforeLiq", "CancelByPrepareAdl", "CancelAllBeforeAdl", "CancelBySettle", "CancelByDelivery",
+    "CancelByDCP", "CancelByAccountBlocking", "CancelByOCOTpCanceledBySlTriggered",
+    "CancelByOCOSlCanceledByTpTriggered",
+})  # fmt: skip
 PLAIN = (None, "", "UNKNOWN")  # what an order has there that is no stop
 OFF = "0"  # P: DOCS/position/trading-stop: 0 cancels it
 ZERO_POSITION = "zero position"
@@ -43,6 +48,7 @@ FORM = StopForm(
     # P: DOCS/order/create-order: stopLoss, takeProfit, tpslMode; not with reduceOnly. They are there once it is filled
     # in part, and their prices replace the position's: https://help.bybit.com/hc/en-us/articles/360039260454
     attached=frozenset({StopKind.STOP, StopKind.TAKE_PROFIT}),
+    attached_reduces=True,  # P: trading-stop: they are the position's, whose size they follow and with which they end
     replaced="in_place",  # P: trading-stop: in Full it modifies the one there is
     own_id=False,  # P: trading-stop has none; https://github.com/bybit-exchange/pybit/issues/190
     told_id=False,  # P: trading-stop: Response Parameters: None. The list tells it
@@ -179,6 +185,7 @@ def _report(market: Market, row: Row) -> StopReport:
         whole=whole,
         order_id=id_ if phase is StopPhase.TRIGGERED else "",
         text=_text(row),
+        reduce_only=whole or row.get("reduceOnly") is True,
     )
 
 

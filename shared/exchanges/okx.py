@@ -48,15 +48,18 @@ MARKET_DATA = MarketDataProfile(
 #
 # All rows are in ccxt's table, which quotes that page (C), but: K: 50029 50030 50032 50033 50035 50036 50037; U:
 # 50040 50119 50120 50121 50122 51290 54031; P (a copy of July 2026): 51169 and all of the last two groups, of which
-# ccxt has 51091 to 51096, 51250 to 51280 and 51327 to 51330. What is in no table is no answer:
+# ccxt has 51091 to 51096, 51250 to 51280 and 51327 to 51330. 51205 says that such an order cannot be told to reduce
+# (others have measured it of trigger orders), 51148 that it could run against reducing orders that rest: neither that
+# the position is gone. 51100 was a quantity that is too small (C), and is a stop on an order that reduces (P): see
+# `meant`. What is in no table is no answer:
 # tests/unit/exchanges/codes.toml.
 
 REFUSALS = {
     **all_of(Reason.NO_MARGIN, "51008 51119 51127 51131"),
     **all_of(Reason.REQUEST_EXPIRED, "50036 50037 50102"),
     **all_of(Reason.RATE_LIMITED, "50011 50040 50061"),
-    **all_of(Reason.NOTHING_TO_REDUCE, "51058 51169 51170 51205"),
-    **all_of(Reason.BELOW_MINIMUM, "50122 51007 51020 51100 51118 51120"),
+    **all_of(Reason.NOTHING_TO_REDUCE, "51058 51169 51170"),
+    **all_of(Reason.BELOW_MINIMUM, "50122 51007 51020 51118 51120"),
     **all_of(
         Reason.KEY_REFUSED,
         "4088 50007 50030 50035 50100 50101 50103 50104 50105 50106 50107 50110 50111 50112 50113 50114 50119 50120"
@@ -69,7 +72,7 @@ REFUSALS = {
         " 51021 51022 51023 51025 51026 51027 51028 51029 51030 51031 51046 51047 51051 51072 51073 51074 51101 51102"
         " 51103 51104 51105 51106 51107 51108 51109 51110 51112 51115 51116 51117 51121 51122 51124 51125 51126 51128"
         " 51129 51130 51132 51133 51134 51135 51136 51137 51138 51139 51159 51162 51163 51166 51174 51185 51201 51202"
-        " 51203 51204 51290 54000 54011 54031 54051 54072 54073 54094",
+        " 51100 51203 51204 51205 51290 54000 54011 54031 54051 54072 54073 54094",
     ),
     **all_of(  # a price beyond its limits; what an account, a market or a reducing order may not at the time
         Reason.VENUE_REFUSED,
@@ -95,6 +98,7 @@ FACTS = TradingFacts(
     test="sandbox",  # C: DOCS/#overview-demo-trading-services: x-simulated-trading
     refusals=REFUSALS,
     refusal_statuses={429: Reason.RATE_LIMITED},
+    meant={"min tradable amount": Reason.BELOW_MINIMUM},  # C: 51100
     duplicate=frozenset({"51016", "50071", "51065", "51068"}),  # C; 50071: U; of orders that wait: P
     unknown=frozenset({"51603"}),  # C, K
     in_the_way=frozenset({"59000", "59100", "59101", "59107"}),  # C
@@ -135,7 +139,8 @@ SWAP_KINDS = ("chase",)  # as the page has it, for swaps only
 ALGO_PAGE = 100
 MOST_LEVERAGES = 20
 MOST_CANCELS = 10  # P: DOCS/#order-book-trading-algo-trading-post-cancel-algo-order
-GONE = frozenset({"51400", "51401", "51402", "51410"})  # C: it is filled, cancelled or about to be
+# C: it is filled, cancelled or about to be; 51416: P (a copy of July 2026), it has fired. 51412 may be a time-out, too
+GONE = frozenset({"51400", "51401", "51402", "51410", "51416"})
 
 
 class OkxProfile(TradingProfile):

@@ -40,6 +40,9 @@ FORM = StopForm(
     # P: DOCS/#order-book-trading-trade-post-place-order: attachAlgoOrds. It is placed when the entry has ended with
     # something filled, for what was filled (P: announcement of 1 July 2026; before, only when all of it was)
     attached=frozenset({StopKind.STOP}),
+    # P: the same page: attachAlgoOrds has no reduceOnly, and no cxlOnClosePos. Others have had reverse positions from
+    # them: https://github.com/yubing744/trading-gpt/pull/74. What is so of one, its row tells
+    attached_reduces=False,
     # P: an amendment keeps the id, and what was amended last is not told: the new one is placed first
     replaced="new_first",
     own_id=True,  # P: DOCS/PLACE: algoClOrdId; of an attached one attachAlgoClOrdId becomes it
@@ -61,8 +64,10 @@ class OkxStops(StopProfile):
         # C: what contradicts closeFraction; the trail's rate, and how many may wait
         **all_of(Reason.VENUE_REFUSED, "51250 51257 51258 51259 51260 51261 51275 51276 51327 51328 51329 51330"),
     }
+    # P (a copy of July 2026): "You can only place 1 TP/SL order to close an entire position"
+    occupied: ClassVar[frozenset[str]] = frozenset({"51088"})
     beyond: ClassVar[frozenset[str]] = frozenset({"51277", "51278", "51279", "51280"})  # C
-    gone: ClassVar[frozenset[str]] = frozenset({"51400", "51401", "51402", "51410", "51603"})  # C, K
+    gone: ClassVar[frozenset[str]] = frozenset({"51400", "51401", "51402", "51410", "51416", "51603"})  # C, K, P
 
     async def send(self, client: Any, market: Market, request: StopRequest) -> str:
         """Sends POST order-algo. Without a clOrdId ccxt adds one of its own, and a broker's tag."""
@@ -173,6 +178,7 @@ def _report(market: Market, row: Row) -> StopReport:
         whole=whole,
         order_id=order_id,
         text=word if reason == "0" else f"{word}: {reason}",
+        reduce_only=whole or str(row.get("reduceOnly")).lower() == "true",
     )
 
 

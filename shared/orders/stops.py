@@ -70,6 +70,7 @@ class StopReport(NamedTuple):
     - signed_qty: of the order that it becomes; 0 where that follows the position
     - order_id: of the order that it became; empty while none is told
     - text: the exchange's own word, and its reason
+    - reduce_only: the exchange says that it can only reduce; without, it may open a position when its own is gone
     """
 
     sym: str
@@ -82,6 +83,7 @@ class StopReport(NamedTuple):
     whole: bool = False
     order_id: str = ""
     text: str = ""
+    reduce_only: bool = True
 
 
 class Beyond(NamedTuple):
@@ -90,7 +92,16 @@ class Beyond(NamedTuple):
     text: str
 
 
-StopAnswer: TypeAlias = StopReport | Beyond | Refused | Ambiguous
+class Occupied(NamedTuple):
+    """The exchange takes no second stop that closes the whole position: one waits there, and protects it.
+
+    It may be one whose answer was lost, under an id that was given up. Whoever hears this looks for it, and adopts it.
+    """
+
+    text: str
+
+
+StopAnswer: TypeAlias = StopReport | Beyond | Occupied | Refused | Ambiguous
 
 
 def stop_id(book: str, opened_by: str, kind: StopKind, revision: int) -> str:

@@ -19,7 +19,7 @@ from shared.exchanges.trading.client import NotCleared
 from shared.exchanges.trading.stops import Replaced
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders.answers import Absent, Ambiguous, OrderStatusReport, Refused
-from shared.orders.stops import Beyond, StopKind, StopPhase, StopReport, StopRequest
+from shared.orders.stops import Beyond, Occupied, StopKind, StopPhase, StopReport, StopRequest
 from tests.simulator_venues import BINANCE, BYBIT, HYPERLIQUID, OKX, SPOTS, SYM, Pair, Place, named, trading
 from tests.until import until
 
@@ -273,14 +273,54 @@ async def test_what_is_beyond_replaces_nothing(swap: Pair) -> None:
 
 
 async def test_of_those_sized_by_the_position_one_rests(told: Pair) -> None:
-    """-4130 at Binance, closeFraction at OKX: what replaces one is sized by quantity, and the next one is not."""
+    """-4130 at Binance, 51088 at OKX: what replaces one is sized by quantity, and the next one is not."""
     await hold(told)
     await placed(told)
     (old,) = await told.venue.stops.waiting()
     second = await told.venue.stops.place(stop(told, 2, price=FAR_BELOW))
-    assert isinstance(second, Refused) and second.reason is Reason.VENUE_REFUSED
+    assert isinstance(second, Occupied), second
     wanted = told.venue.stops.replacement(old, stop(told, 2))
     assert (wanted.whole, told.venue.stops.replacement(old._replace(whole=False), stop(told, 2)).whole) == (False, True)
+
+
+async def test_a_second_one_is_refused_since_the_first_is_there_and_that_one_is_found(
+    told: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to the first was lost, and reads do not show it yet: the position is protected all the same."""
+    await hold(told)
+    doomed(told, monkeypatch, shown_ms=2_000)
+    told.fake.server.faults.append(Fault(FaultMode.DROP, SENDS[told.place.exchange], after=True, method="POST"))
+    assert isinstance(await told.venue.stops.place(stop(told)), Ambiguous)
+    assert (await told.venue.stops.waiting(), len(told.fake.engine.stops.waiting())) == ([], 1)
+    again = await told.venue.stops.place(stop(told, 2))
+    assert isinstance(again, Occupied) and again.text
+    told.fake.state.skew_ms = 3_000
+    await told.venue.server_time_ms()
+    found = await told.venue.stops.find(SYM, STOP, f"{1:032x}")
+    assert isinstance(found, StopReport) and (found.phase, found.whole) == (StopPhase.WAITING, True)
+    assert await told.venue.stops.waiting() == [found]
+
+
+async def test_one_of_the_whole_position_needs_a_position(told: Pair) -> None:
+    """-4509, 51058; Bybit's is below."""
+    answer = await told.venue.stops.place(stop(told))
+    assert isinstance(answer, Refused) and answer.reason is Reason.NOTHING_TO_REDUCE
+
+
+async def test_where_none_by_quantity_is_taken_the_old_one_stays(told: Pair) -> None:
+    """Whether -1106, or 51205, is said of such ones could not be verified: one without reduceOnly is never sent."""
+    await hold(told)
+    await placed(told)
+    (old,) = await told.venue.stops.waiting()
+    told.fake.engine.set("sized_stops", "refused")
+    replaced = await told.venue.stops.replace(old, stop(told, 2, price=D(41_100)))
+    assert isinstance(replaced.new, Refused) and replaced.new.reason is Reason.VENUE_REFUSED
+    assert (replaced.old, await told.venue.stops.waiting()) == (None, [old])
+    trail = await told.venue.stops.place(stop(told, 3, TRAIL, trail_bps=D(100)))
+    assert isinstance(trail, Refused) and trail.reason is Reason.VENUE_REFUSED
+    sent = [one for one in told.fake.server.requests if SENDS[told.place.exchange] in one.path and one.method == "POST"]
+    words = ("reduceOnly", "closePosition")
+    assert len(sent) == 3 and all(any(word in one.raw_query + one.body for word in words) for one in sent)
 
 
 async def test_an_entry_carries_its_stop_and_is_never_naked(carrying: Pair) -> None:
@@ -518,6 +558,40 @@ async def test_a_carried_one_of_okx_stays_when_its_position_is_closed() -> None:
         await hold(pair, SHORT)
         (left,) = await pair.venue.stops.waiting()
         assert (left.stop_id, held(pair)) == (f"{1:032x}", 0)
+
+
+async def test_a_carried_one_of_okx_may_open_the_reverse_and_its_row_says_so() -> None:
+    """attachAlgoOrds has no reduceOnly: https://github.com/yubing744/trading-gpt/pull/74."""
+    async with trading(OKX) as pair:
+        await pair.venue.place(pair.request(str(LONG)), stops=[stop(pair)])
+        await hold(pair, SHORT)
+        (left,) = await pair.venue.stops.waiting()
+        assert (left.reduce_only, pair.venue.stops.form.attached_reduces) == (False, False)
+        price(pair, D(40_900))
+        assert held(pair) == SHORT
+
+
+async def test_one_that_was_placed_here_in_its_place_cannot() -> None:
+    async with trading(OKX) as pair:
+        await pair.venue.place(pair.request(str(LONG)), stops=[stop(pair)])
+        (carried,) = await pair.venue.stops.waiting()
+        replaced = await pair.venue.stops.replace(carried, stop(pair, 2))
+        assert isinstance(replaced.new, StopReport) and isinstance(replaced.old, StopReport)
+        assert (replaced.new.whole, replaced.new.reduce_only) == (True, True)
+        (listed,) = await pair.venue.stops.waiting()
+        assert (listed.stop_id, listed.whole, listed.reduce_only) == (f"{2:032x}", True, True)
+        await hold(pair, SHORT)
+        price(pair, D(40_900))
+        assert held(pair) == 0
+
+
+async def test_all_that_are_placed_here_only_reduce(swap: Pair) -> None:
+    await hold(swap)
+    for number, kind in enumerate((STOP, TAKE, TRAIL), 1):
+        await placed(swap, number, kind, ABOVE if kind is TAKE else BELOW, trail_bps=D(100) if kind is TRAIL else None)
+    listed = await swap.venue.stops.waiting()
+    assert [one.reduce_only for one in listed] == [True] * 3
+    assert swap.venue.stops.form.attached_reduces == (swap.place is BYBIT)
 
 
 async def test_a_trailing_stop_follows_the_price_at_the_exchange(swap: Pair) -> None:

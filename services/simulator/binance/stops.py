@@ -17,6 +17,7 @@ from services.simulator.http.request import HttpRequest
 AT_MARKET = ("STOP_MARKET", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
 TRAILING = "TRAILING_STOP_MARKET"
 FORGOTTEN_MS = 3 * 86_400_000  # Query-Algo-Order: CANCELED or EXPIRED, and no trade
+SIZED_STOPS = "sized_stops"  # the setting: `refused` takes no stop by quantity that only reduces
 LEAST_RATE, MOST_RATE = Decimal("0.1"), Decimal(10)  # New-Algo-Order: callbackRate, in percent
 STATUS = {
     StopState.WAITING: "NEW", StopState.TRIGGERING: "TRIGGERING", StopState.TRIGGERED: "TRIGGERED",
@@ -28,7 +29,8 @@ class BinanceAlgoOrders(BinanceConditionalOrders):
     """Handles requests about the algo service: stops at market, and beside them what waits with a limit.
 
     Nothing there ends with its position: https://github.com/Binance-docs/Binance_Futures_python/issues/100. Of those
-    with closePosition one of a type may wait in a direction (-4130, as clients have recorded it).
+    with closePosition one of a type may wait in a direction (-4130, as clients have recorded it), and none without a
+    position (-4509 of the page of errors, P; whether it says so here is U).
     """
 
     def place(self, request: HttpRequest) -> object:
@@ -88,6 +90,11 @@ class BinanceAlgoOrders(BinanceConditionalOrders):
             raise api_error(-4015, "Client order id is not valid.")
         leg, sign = leg_of(dict(form), engine.settings.get("dual") == "true"), 1 if side == "BUY" else -1
         self._check_size(form, kind)
+        if closes and engine.wallet.holding(sym, leg=leg).qty * sign >= 0:
+            raise api_error(
+                -4509, "Time in Force (TIF) GTE can only be used with open positions. Please ensure that positions are "
+                "available."
+            )  # fmt: skip
         if closes and any(
             (one.kind, one.side, one.leg) == (kind, sign, leg) and one.whole for one in engine.stops.waiting(sym)
         ):
@@ -119,7 +126,8 @@ class BinanceAlgoOrders(BinanceConditionalOrders):
     def _check_size(self, form: Mapping[str, str], kind: str) -> None:
         """Checks that closePosition stands alone, and that without it a quantity is sent.
 
-        C: -4136, -4137; -1106 of reduceOnly: https://github.com/nautechsystems/nautilus_trader/issues/4192.
+        C: -4136, -4137. -1106 of reduceOnly: issues 4192 and 4231 of nautechsystems/nautilus_trader, of a hedge
+        (New-Algo-Order, P: "Cannot be sent in Hedge Mode"); the setting SIZED_STOPS says it of any.
         """
         if form.get("closePosition") == "true":
             if kind == TRAILING:
@@ -130,6 +138,8 @@ class BinanceAlgoOrders(BinanceConditionalOrders):
                 raise api_error(-1106, "Parameter 'reduceonly' sent when not required.")
         elif self._number(form, "quantity") is None:
             raise api_error(-1102, "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed.")
+        elif self._state.engine.settings.get(SIZED_STOPS) == "refused" and "reduceOnly" in form:
+            raise api_error(-1106, "Parameter 'reduceonly' sent when not required.")
         elif form.get("reduceOnly") != "true":
             raise api_error(-1102, "the simulator keeps no stop at market that could add: send reduceOnly")
 
@@ -160,7 +170,8 @@ class BinanceAlgoOrders(BinanceConditionalOrders):
             "actualOrderId": "" if actual is None else str(actual.id),
             "actualPrice": average.quantize(Decimal("0.00001")), "price": "0.00", "icebergQuantity": None,
             "selfTradePreventionMode": "EXPIRE_MAKER", "workingType": "MARK_PRICE", "priceMatch": "NONE",
-            "closePosition": stop.whole, "priceProtect": False, "reduceOnly": True, "createTime": stop.created_ms,
-            "updateTime": stop.updated_ms, "triggerTime": stop.fired_ms, "goodTillDate": 0,
+            "closePosition": stop.whole, "priceProtect": False, "reduceOnly": not stop.whole,
+            "createTime": stop.created_ms, "updateTime": stop.updated_ms, "triggerTime": stop.fired_ms,
+            "goodTillDate": 0,
             **({"callbackRate": stop.trail * 100} if stop.trail is not None else {}),
         }  # fmt: skip

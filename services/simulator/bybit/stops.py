@@ -43,6 +43,8 @@ class BybitTradingStop:
         """Answers POST position/trading-stop: `{}`, without an id. In Full mode it changes the one there is."""
         content, state = request.content, self._state
         listing = listing_of(state, content)
+        if "positionIdx" not in content:
+            raise BybitError(10001, "params error: positionIdx is required")
         if content.get("tpslMode") != "Full":
             raise BybitError(10001, "slOrderType can not have a value when tpSlMode is empty")
         leg = LEGS.get(int(content.get("positionIdx", 0)), "")
@@ -208,11 +210,17 @@ class BybitEntries(BybitOrders):
         if not stop.order_id:
             held = abs(self._state.engine.wallet.holding(stop.sym, leg=stop.leg).qty)
             shown |= {
-                "orderStatus": VIEWS[StopState(stop.state)][1], "cancelType": CANCEL_TYPES.get(stop.why, "UNKNOWN"),
+                "orderStatus": self._word(stop), "cancelType": CANCEL_TYPES.get(stop.why, "UNKNOWN"),
                 "rejectReason": REJECT_REASONS.get(stop.why, "EC_NoError"), "qty": held, "leavesQty": held,
                 "timeInForce": "IOC", "price": "0",
             }  # fmt: skip
         return {**row, **shown}
+
+    def _word(self, stop: EngineStop) -> str:
+        """Returns its status. One that was cancelled as it waited is Deactivated (enum, P) or Cancelled (a user's)."""
+        if stop.state == StopState.CANCELED and stop.id % 2:
+            return "Cancelled"
+        return VIEWS[StopState(stop.state)][1]
 
 
 def _view(stop: EngineStop) -> EngineOrder:

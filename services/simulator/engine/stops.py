@@ -59,6 +59,7 @@ class EngineStop(NamedTuple):
     trigger, rises: it waits until the price is there, from below or from above
     trail, distance: how far the price comes back from its `best`, a share or a price; the trigger follows
     with_position: the exchange cancels it when the position is closed
+    reduce_only: its order can only reduce; without, it trades its quantity whatever is held, and may open the reverse
     parent: the entry that carried it, 0: none; at_first_fill: it wakes then, else when the entry has ended
     order_id: of the order that it became
     why: it failed or ended, a word of this module
@@ -80,6 +81,7 @@ class EngineStop(NamedTuple):
     distance: Decimal | None = None
     best: Decimal | None = None
     with_position: bool = False
+    reduce_only: bool = True
     parent: int = 0
     at_first_fill: bool = False
     order_id: int = 0
@@ -273,12 +275,13 @@ class StopBook:
         engine = self._engine
         held = engine.wallet.holding(stop.sym, leg=stop.leg).qty
         qty = stop.side * stop.qty or -held
-        if stop.at_trigger == "fails" or qty * stop.side <= 0 or held * stop.side >= 0 or abs(qty) > abs(held):
+        too_much = held * stop.side >= 0 or abs(qty) > abs(held)
+        if stop.at_trigger == "fails" or qty * stop.side <= 0 or (stop.reduce_only and too_much):
             why = "margin" if stop.at_trigger == "fails" else "reduce_only"
             engine.note(stop._replace(state=StopState.FAILED, updated_ms=now_ms, why=why))
             return
         share = {"expires": ZERO, "short": HALF}.get(stop.at_trigger, Decimal(1))
-        new = NewOrder(stop.sym, qty, self.order_client_id(stop), reduce_only=True, leg=stop.leg)
+        new = NewOrder(stop.sym, qty, self.order_client_id(stop), reduce_only=stop.reduce_only, leg=stop.leg)
         try:
             order = engine.place(new, now_ms, FillPlan(share=share), id_=stop.id if self.keeps_id else 0)
         except Declined as declined:

@@ -244,7 +244,8 @@ class OkxConditionalOrders:
     def place(self, request: HttpRequest) -> object:
         """Answers POST trade/order-algo.
 
-        A `trigger` order waits for its triggerPx, a `conditional` one for its slTriggerPx or tpTriggerPx.
+        A `trigger` order waits for its triggerPx, a `conditional` one for its slTriggerPx or tpTriggerPx. A contract's
+        `trigger` order takes no reduceOnly: nautechsystems/nautilus_trader#3693, and others have measured it.
         """
         content, engine = request.content, self._state.engine
         client_id, kind = content.get("algoClOrdId", ""), content.get("ordType", "")
@@ -257,6 +258,9 @@ class OkxConditionalOrders:
         except (IndexError, KeyError, InvalidOperation):
             raise order_error("51000", "Parameter triggerPx error", client_id) from None
         side, leg = content.get("posSide", "net"), ""
+        reduces = str(content.get("reduceOnly")).lower() == "true"
+        if listing.kind == "swap" and kind == "trigger" and reduces:
+            raise order_error("51205", "Reduce Only is not available.", client_id)
         if listing.kind == "swap":
             leg = side.upper() if side != "net" else (CROSS if content.get("tdMode") == "cross" else "")
         now = engine.prices.quote(listing.id, self._state.now_ms()).mid
@@ -264,7 +268,7 @@ class OkxConditionalOrders:
             sym=listing.id,
             signed_qty=qty if content["side"] == "buy" else -qty,
             client_id=client_id,
-            reduce_only=str(content.get("reduceOnly")).lower() == "true",
+            reduce_only=reduces,
             leg=leg,
             trigger=trigger,
             rises=trigger > now,

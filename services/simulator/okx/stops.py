@@ -37,6 +37,8 @@ STATES = {
     StopState.CANCELED: "canceled", StopState.FAILED: "order_failed",
 }  # fmt: skip
 FAIL_CODES = {"margin": "51008", "reduce_only": "51169", "unattached": "51020"}
+ATTACHED_REDUCES = "attached_reduces"  # the setting: `true` lets stops that entries carry only reduce
+SIZED_STOPS = "sized_stops"  # the setting: `refused` takes no stop by quantity that only reduces
 ZERO = Decimal(0)
 
 
@@ -44,7 +46,8 @@ class OkxAlgoOrders(OkxConditionalOrders):
     """Handles requests about algo orders: stops of swaps, and beside them all that waits otherwise.
 
     No request of theirs expires: https://www.okx.com/docs-v5/en/#overview-transaction-timeouts (U). Of those with
-    closeFraction one may wait for a position; its refusal's code is U. With cxlOnClosePos they end with the position.
+    closeFraction one may wait for a position (51088: the page of errors, P), and none without one (51058, P; that it is
+    this code is U). With cxlOnClosePos they end with the position.
     """
 
     def place(self, request: HttpRequest) -> object:
@@ -58,8 +61,12 @@ class OkxAlgoOrders(OkxConditionalOrders):
             raise order_error("51000", "Parameter algoClOrdId error", client_id)
         stop = _stop(self._state.engine.prices.quote(listing.id, self._state.now_ms()).mid, listing, content)
         waiting = self._state.engine.stops.waiting(listing.id)
+        if stop.whole and not self._state.engine.wallet.holding(listing.id, leg=stop.leg).qty:
+            raise order_error("51058", "No available position for this algo order", client_id)
         if stop.whole and any(one.whole and one.leg == stop.leg for one in waiting):
-            raise order_error("51000", "Parameter closeFraction error", client_id)
+            raise order_error("51088", "You can only place 1 TP/SL order to close an entire position", client_id)
+        if not stop.whole and self._state.engine.settings.get(SIZED_STOPS) == "refused":
+            raise order_error("51205", "Reduce Only is not available.", client_id)
         try:
             placed = self._state.place_stop(stop)
         except Declined as declined:
@@ -140,7 +147,7 @@ class OkxAlgoOrders(OkxConditionalOrders):
             "linkedOrd": {"ordId": ""},
             "moveTriggerPx": stop.trigger if stop.trail is not None and stop.trigger is not None else "",
             "ordId": order_id, "ordIdList": [order_id] if order_id else [], "ordPx": "", "ordType": _type(stop),
-            "posSide": stop.leg.lower() if stop.leg in HEDGE else "net", "reduceOnly": "true",
+            "posSide": stop.leg.lower() if stop.leg in HEDGE else "net", "reduceOnly": str(stop.reduce_only).lower(),
             "side": "buy" if stop.side > 0 else "sell", "state": STATES[StopState(stop.state)],
             "sz": "" if stop.whole else stop.qty / listing.contract_size, "tag": "",
             "tdMode": "cross" if stop.leg == CROSS else "isolated", "tgtCcy": "", "triggerPx": "", "triggerPxType": "",
@@ -154,6 +161,9 @@ class OkxEntries(OkxOrders):
     A stop is placed when its order has ended with something filled, for what was filled (announcement of 1 July 2026,
     P: okx-announcement-on-optimizing-order-placement-for-order-attached-take-profit-stop-loss); it may fail then, as
     failCode tells, and it stays when its position is closed: https://github.com/okxapi/python-okx/issues/112.
+
+    **It is none that only reduces**: attachAlgoOrds has no reduceOnly (P: post-place-order), and others have had
+    reverse positions of them (https://github.com/yubing744/trading-gpt/pull/74). ATTACHED_REDUCES changes that.
     """
 
     def place(self, request: HttpRequest) -> object:
@@ -180,7 +190,8 @@ class OkxEntries(OkxOrders):
                  "tdMode": content.get("tdMode"), "reduceOnly": True, "ordType": "conditional",
                  "algoClOrdId": one.get("attachAlgoClOrdId", "")}  # fmt: skip
         price = self._state.engine.prices.quote(listing.id, self._state.now_ms()).mid
-        stop = _stop(price, listing, terms)
+        reduces = self._state.engine.settings.get(ATTACHED_REDUCES) == "true"
+        stop = _stop(price, listing, terms)._replace(reduce_only=reduces)
         if stop.reached(price):
             raise order_error(*BEYOND[stop.kind, stop.side < 0], content.get("clOrdId", ""))
         return stop

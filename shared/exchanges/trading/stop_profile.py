@@ -30,6 +30,7 @@ class StopForm(NamedTuple):
 
     - kinds: those that it has, each as it triggers; whole: those of them that are sized by the position
     - attached: those that an entry's own request can carry
+    - attached_reduces: these are known to only reduce; else one that has lost its position may open the reverse
     - replaced: `in_place`, one request changes the one that rests; or `new_first`, the new one is placed and then the
       old one is cancelled. Of the kinds sized by the position only one rests: the new one is sized by quantity then
     - own_id: it carries our id; told_id: the answer to its request tells the exchange's
@@ -45,6 +46,7 @@ class StopForm(NamedTuple):
     kinds: frozenset[StopKind] = frozenset()
     whole: frozenset[StopKind] = frozenset()
     attached: frozenset[StopKind] = frozenset()
+    attached_reduces: bool = False
     replaced: Literal["in_place", "new_first"] = "new_first"
     own_id: bool = False
     told_id: bool = False
@@ -78,6 +80,7 @@ class StopProfile:
     refusals: ClassVar[Mapping[str, Reason]] = {}  # beside those of orders
     beyond: ClassVar[frozenset[str]] = frozenset()  # codes: the market is beyond the price
     beyond_words: ClassVar[tuple[str, ...]] = ()  # the same, where one code says many things
+    occupied: ClassVar[frozenset[str]] = frozenset()  # codes: of those sized by the position there is one already
     meant: ClassVar[Mapping[str, Reason]] = {}  # words that tell more than a code
     unchanged: ClassVar[frozenset[str]] = frozenset()  # codes: it is there already, as wanted
     gone: ClassVar[frozenset[str]] = frozenset()  # codes: there is none to cancel
@@ -121,6 +124,10 @@ def trigger_price(rules: MarketRules, request: StopRequest) -> Decimal:
     >>> long_ = StopRequest("BTCUSDT", "", StopKind.STOP, Decimal(1), Decimal("100.2"))
     >>> trigger_price(rules, long_), trigger_price(rules, long_._replace(held_qty=Decimal(-1)))
     (Decimal('100.5'), Decimal('100.0'))
+
+    Where no tick is known it is what was asked for.
     """
+    if not rules.price_tick:
+        return request.price
     earlier = ROUND_UP if (request.held_qty > 0) == (request.kind is StopKind.STOP) else ROUND_DOWN
     return (request.price / rules.price_tick).to_integral_value(earlier) * rules.price_tick

@@ -1,7 +1,12 @@
 """The stops of an account at an exchange: placed once, replaced, cancelled, listed and read.
 
-A stop only ever reduces, so two of one position cost no money, and none may: an answer that nobody knows is followed by
-another placing, under the next revision of its id. What shows up late is told by the list, and is cancelled.
+One that is placed here only ever reduces, so two of one position cost no money, and none may: an answer that nobody
+knows is followed by another placing, under the next revision of its id. Where the first one is there after all, and of
+its kind only one can be, the answer is Occupied: that one is adopted. What else shows up late is told by the list, and
+is cancelled.
+
+**One that an entry carries may be none that only reduces** (`StopForm.attached_reduces`, `StopReport.reduce_only`): it
+is replaced at once by one that is placed here, and never left when its position is gone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +25,7 @@ from shared.exchanges.trading.venue import Cleared, MarketRules, at_once
 from shared.messages.reasons import Reason
 from shared.orders.answers import Absent, Ambiguous, OrderStatusReport, Refused
 from shared.orders.state import OrderRequest
-from shared.orders.stops import Beyond, StopAnswer, StopKind, StopPhase, StopReport, StopRequest
+from shared.orders.stops import Beyond, Occupied, StopAnswer, StopKind, StopPhase, StopReport, StopRequest
 
 
 class Replaced(NamedTuple):
@@ -63,7 +68,8 @@ class Stops:
     async def place(self, request: StopRequest, cleared: Cleared = at_once) -> StopAnswer:
         """Sends exactly one request, or none; never raises for what the exchange does.
 
-        cleared: awaited when the request is made and before anything of it is written.
+        Beyond: only a close helps. Occupied: one is there. cleared: awaited when the request is made and before
+        anything of it is written.
         """
         unfit = self._unfit(request)
         if unfit is not None:
@@ -175,8 +181,8 @@ class Stops:
             return Refused(Reason.NOT_SENT, f"trail_bps {bps}: {trail}")
         if request.price <= 0 or not request.held_qty:
             return Refused(Reason.NOT_SENT, f"a stop at {request.price} of {request.held_qty}: both are needed")
-        if amounts.truncated(request.held_qty, rules.step) != request.held_qty:
-            return Refused(Reason.NOT_SENT, f"{request.held_qty} is no multiple of {rules.step}")
+        if unfit := self._unfit_size(request, rules):
+            return Refused(Reason.NOT_SENT, unfit)
         if not facts.client_id_form.match(request.stop_id):
             return Refused(Reason.NOT_SENT, f"id {request.stop_id!r} is not as the venue wants it")
         if facts.expiry and request.validity_ms > facts.most_validity_ms:
@@ -185,9 +191,23 @@ class Stops:
             return Refused(Reason.RATE_LIMITED, f"the venue wants {self._caller.limit.silence_s:.0f} s of silence")
         return None
 
+    def _unfit_size(self, request: StopRequest, rules: MarketRules) -> str:
+        """Says why a quantity is none of this market's; what is sized by the position has no bounds that we know."""
+        qty = abs(request.held_qty)
+        if amounts.truncated(qty, rules.step) != qty:
+            return f"{qty} is no multiple of {rules.step}"
+        if request.whole and request.kind in self.form.whole:
+            return ""
+        if qty < rules.min_qty:
+            return f"a stop of {qty}: an order is at least {rules.min_qty}"
+        most = amounts.most_at_once(rules, request.price)
+        return "" if most is None or qty <= most else f"a stop of {qty}: an order at market is at most {most}"
+
     def _failed(self, sent: Sent) -> StopAnswer:
         assert sent.error is not None
         for code, text in codes_in(sent.stamp.body):
+            if code in self._profile.occupied:
+                return Occupied(self._caller.redact(f"{code} {text}"))
             if code in self._profile.beyond or any(words in text for words in self._profile.beyond_words):
                 return Beyond(self._caller.redact(f"{code} {text}"))
         fate = failed(self._profile.facts, sent.stamp, sent.error)

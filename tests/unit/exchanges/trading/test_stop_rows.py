@@ -11,7 +11,7 @@ from shared.exchanges.trading.orders import OrderLookup
 from shared.exchanges.trading.stops import Stops
 from shared.messages.reasons import Reason
 from shared.orders.answers import Absent, Ambiguous, Refused
-from shared.orders.stops import Beyond, StopKind, StopPhase, StopReport, StopRequest
+from shared.orders.stops import Beyond, Occupied, StopKind, StopPhase, StopReport, StopRequest
 from tests.unit.exchanges.trading.raw import Raw
 
 WAITING, TRIGGERING, TRIGGERED, FAILED, CANCELED = StopPhase
@@ -103,7 +103,11 @@ CASES: dict[str, list[Case]] = {
         # A user's record: "stopOrderType": "PartialStopLoss", "orderStatus": "Cancelled", and this cancelType
         ({"orderStatus": "Cancelled", "cancelType": "CancelByTpSlTsClear"}, STOP, CANCELED, "", "0"),
         ({"orderStatus": "Deactivated", "cancelType": "CancelByTpSlTsClear"}, STOP, CANCELED, "", "0"),
-        ({"orderStatus": "Cancelled", "cancelType": "CancelByUser"}, STOP, CANCELED, "", "0"),
+        *(
+            ({"orderStatus": "Cancelled", "cancelType": word}, STOP, CANCELED, "", "0")
+            for word in ("CancelByUser", "CancelAllBeforeLiq", "CancelByOCOSlCanceledByTpTriggered", "CancelByDCP")
+        ),
+        ({"orderStatus": "Cancelled", "cancelType": "CancelByReduceOnly"}, STOP, FAILED, "", "0"),
     ],
 }
 
@@ -169,8 +173,9 @@ ERRORS: list[tuple[str, str, str, Any]] = [
         "binance",
         "-4130",
         "An open stop or take profit order with GTE and closePosition in the direction is existing.",
-        NO,
+        Occupied,
     ),
+    ("binance", "-1106", "Parameter 'reduceonly' sent when not required.", NO),
     ("binance", "-4045", "Reach max stop order limit.", NO),
     ("binance", "-4509", "Time in Force (TIF) GTE can only be used with open positions or open orders.", NOTHING),
     ("binance", "-1021", "Timestamp for this request is outside of the recvWindow.", TOO_LATE),
@@ -182,6 +187,13 @@ ERRORS: list[tuple[str, str, str, Any]] = [
     ("okx", "51280", "SL trigger price can not be higher than the last price", Beyond),
     ("okx", "51327", "closeFraction is only available for futures and perpetual swaps", NO),
     ("okx", "51330", "closeFraction is only available for stop market orders", NO),
+    ("okx", "51088", "You can only place 1 TP/SL order to close an entire position", Occupied),
+    ("okx", "51058", "No available position for this algo order", NOTHING),
+    ("okx", "51169", "Order failed because you don't have any positions in this direction for this contract", NOTHING),
+    ("okx", "51205", "Reduce Only is not available.", NO),
+    ("okx", "51148", "Failed to place order. The new order may execute an opposite trading direction", NO),
+    ("okx", "51100", "Unable to place order. Take profit/Stop loss conditions cannot be added", NO),
+    ("okx", "51100", "Trading amount does not meet the min tradable amount", Reason.BELOW_MINIMUM),
     ("okx", "51016", "Client order ID already exists.", Ambiguous),
     ("okx", "50026", "System error. Try again later", Ambiguous),
     (
@@ -209,6 +221,52 @@ async def test_what_each_refusal_of_a_stop_is(exchange: str, code: str, text: st
         assert answer.reason is what
     else:
         assert isinstance(answer, what), answer
+
+
+ONLY_REDUCES: list[tuple[str, dict[str, Any], bool]] = [
+    ("binance", {"reduceOnly": True}, True),
+    ("binance", {"reduceOnly": False}, False),
+    ("binance", {"reduceOnly": False, "closePosition": True}, True),
+    ("okx", {"reduceOnly": "true"}, True),
+    ("okx", {"reduceOnly": "false"}, False),
+    ("okx", {"reduceOnly": ""}, False),
+    ("okx", {"reduceOnly": "true", "closeFraction": "1"}, True),
+    ("bybit", {}, True),
+    ("bybit", {"stopOrderType": "Stop", "reduceOnly": False}, False),
+]
+
+
+@pytest.mark.parametrize(("exchange", "changes", "reduces"), ONLY_REDUCES)
+async def test_whether_it_only_reduces_is_as_its_row_says(
+    exchange: str, changes: dict[str, Any], reduces: bool
+) -> None:
+    found = await find(exchange, changes)
+    assert isinstance(found, StopReport) and found.reduce_only is reduces
+
+
+@pytest.mark.parametrize(
+    ("qty", "whole", "said"),
+    [("0.1", False, "at least 0.2"), ("5.1", False, "at most 5"), ("0.2", False, ""), ("5", False, ""),
+     ("0.1", True, ""), ("5.1", True, ""), ("0.15", True, "no multiple of 0.1")],
+)  # fmt: skip
+@pytest.mark.parametrize("exchange", ["binance", "okx"])
+async def test_a_quantity_is_one_of_the_markets(exchange: str, qty: str, whole: bool, said: str) -> None:
+    ok = {"okx": {"code": "0", "data": [{"algoId": "1", "sCode": "0"}], "msg": ""}, "binance": {"algoId": 1}}[exchange]
+    account = stops(exchange, ok, SENDS[exchange])
+    bounds = {"step": Decimal("0.1"), "min_qty": Decimal("0.2"), "most_qty": Decimal(5)}
+    account._rules = {"S": account._rules["S"]._replace(**bounds)}
+    request = StopRequest("S", "mine", STOP, Decimal(qty), Decimal(41_000), whole=whole, at_ms=1000, validity_ms=5000)
+    answer = await account.place(request)
+    assert isinstance(answer, Refused if said else StopReport), answer
+    assert not isinstance(answer, Refused) or (answer.reason is Reason.NOT_SENT and said in answer.text)
+
+
+async def test_where_no_step_of_prices_is_known_the_price_is_sent_as_it_is() -> None:
+    account = stops("okx", {"code": "0", "data": [{"algoId": "1", "sCode": "0"}], "msg": ""}, SENDS["okx"])
+    account._rules = {"S": account._rules["S"]._replace(price_tick=Decimal(0))}
+    request = StopRequest("S", "mine", STOP, Decimal("0.1"), Decimal("41000.123"), at_ms=1000, validity_ms=5000)
+    answer = await account.place(request)
+    assert isinstance(answer, StopReport) and answer.trigger_price == Decimal("41000.123")
 
 
 @pytest.mark.parametrize("exchange", ["binance", "okx"])  # Bybit's tells no id
