@@ -31,7 +31,7 @@ CODES = ("sCode", "code", "retCode", "ret_code")
 TEXTS = ("sMsg", "msg", "retMsg", "ret_msg")
 DONE = frozenset({"0", "200", ""})
 # What differs from one error to the next: whose, which market's, how much.
-_VARIES = re.compile(r"( asset=|[($\d]|0x).*", re.DOTALL)
+_VARIES = re.compile(r"( asset=|\. User: |[($\d]|0x).*", re.DOTALL)
 _BEFORE = "L1 error: "
 
 
@@ -239,6 +239,8 @@ def text_code(text: str) -> str:
 
     >>> text_code("Insufficient margin to place order. asset=4"), text_code("Order must have minimum value of $10.")
     ('Insufficient margin to place order', 'Order must have minimum value of')
+    >>> text_code("Must deposit before performing actions. User: 0x0f3d")
+    'Must deposit before performing actions'
     """
     return _VARIES.sub("", text.removeprefix(_BEFORE)).strip(" .,:")
 

@@ -1,5 +1,6 @@
 """What only Hyperliquid has: signed actions, a nonce each, refusals by text, counted requests, accounts by address."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from decimal import Decimal
@@ -9,12 +10,15 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
+from services.simulator.engine.events import FillPlan, Lags
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.hyperliquid.orders import valid_price
 from services.simulator.hyperliquid.rest import OWNER, OWNER_KEY, WALLET, WALLET_KEY
 from services.simulator.simulator import Simulator, serving
-from shared.errors import ConfigError, SafetyRefusal
+from shared.errors import ConfigError, SafetyRefusal, VenueError
+from shared.exchanges.hyperliquid import prices
 from shared.exchanges.hyperliquid.profile import RESERVED
+from shared.exchanges.hyperliquid.rows import EVER_LATE_MS
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import Credentials, VenueOptions
 from shared.messages.reasons import OrderPhase, Reason
@@ -163,6 +167,140 @@ async def test_an_orders_price_needs_no_question_while_the_last_quote_is_young()
         assert [one.target.rpartition("/")[2] for one in pair.fake.server.requests] == ["order"]
 
 
+async def test_an_orders_price_goes_past_the_queue_of_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its validity runs, and what reduces is the way out."""
+    async with trading(HYPERLIQUID) as pair:
+        await pair.venue.place(pair.request("0.010"))
+        monkeypatch.setattr(prices, "YOUNG_S", -1.0)
+        monkeypatch.setattr(pair.venue._client, "enableRateLimit", True)
+        full = asyncio.Event()
+        monkeypatch.setattr(pair.venue._client, "throttler", lambda cost: full.wait())
+        read = asyncio.create_task(pair.venue.positions())
+        pair.fake.server.requests.clear()
+        answer = await pair.venue.place(pair.request("-0.010", 2, reduce_only=True))
+        assert isinstance(answer, OrderStatusReport)
+        assert [one.target.rpartition("/")[2] for one in pair.fake.server.requests] == ["l2Book", "order"]
+        assert not read.done()
+        full.set()
+        assert [held.signed_qty for held in await read] == [0]
+
+
+@pytest.mark.parametrize("mode", [FaultMode.STATUS, FaultMode.HTML, FaultMode.DROP, FaultMode.HOLD])
+async def test_what_reduces_goes_out_without_an_answer_about_the_price(
+    mode: FaultMode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it is asked for; then the last price counts, with more room, and what adds is not sent."""
+    async with trading(HYPERLIQUID) as pair:
+        await pair.venue.place(pair.request("0.010"))
+        monkeypatch.setattr(prices, "YOUNG_S", -1.0)
+        monkeypatch.setattr(prices, "ASKED_S", 0.01 if mode is FaultMode.HOLD else 10.0)
+        pair.fake.server.faults.append(Fault(mode, "info/l2Book", status=500, times=1_000))
+        pair.fake.server.requests.clear()
+        adds = await pair.venue.place(pair.request("0.010", 2))
+        assert isinstance(adds, Refused) and adds.reason is Reason.NOT_SENT
+        assert isinstance(await pair.venue.place(pair.request("-0.010", 3, reduce_only=True)), OrderStatusReport)
+        assert [one.target.rpartition("/")[2] for one in pair.fake.server.requests] == ["l2Book", "l2Book", "order"]
+        price = D(actions(pair.fake)[-1]["action"]["orders"][0]["p"])
+        assert D("0.1999") < 1 - price / pair.best.bid <= D("0.2001")
+        assert (pair.fake.engine.wallet.holding("BTC").qty, valid_price(pair.listing, price)) == (0, True)
+        for fault in pair.fake.server.faults:
+            fault.release.set()
+
+
+@pytest.mark.parametrize(("empty", "reason"), [("ask", None), ("bid", Reason.NOT_SENT)])
+async def test_a_sale_needs_bids_only(empty: str, reason: Reason | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with trading(HYPERLIQUID) as pair:
+        pair.fake.engine.set("empty:BTC", empty)
+        answer = await pair.venue.place(pair.request("-0.010"))
+        assert (answer.reason if isinstance(answer, Refused) else None) is reason
+
+
+# ---- answers that were lost
+
+
+def ended(pair: Pair, monkeypatch: pytest.MonkeyPatch, share: str, trades_ms: int = 0) -> None:
+    """Every IOC from now on is filled for this share, and its trades are seen so late; its answer is lost."""
+    faults = pair.fake.state.random_faults
+    monkeypatch.setattr(faults, "ioc_plan", lambda id_: FillPlan(share=D(share)))
+    monkeypatch.setattr(faults, "lags", lambda id_: Lags(trades_ms=trades_ms))
+    pair.fake.server.faults.append(Fault(FaultMode.DROP, HYPERLIQUID.orders, after=True, times=1_000))
+
+
+async def later(pair: Pair, ms: int) -> None:
+    pair.fake.state.skew_ms += ms
+    await pair.venue.server_time_ms()
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+async def test_what_was_filled_is_never_told_as_nothing(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By each word that its end may have, and each `sz`, while its fills are not to be seen yet."""
+    async with trading(HYPERLIQUID) as pair:
+        for _ in range(1, number):
+            pair.fake.engine.next_id()
+        ended(pair, monkeypatch, "0.4", trades_ms=5_000)
+        assert isinstance(await pair.venue.place(pair.ioc("0.010", pair.best.ask, 2)), Ambiguous)
+        assert isinstance(await pair.venue.find(SYM, f"{2:032x}"), Ambiguous)
+        await later(pair, 5_500)
+        found = await pair.venue.find(SYM, f"{2:032x}")
+        assert isinstance(found, Ambiguous) or found.filled_qty == D("0.004")  # type: ignore[union-attr]
+        await later(pair, EVER_LATE_MS)
+        found = await pair.venue.find(SYM, f"{2:032x}")
+        assert isinstance(found, OrderStatusReport), found
+        assert (found.phase, found.filled_qty, found.traded_qty) == (OrderPhase.CANCELED, D("0.004"), D("0.004"))
+
+
+async def test_a_miss_whose_answer_was_lost_is_one_when_no_fill_can_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with trading(HYPERLIQUID) as pair:
+        ended(pair, monkeypatch, "0")
+        assert isinstance(await pair.venue.place(pair.ioc("0.010", pair.best.ask, 2)), Ambiguous)
+        assert isinstance(await pair.venue.find(SYM, f"{2:032x}"), Ambiguous)
+        await later(pair, EVER_LATE_MS + 500)
+        found = await pair.venue.find(SYM, f"{2:032x}")
+        assert isinstance(found, OrderStatusReport)
+        assert (found.phase, found.filled_qty, found.traded_qty) == (OrderPhase.CANCELED, 0, 0)
+
+
+async def test_the_lateness_of_an_end_is_by_the_exchanges_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours may be fast, and then every end would seem to be long ago."""
+    async with trading(HYPERLIQUID) as pair:
+        await later(pair, -60_000)
+        ended(pair, monkeypatch, "0")
+        assert isinstance(await pair.venue.place(pair.ioc("0.010", pair.best.ask, 2)), Ambiguous)
+        assert isinstance(await pair.venue.find(SYM, f"{2:032x}"), Ambiguous)
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+async def test_an_answer_that_came_proves_a_part_at_once(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its row says of the rest: the answer has the sum, and the fills come to it."""
+    async with trading(HYPERLIQUID) as pair:
+        for _ in range(1, number):
+            pair.fake.engine.next_id()
+        ended(pair, monkeypatch, "0.4")
+        pair.fake.server.faults.clear()
+        answer = await pair.venue.place(pair.ioc("0.010", pair.best.ask, 2))
+        assert isinstance(answer, OrderStatusReport) and answer.filled_qty == D("0.004")
+        found = await pair.venue.find(SYM, f"{2:032x}")
+        assert isinstance(found, OrderStatusReport)
+        assert (found.phase, found.filled_qty, found.traded_qty) == (OrderPhase.CANCELED, D("0.004"), D("0.004"))
+
+
+@pytest.mark.parametrize("share", ["1", "0.4"])
+@pytest.mark.parametrize("since", [True, False])
+async def test_an_order_that_is_told_no_more_is_not_absent_while_it_has_fills(
+    share: str, since: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """https://github.com/ccxt/ccxt/issues/27113; nobody says how long an order is kept."""
+    async with trading(HYPERLIQUID) as pair:
+        pair.fake.engine.set("orders_kept_ms", "0")
+        ended(pair, monkeypatch, share)
+        ask = pair.ioc("0.010", pair.best.ask, 2)
+        assert isinstance(await pair.venue.place(ask), Ambiguous)
+        await later(pair, 3_600_000)
+        found = await pair.venue.find(SYM, f"{2:032x}", ask.at_ms if since else None)
+        assert isinstance(found, Ambiguous) and "does not show the order" in found.cause
+        assert isinstance(await pair.venue.find(SYM, f"{3:032x}", ask.at_ms if since else None), Absent)
+
+
 # ---- small orders
 
 
@@ -223,6 +361,31 @@ async def test_too_many_requests_are_a_refusal_of_the_order() -> None:
         answer = await pair.venue.place(pair.request("0.010"))
         assert isinstance(answer, Refused) and answer.reason is Reason.RATE_LIMITED
         assert (pair.sent, pair.accepted) == (1, [])
+
+
+async def test_what_came_too_late_counts_five_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own count is never less than the exchange's."""
+    async with trading(HYPERLIQUID) as pair:
+        client = pair.venue._client
+        before = client.requests_counted
+        for number in (1, 2):
+            request = pair.request("0.010", number, validity_ms=500)
+            pair.fake.state.skew_ms += 10_000 * number
+            answer = await pair.venue.place(request)
+            assert isinstance(answer, Refused) and answer.reason is Reason.REQUEST_EXPIRED
+        assert client.requests_counted - before == 10
+        await pair.venue._profile.cancel_resting(pair.venue._caller, HYPERLIQUID.market, ["1", "2", "3"])
+        assert client.requests_counted - before == 13
+
+
+async def test_too_much_weight_holds_up_reads_and_orders() -> None:
+    async with trading(HYPERLIQUID, attempts=1) as pair:
+        pair.fake.engine.set("weight_a_minute", str(pair.fake.state.asked_weight + 40))
+        answers = [await pair.venue.place(pair.ioc("0.010", pair.best.ask, number)) for number in range(1, 60)]
+        refused = [answer for answer in answers if isinstance(answer, Refused)]
+        assert len(refused) == 19 and {one.reason for one in refused} == {Reason.RATE_LIMITED}
+        with pytest.raises(VenueError):
+            await pair.venue.positions()
 
 
 async def test_stops_are_not_sent_there() -> None:

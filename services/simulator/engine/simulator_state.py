@@ -74,6 +74,7 @@ class SimulatorState:
     skew_ms: how far its clock is ahead of this machine's
     histories: the trades of its markets, by the exchange's id; empty where nothing is traded
     quiet_ms: how long ago the best prices have changed last, where a ticker tells that
+    asked_weight: what was asked for weighs, where a dialect adds it up
     """
 
     engine: MatchingEngine
@@ -84,6 +85,7 @@ class SimulatorState:
     clock: SimulatorClock = field(default_factory=SimulatorClock)
     histories: Mapping[str, TradeHistory] = field(default_factory=dict)
     quiet_ms: int = 0
+    asked_weight: int = 0
 
     def now_ms(self) -> int:
         """Returns the time by the simulator's clock."""

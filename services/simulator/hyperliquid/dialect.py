@@ -20,7 +20,7 @@ from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.http.request import Handler, HttpRequest
 from services.simulator.hyperliquid.account import HyperliquidAccount
 from services.simulator.hyperliquid.orders import DECIMALS, DIGITS, HASH, LEAST, HyperliquidOrders, tid
-from services.simulator.hyperliquid.rest import HOSTS, OWNER, Signatures, asked, num, signed
+from services.simulator.hyperliquid.rest import HOSTS, OWNER, Signatures, Weights, asked, num, signed
 from services.simulator.hyperliquid.websocket import INTERVALS_MS, candle_row
 
 HOUR_MS = 3_600_000
@@ -79,7 +79,8 @@ def routes(state: SimulatorState) -> dict[str, Handler]:
         "cancelByCloid": orders.cancel_by_cloid,
         "updateLeverage": account.update_leverage,
     }
-    table = {"info": asked(questions), "exchange": signed(signatures, actions)}
+    weights = Weights(state)
+    table = {"info": asked(weights, questions), "exchange": signed(signatures, weights, actions)}
     return {f"POST {host}/{path}": handler for host in HOSTS for path, handler in table.items()}
 
 
@@ -108,12 +109,19 @@ class HyperliquidMarket:
         return [{"universe": universe, "marginTables": [], "collateralToken": 0}, contexts]
 
     def book(self, request: HttpRequest) -> object:
-        """Answers l2Book: here one level a side; its time is that of the block."""
+        """Answers l2Book: here one level a side; its time is that of the block.
+
+        The setting `empty:COIN` says of which side nobody is there: `bid` or `ask`.
+        """
         sym, now_ms = request.content["coin"], self._state.now_ms()
         if sym not in self._state.engine.listings:
             raise KeyError(sym)
         quote = self._state.engine.prices.quote(sym, now_ms)
-        levels = [[{"px": num(price), "sz": "9.0", "n": 1}] for price in (quote.bid, quote.ask)]
+        empty = self._state.engine.settings.get(f"empty:{sym}")
+        levels = [
+            [] if side == empty else [{"px": num(price), "sz": "9.0", "n": 1}]
+            for side, price in (("bid", quote.bid), ("ask", quote.ask))
+        ]
         return {"coin": sym, "time": now_ms - self._state.quiet_ms, "levels": levels}
 
     def candles(self, request: HttpRequest) -> object:

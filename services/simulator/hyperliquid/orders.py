@@ -9,7 +9,11 @@
 Rows as they are recorded in the official SDK's tests (cassettes of its info_test), in ccxt's response fixtures, and in
 answers that users have posted: an order's `sz` is what it was when its state last changed (issue 141 of the SDK), and
 of a filled one it may be all of it still (issue 46 of JKorf/HyperLiquid.Net). What an IOC that was filled in part is
-called, no page says: here it is `filled` or `canceled`, by its number.
+called, no page says; one that ran out of margin was `marginCanceled` (ccxt's issue 23998). Here it is `filled`,
+`canceled`, `marginCanceled` or `iocCancelRejected`, and its `sz` what is left of it or all of it, both by its number.
+
+How long an order that is over is told, no page says: here for an hour. Of executed orders users have been told
+`unknownOid` (ccxt's issue 27113).
 """
 
 from collections.abc import Mapping
@@ -36,6 +40,9 @@ DIGITS, DECIMALS = 5, 6
 LEAST = Decimal(10)
 SMALL_REDUCE = "small_reduce"  # the setting: `true` takes also reducing orders of less; nobody knows what is so
 MOST_FILLS, KEPT_FILLS = 500, 10_000
+KEPT_MS = "orders_kept_ms"  # the setting: so long after its end an order is told
+AN_HOUR_MS = 3_600_000
+PARTS = ("filled", "canceled", "marginCanceled", "iocCancelRejected")
 TIFS = ("Alo", "Ioc", "Gtc")
 MISSED = "Order could not immediately match against any resting orders."
 GONE = "Order was never placed, already canceled, or filled."
@@ -109,7 +116,9 @@ class HyperliquidOrders:
             order = engine.by_client(asked.removeprefix("0x"), seen_ms)
         else:
             order = engine.by_id(int(asked), seen_ms)
-        if order is None or content["user"].lower() != OWNER:
+        kept_ms = int(engine.settings.get(KEPT_MS, AN_HOUR_MS))
+        gone = order is not None and order.state not in LIVE and order.updated_ms + kept_ms < seen_ms
+        if order is None or gone or content["user"].lower() != OWNER:
             return {"status": "unknownOid"}
         return {"status": "order", "order": self._ended_row(order)}
 
@@ -176,17 +185,17 @@ class HyperliquidOrders:
         return {"filled": {"totalSz": num(abs(order.filled)), "avgPx": num(average.quantize(digits)), **named}}
 
     def _ended_row(self, order: EngineOrder) -> dict[str, object]:
-        rest, even = abs(order.signed_qty - order.filled), order.id % 2 == 0
-        if order.state in (State.NEW, State.PARTIALLY_FILLED, State.UNTRIGGERED):
-            word, rest = "open", abs(order.signed_qty)  # it says so until its state changes
+        asked, rest = abs(order.signed_qty), abs(order.signed_qty - order.filled)
+        if order.state in LIVE:
+            word, rest = "open", asked  # it says so until its state changes
         elif order.state is State.FILLED:
-            word, rest = "filled", Decimal(0) if even else abs(order.signed_qty)
+            word, rest = "filled", rest if order.id % 2 == 0 else asked
         elif order.state is State.CANCELED:
             word = "canceled"
         elif not order.filled:
             word = "iocCancelRejected"
         else:
-            word = "filled" if even else "canceled"
+            word, rest = PARTS[order.id % len(PARTS)], rest if order.id // len(PARTS) % 2 else asked
         return {"order": self._row(order, rest), "status": word, "statusTimestamp": order.updated_ms}
 
     def _row(self, order: EngineOrder, rest: Decimal) -> dict[str, object]:

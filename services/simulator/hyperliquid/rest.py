@@ -1,12 +1,14 @@
 """All of Hyperliquid's REST shares this: addresses, numbers, errors; who has signed an action, its nonce and expiry.
 
 https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api
-.../api/nonces-and-api-wallets, .../api/exchange-endpoint#expires-after, .../api/rate-limits-and-user-limits
+.../api/nonces-and-api-wallets, .../api/exchange-endpoint#expires-after, .../api/rate-limits-and-user-limits,
+.../api/signing: what is said of a signer that nobody knows, in one of two ways
 
 Texts of refusals: .../api/error-responses, the table of ccxt's hyperliquid class, and answers that users have recorded
 (issues 54 and 194 of hyperliquid-dex/hyperliquid-python-sdk, issue 7737 of hummingbot/hummingbot).
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -27,6 +29,9 @@ UNREADABLE = "Failed to deserialize the JSON body into the target type"
 FIRST_REQUESTS = 10_000
 EXPIRED_COSTS = 5
 USED = "requests_used"  # the setting: so many requests were counted before
+A_MINUTE = "weight_a_minute"  # the setting: so much may be asked for in a minute; without, anything
+MINUTE_MS = 60_000
+TWO_WORDS = ("User or API Wallet {} does not exist.", "Must deposit before performing actions. User: {}")
 
 Action = Mapping[str, Any]
 # Makes the `response` of an action, out of the action and the request that it came in.
@@ -98,11 +103,11 @@ class Signatures:
             raise HyperliquidError("Unable to recover signer.") from None
         may = {OWNER, *(() if self._state.keys.reads_only else (WALLET,))}
         if signer not in may or vault is not None:
-            raise HyperliquidError(f"User or API Wallet {signer} does not exist.")
+            raise HyperliquidError(TWO_WORDS[int(signer[-1], 16) % 2].format(signer))
         now_ms = self._state.now_ms()
         self._take(signer, nonce, now_ms)
         late = expires is not None and now_ms > int(expires)
-        self._counted += EXPIRED_COSTS if late else 1
+        self._counted += EXPIRED_COSTS if late else len(action.get("orders") or action.get("cancels") or [0])
         if late:
             raise HyperliquidError("Action already expired")
         if self.used > self.cap:
@@ -141,10 +146,46 @@ def normalized(action: Action) -> Action:
     return {"type": "order", "orders": orders, "grouping": action["grouping"], **rest}
 
 
-def signed(signatures: Signatures, handlers: Mapping[str, ActionHandler]) -> Handler:
+class Weights:
+    """Adds up what questions and actions weigh: 1200 a minute and address (P: .../api/rate-limits-and-user-limits)."""
+
+    def __init__(self, state: SimulatorState) -> None:
+        self._state = state
+        self._asked = deque[tuple[int, int]]()
+
+    def check(self) -> None:
+        """Raises ApiError where too much was asked for in the last minute."""
+        most, now_ms = self._state.engine.settings.get(A_MINUTE), self._state.now_ms()
+        while self._asked and self._asked[0][0] <= now_ms - MINUTE_MS:
+            self._asked.popleft()
+        if most is not None and sum(weight for _, weight in self._asked) >= int(most):
+            raise ApiError(429, "null")
+
+    def add(self, weight: int) -> None:
+        """Counts what was done."""
+        self._asked.append((self._state.now_ms(), weight))
+        self._state.asked_weight += weight
+
+
+def question_weight(kind: str, answer: object) -> int:
+    """Returns what a question weighs, with the rows of its answer (P: likewise).
+
+    >>> question_weight("l2Book", {}), question_weight("userRole", {}), question_weight("userFillsByTime", [{}] * 45)
+    (2, 60, 22)
+    """
+    light = ("l2Book", "allMids", "clearinghouseState", "orderStatus", "spotClearinghouseState", "exchangeStatus")
+    by_rows = ("recentTrades", "historicalOrders", "userFills", "userFillsByTime", "fundingHistory", "userFunding")
+    weight = 2 if kind in light else 60 if kind == "userRole" else 20
+    rows = len(answer) if isinstance(answer, list) else 0
+    return weight + (rows // 20 if kind in by_rows else rows // 60 if kind == "candleSnapshot" else 0)
+
+
+def signed(signatures: Signatures, weights: Weights, handlers: Mapping[str, ActionHandler]) -> Handler:
     """Makes the handler of `exchange`: an action of each type goes to its own. What has no handler is nothing here."""
 
     def handle(request: HttpRequest) -> object:
+        weights.check()
+        weights.add(1)
         try:
             action = signatures.checked(request)
             handler = handlers.get(str(action["type"]))
@@ -157,7 +198,7 @@ def signed(signatures: Signatures, handlers: Mapping[str, ActionHandler]) -> Han
     return handle
 
 
-def asked(handlers: Mapping[str, Handler]) -> Handler:
+def asked(weights: Weights, handlers: Mapping[str, Handler]) -> Handler:
     """Makes the handler of `info`: each type of question goes to its own."""
 
     def handle(request: HttpRequest) -> object:
@@ -165,9 +206,12 @@ def asked(handlers: Mapping[str, Handler]) -> Handler:
         handler = handlers.get(str(content.get("type"))) if isinstance(content, dict) else None
         if handler is None:
             raise unreadable()
+        weights.check()
         try:
-            return handler(request)
+            answer = handler(request)
         except (InvalidOperation, KeyError, TypeError, ValueError):
             raise unreadable() from None
+        weights.add(question_weight(str(content["type"]), answer))
+        return answer
 
     return handle

@@ -4,7 +4,8 @@
 (... is https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers)
 
 Messages as recorded from its streams in September 2026: several trades in one message, all of one block at one time; a
-candle as it stands, and nothing that says that it is finished.
+candle as it stands, and nothing that says that it is finished. What was before comes with the subscription, again after
+a lost connection: .../api/websocket (P): "Missed data during the reconnect will be present in the snapshot ack".
 """
 
 import json
@@ -27,6 +28,7 @@ from services.simulator.websocket.streams import (
 )
 
 MIN_MS = 60_000
+REPLAYED = 10  # trades; how many there are, no page says
 INTERVALS_MS = {
     "1m": MIN_MS, "3m": 3 * MIN_MS, "5m": 5 * MIN_MS, "15m": 15 * MIN_MS, "30m": 30 * MIN_MS, "1h": 60 * MIN_MS,
     "2h": 120 * MIN_MS, "4h": 240 * MIN_MS, "8h": 480 * MIN_MS, "12h": 720 * MIN_MS, "1d": 1440 * MIN_MS,
@@ -128,7 +130,7 @@ class HyperliquidWebsocket:
         if history is None or kind not in ("trades", "candle"):
             raise UnknownStream(name)
         if kind == "trades":
-            return BatchStream(history, trades(history), now_ms)
+            return BatchStream(history, trades(history), now_ms, REPLAYED)
         if interval not in INTERVALS_MS:
             raise UnknownStream(name)
         return BarStream(history, INTERVALS_MS[interval], candle(history.listing, interval), now_ms)

@@ -113,15 +113,22 @@ class TradeStream:
 
 
 class BatchStream:
-    """A stream with one message for all trades of a millisecond."""
+    """A stream with one message for all trades of a millisecond.
 
-    def __init__(self, history: TradeHistory, message: TradesMessage, now_ms: int) -> None:
+    replayed: so many that were before come first, in one message
+    """
+
+    def __init__(self, history: TradeHistory, message: TradesMessage, now_ms: int, replayed: int = 0) -> None:
         self._history, self._message_of = history, message
         self._next = history.upto(now_ms)
+        self._replayed = min(replayed, self._next)
 
     def take(self, now_ms: int, most: int) -> Sequence[bytes]:
         """Returns the next frames, in the order of the trades' ids; of no millisecond that is not over."""
         out: list[bytes] = []
+        if self._replayed:
+            out.append(framed(self._message_of(self._next - self._replayed, self._next).encode()))
+            self._replayed = 0
         last = self._history.before(now_ms, now_ms)
         while self._next < last and len(out) < most:
             at_ms = self._history.due_ms(self._next)

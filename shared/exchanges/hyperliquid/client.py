@@ -5,38 +5,32 @@ asks what kind of account it is. Then it attaches the builder, with 1 bp of ever
 our id as it is, which must be `0x` and 32 digits there (C: hyperliquid.initialize_client, create_orders_request).
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from shared.exchanges.client import Unreadable
+from shared.exchanges.hyperliquid.pace import ACCOUNT_PACE, MARKET_PACE, paced_client
 from shared.exchanges.trading.client import current_stamp
 
 CLOID = "0x"
-NONCES_KEPT = 1_000
+NONCES_KEPT = ANSWERS_KEPT = 1_000
 IOC = "Ioc"
 HELPERS = dict[str, dict[str, Any]](hip3TokensByName={}, cachedCurrenciesById={})  # ccxt copies them between clients
-# P: DOCS/rate-limits-and-user-limits: 1200 weight a minute and address, and what a question weighs, of which ccxt takes
-# half. No minute has more than four of these windows; within one, a look-up need not wait for what was asked before.
-WINDOW_MS, MOST_WEIGHT = 20_000.0, 300
-WEIGHTS = {**dict.fromkeys(("l2Book", "clearinghouseState", "orderStatus", "exchangeStatus"), 2), "userRole": 60}
-OTHERS_WEIGH = 20
-PACE = {"rateLimit": WINDOW_MS / MOST_WEIGHT, "rollingWindowSize": WINDOW_MS, "rateLimiterAlgorithm": "rollingWindow"}
+EXPIRED, EXPIRED_COSTS = "Action already expired", 5  # P: DOCS/exchange-endpoint#expires-after: so many requests
 
 
 def signing_client(parent: Any) -> Any:
     """Makes a subclass of ccxt's class whose signed actions are only those that were asked for."""
-    used = deque[int](maxlen=NONCES_KEPT)
+    used, answers = deque[int](maxlen=NONCES_KEPT), OrderedDict[str, Decimal]()
 
-    class Signing(parent):  # type: ignore[misc]
-        actions_signed = 0
+    class Signing(paced_client(parent, ACCOUNT_PACE)):  # type: ignore[misc]
+        requests_counted = 0  # those of which the address has so many, as this client has used them
 
-        def describe(self) -> Any:
-            return self.deep_extend(super().describe(), PACE)
-
-        def calculate_rate_limiter_cost(self, api: Any, method: Any, path: Any, params: Any, config: Any = None) -> Any:
-            return WEIGHTS.get(str(params.get("type")), OTHERS_WEIGH) if path == "info" else 1
+        def answered_qty(self, client_id: str) -> Decimal | None:
+            """Returns what the answer to an order said was filled; None where none is known here."""
+            return answers.get(client_id)
 
         async def initialize_client(self) -> Any:  # ccxt's approves a builder and takes a referrer
             return True
@@ -53,7 +47,7 @@ def signing_client(parent: Any) -> Any:
             return nonce
 
         def sign_l1_action(self, *given: Any, **named: Any) -> Any:
-            self.actions_signed += 1
+            self.requests_counted += 1
             return super().sign_l1_action(*given, **named)
 
         async def create_order(
@@ -77,11 +71,22 @@ def signing_client(parent: Any) -> Any:
                 "signature": self.sign_l1_action(action, nonce, None, until_ms),
                 **({} if until_ms is None else {"expiresAfter": until_ms}),
             }
-            return answered(await self.privatePostExchange(request), amount, given["clientOrderId"])
+            try:
+                answer = await self.privatePostExchange(request)
+            finally:
+                if stamp is not None and EXPIRED in stamp.body:
+                    self.requests_counted += EXPIRED_COSTS - 1
+            made, filled = answered(answer, amount, given["clientOrderId"])
+            if filled is not None:
+                answers[given["clientOrderId"]] = filled
+            if len(answers) > ANSWERS_KEPT:
+                answers.popitem(last=False)
+            return made
 
         async def cancel_orders(self, ids: Any, symbol: Any = None, params: Any = None) -> Any:
-            """Cancels orders by their numbers, or one by our id."""
+            """Cancels orders by their numbers, or one by our id. Each counts as a request."""
             given = dict(params or {})
+            self.requests_counted += max(len(ids or []) - 1, 0)
             if "clientOrderId" in given:
                 given["clientOrderId"] = f"{CLOID}{given['clientOrderId']}"
             return await super().cancel_orders(ids, symbol, given)
@@ -104,7 +109,7 @@ def recent_trades_client(parent: Any) -> Any:
     How many `recentTrades` has, no page says; it is in DOCS/rate-limits-and-user-limits (P) and the SDKs (K).
     """
 
-    class Recent(parent):  # type: ignore[misc]
+    class Recent(paced_client(parent, MARKET_PACE)):  # type: ignore[misc]
         def describe(self) -> Any:  # ccxt copies this to other clients of the same markets, and has it with HIP-3 only
             return self.deep_extend(
                 super().describe(), {"options": {"hip3TokensByName": {}, "cachedCurrenciesById": {}}}
@@ -139,27 +144,29 @@ def order_action(
     return {"type": "order", "orders": [order], "grouping": "na"}
 
 
-def answered(answer: Any, amount: str, client_id: str) -> dict[str, Any]:
-    """Reads the answer to an order, as ccxt's structure of one. What was not filled of it is over.
+def answered(answer: Any, amount: str, client_id: str) -> tuple[dict[str, Any], Decimal | None]:
+    """Reads the answer to an order, as ccxt's structure of one, and what was filled; what was not filled of it is over.
 
     A whole fill is told as an order that is there: its average price is rounded, and its trades tell what it has cost.
+    None: it rests, and nothing is final.
 
     >>> told = {"response": {"data": {"statuses": [{"filled": {"totalSz": "93.4", "avgPx": "0.26786", "oid": 7}}]}}}
-    >>> made = answered(told, "400", "0a")
-    >>> made["id"], made["status"], made["filled"], made["amount"]
-    ('7', 'canceled', '93.4', '400')
-    >>> answered(told, "93.4", "0a")["status"]
+    >>> made, filled = answered(told, "400", "0a")
+    >>> made["id"], made["status"], made["filled"], made["amount"], filled
+    ('7', 'canceled', '93.4', '400', Decimal('93.4'))
+    >>> answered(told, "93.4", "0a")[0]["status"]
     """
     try:
         (told,) = answer["response"]["data"]["statuses"]
         ((word, of),) = told.items()
         row = {"id": str(int(of["oid"])), "clientOrderId": client_id, "info": {}}
-        short = word == "filled" and Decimal(of["totalSz"]) < Decimal(amount)
+        filled = Decimal(of["totalSz"]) if word == "filled" else None
+        short = filled is not None and filled < Decimal(amount)
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
         raise Unreadable(f"the answer to an order is {str(answer)[:100]!r}") from None
     if short:
-        return {**row, "status": "canceled", "filled": of["totalSz"], "amount": amount}
-    return {**row, "status": None}
+        return {**row, "status": "canceled", "filled": of["totalSz"], "amount": amount}, filled
+    return {**row, "status": None}, filled
 
 
 def own_id(cloid: Any) -> str | None:

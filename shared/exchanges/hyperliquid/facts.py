@@ -36,6 +36,7 @@ MARKET_DATA = MarketDataProfile(
     connects=2,
     most_connections=10,
     client_class=recent_trades_client,
+    spacing="rollingWindow",  # as the limits are: see pace.py
 )
 
 # Errors that say that an order was not taken, by the part of their text that is the same each time

@@ -9,17 +9,18 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from shared.errors import ConfigError, VenueError
 from shared.exchanges.hyperliquid import FAKE_ACCOUNT, FAKE_WALLET_KEY
 from shared.exchanges.hyperliquid.client import CLOID, signing_client
 from shared.exchanges.hyperliquid.facts import FACTS, MARKET_DATA
+from shared.exchanges.hyperliquid.prices import MarketPrices
 from shared.exchanges.hyperliquid.rows import (
     best_of,
     contexts_of,
+    fills_of,
     held_modes,
-    may_have_fills,
     modes_of,
     order_row,
     order_status,
@@ -31,13 +32,11 @@ from shared.exchanges.profile import ExchangeProfile, TradingFacts
 from shared.exchanges.rest_caller import NotThere, RestCaller
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
 from shared.exchanges.trading.paging import MOST_PAGES, Row, trades
-from shared.exchanges.trading.parse import number
-from shared.exchanges.trading.profile import ISOLATED, Modes, Rights, TradingProfile, payment_pages
+from shared.exchanges.trading.profile import EARLIER_MS, ISOLATED, Modes, Rights, TradingProfile, payment_pages
 from shared.orders.answers import Forced, FundingPayment
 
 PAGE = 500  # P: DOCS/info-endpoint: what takes a range of time gives 500 rows; of fills 2000 are said, too
-QUOTE_AGE_S = 10.0
-SLIPPAGE = Decimal("0.05")  # of the official SDK's market orders: DEFAULT_SLIPPAGE
+LOOKS_BACK_MS = 86_400_000  # for an order of which nobody says when it was sent
 PRICE_DIGITS = 5  # P: DOCS/tick-and-lot-size
 MOST_DECIMALS = 6  # likewise, of swaps; less those of the size
 ALL_EVERY_S = 2.5  # between two questions about the prices of all markets
@@ -46,14 +45,6 @@ RESERVED = 500  # requests that are kept for what reduces
 MOST_COSTS = ((50, Decimal(4_000_000)), (20, Decimal(1_000_000)), (10, Decimal(500_000)), (0, Decimal(250_000)))
 STANDARD = ("default", "disabled")
 FORCED = {"Auto-Deleveraging": Forced.ADL, "Settlement": Forced.SETTLEMENT}  # `dir` of a fill: U
-
-
-class SeenQuote(NamedTuple):
-    """A SeenQuote is the last best bid and ask, and when they were asked for, by our monotonic clock."""
-
-    bid: Decimal
-    ask: Decimal
-    at_s: float
 
 
 class HyperliquidProfile(TradingProfile):
@@ -68,9 +59,9 @@ class HyperliquidProfile(TradingProfile):
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
         self._account = ""
-        self._seen: dict[str, SeenQuote] = {}
+        self._prices = MarketPrices()
         self._left: int | None = None  # requests, when last asked
-        self._signed_then = 0
+        self._counted_then = 0
         self._all_asked_s = -ALL_EVERY_S
         self._client: Any = None
 
@@ -91,16 +82,11 @@ class HyperliquidProfile(TradingProfile):
 
     # ---- orders
 
-    async def price_of_market_order(self, caller: RestCaller, market: str, *, buys: bool) -> Decimal:
-        """Returns 5 % beyond the last quote, which is asked for anew where it is old.
-
-        There are no orders without a price: the official SDK's market orders are IOC limits, too.
-        """
-        seen = self._seen.get(market)
-        if seen is None or time.monotonic() - seen.at_s > QUOTE_AGE_S:
-            await self.book_ticker(caller, market)
-            seen = self._seen[market]
-        return seen.ask * (1 + SLIPPAGE) if buys else seen.bid * (1 - SLIPPAGE)
+    async def price_of_market_order(
+        self, caller: RestCaller, market: str, *, buys: bool, reduces: bool, within_s: float
+    ) -> Decimal:
+        """Returns a price so far off that the order is one at market, as the official SDK does it."""
+        return await self._prices.worst(caller, market, buys=buys, reduces=reduces, within_s=within_s)
 
     def market_order(self, market: Row) -> MarketOrder:
         """Reads the decimals of a price, and what a market order may be worth; a limit order may be ten times that."""
@@ -113,7 +99,7 @@ class HyperliquidProfile(TradingProfile):
         """Keeps the last requests for what reduces. P: DOCS/rate-limits-and-user-limits: one for each USDC traded."""
         if self._left is None:
             return ""
-        left = self._left - (self._client.actions_signed - self._signed_then)
+        left = self._left - (self._client.requests_counted - self._counted_then)
         return f"{max(left, 0)} requests are left, and {RESERVED} are kept for what reduces" if left <= RESERVED else ""
 
     async def _count_requests(self, caller: RestCaller) -> None:
@@ -123,7 +109,7 @@ class HyperliquidProfile(TradingProfile):
             told = await caller.ask(caller.client.public_post_info, asked, read=requests_left)
         except VenueError:
             return
-        self._left, self._client, self._signed_then = told, caller.client, caller.client.actions_signed
+        self._left, self._client, self._counted_then = told, caller.client, caller.client.requests_counted
 
     async def order_by_client_id(
         self, caller: RestCaller, market: str, client_id: str, since_ms: int | None = None
@@ -131,19 +117,25 @@ class HyperliquidProfile(TradingProfile):
         """Asks for the order and for its fills, which alone tell how much of it was filled, and for how much money.
 
         The order's own `sz` is of when it last changed its state, and of filled ones it may be all of it still: issue
-        141 of the official SDK, issue 46 of JKorf/HyperLiquid.Net.
+        141 of the official SDK, issue 46 of JKorf/HyperLiquid.Net. How long an order that is over is kept, no page
+        says, and users have been told `unknownOid` of orders that were executed (ccxt's issue 27113): then, too, the
+        fills are asked for, each of which has its order's id.
         """
-        client = caller.client
+        client, fills = caller.client, list[Row]()
         asked = {"type": "orderStatus", "user": self._account, "oid": f"{CLOID}{client_id}"}
         try:
             told: Mapping[str, Any] = await caller.ask(client.public_post_info, asked, read=order_status)
         except NotThere:
+            first_ms = (self.now_ms() - LOOKS_BACK_MS if since_ms is None else since_ms) - EARLIER_MS
+            fills = fills_of(await trades(caller, self, market, first_ms, self.now_ms()), client_id)
+            if fills:
+                raise VenueError(
+                    f"{client.id} has {len(fills)} fills of {client_id}, and does not show the order"
+                ) from None
             return None
-        order, rows = told["order"], list[Row]()
-        if may_have_fills(told):
-            rows = await trades(caller, self, market, int(order["timestamp"]), client.milliseconds())
-        own = [row for row in rows if str(row["order"]) == str(order["oid"])]
-        return order_row(told, own, client.milliseconds())
+        rows = await trades(caller, self, market, int(told["order"]["timestamp"]), self.now_ms())
+        own = [row for row in rows if str(row["order"]) == str(told["order"]["oid"])]
+        return order_row(told, own, self.now_ms(), client.answered_qty(client_id))
 
     async def trades_of(self, caller: RestCaller, market: str, order: Row, id_: str) -> list[Row]:
         """Returns those that came with it."""
@@ -288,11 +280,8 @@ class HyperliquidProfile(TradingProfile):
         client = caller.client
         asked = {"type": "l2Book", "coin": client.markets[market]["baseName"]}
         row: Row = await caller.ask(client.public_post_info, asked, read=best_of)
-        self._see(market, row["bid"], row["ask"])
+        self._prices.see(market, row["bid"], row["ask"])
         return row
-
-    def _see(self, market: str, bid: Any, ask: Any) -> None:
-        self._seen[market] = SeenQuote(number(bid), number(ask), time.monotonic())
 
     tickers_one_by_one: ClassVar[float] = 4  # one answer about all weighs as much as ten of one
 
@@ -308,7 +297,7 @@ class HyperliquidProfile(TradingProfile):
         found = [(str(place), row) for place, row in enumerate(answer) if row.get("impactPxs")]
         for id_, row in found:
             if id_ in ids:
-                self._see(client.markets_by_id[id_][0]["symbol"], *row["impactPxs"])
+                self._prices.see(client.markets_by_id[id_][0]["symbol"], *row["impactPxs"])
         return found
 
     async def set_one_way(self, caller: RestCaller, swaps: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from shared.exchanges.trading.profile import Modes
 from shared.orders.answers import FundingPayment
 
 EVER_LATE_MS = 10_000  # so long after an order's end, all of its fills are there to be read
-MISSED = ("iocCancelRejected", "marketOrderNoLiquidityRejected")  # nothing of it was filled
+MISSED = ("iocCancelRejected", "marketOrderNoLiquidityRejected")  # nothing, or no more, was there within its limit
 
 
 def rows_of(answer: Any) -> list[Any]:
@@ -31,12 +31,22 @@ def requests_left(answer: Any) -> int:
     return int(answer["nRequestsCap"]) - int(answer["nRequestsUsed"]) + int(answer.get("nRequestsSurplus") or 0)
 
 
+def sides_of(answer: Any) -> tuple[str | None, str | None]:
+    """Reads bid and ask of l2Book; None for a side that is empty.
+
+    >>> sides_of({"levels": [[{"px": "9.0"}, {"px": "8.0"}], []], "time": 7})
+    ('9.0', None)
+    """
+    bids, asks = answer["levels"]
+    return (bids[0]["px"] if bids else None), (asks[0]["px"] if asks else None)
+
+
 def best_of(answer: Any) -> dict[str, Any]:
     """Reads bid and ask of l2Book, and its time."""
-    bids, asks = answer["levels"]
-    if not bids or not asks:
+    bid, ask = sides_of(answer)
+    if bid is None or ask is None:
         raise Unreadable("a side of the book is empty")
-    return {"bid": bids[0]["px"], "ask": asks[0]["px"], "timestamp": int(answer["time"])}
+    return {"bid": bid, "ask": ask, "timestamp": int(answer["time"])}
 
 
 def contexts_of(answer: Any) -> list[dict[str, Any]]:
@@ -70,15 +80,19 @@ def order_status(answer: Any) -> Mapping[str, Any]:
     return {"order": told["order"], "status": str(told["status"]), "at_ms": int(told["statusTimestamp"])}
 
 
-def may_have_fills(told: Mapping[str, Any]) -> bool:
-    """Says whether the fills of an order are to be asked for: not where its state alone tells that there are none."""
-    return told["status"] not in MISSED and ccxt_status(told["status"]) != "rejected"
+def fills_of(fills: Sequence[Row], client_id: str) -> list[Row]:
+    """Returns those of one order of ours: a fill has the id of its order (as the SDK has recorded them)."""
+    return [row for row in fills if row["info"]["clientOrderId"] == client_id]
 
 
-def order_row(told: Mapping[str, Any], fills: Sequence[Row], now_ms: int) -> Row:
-    """Makes ccxt's structure of an order out of what is told of it, and of its fills.
+def order_row(told: Mapping[str, Any], fills: Sequence[Row], now_ms: int, answered_qty: Decimal | None = None) -> Row:
+    """Makes ccxt's structure of an order out of what is told of it, and of its fills, which were asked for after that.
 
-    One that is over must have as many fills as its row says, or have ended long ago: they may come later than its row.
+    One that is over must have as many fills as its row says, and with none it must have ended long ago: they may come
+    later than its row, and the row's own count may be of the order's begin.
+
+    - now_ms: the exchange's clock
+    - answered_qty: what the answer to the order said was filled, of all of it; None: that answer is not known here
 
     >>> order = {"oid": 7, "cloid": "0x0a", "side": "B", "sz": "0.0", "origSz": "2.0", "tif": "Ioc", "timestamp": 5}
     >>> fill = {"amount": "2.0", "price": "10.0"}
@@ -92,8 +106,10 @@ def order_row(told: Mapping[str, Any], fills: Sequence[Row], now_ms: int) -> Row
     word, late = ccxt_status(status), now_ms >= told["at_ms"] + EVER_LATE_MS
     if word == "open" and filled == asked:  # the state is behind the fills, which nothing can be added to
         word = "closed"
-    elif word != "open" and not _whole(status, asked, rest, filled, late=late):
+    elif word != "open" and not _whole(status, asked, rest, filled, answered_qty, late=late):
         raise Unreadable(f"the order is {status}, and its fills are {filled} of {asked}: not all are there yet")
+    if word == "rejected" and filled:
+        word = "canceled"
     return {
         "id": str(order["oid"]), "clientOrderId": own_id(order.get("cloid")),
         "side": "buy" if order["side"] == "B" else "sell", "amount": asked, "filled": filled,
@@ -102,18 +118,31 @@ def order_row(told: Mapping[str, Any], fills: Sequence[Row], now_ms: int) -> Row
     }  # fmt: skip
 
 
-def _whole(status: str, asked: Decimal, rest: Decimal, filled: Decimal, *, late: bool) -> bool:
+def _whole(
+    status: str, asked: Decimal, rest: Decimal, filled: Decimal, answered_qty: Decimal | None = None, *, late: bool
+) -> bool:
     """Says whether these are all fills of an order that is over. rest: the row's `sz`, which may be that of its begin.
 
-    An order that was filled in part at once, and not for the rest, may be called `filled`, too.
+    What an IOC is called that was filled in part no page says: `filled`, canceled for want of margin (ccxt's issue
+    23998), or by any other end. So no word of an end says that nothing was filled, but those of an order that was not
+    taken; and fills that are fewer than the row has counted are never all of them.
 
-    >>> asked = Decimal(2)
-    >>> _whole("filled", asked, asked, Decimal(0), late=True), _whole("canceled", asked, asked, Decimal(0), late=False)
-    (False, True)
+    >>> two, one, none = Decimal(2), Decimal(1), Decimal(0)
+    >>> [_whole("canceled", two, two, none, late=late) for late in (False, True)]
+    [False, True]
+    >>> _whole("filled", two, two, none, late=True), _whole("canceled", two, one, none, late=True)
+    (False, False)
     """
-    if status == "filled":
-        return filled == asked or (filled > 0 and (late or filled == asked - rest))
-    return late or filled == asked - rest
+    counted = asked - rest
+    if answered_qty is not None:
+        return filled == answered_qty
+    if filled == asked:
+        return True
+    if filled < counted or (status == "filled" and not filled):
+        return False
+    if not filled and ccxt_status(status) == "rejected":
+        return True
+    return late or 0 < filled == counted
 
 
 def ccxt_status(status: str) -> str:

@@ -93,6 +93,7 @@ class CcxtVenue:
         stops = stop_profile(name, options.kind)
         self.stops = Stops(self._caller, stops, self._lookup, self._rules, self.now_ms, options.timeout_s)
         self._clock = ExchangeClock()
+        self._profile.use_clock(self.now_ms)
 
     async def open(self, *, only_out: bool = False) -> None:
         """Loads markets and clock, and checks key and modes.

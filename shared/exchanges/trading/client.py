@@ -4,7 +4,9 @@ A stamp goes with an order's request. Without one the client behaves as ccxt's o
 nothing of it.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,6 +80,19 @@ class Stamp(Reply):
             raise Overdue(f"valid until {self.until_ms}")
 
 
+_URGENT: ContextVar[bool] = ContextVar("urgent", default=False)
+
+
+@contextmanager
+def urgent() -> Iterator[None]:
+    """Lets what is asked inside pass the queue, as orders do: an order waits for the answer, and its validity runs."""
+    token = _URGENT.set(True)
+    try:
+        yield
+    finally:
+        _URGENT.reset(token)
+
+
 def current_stamp() -> Stamp | None:
     """Returns the stamp of the order that this task is sending."""
     reply = current()
@@ -149,7 +164,7 @@ def _stamped(parent: Any, expiry: str) -> Any:
             return super().nonce() if stamp is None else stamp.at_ms
 
         async def throttle(self, cost: Any = None) -> Any:
-            if current_stamp() is None:  # an order's validity runs: it does not queue behind reads
+            if current_stamp() is None and not _URGENT.get():  # an order's validity runs: it queues behind no reads
                 return await super().throttle(cost)
             return None
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from shared.errors import VenueError
-from shared.exchanges.client import Unreadable, codes_in
+from shared.exchanges.client import MS, Unreadable, codes_in
 from shared.exchanges.profile import TradingFacts
 from shared.exchanges.rest_caller import RestCaller, with_type
 from shared.exchanges.trading import amounts, parse
@@ -42,7 +42,7 @@ class OrderSender:
         if refused is not None:
             return refused
         try:
-            price = await self._price(rules, request)
+            price = await self._price(rules, request, now_ms)
         except VenueError as error:
             return Refused(Reason.NOT_SENT, f"not sent: no price for a market order: {error}")
         amount = amounts.contracts(rules, request.signed_qty)
@@ -67,11 +67,17 @@ class OrderSender:
         report: OrderStatusReport = sent.answer
         return report
 
-    async def _price(self, rules: MarketRules, request: OrderRequest) -> str | None:
-        """Returns the price that is sent: the limit, or the one that a market order must have there; else None."""
+    async def _price(self, rules: MarketRules, request: OrderRequest, now_ms: Callable[[], int]) -> str | None:
+        """Returns the price that is sent: the limit, or the one that a market order must have there; else None.
+
+        To find it takes at most half of what is left of the request's validity.
+        """
         price, qty = request.limit_price, request.signed_qty
         if price is None:
-            worst = await self._profile.price_of_market_order(self._caller, rules.market, buys=qty > 0)
+            left_s = (request.at_ms + request.validity_ms - now_ms()) / MS
+            worst = await self._profile.price_of_market_order(
+                self._caller, rules.market, buys=qty > 0, reduces=request.reduce_only, within_s=left_s / 2
+            )
             price = None if worst is None else amounts.limit_at(rules, worst, qty)
         return None if price is None else amounts.plain(price)
 

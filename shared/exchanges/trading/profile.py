@@ -4,6 +4,7 @@ Each exchange has a module in the folder above; nowhere else does the code ask w
 """
 
 import math
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
@@ -71,9 +72,14 @@ class TradingProfile:
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.facts = self.by_kind.get(kind, TradingFacts())
+        self.now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000  # ours, until `use_clock`
 
     def use_keys(self, api_key: str, secret: str) -> None:
         """Takes the account's keys; ConfigError, without their content, where the exchange has none of this form."""
+
+    def use_clock(self, now_ms: Callable[[], int]) -> None:
+        """Takes the exchange's clock, as it is known here."""
+        self.now_ms = now_ms
 
     def client_class(self, parent: Any) -> Any:
         """Returns the class of the account's client. parent: ccxt's, as everybody has it here."""
@@ -189,10 +195,13 @@ class TradingProfile:
         least, most = (decimal_at(market, "limits", "market", edge) for edge in ("min", "max"))
         return MarketOrder(least, most)
 
-    async def price_of_market_order(self, caller: RestCaller, market: str, *, buys: bool) -> Decimal | None:
+    async def price_of_market_order(
+        self, caller: RestCaller, market: str, *, buys: bool, reduces: bool, within_s: float
+    ) -> Decimal | None:
         """Returns the worst price that a market order names, where the exchange has none without a price; else None.
 
-        Raises VenueError where it must be asked for, and there is no answer.
+        within_s: the order's validity runs, and the answer must be there by then. Raises VenueError where it must be
+        asked for, and there is none.
         """
         return None
 

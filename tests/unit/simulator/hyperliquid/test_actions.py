@@ -71,21 +71,24 @@ def test_an_order_of_the_account_and_of_its_wallet(exchange: Exchange) -> None:
     assert exchange.said(order(), now_ms) == "filled", "each key has nonces of its own"
 
 
-@pytest.mark.parametrize(
-    ("how", "said"),
-    [
-        ({"key": "0x" + "77" * 32}, "User or API Wallet "),
-        ({"testnet": True}, "User or API Wallet "),
-    ],
-)
-def test_nobody_elses(exchange: Exchange, how: dict[str, Any], said: str) -> None:
-    assert exchange.said(order(), **how).startswith(said)
+NOBODY = ("User or API Wallet 0x", "Must deposit before performing actions. User: 0x")
+
+
+@pytest.mark.parametrize("how", [{"key": "0x" + "77" * 32}, {"testnet": True}])
+def test_nobody_elses(exchange: Exchange, how: dict[str, Any]) -> None:
+    assert exchange.said(order(), **how).startswith(NOBODY)
     assert exchange.state.engine.accepted == []
+
+
+def test_of_whom_nobody_knows_is_told_in_one_of_two_ways(exchange: Exchange) -> None:
+    """.../api/signing (P)"""
+    said = {exchange.said(order(), key="0x" + f"{number:02x}" * 32) for number in range(1, 30)}
+    assert {words for text in said for words in NOBODY if text.startswith(words)} == set(NOBODY)
 
 
 @pytest.mark.parametrize("changes", [{"p": "42010.0"}, {"s": "0.010"}, {"c": f"0x{0xAB:032X}"}])
 def test_other_digits_than_those_that_are_hashed_are_somebody_elses(exchange: Exchange, changes: Any) -> None:
-    assert exchange.said(order(**changes)).startswith("User or API Wallet ")
+    assert exchange.said(order(**changes)).startswith(NOBODY)
 
 
 def test_a_nonce_is_good_once_within_days_and_above_the_least_of_a_hundred(exchange: Exchange) -> None:
