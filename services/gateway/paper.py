@@ -8,6 +8,7 @@ from shared.account.paper_fill import PaperFill, within
 from shared.config import Settings
 from shared.later_fields import Since
 from shared.messages import ExecutionReport, Message, OrderIntent, OrderStatus, Reason, Stream
+from shared.messages.reasons import FIRED
 from shared.record import Snapshot, fields_of, unvalidated
 from shared.runner.spec import Input, Output, SequenceNumbers, ServiceSpec, Stage, StageFactory
 from shared.tick import State
@@ -30,7 +31,7 @@ _snapshot = fields_of(PaperSnapshot)
 class PaperStage(Stage):
     """The stage turns each order of a symbol into one report; price and commission are PaperFill's.
 
-    An order is FILLED whole, or CANCELED where the price is beyond its limit; one that comes after a canceled one is
+    A stop that has fired is an order at the market's price of then, and its report says which it was. An order is FILLED whole, or CANCELED where the price is beyond its limit; one that comes after a canceled one is
     EXPIRED, as at an exchange.
     """
 
@@ -58,7 +59,7 @@ class PaperStage(Stage):
             n=self._numbers.next(_EXECUTIONS), sym=order.sym, ts_event=ts_event, tr=order.tr,
             tick_n=order.tick_n, order_n=order.n, client_order_id=order.client_order_id, leg=order.leg,
             status=_FILLED, last_qty=qty, last_px=price,
-            commission=commission, reason=None, dust=_ZERO, capital=None,
+            commission=commission, reason=None if order.stop is None else FIRED[order.stop], dust=_ZERO, capital=None,
         )  # fmt: skip
 
     def _unfilled(self, order: OrderIntent, status: OrderStatus, reason: Reason, ts_event: int) -> ExecutionReport:

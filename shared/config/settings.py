@@ -21,6 +21,7 @@ from pydantic_settings import (
 from shared.config.gateway import SECRETS, GatewaySettings, Mode
 from shared.config.ingestor import IngestorSettings
 from shared.config.monitor import AlertSettings, MonitorSettings
+from shared.config.protect import protect_misfits
 from shared.config.recorder import RecorderSettings
 from shared.config.section import Count, Instance, Positive, Section
 from shared.config.strategy import NO_LIMIT, StrategySettings, misfits
@@ -179,6 +180,8 @@ class Settings(BaseSettings):
                 f"gateway.slippage_bps is {own.slippage_bps:f}, and strategy.max_slippage_bps {limit_bps:f}: no order "
                 f'that adds would be filled: raise the second, or set it to "{NO_LIMIT}"'
             )
+        if misfit := next(protect_misfits(self.strategy, own), ""):
+            raise ValueError(misfit)
         interval_s = 0.0 if self.interval == TRADE else interval_ns(self.interval) / NS_PER_S
         if own.mode is not Mode.PAPER and (misfit := next(misfits(self.strategy, own, interval_s), "")):
             raise ValueError(misfit)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
+from shared.config.protect import ProtectSettings
 from shared.config.section import Instance, Positive, PositiveMoney, Section
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class StrategySettings(Section):
       what cannot be had at once within it is canceled. `none`: it takes any price. 50 is what NautilusTrader gives
       market orders where an exchange has none, what Uniswap gives swaps, and risk.collar_bps here.
     - reduce: an order that only reduces takes any price (market), or is bound likewise (ioc) and may miss.
+    - protect: the stops of each position.
 
     In testnet and live, where orders take time:
 
@@ -60,6 +62,7 @@ class StrategySettings(Section):
     on_missing: Literal["flat", "hold"] = "flat"
     max_slippage_bps: MaxSlippage = Decimal(50)
     reduce: Literal["market", "ioc"] = "market"
+    protect: ProtectSettings = ProtectSettings()
     name: str = "basic_taker"
     params: dict[str, JsonValue] = Field(default_factory=dict)
     wrappers: tuple[dict[str, JsonValue], ...] = ()

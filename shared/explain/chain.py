@@ -19,7 +19,7 @@ from shared.plural import plural
 T = TypeVar("T", bound=Message)
 
 # No decision asked for these, so there is no chain behind them.
-UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING, Leg.CAPITAL})
+UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING, Leg.CAPITAL, Leg.STOP})
 
 
 class SeenMessage(Protocol):
@@ -120,9 +120,9 @@ def _lacking(chain: Chain, last_reported_n: int) -> Iterator[str]:
             if name not in orders:
                 yield f"order {name}"
     decided = {name for decision in decisions for name in decision.orders}
-    reported = {report.client_order_id for report in asked}
+    reported = {report.client_order_id for report in reports}
     for name, order in orders.items():
-        if name not in decided:
+        if name not in decided and order.leg not in UNASKED:
             yield f"the decision on order {name}"
         if name not in reported and order.n <= last_reported_n:
             yield f"the report of order {name}"

@@ -8,7 +8,7 @@ from shared.messages import Decision, ExecutionReport, Gap, GapCause, Leg, Messa
 from shared.plural import plural
 from shared.wall_time import WallTime
 
-_CLOSING = frozenset({Leg.CLOSE, Leg.NET, Leg.LIQUIDATION})
+_CLOSING = frozenset({Leg.CLOSE, Leg.NET, Leg.LIQUIDATION, Leg.STOP})
 
 
 class ModelNeeds(NamedTuple):

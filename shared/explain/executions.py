@@ -67,7 +67,8 @@ def _risk(case: Executed, order: OrderIntent) -> str:
     row, own = case.life.row, case.gateway
     if own.mode is Mode.PAPER:
         within = "" if order.limit_price is None else f", at {plain(order.limit_price)} or better"
-        how = f"it fills at the decision's price, slippage_bps {own.slippage_bps} worse{within}"
+        whose = "the decision's" if order.stop is None else "the market's"
+        how = f"it fills at {whose} price, slippage_bps {own.slippage_bps} worse{within}"
         return f"on paper no limit is asked; {how}"
     if row is None:
         return "the journal does not know it: it was not handed over yet, or is another account's"
@@ -118,6 +119,8 @@ def report_line(case: Executed) -> str:
     dust = f"; {qty(report.dust)} of dust is left" if report.dust else ""
     if report.leg is Leg.LIQUIDATION:
         return f"{filled}{LEGS[report.leg]}{dust}"
+    if report.leg is Leg.STOP and report.reason is not None:
+        filled = f"{filled}{LEGS[report.leg]}: "
     if report.reason is None:
         return f"{report.status}: {filled or f'{STATUSES[report.status]}, '}{LEGS[report.leg]}{dust}"
     met = NUMBERS.get(report.reason, _noted)(case)
@@ -134,8 +137,8 @@ def _filled(case: Executed, report: ExecutionReport) -> str:
     if case.order is not None:
         side = 1 if report.last_qty > 0 else -1
         slip = side * (price - case.order.price) * BPS / case.order.price + 0  # no negative zero
-        assumed = case.gateway.slippage_bps
-        said += f", {slip:+.2f} bps against the decision's price {plain(case.order.price)} (slippage_bps {assumed})"
+        assumed, whose = case.gateway.slippage_bps, "the decision's" if case.order.stop is None else "the market's"
+        said += f", {slip:+.2f} bps against {whose} price {plain(case.order.price)} (slippage_bps {assumed})"
     fee = report.commission * BPS / worth if worth else Decimal(0)
     return f"{said}, fee {amount(report.commission)} = {fee:.2f} bps (fee {case.gateway.fee * BPS:.2f} bps)"
 
@@ -169,6 +172,11 @@ def _missed(case: Executed) -> str:
     return _short(case) if limit is None else f"{_short(case)} at {plain(limit)} or better"
 
 
+def _fired(case: Executed) -> str:
+    order = case.order
+    return "nobody decided it" if order is None else f"its trigger is {plain(order.trigger_price or order.price)}"
+
+
 def _dust(case: Executed) -> str:
     report = case.report
     return case.life.said(REFUSED) or ("nothing more can be sold" if report is None else f"{qty(report.dust)} is held")
@@ -193,6 +201,11 @@ NUMBERS: Mapping[Reason, Callable[[Executed], str]] = {
     Reason.PAST_VALID_UNTIL: _validity,
     Reason.CLOSE_NOT_FILLED: _close,
     Reason.BEYOND_LIMIT: _missed,
+    Reason.STOPPED_OUT: _fired,
+    Reason.PROFIT_TAKEN: _fired,
+    Reason.TRAILED_OUT: _fired,
+    Reason.STOP_FAILED: _fired,
+    Reason.STOP_BEYOND: _fired,
     Reason.ENDED_BY_VENUE: _short,
     Reason.RESOLVED: _short,
     Reason.END_OF_DATA: _short,

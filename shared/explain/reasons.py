@@ -24,6 +24,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.WARMING_UP: "the rule has not seen enough ticks yet",
     Reason.STOPPED: "an exit closed the position at this very tick, so nothing enters again at its price",
     Reason.COOLING_DOWN: "the position was closed a few ticks ago, and nothing may add yet",
+    Reason.STOPPED_OUT: "a stop of the position has closed it",
     # Why an order has no full fill.
     Reason.PAST_VALID_UNTIL: "it waited longer than its validity and was never sent",
     Reason.CLOSE_NOT_FILLED: "the order that had to close the position before it was not filled",
@@ -31,6 +32,10 @@ REASONS: Mapping[Reason, str] = {
     Reason.ENDED_BY_VENUE: "the exchange ended it short of its quantity",
     Reason.NOT_ON_VENUE: "the exchange did not know it when it could no longer arrive",
     Reason.RESOLVED: "a person said how it ended",
+    Reason.PROFIT_TAKEN: "its take-profit fired",
+    Reason.TRAILED_OUT: "its trailing stop fired",
+    Reason.STOP_FAILED: "its stop was triggered and did not close it, so it was closed at market",
+    Reason.STOP_BEYOND: "the market was beyond its stop before that was placed, so it was closed at market",
     Reason.ABOVE_MAXIMUM: "it was cut to the most that the exchange takes in one market order",
     Reason.BELOW_MINIMUM: "it is less than the least that the exchange takes",
     Reason.KEY_REFUSED: "the exchange refused the key, its rights, its address or its signature",
@@ -45,6 +50,7 @@ REASONS: Mapping[Reason, str] = {
     # The gateway's risk check.
     Reason.HALTED: "a person has halted the account",
     Reason.UNKNOWN_ORDER: "nobody knows what became of an order in this symbol, and the next would stand on a guess",
+    Reason.STOP_CLEARING: "a stop of the position before was still at the exchange, and was being cancelled",
     Reason.SYMBOL_NOT_ALLOWED: "the symbol is not among those that may add exposure",
     Reason.REDUCE_ONLY: "positions may only shrink",
     Reason.NOT_REDUCING: "it was meant to reduce, and would have added",
@@ -113,6 +119,7 @@ LEGS: Mapping[Leg, str] = {
     Leg.LIQUIDATION: "no decision asked for it: the exchange closed the position, or a person booked what it did",
     Leg.FUNDING: "no decision asked for it: funding of an open position",
     Leg.CAPITAL: "no decision asked for it: a person changed the money that the book trades with",
+    Leg.STOP: "no decision asked for it: a stop of the position fired",
 }
 
 ORIGINS: Mapping[Origin, str] = {

@@ -5,8 +5,18 @@ from shared.messages.codec import DecodeError, decode, encode
 from shared.messages.decisions import Decision
 from shared.messages.market import Gap, MarketTick
 from shared.messages.monitor import DriftReading, LateBars, RangeReading
-from shared.messages.orders import ExecutionReport, OrderIntent
-from shared.messages.reasons import GapCause, Leg, OrderPhase, OrderStatus, OrderType, Origin, Reason, TimeInForce
+from shared.messages.orders import ExecutionReport, OrderIntent, ProtectTerms
+from shared.messages.reasons import (
+    GapCause,
+    Leg,
+    OrderPhase,
+    OrderStatus,
+    OrderType,
+    Origin,
+    Reason,
+    StopKind,
+    TimeInForce,
+)
 from shared.messages.signals import Features, Prediction, Tensor
 
 __all__ = [
@@ -27,8 +37,10 @@ __all__ = [
     "OrderType",
     "Origin",
     "Prediction",
+    "ProtectTerms",
     "RangeReading",
     "Reason",
+    "StopKind",
     "Stream",
     "Tensor",
     "TimeInForce",

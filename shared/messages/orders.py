@@ -8,8 +8,53 @@ from pydantic import Field, model_validator
 from shared.later_fields import Since
 from shared.messages.base import ClientOrderId, Message, Nanoseconds, Stream
 from shared.messages.market import Price
-from shared.messages.reasons import Leg, OrderStatus, OrderType, Origin, Reason, TimeInForce, reason_at
-from shared.record import BY_VALUE
+from shared.messages.reasons import (
+    Leg,
+    OrderStatus,
+    OrderType,
+    Origin,
+    Reason,
+    StopKind,
+    TimeInForce,
+    leg_at,
+    reason_at,
+)
+from shared.record import BY_VALUE, Record
+
+Bps = Annotated[Decimal, Field(gt=0, lt=10_000)]
+_WHOLE = Decimal(10_000)
+
+
+class ProtectTerms(Record):
+    """The terms say how far a position's stops lie from the price that they hang on, in basis points of it.
+
+    That is the decision price of the order that opened the position. What is added later changes it no more.
+
+    >>> terms = ProtectTerms(stop_bps=Decimal(250), take_profit_bps=Decimal(500))
+    >>> terms.price(StopKind.STOP, Decimal(42000), long=True), terms.price(StopKind.TAKE_PROFIT, Decimal(42000), long=False)
+    (Decimal('40950.000'), Decimal('39900.00'))
+    """
+
+    stop_bps: Bps | None = None
+    take_profit_bps: Bps | None = None
+    trail_bps: Bps | None = None
+
+    def distance(self, kind: StopKind) -> Decimal | None:
+        """Returns the distance of a kind, in basis points; None where there is no such stop."""
+        if kind is StopKind.STOP:
+            return self.stop_bps
+        return self.take_profit_bps if kind is StopKind.TAKE_PROFIT else self.trail_bps
+
+    def price(self, kind: StopKind, hangs_on: Decimal, *, long: bool) -> Decimal | None:
+        """Returns what triggers a stop, exact, unrounded; None where there is no such stop.
+
+        - hangs_on: of a TRAIL the best price so far. long: whether a long position is held.
+        """
+        bps = self.distance(kind)
+        if bps is None:
+            return None
+        above = (kind is StopKind.TAKE_PROFIT) is long
+        return hangs_on * (1 + bps / _WHOLE if above else 1 - bps / _WHOLE)
 
 
 class OrderIntent(Message):
@@ -24,6 +69,8 @@ class OrderIntent(Message):
     - type: a LIMIT order has limit_price and time_in_force, a MARKET order has neither.
     - limit_price: the worst price, exact; whoever sends it rounds it to the venue's tick, to the safe side.
     - trigger_price: it goes to work when the market comes here; None: at once.
+    - protect: of an order that adds, where the stops of the position lie that it opens; they hang on `price`.
+    - stop: of a STOP leg, which of the position's stops has fired. Its `price` is the market's then.
     """
 
     STREAM: ClassVar[Stream] = Stream.ORDERS
@@ -43,6 +90,13 @@ class OrderIntent(Message):
     limit_price: Annotated[Price | None, Since(5)] = None
     time_in_force: Annotated[TimeInForce | None, BY_VALUE, Since(5)] = None
     trigger_price: Annotated[Price | None, Since(5)] = None
+    protect: Annotated[ProtectTerms | None, Since(5)] = None
+    stop: Annotated[StopKind | None, BY_VALUE, Since(5)] = None
+
+    @classmethod
+    def downgrade(cls, fields: dict[str, Any], wire: int) -> dict[str, Any]:
+        """Returns the fields as `wire` names them, with a leg that its readers know."""
+        return {**super().downgrade(fields, wire), "leg": leg_at(wire, fields["leg"])}
 
     @model_validator(mode="after")
     def _type_fits(self) -> "OrderIntent":
@@ -86,8 +140,9 @@ class ExecutionReport(Message):
 
     @classmethod
     def downgrade(cls, fields: dict[str, Any], wire: int) -> dict[str, Any]:
-        """Returns the fields as `wire` names them, with a reason that its readers know."""
-        return {**super().downgrade(fields, wire), "reason": reason_at(wire, fields["reason"])}
+        """Returns the fields as `wire` names them, with a reason and a leg that its readers know."""
+        told = {"reason": reason_at(wire, fields["reason"]), "leg": leg_at(wire, fields["leg"])}
+        return {**super().downgrade(fields, wire), **told}
 
     def human(self) -> str:
         """Returns e.g. `BTCUSDT FILLED 0.00139977 at 71440.1 fee 0.03`."""

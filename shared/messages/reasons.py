@@ -20,6 +20,7 @@ class Reason(StrEnum):
     WARMING_UP = "WARMING_UP"  # the strategy has not seen enough ticks yet
     STOPPED = "STOPPED"  # a trailing stop or a take-profit closed the position at this very tick
     COOLING_DOWN = "COOLING_DOWN"  # the position was closed a few ticks ago, and nothing may add yet
+    STOPPED_OUT = "STOPPED_OUT"  # its stop closed the position; of a prediction: nothing may add yet (after_stop)
     # An order ended without a full fill.
     PAST_VALID_UNTIL = "PAST_VALID_UNTIL"  # it waited longer than its validity
     CLOSE_NOT_FILLED = "CLOSE_NOT_FILLED"  # the order that had to be filled before it was not
@@ -27,6 +28,11 @@ class Reason(StrEnum):
     ENDED_BY_VENUE = "ENDED_BY_VENUE"  # canceled, expired or rejected there; the status says which
     NOT_ON_VENUE = "NOT_ON_VENUE"  # the venue did not know it when it could no longer arrive
     RESOLVED = "RESOLVED"  # a person decided
+    # A stop closed the position, or did not.
+    PROFIT_TAKEN = "PROFIT_TAKEN"  # its take-profit fired
+    TRAILED_OUT = "TRAILED_OUT"  # its trailing stop fired
+    STOP_FAILED = "STOP_FAILED"  # a stop was triggered and the position stayed: closed at market
+    STOP_BEYOND = "STOP_BEYOND"  # the market was beyond the stop when it was placed: closed at market
     # The venue has definitely not taken the order.
     ABOVE_MAXIMUM = "ABOVE_MAXIMUM"  # cut to the most that the venue takes in one market order
     BELOW_MINIMUM = "BELOW_MINIMUM"  # less than the venue's least quantity or value, after rounding
@@ -43,6 +49,7 @@ class Reason(StrEnum):
     # The gateway's risk check, in the order of its table.
     HALTED = "HALTED"
     UNKNOWN_ORDER = "UNKNOWN_ORDER"  # an order of this symbol of which nobody knows what became
+    STOP_CLEARING = "STOP_CLEARING"  # a stop of the position before is still to be cancelled
     SYMBOL_NOT_ALLOWED = "SYMBOL_NOT_ALLOWED"
     REDUCE_ONLY = "REDUCE_ONLY"
     NOT_REDUCING = "NOT_REDUCING"  # meant to reduce, but it would add
@@ -80,9 +87,18 @@ class Reason(StrEnum):
 _BEFORE_5 = {
     Reason.BEYOND_LIMIT: Reason.ENDED_BY_VENUE,
     Reason.NO_LIMIT_PRICE: Reason.PRICE_COLLAR,
+    Reason.STOPPED_OUT: Reason.STOPPED,
+    Reason.PROFIT_TAKEN: Reason.STOPPED,
+    Reason.TRAILED_OUT: Reason.STOPPED,
+    Reason.STOP_FAILED: Reason.ENDED_BY_VENUE,
+    Reason.STOP_BEYOND: Reason.ENDED_BY_VENUE,
+    Reason.STOP_CLEARING: Reason.UNKNOWN_ORDER,
 }
 _BEFORE_4 = {
     **_BEFORE_5,
+    Reason.STOPPED_OUT: Reason.NO_CHANGE,
+    Reason.PROFIT_TAKEN: Reason.NO_CHANGE,
+    Reason.TRAILED_OUT: Reason.NO_CHANGE,
     Reason.NO_PREDICTION: Reason.NAN_PREDICTION,
     Reason.WAITING: Reason.SUPERSEDED,
     Reason.IN_FLIGHT: Reason.NO_CHANGE,
@@ -171,3 +187,28 @@ class Leg(StrEnum):
     LIQUIDATION = "liquidation"  # the exchange closed the position, or a person has booked what it did
     FUNDING = "funding"
     CAPITAL = "capital"  # a person gave the book more money to trade with, or less
+    STOP = "stop"  # a stop of the position fired
+
+
+def leg_at(wire: int, leg: Leg) -> Leg:
+    """Returns the leg as a reader of `wire` knows it: what a stop closed, the exchange closed.
+
+    >>> leg_at(4, Leg.STOP), leg_at(5, Leg.STOP)
+    (<Leg.LIQUIDATION: 'liquidation'>, <Leg.STOP: 'stop'>)
+    """
+    return Leg.LIQUIDATION if leg is Leg.STOP and wire < 5 else leg
+
+
+class StopKind(StrEnum):
+    """A kind says when a stop closes its position."""
+
+    STOP = "stop"  # the price has gone against it
+    TAKE_PROFIT = "take_profit"  # the price has gone with it
+    TRAIL = "trail"  # the price has come back so far from its best
+
+
+FIRED = {
+    StopKind.STOP: Reason.STOPPED_OUT,
+    StopKind.TAKE_PROFIT: Reason.PROFIT_TAKEN,
+    StopKind.TRAIL: Reason.TRAILED_OUT,
+}  # what its report says when a stop has closed its position

@@ -9,15 +9,8 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
+from shared.messages.reasons import StopKind as StopKind
 from shared.orders.answers import Ambiguous, Refused
-
-
-class StopKind(StrEnum):
-    """A kind says when a stop closes its position."""
-
-    STOP = "stop"  # the price has gone against it
-    TAKE_PROFIT = "take_profit"  # the price has gone with it
-    TRAIL = "trail"  # the price has come back so far from its best
 
 
 class StopPhase(StrEnum):

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from shared.config import Settings
+from shared.config.protect import DISTANCES
 from shared.config.strategy import StrategySettings
 from shared.errors import TicklineError
 from shared.models.choose import NO_MODEL, chosen_card
@@ -38,6 +39,8 @@ def strategy_hash(settings: Settings, code: Sequence[str]) -> str:
     costs = {name: f"{getattr(gateway, name).normalize():f}" for name in ("fee", "slippage_bps")}
     if own.limit_bps is not None:  # without one it is what it was before wire 5, when a recording may have been made
         costs |= {"max_slippage_bps": f"{own.limit_bps.normalize():f}", "reduce": own.reduce}
+    if own.protect.terms is not None:
+        told |= {"protect": own.protect.model_dump(mode="json", include={*DISTANCES, "after_stop"})}
     told |= {"interval": settings.interval, "code": list(code), **costs}
     return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 

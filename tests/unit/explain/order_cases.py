@@ -36,7 +36,17 @@ from shared.exchanges.trading.orders import failed
 from shared.exchanges.trading.venue import MarketRules
 from shared.explain.executions import CUT, REFUSED, Executed, OrderLife, order_lines, report_line
 from shared.journal.rows import EventRow, OrderRow
-from shared.messages import ExecutionReport, Leg, OrderIntent, OrderPhase, OrderType, Reason, TimeInForce
+from shared.messages import (
+    ExecutionReport,
+    Leg,
+    OrderIntent,
+    OrderPhase,
+    OrderStatus,
+    OrderType,
+    Reason,
+    StopKind,
+    TimeInForce,
+)
 from shared.messages.codec import kept
 from shared.orders import (
     Absent,
@@ -213,6 +223,29 @@ def _beyond_limit_on_paper() -> str:
     return report_line(Executed(asked, report, Settings().gateway, UTC_TIME))
 
 
+def stopped(kind: StopKind) -> OrderIntent:
+    """A stop of the position that fired."""
+    fired = {"leg": Leg.STOP, "reduce_only": True, "stop": kind, "price": D(40_900), "trigger_price": D(40_950)}
+    return intent("-0.010", **fired)
+
+
+def _stopped_on_paper(kind: StopKind) -> str:
+    (report,) = PaperStage(D(0), D(0)).on_tick(stopped(kind)) or []
+    assert isinstance(report, ExecutionReport)
+    return report_line(Executed(stopped(kind), report, Settings().gateway, UTC_TIME))
+
+
+def _said_of_a_stop(reason: Reason) -> str:
+    """What the gateway's protector, and its risk check, report."""
+    status = OrderStatus.EXPIRED if reason is Reason.STOP_CLEARING else OrderStatus.FILLED
+    filled = {"last_qty": D("-0.010"), "last_px": D(40_900)} if status is OrderStatus.FILLED else {}
+    order = Order(intent()).send().see(Ambiguous("time-out"))
+    said = ResolveRequest(OrderPhase.FILLED, D("0.010"), D(42_000), "ada", SENT_MS + 60_000)
+    plain = kept(ExecutionReport, resolution(order.row, (), said, 1, LIVE).execution.report)
+    report = plain.model_copy(update={"leg": Leg.STOP, "status": status, "reason": reason, **filled})
+    return report_line(Executed(None, report, LIVE, UTC_TIME))
+
+
 def _not_on_venue() -> str:
     order = Order(intent()).send().see(Ambiguous("time-out"))
     return order.see(Absent(SENT_MS + 11_000), Absent(SENT_MS + 12_000)).told()
@@ -252,6 +285,14 @@ def _cases() -> dict[Reason, list[Case]]:
             Case(_beyond_limit_on_paper, ("CANCELED", "0 of +0.01 was filled at 42210 or better")),
         ],
         Reason.ENDED_BY_VENUE: [Case(_ended_by_venue, ("CANCELED", "+0.004 of +0.01 was filled"))],
+        Reason.STOPPED_OUT: [
+            Case(partial(_stopped_on_paper, StopKind.STOP), ("-0.01 at 40900", "its trigger is 40950"))
+        ],
+        Reason.PROFIT_TAKEN: [Case(partial(_stopped_on_paper, StopKind.TAKE_PROFIT), ("its trigger is 40950",))],
+        Reason.TRAILED_OUT: [Case(partial(_stopped_on_paper, StopKind.TRAIL), ("its trigger is 40950",))],
+        Reason.STOP_FAILED: [Case(partial(_said_of_a_stop, Reason.STOP_FAILED), ("-0.01 at 40900",))],
+        Reason.STOP_BEYOND: [Case(partial(_said_of_a_stop, Reason.STOP_BEYOND), ("-0.01 at 40900",))],
+        Reason.STOP_CLEARING: [Case(partial(_said_of_a_stop, Reason.STOP_CLEARING), ("EXPIRED",))],
         Reason.NOT_ON_VENUE: [Case(_not_on_venue, ("until 2025-11-24 12:00:05.000 UTC", "grace_ms 5000"))],
         Reason.RESOLVED: [Case(_resolved, ("FILLED", "+0.01 of +0.01 was filled"))],
         Reason.ABOVE_MAXIMUM: [Case(_above_maximum, ("only -5.000 of -9 is sent", "sent -5 at"))],

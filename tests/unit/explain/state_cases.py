@@ -31,6 +31,7 @@ from shared.messages import (
     OrderStatus,
     Origin,
     Reason,
+    StopKind,
     Stream,
     decode,
 )
@@ -39,7 +40,7 @@ from shared.orders import Ambiguous, Cancel, FundingPayment, Refused, Triggered
 from shared.runner.partition import StageFailed
 from shared.wall_time import UTC_TIME
 from tests.unit.explain.decision_cases import SYM, Case, Constant, Line, S, prediction
-from tests.unit.explain.order_cases import SENT_MS, Order, answered, intent, traded
+from tests.unit.explain.order_cases import SENT_MS, Order, answered, intent, stopped, traded
 from tests.unit.ingestor.live.test_stage import Clock, Connected, T, at, live, run, trade
 from tests.unit.runner.fakes import TICKS_IN, Store, entry, tick
 from tests.unit.runner.test_partition import failing, ticks
@@ -163,6 +164,12 @@ LEGS: dict[Leg, list[Case]] = {
         Case(_paid, ("funding 0.25 received",)),
     ],
     Leg.CAPITAL: [Case(_capital, ("capital is 250", "a person changed the money"))],
+    Leg.STOP: [
+        Case(
+            lambda: f"{Leg.STOP}: {_paper(stopped(StopKind.STOP))}",
+            ("-0.01 at 40900", "no decision asked for it", "its trigger is 40950"),
+        )
+    ],
 }
 
 

@@ -29,8 +29,10 @@ from shared.messages import (
     OrderType,
     Origin,
     Prediction,
+    ProtectTerms,
     RangeReading,
     Reason,
+    StopKind,
     Stream,
     Tensor,
     TimeInForce,
@@ -49,6 +51,7 @@ DECIMAL = st.decimals(allow_nan=False, allow_infinity=False).filter(
     lambda d: abs(d.adjusted()) < 1000 and len(str(d)) <= 80
 )
 PRICE = DECIMAL.map(Decimal.copy_abs).filter(bool)
+BPS = st.none() | st.decimals("0.01", 9_999, places=2)
 TEXT = st.text(max_size=20)
 ORDER_ID = st.from_regex(r"[A-Za-z0-9]{8,36}", fullmatch=True)
 BASE = {"n": COUNT, "sym": st.text(min_size=1, max_size=64), "ts_event": INT64, "tr": st.text(min_size=1, max_size=160)}
@@ -97,6 +100,8 @@ INTENT: dict[str, st.SearchStrategy[Any]] = {
     "by": st.text(max_size=64),
     "origin": st.sampled_from(Origin),
     "trigger_price": st.none() | PRICE,
+    "protect": st.none() | st.builds(ProtectTerms, stop_bps=BPS, take_profit_bps=BPS, trail_bps=BPS),
+    "stop": st.none() | st.sampled_from(StopKind),
 }
 LIMIT: dict[str, st.SearchStrategy[Any]] = {
     "type": st.just(OrderType.LIMIT),
@@ -468,6 +473,9 @@ def test_an_older_reader_gets_what_it_knows(wire: int, message: Message) -> None
         elif name == "reason":
             assert value in REASONS_OF[wire] | {None}
             assert value == message.content()[name] or message.content()[name] not in REASONS_OF[wire]
+        elif name == "leg":
+            known = Leg.LIQUIDATION if message.content()[name] is Leg.STOP else message.content()[name]
+            assert value is known, "what a stop closed, the exchange closed"
         else:
             assert pack((value,), wire) == pack((message.content()[name],), wire)
 
