@@ -22,7 +22,7 @@ from shared.models.choose import card_at
 from shared.models.model_files import write_card
 from shared.needs import needed_groups
 from shared.strategies.drift import drift_key
-from shared.strategies.identity import called, called_wrapper
+from shared.strategies.identity import AROUND, called, called_around
 from shared.strategies.registry import described
 
 
@@ -89,10 +89,10 @@ def reference_of(
     legs = any(found.both_legs for found in twins.values())
     ends = sorted({end for found in twins.values() for end in found.ends})
     own, gateway = settings.strategy, settings.gateway
-    params = {name: value for name, value in described(own).items() if name != "wrappers"}
-    around = [called_wrapper(wrapper) for wrapper in own.wrappers]
+    told = described(own)
+    params = {name: value for name, value in told.items() if name not in AROUND}
     return DriftReference(
-        strategy=" in ".join([called(own.name, params), *around]),
+        strategy=" in ".join([called(own.name, params), *called_around(told)]),
         decides=drift_key(settings),
         symbols=tuple(sorted(settings.symbols)),
         interval=settings.interval,

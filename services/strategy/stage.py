@@ -19,6 +19,7 @@ from typing import Annotated, Any, cast
 from services.strategy.limits import PriceLimits
 from shared.account import Account, Order
 from shared.account.account import book_report
+from shared.account.protection import StopSnapshot
 from shared.bar import Bar
 from shared.later_fields import Since
 from shared.messages import (
@@ -88,6 +89,7 @@ class BookSnapshot(Snapshot):
     - strategy: the memory of a strategy that has one.
     - waiting: the prediction that waits for the orders in flight. gap: the one that the strategy has not learned yet.
     - named: the ids of the newest orders, all of the trace `named_tr` among them.
+    - stop: the simulated stop that lies. stopped_at: the message that waits until one that it fired is booked.
     """
 
     account: Any
@@ -103,6 +105,8 @@ class BookSnapshot(Snapshot):
     gap: Annotated[Gap | None, Since(4)] = None
     named: Annotated[tuple[str, ...], BY_VALUE, Since(5)] = ()
     named_tr: Annotated[str, Since(5)] = ""
+    stop: Annotated[StopSnapshot | None, Since(5)] = None
+    stopped_at: Annotated[Prediction | None, Since(5)] = None
 
 
 NAMED = 4  # ids of earlier traces that are kept
@@ -150,6 +154,7 @@ class StrategyStage(Stage):
         self._named: tuple[str, ...] = ()
         self._named_tr = ""
         self._waiting: Prediction | None = None
+        self._stopped_at: Prediction | None = None  # waits whole; see ProtectedStage
         self._missed: Gap | None = None
         self._booked_n = 0
         self._fees = Decimal(0)
@@ -183,7 +188,12 @@ class StrategyStage(Stage):
         """Takes a Prediction, an ExecutionReport or a Gap."""
         if type(val) is ExecutionReport:
             self._on_execution(val)
-            return self._take_up(val.ts_event) if self._waiting is not None and not self._in_flight else []
+            if self._in_flight:
+                return []
+            message, self._stopped_at = self._stopped_at, None
+            if message is not None:
+                return self._on_message(message)
+            return self._take_up(val.ts_event) if self._waiting is not None else []
         if type(val) is Gap:
             return [self._gap(val)]
         return self._on_message(cast(Prediction, val))
@@ -318,11 +328,15 @@ class StrategyStage(Stage):
             ids.append(order_id)
             seen.append(leg)
             made.append(intent)
+        self._sent(tr, ids)
+        return made
+
+    def _sent(self, tr: str, ids: list[str]) -> None:
+        """Remembers orders of a trace, from now on in flight."""
         self._in_flight += ids
         if tr != self._named_tr:
             self._named, self._named_tr = self._named[-NAMED:], tr
         self._named = (*self._named, *ids)
-        return made
 
     def _new_id(self, tr: str, leg: Leg, origin: Origin, k: int) -> str:
         """Returns the order's id. What is decided anew at one tick, e.g. after an order of it missed, is a revision."""
@@ -353,7 +367,11 @@ class StrategyStage(Stage):
             booked_n=self._booked_n, last_price=self.last_price, last_tick_n=self.last_tick_n, fees=self._fees,
             numbers=self._numbers.state(), strategy=None if self._stateful is None else self._stateful.state(),
             waiting=self._kept(), gap=self._missed, named=self._named, named_tr=self._named_tr,
+            stop=self._stop_lies(), stopped_at=self._stopped_at,
         )  # fmt: skip
+
+    def _stop_lies(self) -> StopSnapshot | None:
+        """Returns what its snapshot of the book is to hold of a simulated stop."""
 
     def _kept(self) -> Prediction | None:
         """Returns the prediction that its snapshot of the book is to hold."""
@@ -368,7 +386,7 @@ class StrategyStage(Stage):
         self._booked_n, self._fees = saved.booked_n, saved.fees
         self.last_price, self.last_tick_n = saved.last_price, saved.last_tick_n
         self._numbers.restore(saved.numbers)
-        self._waiting, self._missed = saved.waiting, saved.gap
+        self._waiting, self._missed, self._stopped_at = saved.waiting, saved.gap, saved.stopped_at
         if self._new is not None:
             self._stateful = self._new.fresh().bind(self._sym, self.account)
             if saved.strategy is not None:  # None: the strategy of then had no memory
@@ -376,14 +394,8 @@ class StrategyStage(Stage):
 
 
 # The strategy has no aim where it is not asked.
-_NOT_ASKED = frozenset(
-    {
-        Reason.HISTORY,
-        Reason.WAITING,
-        Reason.SUPERSEDED,
-        Reason.STALE_PREDICTION,
-        Reason.NO_PREDICTION,
-        Reason.NAN_PREDICTION,
-    }
-)
+_NOT_ASKED = frozenset({
+    Reason.HISTORY, Reason.WAITING, Reason.SUPERSEDED, Reason.STALE_PREDICTION, Reason.NO_PREDICTION,
+    Reason.NAN_PREDICTION,
+})  # fmt: skip
 _snapshot = fields_of(BookSnapshot)

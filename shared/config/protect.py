@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from shared.account.protection import ProtectTerms
 from shared.config.gateway import GatewaySettings, Mode
 from shared.config.section import Positive, Section
-from shared.messages.orders import ProtectTerms
 from shared.messages.reasons import StopKind
 
 if TYPE_CHECKING:
@@ -91,6 +91,14 @@ class ProtectSettings(Section):
         if self.stop_bps is self.take_profit_bps is self.trail_bps is None:
             return None
         return ProtectTerms(stop_bps=self.stop_bps, take_profit_bps=self.take_profit_bps, trail_bps=self.trail_bps)
+
+    def deciding(self) -> dict[str, Any]:
+        """Returns, as JSON, what a strategy decides by: the distances that are set, and what comes after a stop.
+
+        >>> ProtectSettings(stop_bps=250).deciding()
+        {'stop_bps': '250', 'after_stop': 'next_bar'}
+        """
+        return self.model_dump(mode="json", include={*DISTANCES, "after_stop"}, exclude_none=True)
 
 
 def protect_misfits(strategy: "StrategySettings", gateway: GatewaySettings) -> Iterator[str]:

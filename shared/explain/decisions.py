@@ -8,7 +8,7 @@ from shared.exchanges.trading.amounts import plain
 from shared.explain.reasons import ORIGINS, REASONS
 from shared.messages import Decision, Origin, Prediction, Reason
 from shared.plural import plural
-from shared.strategies.identity import called, called_wrapper
+from shared.strategies.identity import AROUND, called, called_around
 from shared.wall_time import WallTime, age
 
 MISSING = ":missing:"  # in the trace of a decision that a missing prediction led to
@@ -17,7 +17,7 @@ MISSING = ":missing:"  # in the trace of a decision that a missing prediction le
 class Rule(NamedTuple):
     """A rule is the strategy as it was configured.
 
-    - params: all of its parameters, those of wrappers under `wrappers`.
+    - params: all of its parameters, those of wrappers under `wrappers`, and its stops under `protect`.
     - age_limit_s, stale_s: of the ingestor and of the strategy service; None: not configured.
     """
 
@@ -27,15 +27,15 @@ class Rule(NamedTuple):
     stale_s: float | None = None
 
     def __str__(self) -> str:
-        wrappers = self.params.get("wrappers", ())
-        own = {name: value for name, value in self.params.items() if name not in ("wrappers", "qty_step", "qty_steps")}
-        return " in ".join([called(self.name, own), *map(called_wrapper, wrappers)])
+        own = {name: value for name, value in self.params.items() if name not in (*AROUND, "qty_step", "qty_steps")}
+        return " in ".join([called(self.name, own), *called_around(self.params)])
 
     def param(self, name: str) -> Any:
         """Returns a parameter of the strategy or of what is around it; None where nobody has it."""
         if name in self.params:
             return self.params[name]
-        return next((wrapper[name] for wrapper in self.params.get("wrappers", ()) if wrapper.get(name)), None)
+        around = (*self.params.get("wrappers", ()), self.params.get("protect", {}))
+        return next((each[name] for each in around if each.get(name)), None)
 
 
 class Circumstances(NamedTuple):
@@ -203,6 +203,17 @@ def _cooling_down(case: Decided) -> str:
     return f"{since}, and more than {limit} must pass" if limit is not None else since
 
 
+def _stopped_out(case: Decided) -> str:
+    after = case.rule.param("after_stop")
+    return "a stop closed the position" + ("" if after is None else f", and after_stop is {_waits(after)}")
+
+
+def _waits(after: object) -> str:
+    if after == "next_bar":
+        return "next_bar: nothing enters in that bar"
+    return "flip: that side waits for the other one" if after == "flip" else f"{after} minutes"
+
+
 def _stale(case: Decided) -> str:
     waited_s, limit = (case.at_ns - case.decision.ts_event) / 1e9, case.rule.stale_s
     return f"it waited {waited_s:.3f} s{'' if limit is None else f', prediction_stale_s is {limit:g}'}"
@@ -223,5 +234,6 @@ NUMBERS: Mapping[Reason, Callable[[Decided], str]] = {
     Reason.WARMING_UP: _warming_up,
     Reason.STOPPED: _stopped,
     Reason.COOLING_DOWN: _cooling_down,
+    Reason.STOPPED_OUT: _stopped_out,
     Reason.STALE_PREDICTION: _stale,
 }

@@ -17,6 +17,7 @@ from shared.messages import (
     Features,
     Gap,
     GapCause,
+    Leg,
     MarketTick,
     Message,
     OrderIntent,
@@ -83,6 +84,9 @@ def story(
             at_ns = report_ns if step == "report" else _life_ns(life, order_ns, step)
             yield Sentence(step, at_ns, text, report if step == "report" else None)
 
+    for name, (order, _) in orders.items():
+        if order.leg is Leg.STOP:  # it fired before the strategy decided
+            told += of_order(name)
     for decision, at_ns in chain.each(Decision):
         seen = Decided(
             decision, at_ns, rule, wall, prediction, tick_at_ns, (circumstances or {}).get(decision.n, Circumstances())

@@ -5,7 +5,7 @@ from shared.messages.codec import DecodeError, decode, encode
 from shared.messages.decisions import Decision
 from shared.messages.market import Gap, MarketTick
 from shared.messages.monitor import DriftReading, LateBars, RangeReading
-from shared.messages.orders import ExecutionReport, OrderIntent, ProtectTerms
+from shared.messages.orders import ExecutionReport, OrderIntent
 from shared.messages.reasons import (
     GapCause,
     Leg,
@@ -37,7 +37,6 @@ __all__ = [
     "OrderType",
     "Origin",
     "Prediction",
-    "ProtectTerms",
     "RangeReading",
     "Reason",
     "StopKind",

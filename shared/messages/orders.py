@@ -19,42 +19,7 @@ from shared.messages.reasons import (
     leg_at,
     reason_at,
 )
-from shared.record import BY_VALUE, Record
-
-Bps = Annotated[Decimal, Field(gt=0, lt=10_000)]
-_WHOLE = Decimal(10_000)
-
-
-class ProtectTerms(Record):
-    """The terms say how far a position's stops lie from the price that they hang on, in basis points of it.
-
-    That is the decision price of the order that opened the position. What is added later changes it no more.
-
-    >>> terms = ProtectTerms(stop_bps=Decimal(250), take_profit_bps=Decimal(500))
-    >>> terms.price(StopKind.STOP, Decimal(42000), long=True), terms.price(StopKind.TAKE_PROFIT, Decimal(42000), long=False)
-    (Decimal('40950.000'), Decimal('39900.00'))
-    """
-
-    stop_bps: Bps | None = None
-    take_profit_bps: Bps | None = None
-    trail_bps: Bps | None = None
-
-    def distance(self, kind: StopKind) -> Decimal | None:
-        """Returns the distance of a kind, in basis points; None where there is no such stop."""
-        if kind is StopKind.STOP:
-            return self.stop_bps
-        return self.take_profit_bps if kind is StopKind.TAKE_PROFIT else self.trail_bps
-
-    def price(self, kind: StopKind, hangs_on: Decimal, *, long: bool) -> Decimal | None:
-        """Returns what triggers a stop, exact, unrounded; None where there is no such stop.
-
-        - hangs_on: of a TRAIL the best price so far. long: whether a long position is held.
-        """
-        bps = self.distance(kind)
-        if bps is None:
-            return None
-        above = (kind is StopKind.TAKE_PROFIT) is long
-        return hangs_on * (1 + bps / _WHOLE if above else 1 - bps / _WHOLE)
+from shared.record import BY_VALUE
 
 
 class OrderIntent(Message):
@@ -69,7 +34,6 @@ class OrderIntent(Message):
     - type: a LIMIT order has limit_price and time_in_force, a MARKET order has neither.
     - limit_price: the worst price, exact; whoever sends it rounds it to the venue's tick, to the safe side.
     - trigger_price: it goes to work when the market comes here; None: at once.
-    - protect: of an order that adds, where the stops of the position lie that it opens; they hang on `price`.
     - stop: of a STOP leg, which of the position's stops has fired. Its `price` is the market's then.
     """
 
@@ -90,7 +54,6 @@ class OrderIntent(Message):
     limit_price: Annotated[Price | None, Since(5)] = None
     time_in_force: Annotated[TimeInForce | None, BY_VALUE, Since(5)] = None
     trigger_price: Annotated[Price | None, Since(5)] = None
-    protect: Annotated[ProtectTerms | None, Since(5)] = None
     stop: Annotated[StopKind | None, BY_VALUE, Since(5)] = None
 
     @classmethod
@@ -108,7 +71,8 @@ class OrderIntent(Message):
     def human(self) -> str:
         """Returns e.g. `BUY 0.00139977 BTCUSDT (open) at 71440.1, limit 71797.3 IOC`."""
         side = "BUY" if self.signed_qty > 0 else "SELL"
-        said = f"{side} {abs(float(self.signed_qty)):.8g} {self.sym} ({self.leg!s}) at {self.price!s}"
+        what = self.leg if self.stop is None else self.stop
+        said = f"{side} {abs(float(self.signed_qty)):.8g} {self.sym} ({what!s}) at {self.price!s}"
         if self.limit_price is None:
             return said
         return f"{said}, limit {float(self.limit_price):.10g} {self.time_in_force}"
@@ -154,4 +118,5 @@ class ExecutionReport(Message):
         if self.last_px is None:
             return f"{self.sym} {self.status} {self.reason or ''}".rstrip() + left
         qty, fee = float(self.last_qty), float(self.commission)
-        return f"{self.sym} {self.status!s} {qty:+.8g} at {self.last_px!s} fee {fee:.4g}{left}"
+        why = f" {self.reason}" if self.leg is Leg.STOP and self.reason is not None else ""
+        return f"{self.sym} {self.status!s} {qty:+.8g} at {self.last_px!s} fee {fee:.4g}{why}{left}"

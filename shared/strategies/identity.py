@@ -9,7 +9,6 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from shared.config import Settings
-from shared.config.protect import DISTANCES
 from shared.config.strategy import StrategySettings
 from shared.errors import TicklineError
 from shared.models.choose import NO_MODEL, chosen_card
@@ -40,7 +39,7 @@ def strategy_hash(settings: Settings, code: Sequence[str]) -> str:
     if own.limit_bps is not None:  # without one it is what it was before wire 5, when a recording may have been made
         costs |= {"max_slippage_bps": f"{own.limit_bps.normalize():f}", "reduce": own.reduce}
     if own.protect.terms is not None:
-        told |= {"protect": own.protect.model_dump(mode="json", include={*DISTANCES, "after_stop"})}
+        told |= {"protect": own.protect.deciding()}
     told |= {"interval": settings.interval, "code": list(code), **costs}
     return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
@@ -132,10 +131,11 @@ class Identity(NamedTuple):
 
     def __str__(self) -> str:
         params = dict(self.params)
-        around = [called_wrapper(wrapper) for wrapper in params.pop("wrappers", ())]
+        around = called_around(params)
         one, each = params.pop("qty_step", ""), params.pop("qty_steps", {})
         steps = ", ".join([*([str(one)] if one else []), *(f"{sym} {step}" for sym, step in each.items())])
-        said = f"model {self.model_shown}, strategy {' in '.join([called(self.strategy, params), *around])}"
+        own = {name: value for name, value in params.items() if name not in AROUND}
+        said = f"model {self.model_shown}, strategy {' in '.join([called(self.strategy, own), *around])}"
         return f"{said}, in steps of {steps}" if steps else said
 
 
@@ -146,6 +146,22 @@ def called(name: str, params: Mapping[str, object]) -> str:
     'trailing_stop(distance=0.02)'
     """
     return f"{name}({', '.join(f'{key}={value}' for key, value in params.items())})"
+
+
+AROUND = ("wrappers", "protect")  # of what `described` gives
+
+
+def called_around(params: Mapping[str, Any]) -> list[str]:
+    """Returns what is around a strategy, in the same form, from within outwards.
+
+    - params: as `described` gives them.
+
+    >>> called_around({"leverage": 1, "wrappers": [{"name": "cool_down", "ticks": 3}], "protect": {"stop_bps": "250"}})
+    ['cool_down(ticks=3)', 'protect(stop_bps=250)']
+    """
+    protect = params.get("protect")
+    found = [called_wrapper(wrapper) for wrapper in params.get("wrappers", ())]
+    return [*found, called("protect", protect)] if protect else found
 
 
 def called_wrapper(wrapper: Mapping[str, object]) -> str:

@@ -123,7 +123,7 @@ def with_reserve(
 
 
 def described(settings: StrategySettings) -> dict[str, Any]:
-    """Returns all parameters as JSON, defaults included, and those of the wrappers, from within outwards, and steps.
+    """Returns all parameters as JSON, defaults included, those of the wrappers, from within outwards, steps and stops.
 
     Raises as `configured_strategy`.
 
@@ -138,4 +138,6 @@ def described(settings: StrategySettings) -> dict[str, Any]:
         wrappers.insert(0, {"name": wrapper["name"], **strategy.model_dump(mode="json", exclude_none=True)})
         strategy = strategy.inner
     around = {"wrappers": wrappers, **settings.model_dump(mode="json", include={"qty_step", "qty_steps"})}
+    if settings.protect.terms is not None:
+        around["protect"] = settings.protect.deciding()
     return params | {name: value for name, value in around.items() if value}

@@ -272,6 +272,8 @@ def mark(settings: Settings) -> str:
     made = identity_or_none(settings)
     signal = None if made is None else [made.sha256, made.code]
     strategy = settings.strategy.model_dump(mode="json", include=DECIDES)
+    if settings.strategy.protect.terms is not None:
+        strategy["protect"] = settings.strategy.protect.deciding()
     gateway = settings.gateway.model_dump(mode="json", include={"venue", "fee", "slippage_bps"})
     text = json.dumps([settings.interval, ingestor, signal, strategy, gateway], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -170,6 +170,8 @@ def _strategy(options: RunOptions, user: Settings) -> dict[str, object]:
     """Returns the strategy; what the user's config has around it, and its steps, have no option and hold here, too."""
     kept = {"wrappers", "qty_step", "qty_steps"}
     around = user.strategy.model_dump(mode="json", include=kept)
+    if user.strategy.protect.terms is not None:
+        around["protect"] = user.strategy.protect.model_dump(mode="json")
     name = options.strategy or STRATEGY
     params = named_values("--param", options.param or ())
     if name == STRATEGY:

@@ -15,7 +15,8 @@ from shared.extras import to_install
 from shared.history.times import MAX_NS, text_time, time_text
 from shared.models.card import ModelRefused
 from shared.models.choose import chosen_card
-from shared.strategies.identity import Identity, called, called_wrapper
+from shared.strategies.identity import Identity, called, called_around
+from shared.strategies.registry import described as strategy_params
 
 if TYPE_CHECKING:
     from services.research.report.curve import Curve
@@ -86,7 +87,7 @@ def described(settings: Settings, rules: VenueRules, traded: TimeRange) -> dict[
     """Returns how a backtest was run, for its JSON file and its report."""
     own, sym = settings.strategy, settings.symbols[0]
     card, identity = chosen_card(settings), Identity.of(settings)
-    around = [called_wrapper(wrapper) for wrapper in own.wrappers]
+    around = called_around(strategy_params(own))
     return {
         "data": str(settings.ingestor.files[sym]),
         "sym": sym,

@@ -29,7 +29,6 @@ from shared.messages import (
     OrderType,
     Origin,
     Prediction,
-    ProtectTerms,
     RangeReading,
     Reason,
     StopKind,
@@ -51,7 +50,6 @@ DECIMAL = st.decimals(allow_nan=False, allow_infinity=False).filter(
     lambda d: abs(d.adjusted()) < 1000 and len(str(d)) <= 80
 )
 PRICE = DECIMAL.map(Decimal.copy_abs).filter(bool)
-BPS = st.none() | st.decimals("0.01", 9_999, places=2)
 TEXT = st.text(max_size=20)
 ORDER_ID = st.from_regex(r"[A-Za-z0-9]{8,36}", fullmatch=True)
 BASE = {"n": COUNT, "sym": st.text(min_size=1, max_size=64), "ts_event": INT64, "tr": st.text(min_size=1, max_size=160)}
@@ -100,7 +98,6 @@ INTENT: dict[str, st.SearchStrategy[Any]] = {
     "by": st.text(max_size=64),
     "origin": st.sampled_from(Origin),
     "trigger_price": st.none() | PRICE,
-    "protect": st.none() | st.builds(ProtectTerms, stop_bps=BPS, take_profit_bps=BPS, trail_bps=BPS),
     "stop": st.none() | st.sampled_from(StopKind),
 }
 LIMIT: dict[str, st.SearchStrategy[Any]] = {
