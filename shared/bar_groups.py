@@ -10,6 +10,7 @@ from shared.record import unvalidated
 
 _bar, _quote, _funding = unvalidated(BarGroup), unvalidated(QuoteGroup), unvalidated(FundingGroup)
 _BAR, _QUOTE, _FUNDING = Group.BAR, Group.QUOTE, Group.FUNDING
+RANGE = "range"  # of the group `bar` the prices alone, which a simulated stop looks at where they are told
 
 
 class Groups(NamedTuple):
@@ -29,7 +30,7 @@ def groups_of(bar: HistoryBar, wanted: Set[str]) -> Groups:
     """Returns the groups of a row of a file.
 
     A group is there as a whole or not at all: `bar` where the row has more than a price alone, and a volume; `quote`
-    where it has all four.
+    where it has all four. Where RANGE alone is wanted of a bar, it needs no volume.
 
     >>> from decimal import Decimal
     >>> row = HistoryBar(60, *map(Decimal, (2, 3, 1, 2)), row=2, volume=Decimal("0.1"), funding_rate=Decimal("1e-4"))
@@ -37,7 +38,7 @@ def groups_of(bar: HistoryBar, wanted: Set[str]) -> Groups:
     Groups(bar=BarGroup(open=2.0, high=3.0, low=1.0, volume=0.1), quote=None, funding=None)
     """
     return Groups(
-        _bar_group(bar) if _BAR in wanted else None,
+        _bar_group(bar, _BAR in wanted) if _BAR in wanted or RANGE in wanted else None,
         _quote_group(bar) if _QUOTE in wanted else None,
         _funding_group(bar) if _FUNDING in wanted else None,
     )
@@ -51,15 +52,15 @@ def seen_bar(sym: str, bar: HistoryBar, needed: Set[str], fields: Set[str] = fro
     return Bar.of(sym, bar.ts_event, bar.close, *groups) if groups.known == len(needed) else None
 
 
-def _bar_group(bar: HistoryBar) -> BarGroup | None:
+def _bar_group(bar: HistoryBar, whole: bool) -> BarGroup | None:
     volume, quote_volume, taker_volume = bar.volume, bar.quote_volume, bar.taker_volume
-    if bar.price_alone or volume is None:
+    if bar.price_alone or (volume is None and whole):
         return None
     return _bar(
         open=float(bar.open),
         high=float(bar.high),
         low=float(bar.low),
-        volume=float(volume),
+        volume=None if volume is None else float(volume),
         quote_volume=None if quote_volume is None else float(quote_volume),
         trades=bar.trades,
         taker_volume=None if taker_volume is None else float(taker_volume),

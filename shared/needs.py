@@ -5,6 +5,7 @@ It reads the card and the strategy, no feature and no model, so the ingestor may
 
 from collections.abc import Set
 
+from shared.bar_groups import RANGE
 from shared.config import Settings
 from shared.errors import ConfigError
 from shared.messages.market import Group
@@ -23,6 +24,15 @@ def strategy_needs(settings: Settings) -> frozenset[Group]:
     return configured_strategy(settings.strategy).needed()
 
 
+def stop_needs(settings: Settings) -> frozenset[str]:
+    """Returns what simulated stops look at where a source tells it; without it they go by each tick's price.
+
+    >>> stop_needs(Settings()), stop_needs(Settings(strategy={"protect": {"stop_bps": 250}}))
+    (frozenset(), frozenset({'range'}))
+    """
+    return frozenset() if settings.strategy.protect.terms is None else frozenset({RANGE})
+
+
 def monitor_needs(settings: Settings) -> frozenset[Group]:
     """Returns what the monitor looks at where ticks carry it: on swaps the funding, which is a cost.
 
@@ -37,8 +47,9 @@ def monitor_needs(settings: Settings) -> frozenset[Group]:
 
 
 def carried_groups(settings: Settings) -> frozenset[Group]:
-    """Returns the groups that predictions carry, where their ticks do, for strategy and monitor."""
-    return strategy_needs(settings) | monitor_needs(settings)
+    """Returns the groups that predictions carry, where their ticks do, for strategy, its stops, and monitor."""
+    stops = frozenset({Group.BAR}) if stop_needs(settings) else frozenset()
+    return strategy_needs(settings) | monitor_needs(settings) | stops
 
 
 def needed_groups(settings: Settings) -> frozenset[Group]:

@@ -28,7 +28,7 @@ from shared.intervals import NS_PER_S, TRADE, interval_ns, interval_text
 from shared.messages import Stream
 from shared.messages.market import Group
 from shared.models.card import ModelRefused
-from shared.needs import needed_groups, require_fields, require_groups, strategy_needs
+from shared.needs import needed_groups, require_fields, require_groups, stop_needs, strategy_needs
 from shared.runner.spec import Output, ServiceSpec
 
 log = structlog.get_logger()
@@ -89,7 +89,7 @@ def _source(settings: Settings) -> Source:
     if own.source == "ccxt":
         raise ConfigError("ingestor.source ccxt gives live data only: pass --data FILE for what has been")
     if own.source == "replay":
-        return ReplaySource(own.files, settings.interval, own.timezone, wanted_groups(settings))
+        return ReplaySource(own.files, settings.interval, own.timezone, wanted_groups(settings) | stop_needs(settings))
     from services.ingestor.simulated import PresentSource, SimulatedSource  # numpy, which no real market needs
 
     if own.source == "fake":
@@ -187,11 +187,19 @@ def require_live(settings: Settings, venues: Iterable[LiveOptions]) -> tuple[Liv
 
 
 def live_options(settings: Settings) -> tuple[LiveOptions, ...]:
-    """Returns what the config says of each venue, and what model and strategy need."""
+    """Returns what the config says of each venue, what model and strategy need, and bars for stops where it has them.
+
+    Raises ConfigError for an exchange that is unknown.
+    """
     own = settings.ingestor
     made = (_options(venue, settings.interval, name if own.venues else "") for name, venue in own.each_venue.items())
-    groups = wanted_groups(settings)
-    return tuple(replace(options, groups=groups) for options in made)
+    groups, stops = wanted_groups(settings), bool(stop_needs(settings))
+    return tuple(replace(options, groups=groups | (_bars(options) if stops else frozenset())) for options in made)
+
+
+def _bars(options: LiveOptions) -> frozenset[Group]:
+    """Returns the bar group where the venue gives it."""
+    return offered(options) & {Group.BAR}
 
 
 def _options(own: LiveSettings, interval: str, name: str) -> LiveOptions:

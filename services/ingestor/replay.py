@@ -56,7 +56,7 @@ class ReplaySource:
     """
 
     def __init__(
-        self, files: Mapping[str, Path], interval: str, timezone: str = "", wanted: Set[Group] = frozenset()
+        self, files: Mapping[str, Path], interval: str, timezone: str = "", wanted: Set[str] = frozenset()
     ) -> None:
         if not files:
             raise ConfigError("replay has no file: pass --data FILE --sym SYMBOL")

@@ -20,7 +20,7 @@ from shared.messages.market import FundingGroup
 from shared.models.card import Card
 from shared.models.choose import card_at
 from shared.models.model_files import write_card
-from shared.needs import needed_groups
+from shared.needs import needed_groups, stop_needs
 from shared.strategies.drift import drift_key
 from shared.strategies.identity import AROUND, called, called_around
 from shared.strategies.registry import described
@@ -182,6 +182,6 @@ def add_reference(card_path: Path, line: Settings, trial: FileTrial) -> DriftRef
     card, needs = card_at(card_path), needed_groups(own)
     who = ", ".join(card.features)
     found = bars_of(trial.data, trial.own, trial.interval, trial.timezone, needs, who, frozenset(card.fields))
-    reference = reference_of(own, learned_until(card), Inputs(found, line_plans(own), needs))
+    reference = reference_of(own, learned_until(card), Inputs(found, line_plans(own), needs | stop_needs(own)))
     write_card(card_path, with_reference(card, reference))
     return reference

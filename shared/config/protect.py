@@ -61,7 +61,7 @@ class ProtectSettings(Section):
     - spot: no stop lies on a spot market (off), or it does, and is cancelled before a close is sent (cancel_first).
     - margin_bps: no stop lies nearer to the liquidation price than this, or beyond it.
     - naked_s: how long a position may be without its stop, where the exchange takes it only after the fill.
-    - trigger_s: how long a stop may be triggered without an order that it became; then the position is closed at market.
+    - trigger_s: how long a stop may be triggered and no order of it be known; then the position is closed at market.
     """
 
     stop_bps: Distance | None = None

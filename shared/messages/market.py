@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -45,16 +45,22 @@ class BarGroup(Record):
 
     - volume, taker_volume: base units; taker_volume is what takers bought. quote_volume: quote units.
     - trades: how many there were.
-    - The last three are None where the source does not tell.
+    - The last three are None where the source does not tell, and volume where nobody needs more than the prices.
     """
 
     open: Positive
     high: Positive
     low: Positive
-    volume: Amount
+    volume: Amount | None
     quote_volume: Annotated[Amount | None, Since(4)] = None
     trades: Annotated[Annotated[int, Field(ge=0)] | None, Since(4)] = None
     taker_volume: Annotated[Amount | None, Since(4)] = None
+
+
+def groups_at(fields: dict[str, Any], wire: int) -> dict[str, Any]:
+    """Returns a message's fields without a bar that a reader of `wire` does not know: before 5 each had a volume."""
+    bar = fields.get("bar")
+    return {**fields, "bar": None} if wire < 5 and bar is not None and bar["volume"] is None else fields
 
 
 class QuoteGroup(Record):
@@ -93,6 +99,11 @@ class MarketTick(Message):
     bar: Annotated[BarGroup | None, Since(4)] = None
     quote: Annotated[QuoteGroup | None, Since(4)] = None
     funding: Annotated[FundingGroup | None, Since(4)] = None
+
+    @classmethod
+    def downgrade(cls, fields: dict[str, Any], wire: int) -> dict[str, Any]:
+        """Returns the fields as `wire` names them."""
+        return groups_at(super().downgrade(fields, wire), wire)
 
     def human(self) -> str:
         """Returns e.g. `BTCUSDT 71440.1`, or `BTCUSDT 71440.1 history`."""

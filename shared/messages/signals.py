@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from shared.later_fields import Since
 from shared.messages.base import Message, Stream
-from shared.messages.market import BarGroup, FundingGroup, Price, QuoteGroup
+from shared.messages.market import BarGroup, FundingGroup, Price, QuoteGroup, groups_at
 from shared.record import Record, unvalidated
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Prediction(Message):
     @classmethod
     def downgrade(cls, fields: dict[str, Any], wire: int) -> dict[str, Any]:
         """Returns the fields as `wire` names them: before 4 a y_hat was always there, and NaN trades nothing."""
-        fields = super().downgrade(fields, wire)
+        fields = groups_at(super().downgrade(fields, wire), wire)
         return {**fields, "y_hat": math.nan} if wire < 4 and fields["y_hat"] is None else fields
 
     def human(self) -> str:

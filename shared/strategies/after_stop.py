@@ -20,9 +20,9 @@ class AfterStop(Wrapper):
     A stop fires within a bar, and that bar's end is where its time counts from: live, where its report has the time of
     the trade, and in a backtest, where it has the bar's.
 
-    - after: next_bar: the bar within which it fired adds nothing. flip: nothing adds on the side that was stopped,
-      either, until the strategy has wanted the other one, or has answered NO_CHANGE while the symbol was flat. A number:
-      nothing adds for so many minutes.
+    - after: next_bar: the bar within which it fired adds nothing. flip: nor does anything on the side that was stopped,
+      until the strategy has wanted the other one, or has answered NO_CHANGE while the symbol was flat. A number: for so
+      many minutes nothing adds.
 
     >>> from decimal import Decimal
     >>> from tickline import Account, BasicTaker, Prediction
@@ -50,7 +50,7 @@ class AfterStop(Wrapper):
 
     _fired_ns: int | None = None  # a stop fired then, in a bar that is not over yet
     _seen_ns: int = -1  # the end of the last bar
-    _bar_ns: int = -1  # the end of the bar within which a stop fired
+    _bar_ns: int | None = None  # the end of the bar within which the last stop fired
     _side: int = 0  # flip: the side that was stopped
 
     def on_execution(self, report: ExecutionReport) -> None:
@@ -92,5 +92,7 @@ class AfterStop(Wrapper):
         return made
 
     def _is_early(self, now_ns: int) -> bool:
+        if self._fired_ns is not None or self._bar_ns is None:
+            return self._fired_ns is not None
         minutes = self.after if isinstance(self.after, int) else 0
-        return self._fired_ns is not None or now_ns <= self._bar_ns or now_ns < self._bar_ns + minutes * NS_PER_MINUTE
+        return now_ns <= self._bar_ns or now_ns < self._bar_ns + minutes * NS_PER_MINUTE

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence, Set
 from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from itertools import islice, takewhile
 from typing import NamedTuple, cast
 
@@ -13,9 +14,11 @@ import torch
 from services.ingestor.source import Quote
 from services.research.backtest.funding import FundingRates
 from services.research.backtest.observer import Observer, Totals
-from services.research.backtest.venue import BacktestVenue, VenueRules
+from services.research.backtest.venue import BacktestVenue, Fires, VenueRules
 from services.research.in_process_line import InProcessLine, LinePlans, Tap, line_plans
+from services.strategy.protected_stage import ProtectedStage
 from shared.account import Fill, RoundTrips
+from shared.account.protection import BarPrices
 from shared.bar_groups import groups_of
 from shared.config import Settings
 from shared.errors import ConfigError, DataError
@@ -23,18 +26,17 @@ from shared.history import HistoryBar, bars
 from shared.history.times import MAX_NS, time_text
 from shared.history.zone import zone_of
 from shared.intervals import interval_ns
-from shared.messages import ExecutionReport, Gap, Leg, Message, Prediction, Reason, Stream
-from shared.messages.market import Group
+from shared.messages import ExecutionReport, Gap, Leg, Message, OrderIntent, Prediction, Reason, Stream
 from shared.models.card import ModelRefused
 from shared.models.choose import NO_MODEL
-from shared.needs import needed_groups
+from shared.needs import needed_groups, stop_needs
 from shared.plural import plural
 from shared.strategies import make_strategy
 from shared.strategies.wrapper import innermost
 from shared.user_code import blaming
 
 _ZERO = Decimal(0)
-_FUNDING, _LIQUIDATION, _MISSED = Leg.FUNDING, Leg.LIQUIDATION, Reason.BEYOND_LIMIT
+_FUNDING, _LIQUIDATION, _STOP, _MISSED = Leg.FUNDING, Leg.LIQUIDATION, Leg.STOP, Reason.BEYOND_LIMIT
 _new = tuple.__new__  # of a named tuple, at half the cost of its constructor
 UNREAD = (Stream.FEATURES, Stream.DECISIONS)  # by no stage, and by none of the sums here
 BATCH = 64  # bars that are read and predicted on before the first of them is traded: so each part has the caches
@@ -67,12 +69,12 @@ def variants(settings: Settings) -> dict[str, Settings]:
 class Inputs(NamedTuple):
     """A backtest trades this instead of the file and the weights that the settings name: bars in memory, and plans.
 
-    - needs: the groups that model and strategy need of each bar.
+    - needs: the groups that model and strategy need of each bar, and what stops look at.
     """
 
     bars: Iterable[HistoryBar]
     plans: LinePlans
-    needs: Set[Group] = frozenset()
+    needs: Set[str] = frozenset()
 
 
 class Backtest:
@@ -124,7 +126,8 @@ class Backtest:
         if not self._rules.as_paper:
             venue = self._venue()
             plans = plans._replace(gateway=replace(plans.gateway, make_stage=lambda _: venue))
-        needs = self._inputs.needs if self._inputs is not None else needed_groups(self._settings)
+        own = self._settings
+        needs = self._inputs.needs if self._inputs is not None else needed_groups(own) | stop_needs(own)
         run = _Run(self._settings, self._rules, plans, venue, observers, tap, needs)
         rows = 0
         with closing(self._bars(needs)) as found, torch.inference_mode(), blaming(self._sym):
@@ -140,7 +143,7 @@ class Backtest:
         self._require_sense(run, rows)
         return run.totals()
 
-    def _bars(self, needs: Set[Group]) -> Generator[HistoryBar, None, None]:
+    def _bars(self, needs: Set[str]) -> Generator[HistoryBar, None, None]:
         if self._inputs is not None:
             yield from self._inputs.bars
             return
@@ -206,7 +209,7 @@ class _Run:
         venue: BacktestVenue | None,
         observers: Sequence[Observer],
         tap: Tap | None,
-        needs: Set[Group],
+        needs: Set[str],
     ) -> None:
         self._needs = needs
         self.bars = self.predictions = 0
@@ -216,6 +219,8 @@ class _Run:
             Stream.PREDICTIONS: cast(Tap, self._on_prediction),
             Stream.EXECUTIONS: cast(Tap, self._on_execution),
         }
+        if settings.strategy.protect.terms is not None:
+            taps[Stream.ORDERS] = cast(Tap, self._on_order)
         if tap is not None:
             taps = {stream: _both(taps.get(stream), tap) for stream in Stream}
         self._line = InProcessLine(plans, self._sym, taps, UNREAD if tap is None else ())
@@ -223,6 +228,7 @@ class _Run:
         self._venue = venue
         self._on_mark = [observer.on_mark for observer in observers]
         self._on_trip = [observer.on_trip for observer in observers]
+        self._stopped_at = _ZERO  # the market's price when the last stop fired
         self._slips = settings.gateway.slippage_bps != 0
         self._at_open = rules.fill == "next_open"
         self._trips = RoundTrips()
@@ -230,7 +236,7 @@ class _Run:
         self._bar: HistoryBar | None = None
         self._first_ts = 0
         self._fees = self._funding = self._slippage = self._turnover = _ZERO
-        self._fills = self._missed = self._expired = self._liquidations = 0
+        self._fills = self._missed = self._expired = self._liquidations = self._stops = 0
 
     def on_bars(self, bars: list[HistoryBar], start_ns: int) -> None:
         """Takes the next bars; those that end before `start_ns` are not traded on."""
@@ -252,12 +258,18 @@ class _Run:
         self.bars += 1
         line = self._line
         if self._venue is not None:
-            for report in self._venue.on_bar(bar, self._account):
+            for report in self._venue.on_bar(bar, self._account, self._fires(bar)):
                 line.deliver([report])
         self._y_hat = math.nan
         line.deliver(messages)
         if self._on_mark:
             self._mark(bar)
+
+    def _fires(self, bar: HistoryBar) -> Fires | None:
+        strategy = self._line.strategy
+        if not isinstance(strategy, ProtectedStage):
+            return None
+        return partial(strategy.stop.fires, BarPrices.of(bar.close, groups_of(bar, self._needs).bar))
 
     def totals(self) -> Totals:
         """Returns the sums; orders that still wait expire."""
@@ -282,6 +294,7 @@ class _Run:
             last_ts=bar.ts_event,
             open_trip=self._trips.open(),
             unrealised=unrealised,
+            stops=self._stops,
         )
 
     def _mark(self, bar: HistoryBar) -> None:
@@ -321,7 +334,8 @@ class _Run:
         if leg is _LIQUIDATION:
             self._liquidations += 1
         elif self._slips:
-            self._slippage += size * (price - self._reference()).copy_abs()
+            self._slippage += size * (price - self._reference(leg)).copy_abs()
+        self._stops += leg is _STOP
         self._fills += 1
         self._fees += commission
         self._turnover += size * price
@@ -332,9 +346,15 @@ class _Run:
             for on_trip in self._on_trip:
                 on_trip(trip)
 
-    def _reference(self) -> Decimal:
+    def _on_order(self, order: OrderIntent) -> None:
+        if order.stop is not None:
+            self._stopped_at = order.price
+
+    def _reference(self, leg: Leg) -> Decimal:
         """Returns the price of a fill before slippage."""
         assert self._bar is not None
+        if leg is _STOP:
+            return self._stopped_at
         return self._bar.open if self._at_open else self._bar.close
 
 

@@ -65,12 +65,13 @@ class Totals(NamedTuple):
     - slippage: what it cost, Σ |qty| × |fill price − price without it|.
     - turnover: Σ |qty| × fill price.
     - bars: those traded on, without those that only warmed the features.
-    - fills: with those of liquidations.
+    - fills: with those of liquidations and stops.
     - missed: orders that nothing was had of within their limit.
     - expired: those that never filled otherwise.
     - first_ts, last_ts: ends of the first and the last bar.
     - open_trip: what is still held, as one fill at its average entry price.
     - unrealised: its profit at the last close.
+    - stops: of the fills those of stops.
     """
 
     start_equity: Decimal
@@ -88,3 +89,4 @@ class Totals(NamedTuple):
     last_ts: int
     open_trip: Fill | None
     unrealised: Decimal
+    stops: int = 0

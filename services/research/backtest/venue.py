@@ -1,7 +1,7 @@
 """A backtest's venue fills orders by its rules, pays funding, and liquidates."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -13,14 +13,16 @@ from services.research.backtest.funding import FundingRates
 from services.strategy.stage import client_order_id
 from shared.account import Account, Position
 from shared.account.paper_fill import PaperFill
+from shared.account.protection import FiredStop
 from shared.history import HistoryBar
 from shared.history.zone import Zone, start_of
-from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Reason, Stream
+from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Reason, StopKind, Stream
 from shared.messages.market import trace_id
 from shared.record import unvalidated
 
 _ZERO = Decimal(0)
 _report = unvalidated(ExecutionReport)
+Fires = Callable[[], FiredStop | None]
 
 
 class VenueRules(BaseModel):
@@ -77,13 +79,24 @@ def liquidated_at(position: Position, price: Decimal, first: Decimal, high: Deci
     return min(price, first) if low <= price else None
 
 
+def _comes_before(fired: FiredStop, position: Position, price: Decimal, first: Decimal) -> bool:
+    """Says whether a bar fires a stop before it comes to the price at which it would liquidate the position.
+
+    first: the bar's open. Of a take-profit within the bar nobody knows, so the worse comes first.
+    """
+    if fired.kind is StopKind.TAKE_PROFIT and fired.price != first:
+        return False
+    return fired.price <= price if position.signed_qty.is_signed() else fired.price >= price
+
+
 class BacktestVenue(PaperStage):
     """The venue takes one symbol's orders and gives one terminal report for each: at once, or with the next bar.
 
     What an order costs, and whether it misses its limit, is the paper venue's rule. `on_bar` is called before the bar's
     tick: the orders that wait fill at its open; then the funding that fell due since the bar before is paid; then the
     position is liquidated if the bar's low or high reaches its liquidation price, with the taker's fee and without
-    slippage.
+    slippage. A stop that the bar fires comes before that, unless the bar reaches the liquidation price first; its order
+    waits for no bar.
 
     - funding: the rates that fall due; None without.
     - leverage: of the isolated margin.
@@ -116,16 +129,18 @@ class BacktestVenue(PaperStage):
         """Takes an OrderIntent."""
         order = cast(OrderIntent, val)
         self._tick_n = order.tick_n
-        if self._waits:
+        if self._waits and order.stop is None:
             self._waiting.append(order)
             return []
         return [self.answer(order, order.price, order.ts_event)]
 
-    def on_bar(self, bar: HistoryBar, account: Account) -> Iterator[ExecutionReport]:
+    def on_bar(self, bar: HistoryBar, account: Account, fires: Fires | None = None) -> Iterator[ExecutionReport]:
         """Yields what happens in a bar before its close.
 
         Each report is to be booked in `account` before the next one is taken: funding and liquidation look at the
         position as the fills left it.
+
+        - fires: says which stop of the position the bar will fire, where positions have stops.
         """
         opened = bar.ts_event if bar.price_alone else self._start_of(bar.ts_event)
         while self._waiting:
@@ -137,7 +152,8 @@ class BacktestVenue(PaperStage):
             return
         limit = liquidation_price(position, self._leverage, self._margin)
         price = liquidated_at(position, limit, bar.open, bar.high, bar.low)
-        if price is not None:
+        fired = None if price is None or fires is None else fires()
+        if price is not None and not (fired is not None and _comes_before(fired, position, price, bar.open)):
             qty = position.signed_qty.copy_negate()
             _, commission = self._forced.of(qty, price)
             yield self._unasked(Leg.LIQUIDATION, bar.ts_event, qty, price, commission)

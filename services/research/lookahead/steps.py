@@ -16,7 +16,7 @@ from shared.config import Settings
 from shared.history import HistoryBar
 from shared.messages import ExecutionReport, MarketTick, Message, OrderIntent
 from shared.messages.codec import pack, unpack
-from shared.needs import needed_groups
+from shared.needs import needed_groups, stop_needs
 from shared.user_code import blaming
 from shared.user_code.finder import PACKAGE
 
@@ -57,7 +57,7 @@ class SteppedLine:
     def __init__(self, settings: Settings, start_ns: int) -> None:
         self._sym = settings.symbols[0]
         self._start_ns = start_ns
-        self._needs = needed_groups(settings)
+        self._needs = needed_groups(settings) | stop_needs(settings)
         self._line = InProcessLine(line_plans(settings), self._sym)
         self._booked = Account(settings.strategy.balance)
         self._n = 0
@@ -93,7 +93,7 @@ class SteppedLine:
         for message in written:
             if type(message) is MarketTick:
                 price = message.price
-            elif type(message) is OrderIntent and message.price != price:
+            elif type(message) is OrderIntent and message.price != price and message.stop is None:
                 raise BookedByItself(self._n, f"an order has the price {message.price}, the tick {price}")
             elif type(message) is ExecutionReport:
                 book_report(self._booked, message)

@@ -256,6 +256,7 @@ class CostMetrics(MetricSection):
     fills: int = metric("fills", formats.count, lambda m: m.totals.fills)
     missed: int = metric("missed orders", formats.count, lambda m: m.totals.missed)
     liquidations: int = metric("liquidations", formats.count, lambda m: m.totals.liquidations)
+    stops: int = metric("stops fired", formats.count, lambda m: m.totals.stops)
 
 
 def _turnover_per_year(measured: "Measured") -> float | None:

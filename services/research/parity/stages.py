@@ -5,7 +5,8 @@ The strategy takes its two inputs in the order that the recorded decisions tell.
 
 from services.research.parity.comparison import Comparison, RecordedRows, message_of
 from services.strategy.live_stage import MISSING, closed_by
-from shared.messages import Decision, Gap, GapCause, MarketTick, Message, Reason, Stream
+from services.strategy.protected_stage import ProtectedStage
+from shared.messages import Decision, ExecutionReport, Gap, GapCause, Leg, MarketTick, Message, Reason, Stream
 from shared.plural import plural
 from shared.recording.part import RecordedEntry
 from shared.runner.spec import Stage
@@ -114,7 +115,8 @@ class StrategyReplay:
     A decision says which message it is of and which execution was booked last before it. A message leaves its first
     decision when it comes; a later one, or one beside it, follows of itself.
 
-    - Executions up to that one come first, then messages up to the decision's own.
+    - Executions up to that one come first, then messages up to the decision's own. That of a simulated stop comes
+      behind the message that fired it.
     - A Gap says neither. Where it closes a position, or supersedes what waits, the decision that comes with it does;
       else it comes before the next message, and the strategy learns of it only there.
     """
@@ -168,14 +170,22 @@ class StrategyReplay:
         made = self._made
         while self._made == made:
             execution, message = self._executions.peek(), self._predictions.peek()
-            if execution is not None and execution.n <= said.booked_n:
+            if execution is not None and execution.n <= said.booked_n and not self._is_to_come(execution):
                 self._give(self._executions)
                 continue
-            self._executions.require(said.booked_n)
+            if execution is None or execution.n > said.booked_n:
+                self._executions.require(said.booked_n)
             if message is None or message.n > said.prediction_n:
                 self._predictions.require(said.prediction_n)
                 raise Stuck(f"recorded {said.human()}, computed nothing of prediction n={said.prediction_n}")
             self._give(self._predictions)
+
+    def _is_to_come(self, row: RecordedEntry) -> bool:
+        """Says whether an execution is of a stop that the stage itself has not fired yet."""
+        stage, report = self._stage, message_of(row)
+        if not isinstance(stage, ProtectedStage) or not isinstance(report, ExecutionReport):
+            return False
+        return report.leg is Leg.STOP and report.client_order_id not in stage.in_flight
 
     def _gap(self, said: Gap) -> None:
         decision = self._next_decision()

@@ -87,7 +87,7 @@ class _Booking:
         self._fees = self._funding = self._slippage = self._turnover = _ZERO
         self._fills: list[SessionFill] = []
         self._unfilled: list[ExecutionReport] = []
-        self._liquidations = 0
+        self._liquidations = self._stopped = 0
 
     def run(self) -> BookedSession:
         session = self._session
@@ -113,6 +113,7 @@ class _Booking:
             slippage=self._slippage, turnover=self._turnover, bars=len(ticks), fills=len(self._fills),
             missed=missed, expired=len(self._unfilled) - missed, liquidations=self._liquidations,
             first_ts=times[0], last_ts=times[-1], open_trip=self._trips.open(), unrealised=unrealised,
+            stops=self._stopped,
         )  # fmt: skip
         return BookedSession(totals, self._fills, self._unfilled)
 
@@ -139,8 +140,9 @@ class _Booking:
             self._unfilled.append(report)
             return
         self._liquidations += report.leg is Leg.LIQUIDATION
+        self._stopped += report.leg is Leg.STOP
         order = self._session.orders.get(report.client_order_id)
-        decided = None if report.leg is Leg.LIQUIDATION else self._prices.get(report.tick_n)
+        decided = None if report.leg in (Leg.LIQUIDATION, Leg.STOP) else self._prices.get(report.tick_n)
         if order is not None:
             decided = order.price
         slippage = _ZERO if decided is None else qty * (price - decided)
@@ -156,7 +158,7 @@ class _Booking:
 
     def _kind(self, report: ExecutionReport, before: Decimal) -> str:
         reduces = bool(before) and before.is_signed() != report.last_qty.is_signed()
-        if report.leg is Leg.LIQUIDATION:
+        if report.leg in (Leg.LIQUIDATION, Leg.STOP):
             return STOP
         if not reduces:
             return ENTRY

@@ -30,7 +30,7 @@ from shared.config import Settings
 from shared.errors import DataError
 from shared.intervals import interval_ns
 from shared.models.choose import chosen_card
-from shared.needs import needed_groups
+from shared.needs import needed_groups, stop_needs
 from shared.plural import plural
 from shared.strategies.identity import Identity
 from shared.wall_time import WallTime
@@ -80,7 +80,7 @@ def reported(config: RecordedConfig, session: LineSession, wall: WallTime, *, cu
         name: [*pair, *([drawn[name]] if curves else [])] for name, pair in watched.items()
     }
     own = booked(settings, session, seen[SESSION])
-    inputs = Inputs(session.bars(), line_plans(tested), needed_groups(tested))
+    inputs = Inputs(session.bars(), line_plans(tested), needed_groups(tested) | stop_needs(tested))
     first, last = session.ticks[0].ts_event, session.ticks[-1].ts_event
     totals = {
         SESSION: own.totals,

@@ -200,7 +200,7 @@ def _bar(tick: MarketTick, row: int) -> HistoryBar:
             open=_exact(bar.open),
             high=_exact(bar.high),
             low=_exact(bar.low),
-            volume=_exact(bar.volume),
+            volume=None if bar.volume is None else _exact(bar.volume),
             quote_volume=None if bar.quote_volume is None else _exact(bar.quote_volume),
             trades=bar.trades,
             taker_volume=None if bar.taker_volume is None else _exact(bar.taker_volume),

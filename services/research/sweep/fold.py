@@ -16,7 +16,6 @@ from shared.config import Settings
 from shared.errors import ConfigError, DataError, UserCodeFailed
 from shared.features.spec import parsed
 from shared.features.vector import FeatureVector
-from shared.messages.market import Group
 from shared.models.choose import NO_MODEL
 from shared.models.dataset import Floats, samples, seen
 from shared.models.model import Predict
@@ -34,7 +33,7 @@ class Task(NamedTuple):
     - name: what it is, in errors.
     - bars: with or without those after the span.
     - learner: what the model is made of; None where it is the settings' own.
-    - needs: the groups that model or strategy see of a bar.
+    - needs: the groups that model, strategy or stops see of a bar.
     - code: the source of the user's own classes.
     """
 
@@ -44,7 +43,7 @@ class Task(NamedTuple):
     span: Span
     learner: Learner | None
     tradings: tuple[Trading, ...]
-    needs: frozenset[Group]
+    needs: frozenset[str]
     code: Bundle
 
 

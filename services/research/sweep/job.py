@@ -17,6 +17,7 @@ from shared.history import bars
 from shared.history.resampled import longer, require_columns
 from shared.history.times import time_text
 from shared.models.choose import chosen_card
+from shared.needs import stop_needs
 from shared.plural import plural
 
 Progress = Callable[[str, int, int], None]  # what is being done, how far, of how much (0: not known)
@@ -38,9 +39,10 @@ def sweep(settings: Settings, spec: SweepSpec, pool: Pool | None = None, progres
     plan = planned(settings, spec)
     say("reading", 0, 0)
     require_columns(path, plan.needs, "what is tried", plan.fields)
-    base = list(bars(path, own, timezone=timezone, groups=plan.needs))
+    needs = plan.needs | stop_needs(settings)
+    base = list(bars(path, own, timezone=timezone, groups=needs))
     series = {
-        interval: BarSeries.of(interval, longer(base, own, interval, path, timezone), bool(plan.needs))
+        interval: BarSeries.of(interval, longer(base, own, interval, path, timezone), bool(needs))
         for interval in spec.intervals
     }
     cuts = periods(BarSeries.of(own, base).ts, spec.folds, spec.holdout)
@@ -96,7 +98,7 @@ def _scores(
             span,
             learner,
             plan.tradings,
-            plan.needs,
+            plan.needs | stop_needs(settings),
             plan.code,
         )
         for interval, learner in models
@@ -117,9 +119,8 @@ def _scores(
 
 def _holdout(settings: Settings, plan: Plan, series: BarSeries, span: Span, best: Trial) -> Holdout:
     way = best.trading
-    task = Task(
-        "hold-out", _settings(settings, best.interval), series, span, best.learner, (way,), plan.needs, plan.code
-    )
+    needs = plan.needs | stop_needs(settings)
+    task = Task("hold-out", _settings(settings, best.interval), series, span, best.learner, (way,), needs, plan.code)
     sample = EVERY_BAR if best.learner is not None else Sample.of(chosen_card(settings))
     metrics = Metrics(best.interval, float(settings.strategy.balance), sample=sample)
     totals = backtest(task, learn(task), way, [metrics])

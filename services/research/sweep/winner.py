@@ -63,5 +63,7 @@ def config_lines(settings: Settings, best: Trial, card: Path | None = None) -> l
     elif card is not None:
         home = card.parent.resolve() == settings.signal.home.resolve()
         lines["signal"] = {"model": card.stem if home else str(card)}
-    lines["strategy"] = {"name": own.name, "params": own.params or None, "wrappers": own.wrappers or None}
+    protect = None if own.protect.terms is None else own.protect.deciding()
+    around = {"wrappers": own.wrappers or None, "protect": protect}
+    lines["strategy"] = {"name": own.name, "params": own.params or None, **around}
     return list(toml_lines(lines))
