@@ -31,9 +31,9 @@ _snapshot = fields_of(PaperSnapshot)
 class PaperStage(Stage):
     """The stage turns each order of a symbol into one report; price and commission are PaperFill's.
 
-    A stop that has fired is an order at the market's price of then, and its report says which it was. An order is FILLED
-    whole, or CANCELED where the price is beyond its limit; one that comes after a canceled one is EXPIRED, as at an
-    exchange.
+    A stop that has fired is an order at the market's price of then, and its report says which it was. An order is
+    FILLED whole, or CANCELED where the price is beyond its limit; one that comes after a canceled one is EXPIRED, as at
+    an exchange.
     """
 
     def __init__(self, fee: Decimal, slippage_bps: Decimal) -> None:

@@ -167,7 +167,10 @@ class Summary:
 
     def as_json(self) -> dict[str, object]:
         """Returns the documented form. executions: entries of that stream, one for each order, filled or not."""
-        parity = {"compared": self.parity.compared, "identical": self.parity.identical} if self.parity else None
+        parity = self.parity and {
+            "compared": self.parity.compared, "identical": self.parity.identical,
+            "executions": self.parity.executions, "executions_identical": self.parity.same,
+        }  # fmt: skip
         return {
             **{str(stream): self.counts[stream] for stream in SHOWN},
             "start_equity": str(self.start_equity),
@@ -218,6 +221,9 @@ class Summary:
             parity = self.parity
             compared = plural(parity.compared, "order")
             shown.append(f"parity: {parity.identical} of {compared} identical to the backtest")
+            if parity.executions:
+                reports = plural(parity.executions, "execution")
+                shown.append(f"parity: {parity.same} of {reports} identical to the backtest")
             if parity.before:
                 shown.append(
                     f"parity: {plural(parity.before, 'order before them is', 'orders before them are')} an earlier "

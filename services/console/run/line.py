@@ -317,7 +317,8 @@ class _Run:
             self._say(f"the orders are not compared with the backtest: {collector.newer}")
         elif isinstance(collector, OrderCollector) and self._comparable and not code:
             try:
-                parity = compare(self._settings, view.decided, collector.orders, view.ordered)
+                own = collector
+                parity = compare(self._settings, view.decided, own.orders, view.ordered, own.executions)
             except UserCodeFailed as failed:
                 code = str(failed)
         return Summary(

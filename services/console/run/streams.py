@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from hashlib import blake2b
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from shared.bus.api import Bus, BusLost, Session
 from shared.bus.entry import START, Entry
 from shared.bus.names import PartitionId
 from shared.config import Settings
-from shared.messages import DecodeError, ExecutionReport, Leg, OrderIntent, Stream, decode
+from shared.messages import DecodeError, ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Stream, decode
 from shared.record import NewerWire
 from shared.runner.progress import producers
 
@@ -21,8 +21,10 @@ COUNT = 500
 BLOCK_MS = 300
 CHUNK = 500  # entries read backwards at a time
 REMEMBERED = 4_096  # more than one commit writes
-MAX_PER_SYMBOL = 500_000  # orders that are kept for the comparison
-ASKED_FOR = (Leg.OPEN, Leg.CLOSE, Leg.NET)  # other reports end no order of this line
+MAX_PER_SYMBOL = 500_000  # orders that are kept for the comparison, and reports
+K = TypeVar("K")
+# Other reports end no order of this line; that of a stop ends one of the exchange.
+ASKED_FOR = (Leg.OPEN, Leg.CLOSE, Leg.NET, Leg.STOP)
 
 
 Source = tuple[str, PartitionId]
@@ -165,22 +167,25 @@ class StreamTaker(ABC):
 
 
 class OrderCollector(StreamTaker):
-    """A collector keeps the orders of a run for the comparison at its end.
+    """A collector keeps the orders and executions of a run for the comparison at its end.
 
-    - orders: symbol -> n -> order; the oldest of a symbol go when there are too many.
+    - orders, executions: symbol -> n -> order, or report; the oldest of a symbol go when there are too many.
     - newer: why these are not all, where a newer Tickline wrote some: then nothing can be compared.
     """
 
     def __init__(self, bus: Bus, settings: Settings) -> None:
         super().__init__(bus, Stream.ORDERS, settings.strategy.instance, settings.bus.partitions)
-        from services.research.parity.orders import OrderKey  # it loads the models' runtime, which `tail` does without
+        self._sources += _sources(settings, Stream.EXECUTIONS)
+        # It loads the models' runtime, which `tail` does without.
+        from services.research.parity.orders import ExecutionKey, OrderKey
 
-        self._key_of = OrderKey.of
+        self._order_key, self._execution_key = OrderKey.of, ExecutionKey.of
         self.orders: dict[str, dict[int, OrderKey]] = {}
+        self.executions: dict[str, dict[int, ExecutionKey]] = {}
         self.newer = ""
 
     def take(self, entry: Entry) -> None:
-        """Keeps the order; to the comparison, one that cannot be read is missing."""
+        """Keeps the order, or the report; to the comparison, one that cannot be read is missing."""
         try:
             message = decode(entry.t, entry.d)
         except NewerWire as newer:
@@ -189,10 +194,16 @@ class OrderCollector(StreamTaker):
         except DecodeError:
             return
         if isinstance(message, OrderIntent):
-            known = self.orders.setdefault(message.sym, {})
-            known[message.n] = self._key_of(message)
-            if len(known) > MAX_PER_SYMBOL:
-                del known[next(iter(known))]
+            _keep(self.orders, message, self._order_key(message))
+        elif isinstance(message, ExecutionReport):
+            _keep(self.executions, message, self._execution_key(message))
+
+
+def _keep(kept: dict[str, dict[int, K]], message: Message, key: K) -> None:
+    known = kept.setdefault(message.sym, {})
+    known[message.n] = key
+    if len(known) > MAX_PER_SYMBOL:
+        del known[next(iter(known))]
 
 
 class Ended(NamedTuple):
@@ -230,7 +241,7 @@ class RefusalCounter(StreamTaker):
             return
         if message.leg in ASKED_FOR and message.last_qty:
             self._filled += 1
-        if message.reason is not None:
+        if message.reason is not None and message.status is not OrderStatus.FILLED:
             self._reasons[message.reason.value] += 1
 
 

@@ -152,7 +152,7 @@ def test_the_documented_json() -> None:
         "final_equity": "74.96356913824383872516905796",
         "profit": "-25.03643086175616127483094204",
         "fees": "31.850",
-        "parity": {"compared": 1377, "identical": 1377},
+        "parity": {"compared": 1377, "identical": 1377, "executions": 0, "executions_identical": 0},
         "latency_us": WAITS,
         "restarts": 0,
         "finished": True,

@@ -49,6 +49,7 @@ def settings_in(
     slippage_bps: str = "0",
     max_slippage_bps: str = "none",
     reduce: str = "market",
+    protect: dict[str, Any] | None = None,
     **params: Any,
 ) -> Settings:
     """Settings of a backtest of these rows: 100 of money, no costs and no limit, where not said otherwise."""
@@ -63,6 +64,7 @@ def settings_in(
             "params": params,
             "max_slippage_bps": max_slippage_bps,
             "reduce": reduce,
+            "protect": protect or {},
         },
         gateway={"fee": fee, "slippage_bps": slippage_bps},
     )
