@@ -156,8 +156,7 @@ class StrategyStage(Stage):
         self._waiting: Prediction | None = None
         self._stopped_at: Prediction | None = None  # waits whole; see ProtectedStage
         self._missed: Gap | None = None
-        self._booked_n = 0
-        self._fees = Decimal(0)
+        self._booked_n, self._fees = 0, Decimal(0)
 
     @property
     def fees(self) -> Decimal:
@@ -190,8 +189,8 @@ class StrategyStage(Stage):
             self._on_execution(val)
             if self._in_flight:
                 return []
-            message, self._stopped_at = self._stopped_at, None
-            if message is not None:
+            if self._stopped_at is not None:
+                message, self._stopped_at = self._stopped_at, None
                 return self._on_message(message)
             return self._take_up(val.ts_event) if self._waiting is not None else []
         if type(val) is Gap:
@@ -332,7 +331,7 @@ class StrategyStage(Stage):
         return made
 
     def _sent(self, tr: str, ids: list[str]) -> None:
-        """Remembers orders of a trace, from now on in flight."""
+        """Remembers that orders of a trace are in flight from now on."""
         self._in_flight += ids
         if tr != self._named_tr:
             self._named, self._named_tr = self._named[-NAMED:], tr
