@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from shared.account.protection import ProtectTerms
 from shared.config.gateway import GatewaySettings, Mode
 from shared.config.section import Positive, Section
+from shared.messages.protect import ProtectTerms
 from shared.messages.reasons import StopKind
 
 if TYPE_CHECKING:
