@@ -116,7 +116,8 @@ async def _sessions(
             elif config.settings.gateway.mode is not Mode.PAPER and journal is None:
                 own = settings.journal_url, settings.gateway.account
                 journal = await stack.enter_async_context(await Journal.open(*own, durable=True, write=False))
-            found.append((config, await gathered(config.settings, lookup, journal, sym, *window, asked.wall)))
+            session = await gathered(config.settings, lookup, journal, sym, *window, asked.wall, time.time_ns())
+            found.append((config, session))
     return found
 
 

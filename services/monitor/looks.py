@@ -117,7 +117,9 @@ class DriftLatch:
 class LateSymbols:
     """LateSymbols looks, before each reading, who holds up what is joined, and tells the stage whom not to wait for.
 
-    What it says is the wall clock's word, so the stage writes it, and a replay takes it from there.
+    It is for bars that come when the clock says so: a replay's may be as late as they like, and one that is quiet among
+    single trades is not late. What it says is the wall clock's word, so the stage writes it, and parity takes it from
+    there.
 
     - wait_s: for a symbol that stands still. clock: seconds that never go back.
     """
@@ -136,11 +138,13 @@ class LateSymbols:
         self._looked_s = now_s
         if part.wire < KNOWN_SINCE:
             return
+        stood, self._stood = self._stood, {}
         for late in list(stage.late()):
             key = late.book, late.sym
-            reached, since_s = self._stood.get(key, (late.since, now_s))
+            reached, since_s = stood.get(key, (late.since, now_s))
             if reached != late.since:
                 since_s = now_s
-            self._stood[key] = late.since, since_s
             if now_s - since_s >= self._wait_s:
                 part.feed(late.sym, late)
+            else:
+                self._stood[key] = late.since, since_s

@@ -53,7 +53,8 @@ class MonitorWorker(Worker):
         latch = DriftLatch.of(settings) if settings.journal_url else None
         alerts = _alerts(settings, bus)
         spec = plan(settings) if alerts is None else plan(settings, _overheard_by(alerts))
-        looks = [LateSymbols().look, *(() if latch is None else (latch.look,))]
+        looks = [LateSymbols().look] if settings.bars_by_clock else []
+        looks += [] if latch is None else [latch.look]
         self._reader = PacedReader(limits, settings.monitor.pace_s, looks)
         super().__init__(spec, bus, self._reader, partitions=1, limits=limits, store=SideTasks(latch, alerts))
 

@@ -101,6 +101,11 @@ class IngestorSettings(LiveSettings):
         return self.source == "replay" or (self.source == "simulated" and self.ticks_per_s == 0)
 
     @property
+    def is_at_present(self) -> bool:
+        """Says whether ticks are of now: they come when the clock says so, and their times are the clock's."""
+        return self.source in ("ccxt", "fake")
+
+    @property
     def each_venue(self) -> Mapping[str, LiveSettings]:
         """Returns the exchanges of source ccxt, by name."""
         return self.venues or {self.exchange: self}

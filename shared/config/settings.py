@@ -187,6 +187,11 @@ class Settings(BaseSettings):
             raise ValueError(misfit)
 
     @property
+    def bars_by_clock(self) -> bool:
+        """Says whether each symbol has a bar whenever the clock says so; single trades come when somebody trades."""
+        return self.ingestor.is_at_present and self.interval != TRADE
+
+    @property
     def code_folder(self) -> Path:
         """Returns the folder in which specs of users' code, `file.py:Class`, are looked for."""
         return (self.user_code if self.user_code is not None else config_folder()).absolute()

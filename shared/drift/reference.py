@@ -28,7 +28,8 @@ class DriftReference(BaseModel):
 
     - strategy: for a person. decides: the hash of strategy, code, parameters, interval, fee and slippage.
     - symbols, interval: of the line, pooled where there are several symbols.
-    - fee, slippage_bps, legs: the costs assumed, see `Costs`. funded: funding is among them.
+    - fee, slippage_bps, legs: the costs assumed, see `Costs`. funded: funding is among them; None where an earlier
+      version, which took each rate for one of 8 hours, measured it and did not tell.
     - start, end: the first and the last bar's end. bars: all of them. held: those with a position through all of them.
 
     What it was:
@@ -58,7 +59,7 @@ class DriftReference(BaseModel):
     mean: float
     sd: Annotated[float, Field(ge=0)]
     lower: float
-    funded: bool = False
+    funded: bool | None = None
 
     @property
     def shows_edge(self) -> bool:
@@ -79,7 +80,8 @@ class DriftReference(BaseModel):
     @property
     def text(self) -> str:
         """Returns it in one line for a person."""
-        over = f"{plural(self.held, 'held bar')}, {self.start} to {self.end}{', net of funding' if self.funded else ''}"
+        funding = {True: ", net of funding", False: "", None: ", whether net of funding is not told"}[self.funded]
+        over = f"{plural(self.held, 'held bar')}, {self.start} to {self.end}{funding}"
         said = f"net Sharpe {self.sharpe:.2f} a year over {over}"
         return f"{said}: {'its decay is watched' if self.shows_edge else 'no edge shown, decay is not computed'}"
 

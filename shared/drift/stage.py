@@ -78,11 +78,15 @@ class DriftStage(Tick[Message, list[DriftReading]]):
         floored = reference is not None and reference.shows_edge
         self.least_mean = reference.mean * rules.share if reference is not None and floored else None  # m
         self._symbols, self._costs = tuple(symbols), costs
-        self._twins = {sym: Twin(sym, costs) for sym in symbols}
+        # Compared with the like: see DriftReference.funded.
+        all_of_8h = reference is not None and reference.funded is None
+        self._twins = {sym: Twin(sym, costs, all_of_8h=all_of_8h) for sym in symbols}
         self._pool = SymbolPool(self._symbols)
         self.warn_bars, self.latch_bars = _bars_of(reference, rules) if floored else (0, 0)
-        # Without what is at its default, so that evidence goes on where a later version adds a field.
+        # Without what is at its default, or says no more than it, so that evidence goes on where a field is added.
         known = None if reference is None else reference.model_dump(mode="json", exclude_defaults=True)
+        if known is not None and not known.get("funded"):
+            known.pop("funded", None)
         told = (self._symbols, costs, self.least_mean, known)
         self._about = sha256(repr(told).encode()).hexdigest()[:16]
         self._model, self._n = "", 0

@@ -104,12 +104,13 @@ class Twin(Tick[Message, list[TwinBar]]):
     """A Twin takes one symbol's predictions, decisions and gaps of both; returns the bars that they complete.
 
     - sym: the symbol. costs: what is assumed.
+    - all_of_8h: each funding rate is one of 8 hours, whatever ticks say.
 
     Costs of a change of position are paid by the next bar that counts.
     """
 
-    def __init__(self, sym: Symbol, costs: Costs) -> None:
-        self._sym, self._costs = sym, costs
+    def __init__(self, sym: Symbol, costs: Costs, *, all_of_8h: bool = False) -> None:
+        self._sym, self._costs, self._all_of_8h = sym, costs, all_of_8h
         self._marks: deque[Mark] = deque()
         self._wishes: deque[Wish] = deque()
         self._marked_n = self._decided_n = 0
@@ -171,8 +172,8 @@ class Twin(Tick[Message, list[TwinBar]]):
             return  # a gap that does not know its time
         net = None
         if mark.tick_n and before is not None and self._side and not self._lost and not forced:
-            lasts_ns = (mark.interval_h or FUNDING_H) * HOUR_NS
-            funding = 0.0 if mark.rate is None else mark.rate * (mark.ts_event - since) / lasts_ns
+            hours = FUNDING_H if self._all_of_8h or mark.interval_h is None else mark.interval_h
+            funding = 0.0 if mark.rate is None else mark.rate * (mark.ts_event - since) / (hours * HOUR_NS)
             net = self._side * (mark.price / before - 1 - funding) - self._owed
             self._owed = 0.0
         yield TwinBar(self._sym, mark.ts_event, mark.tr, mark.model, net)

@@ -10,7 +10,7 @@ from shared.intervals import NS_PER_S
 KNOWN_NS = 60 * NS_PER_S  # exchanges tell a rate some seconds after it was settled
 SETTLED_NS = 3_600 * NS_PER_S  # rates are settled at whole hours, or at some of them
 
-MOST_HOURS = 24
+DAY_HOURS = 24
 
 
 class SettledRate(NamedTuple):
@@ -23,14 +23,15 @@ class SettledRate(NamedTuple):
 def hours_between(one: int, other: int) -> int | None:
     """Returns the hours between two settlements, so for how long the later rate is one; None where that cannot be.
 
-    Exchanges settle every 1 to 24 hours, some milliseconds late.
+    Exchanges settle at the same hours of every day, some milliseconds late. What is 16 hours apart has one between
+    that is missing.
 
     >>> hour = 3_600 * 10**9
-    >>> hours_between(0, 8 * hour + 3_000_000), hours_between(0, hour), hours_between(0, 72 * hour)
-    (8, 1, None)
+    >>> [hours_between(0, apart * hour + 3_000_000) for apart in (1, 8, 16, 24, 72)]
+    [1, 8, None, 24, None]
     """
     hours = round((other - one) / SETTLED_NS)
-    return hours if 1 <= hours <= MOST_HOURS else None
+    return hours if hours >= 1 and DAY_HOURS % hours == 0 else None
 
 
 def rate_at(rates: Sequence[SettledRate], end: int) -> SettledRate | None:

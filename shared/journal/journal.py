@@ -248,6 +248,12 @@ class Journal:
         """Returns the orders that a tick led to."""
         return await self._rows(orders, "AND tr = ? ORDER BY order_n", tr)
 
+    async def newest_orders(self, sym: str, limit: int) -> list[OrderRow]:
+        """Returns the symbol's orders that changed last, the last one last."""
+        return (await self._rows(orders, "AND sym = ? ORDER BY updated_ms DESC, order_n DESC LIMIT ?", sym, limit))[
+            ::-1
+        ]
+
     async def bus_id(self) -> str | None:
         """Returns the bus that this account belongs to, once it is known (SetBusId)."""
         found = await self._select(f"SELECT bus_id FROM {ACCOUNTS} WHERE account = ?")

@@ -25,7 +25,6 @@ from shared.runner.service import make_bus
 
 AGAIN_S = 1.0  # after the bus was lost, before it is asked again
 
-LIVE = ("ccxt", "fake")  # sources whose times are the clock's
 REPLAY = ".replay."  # in a replay's namespace
 
 T = TypeVar("T")
@@ -141,7 +140,7 @@ class Lookup:
     async def now_ns(self) -> int:
         """Returns the line's time: the clock's where it trades on a live market, else its newest tick's, if any."""
         own = self._settings
-        if own.ingestor.source in LIVE and REPLAY not in own.namespace:
+        if own.ingestor.is_at_present and REPLAY not in own.namespace:
             return time.time_ns()
         newest = [
             found.message.ts_event for sym in await self.symbols() for found in await self.last(Stream.TICKS, sym)

@@ -55,6 +55,7 @@ class Partition:
         self.wire = wire
         self.counts: Counter[str] = Counter()
         self.alarms: list[str] = []
+        self.missed: list[str] = []  # what was cut before it was read
         hold = stored.fields.get("run") == cursors_id.encode()
         self.cursors = {x.key: InputCursor(x, stored.fields.get(f"in:{x.key}"), hold) for x in spec.inputs}
         streams = [output.stream for output in spec.outputs]
@@ -314,6 +315,8 @@ class Partition:
             self._stop(symbol, described(error, "the stage failed at a gap"))
             return True
         self.counts["gaps"] += 1
+        if cause is GapCause.MISSED:
+            self.missed.append(f"{stream} of {symbol.name}: n={symbol.last[stream].n + 1} to {upto}")
         cursor.position += upto - symbol.last[stream].n
         symbol.last[stream] = Taken(upto)
         self._moved.add(stream)

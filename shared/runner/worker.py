@@ -287,6 +287,9 @@ class Worker:
             for alarm in part.alarms:
                 log.error("alarm", instance=self.spec.instance, p=p, what=alarm)
             part.alarms.clear()
+            for missed in part.missed:
+                log.warning("entries missed", instance=self.spec.instance, p=p, what=f"{missed}: a gap")
+            part.missed.clear()
             if outcome is not Outcome.OK:
                 refused.append((part, outcome))
                 continue

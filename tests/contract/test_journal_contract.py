@@ -301,6 +301,13 @@ async def test_an_order_is_found_by_any_of_its_names(journal: Journal, epoch: in
     assert await journal.orders_called("order00000") == []
 
 
+async def test_the_newest_orders_of_a_symbol_are_given(journal: Journal, epoch: int) -> None:
+    other = order(9, sym="ETHUSDT", updated_ms=99)
+    await journal.write([*(order(number, updated_ms=10 - number) for number in (1, 2, 3)), other], epoch)
+    assert [row.order_n for row in await journal.newest_orders("BTCUSDT", 2)] == [2, 1]
+    assert await journal.newest_orders("SOLUSDT", 2) == []
+
+
 # Transactions
 
 

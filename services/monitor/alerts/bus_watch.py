@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from pydantic import Field
+
 from services.monitor.alerts.conditions import AlertKind, Condition
 from services.monitor.comparisons import NOTHING, Comparisons
 from services.monitor.stage import GivenUp, MonitorStage, Resumed
@@ -15,8 +17,8 @@ from shared.bus.api import Bus, BusLost, Session
 from shared.bus.names import PartitionId
 from shared.config import Settings
 from shared.drift.stage import DriftStage
-from shared.intervals import NS_PER_S, TRADE, interval_ns
-from shared.messages import Features, Gap, Message, Prediction, Stream
+from shared.intervals import NS_PER_S, interval_ns
+from shared.messages import Decision, Features, Gap, LateBars, Message, Prediction, Stream
 from shared.messages.monitor import DriftReading, DriftState, RangeReading
 from shared.record import Snapshot
 from shared.runner.last_words import last_words
@@ -28,8 +30,7 @@ MONITOR_P = 0  # its one partition
 OWNERS = 64  # replicas of a service that are remembered beside those at work; an older one that comes back is a restart
 
 DRIFTED = frozenset({DriftState.WARNING, DriftState.DECAYED})
-AT_PRESENT = ("ccxt", "fake")  # sources whose ticks come when the clock says so
-MARKET = (Stream.FEATURES, Stream.PREDICTIONS)  # a gap in another stream is what the monitor alone has missed
+MARKET = (Stream.FEATURES, Stream.PREDICTIONS)  # a gap in another stream the monitor alone may have missed: see its log
 SHOWN = 5  # measures outside their range
 BARS = 2  # so many lengths of a bar, and more, without one are a silence
 
@@ -170,12 +171,13 @@ def services_of(settings: Settings) -> dict[str, str]:
 
 
 class StreamWatchSnapshot(Snapshot):
-    """The saved form of a StreamWatch. silent: symbols of which nothing came for long."""
+    """The saved form of a StreamWatch. silent: symbols of which nothing came for long. late: undecided ones."""
 
     gaps: list[Gap]
     drift: DriftReading | None
     outside: list[RangeReading]
     silent: list[str]
+    late: list[LateBars] = Field(default_factory=list)
 
 
 class StreamWatch:
@@ -189,13 +191,14 @@ class StreamWatch:
         self._gaps: dict[str, Gap] = {}
         self._drift: DriftReading | None = None
         self._outside: dict[tuple[str, str, str], RangeReading] = {}
-        timed = settings.ingestor.source in AT_PRESENT and settings.interval != TRADE
-        length_s = interval_ns(settings.interval) / NS_PER_S if timed else float("inf")
+        self._late: dict[str, LateBars] = {}
+        self._ticked_ns: dict[str, int] = {}  # the newest tick's time
+        length_s = interval_ns(settings.interval) / NS_PER_S if settings.bars_by_clock else float("inf")
         self._silent_s = BARS * length_s + settings.alerts.silent_s
         self._heard_s = dict.fromkeys(settings.symbols, clock())
 
     def see(self, message: Message) -> None:
-        """Takes a message of the line or of the monitor; others than those three kinds are left out."""
+        """Takes a message of the line or of the monitor; what stands depends on some kinds only."""
         if isinstance(message, DriftReading):
             self._drift = message
         elif isinstance(message, RangeReading):
@@ -209,6 +212,12 @@ class StreamWatch:
             self._gaps[message.sym] = message
         elif isinstance(message, Features):  # a prediction is taken with its decision, and nobody may decide
             self._heard_s[message.sym] = self._clock()
+            self._ticked_ns[message.sym] = message.ts_event
+        elif isinstance(message, LateBars) and not message.book:
+            self._late[message.sym] = message
+        elif isinstance(message, Decision) and message.sym in self._late:
+            if message.ts_event >= self._late[message.sym].ts_event:
+                del self._late[message.sym]
         elif isinstance(message, Prediction):
             self._heard_s[message.sym] = self._clock()
             if message.sym in self._gaps and (message.y_hat is not None or not message.model):
@@ -218,7 +227,7 @@ class StreamWatch:
         """Returns what stands; a stage that goes on where it was does not say it once more."""
         return StreamWatchSnapshot(
             gaps=list(self._gaps.values()), drift=self._drift, outside=list(self._outside.values()),
-            silent=[sym for sym in self._heard_s if self._is_silent(sym)],
+            silent=[sym for sym in self._heard_s if self._is_silent(sym)], late=list(self._undecided()),
         )  # fmt: skip
 
     def restore(self, state: State) -> None:
@@ -227,7 +236,13 @@ class StreamWatch:
         self._gaps = {gap.sym: gap for gap in saved.gaps if gap.sym in self._heard_s}
         self._drift = saved.drift
         self._outside = {(each.sym, each.what, each.name): each for each in saved.outside}
+        self._late = {late.sym: late for late in saved.late if late.sym in self._heard_s}
+        self._ticked_ns = {sym: late.ts_event for sym, late in self._late.items()}
         self._heard_s |= {sym: float("-inf") for sym in saved.silent if sym in self._heard_s}
+
+    def _undecided(self) -> Iterator[LateBars]:
+        """Yields what is late though its ticks come; else its feed is silent."""
+        return (late for sym, late in self._late.items() if self._ticked_ns.get(sym, 0) >= late.ts_event)
 
     def _is_silent(self, sym: str) -> bool:
         return self._clock() - self._heard_s[sym] > self._silent_s
@@ -248,6 +263,9 @@ class StreamWatch:
             if self._is_silent(sym):
                 text = f"{sym}: no tick came for {age(round(self._silent_s * NS_PER_S))}"
                 yield Condition(AlertKind.FEED, sym, text, sym=sym)
+        for late in self._undecided():
+            text = f"{late.human()}; its ticks come, and nobody decides on them"
+            yield Condition(AlertKind.LATE, late.sym, text, sym=late.sym)
         if self._drift is not None and self._drift.state in DRIFTED:
             yield Condition(AlertKind.DRIFT, "evidence", self._drift.human(), "tickline report")
 

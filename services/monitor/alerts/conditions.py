@@ -15,6 +15,7 @@ class AlertKind(StrEnum):
     DRIFT = "drift"
     UNKNOWN_ORDER = "UNKNOWN order"
     REFUSED = "refusal beside a position"
+    MISSES = "entries that miss"
     DIFFERENCE = "difference"
     MARKET = "market"  # its rules, or the account's modes in it, are other ones, or it is closed
     ALARM = "alarm"  # what else the gateway calls a person for
@@ -22,6 +23,7 @@ class AlertKind(StrEnum):
     KEY = "key"  # of the exchange, which is about to end
     GAP = "gap"
     FEED = "silent feed"
+    LATE = "late symbol"
     EXCHANGE = "silent exchange"
     SERVICE = "service away"
     RESTART = "service restarted"

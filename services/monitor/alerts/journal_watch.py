@@ -6,19 +6,17 @@ It only reads. What stands it finds again in the journal after a restart; up to 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from decimal import Decimal
 from typing import NamedTuple
 
 from pydantic import Field
 
 from services.monitor.alerts.conditions import AlertKind, Condition
+from services.monitor.alerts.order_ends import OrderEnds
 from shared.config import Settings
-from shared.control.books import NOTHING, Booked, booked
 from shared.control.latches import DRIFT, HALT, OTHER_BUS, SYMBOL
 from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError, JournalUnwritable, TicklineError
 from shared.exchanges.trading.amounts import plain
-from shared.explain.reasons import REASONS
 from shared.intervals import NS_PER_S
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, EventRow, LatchRow, OrderRow
@@ -29,20 +27,14 @@ from shared.wall_time import LOCAL_TIME, WallTime, age
 
 MS_NS = 1_000_000
 KEY_MS = 7 * 86_400_000  # how long before its end a key is about to end
-BACK_MS = 86_400_000  # how far a first look goes back for refusals
 MOST = 2_000  # differences, or orders, that are looked at one by one
 OVER = " is over"  # the end of an event that ends another
-ALARM, MARKET, REFUSED = "ALARM", "MARKET", "REFUSED"  # kinds of the gateway's events
+ALARM, MARKET = "ALARM", "MARKET"  # kinds of the gateway's events
 KINDS = {
     Reason.MARKET_CLOSED: AlertKind.MARKET,
     Reason.ACCOUNT_MODES: AlertKind.MARKET,
     Reason.CLOCK_SKEW: AlertKind.ALARM,
 }
-# An order that ended so had nothing to do; nobody has to look.
-NOTHING_TO_DO = frozenset(
-    {Reason.DUST, Reason.NOTHING_TO_REDUCE, Reason.NO_SHORT_ON_SPOT, Reason.BELOW_MINIMUM, Reason.CLOSE_NOT_FILLED}
-)
-ENDED = frozenset({OrderPhase.CANCELED, OrderPhase.REJECTED, OrderPhase.EXPIRED})
 
 
 class JournalView(NamedTuple):
@@ -74,6 +66,7 @@ class JournalWatch:
 
     - open_journal: opens it, if it is there.
     - unknown_ms: for how long an order must be UNKNOWN; arming_ms: how long before its end an arming is about to end.
+    - symbols: those that the line trades.
     """
 
     def __init__(
@@ -81,6 +74,7 @@ class JournalWatch:
         open_journal: Callable[[], Awaitable[Journal]],
         unknown_ms: int,
         arming_ms: int,
+        symbols: Sequence[str],
         wall: WallTime = LOCAL_TIME,
     ) -> None:
         self._open = open_journal
@@ -91,10 +85,7 @@ class JournalWatch:
         self._told: set[EventRow] = set()
         self._newest: tuple[object, ...] = ()  # the epoch's time and the newest event, as of the last look
         self._stopped: dict[tuple[str, str], Condition] = {}
-        self._orders_ms = 0
-        self._ended: set[str] = set()  # orders of that very ms
-        self._refused: dict[str, OrderRow] = {}
-        self._booked: dict[str, Booked] = {}
+        self._ends = OrderEnds(symbols)
 
     @classmethod
     def of(cls, settings: Settings) -> "JournalWatch":
@@ -104,6 +95,7 @@ class JournalWatch:
             lambda: Journal.open(url, account, durable=True, write=False),
             round(own.unknown_alarm_s * 1_000),
             round(settings.alerts.arming_s * 1_000),
+            settings.symbols,
         )
 
     async def look(self, now_ms: int) -> JournalView:
@@ -150,7 +142,7 @@ class JournalWatch:
             Condition(AlertKind.DIFFERENCE, f"{row.kind}/{row.sym}/{row.key}", row.text, "tickline resolve", row.sym)
             for row in (await journal.externals(adopted=False))[:MOST]
         ]
-        standing += await self._refusals(journal, now_ms)
+        standing += await self._ends.look(journal, now_ms)
         stopped, happened = await self._events(journal, {row.client_order_id for row in unknown}, now_ms)
         return JournalView((*standing, *stopped), tuple(happened))
 
@@ -186,43 +178,6 @@ class JournalWatch:
                 happened.append(_instant(row))
         self._told, self._newest = {row for row in rows if row.at_ms == self._events_ms}, newest
         return stopped.values(), happened
-
-    async def _refusals(self, journal: Journal, now_ms: int) -> list[Condition]:
-        """Returns refusals of orders in symbols that hold something, until one is filled or nothing is held."""
-        since_ms = self._orders_ms or now_ms - BACK_MS
-        rows = sorted(await journal.orders(open_only=False, since_ms=since_ms), key=lambda row: row.updated_ms)
-        for row in rows:
-            if row.client_order_id in self._ended:
-                continue
-            if row.filled_qty:
-                self._refused.pop(row.sym, None)
-            elif row.state in ENDED and _calls(row):
-                self._refused[row.sym] = row
-        self._orders_ms = max([since_ms, *(row.updated_ms for row in rows)])
-        self._ended = {row.client_order_id for row in rows if row.updated_ms == self._orders_ms}
-        found = list[Condition]()
-        for sym, row in list(self._refused.items()):
-            self._booked[sym] = held = await booked(journal, row.book, self._booked.get(sym, NOTHING))
-            if held.qty:
-                found.append(await self._refusal(journal, row, held.qty))
-            else:
-                del self._refused[sym]
-        return found
-
-    async def _refusal(self, journal: Journal, row: OrderRow, qty: Decimal) -> Condition:
-        told = [event.text for event in await journal.events_of(row.client_order_id) if event.kind == REFUSED]
-        why = told[-1] if told else REASONS[row.reason] if row.reason else ""
-        text = f"{row.sym}: its order of {plain(row.intended_qty)} ({row.leg}) ended {row.state}, {row.reason}: {why}; "
-        return Condition(
-            AlertKind.REFUSED, row.sym, f"{text}the book holds {plain(qty)}", f"tickline why {row.sym}", row.sym
-        )
-
-
-def _calls(row: OrderRow) -> bool:
-    """Says whether a person has to look at an order that ended so. An entry may miss its limit; a close should not."""
-    if row.reason is Reason.BEYOND_LIMIT:
-        return row.reduce_only
-    return row.reason is not None and row.reason not in NOTHING_TO_DO
 
 
 def latch_condition(latch: LatchRow) -> Condition:

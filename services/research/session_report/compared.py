@@ -18,7 +18,6 @@ from shared.messages.monitor import DriftMoved
 LATE = frozenset(
     {Reason.HISTORY, Reason.SUPERSEDED, Reason.STALE_TICK, Reason.STALE_PREDICTION, Reason.PAST_VALID_UNTIL}
 )
-LIVE = ("ccxt", "fake")  # sources whose ticks are of this clock
 NO_DECISION = "no decision"
 _ZERO = Decimal(0)
 
@@ -135,7 +134,7 @@ def decided(
         refused=most_first(Counter(str(reason) for reason in ended if reason not in LATE)),
         idle=most_first(Counter(str(reason) for reason in no_orders if reason not in LATE)),
         apart=most_first(apart),
-        delays_s=delays(found.values()) if settings.ingestor.source in LIVE else None,
+        delays_s=delays(found.values()) if settings.ingestor.is_at_present else None,
     )
 
 

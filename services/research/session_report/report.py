@@ -144,9 +144,9 @@ def _notes(
     absent = sum(round((b.ts_event - a.ts_event) / length_ns) - 1 for a, b in pairwise(session.ticks))
     if absent > 0:
         yield f"{plural(absent, 'bar')} of the window never came, or are not kept any more: neither traded on them."
-    if session.under_way > 1:  # one of them may be decided just now
-        late = f"{session.under_way} bars came after the last decision and have none"
-        yield f"{late}: `tickline status` says who is down."
+    if session.undecided:
+        late = plural(session.undecided, "bar has come", "bars have come")
+        yield f"{late} since the last decision, and nobody decided: `tickline status` says who is down."
     if session.gaps:
         yield f"{plural(session.gaps, 'gap')}: the session forgot its windows there, the backtest did not."
     models = {one.model for one in session.predictions.values() if one.model}

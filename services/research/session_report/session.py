@@ -10,13 +10,14 @@ from shared.config import Settings
 from shared.control.books import book_of, reports_of
 from shared.errors import BusUnreachable, ConfigError, DataError
 from shared.history import HistoryBar
-from shared.intervals import TRADE, interval_ns
+from shared.intervals import NS_PER_S, TRADE, interval_ns
 from shared.journal.journal import Journal
 from shared.lookup import Found, Lookup
 from shared.messages import Decision, ExecutionReport, Gap, MarketTick, OrderIntent, Prediction, Reason, Stream
 from shared.messages.monitor import POOLED, DriftMoved, DriftReading
 from shared.wall_time import WallTime
 
+SLOW_S = 5.0  # beyond the time that an order is valid: until its decision can be read
 WARMING = 5_000  # ticks before the window that the backtest's features may see
 _ZERO = Decimal(0)
 _RESUMED = DriftMoved.RESUMED  # of a reading that no held bar has led to
@@ -51,7 +52,7 @@ class LineSession(NamedTuple):
     - origin: where the reports were read. asked_ns: the window's beginning, where one was named. lost:
       how many reports of the window are kept nowhere any more.
     - readings: the monitor's of the window's held bars, pooled over all symbols.
-    - under_way: bars behind the last decision, where no end of the window was named: they are none of it.
+    - undecided: how many bars lie behind the last decision, where no end of the window was named.
     """
 
     sym: str
@@ -67,7 +68,7 @@ class LineSession(NamedTuple):
     asked_ns: int | None
     lost: int
     readings: list[DriftReading]
-    under_way: int
+    undecided: int
 
     def decided(self, tick: MarketTick) -> list[Written]:
         """Returns the decisions on a tick."""
@@ -86,11 +87,14 @@ async def gathered(
     since_ns: int | None,
     until_ns: int | None,
     wall: WallTime,
+    now_ns: int,
 ) -> LineSession:
     """Reads a session.
 
     - journal: the account's, whose reports count in testnet and live; None on paper.
-    - since_ns, until_ns: the window, by the ticks' times; None: from the first decision that could trade, to the last.
+    - since_ns, until_ns: the window, by the ticks' times; None: from the first decision that could trade, to the last
+      tick, unless that may be decided on yet.
+    - now_ns: the clock.
 
     Raises DataError where nothing is known of it, ConfigError for ticks that are no bars.
     """
@@ -106,8 +110,11 @@ async def gathered(
     seen = await lookup.messages(Stream.TICKS, sym, max(0, first_ns - warm_ns), until_ns)
     ticks = _of(MarketTick, seen)
     known = [tick for tick in ticks if tick.ts_event >= first_ns]
-    last_ns = max(one.decision.ts_event for one in written) if until_ns is None else until_ns
-    own = [tick for tick in known if tick.ts_event <= last_ns]
+    decided_ns = max(one.decision.ts_event for one in written)
+    undecided = 0 if until_ns is not None else sum(tick.ts_event > decided_ns for tick in known)
+    valid_ns = round((settings.strategy.order_valid_s + SLOW_S) * NS_PER_S)
+    under_way = undecided > 0 and now_ns - max(one.at_ns for one in seen) < valid_ns
+    own, undecided = (known[:-1], undecided - 1) if under_way else (known, undecided)
     if not own:
         raise DataError(
             f"report: decisions on {sym} are known and none of their ticks: is there a recording? see [recorder]"
@@ -140,7 +147,7 @@ async def gathered(
         opening=_opening(sym, start, [one for one in reports if one.n <= start.booked_n], own[0].price),
         origin=origin,
         asked_ns=since_ns,
-        under_way=len(known) - len(own),
+        undecided=undecided,
         readings=[one for one in said if isinstance(one, DriftReading) and one.moved is not _RESUMED],
         lost=_lost(start.booked_n, [one.decision.booked_n for one in written], numbers),
     )

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from shared.drift.reference import DriftReference
 from shared.drift.stage import DriftRules, DriftStage
-from shared.messages import Gap, GapCause, Message, Reason, Stream
+from shared.messages import Gap, GapCause, Message, Prediction, Reason, Stream
 from shared.messages.codec import pack, unpack
+from shared.messages.market import FundingGroup
 from shared.messages.monitor import POOLED, DriftMoved, DriftReading, DriftState
 from tests.unit.drift.lines import at, decision, gap, line, prediction
 from tests.unit.drift.references import COSTS, REFERENCE, SYM
@@ -157,6 +158,36 @@ def test_another_reference_begins_anew_but_the_position_and_n_go_on() -> None:
     second.restore(unpack(pack(first.state())))
     (reading,) = read(second, [prediction(31, 99.0), decision(31, 1, 1, orders=2)])
     assert (reading.moved, reading.held, reading.n) == (DriftMoved.BEGUN, 1, 30)
+
+
+@pytest.mark.parametrize(("funded", "paid"), [(None, 0.0006), (False, 0.0012), (True, 0.0012)])
+def test_a_reference_of_before_is_compared_by_the_rule_that_it_was_measured_by(
+    funded: bool | None, paid: float
+) -> None:
+    """It took each rate for one of 8 hours; its mean without that of a 4 h market would fall for no cause."""
+    own = stage(REFERENCE.model_copy(update={"funded": funded}))
+    rate = FundingGroup(rate=0.0004, interval_h=4)
+    messages = [
+        each.model_copy(update={"funding": rate}) if isinstance(each, Prediction) else each
+        for each in line([100.0] * 4, [1] * 4)
+    ]
+    costs = COSTS.rate * 2  # it closes and opens
+    assert read(own, messages)[-1].net == pytest.approx(-paid - costs)
+
+
+@pytest.mark.parametrize("funded", [None, False])
+def test_evidence_goes_on_where_a_card_now_says_that_it_knows_no_funding(funded: bool | None) -> None:
+    first, second = stage(), stage(REFERENCE.model_copy(update={"funded": funded}))
+    read(first, line(walk(30, 5), [1] * 30))
+    second.restore(unpack(pack(first.state())))
+    (reading,) = read(second, [prediction(31, 99.0), decision(31, 1, 1, orders=2)])
+    assert reading.moved is DriftMoved.BAR
+
+
+def test_a_reference_says_whether_it_is_net_of_funding() -> None:
+    said = [REFERENCE.model_copy(update={"funded": funded}).text for funded in (None, False, True)]
+    assert [text.count("whether net of funding is not told") for text in said] == [1, 0, 0]
+    assert [text.count(", net of funding") for text in said] == [0, 0, 1]
 
 
 def test_a_ruinous_bar_ends_what_showed_an_edge_and_is_said() -> None:

@@ -69,13 +69,14 @@ def test_a_silent_symbol_is_waited_for_and_then_said() -> None:
     assert len(readings) == 3, "the first of the four has no bar before it"
 
 
-def test_of_a_symbol_that_stays_silent_each_bar_is_given_up_as_soon_as_another_is_further() -> None:
+def test_of_a_symbol_that_stays_silent_each_bar_is_waited_for_anew() -> None:
     looked = Looked(stage())
     looked.take(of(LIVE, 1, 5))
     looked.look(WAIT_S)
     assert looked.look(WAIT_S) == [], "the last bar may come yet"
     looked.take(of(LIVE, 6, 6))
-    late, reading = looked.look()
+    assert looked.look(WAIT_S - 1) == [], "it stood still before, too, but nobody was a whole bar further"
+    late, reading = looked.look(1)
     assert isinstance(late, LateBars) and late.ts_event == reading.ts_event == BEGIN_NS + 5 * BAR_NS
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import random
+from typing import Any
 
 import pytest
 
 from services.monitor import main
 from services.monitor.looks import LateSymbols
 from services.monitor.main import MonitorWorker
-from shared.config import Settings
+from shared.config import Settings, load_settings
 from shared.errors import ConfigError
 from shared.messages import Stream
 from shared.messages.codec import unpack
@@ -18,9 +19,14 @@ from shared.runner.service import make_bus
 from tests.unit.monitor.session import SYMBOLS, Line, bars, stage
 from tests.until import until
 
-SETTINGS = Settings(
-    symbols=SYMBOLS, interval="12h", signal={"model": "none"}, monitor={"pace_s": 0.001}, bus={"read_count": 7}
-)
+GIVEN: dict[str, Any] = {
+    "symbols": SYMBOLS, "interval": "12h", "signal": {"model": "none"}, "monitor": {"pace_s": 0.001},
+    "bus": {"read_count": 7},
+}  # fmt: skip
+SETTINGS = load_settings(**GIVEN)
+AT_PRESENT = load_settings(**GIVEN, ingestor={"source": "fake"})
+CCXT = {"source": "ccxt", "exchange": "okx", "markets": {"BTCUSDT": "BTC/USDT", "ETHUSDT": "ETH/USDT"}}
+REPLAY = {"source": "replay", "files": dict.fromkeys(SYMBOLS, "prices.csv")}
 
 
 @pytest.fixture(autouse=True)
@@ -51,10 +57,10 @@ async def test_it_reads_all_partitions_and_ends_when_all_was_read() -> None:
 async def test_a_silent_symbol_holds_up_nobody_also_over_a_kill(monkeypatch: pytest.MonkeyPatch) -> None:
     """It never comes; the last bar of the other waits, since it may come for that yet."""
     monkeypatch.setattr(main, "LateSymbols", lambda: LateSymbols(wait_s=0.0))
-    line, live = Line(SETTINGS), SYMBOLS[0]
+    line, live = Line(AT_PRESENT), SYMBOLS[0]
     for first in (1, 21):
         await line.write(each for each in bars(first, first + 19, -0.01) if each.sym == live)
-        running = asyncio.create_task(MonitorWorker(SETTINGS, line.bus).run())
+        running = asyncio.create_task(MonitorWorker(AT_PRESENT, line.bus).run())
         await until(lambda: sum(sym == POOLED for sym, *_ in line.readings()) >= first + 17)  # noqa: B023
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -63,6 +69,26 @@ async def test_a_silent_symbol_holds_up_nobody_also_over_a_kill(monkeypatch: pyt
     assert pooled == list(range(1, 39))
     assert [n for n, _ in late] == list(range(1, len(late) + 1))
     assert late[0][1].startswith(f"{SYMBOLS[1]} late: no bar yet")
+
+
+@pytest.mark.parametrize("changed", [{"interval": "trade", "ingestor": CCXT}, {"ingestor": REPLAY, "run_id": "a"}])
+async def test_what_comes_by_no_clock_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, changed: dict[str, object]
+) -> None:
+    """A quiet symbol of single trades is not late, and a replay says the same however slowly it runs."""
+    monkeypatch.setattr(main, "LateSymbols", lambda: LateSymbols(wait_s=0.0))
+    settings = load_settings(**{**GIVEN, **changed})
+    line = Line(settings)
+    await line.write(each for each in bars(1, 20, -0.01) if each.sym == SYMBOLS[0])
+    worker = MonitorWorker(settings, line.bus)
+    worker.stop()
+    await worker.run()
+    assert line.readings() == []
+    await line.write(each for each in bars(1, 20, -0.01) if each.sym != SYMBOLS[0])
+    worker = MonitorWorker(settings, line.bus)
+    worker.stop()
+    await worker.run()
+    assert line.readings() == expected(20)
 
 
 @pytest.mark.parametrize("seed", range(4))

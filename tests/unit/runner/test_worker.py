@@ -59,6 +59,10 @@ class Writer:
         assert lease is not None
         return lease
 
+    def skip(self, sym: str, count: int) -> None:
+        """Goes on as if so many ticks had been written, and cut before anybody read them."""
+        self._last[sym] = self._last.get(sym, 0) + count
+
     async def write(self, *symbols: str, count: int = 1, changed: Callable[[Outgoing], Outgoing] = lambda x: x) -> None:
         for sym in symbols:
             p = partition_of(sym, P)
@@ -356,6 +360,18 @@ async def test_a_bus_that_is_down_is_waited_for(start: Start) -> None:
     await written(bus, 2)
 
 
+async def test_what_was_cut_before_it_was_read_is_said(bus: MemoryBus, start: Start) -> None:
+    writer = await Writer.on(bus)
+    start()
+    await writer.write("S1")
+    with capture_logs() as logs:
+        writer.skip("S1", 2)
+        await writer.write("S1")
+        await until(lambda: features(bus) == {"S1": [(1, "t:S1:1"), (2, "MISSED"), (3, "t:S1:4")]})
+    (said,) = [line for line in logs if line["event"] == "entries missed"]
+    assert said["what"] == "ticks of S1: n=2 to 3: a gap"
+
+
 # Poison
 
 
@@ -383,9 +399,10 @@ async def test_a_stage_that_failed_once_is_given_the_entry_again(bus: MemoryBus,
     assert not running.worker._suspects.retried
 
 
-async def test_an_entry_at_which_the_stage_always_fails_is_set_aside(bus: MemoryBus, start: Start) -> None:
-    times = [1_000]
-    writer, running = await Writer.on(bus), start(echo_plan(lambda sym: Fails(sym, times)))
+async def test_an_entry_at_which_the_stage_always_fails_is_set_aside(start: Start) -> None:
+    """It fails twice, where no lease runs out meanwhile: whoever holds the partition then knows nothing of it."""
+    bus, times = MemoryBus(lease_s=600.0, maxlens={}), [1_000]
+    writer, running = await Writer.on(bus), start(echo_plan(lambda sym: Fails(sym, times)), on=bus)
     whole = expected(dict.fromkeys(SYMBOLS, 6))
     whole["S1"][2] = (3, "FAILED")
     with capture_logs() as logs:

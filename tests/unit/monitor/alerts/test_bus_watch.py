@@ -11,7 +11,7 @@ from shared.bus.api import Lease
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import PartitionId
 from shared.config import Settings, load_settings
-from shared.messages import Features, Gap, GapCause, Message, Prediction, Stream, Tensor
+from shared.messages import Decision, Features, Gap, GapCause, LateBars, Message, Prediction, Reason, Stream, Tensor
 from shared.messages.monitor import Measure, RangeReading
 
 SYM = "BTCUSDT"
@@ -133,8 +133,8 @@ def test_what_only_the_monitor_has_missed_is_no_gap_in_the_ticks(stream: Stream)
     assert list(watch.conditions()) == []
 
 
-def features() -> Features:
-    return Features(n=1, sym=SYM, ts_event=1, tr="t", spec="s", values=Tensor.of(np.zeros(1, np.float32)))
+def features(ts_event: int = 1) -> Features:
+    return Features(n=1, sym=SYM, ts_event=ts_event, tr="t", spec="s", values=Tensor.of(np.zeros(1, np.float32)))
 
 
 @pytest.mark.parametrize("heard", [prediction(0.1), features()])  # the latter also where nobody decides any more
@@ -154,6 +154,32 @@ def test_ticks_that_keep_to_no_clock_are_never_silent(changed: dict[str, object]
     now_s = [1_000.0]
     watch = StreamWatch(settings(**changed), lambda: now_s[0])
     now_s[0] += 1e9
+    assert list(watch.conditions()) == []
+
+
+def late(upto: int, book: bool = False) -> LateBars:
+    return LateBars(n=1, sym=SYM, ts_event=upto, tr="late", since=0, book=book)
+
+
+def decision(ts_event: int) -> Decision:
+    return Decision(
+        n=1, sym=SYM, ts_event=ts_event, tr="t", tick_n=1, prediction_n=1, booked_n=0, y_hat=None, balance=Decimal(1),
+        signed_qty=Decimal(0), orders=(), reason=Reason.NO_PREDICTION,
+    )  # fmt: skip
+
+
+def test_a_symbol_whose_ticks_come_and_on_which_nobody_decides_is_told_until_somebody_does() -> None:
+    watch = StreamWatch(settings())
+    watch.see(late(5, book=True))
+    watch.see(late(5))
+    assert list(watch.conditions()) == [], "no tick came either, which is told as such"
+    watch.see(features(5))
+    assert [(one.kind, one.about) for one in watch.conditions()] == [(AlertKind.LATE, SYM)]
+    again = StreamWatch(settings())
+    again.restore(watch.state())
+    watch.see(decision(4))
+    assert [one.kind for one in (*again.conditions(), *watch.conditions())] == [AlertKind.LATE] * 2
+    watch.see(decision(5))
     assert list(watch.conditions()) == []
 
 

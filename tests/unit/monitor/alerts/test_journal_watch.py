@@ -2,19 +2,18 @@
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from services.monitor.alerts.conditions import AlertKind
 from services.monitor.alerts.journal_watch import JournalWatch
-from shared.control.books import execution_row
 from shared.errors import JournalUnwritable
 from shared.journal.journal import Journal
-from shared.journal.rows import ArmingRow, Change, EventRow, OrderRow
-from shared.messages import ExecutionReport, Leg, OrderPhase, OrderStatus, Reason
-from tests.journal_rows import BOOK, SYM, order
+from shared.journal.rows import ArmingRow, Change, EventRow
+from shared.messages import OrderPhase
+from tests.journal_rows import SYM, order
 
 NOW_MS = 1_763_985_600_000
 HOUR_MS = 3_600_000
@@ -29,7 +28,8 @@ class Account:
         self.epoch = 0
 
     def new_watch(self) -> JournalWatch:
-        return JournalWatch(lambda: Journal.open(self._url, "main", durable=False, create=False), 60_000, HOUR_MS)
+        opened = partial(Journal.open, self._url, "main", durable=False, create=False)
+        return JournalWatch(opened, 60_000, HOUR_MS, (SYM,))
 
     async def take_over(self) -> None:
         self.epoch = await self._journal.raise_epoch("gateway")
@@ -63,7 +63,7 @@ def event(text: str, kind: str = "ALARM", sym: str = SYM, name: str = "", later_
 async def test_a_journal_that_nobody_has_made_is_no_trouble_and_one_that_went_is(tmp_path: Path) -> None:
     file = tmp_path / "journal.db"
     url = f"sqlite:///{file}"
-    watch = JournalWatch(lambda: Journal.open(url, "main", durable=False, create=False), 60_000, HOUR_MS)
+    watch = JournalWatch(partial(Journal.open, url, "main", durable=False, create=False), 60_000, HOUR_MS, (SYM,))
     assert (await watch.look(NOW_MS)).standing == ()
     async with await Journal.open(url, "main", durable=False):
         assert (await watch.look(NOW_MS)).standing == ()
@@ -109,49 +109,6 @@ async def test_an_alarm_about_an_unknown_order_is_that_order(account: Account) -
     assert await account.happened() == []
     assert await account.stands(NOW_MS - 1) == []
     assert await account.stands() == [(AlertKind.UNKNOWN_ORDER, unknown.client_order_id)]
-
-
-def refused(number: int, reason: Reason, **changed: Any) -> OrderRow:
-    return order(number, state=OrderPhase.REJECTED, reason=reason, updated_ms=NOW_MS + number, **changed)
-
-
-def booked(seq: int, qty: str) -> Change:
-    report = ExecutionReport(
-        n=seq, sym=SYM, ts_event=seq, tr="t", tick_n=seq, order_n=seq, client_order_id=f"{seq:032x}", leg=Leg.OPEN,
-        status=OrderStatus.FILLED, last_qty=Decimal(qty), last_px=Decimal(100), commission=Decimal(0), reason=None,
-    )  # fmt: skip
-    return execution_row(BOOK, report, NOW_MS)
-
-
-async def test_a_refusal_counts_beside_a_position_only(account: Account) -> None:
-    await account.write(refused(1, Reason.NOT_ARMED))
-    assert await account.stands() == []
-    await account.write(booked(1, "0.5"), refused(2, Reason.NOT_ARMED))
-    assert await account.stands() == [(AlertKind.REFUSED, SYM)]
-    await account.write(booked(2, "-0.5"))
-    assert await account.stands() == []
-
-
-async def test_a_refusal_is_over_with_a_fill(account: Account) -> None:
-    await account.write(booked(1, "0.5"), refused(1, Reason.NO_MARGIN))
-    assert await account.stands() == [(AlertKind.REFUSED, SYM)]
-    filled = order(2, state=OrderPhase.FILLED, filled_qty=Decimal(1), updated_ms=NOW_MS + 2)
-    await account.write(filled)
-    assert await account.stands() == []
-    assert await account.stands() == []
-
-
-@pytest.mark.parametrize("reason", [Reason.DUST, Reason.NOTHING_TO_REDUCE, Reason.BELOW_MINIMUM])
-async def test_an_order_that_had_nothing_to_do_is_no_refusal(account: Account, reason: Reason) -> None:
-    await account.write(booked(1, "0.5"), refused(1, reason))
-    assert await account.stands() == []
-
-
-@pytest.mark.parametrize("reduces", [False, True])
-async def test_an_entry_may_miss_its_limit_and_a_close_should_not(account: Account, reduces: bool) -> None:
-    missed = refused(1, Reason.BEYOND_LIMIT, reduce_only=reduces)._replace(state=OrderPhase.CANCELED)
-    await account.write(booked(1, "0.5"), missed)
-    assert await account.stands() == ([(AlertKind.REFUSED, SYM)] if reduces else [])
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,12 +14,13 @@ from shared.intervals import NS_PER_S
 from shared.journal.journal import Journal
 from shared.messages import Message, Stream
 from shared.wall_time import UTC_TIME
-from tests.unit.lookup.world import World
+from tests.unit.lookup.world import BEGIN_MS, World
 
 SYM = "BTCUSDT"
 STEP = 12 * 3_600 * NS_PER_S
 BEGIN = 1_750_000_000 * NS_PER_S // STEP * STEP  # in the shipped card's training window
 COUNT = 60
+LATER_NS = 2 * BEGIN_MS * 1_000_000
 
 
 def settings_of(**sections: object) -> Settings:
@@ -59,8 +60,14 @@ def session_of(
     since_ns: int | None = None,
     until_ns: int | None = None,
     journal: Journal | None = None,
+    now_ns: int = LATER_NS,
 ) -> LineSession:
     """The session, read from a bus that holds these messages."""
     world = World(folder, [SYM])
     world.write(*messages)
-    return asyncio.run(gathered(settings, world.lookup(), journal, SYM, since_ns, until_ns, UTC_TIME))
+    return asyncio.run(gathered(settings, world.lookup(), journal, SYM, since_ns, until_ns, UTC_TIME, now_ns))
+
+
+def written_ns(messages: Sequence[Message]) -> int:
+    """When the last of these messages was written."""
+    return (BEGIN_MS + 1_000 * len(messages)) * 1_000_000

@@ -25,6 +25,7 @@ from shared.control.books import book_of
 from shared.drift.stage import DriftRules, DriftStage
 from shared.drift.twin import Costs
 from shared.errors import ConfigError, DataError
+from shared.intervals import NS_PER_S
 from shared.journal.journal import Journal
 from shared.journal.rows import ExecutionRow
 from shared.messages import (
@@ -42,7 +43,17 @@ from shared.messages import (
 from shared.messages.codec import keep
 from shared.wall_time import UTC_TIME
 from tests.unit.lookup.world import World
-from tests.unit.research.session_report.made import COUNT, STEP, SYM, at, session_of, settings_of, told
+from tests.unit.research.session_report.made import (
+    COUNT,
+    LATER_NS,
+    STEP,
+    SYM,
+    at,
+    session_of,
+    settings_of,
+    told,
+    written_ns,
+)
 
 SETTINGS = settings_of()
 
@@ -57,10 +68,14 @@ def changed(messages: list[Message], how: Callable[[Message], Message | None]) -
 
 
 def report_of(
-    messages: list[Message], folder: Path, settings: Settings = SETTINGS, since_ns: int | None = None
+    messages: list[Message],
+    folder: Path,
+    settings: Settings = SETTINGS,
+    since_ns: int | None = None,
+    now_ns: int = LATER_NS,
 ) -> SessionReport:
     config = RecordedConfig(settings, recorded=True, changed=False)
-    return reported(config, session_of(settings, messages, folder, since_ns), UTC_TIME)
+    return reported(config, session_of(settings, messages, folder, since_ns, now_ns=now_ns), UTC_TIME)
 
 
 def flat(value: object, name: str = "") -> dict[str, float]:
@@ -88,18 +103,40 @@ def test_where_nothing_went_wrong_they_are_the_same(messages: list[Message], tmp
     assert everything.fee == pytest.approx(0.0005)
 
 
-def test_the_bar_that_is_under_way_is_not_missed(messages: list[Message], tmp_path: Path) -> None:
-    """The newest ticks have no decision yet; one may be a matter of a moment, more of them are said."""
+def behind(messages: list[Message], last: int) -> list[Message]:
+    """A line of which ticks come on, and whose strategy has decided on none behind `last`; in the order of writing."""
+    return [one for one in messages if one.to is Stream.TICKS or int(one.tr.split(":")[-1]) <= last]
 
-    def behind(last: int) -> list[Message]:
-        return [one for one in messages if one.to is Stream.TICKS or int(one.tr.split(":")[-1]) <= last]
 
-    found = report_of(behind(COUNT - 1), tmp_path)
+@pytest.mark.parametrize("after_s", [0, 34])
+def test_the_newest_bar_is_not_missed_while_it_may_be_decided_on(
+    messages: list[Message], tmp_path: Path, after_s: int
+) -> None:
+    found = report_of(left := behind(messages, COUNT - 1), tmp_path, now_ns=written_ns(left) + after_s * NS_PER_S)
     assert (found.decided.bars, found.decided.missed) == (COUNT - 1, 0)
-    assert not any("after the last decision" in note for note in found.notes)
-    dead = report_of(behind(COUNT - 3), tmp_path / "b")
-    assert (dead.decided.bars, dead.decided.missed) == (COUNT - 3, 0)
-    assert any(note.startswith("3 bars came after the last decision and have none") for note in dead.notes)
+    assert not any("since the last decision" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("last", "after_s", "bars", "missed"),
+    [(COUNT - 1, 36, COUNT, 1), (COUNT - 3, 0, COUNT - 1, 2), (COUNT - 3, 36, COUNT, 3)],
+)
+def test_bars_behind_the_last_decision_are_missed_all_the_same(
+    messages: list[Message], tmp_path: Path, last: int, after_s: int, bars: int, missed: int
+) -> None:
+    """The strategy is down: that must be seen, and what the open position made meanwhile, in table and JSON."""
+    found = report_of(left := behind(messages, last), tmp_path, now_ns=written_ns(left) + after_s * NS_PER_S)
+    assert (found.decided.bars, found.decided.missed) == (bars, missed)
+    assert [len(marks) for marks in found.marks.values()] == [bars, bars]
+    assert json.loads(json_text(as_json([found], None)))["symbols"][0]["decisions"]["missed"] == missed
+    word = "bar has" if missed == 1 else "bars have"
+    assert any(note.startswith(f"{missed} {word} come since the last decision") for note in found.notes)
+
+
+def test_of_a_window_with_an_end_all_bars_count(messages: list[Message], tmp_path: Path) -> None:
+    left = behind(messages, COUNT - 3)
+    found = session_of(SETTINGS, left, tmp_path, until_ns=at(COUNT), now_ns=written_ns(left))
+    assert (len(found.ticks), found.undecided) == (COUNT, 0)
 
 
 def test_the_total_of_two_symbols_is_their_sum(messages: list[Message], tmp_path: Path) -> None:
@@ -313,7 +350,7 @@ async def test_with_a_journal_the_reports_are_its_own(messages: list[Message], t
     world.write(*(one for one in messages if not isinstance(one, ExecutionReport)))
     async with await Journal.open(f"sqlite:///{tmp_path}/journal.db", "main", durable=False) as journal:
         await journal.write(rows, await journal.raise_epoch("gateway"))
-        found = await gathered(SETTINGS, world.lookup(), journal, SYM, None, None, UTC_TIME)
+        found = await gathered(SETTINGS, world.lookup(), journal, SYM, None, None, UTC_TIME, LATER_NS)
     assert (found.origin, found.lost) == ("journal", 0)
     assert found.reports == [one for one in messages if isinstance(one, ExecutionReport)]
 
