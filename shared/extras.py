@@ -64,7 +64,10 @@ class _Missing:
 
 
 def load_arrow() -> None:
-    """Imports pyarrow, which asks once whether there is pandas, and would load it to tell a list from a series."""
+    """Imports pyarrow for a process that has no user's code: it never sees pandas, loaded or not.
+
+    pyarrow asks once whether there is pandas, and would load it to tell a list from a series.
+    """
     with without("pandas"):
         import pyarrow as pa
 

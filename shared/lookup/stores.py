@@ -16,11 +16,10 @@ from shared.bus.api import Session
 from shared.bus.entry import START, Entry, EntryId
 from shared.bus.names import PartitionId, partition_of
 from shared.errors import DataError
-from shared.extras import load_arrow
 from shared.messages import DecodeError, Message, Stream, decode
 from shared.record import NewerWire
 from shared.recording.layout import NewerRecording, Part, parts
-from shared.recording.part import read_positions
+from shared.recording.part import one_of, read_positions
 
 BUS: Literal["bus"] = "bus"
 RECORDING: Literal["recording"] = "recording"
@@ -327,8 +326,7 @@ class RecordedEntries:
         return self._last[part.path]
 
     def _rows(self, part: Part, stream: Stream, sym: str, first: int, last: int) -> list[StoredEntry]:
-        load_arrow()
-        from pyarrow import ArrowException, compute
+        from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
 
         try:
@@ -338,7 +336,7 @@ class RecordedEntries:
             self._note(part, error)
             return []
         for column, text in (("k", sym), ("instance", self._instances[stream])):
-            table = table.filter(compute.equal(table.column(column), text))
+            table = table.filter(one_of(table.column(column), [text]))
         cells = [table.column(name).to_pylist() for name in COLUMNS]
         return [
             StoredEntry(n, t, tr, d, w, RECORDING) for n, t, tr, d, w in zip(*cells, strict=True) if first <= n <= last

@@ -8,10 +8,12 @@ exact. A tensor is three columns: dtype, shape and bytes. `d` is the message as 
 where a field has no column, or an entry could not be decoded.
 """
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
@@ -19,7 +21,6 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 from shared.bus.entry import Entry
 from shared.bus.names import PartitionId
 from shared.errors import DataError
-from shared.extras import load_arrow
 from shared.messages import DecodeError, Stream, decode
 from shared.messages.base import Message
 from shared.messages.codec import TYPES, pack, unpack
@@ -253,20 +254,38 @@ def read_rows(folder: Path, stream: Stream, instance: str = "", symbols: Sequenc
         yield from (row for _, row in _rows(part, instance, symbols))
 
 
+def one_of(column: Any, texts: Sequence[str]) -> Any:
+    """Returns which cells of an Arrow column are one of these texts.
+
+    An array of bytes tells it. To take over a text of Python's, pyarrow would load pandas; told that there is none, it
+    would find none for the rest of this process.
+
+    >>> import pyarrow as pa
+    >>> one_of(pa.chunked_array([["A", "B"], ["ü"]]), ["ü", "A"]).to_pylist()
+    [True, False, True]
+    """
+    import pyarrow as pa
+    from pyarrow import compute
+
+    data = [text.encode() for text in texts]
+    ends = pa.py_buffer(array("i", accumulate(map(len, data), initial=0)))
+    known = pa.StringArray.from_buffers(len(data), ends, pa.py_buffer(b"".join(data)))
+    return compute.is_in(column, value_set=known)
+
+
 def _rows(part: Part, instance: str = "", symbols: Sequence[str] = ()) -> Iterator[tuple[str, RecordedEntry]]:
     """Each row behind its instance; of these, or of all."""
-    load_arrow()
     import pyarrow as pa
-    from pyarrow import compute, parquet
+    from pyarrow import parquet
 
     columns = ("instance", *RecordedEntry._fields)
     try:
         with parquet.ParquetFile(part.path) as file:
             for batch in file.iter_batches(BATCH_ROWS, columns=list(columns), use_threads=False):
                 if instance:
-                    batch = batch.filter(compute.equal(batch.column("instance"), instance))
+                    batch = batch.filter(one_of(batch.column("instance"), [instance]))
                 if symbols:
-                    batch = batch.filter(compute.is_in(batch.column("k"), value_set=pa.array(symbols)))
+                    batch = batch.filter(one_of(batch.column("k"), symbols))
                 cells = [batch.column(name).to_pylist() for name in columns]
                 yield from zip(cells[0], map(RecordedEntry, *cells[1:]), strict=True)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:

@@ -1,7 +1,7 @@
 """Health: a service touches a file after every round with the bus; a fresh file is a healthy service.
 
-It also holds a lock on it, which the kernel takes back when the process ends, however it ends: a fresh file that nobody
-holds is that of a service that was killed a moment ago.
+It also holds a lock on it, which the kernel takes back when the process ends, however it ends: a file that is fresh, is
+touched no more and that nobody holds is that of a service that was killed some seconds ago.
 
 `python -m shared.runner.health signal` exits 0 when it is fresh, 1 when not. It imports nothing heavy.
 """
@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 MAX_AGE_S = 10.0
+TOUCHED_S = 3.0  # a service at work touches its file several times a second
 HELD = b"held\n"  # stands in a file of which a service holds a lock
 
 _locks: dict[Path, int] = {}  # file -> what holds its lock, until this process ends
@@ -51,13 +52,19 @@ def _hold(path: Path) -> None:
     _locks[path] = opened
 
 
-def abandoned(path: Path) -> bool:
-    """Says whether a service held the file, and none does any more."""
+def abandoned(path: Path, now_s: float) -> bool:
+    """Says whether a service held the file, and none does any more.
+
+    One that is touched is not abandoned, whatever its lock says: another machine's is not seen through every shared
+    folder.
+    """
     try:
         opened = os.open(path, os.O_RDONLY)
     except OSError:
         return False
     try:
+        if now_s - os.fstat(opened).st_mtime < TOUCHED_S:
+            return False
         if os.pread(opened, len(HELD), 0) != HELD:
             return False
         fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,6 +3,7 @@
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from shared.errors import ConfigError
 from shared.extras import without
 from shared.runner.service import limits_of
 
+RECORDING = Path(__file__).parents[1] / "fixtures/recording/5"
 SAYS = r"orders at a venue need alembic: pip install 'tickline\[ccxt,journal\]'"
 
 
@@ -53,6 +55,34 @@ def test_pyarrow_brings_no_pandas_and_still_makes_a_frame_for_who_wants_one() ->
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == "False 3\n", done.stderr
+
+
+def printed(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr
+    return done.stdout
+
+
+def test_who_reads_a_recording_and_loads_pandas_later_has_his_series_taken_for_such() -> None:
+    """Without pandas pyarrow takes a Series for a list, whose NaN is a value: in a notebook nobody would see it."""
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from shared.messages import Stream\n"
+        "from shared.recording.part import read_rows\n"
+        f"rows = list(read_rows(Path({str(RECORDING)!r}), Stream.TICKS, 'ingestor', ['SIM-A']))\n"
+        "print(len(rows) > 0, 'pandas' in sys.modules)\n"
+        "import pandas as pd\n"
+        "import pyarrow as pa\n"
+        "print(pa.array(pd.Series([1.0, float('nan')])).null_count)\n"
+    )
+    assert printed(code).split() == ["True", "False", "1"]
+
+
+def test_a_notebook_has_structlog_as_it_is() -> None:
+    """What our own processes leave out of it, they leave out of it alone."""
+    code = "import sys, tickline, services.research.notebook\nprint('shared.runner.logs' in sys.modules)\n"
+    assert printed(code).split() == ["False"]
 
 
 def test_what_is_left_out_is_there_again_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -278,7 +278,7 @@ def _health(settings: Settings, now_ns: int, words: list[Word]) -> _Health:
     late = [
         name
         for name, at_ns in touched.items()
-        if now_ns - at_ns > FRESH_S * NS_PER_S or abandoned(alive_file(settings.state_dir, name))
+        if now_ns - at_ns > FRESH_S * NS_PER_S or abandoned(alive_file(settings.state_dir, name), now_ns / NS_PER_S)
     ]
     missing = tuple(name for name in late if name in CORE or touched[name])
     lacking = sum(name in CORE for name in missing)

@@ -155,6 +155,9 @@ class RangeReplay:
 
 
 OF_TRADES = (Measure.COSTS, Measure.EQUITY)
+TOLD_SINCE = (
+    5  # the wire from which on the monitor tells that it missed trades, and of which bar it says what they made
+)
 Measured = tuple[str, str, str]
 RecordedRanges = dict[Measured, deque[RecordedEntry]]
 
@@ -165,9 +168,11 @@ def recorded_ranges(
     """Returns the readings behind the numbers in `sent`, up to those in `upto`, if any; of no symbol there: none.
 
     Where the monitor itself has missed orders or executions, those of costs and books behind that are left out: they
-    are of what it had, and the recording has more.
+    are of what it had, and the recording has more. So are all of a measure of which an earlier version has said some: it
+    did not tell.
     """
     found: RecordedRanges = {}
+    untold: set[Measured] = set()
     for sym in (*symbols, BOOK):
         lacking = False
         for row in read_rows(folder, Stream.MONITOR, instance, [sym]):
@@ -175,9 +180,12 @@ def recorded_ranges(
                 continue
             said = message_of(row)
             lacking = lacking or isinstance(said, Gap)
-            if isinstance(said, RangeReading) and not (lacking and said.what in OF_TRADES):
-                found.setdefault(_measure(said), deque()).append(row)
-    return found
+            if not isinstance(said, RangeReading) or (lacking and said.what in OF_TRADES):
+                continue
+            found.setdefault(_measure(said), deque()).append(row)
+            if said.what in OF_TRADES and int(row.t.rpartition("/")[2]) < TOLD_SINCE:
+                untold.add(_measure(said))
+    return {measure: rows for measure, rows in found.items() if measure not in untold}
 
 
 def _measure(said: RangeReading) -> Measured:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.runner.health import abandoned, fresh, touch
+from shared.runner.health import HELD, TOUCHED_S, abandoned, fresh, touch
 
 PROGRAM = """
 import sys
@@ -48,17 +48,30 @@ def service(path: Path) -> Iterator[Service]:
         made.kill()
 
 
+def given_up(path: Path) -> bool:
+    """As it is seen some seconds later."""
+    return abandoned(path, (path.stat().st_mtime if path.exists() else 0.0) + TOUCHED_S)
+
+
 def test_the_file_of_a_killed_service_is_abandoned_though_it_is_fresh(tmp_path: Path) -> None:
     path = tmp_path / "signal.alive"
     with service(path) as one:
-        assert not abandoned(path)
+        assert not given_up(path)
         with service(path):  # a replica
             one.kill()
-            assert not abandoned(path)
-    assert abandoned(path)
+            assert not given_up(path)
+    assert given_up(path)
     assert fresh(path, path.stat().st_mtime)
     with service(path):
-        assert not abandoned(path)
+        assert not given_up(path)
+
+
+def test_a_file_that_is_touched_is_not_abandoned_whatever_its_lock_says(tmp_path: Path) -> None:
+    """A service in a container holds a lock of its own machine: here nobody seems to."""
+    path = tmp_path / "signal.alive"
+    path.write_bytes(HELD)
+    touched_s = path.stat().st_mtime
+    assert [abandoned(path, touched_s + after_s) for after_s in (0, TOUCHED_S - 0.1, TOUCHED_S)] == [False, False, True]
 
 
 def test_a_file_that_was_taken_away_is_held_anew(tmp_path: Path) -> None:
@@ -66,15 +79,15 @@ def test_a_file_that_was_taken_away_is_held_anew(tmp_path: Path) -> None:
     with service(path) as one:
         path.unlink()
         one.touch()
-        assert not abandoned(path)
-    assert abandoned(path)
+        assert not given_up(path)
+    assert given_up(path)
 
 
 def test_of_a_file_that_nobody_ever_held_its_time_tells(tmp_path: Path) -> None:
     path = tmp_path / "signal.alive"
-    assert not abandoned(path)
+    assert not given_up(path)
     path.touch()
-    assert not abandoned(path)
+    assert not given_up(path)
 
 
 def test_a_file_that_cannot_be_is_no_error(tmp_path: Path) -> None:
