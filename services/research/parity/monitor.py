@@ -155,9 +155,8 @@ class RangeReplay:
 
 
 OF_TRADES = (Measure.COSTS, Measure.EQUITY)
-TOLD_SINCE = (
-    5  # the wire from which on the monitor tells that it missed trades, and of which bar it says what they made
-)
+TOLD_SINCE = 5  # the wire from which on the monitor tells that it missed trades, and of which bar its equity is
+
 Measured = tuple[str, str, str]
 RecordedRanges = dict[Measured, deque[RecordedEntry]]
 
@@ -168,8 +167,8 @@ def recorded_ranges(
     """Returns the readings behind the numbers in `sent`, up to those in `upto`, if any; of no symbol there: none.
 
     Where the monitor itself has missed orders or executions, those of costs and books behind that are left out: they
-    are of what it had, and the recording has more. So are all of a measure of which an earlier version has said some: it
-    did not tell.
+    are of what it had, and the recording has more. So is a measure of which an earlier version has said some,
+    since that did not tell.
     """
     found: RecordedRanges = {}
     untold: set[Measured] = set()
