@@ -17,6 +17,7 @@ from shared.recording.part import Positions, ReceivedEntry, RecordedEntry
 from shared.recording.position import StreamPosition
 from shared.runner.leases import PartitionLeases
 
+TAKEN = "the recorder's lease was taken: another one records"
 BESIDE_BYTES = 300  # of an entry, beside its message: about
 DAMAGED = b"?"  # before a recorded tag of a wire that nobody wrote then: later nobody could tell
 
@@ -137,9 +138,16 @@ class ProgressOnBus:
         commits = [Commit(self._leases[p], self._seqs[p], changed, []) for p, changed in fields.items()]
         outcomes = await self._session.commit(commits) if commits else []
         if any(outcome is not Outcome.OK for outcome in outcomes):
-            raise BusLost("the recorder's lease was taken: another one records")
+            raise BusLost(await self._why_refused())
         for p in fields:
             self._seqs[p] += 1
+
+    async def _why_refused(self) -> str:
+        leases = list(self._leases.values())
+        owners = await self._session.fields([(lease.partition, "owner") for lease in leases])
+        if any(owner and owner.decode() != lease.owner for owner, lease in zip(owners, leases, strict=True)):
+            return TAKEN
+        return "the recorder's lease ran out while it could not work, and nobody took it: it goes on behind its files"
 
 
 def _lowest(known: Positions) -> dict[int, str]:

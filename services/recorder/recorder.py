@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from services.recorder.progress import Intake, RecorderPlan, RecordingSession
+from services.recorder.progress import TAKEN, Intake, RecorderPlan, RecordingSession
 from shared.bus.api import Bus, BusLost, Session
 from shared.config import Settings
 from shared.errors import ConfigError, TicklineError
@@ -210,7 +210,7 @@ class Recorder:
 
     async def _round(self, session: Session) -> None:
         if not await self._owns_all(session):
-            raise BusLost("the recorder's lease was taken: another one records")
+            raise BusLost(TAKEN)
         self._touch()
 
     def _touch(self) -> None:

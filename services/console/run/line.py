@@ -43,6 +43,10 @@ from shared.strategies.identity import Identity
 from shared.user_code import blaming
 
 MONITOR, RECORDER = "monitor", "recorder"
+LEFT = {  # undone by who is killed at the end
+    MONITOR: "what it had not read is on the bus, and the next run's monitor goes on there",
+    RECORDER: "what the bus still holds is recorded by the next run on the same bus",
+}
 SERVICES = ("gateway", "strategy", "signal", "ingestor")  # readers before writers, so that nothing piles up
 POLL_S = 0.25
 READY_S = 30.0
@@ -117,7 +121,7 @@ class _Run:
             as_environment(settings),
             logs,
             ready=self._readers_ready,
-            last=beside,
+            last={name: LEFT[name] for name in beside},
             spare={} if asked_for else dict.fromkeys(recorder, self._say),
             own_env={"gateway": keys_environment(settings)},
             lasting=self._keeps_dying if self._real else None,

@@ -172,7 +172,8 @@ class Supervisor:
     - lasting: is told of a service that keeps dying, after which it is started again and again, with a growing pause,
       and the others stay; without it such a service ends the run, as does always one that is refused at its first
       start.
-    - last: those of them that are stopped when the others have ended, one after another.
+    - last: those of them that are stopped when the others have ended, one after another; each with what becomes of what
+      it leaves undone where it is killed.
     - spare: those that the others go on without: each has who is told that it is gone, and why.
     """
 
@@ -185,7 +186,7 @@ class Supervisor:
         own_env: Mapping[str, Mapping[str, str]] | None = None,
         ready: Callable[[str], Awaitable[None]] | None = None,
         lasting: Callable[[str], None] | None = None,
-        last: Sequence[str] = (),
+        last: Mapping[str, str] = MappingProxyType({}),
         spare: Mapping[str, Callable[[str], None]] = MappingProxyType({}),
         restarts: int = 5,
         within_s: float = 60.0,
@@ -204,9 +205,10 @@ class Supervisor:
         self._logs = logs
         self._ready = ready
         self._lasting = lasting
-        self._last = tuple(last)
+        self._last = last
         self._spare = spare
         self._given_up: set[str] = set()
+        self._cut: set[str] = set()  # those that did not end in time
         self._restarts = restarts
         self._within_s = within_s
         self._processes: dict[str, asyncio.subprocess.Process] = {}
@@ -242,21 +244,29 @@ class Supervisor:
             if code in (0, -signal.SIGTERM, None) or name in self._given_up:
                 continue
             said = f"{name} ended with code {code}: {self._last_word(name)}"
+            if code < 0:
+                when = (
+                    f"since it did not end within {STOP_TIMEOUT_S:g} s" if name in self._cut else "just before the end"
+                )
+                said = f"{name} was killed {when}: {self._last[name]} (log: {self._logs / f'{name}.log'})"
             if name not in self._spare:
                 raise ServiceFailed(said, code if code > 0 else 1)
             self._spare[name](said)
 
     async def _stop(self, names: Sequence[str]) -> None:
-        known = (self._processes.get(name) for name in names)
-        living = [process for process in known if process is not None and process.returncode is None]
-        for process in living:
+        known = {name: self._processes.get(name) for name in names}
+        living = {
+            name: process for name, process in known.items() if process is not None and process.returncode is None
+        }
+        for process in living.values():
             process.send_signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(STOP_TIMEOUT_S):
-                await asyncio.gather(*(process.wait() for process in living))
+                await asyncio.gather(*(process.wait() for process in living.values()))
         except TimeoutError:
-            for process in living:
+            for name, process in living.items():
                 if process.returncode is None:
+                    self._cut.add(name)
                     process.kill()
                     await process.wait()
 
@@ -320,5 +330,6 @@ class Supervisor:
         lines = path.read_text(errors="replace").splitlines() if path.exists() else []
         last = lines[-1] if lines else "it said nothing"
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            last = json.loads(last)["why"]  # the service told why it ended
+            told = json.loads(last)  # the service told why it ended; a killed one did not
+            last = told["why"] if "why" in told else f"its last word was {told['event']!r}"
         return f"{last[:300]} (log: {path})"

@@ -137,6 +137,30 @@ async def test_killed_between_the_file_and_the_bus_the_file_counts(tmp_path: Pat
     assert numbers(tmp_path) == [1, 2, 3]
 
 
+@pytest.mark.parametrize("taken", [False, True])
+async def test_a_lease_that_only_ran_out_is_not_said_to_be_taken(tmp_path: Path, taken: bool) -> None:
+    """A machine that slept: nobody else records, and this one goes on."""
+    line = Line()
+    await line.write("ingestor", tick(1))
+    with structlog.testing.capture_logs() as logs:
+        async with recording(line, settings(tmp_path)):
+            await recorded(tmp_path, 1)
+            session, later_s = await line.bus.connect(), line.bus.clock() + 31
+            line.bus.clock = lambda: later_s
+            if taken:
+                other = await session.join("recorder", "other")
+                assert other.members
+                for p in range(PARTITIONS):
+                    assert await session.acquire(PartitionId("recorder", p), "other")
+            await line.write("ingestor", tick(2))
+            await until(lambda: any(each["event"] == "recording interrupted" for each in logs))
+            if not taken:
+                await line.write("ingestor", tick(3))
+                await recorded(tmp_path, 3)
+    why = next(each["why"] for each in logs if each["event"] == "recording interrupted")
+    assert ("another one records" in why, "nobody took it" in why) == (taken, not taken)
+
+
 async def test_a_bus_that_forgot_writes_the_same_again(tmp_path: Path) -> None:
     line = Line()
     await line.write("ingestor", *map(tick, (1, 2, 3)))

@@ -5,7 +5,7 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -43,7 +43,7 @@ async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         *,
         restarts: int = 5,
         within_s: float = 60.0,
-        last: Sequence[str] = (),
+        last: Mapping[str, str] = {},
         own_env: Mapping[str, Mapping[str, str]] | None = None,
         lasting: Callable[[str], None] | None = None,
         spare: Mapping[str, Callable[[str], None]] | None = None,
@@ -251,12 +251,40 @@ async def test_the_last_ones_are_stopped_when_the_others_have_ended(make: Make) 
         "def bye(*_):\n    print('no line', flush=True)\n    sys.exit(3 if pathlib.Path('ended').exists() else 0)\n"
         "signal.signal(signal.SIGTERM, bye)\nprint('ready', flush=True)\ntime.sleep(60)\n"
     )
-    supervisor = make({"reader": reader, "slow": slow}, last=("reader",))
+    supervisor = make({"reader": reader, "slow": slow}, last={"reader": ""})
     async with kept(supervisor):
         await until(lambda: "ready" in said("slow") and "ready" in said("reader"))
         await until(lambda: supervisor._processes.keys() == {"slow", "reader"})  # they may write before they are known
     with pytest.raises(ServiceFailed, match="reader ended with code 3: no line"):
         await supervisor.stop()
+
+
+async def test_of_one_that_was_killed_just_before_the_end_it_is_said_what_that_means(make: Make) -> None:
+    """Its log ends anywhere, and says nothing of it."""
+    supervisor = make({"reader": SLEEP}, last={"reader": "the next run reads on"})
+    async with kept(supervisor):
+        await until(lambda: "sleeping" in said("reader") and "reader" in supervisor._processes)
+        os.kill(pids(supervisor)["reader"], signal.SIGKILL)
+    with pytest.raises(ServiceFailed) as failed:
+        await supervisor.stop()
+    assert failed.value.exit_code == 1
+    assert str(failed.value).partition(" (log: ")[0] == "reader was killed just before the end: the next run reads on"
+
+
+async def test_so_it_is_of_one_that_did_not_end_in_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STOP_TIMEOUT_S", 0.5)
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SLEEP
+    supervisor = make({"reader": deaf}, last={"reader": "the next run reads on"})
+    async with kept(supervisor):
+        await until(lambda: "sleeping" in said("reader") and "reader" in supervisor._processes)
+    with pytest.raises(ServiceFailed, match=r"reader was killed since it did not end within 0\.5 s: the next run"):
+        await supervisor.stop()
+
+
+async def test_a_log_of_json_is_told_in_words(make: Make) -> None:
+    word = """print('{"service": "one", "event": "recording", "level": "info"}', flush=True)\n"""
+    with pytest.raises(ServiceFailed, match=r"one ended with code 1: its last word was 'recording' \(log: "):
+        await make({"one": STARTED + word + "sys.exit(1)"}, restarts=0).run()
 
 
 async def test_the_others_go_on_without_a_spare_one(make: Make) -> None:
@@ -268,7 +296,7 @@ async def test_the_others_go_on_without_a_spare_one(make: Make) -> None:
         "signal.signal(signal.SIGTERM, bye)\nprint('ready', flush=True)\ntime.sleep(60)\n"
     )
     programs = {"worker": worker, "refused": STARTED + "print('no folder')\nsys.exit(2)", "last": last}
-    supervisor = make(programs, last=("last", "refused"), spare={"refused": told.append, "last": told.append})
+    supervisor = make(programs, last={"last": "", "refused": ""}, spare={"refused": told.append, "last": told.append})
     async with kept(supervisor):
         await until(lambda: bool(told) and "ready" in said("worker") and "ready" in said("last"))
         assert len(told) == 1
