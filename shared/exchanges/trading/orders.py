@@ -41,12 +41,14 @@ class OrderSender:
         refused = self._unfit(rules, request)
         if refused is not None:
             return refused
+        stamp = Stamp(at_ms=request.at_ms, validity_ms=request.validity_ms, now_ms=now_ms)
         try:
-            price = await self._price(rules, request, now_ms)
+            price = await self._price(rules, request, stamp)
+        except Overdue as error:
+            return self._failed(stamp, error)
         except VenueError as error:
             return Refused(Reason.NOT_SENT, f"not sent: no price for a market order: {error}")
         amount = amounts.contracts(rules, request.signed_qty)
-        stamp = Stamp(at_ms=request.at_ms, validity_ms=request.validity_ms, now_ms=now_ms)
 
         async def send() -> OrderStatusReport:
             order = await self._caller.client.create_order(
@@ -67,14 +69,16 @@ class OrderSender:
         report: OrderStatusReport = sent.answer
         return report
 
-    async def _price(self, rules: MarketRules, request: OrderRequest, now_ms: Callable[[], int]) -> str | None:
+    async def _price(self, rules: MarketRules, request: OrderRequest, stamp: Stamp) -> str | None:
         """Returns the price that is sent: the limit, or the one that a market order must have there; else None.
 
         To find it takes at most half of what is left of the request's validity.
         """
         price, qty = request.limit_price, request.signed_qty
         if price is None:
-            left_s = (request.at_ms + request.validity_ms - now_ms()) / MS
+            left_s = (stamp.until_ms - stamp.now_ms()) / MS
+            if left_s <= 0:
+                raise Overdue(f"valid until {stamp.until_ms}")
             worst = await self._profile.price_of_market_order(
                 self._caller, rules.market, buys=qty > 0, reduces=request.reduce_only, within_s=left_s / 2
             )
