@@ -87,10 +87,11 @@ class HyperliquidWebsocket:
     def parse(self, connection: ConnectionState, text: str) -> SubscriptionRequest:
         """Reads subscribe, unsubscribe and ping."""
         request = json.loads(text)
-        if request.get("method") == "ping":
-            return SubscriptionRequest(kind="ping")
         try:
-            method, wanted = request["method"], request["subscription"]
+            method = request["method"]
+            if method == "ping":
+                return SubscriptionRequest(kind="ping")
+            wanted = request["subscription"]
             name = ":".join(str(wanted[part]) for part in ("type", "coin", "interval") if part in wanted)
         except (KeyError, TypeError) as error:
             raise ValueError(str(error)) from error
@@ -106,10 +107,20 @@ class HyperliquidWebsocket:
         refused: Sequence[str],
         open_: Sequence[str],
     ) -> Sequence[str]:
-        """Replies once, with the subscription as it was asked for."""
+        """Replies once, with the subscription as it was asked for; a second time with an error that changes nothing.
+
+        https://github.com/ccxt/ccxt/issues/28369
+        """
         if subscription.kind == "ping":
             return [json.dumps({"channel": "pong"})]
         told = {"method": subscription.kind, "subscription": subscription.number}
+        had = connection.state.setdefault("had", set())
+        assert isinstance(had, set)
+        again = [name for name in subscription.subscribe if name in had]
+        had.difference_update(subscription.unsubscribe)
+        had.update(name for name in subscription.subscribe if name not in refused)
+        if again:
+            return [json.dumps({"channel": "error", "data": f"Already subscribed: {json.dumps(told['subscription'])}"})]
         if refused:
             return [json.dumps({"channel": "error", "data": f"Invalid subscription {json.dumps(told)}"})]
         return [json.dumps({"channel": "subscriptionResponse", "data": told})]
