@@ -160,6 +160,7 @@ FUTURES_FACTS = TradingFacts(
         rejected="REJECTED",
         expired="EXPIRED EXPIRED_IN_MATCH",
     ),
+    causes={"status": frozenset({"CANCELED", "REJECTED", "EXPIRED"})},  # P: EXPIRED_IN_MATCH: by self-trade prevention
     market_types={"swap": "linear", "spot": "spot"},
     options={"warnOnFetchOpenOrdersWithoutSymbol": False},  # we know what it costs
     # P: DOCS/trade/rest-api/New-Order: RESULT has "the final status result of the order (FILLED or EXPIRED)";

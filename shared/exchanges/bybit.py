@@ -107,6 +107,20 @@ FACTS = TradingFacts(
         rejected="Rejected",
         canceled="Cancelled PartiallyFilledCanceled Deactivated",
     ),
+    # P: DOCS/enum#rejectreason, #canceltype; EC_CancelForNoFullFill is that of FOK
+    causes={
+        "rejectReason": frozenset(
+            {
+                "EC_NoError",
+                "EC_PerCancelRequest",
+                "EC_NoImmediateQtyToFill",
+                "EC_NoEnoughQtyToFill",
+                "EC_CancelForNoFullFill",
+            }
+        ),
+        "cancelType": frozenset({"UNKNOWN", "CancelByUser"}),
+    },
+    missed=frozenset({"EC_NoImmediateQtyToFill", "EC_NoEnoughQtyToFill"}),
     market_types={"swap": "linear", "spot": "spot"},
     swap_params={"positionIdx": 0},  # U: DOCS/order/create-order: one-way
     market_params={"marketUnit": "baseCoin"},  # C: DOCS/order/create-order: else a market buy's qty is quote

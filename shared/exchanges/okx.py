@@ -105,6 +105,9 @@ FACTS = TradingFacts(
     order_id_name="ordId",  # C: parse_order takes `algoId` first, which an order that was a fired algo order has, too
     status_name="state",  # P: DOCS/#order-book-trading-trade-get-order-details
     states=states_of(new="live partially_filled", filled="filled", canceled="canceled mmp_canceled"),
+    # P: cancelSource of #order-book-trading-trade-ws-order-channel: 0 by the system, 1 by us, 14 an IOC's rest; others
+    # are e.g. self-trade prevention and missing margin
+    causes={"cancelSource": frozenset({"0", "1", "14"})},
     # P: the same page: `canceled` is a "terminal state. For IOC orders partially filled before cancellation, accFillSz
     # may be non-zero"
     final_rows=True,

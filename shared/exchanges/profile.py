@@ -116,6 +116,8 @@ class TradingFacts(NamedTuple):
     - order_id_name: the field of an order's own id, where ccxt's is another one for some
     - status_name: the field of the order's own word for how it stands; states: what each of these words is, NEW for all
       that rest
+    - causes: the fields that tell why an order ended, each with the words that say no more than that it met its limit,
+      or that we have cancelled it. missed: those of them that say that nothing was there within the limit
     - market_types: what ccxt loads for `swap` and `spot`; options: ccxt's own
     - swap_params, spot_params: of every order; market_params: of market orders on spot beside these
     - final_rows: whether an order's own row, once it says that the order is over, has all that was filled; with the sum
@@ -142,6 +144,8 @@ class TradingFacts(NamedTuple):
     order_id_name: str = ""
     status_name: str = ""
     states: Mapping[str, OrderPhase] = {}
+    causes: Mapping[str, frozenset[str]] = {}
+    missed: frozenset[str] = frozenset()
     market_types: Mapping[str, str] = {}
     options: Mapping[str, Any] = {}
     swap_params: Mapping[str, Any] = {}

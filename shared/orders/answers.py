@@ -21,6 +21,8 @@ class OrderStatusReport(NamedTuple):
     - venue_order_id: the venue's own id of the order.
     - traded_qty: Σ of the order's own trades, signed, where they were asked for and this is the order's own row, which
       the venue writes with all that was filled; None else, e.g. for a row of a list.
+    - cause: the venue's word for why it ended short, where that was no limit and no cancel of ours; empty where the
+      venue tells none.
     """
 
     phase: OrderPhase
@@ -28,6 +30,7 @@ class OrderStatusReport(NamedTuple):
     paid: Decimal
     venue_order_id: str
     traded_qty: Decimal | None = None
+    cause: str = ""
 
 
 class Answer(NamedTuple):

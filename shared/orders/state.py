@@ -91,7 +91,7 @@ class OrderState:
     - filled_qty, paid: the most that the venue has told; paid is Σ |qty| × price.
     - at_ms, valid_until_ms: the request's timestamp and end of validity, 0 until it is sent.
     - venue_order_id: empty until the venue has shown the order.
-    - reason: why it ended short.
+    - reason: why it ended short. cause: the venue's word for that, where it told one (see OrderStatusReport).
     - canceled_ms: when the venue has taken a cancel of it, 0 before.
     - became: the venue's id of the order that it has become, empty where it has not.
 
@@ -121,6 +121,7 @@ class OrderState:
     told: OrderPhase | None = None
     news_ms: int = 0
     asked_ms: int = 0
+    cause: str = ""
 
     @property
     def ended(self) -> bool:

@@ -320,7 +320,7 @@ def _joined(order: OrderState, answer: Answer) -> OrderState:
     return replace(
         order, phase=where, told=state, filled_qty=filled, paid=paid, venue_order_id=venue_order_id,
         news_ms=max(order.news_ms, answer.heard_ms), agreeing=0,
-        canceled_ms=order.canceled_ms or (answer.heard_ms if over else 0),
+        canceled_ms=order.canceled_ms or (answer.heard_ms if over else 0), cause=told.cause or order.cause,
     )  # fmt: skip
 
 

@@ -329,7 +329,7 @@ class OrderManager:
                 order.rests = rests(order, event, grace_ms)
                 await self._write(step)
             elif self._end(order, moved.state, trades, step):
-                self._say(order, event.text if isinstance(event, Refused) else "", step)
+                self._say(order, event.text if isinstance(event, Refused) else moved.state.cause, step)
                 await self._advance(step)
             elif trades.unpriced:
                 coins, quote = ", ".join(trades.unpriced), context.venue.rules(self.sym).quote

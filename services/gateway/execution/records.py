@@ -228,7 +228,8 @@ def ending(
     """
     if trades.unpriced:
         return None
-    if state.phase is OrderPhase.CANCELED and state.reason is Reason.ENDED_BY_VENUE and row.time_in_force is _IOC:
+    by_venue = state.phase is OrderPhase.CANCELED and state.reason is Reason.ENDED_BY_VENUE
+    if by_venue and row.time_in_force is _IOC and not (state.cause or state.canceled_ms):  # no other cause, nor we
         state = replace(state, reason=Reason.BEYOND_LIMIT)
     booked = outcome(state, trades.fills, rules.quote, base_held(rules), trades.prices)
     if booked is None:

@@ -114,7 +114,8 @@ def order_row(told: Mapping[str, Any], fills: Sequence[Row], now_ms: int, answer
         "id": str(order["oid"]), "clientOrderId": own_id(order.get("cloid")),
         "side": "buy" if order["side"] == "B" else "sell", "amount": asked, "filled": filled,
         "cost": sum((number(fill["amount"]) * number(fill["price"]) for fill in fills), Decimal(0)),
-        "status": word, "timestamp": int(order["timestamp"]), "trades": list(fills), "info": {},
+        "status": word, "timestamp": int(order["timestamp"]), "trades": list(fills),
+        "info": {"status": status},
     }  # fmt: skip
 
 

@@ -49,7 +49,25 @@ def snapshot(
     paid = number(order.get("cost"), "0") if filled else Decimal(0)
     qty = number(order.get("amount"), "0") * rules.contract_size
     state = _state(facts, order, filled, max(qty, abs(asked_qty or Decimal(0))))
-    return OrderStatusReport(state, sign * filled if filled else Decimal(0), paid, id_)
+    cause = _cause(facts, order) if state in ENDED_SHORT else ""
+    if state is OrderPhase.REJECTED and _is_ioc(order) and _missed(facts, order):
+        state = OrderPhase.CANCELED  # it was taken first, so it is no refusal
+    return OrderStatusReport(state, sign * filled if filled else Decimal(0), paid, id_, cause=cause)
+
+
+def _is_ioc(order: Mapping[str, Any]) -> bool:
+    return order.get("type") == "limit" and order.get("timeInForce") == "IOC"
+
+
+def _missed(facts: TradingFacts, order: Mapping[str, Any]) -> bool:
+    return any((order.get("info") or {}).get(name) in facts.missed for name in facts.causes)
+
+
+def _cause(facts: TradingFacts, order: Mapping[str, Any]) -> str:
+    """Returns the exchange's words for another end than that by its limit; empty where it has none."""
+    info = order.get("info") or {}
+    told = [str(info[name]) for name, usual in facts.causes.items() if info.get(name) and str(info[name]) not in usual]
+    return ", ".join(told)
 
 
 def order_id(facts: TradingFacts, order: Mapping[str, Any]) -> str:
@@ -68,7 +86,7 @@ def _state(facts: TradingFacts, order: Mapping[str, Any], filled: Decimal, qty: 
     state = facts.states.get(str(word)) if word else ENDED.get(str(status))
     if state is None and status not in (None, "open"):
         raise Unreadable(f"the order's status is {str(word or status)[:30]!r}")
-    if state is OrderPhase.EXPIRED and order.get("type") == "limit" and order.get("timeInForce") == "IOC":
+    if state is OrderPhase.EXPIRED and _is_ioc(order):
         return OrderPhase.CANCELED  # as it was told to end; Binance calls that EXPIRED (P: the page of its enums)
     if state is OrderPhase.FILLED and filled < qty:
         if word:

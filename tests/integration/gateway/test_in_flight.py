@@ -8,7 +8,7 @@ import pytest
 
 from services.simulator.engine.faults import Fault, FaultMode
 from shared.journal.rows import DropLatch, LatchRow
-from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
+from shared.messages import ExecutionReport, Leg, OrderPhase, OrderStatus, Reason
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
 from tests.until import until
 
@@ -122,6 +122,23 @@ async def test_what_rests_and_adds_is_cancelled_by_what_stops_adding(
     *_, closed = await trading.reported(2)
     assert closed.status is OrderStatus.FILLED
     await trading.agreed()
+
+
+async def test_what_a_session_cancels_at_its_end_stands_in_the_journal(trading: Gateway) -> None:
+    """So the next one knows that it was cancelled, also where the exchange has forgotten it by then."""
+    await trading.session()
+    let_it_rest(trading)
+    await trading.write(trading.intent("0.020"))
+    await rests(trading)
+    await trading.stop()
+    (event,) = [event for event in await trading.events() if event.kind == "CANCEL"]
+    assert event.text.startswith("the session ends")
+    async with trading._opened() as journal:
+        (row,) = await journal.orders()
+    assert (row.state, row.canceled_ms > 0) == (OrderPhase.CANCELING, True)
+    trading.start()
+    (report,) = await trading.reported(1)
+    assert report.status is OrderStatus.CANCELED
 
 
 async def test_what_rests_and_reduces_stays(trading: Gateway) -> None:

@@ -179,6 +179,12 @@ def test_an_end_short_of_the_quantity_is_believed_at_once_when_row_and_trades_ag
     )  # fmt: skip
 
 
+def test_an_order_keeps_the_venues_word_for_its_end() -> None:
+    answer = row("CANCELED", 1, 1)
+    ended = after(NEW, answer._replace(what=answer.what._replace(cause="CancelBySmp")))
+    assert (ended.phase, ended.reason, ended.cause) == (OrderPhase.CANCELED, Reason.ENDED_BY_VENUE, "CancelBySmp")
+
+
 def test_an_order_that_was_shown_waits_for_no_validity() -> None:
     """Its request has arrived: only the last fills may be missing."""
     known = on_event(INTENT, Send(at_ms=1_000, validity_ms=60_000), GRACE_MS).state

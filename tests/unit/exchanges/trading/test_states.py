@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from shared.exchanges.client import Unreadable
+from shared.exchanges.hyperliquid.facts import FACTS as HYPERLIQUID_FACTS
+from shared.exchanges.hyperliquid.rows import order_row
 from shared.exchanges.trading import parse
 from shared.messages.reasons import OrderPhase
 from shared.orders.answers import OrderStatusReport
@@ -83,6 +85,71 @@ def test_an_ioc_that_ends_short_is_canceled_also_where_that_is_called_expired(
     assert (found.phase, found.filled_qty) == (CANCELED, Decimal(filled))
     resting = read("binance", kind, {**row("binance", kind, word, filled), **ioc, "timeInForce": "GTC"})
     assert resting.phase is EXPIRED
+
+
+# (what the row says, what it is, and the cause). P: the pages that the profiles cite; SDKs have the same words:
+# https://docs.rs/patisson-bybit-sdk/0.3.0/bybit/enum.RejectReason.html, OkxSpreadOrderCancelSource of burakoner/OKX.Api
+ENDS: dict[str, list[tuple[dict[str, str], OrderPhase, str]]] = {
+    "binance": [
+        ({"status": "EXPIRED"}, CANCELED, ""),
+        ({"status": "EXPIRED_IN_MATCH"}, CANCELED, "EXPIRED_IN_MATCH"),
+        ({"status": "REJECTED"}, REJECTED, ""),
+    ],
+    "okx": [
+        ({"state": "canceled"}, CANCELED, ""),
+        ({"state": "canceled", "cancelSource": "14"}, CANCELED, ""),
+        ({"state": "canceled", "cancelSource": "1"}, CANCELED, ""),
+        ({"state": "canceled", "cancelSource": "34"}, CANCELED, "34"),
+    ],
+    "bybit": [
+        ({"orderStatus": "Cancelled", "rejectReason": "EC_NoImmediateQtyToFill"}, CANCELED, ""),
+        ({"orderStatus": "Rejected", "rejectReason": "EC_NoImmediateQtyToFill"}, CANCELED, ""),
+        ({"orderStatus": "Rejected", "rejectReason": "EC_NoError"}, REJECTED, ""),
+        ({"orderStatus": "Rejected", "rejectReason": "EC_BySelfMatch"}, REJECTED, "EC_BySelfMatch"),
+        ({"orderStatus": "Cancelled", "rejectReason": "EC_PerCancelRequest"}, CANCELED, ""),
+        ({"orderStatus": "Cancelled", "cancelType": "CancelByUser"}, CANCELED, ""),
+        ({"orderStatus": "Cancelled", "cancelType": "CancelBySmp"}, CANCELED, "CancelBySmp"),
+        ({"orderStatus": "Cancelled", "rejectReason": "EC_BySelfMatch", "cancelType": "CancelBySmp"}, CANCELED,
+         "EC_BySelfMatch, CancelBySmp"),
+    ],
+}  # fmt: skip
+IOC = {
+    "binance": {"type": "LIMIT", "timeInForce": "IOC", "price": "1"},
+    "okx": {"ordType": "ioc", "px": "1"},
+    "bybit": {"orderType": "Limit", "timeInForce": "IOC", "price": "1"},
+}
+
+
+@pytest.mark.parametrize("kind", ["swap", "spot"])
+@pytest.mark.parametrize(
+    ("exchange", "said", "phase", "cause"), [(name, *one) for name, ends in ENDS.items() for one in ends]
+)
+def test_why_an_ioc_ended_where_it_was_not_its_limit(
+    exchange: str, kind: str, said: dict[str, str], phase: OrderPhase, cause: str
+) -> None:
+    """A resting order that Bybit calls rejected is that; of an IOC that missed it is the usual end."""
+    found = read(exchange, kind, {**row(exchange, kind, "NEW", "0"), **IOC[exchange], **said})
+    assert (found.phase, found.cause) == (phase, cause)
+    if said == {"orderStatus": "Rejected", "rejectReason": "EC_NoImmediateQtyToFill"}:
+        resting = {**row(exchange, kind, "NEW", "0"), **IOC[exchange], **said, "timeInForce": "GTC"}
+        assert read(exchange, kind, resting).phase is REJECTED
+
+
+@pytest.mark.parametrize(
+    ("status", "phase", "cause"),
+    [
+        ("canceled", CANCELED, ""), ("iocCancelRejected", CANCELED, ""),
+        ("selfTradeCanceled", CANCELED, "selfTradeCanceled"), ("marginCanceled", CANCELED, "marginCanceled"),
+        ("tickRejected", REJECTED, "tickRejected"),
+    ],
+)  # fmt: skip
+def test_why_an_order_ended_at_hyperliquid(status: str, phase: OrderPhase, cause: str) -> None:
+    """P: https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/info-endpoint (order statuses)."""
+    order = {"oid": 7, "cloid": None, "side": "B", "sz": "2.0", "origSz": "2.0", "tif": "Ioc", "timestamp": 5}
+    parsed = order_row({"order": order, "status": status, "at_ms": 5}, [], 10**9)
+    raw = Raw("binance", "swap", {})
+    found = parse.snapshot(HYPERLIQUID_FACTS, raw.rules(raw.markets[0]), parsed)
+    assert (found.phase, found.cause) == (phase, cause)
 
 
 @pytest.mark.parametrize("exchange", WORDS)

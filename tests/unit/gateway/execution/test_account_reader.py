@@ -1,14 +1,17 @@
 """Whose trades a comparison asks for, and when."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from services.gateway.execution.account_reader import TRADES_A_ROUND, AccountReader
+from services.gateway.execution.account_reader import TRADES_A_ROUND, AccountReader, look_up
 from shared.errors import VenueError
 from shared.exchanges.trading.venue import Venue
+from shared.messages import OrderPhase
+from shared.orders import Absent, OrderState, VenueFill
 
 SYMS = [f"C{number}USDT" for number in range(35)]
 
@@ -89,3 +92,37 @@ async def test_a_round_that_failed_is_asked_again_whole() -> None:
         await made.read(1, 0, ())
     venue.broken = False
     assert (await made.read(1, 0, ())).traded == frozenset(SYMS)
+
+
+class Forgetful:
+    """A venue that does not know an order any more, and has a trade of it and one of another."""
+
+    def now_ms(self) -> int:
+        return 9_000
+
+    async def find(self, sym: str, name: str, since_ms: int) -> Absent:
+        return Absent(8_000)
+
+    async def fills(self, sym: str, since_ms: int) -> list[VenueFill]:
+        qty = Decimal(2)
+        return [VenueFill(id_, id_, "", sym, qty, Decimal(50), Decimal(0), "USDT", 1) for id_ in ("v", "another")]
+
+
+@pytest.mark.parametrize(
+    ("state", "traded"),
+    [
+        (OrderState(Decimal(3), OrderPhase.NEW, venue_order_id="v"), None),
+        (OrderState(Decimal(3), OrderPhase.CANCELING, venue_order_id="v"), 2),
+        (OrderState(Decimal(3), OrderPhase.UNKNOWN, venue_order_id="v", canceled_ms=1), 2),
+        (OrderState(Decimal(3), OrderPhase.CANCELING, venue_order_id="x", became="v"), 2),
+        (OrderState(Decimal(3), OrderPhase.CANCELING, venue_order_id="x"), 0),
+        (OrderState(Decimal(3), OrderPhase.CANCELING), None),
+    ],
+)
+async def test_of_an_order_that_is_forgotten_behind_a_cancel_its_trades_are_asked_for(
+    state: OrderState, traded: int | None
+) -> None:
+    """Whether or not the cancel was answered; where no id of it is known, no list of trades proves anything."""
+    found = await look_up(cast(Venue, Forgetful()), "BTCUSDT", "a", state)
+    assert isinstance(found, Absent)
+    assert (found.traded_qty, found.paid) == (traded, 50 * (traded or 0))

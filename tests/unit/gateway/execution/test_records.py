@@ -159,6 +159,16 @@ def test_an_order_that_missed_its_limit_says_so(row: dict[str, object], phase: O
     assert (end.row.state, end.row.reason) == (phase, reason)
 
 
+@pytest.mark.parametrize("other", [{"cause": "EXPIRED_IN_MATCH"}, {"canceled_ms": 2}])
+def test_what_ended_by_another_cause_has_missed_no_limit(other: dict[str, Any]) -> None:
+    """Self-trade prevention, missing margin; or we have cancelled it."""
+    state = OrderState(D("0.5"), OrderPhase.CANCELED, at_ms=1, reason=Reason.ENDED_BY_VENUE, **other)
+    row = opened(at_ms=1, time_in_force=TimeInForce.IOC).row
+    end = ending(row, state, OrderTrades(), SWAP, seq=1, epoch=1, now_ms=1)
+    assert end is not None
+    assert end.report.reason is Reason.ENDED_BY_VENUE
+
+
 def test_an_order_keeps_its_limit_in_the_journal() -> None:
     limit = {"type": OrderType.LIMIT, "limit_price": D("71797.3"), "time_in_force": TimeInForce.IOC}
     row = row_of(OrderIntent.model_validate(FIELDS | limit), "book", 1, 1)

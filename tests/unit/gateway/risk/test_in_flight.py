@@ -112,6 +112,46 @@ def test_of_a_flip_the_closing_part_waits_for_an_unknown_flip_likewise() -> None
     assert isinstance(verdict(BUY._replace(signed_qty=Decimal(-8), context=context), rules), Hold)
 
 
+def reached(position: int, orders: list[tuple[int, bool]]) -> int:
+    """The largest position, of either side, on any way through these orders; each is a quantity and reduce-only.
+
+    They come in any order of arrival, and any of them may not be filled; the venue cuts what is reduce-only.
+    """
+    most = abs(position)
+    for n, (qty, only_reduces) in enumerate(orders):
+        allowed = min(abs(qty), max(-position * (1 if qty > 0 else -1), 0)) if only_reduces else abs(qty)
+        after = position + (allowed if qty > 0 else -allowed)
+        most = max(most, reached(after, orders[:n] + orders[n + 1 :]))
+    return most
+
+
+SOME = st.lists(st.tuples(st.integers(-6, 6).filter(bool), st.booleans()), max_size=3)
+
+
+@given(qty=st.integers(-6, 6).filter(bool), position=st.integers(-6, 6), unknown=SOME)
+def test_whatever_comes_first_what_is_let_through_reaches_no_more_than_was_asked_about(
+    qty: int, position: int, unknown: list[tuple[int, bool]]
+) -> None:
+    """On a swap, beside UNKNOWN orders: what only reduces goes out reduce-only."""
+    context = BUY.context._replace(
+        position=Decimal(position), limited=True,
+        in_flight=tuple(InFlight(Decimal(one), unknown=True, limited=limited) for one, limited in unknown),
+    )  # fmt: skip
+    made = verdict(BUY._replace(signed_qty=Decimal(qty), context=context))
+    without = reached(position, unknown)
+    if not isinstance(made, Pass):
+        assert isinstance(made, Hold)
+        return
+    with_it = reached(position, [*unknown, (int(made.signed_qty), made.reduce_only)])
+    parts = exposure(
+        Decimal(qty), Decimal(position), [], *([Decimal(one) for one, limited in unknown if limited is kind]
+        for kind in (True, False))
+    )  # fmt: skip
+    if not parts.lets_open and made.reduce_only:
+        assert with_it == without, "nobody was asked about more"
+    assert with_it <= max(without, abs(parts.worst)), "the limits of size were asked about that"
+
+
 @given(
     qty=st.integers(-6, 6).filter(bool),
     position=st.integers(-6, 6),
