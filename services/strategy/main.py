@@ -51,7 +51,8 @@ class StrategyFeeder:
     def _take_back(self, part: Partition) -> None:
         own, takes_limits = self._settings, part.wire >= LIMITS_SINCE
         if not takes_limits and own.gateway.mode is not Mode.PAPER:
-            log.warning("nothing is sent that adds within a limit: an older Tickline takes part", wire=part.wire)
+            why = "an older Tickline takes part, or did so within bus.raise_after_s"
+            log.warning(f"nothing is sent that adds within a limit: {why}", wire=part.wire)
         for sym in own.symbols:
             if partition_of(sym, own.bus.partitions) == part.lease.partition.p:
                 stage = part.symbol(sym).stage

@@ -72,7 +72,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.STALE_PREDICTION: "the prediction behind it was too old",
     Reason.NO_FRESH_QUOTE: "there was no fresh quote of both sides to hold it against",
     Reason.PRICE_COLLAR: "the market had moved too far from the decision's price",
-    Reason.NO_LIMIT_PRICE: "it would add at any price: an older Tickline takes part, which knows no limits",
+    Reason.NO_LIMIT_PRICE: "it would add at any price: an older Tickline takes part, or did so minutes ago",
     Reason.ORDER_NOTIONAL: "what it would add is worth more than one order may",
     Reason.POSITION_NOTIONAL: "the position would be worth more than one may",
     Reason.ARMED_NOTIONAL: "all positions together would be worth more than was armed",
