@@ -38,8 +38,10 @@ from shared.strategies import AnyStrategy, Made
 from shared.tick import State
 
 # An order that leads out may go at any later time, when the last price has long passed.
-_OUT_AT_ANY_PRICE = {"valid_until": 0, "type": OrderType.MARKET, "limit_price": None, "time_in_force": None}
+_AT_ANY_PRICE = {"type": OrderType.MARKET, "limit_price": None, "time_in_force": None}
+_OUT_AT_ANY_PRICE = {"valid_until": 0, **_AT_ANY_PRICE}
 _MOST_DOUBLED = 20  # times
+LIMITS_SINCE = 5  # the wire that brought an order's limit
 MISSING = ":missing:"  # in the trace of a decision that a missing prediction led to
 
 
@@ -75,7 +77,7 @@ class LiveStrategySnapshot(Snapshot):
     @classmethod
     def upgrade(cls, fields: dict[str, Any], wire: int) -> dict[str, Any]:
         """Takes each order in flight for one that may reduce: before wire 5 nobody wrote which does."""
-        if wire >= 5 or not isinstance(book := fields.get("book"), dict):
+        if wire >= LIMITS_SINCE or not isinstance(book := fields.get("book"), dict):
             return fields
         last = fields.get("last") or {}
         return {**fields, "closing": list(book.get("in_flight", ())), "closed_ns": last.get("ts_event", 0)}
@@ -191,7 +193,8 @@ class LiveStrategyStage(StrategyStage):
                 if (one.signed_qty > 0) is not long and one.after is None:
                     self._closing += (one.client_order_id,)
                     self._closed_ns = prediction.ts_event
-        return made
+        # What nobody could read is not written, so that the same order has the same content at each wire.
+        return made if self.takes_limits else [one.model_copy(update=_AT_ANY_PRICE) for one in made]
 
     def _on_execution(self, report: ExecutionReport) -> None:
         super()._on_execution(report)

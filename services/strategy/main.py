@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from services.strategy.live_stage import LiveStrategyStage
+from services.strategy.live_stage import LIMITS_SINCE, LiveStrategyStage
 from services.strategy.plan import plan
 from services.strategy.stage import StrategyStage
 from shared.bus.api import Session
@@ -18,8 +18,6 @@ from shared.runner.service import serve
 from shared.runner.spec import Limits
 
 log = structlog.get_logger()
-
-LIMITS_SINCE = 5  # the wire that brought an order's limit
 
 
 class StrategyFeeder:

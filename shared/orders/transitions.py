@@ -126,8 +126,8 @@ def _learn(order: OrderState, event: Answer, grace_ms: int) -> Step:
     told = event.what
     if impossible := _impossible(order, told):
         return _contradiction(order, impossible)
-    if order.became and told.venue_order_id != order.became and told.phase in ENDED and told.filled_qty == 0:
-        return Step(order)  # what it was before
+    if _before_it_became(order, told):
+        return Step(order)
     joined = _joined(order, event)
     if told.phase is OrderPhase.FILLED and told.filled_qty == joined.filled_qty == order.asked_qty and told.paid > 0:
         return Step(_end(joined, OrderPhase.FILLED))
@@ -195,6 +195,8 @@ def _strange(order: OrderState, event: CancelAccepted | Triggered, _: int) -> St
 def _compare(order: OrderState, event: Answer, _: int) -> Step:
     """An answer after the end agrees with it, is older, or contradicts it."""
     told = event.what
+    if _before_it_became(order, told):
+        return Step(order)
     over = told.phase in ENDED
     differs = (
         not order.at_ms  # it was never sent
@@ -302,6 +304,12 @@ def _impossible(order: OrderState, told: OrderStatusReport) -> str:
     if told.filled_qty and told.filled_qty.is_signed() != order.asked_qty.is_signed():
         return f"asked for {order.asked_qty}, filled {told.filled_qty}: the other side"
     return ""
+
+
+def _before_it_became(order: OrderState, told: OrderStatusReport) -> bool:
+    """Says whether the row is that of the order which this one was, and which was over when it became another."""
+    of_first = bool(order.became) and told.venue_order_id != order.became
+    return of_first and told.phase in ENDED and not told.filled_qty
 
 
 def _joined(order: OrderState, answer: Answer) -> OrderState:

@@ -4,7 +4,7 @@ The strategy takes its two inputs in the order that the recorded decisions tell.
 """
 
 from services.research.parity.comparison import Comparison, RecordedRows, message_of
-from services.strategy.live_stage import MISSING, closed_by
+from services.strategy.live_stage import LIMITS_SINCE, MISSING, LiveStrategyStage, closed_by
 from services.strategy.protected_stage import ProtectedStage
 from shared.messages import Decision, ExecutionReport, Gap, GapCause, Leg, MarketTick, Message, Reason, Stream
 from shared.plural import plural
@@ -117,6 +117,7 @@ class StrategyReplay:
 
     - Executions up to that one come first, then messages up to the decision's own. That of a simulated stop comes
       behind the message that fired it.
+    - Its wire says whether an order's limit could be read then.
     - A Gap says neither. Where it closes a position, or supersedes what waits, the decision that comes with it does;
       else it comes before the next message, and the strategy learns of it only there.
     """
@@ -142,6 +143,8 @@ class StrategyReplay:
         """
         while (row := self._decisions.peek()) is not None and (upto is None or self._decisions.last_n < upto):
             said, n = message_of(row), self._decisions.last_n + 1
+            if isinstance(self._stage, LiveStrategyStage):
+                self._stage.takes_limits = int(row.t.rpartition("/")[2]) >= LIMITS_SINCE
             try:
                 self._require(n, row)
                 if isinstance(said, Decision):

@@ -242,7 +242,9 @@ def test_that_the_first_row_of_an_order_that_was_triggered_is_over_is_no_end() -
     """As ccxt says of one that has become another: closed, with nothing filled."""
     over = [row(state, 0, 0, at_ms=at_ms) for state in ("CANCELED", "EXPIRED") for at_ms in (9_000, 9_001, 9_002)]
     assert after(TRIGGERED, *over) == TRIGGERED
-    assert after(TRIGGERED, *over, row("FILLED", 3, 3, venue_order_id="w")).phase is OrderPhase.FILLED
+    filled = after(TRIGGERED, *over, row("FILLED", 3, 3, venue_order_id="w"))
+    assert filled.phase is OrderPhase.FILLED
+    assert [on_event(filled, late, GRACE_MS) for late in over] == [(filled, ())] * len(over)
     same = after(NEW, Triggered(1_500, 1_500, "v"))  # Bybit's keeps its id
     assert after(same, row("CANCELED", 0, 0)).phase is OrderPhase.CANCELED
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.gateway.execution.records import content_of
 from services.gateway.paper import PaperStage
 from services.strategy.limits import PriceLimits
 from services.strategy.live_stage import LiveRules, LiveStrategySnapshot, LiveStrategyStage
@@ -220,6 +221,16 @@ def test_while_an_older_tickline_takes_part_nothing_is_sent_that_adds_within_a_l
     strategy_of(made).__dict__["ticked"] = buy(-5, Leg.NET)
     (out,) = orders(made.on_tick(prediction(3, None)))
     assert (out.signed_qty, out.reduce_only, out.limit_price) == (-2, True, None)
+
+
+def test_while_an_older_tickline_takes_part_what_reduces_goes_at_any_price() -> None:
+    """As the older one would send it; so the same order has the same content for whoever reads it."""
+    made = held_long(limits=PriceLimits(Decimal(50), reducing=True))
+    made.takes_limits = False
+    strategy_of(made).__dict__["ticked"] = buy(-2, Leg.CLOSE)
+    (out,) = orders(made.on_tick(prediction(2, None)))
+    assert (out.signed_qty, out.type, out.limit_price) == (-2, OrderType.MARKET, None)
+    assert content_of(out) == content_of(OrderIntent.model_validate(at_wire(out, 4)))
 
 
 def test_what_waited_since_before_a_stop_does_not_enter_again_behind_it() -> None:
