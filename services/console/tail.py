@@ -274,7 +274,7 @@ async def _with_recorded(options: TailOptions, lookup: "Lookup", rows: list[Row]
 def _where(reach: "Reach", options: TailOptions, no_bus: str) -> str:
     """Returns where the rows come from, and from when on there are any."""
     recorded, on_bus = reach.recording.get(options.stream), reach.bus.get(options.stream)
-    said = [no_bus] if no_bus else []
+    said = [no_bus.removesuffix(": is it running?")] if no_bus else []
     said += [f"{path} cannot be read and is left out ({why})" for path, why in reach.damaged.items()]
     if recorded is not None:
         ends = f" until {options.wall.second(recorded.until_ns)}" if no_bus else ""

@@ -9,7 +9,10 @@ here.
 """
 
 import asyncio
+import os
 import re
+import socket
+import ssl
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -26,6 +29,7 @@ from redis.exceptions import (
     RedisError,
     ResponseError,
 )
+from redis.exceptions import ConnectionError as NotConnected
 
 from shared.bus.api import BusLost
 from shared.bus.scripts import Script
@@ -94,6 +98,26 @@ def remedy(error: BaseException) -> str:
     if isinstance(error, NoPermissionError):
         return "the user of bus.url may not do this: give it the rights that `tickline bus-users` lists"
     return ""
+
+
+def in_words(error: BaseException) -> str:
+    """Returns an error for a person: of a connection that failed, what the system says of it.
+
+    >>> in_words(ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 1)"))
+    'Connection refused'
+    >>> in_words(OSError("Multiple exceptions: [Errno 111] Connect call failed ('::1', 1, 0, 0), [Errno 111] …"))
+    'Connection refused'
+    >>> in_words(ReadOnlyError("You can't write against a read only replica."))
+    "ReadOnlyError You can't write against a read only replica."
+    """
+    cause = error.__context__ if type(error) is NotConnected else error
+    if isinstance(cause, socket.gaierror):
+        return cause.strerror or "no such host"
+    if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError):
+        found = re.search(r"\[Errno (\d+)\]", str(cause))
+        if number := cause.errno or (found and int(found[1])):
+            return os.strerror(number)
+    return f"{type(error).__name__} {error}".rstrip()
 
 
 Arg: TypeAlias = str | bytes | int
@@ -191,7 +215,7 @@ class BusConnection:
 
     async def _ended(self, what: str, error: BaseException | None, otherwise: str = "") -> BusLost:
         if self._over is None:
-            reason = f": {type(error).__name__} {error}".rstrip() if error is not None else ""
+            reason = f": {in_words(error)}" if error is not None else ""
             todo = (remedy(error) if error is not None else "") or otherwise
             self._over = f"bus {without_password(self.url)}: {what}{reason}{': ' if todo else ''}{todo}"
         await self._connection.disconnect(nowait=True)

@@ -69,6 +69,8 @@ class Card(BaseModel):
     - symbols: those it was made for, ["*"] for any.
     - interval: time from tick to tick.
     - sha256: of the weights file.
+    - fits: the `predicting_hash`, without code, of the card with which the weights were written; empty where an earlier
+      version, or a person, wrote it.
     - origin: where the weights come from, for a person.
     - training: how the model was fitted, how good it was, and the distributions of its features and predictions; None
       where nobody knows.
@@ -96,6 +98,7 @@ class Card(BaseModel):
     symbols: Annotated[tuple[Symbol, ...], Field(min_length=1, strict=False)]
     interval: Annotated[str, AfterValidator(_known_interval)]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    fits: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     origin: Annotated[str, Field(min_length=1)]
     training: Training | None = None
     runtime: Runtime | None = None
@@ -149,6 +152,15 @@ class Card(BaseModel):
         """
         told = self.model_dump(mode="json", include=set(DECIDING)) | {"code": dict(code or {})}
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def is_as_written(self) -> bool:
+        """Says whether nothing that decides was changed since the card was written beside its weights."""
+        return self.fits == self.predicting_hash()
+
+    def fitting(self) -> Self:
+        """Returns the card as it is written beside weights that fit it."""
+        return self.model_copy(update={"fits": self.predicting_hash()})
 
     @property
     def short_hash(self) -> str:

@@ -95,11 +95,12 @@ def require_model(
 ) -> None:
     """Raises ModelRefused as `load_model` would, without the model's runtime where there is no code of the user's.
 
-    The parameters are those of `load_model`. A model of ours is not made, which takes PyTorch seconds to load: its
-    weights have the sha256 that its card was given when they fitted.
+    The parameters are those of `load_model`. A model of ours whose card is as it was written is not made, which takes
+    PyTorch seconds to load: its weights fitted then, and have their sha256.
     """
     card_path, card, weights = _checked_files(Path(path), symbols, interval)
-    if (card.format == "torch" and card.model not in MODELS) or find_spec(LIBRARIES[card.format][0]) is None:
+    of_user = card.format == "torch" and card.model not in MODELS
+    if of_user or not card.is_as_written or find_spec(LIBRARIES[card.format][0]) is None:
         model_of(card, weights, card_path, folder)
     else:
         _check_features(card, card_path, folder)

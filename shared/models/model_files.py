@@ -56,12 +56,14 @@ def sha256_of(weights: bytes) -> str:
 
 
 def write_model(folder: Path, card: Card, weights: bytes, *, force: bool = False) -> tuple[Path, Path]:
-    """Writes NAME.pth or NAME.onnx, and NAME.json, each by a rename; returns their paths. Raises ConfigError.
+    """Writes a model that was made, NAME.pth or NAME.onnx, and NAME.json, each by a rename; returns their paths.
+
+    The card says that the weights fit it. Raises ConfigError.
 
     The card comes last: a crash between the two leaves a card that the loader refuses, or none.
     """
     check_name(folder, card.name, force=force)
-    text = _card_bytes(card)
+    text = _card_bytes(card.fitting())
     path, json = folder / f"{card.name}{card.weights_suffix}", folder / f"{card.name}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -141,7 +141,7 @@ class Saving:
         """Describes the model on the data and writes both files; returns the model with its whole card."""
         from shared.models.scores import evaluate_on_file
 
-        card = loaded.card
+        card = loaded.card.fitting()
         if data is not None and self.data is not None:
             inside, outside = (data.part(span) for span in holdout(len(data), self.test_share))
             test = outside if len(outside) else None

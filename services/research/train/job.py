@@ -154,7 +154,7 @@ def _verdicts(predict: Predict, outside: Dataset, fee: float) -> dict[str, Verdi
 
 def _card(spec: TrainSpec, vector: FeatureVector, fitted: Fitted, sha256: str, training: Training) -> Card:
     recipe = spec.fit.recipe
-    return Card(
+    made = Card(
         name=spec.model_name,
         model=spec.fit.model,
         params=dict(spec.fit.params),
@@ -172,6 +172,7 @@ def _card(spec: TrainSpec, vector: FeatureVector, fitted: Fitted, sha256: str, t
         training=training,
         runtime=Runtime.here("torch"),
     )
+    return made.fitting()
 
 
 def _split(data: Dataset, spec: TrainSpec) -> tuple[slice, slice]:

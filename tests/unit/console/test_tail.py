@@ -14,22 +14,27 @@ from services.console.tail import (
     DecisionsAround,
     Row,
     TailOptions,
+    _where,
     _with_recorded,
     json_line,
     nothing,
     said_of,
     text_line,
 )
+from shared.bus.api import BusLost
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.entry import START, Entry
-from shared.config import Settings
+from shared.config import Settings, load_settings
 from shared.lookup import Found
+from shared.lookup.lookup import Reach
+from shared.lookup.stores import TimeSpan
 from shared.messages import Decision, Leg, OrderIntent, OrderStatus, RangeReading, Reason, Stream
 from shared.messages.codec import TYPES
 from shared.messages.monitor import BOOK, Measure
 from shared.record import WIRE
 from shared.runner.service import make_bus
 from shared.wall_time import UTC_TIME
+from tests.servers import free_port
 from tests.unit.lookup.world import World
 from tests.unit.runner.fakes import report
 
@@ -53,6 +58,18 @@ def test_what_it_remembers_is_bounded() -> None:
     assert not any(repeats.seen(entry(n)) for n in range(REMEMBERED + 1))
     assert repeats.seen(entry(2))
     assert not repeats.seen(entry(0))
+
+
+async def test_a_bus_that_is_not_there_is_said_in_one_clear_line() -> None:
+    settings = load_settings(bus={"url": f"redis://127.0.0.1:{free_port()}/0"})
+    with pytest.raises(BusLost) as lost:
+        await make_bus(settings).connect()
+    recorded = {Stream.TICKS: TimeSpan(NOON - 60 * 10**9, NOON)}
+    options = TailOptions(Stream.TICKS, None, None, None, None, False, False, None, UTC_TIME)
+    assert _where(Reach({}, recorded, "", "", {}), options, str(lost.value)) == (
+        f"bus {settings.bus.url}: cannot connect: Connection refused; from the recording, written since 2025-11-24 "
+        "11:59:00 UTC until 2025-11-24 12:00:00 UTC"
+    )
 
 
 async def test_what_the_monitor_says_of_all_symbols_is_found_by_time_too(tmp_path: Path) -> None:

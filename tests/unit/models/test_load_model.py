@@ -338,6 +338,10 @@ def test_what_is_wrong_with_a_users_class_is_one_line(own: Path, changes: dict[s
         ({"model": "Oracle"}, {}),
         ({"model": "net.py:Fails"}, {}),
         ({"model": "net.py:Net", "params": {"hidden": 6}}, {}),
+        # Of ours, by hand: the files are there and whole, and do not fit.
+        ({"model": "NonLinearModel"}, {}),
+        ({"standardised": True}, {}),
+        ({"params": {"hidden": 6}}, {}),
     ],
     ids=str,
 )
@@ -350,7 +354,7 @@ def test_a_look_before_the_start_refuses_in_the_same_words(
     assert str(caught.value) == refused(path, folder=own, **wanted)
 
 
-def test_a_look_before_the_start_loads_torch_for_a_users_class_alone(own: Path) -> None:
+def test_a_look_before_the_start_loads_torch_for_a_users_class_and_what_a_person_wrote(own: Path) -> None:
     script = (
         "import sys\n"
         "from pathlib import Path\n"
@@ -359,10 +363,12 @@ def test_a_look_before_the_start_loads_torch_for_a_users_class_alone(own: Path) 
         "print('torch' in sys.modules)\n"
     )
     said = []
-    for path in (SHIPPED, write(own, net(), model="net.py:Net")):
+    by_hand = own / "by_hand"
+    by_hand.mkdir()
+    for path in (SHIPPED, write(own, net(), model="net.py:Net"), write(by_hand, linear(), fits="")):
         command = [sys.executable, "-c", script, str(path), str(own)]
         said.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert said == ["False\n", "True\n"]
+    assert said == ["False\n", "True\n", "True\n"]
 
 
 def test_a_line_of_the_users_code_is_named(own: Path) -> None:

@@ -50,7 +50,8 @@ def test_the_same_tensors_are_the_same_bytes() -> None:
 def test_what_is_written_can_be_loaded(tmp_path: Path) -> None:
     pth, json = write_model(tmp_path / "new", card(), WEIGHTS)
     assert sorted((tmp_path / "new").iterdir()) == [json, pth]
-    assert load_model(json).card == card()
+    assert load_model(json).card == card().fitting()
+    assert card().fitting().is_as_written and not card().is_as_written
 
 
 def test_a_name_is_taken_by_either_file(tmp_path: Path) -> None:
@@ -74,7 +75,7 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
     write_model(tmp_path, card(), WEIGHTS)
     with pytest.raises(ConfigError, match="bytes, 1000000 are allowed"):
         write_model(tmp_path, card(origin="x" * 1_000_000), b"other", force=True)
-    assert load_model(tmp_path / "m.json").card == card()
+    assert load_model(tmp_path / "m.json").card == card().fitting()
     assert len(list(tmp_path.iterdir())) == 2
     with pytest.raises(ConfigError, match="cannot be written: Not a directory"):
         write_model(tmp_path / "m.json" / "sub", card(), WEIGHTS)
