@@ -17,8 +17,9 @@ from shared.messages.reasons import Leg, OrderPhase, Reason
 
 BACK_MS = 86_400_000  # how far a first look goes back
 NEWEST = 100  # orders of each symbol that it takes, however old they are
-MISSES = 5  # entries of a symbol, one after the other, that found nothing within their limit
+MISSES = 5  # entries of a symbol, one after the other, that the exchange took and of which it filled nothing
 REFUSED = "REFUSED"  # the kind of the gateway's events
+MISSED = frozenset({Reason.BEYOND_LIMIT, Reason.ENDED_BY_VENUE})
 ENDED = frozenset({OrderPhase.CANCELED, OrderPhase.REJECTED, OrderPhase.EXPIRED})
 # An order that ended so had nothing to do; nobody has to look.
 NOTHING_TO_DO = frozenset(
@@ -71,11 +72,11 @@ class OrderEnds:
             return
         if row.filled_qty:
             self._missed.pop(sym, None)
-        elif row.reason is Reason.BEYOND_LIMIT:
+        elif row.reason in MISSED:
             self._missed[sym] = [*self._missed.get(sym, ()), row][-MISSES:]
 
     def _misses(self) -> Iterator[Condition]:
-        """Yields the symbols of which each entry misses its limit, until one is filled, in part or whole."""
+        """Yields the symbols of which the exchange fills no entry, until it fills one, in part or whole."""
         for sym, rows in self._missed.items():
             if len(rows) == MISSES:
                 last = rows[-1]

@@ -62,7 +62,9 @@ def close(number: int, state: OrderPhase, reason: Reason | None, filled: str = "
 
 
 def missed(number: int) -> OrderRow:
-    return ended(number, CANCELED, Reason.BEYOND_LIMIT, limit_price=Decimal("71797.30"))
+    """By its limit, or by another rule of the exchange's, e.g. against trades with oneself."""
+    reason = Reason.BEYOND_LIMIT if number % 2 else Reason.ENDED_BY_VENUE
+    return ended(number, CANCELED, reason, limit_price=Decimal("71797.30"))
 
 
 def booked(seq: int, qty: str) -> Change:
