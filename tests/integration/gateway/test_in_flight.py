@@ -168,6 +168,57 @@ async def test_a_cancel_whose_answer_is_lost_is_asked_for_again(trading: Gateway
     assert trading.fake.server.count("/order", "DELETE") > 5
 
 
+FOR_EVER = 10**6
+UNKNOWN_ORDER, NONE_SUCH = '{"code": -2013, "msg": "Order does not exist."}', '{"code": -2011, "msg": "Unknown order."}'
+
+
+def forget(trading: Gateway) -> None:
+    """The exchange knows the order no more, whoever asks."""
+    trading.fake.server.faults += [
+        Fault(FaultMode.STATUS, "/order", method="GET", status=400, text=UNKNOWN_ORDER, times=FOR_EVER),
+        Fault(FaultMode.STATUS, "/openOrders", method="GET", status=200, text="[]", times=FOR_EVER),
+    ]
+
+
+async def test_a_cancelled_order_that_the_exchange_has_forgotten_ends_though_no_cancel_was_answered(
+    trading: Gateway,
+) -> None:
+    """Binance forgets it after days, OKX after hours; its trades tell with what it has ended."""
+    await trading.session()
+    let_it_rest(trading)
+    await trading.write(trading.intent("0.020"))
+    await rests(trading)
+    trading.fake.server.faults += [
+        Fault(FaultMode.DROP, "/order", method="DELETE", after=True),
+        Fault(FaultMode.STATUS, "/order", method="DELETE", status=400, text=NONE_SUCH, times=FOR_EVER),
+    ]
+    forget(trading)
+    async with trading._opened() as journal:
+        await journal.write_by_person([LatchRow("DRIFT", "the edge is gone", "test", 1)])
+    (report,) = await trading.reported(1)
+    filled = sum((fill.qty for fill in trading.fake.engine.fills), Decimal(0))
+    assert (report.status, report.last_qty) == (OrderStatus.CANCELED, filled)
+    assert filled > 0
+
+
+async def test_an_order_that_the_exchange_has_forgotten_calls_for_a_person(tmp_path: Path) -> None:
+    """Nobody here has cancelled it, so nobody knows how it ended."""
+    async with gateway(tmp_path, unknown_alarm_s=0.5) as trading:
+        await trading.session()
+        let_it_rest(trading)
+        intent = trading.intent("0.020")
+        await trading.write(intent)
+        await rests(trading)
+        forget(trading)
+
+        async def called() -> list[str]:
+            alarms = [event.text for event in await trading.events() if event.kind == "ALARM"]
+            return [text for text in alarms if f"tickline resolve {intent.client_order_id}" in text]
+
+        await until(called)
+        assert trading.reports() == []
+
+
 async def test_what_rests_is_cancelled_when_the_line_ends_and_the_next_start_books_it(trading: Gateway) -> None:
     await trading.session()
     let_it_rest(trading)
