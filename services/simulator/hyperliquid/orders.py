@@ -41,7 +41,7 @@ LEAST = Decimal(10)
 SMALL_REDUCE = "small_reduce"  # the setting: `true` takes also reducing orders of less; nobody knows what is so
 MOST_FILLS, KEPT_FILLS = 500, 10_000
 KEPT_MS = "orders_kept_ms"  # the setting: so long after its end an order is told
-AN_HOUR_MS = 3_600_000
+KEPT_BY_ITSELF_MS = 2 * 3_600_000
 PARTS = ("filled", "canceled", "marginCanceled", "iocCancelRejected")
 TIFS = ("Alo", "Ioc", "Gtc")
 MISSED = "Order could not immediately match against any resting orders."
@@ -116,7 +116,7 @@ class HyperliquidOrders:
             order = engine.by_client(asked.removeprefix("0x"), seen_ms)
         else:
             order = engine.by_id(int(asked), seen_ms)
-        kept_ms = int(engine.settings.get(KEPT_MS, AN_HOUR_MS))
+        kept_ms = int(engine.settings.get(KEPT_MS, KEPT_BY_ITSELF_MS))
         gone = order is not None and order.state not in LIVE and order.updated_ms + kept_ms < seen_ms
         if order is None or gone or content["user"].lower() != OWNER:
             return {"status": "unknownOid"}

@@ -18,12 +18,18 @@ CLOID = "0x"
 NONCES_KEPT = ANSWERS_KEPT = 1_000
 IOC = "Ioc"
 HELPERS = dict[str, dict[str, Any]](hip3TokensByName={}, cachedCurrenciesById={})  # ccxt copies them between clients
+MISSES = ("Order could not immediately match against any resting orders", "No liquidity available for market order")
 EXPIRED, EXPIRED_COSTS = "Action already expired", 5  # P: DOCS/exchange-endpoint#expires-after: so many requests
 
 
 def signing_client(parent: Any) -> Any:
     """Makes a subclass of ccxt's class whose signed actions are only those that were asked for."""
     used, answers = deque[int](maxlen=NONCES_KEPT), OrderedDict[str, Decimal]()
+
+    def remember(client_id: str, filled: Decimal) -> None:
+        answers[client_id] = filled
+        if len(answers) > ANSWERS_KEPT:
+            answers.popitem(last=False)
 
     class Signing(paced_client(parent, ACCOUNT_PACE)):  # type: ignore[misc]
         requests_counted = 0  # those of which the address has so many, as this client has used them
@@ -55,13 +61,14 @@ def signing_client(parent: Any) -> Any:
         ) -> Any:
             """Posts one order. amount, price: as they shall stand in what is signed. A market order needs a price."""
             given = params or {}
+            client_id: str = given["clientOrderId"]
             action = order_action(
                 self.market(symbol),
                 buys=side == "buy",
                 amount=amount,
                 price=price,
                 reduce_only=bool(given.get("reduceOnly", False)),
-                cloid=f"{CLOID}{given['clientOrderId']}",
+                cloid=f"{CLOID}{client_id}",
             )
             stamp, nonce = current_stamp(), self.incrementing_nonce()
             until_ms = None if stamp is None else stamp.until_ms
@@ -73,14 +80,16 @@ def signing_client(parent: Any) -> Any:
             }
             try:
                 answer = await self.privatePostExchange(request)
+            except Exception as error:
+                if any(text in str(error) for text in MISSES):
+                    remember(client_id, Decimal(0))
+                raise
             finally:
                 if stamp is not None and EXPIRED in stamp.body:
                     self.requests_counted += EXPIRED_COSTS - 1
-            made, filled = answered(answer, amount, given["clientOrderId"])
+            made, filled = answered(answer, amount, client_id)
             if filled is not None:
-                answers[given["clientOrderId"]] = filled
-            if len(answers) > ANSWERS_KEPT:
-                answers.popitem(last=False)
+                remember(client_id, filled)
             return made
 
         async def cancel_orders(self, ids: Any, symbol: Any = None, params: Any = None) -> Any:

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from shared.exchanges.candles import HYPERLIQUID_CANDLES
-from shared.exchanges.hyperliquid.client import recent_trades_client
+from shared.exchanges.hyperliquid.client import MISSES, recent_trades_client
 from shared.exchanges.profile import MarketDataProfile, TradingFacts
 from shared.messages.reasons import Reason
 
@@ -62,10 +62,7 @@ REFUSALS = {
         ("User or API Wallet", "Must deposit before performing actions", "Unable to recover signer"),
         Reason.KEY_REFUSED,
     ),
-    **dict.fromkeys(
-        ("Order could not immediately match against any resting orders", "No liquidity available for market order"),
-        Reason.BEYOND_LIMIT,
-    ),
+    **dict.fromkeys(MISSES, Reason.BEYOND_LIMIT),
     **dict.fromkeys(
         (
             "Price must be divisible by tick size",
