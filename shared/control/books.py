@@ -36,6 +36,7 @@ class Books:
 
     def __init__(self, symbols: Iterable[str], capital: Decimal) -> None:
         self._accounts = {sym: Account(capital) for sym in symbols}
+        self._opened: dict[str, str] = {}
         self._retired: list[Retired] = []
 
     def begin(self, sym: str, capital: Decimal) -> None:
@@ -45,8 +46,19 @@ class Books:
     def book(self, report: ExecutionReport) -> None:
         """Books a report of the journal. A symbol that is not configured any more has no book here."""
         account = self._accounts.get(report.sym)
-        if account is not None:
-            book_report(account, report)
+        if account is None:
+            return
+        before = self.position(report.sym)
+        book_report(account, report)
+        after = self.position(report.sym)
+        if not after:
+            self._opened.pop(report.sym, None)
+        elif before * after <= 0:
+            self._opened[report.sym] = report.client_order_id
+
+    def opened_by(self, sym: str) -> str:
+        """Returns the order, or what else was booked, that opened the symbol's position; empty when flat."""
+        return self._opened.get(sym, "")
 
     def retire(self, book: Retired) -> None:
         """Takes a book that is traded no more; its coins are the account's all the same."""

@@ -26,6 +26,7 @@ from shared.journal.rows import (
     FillRow,
     FundingRow,
     LatchRow,
+    NakedRow,
     OrderRow,
     PersonChange,
 )
@@ -33,6 +34,7 @@ from shared.journal.sqlite import SqliteDatabase
 from shared.journal.tables import (
     ACCOUNTS,
     LAST_SEQ,
+    LIVE_STOPS,
     TERMINAL,
     Store,
     Table,
@@ -44,12 +46,16 @@ from shared.journal.tables import (
     funding,
     latches,
     limits,
+    naked,
     orders,
     quoted,
+    stops,
 )
 from shared.journal.writer import Writer
+from shared.orders.stop_life import StopLife
 
 BUSY_S = 5.0
+NEVER_MS = 1 << 62
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
@@ -177,6 +183,24 @@ class Journal:
     async def order(self, client_order_id: str) -> OrderRow | None:
         """Returns the order, if it is known."""
         return await self._row(orders, "AND client_order_id = ?", client_order_id)
+
+    async def stops(self, *, since_ms: int = NEVER_MS, opened_by: str = "") -> list[StopLife]:
+        """Returns the stops that may be at the exchange, in the order in which they were placed.
+
+        - since_ms: with them those that were last changed then or later.
+        - opened_by: with them those of the position that this order opened.
+        """
+        live = f"phase IN ({', '.join(map(repr, LIVE_STOPS))})"
+        wanted = f"AND ({live} OR updated_ms >= ? OR opened_by = ?) ORDER BY at_ms, revision, stop_id"
+        return await self._rows(stops, wanted, since_ms, opened_by or "-")
+
+    async def stop(self, stop_id: str) -> StopLife | None:
+        """Returns the stop, if it is known."""
+        return await self._row(stops, "AND stop_id = ?", stop_id)
+
+    async def naked(self, *, since_ms: int = 0) -> list[NakedRow]:
+        """Returns the times that a position had no stop, in their order; those that began then or later."""
+        return await self._rows(naked, "AND from_ms >= ? ORDER BY from_ms, book", since_ms)
 
     async def newest_tick_ns(self) -> int:
         """Returns ts_event of the newest tick that an order comes from, 0 without an order."""

@@ -4,13 +4,14 @@ A row that is written replaces the one with the same key, where it may. A new co
 step in migrations/.
 
 Money and quantities are exact Decimals in base or quote units, quantities signed (+ buys). `_ms` is the venue's or the
-wall clock, `_ns` a `ts_event`. An account's rows never meet another account's.
+wall clock, `_ns` a `ts_event`. An account's rows never meet another account's. A stop's row is its StopLife.
 """
 
 from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
 from shared.messages.reasons import Leg, OrderPhase, OrderType, Reason, TimeInForce
+from shared.orders.stop_life import StopLife
 
 
 class OrderRow(NamedTuple):
@@ -28,6 +29,7 @@ class OrderRow(NamedTuple):
     - sent_price: the limit price as it was sent, in the venue's ticks; None before, and of a market order.
     - canceled_ms: when the venue took a cancel of it, 0 if it has not.
     - became: the venue's id of the order that it became when it was triggered; empty if it was not.
+    - stop_id: of the stop that has become this order; empty for every other.
     """
 
     client_order_id: str
@@ -63,6 +65,7 @@ class OrderRow(NamedTuple):
     sent_price: Decimal | None = None
     canceled_ms: int = 0
     became: str = ""
+    stop_id: str = ""
 
 
 class FillRow(NamedTuple):
@@ -173,6 +176,21 @@ class FundingRow(NamedTuple):
     at_ms: int
 
 
+class NakedRow(NamedTuple):
+    """A position that should have a stop had none for a time. Key: book and from_ms. Times: the venue's clock.
+
+    - until_ms: when it had one, or was closed; 0: it has none yet.
+    - opened_by: the order that opened the position.
+    - why: in words.
+    """
+
+    book: str
+    from_ms: int
+    until_ms: int
+    opened_by: str
+    why: str
+
+
 class DropLatch(NamedTuple):
     """Take a latch away; no error where there is none."""
 
@@ -207,4 +225,6 @@ class EpochRow(NamedTuple):
 
 # What a person may change from another process, without being the gateway: no order, fill, execution or limit.
 PersonChange: TypeAlias = LatchRow | DropLatch | ArmingRow | DropArming | EventRow | ExternalRow | SetBusId
-Change: TypeAlias = OrderRow | FillRow | ExecutionRow | LimitRow | FundingRow | DropExternal | PersonChange
+Change: TypeAlias = (
+    OrderRow | StopLife | NakedRow | FillRow | ExecutionRow | LimitRow | FundingRow | DropExternal | PersonChange
+)

@@ -25,14 +25,17 @@ from shared.journal.rows import (
     FundingRow,
     LatchRow,
     LimitRow,
+    NakedRow,
     OrderRow,
     SetBusId,
 )
 from shared.messages.reasons import OrderStatus
+from shared.orders.stop_life import LIVE, StopLife
 
 VERSION_TABLE = "tickline_schema"
 ACCOUNTS = "accounts"  # epoch and bus of each account; EpochRow and SetBusId are parts of its rows
 TERMINAL = tuple(status.value for status in OrderStatus)
+LIVE_STOPS = tuple(sorted(phase.value for phase in LIVE))
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
@@ -121,6 +124,8 @@ armings = Table("armings", ArmingRow)
 events = Table("events", EventRow)  # numbered by the database, in the order of writing
 externals = Table("externals", ExternalRow, "kind", "sym", "key")
 funding = Table("funding", FundingRow, "sym", "payment_id")
+stops = Table("stops", StopLife, "stop_id")
+naked = Table("naked", NakedRow, "book", "from_ms")
 
 TABLES: tuple[Table[Any], ...] = (
     orders,
@@ -132,13 +137,15 @@ TABLES: tuple[Table[Any], ...] = (
     events,
     externals,
     funding,
+    stops,
+    naked,
 )
 
 
 # What an order's row keeps for ever.
 INTENT = (
     *OrderRow._fields[: OrderRow._fields.index("order_n")],
-    *("by", "type", "limit_price", "time_in_force", "trigger_price"),
+    *("by", "type", "limit_price", "time_in_force", "trigger_price", "stop_id"),
 )
 
 
@@ -217,6 +224,8 @@ CHANGES: Mapping[type[Change], tuple[str, Table[Any] | None]] = {
     ArmingRow: (put(armings), armings),
     ExternalRow: (put(externals), externals),
     EventRow: (insert(events), events),
+    StopLife: (put(stops), stops),
+    NakedRow: (put(naked), naked),
     DropLatch: (drop(latches), None),
     DropArming: (drop(armings), None),
     DropExternal: (drop(externals), None),

@@ -19,6 +19,7 @@ from shared.orders.outcome import OrderOutcome, outcome
 from shared.orders.reconcile import (
     Difference,
     DifferenceKind,
+    FiringStop,
     OwnOrder,
     OwnView,
     Reconciliation,
@@ -40,6 +41,7 @@ __all__ = [
     "Event",
     "Expire",
     "Fees",
+    "FiringStop",
     "FundingPayment",
     "Note",
     "NoteKind",

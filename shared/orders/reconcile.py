@@ -96,6 +96,17 @@ class OwnOrder(NamedTuple):
     state: OrderState
 
 
+class FiringStop(NamedTuple):
+    """A stop of ours may have become an order just now, of which nobody here knows the id yet.
+
+    - since_ms: a trade before that is not its order's; the venue's clock.
+    - signed_qty: what its order trades, where the exchange has said that it was triggered; 0 while it waits.
+    """
+
+    since_ms: int
+    signed_qty: Decimal = _ZERO
+
+
 class OwnView(NamedTuple):
     """The account as journal and books have it.
 
@@ -107,6 +118,8 @@ class OwnView(NamedTuple):
     - adopted: kind and key of the differences that a person has adopted. For position and balance, adopting changes
       what is expected instead.
     - mine: of each symbol, what the account holds that a person has called no book's.
+    - stops: ids, ours and the exchange's, of our stops that wait there: they are no orders, and move no position.
+    - firing: by symbol, the stops that may be about to become an order.
     """
 
     orders: Mapping[str, OwnOrder]
@@ -117,6 +130,8 @@ class OwnView(NamedTuple):
     adopted: Set[tuple[DifferenceKind, str]] = frozenset()
     before: Mapping[str, Decimal] = {}
     mine: Mapping[str, Decimal] = {}
+    stops: Set[str] = frozenset()
+    firing: Mapping[str, Sequence[FiringStop]] = {}
 
 
 class Reconciliation(NamedTuple):
@@ -149,7 +164,9 @@ def _orders(shown: VenueView, known: OwnView) -> Iterator[Difference]:
     open_ids, ids = set(), _ids(known)
     for order in shown.orders:
         sym, venue_id = order.sym, order.report.venue_order_id
-        ours = order.client_order_id or ids.get((sym, venue_id), "")
+        if known.stops & {venue_id, order.client_order_id}:
+            continue
+        ours = ids.get((sym, venue_id), "") or order.client_order_id
         own, key = known.orders.get(ours), ours or venue_id
         what = f"{sym}: the venue has order {key} open, {order.report.filled_qty} filled"
         if order.waits:
@@ -180,10 +197,13 @@ def _fills(shown: VenueView, known: OwnView, settle_ms: int) -> Iterator[Differe
         if place in journaled:
             continue
         sym, key = fill.sym, f"{fill.sym}:{fill.trade_id}"
-        ours = fill.client_order_id or ids.get((sym, fill.venue_order_id), "")
+        by_id = ids.get((sym, fill.venue_order_id), "")
+        ours = by_id or fill.client_order_id
         own = known.orders.get(ours)
         if own is None and not ours and sym in unseen:
             continue  # the venue does not tell whose it is: it may be that order's
+        if own is None and not fill.forced and any(fill.at_ms >= one.since_ms for one in known.firing.get(sym, ())):
+            continue  # likewise of a stop that has just fired
         if own is None:
             text, qty = external_text(fill), f"{fill.signed_qty}"
             yield Difference(DifferenceKind.EXTERNAL_FILL, key, sym, text, "no trade", qty, fill)
@@ -221,7 +241,7 @@ def _positions(shown: VenueView, known: OwnView) -> Iterator[Difference]:
         booked, found = known.positions.get(sym, _ZERO), held.get(sym, _ZERO) - mine
         before = known.before.get(sym, booked)
         low, high = min(booked, before), max(booked, before)
-        for qty in _in_flight(known.orders.values(), sym):
+        for qty in (*_in_flight(known.orders.values(), sym), *(one.signed_qty for one in known.firing.get(sym, ()))):
             low, high = low + min(qty, _ZERO), high + max(qty, _ZERO)
         if not low <= found <= high:
             expected = f"{booked}" if low == high else f"{low} to {high}"

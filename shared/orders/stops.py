@@ -14,11 +14,15 @@ from shared.orders.answers import Ambiguous, Refused
 
 
 class StopPhase(StrEnum):
-    """A phase says where a stop is in its life at the exchange.
+    """A phase says where a stop is in its life; `shared/orders/stop_life.py` has the rules.
 
-    WAITING -> TRIGGERING -> TRIGGERED; from either of the first two FAILED; from WAITING also CANCELED.
+    An exchange tells WAITING -> TRIGGERING -> TRIGGERED; from either of the first two FAILED; from WAITING also
+    CANCELED. The others are ours.
     """
 
+    SENT = "SENT"  # on its way, by itself or with its entry; the answer is still to come
+    UNKNOWN = "UNKNOWN"  # nobody knows whether it is there, so it protects nothing
+    CANCELING = "CANCELING"  # its cancel was sent; it may still be triggered
     WAITING = "WAITING"  # it rests, and waits for its price
     TRIGGERING = "TRIGGERING"  # its price was there, and no order of it is known yet; some stay so
     TRIGGERED = "TRIGGERED"  # it has become an order, which ends as any other: also without a fill

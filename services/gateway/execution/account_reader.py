@@ -97,9 +97,14 @@ def event_of(venue: Venue, answer: OrderStatusReport | Refused | Ambiguous | Abs
     return Answer(asked_ms, answer, venue.now_ms()) if isinstance(answer, OrderStatusReport) else answer
 
 
-async def look_up(venue: Venue, sym: str, name: str, state: OrderState) -> Event:
-    """Looks an order up by its client id. What the venue has forgotten after a cancel is known by its trades."""
+async def look_up(venue: Venue, sym: str, name: str, state: OrderState, *, of_stop: bool = False) -> Event:
+    """Looks an order up by its client id. What the venue has forgotten after a cancel is known by its trades.
+
+    of_stop: a stop has become this order, so the venue knows it by its own id only.
+    """
     asked_ms = venue.now_ms()
+    if of_stop:
+        return event_of(venue, await venue.stops.order(sym, state.became), asked_ms)
     event = event_of(venue, await venue.find(sym, name, state.at_ms), asked_ms)
     if isinstance(event, Absent) and (state.canceled_ms or state.phase is OrderPhase.CANCELING):
         fills = await _fills_of(venue, sym, state)

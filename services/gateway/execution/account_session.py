@@ -8,6 +8,7 @@ import structlog
 
 from services.gateway.execution.open_orders import OpenOrdersWatch
 from services.gateway.execution.order_manager import OrderManager
+from services.gateway.execution.protector import Protector
 from services.gateway.execution.reconciler import Reconciler
 from services.gateway.execution.records import OpenOrder
 from services.gateway.execution.session_context import (
@@ -20,6 +21,7 @@ from services.gateway.execution.session_context import (
     fenced_by,
     now_ms,
 )
+from services.gateway.execution.stop_watch import StopWatch
 from services.gateway.execution.watches import EquityWatch, MarketWatch, QuoteWatch
 from services.gateway.risk.context import RiskContext
 from services.gateway.risk.limits import RiskCheck
@@ -63,6 +65,7 @@ class AccountSession:
     """
 
     context: SessionContext
+    stop_watch: StopWatch
 
     def __init__(
         self,
@@ -111,13 +114,20 @@ class AccountSession:
 
     def _new_context(self, epoch: int) -> SessionContext:
         config, journal = self._config, self._journal
-        books = Books(config.symbols, config.capital)
+        books, protector = Books(config.symbols, config.capital), Protector()
         return SessionContext(
             config=config,
             journal=journal,
             fenced=FencedJournal(journal, epoch),
             venue=self._venue,
-            risk=RiskContext(self._check, books, self._open_orders, config.equity_max_age_s, self._limits_reducing),
+            risk=RiskContext(
+                self._check,
+                books,
+                self._open_orders,
+                config.equity_max_age_s,
+                self._limits_reducing,
+                protector.clearing,
+            ),
             books=books,
             outbox=self._outbox,
             recent=self._recent,
@@ -125,6 +135,7 @@ class AccountSession:
             leased=self._may_send,
             markets_in_doubt=asyncio.Event(),
             resting=OpenOrdersWatch(self._venue, config.poll_max_s),
+            protector=protector,
         )
 
     def _limits_reducing(self, sym: str) -> bool:
@@ -175,6 +186,7 @@ class AccountSession:
         rows = await self._journal.orders()
         for manager in self.managers.values():
             await manager.resume([row for row in rows if row.book == manager.book])
+        await self._protect()
         self.tasks.spawn(self._look_around())
         self.tasks.spawn(self._watch_controls())
 
@@ -239,12 +251,21 @@ class AccountSession:
         others = [sym for sym in books.others() if sym not in config.symbols]
         self._venue.also(here.of_others(before, others))
 
+    async def _protect(self) -> None:
+        """Has each position's stops looked at, from now on: what an earlier session has left first."""
+        protector = self.context.protector
+        await protector.begin(self.managers, self.context)
+        self.stop_watch = StopWatch(protector, self.context)
+        for sym in self.managers:
+            self.tasks.spawn(protector.run(sym))
+        self.tasks.spawn(self.stop_watch.run(at_once=True))
+
     # What is watched, for as long as the session lasts.
 
     async def _look_around(self) -> None:
         """Looks at quotes, markets and modes, and compares; then orders are judged, and all of it is repeated."""
         context = self.context
-        reconciler = Reconciler(self.managers, context, await self._began_ms())
+        reconciler = Reconciler(self.managers, context, await self._began_ms(), self.stop_watch)
         equity = EquityWatch(self.managers, context)
         markets = MarketWatch(self._config.symbols, context)
         quotes = QuoteWatch(list(dict.fromkeys([*self._config.symbols, *context.books.others()])), context)

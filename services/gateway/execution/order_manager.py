@@ -32,7 +32,8 @@ from services.gateway.execution.records import (
     unsent,
 )
 from services.gateway.execution.session_context import PreparedSend, SessionContext, SymbolStep, now_ms
-from services.gateway.risk.check import Hold, Refusal
+from services.gateway.execution.stop_records import of_protector, request_of
+from services.gateway.risk.check import Hold, Pass, Refusal
 from shared.control.books import execution_row
 from shared.exchanges.trading.amounts import limit_at
 from shared.exchanges.trading.venue import Cleared
@@ -55,6 +56,8 @@ from shared.orders import (
     on_event,
 )
 from shared.orders.state import ENDED
+from shared.orders.stop_life import StopLife
+from shared.orders.stops import StopRequest
 
 log = structlog.get_logger()
 
@@ -137,6 +140,24 @@ class OrderManager:
             self._book(report, step)
             await self._write(step)
 
+    async def take_fired(self, stop: StopLife, row: OrderRow) -> None:
+        """Takes the order that a stop has become, and follows it; both are written together."""
+        async with self._lock:
+            step, name = SymbolStep([stop]), row.client_order_id
+            known = name in self.open_orders or await self._context.journal.order(name) is not None
+            if not known:
+                self.open_orders[name] = open_order_of(row)
+                step.changes.append(row)
+            await self._write(step)
+        if not known:
+            self._context.spawn(self._follow(self.open_orders[name]))
+
+    async def close_at_market(self, row: OrderRow, alarm: EventRow) -> None:
+        """Takes an order of the gateway's own that closes the position, since a stop has not."""
+        async with self._lock:
+            self.open_orders[row.client_order_id] = open_order_of(row)
+            await self._advance(SymbolStep([row, alarm]))
+
     # From the journal to the venue.
 
     async def _recall(self, row: OrderRow) -> None:
@@ -172,7 +193,7 @@ class OrderManager:
     def _judge(self, order: OpenOrder, step: SymbolStep) -> None:
         """Sends the order, refuses it, or leaves it waiting."""
         context, row, rules = self._context, order.row, self._context.venue.rules(self.sym)
-        verdict = context.risk.judge(row)
+        verdict = Pass(row.intended_qty, True, None, ()) if of_protector(row) else context.risk.judge(row)
         step.changes += verdict.changes
         context.risk.remember(verdict.changes)
         order.held, order.why = (verdict.reason, verdict.why) if isinstance(verdict, Hold) else (None, "")
@@ -201,7 +222,10 @@ class OrderManager:
         order.state, order.row = replace(order.state, asked_qty=qty), row._replace(sent_price=limit)
         order.only_reduces = verdict.reduce_only
         self._move(order, Send(request.at_ms, request.validity_ms), step)
-        send = PreparedSend(partial(self._send, order, request), context.spawn, partial(self._barred, request))
+        stops = [] if verdict.reduce_only else context.protector.carried(row, qty, request.at_ms)
+        step.changes += stops
+        sending = partial(self._send, order, request, [request_of(stop) for stop in stops])
+        send = PreparedSend(sending, context.spawn, partial(self._barred, request))
         step.sends.append(send)
 
     def _say(self, order: OpenOrder, why: str, step: SymbolStep) -> None:
@@ -213,14 +237,16 @@ class OrderManager:
         """Ends the order unsent."""
         self._end(order, on_event(order.state, Refused(reason, ""), 0).state, NO_TRADES, step)
 
-    async def _send(self, order: OpenOrder, request: OrderRequest, cleared: Cleared) -> None:
+    async def _send(
+        self, order: OpenOrder, request: OrderRequest, stops: Sequence[StopRequest], cleared: Cleared
+    ) -> None:
         """Sends the order: the only place from which one goes out. It is in the journal as SENT when it is cleared.
 
         The journal's epoch is not asked again here: that is one more way to a thread and back for each order, and a
         newer one could still come right after it. Whoever takes the account over, or flattens it, counts what is SENT
         as under way until its validity has passed.
         """
-        answer = await self._context.venue.place(request, cleared)
+        answer = await self._context.venue.place(request, cleared, stops)
         if isinstance(answer, Refused) and answer.reason in OF_OTHER_RULES:
             self._context.markets_in_doubt.set()
         await self._answered(order, event_of(self._context.venue, answer, request.at_ms))
@@ -245,12 +271,13 @@ class OrderManager:
             else:
                 await asyncio.sleep(wait_s)  # a venue tells only when it is asked
             wait_s = min(max(2 * wait_s, config.poll_s), config.poll_max_s)
-            event = await look_up(context.venue, self.sym, order.name, order.state)
+            of_stop = bool(order.row.stop_id)
+            event = await look_up(context.venue, self.sym, order.name, order.state, of_stop=of_stop)
             if isinstance(event, Absent):
                 order.absent_ms = order.absent_ms or event.at_ms
             elif isinstance(event, Answer):
                 order.absent_ms = 0
-            await self._answered(order, event)
+            await self._answered(order, _of_its_size(order, event))
             await self._call_for_a_person(order)
 
     def _cancel_what_adds(self, step: SymbolStep) -> None:
@@ -365,6 +392,7 @@ class OrderManager:
         del self.open_orders[order.name]
         context.resting.forget(order)
         self._book(end.report, step)
+        step.changes += context.protector.ended(order.row)
         self._ended[order.name] = self._ended_as(order.row)
         wanted = {other.row.after for other in self.open_orders.values()}
         self._ended = {name: phase for name, phase in self._ended.items() if name in wanted}
@@ -382,6 +410,8 @@ class OrderManager:
             await self._context.fenced.write(step.changes, step.prepare if sends else None)
         for report in step.reports:
             self._context.outbox.add(report)
+        if step.changes:
+            self._context.protector.look(self.sym)
         for send in sends:
             send.go()
         if sends:
@@ -404,3 +434,10 @@ class OrderManager:
 
     def _event(self, kind: str, client_order_id: str, text: str) -> EventRow:
         return EventRow(kind, self.sym, client_order_id, text, now_ms())
+
+
+def _of_its_size(order: OpenOrder, heard: Event) -> Event:
+    """Takes over how much the order of a stop asks for that is sized by the position: all of what it has filled."""
+    if order.row.stop_id and isinstance(heard, Answer) and heard.what.phase is OrderPhase.FILLED:
+        order.state = replace(order.state, asked_qty=heard.what.filled_qty)
+    return heard

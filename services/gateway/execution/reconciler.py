@@ -12,6 +12,7 @@ from services.gateway.execution.baseline import TOLERANCE, beside, mine_of, paid
 from services.gateway.execution.order_manager import OrderManager
 from services.gateway.execution.records import external_row, open_order_of
 from services.gateway.execution.session_context import SessionContext, now_ms
+from services.gateway.execution.stop_watch import StopWatch
 from services.gateway.risk.marks import FUNDING_MARKS, counted_from_ms
 from shared.errors import VenueError
 from shared.journal.rows import DropExternal, EventRow, ExternalRow, FillRow, LatchRow
@@ -40,11 +41,15 @@ LAG_MS = 3_000  # how long the venue's lists may take to show what is settled
 class Reconciler:
     """The reconciler compares, shows what differs, and sets `risk.reconciled`.
 
-    since_ms: nothing before it is compared, e.g. what the account did before us.
+    - since_ms: nothing before it is compared, e.g. what the account did before us.
+    - stops: looks at the stops before each comparison: one that has fired is an order then.
     """
 
-    def __init__(self, managers: Mapping[str, OrderManager], context: SessionContext, since_ms: int) -> None:
+    def __init__(
+        self, managers: Mapping[str, OrderManager], context: SessionContext, since_ms: int, stops: StopWatch
+    ) -> None:
         self._managers = managers
+        self._stops = stops
         self._context = context
         self._since_ms = since_ms
         self._reader = AccountReader(context.venue, list(managers))
@@ -84,8 +89,10 @@ class Reconciler:
         context, since_ms = self._context, max(self._since_ms, now_ms() - WINDOW_MS)
         at_ms = await context.venue.server_time_ms()  # which also sets our idea of its clock
         await self._look_at_skew(at_ms - now_ms())
+        await self._stops.once()
         before = context.books.positions()
         shown, traded = await self._reader.read(at_ms, since_ms, self._urgent())
+        context.protector.see(shown.positions)
         known = (await self._known(since_ms, traded))._replace(before=before)
         if self._flat(shown, known):
             balance = (await context.venue.balance()).cash
@@ -177,6 +184,8 @@ class Reconciler:
             },
             adopted=adopted,
             mine=self._of_no_book_here(),
+            stops=self._context.protector.known_ids(),
+            firing=self._context.protector.firing(),
         )
 
     def _of_no_book_here(self) -> dict[str, Decimal]:

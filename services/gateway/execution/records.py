@@ -95,7 +95,7 @@ def rests(order: OpenOrder, event: Event, grace_ms: int) -> bool:
     asked for more than `grace_ms` after it was sent.
     """
     state = order.state
-    if state.phase not in SHOWN:
+    if state.phase not in SHOWN or order.row.stop_id:
         return False
     if isinstance(event, Answer) and event.what.phase in OPEN:
         meant_to = order.row.time_in_force is TimeInForce.GTC
@@ -231,6 +231,10 @@ def ending(
     by_venue = state.phase is OrderPhase.CANCELED and state.reason is Reason.ENDED_BY_VENUE
     if by_venue and row.time_in_force is _IOC and not (state.cause or state.canceled_ms):  # no other cause, nor we
         state = replace(state, reason=Reason.BEYOND_LIMIT)
+    if row.leg is Leg.STOP and row.reason is not None and state.phase is OrderPhase.FILLED:
+        state = replace(state, reason=row.reason)
+    elif row.stop_id and state.reason is Reason.ENDED_BY_VENUE:
+        state = replace(state, reason=Reason.STOP_FAILED)
     booked = outcome(state, trades.fills, rules.quote, base_held(rules), trades.prices)
     if booked is None:
         return None

@@ -15,10 +15,12 @@ from typing import Any, NamedTuple, TypeAlias
 import structlog
 
 from services.gateway.execution.open_orders import OpenOrdersWatch
+from services.gateway.execution.protector import Protector
 from services.gateway.execution.records import OpenOrder
 from services.gateway.risk.context import RiskContext
 from shared.bus.names import partition_of
 from shared.config import Settings
+from shared.config.protect import ProtectSettings
 from shared.control.books import Books, book_of
 from shared.control.whereabouts import Whereabouts
 from shared.errors import JournalUnwritable
@@ -53,6 +55,7 @@ class SessionConfig:
     - equity_max_age_s: beyond it the equity is not known; quote_max_age_s: of a quote that values coins.
     - again_s: before a second observation of the equity where one has not made it certain.
     - markets_s, markets_pause_s: between two looks at the markets, as a rule and at least.
+    - protect: which stops each position should have; stops_s: between two looks at the list of stops.
     - whereabouts: what the journal keeps of the config; account: the account's name.
     """
 
@@ -74,6 +77,8 @@ class SessionConfig:
     again_s: float = 1.0
     markets_s: float = 3_600.0
     markets_pause_s: float = 10.0
+    protect: ProtectSettings = field(default_factory=ProtectSettings)
+    stops_s: float = 1.0
     whereabouts: Whereabouts = field(default_factory=Whereabouts)
     account: str = ""
 
@@ -94,6 +99,7 @@ class SessionConfig:
             quote_max_age_s=own.risk.quote_max_age_s,
             markets_s=own.markets_s,
             markets_pause_s=own.markets_pause_s,
+            protect=settings.strategy.protect,
             whereabouts=Whereabouts.of(settings),
             account=own.account,
         )
@@ -323,6 +329,7 @@ class SessionContext(NamedTuple):
     - leased: whether our leases are good.
     - markets_in_doubt: set when something speaks for other rules of a market than those that are known.
     - resting: watches what rests at the venue.
+    - protector: keeps the stops of the positions.
     """
 
     config: SessionConfig
@@ -337,6 +344,7 @@ class SessionContext(NamedTuple):
     leased: Callable[[], bool]
     markets_in_doubt: asyncio.Event
     resting: OpenOrdersWatch
+    protector: Protector
 
 
 def now_ms() -> int:

@@ -130,6 +130,7 @@ class Context(NamedTuple):
     - quote: the venue's newest of this symbol.
     - reconciled: journal and venue agreed when they were last compared.
     - blocked: what else the caller found against new exposure, e.g. a gap or an unwritable journal.
+    - clearing: a stop of an older position of this symbol is still there.
     """
 
     now_ns: int
@@ -146,6 +147,7 @@ class Context(NamedTuple):
     quote: VenueQuote | None = None
     reconciled: bool = False
     blocked: tuple[Reason, ...] = ()
+    clearing: bool = False
 
 
 class ProposedOrder(NamedTuple):

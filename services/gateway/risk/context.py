@@ -27,6 +27,7 @@ class RiskContext:
       by reason, and why.
     - heard_ms: when the venue answered something last, by our clock; 0 before the first answer.
     - limits_reducing: says of a symbol whether the venue itself lets a reduce-only order only reduce.
+    - clearing: says of a symbol whether a stop of an older position is still there.
     - ready: whether venue and clock have been looked at since the session began; before that nothing is refused for
       want of knowledge, it waits.
     """
@@ -38,6 +39,7 @@ class RiskContext:
         open_orders: Mapping[str, Mapping[str, OpenOrder]],
         equity_max_age_s: float,
         limits_reducing: Callable[[str], bool] = lambda _: False,
+        clearing: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.limits: dict[str, bytes] = {}
         self.latches: dict[str, LatchRow] = {}
@@ -56,6 +58,7 @@ class RiskContext:
         self._suspected: tuple[str, ...] = ()
         self._equity_max_age_s = equity_max_age_s
         self._limits_reducing = limits_reducing
+        self._clearing = clearing
 
     def see_equity(self, equity: Decimal) -> Changes:
         """Takes the account's equity, as the venue told it just now; returns what is to be written for it."""
@@ -135,7 +138,7 @@ class RiskContext:
             limited=self._limits_reducing(row.sym), in_flight=tuple(_in_flight(others)),
             other_notional=self._other_notional(row.sym), equity=self._known_equity(),
             books_balance=self._books.balance(), limits=self.limits, latches=self.latches, arming=self.arming,
-            quote=self.quotes.get(row.sym), reconciled=self.reconciled,
+            quote=self.quotes.get(row.sym), reconciled=self.reconciled, clearing=self._clearing(row.sym),
             blocked=(*self.blocked, *(reason for sym, reason in self.stopped if sym == row.sym)),
         )  # fmt: skip
 

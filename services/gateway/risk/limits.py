@@ -93,6 +93,13 @@ def unknown_order(subject: Subject) -> Reason | None:
     return Reason.UNKNOWN_ORDER if any(order.unknown or order.passing for order in in_flight) else None
 
 
+def older_stops(subject: Subject) -> Reason | None:
+    """Refuses what opens a position while a stop of the one before may still be there; of a flip, what it opens."""
+    context = subject.context
+    opens = context.position * subject.order.signed_qty <= 0
+    return Reason.STOP_CLEARING if context.clearing and opens else None
+
+
 def symbol(subject: Subject) -> Reason | None:
     """Refuses a symbol that is not on the list of what may be traded."""
     return None if subject.order.sym in subject.rules.symbols else Reason.SYMBOL_NOT_ALLOWED
@@ -277,6 +284,7 @@ class RiskLimit(NamedTuple):
 LIMITS = (
     RiskLimit("halt", halt, applies_to_reducing=True, of_book=True, cancels=True),
     RiskLimit("unknown order", unknown_order, applies_to_reducing=True, unless_limited=True, defers=True),
+    RiskLimit("older stops", older_stops, unless_limited=True, defers=True),
     RiskLimit("symbols", symbol, of_book=True, cancels=True),
     RiskLimit("reduce_only", reduce_only, of_book=True, cancels=True),
     RiskLimit("meant to reduce", meant_to_reduce, of_book=True),

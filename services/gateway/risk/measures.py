@@ -211,9 +211,14 @@ def _not_reconciled(subject: "Subject") -> str:
     return "journal and exchange have not agreed since they were last compared: no difference may be left"
 
 
+def _older_stops(subject: "Subject") -> str:
+    return "a stop of the position before is still at the exchange: it is being cancelled"
+
+
 MEASURES: Mapping[Reason, Measure] = {
     Reason.HALTED: _halted,
     Reason.UNKNOWN_ORDER: _unknown,
+    Reason.STOP_CLEARING: _older_stops,
     Reason.SYMBOL_NOT_ALLOWED: _symbol,
     Reason.REDUCE_ONLY: _reduce_only,
     Reason.NOT_REDUCING: _not_reducing,

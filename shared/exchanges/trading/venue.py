@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from hashlib import blake2b
 from types import MappingProxyType
-from typing import Annotated, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Protocol, TypeAlias
 
 from shared.errors import VenueError
 from shared.later_fields import Since
@@ -24,6 +24,9 @@ from shared.orders.answers import (
 from shared.orders.state import OrderRequest
 from shared.orders.stops import StopRequest
 from shared.record import Record
+
+if TYPE_CHECKING:
+    from shared.exchanges.trading.stops import Stops
 
 
 class AccountIdentity(Record):
@@ -144,6 +147,10 @@ class Venue(Protocol):
     `place` never asks twice and never raises for what the exchange does. All else are reads, or can be repeated without
     harm: asked again within bounds, then VenueError in one line.
     """
+
+    @property
+    def stops(self) -> "Stops":
+        """Returns the stops that lie at the exchange."""
 
     @property
     def out_of_reach(self) -> Mapping[str, str]:

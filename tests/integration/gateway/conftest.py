@@ -255,13 +255,15 @@ async def gateway(
     fake_venue: str = "binance",
     listings: Any = None,
     chances: Mapping[str, float] | None = MappingProxyType({}),
+    strategy: Mapping[str, object] = MappingProxyType({}),
+    kind: type[Gateway] = Gateway,
     **own: object,
 ) -> AsyncIterator[Gateway]:
-    """chances: of what befalls orders; None: the usual."""
+    """chances: of what befalls orders; None: the usual. strategy, own: of the config's [strategy] and [gateway]."""
     async with serving(fake_venue, listings=listings, chances=chances) as fake:
         settings = load_settings(
             symbols=(SYM,), interval="12h", state_dir=tmp_path, bus={"partitions": P},
-            signal={"model": "btcusdt_12h_linear"}, strategy={"max_slippage_bps": "none"},
+            signal={"model": "btcusdt_12h_linear"}, strategy={"max_slippage_bps": "none", **strategy},
             gateway={
                 "mode": "testnet", "venue": "fake", "fake_url": fake.url, "exchange": "binance", "account": "main",
                 "markets": {SYM: "BTC/USDT:USDT"},
@@ -271,7 +273,7 @@ async def gateway(
                 **own,
             },
         )  # fmt: skip
-        made = Gateway(settings, MemoryBus(lease_s=1.0, maxlens={}), fake)
+        made = kind(settings, MemoryBus(lease_s=1.0, maxlens={}), fake)
         if armed:
             await made.arm()
         made.start()

@@ -95,6 +95,7 @@ def _quote(
 GATES = [
     Gate("halt", Reason.HALTED, latch(HALT)),
     Gate("unknown order", Reason.UNKNOWN_ORDER, in_context(in_flight=(InFlight(Decimal(0), unknown=True),))),
+    Gate("older stops", Reason.STOP_CLEARING, in_context(clearing=True)),
     Gate("symbols", Reason.SYMBOL_NOT_ALLOWED, lambda a, r: (a, r._replace(symbols=frozenset({"ETHUSDT"})))),
     Gate("reduce_only", Reason.REDUCE_ONLY, in_limits(reduce_only=True)),
     Gate("meant to reduce", Reason.NOT_REDUCING, in_order(reduce_only=True)),

@@ -1,0 +1,126 @@
+"""The protector sees to it that each position has the stops that it should have, for as long as a session lasts.
+
+It looks at a symbol when something of it was written, when the list of stops was read (`stop_watch`), and when a
+position was read. One symbol waits for no other.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from services.gateway.execution.protection import clearing
+from services.gateway.execution.symbol_stops import SymbolStops
+from shared.errors import ConfigError
+from shared.exchanges.trading.venue import Venue
+from shared.journal.rows import Change, OrderRow
+from shared.messages.reasons import StopKind
+from shared.orders import FiringStop
+from shared.orders.answers import VenuePosition
+from shared.orders.stop_life import StopLife
+
+if TYPE_CHECKING:
+    from services.gateway.execution.order_manager import OrderManager
+    from services.gateway.execution.session_context import SessionContext
+    from shared.config.protect import ProtectSettings
+
+KNOWN_MS = 86_400_000  # how long one that has ended may still show up
+MOVED = Decimal("0.001")  # a liquidation price that has moved by less is the same
+MS = 1_000
+
+
+class Protector:
+    """The protector has the stops of all symbols; by symbol, once `begin` has loaded them."""
+
+    def __init__(self) -> None:
+        self.symbols: dict[str, SymbolStops] = {}
+
+    async def begin(self, managers: "Mapping[str, OrderManager]", context: "SessionContext") -> None:
+        """Loads what the journal has; ConfigError where the venue cannot keep the stops that the config wants."""
+        check_protect(context.config.protect, context.venue, managers)
+        now_ms = context.venue.now_ms()
+        naked = await context.journal.naked()
+        for sym, manager in managers.items():
+            stops = SymbolStops(manager, context)
+            lives = await context.journal.stops(since_ms=now_ms - KNOWN_MS, opened_by=context.books.opened_by(sym))
+            stops.load(
+                [life for life in lives if life.book == stops.book], [one for one in naked if one.book == stops.book]
+            )
+            self.symbols[sym] = stops
+            await stops.save()
+
+    async def run(self, sym: str) -> None:
+        """Looks at a symbol for ever, whenever something may have changed."""
+        stops = self.symbols[sym]
+        while True:
+            await stops.changed.wait()
+            stops.changed.clear()
+            if not stops.idle or stops.bare:
+                await stops.look()
+
+    def look(self, sym: str) -> None:
+        """Has a symbol looked at."""
+        if sym in self.symbols:
+            self.symbols[sym].changed.set()
+
+    def clearing(self, sym: str) -> bool:
+        """Says whether a stop of an older position is still there, so that no entry may go; asked when flat."""
+        stops = self.symbols.get(sym)
+        return stops is not None and clearing(stops.lives.values(), stops.entries())
+
+    def carried(self, row: OrderRow, qty: Decimal, at_ms: int) -> list[StopLife]:
+        """Returns the stops that an entry carries; they are written and sent together with it."""
+        stops = self.symbols.get(row.sym)
+        return [] if stops is None else stops.carried(row, qty, at_ms)
+
+    def ended(self, row: OrderRow) -> list[Change]:
+        """Takes that an order is over; returns what is to be written with that."""
+        stops = self.symbols.get(row.sym)
+        if stops is None:
+            return []
+        stops.entry_ended(row)
+        return stops.changes()
+
+    def known_ids(self) -> frozenset[str]:
+        """Returns the ids, ours and the exchange's, of the stops that may be there."""
+        lives = [life for stops in self.symbols.values() for life in stops.live]
+        return frozenset(id_ for life in lives for id_ in (life.stop_id, life.venue_id) if id_)
+
+    def firing(self) -> dict[str, list[FiringStop]]:
+        """Returns the stops that may be about to become an order, by symbol."""
+        found = {
+            sym: [stops.firing(life) for life in stops.live if life.seen_ms] for sym, stops in self.symbols.items()
+        }
+        return {sym: firing for sym, firing in found.items() if firing}
+
+    def see(self, positions: Iterable[VenuePosition]) -> None:
+        """Takes what the exchange says of the positions: where each would be liquidated."""
+        for position in positions:
+            stops = self.symbols.get(position.sym)
+            if stops is None or position.row:
+                continue
+            before, now = stops.liquidation, position.liquidation
+            if not (before and now and abs(now - before) <= MOVED * before):
+                stops.liquidation = now
+                stops.changed.set()
+
+
+def check_protect(protect: "ProtectSettings", venue: Venue, syms: Iterable[str]) -> None:
+    """Raises ConfigError where a stop is wanted that the exchange does not have, in each case by name."""
+    terms = protect.terms
+    if terms is None:
+        return
+    form = venue.stops.form
+    for sym in syms:
+        kind = venue.rules(sym).kind
+        for one in StopKind:
+            if terms.distance(one) is not None and (kind != "swap" or one not in form.kinds):
+                raise ConfigError(
+                    f"[strategy.protect] {one}_bps: {sym} is traded on a {kind} market of an exchange where no such "
+                    "stop can lie, so nothing would close the position there: remove it, or trade where it can"
+                )
+    trail, bps = form.trail, terms.trail_bps
+    if bps is not None and (trail is None or not trail.least_bps <= bps <= trail.most_bps or bps % trail.step_bps):
+        have = "no trailing stop" if trail is None else (
+            f"trailing stops from {trail.least_bps} to {trail.most_bps} in steps of {trail.step_bps}"
+        )  # fmt: skip
+        raise ConfigError(f"[strategy.protect] trail_bps = {bps}: this exchange has {have}")

@@ -1,0 +1,108 @@
+"""One list shows which stops wait in the account; each that it lacks is looked up by itself.
+
+What it shows of ours that should not be there is cancelled: it is of an older position, or was placed late.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+
+from services.gateway.execution.protector import Protector
+from services.gateway.execution.symbol_stops import SymbolStops
+from shared.errors import VenueError
+from shared.journal.rows import EventRow
+from shared.orders.stop_life import StopLife, Told
+from shared.orders.stops import StopPhase, StopReport
+
+if TYPE_CHECKING:
+    from services.gateway.execution.session_context import SessionContext
+
+log = structlog.get_logger()
+
+EXTERNAL = "EXTERNAL"  # an event's kind
+
+
+class StopWatch:
+    """The watch reads the list of stops every `stops_s`, while a position is protected or a stop is known."""
+
+    def __init__(self, protector: Protector, context: "SessionContext") -> None:
+        self._protector, self._context = protector, context
+
+    async def run(self, *, at_once: bool = False) -> None:
+        """Reads for ever."""
+        pause_s = 0.0 if at_once else self._context.config.stops_s
+        while True:
+            await asyncio.sleep(pause_s)
+            pause_s = self._context.config.stops_s
+            await self.once()
+
+    async def once(self) -> None:
+        """Reads once, if there is something to look at. Where the venue does not answer, nothing is known anew."""
+        busy = {sym: stops for sym, stops in self._protector.symbols.items() if not stops.idle or stops.bare}
+        if not busy:
+            return
+        asked_ms = self._context.venue.now_ms()
+        try:
+            rows = await self._context.venue.stops.waiting(sorted(busy))
+        except VenueError as error:
+            log.warning("cannot list the stops", why=str(error))
+            rows = None
+        if rows is not None:
+            await asyncio.gather(
+                *(self._see(stops, [row for row in rows if row.sym == sym], asked_ms) for sym, stops in busy.items())
+            )
+        for stops in busy.values():
+            stops.changed.set()
+
+    async def _see(self, stops: SymbolStops, rows: Sequence[StopReport], asked_ms: int) -> None:
+        """Takes the rows of one symbol."""
+        async with stops.lock:
+            shown: set[str] = set()
+            for row in rows:
+                life = whose(row, stops) or await self._of_journal(row, stops)
+                if life is None:
+                    continue
+                shown.add(life.stop_id)
+                life = stops.apply(life.stop_id, Told(row, asked_ms))
+                if not life.live and life.heard_ms + self._context.config.grace_ms < asked_ms:
+                    await self._take_away(row, life)
+            await stops.save()
+            for life in stops.live:
+                answered = life.phase is not StopPhase.SENT or life.carried_by not in ("", *stops.entries())
+                if life.stop_id not in shown and life.heard_ms < asked_ms and answered:
+                    await stops.ask(life)
+
+    async def _of_journal(self, row: StopReport, stops: SymbolStops) -> StopLife | None:
+        """Returns the stop of ours that is not in memory any more: of an older position, or of another book."""
+        life = await self._context.journal.stop(row.stop_id) if row.stop_id else None
+        if life is not None and life.book == stops.book:
+            stops.know(life)
+        elif life is not None:
+            await self._take_away(row, life)
+            return None
+        return life
+
+    async def _take_away(self, row: StopReport, life: StopLife) -> None:
+        """Cancels one that should not be there."""
+        text = (
+            f"stop {row.venue_id} at {row.trigger_price} is of {life.opened_by or 'an older position'}, and over here"
+        )
+        log.error("alarm", sym=row.sym, what=f"{text}: cancelled")
+        at_ms = time.time_ns() // 1_000_000
+        await self._context.fenced.write([EventRow(EXTERNAL, row.sym, life.stop_id, f"{text}: cancelled", at_ms)])
+        await self._context.venue.stops.cancel(row)
+
+
+def whose(row: StopReport, stops: SymbolStops) -> StopLife | None:
+    """Returns which of the known stops a row of the list is; None: none of them."""
+    known = list(stops.lives.values())[::-1]
+    if row.stop_id:
+        return stops.lives.get(row.stop_id)
+    live = [life for life in known if life.live]
+    of_kind = (life for life in live if not life.venue_id and life.kind is row.kind and row.whole)
+    by_id = ([life for life in some if life.venue_id == row.venue_id] for some in (live, known))
+    now, ever = (next(iter(found), None) for found in by_id)
+    return now or next(of_kind, None) or ever

@@ -1,0 +1,323 @@
+"""Stops of a position through the whole gateway, on every dialect that has them."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from services.simulator.engine.faults import Fault, FaultMode
+from services.simulator.engine.stop_faults import StopFate
+from services.simulator.engine.stops import EngineStop, StopState
+from shared.errors import ConfigError
+from shared.journal.rows import NakedRow
+from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
+from shared.orders.stop_life import StopLife
+from shared.orders.stops import StopPhase
+from tests.integration.gateway.conftest import SYM, Gateway, gateway
+from tests.simulator_venues import BINANCE, BINANCE_SPOT, BYBIT, HYPERLIQUID, OKX, Place, named
+from tests.until import until
+
+D = Decimal
+PLACES = [BINANCE, OKX, BYBIT]
+SENDS = {"binance": "algoOrder", "okx": "order-algo", "bybit": "trading-stop"}
+STOP = {"stop_bps": 250}  # of 42,000: 40,950
+BOTH = {**STOP, "take_profit_bps": 300}  # 43,260
+AT, BELOW, ABOVE = D(40_950), D(40_900), D(43_300)
+LONG = D("0.010")
+
+
+class Protected(Gateway):
+    """A gateway whose positions have stops."""
+
+    place: Place
+
+    @property
+    def stops(self) -> list[EngineStop]:
+        """Returns what waits at the exchange."""
+        return self.fake.engine.stops.waiting()
+
+    @property
+    def triggers(self) -> list[Decimal | None]:
+        return sorted((stop.trigger for stop in self.stops), key=str)
+
+    @property
+    def held(self) -> Decimal:
+        return self.fake.engine.wallet.holding(self.place.id).qty
+
+    def price(self, mid: Decimal) -> None:
+        self.fake.engine.prices.set(self.place.id, mid)
+        self.fake.engine.advance(self.fake.state.now_ms())
+
+    async def enter(self, qty: str = "0.010", **changed: object) -> None:
+        """Opens a position that has its stop."""
+        before = len(self.reports())
+        await self.write(self.intent(qty, **changed))
+        await self.reported(before + 1)
+        await until(lambda: self.triggers != [])
+
+    def known(self) -> list[StopLife]:
+        """Returns what the gateway knows of."""
+        account = self.engine._account if self.engine is not None else None
+        symbols = {} if account is None else account.context.protector.symbols
+        return list(symbols[SYM].lives.values()) if SYM in symbols else []
+
+    def bare(self) -> bool:
+        """Says whether the gateway knows of a position without its stop."""
+        account = self.engine._account if self.engine is not None else None
+        return account is None or account.context.protector.symbols[SYM].bare
+
+    async def lives(self) -> list[StopLife]:
+        """Returns those of the journal, in the order of their placing."""
+        async with self._opened() as journal:
+            return await journal.stops(since_ms=0)
+
+    async def naked(self) -> list[NakedRow]:
+        async with self._opened() as journal:
+            return await journal.naked()
+
+    async def alarms(self) -> list[str]:
+        return [event.text for event in await self.events() if event.kind == "ALARM"]
+
+    async def cleared(self) -> None:
+        """Until no stop is at the exchange, and the journal knows it."""
+
+        async def none_live() -> bool:
+            return not self.stops and not any(life.live for life in await self.lives())
+
+        await until(none_live)
+
+
+@asynccontextmanager
+async def protected(
+    tmp_path: Path,
+    place: Place,
+    protect: Mapping[str, object] = STOP,
+    chances: Mapping[str, float] | None = None,
+    **own: object,
+) -> AsyncIterator[Protected]:
+    """chances: of what befalls stops; None: fair weather."""
+    fake, given = place.fake or place.exchange, {"exchange": place.exchange, "markets": {SYM: place.market}}
+    strategy = {"protect": dict(protect)}
+    async with gateway(tmp_path, fake_venue=fake, strategy=strategy, kind=Protected, **given, **own) as made:
+        assert isinstance(made, Protected)
+        made.fake.state.stop_faults.chances = dict(chances or {})
+        made.place = place
+        yield made
+
+
+def doom(trading: Protected, monkeypatch: pytest.MonkeyPatch, **fate: object) -> None:
+    """Every stop from now on has this fate."""
+    monkeypatch.setattr(trading.fake.state.stop_faults, "fate", lambda words: StopFate(**fate))  # type: ignore[arg-type]
+
+
+def told(report: ExecutionReport) -> tuple[Leg, OrderStatus, Reason | None, Decimal]:
+    return report.leg, report.status, report.reason, report.last_qty
+
+
+STOPPED_OUT = Leg.STOP, OrderStatus.FILLED, Reason.STOPPED_OUT, -LONG
+PROFIT_TAKEN = Leg.STOP, OrderStatus.FILLED, Reason.PROFIT_TAKEN, -LONG
+
+
+@pytest.mark.parametrize("place", PLACES, ids=named)
+async def test_a_position_has_its_stop_which_closes_it_and_is_booked(tmp_path: Path, place: Place) -> None:
+    async with protected(tmp_path, place) as trading:
+        await trading.enter()
+        assert trading.triggers == [AT]
+        trading.price(BELOW)
+        assert trading.held == 0
+        _, closed = await trading.reported(2)
+        assert told(closed) == STOPPED_OUT
+        (life,) = await trading.lives()
+        assert (life.phase, bool(life.carried_by)) == (StopPhase.TRIGGERED, place is not BINANCE)
+        await trading.agreed()
+
+
+@pytest.mark.parametrize("place", PLACES, ids=named)
+async def test_what_has_fired_cancels_the_other_before_the_next_entry_goes(tmp_path: Path, place: Place) -> None:
+    async with protected(tmp_path, place, BOTH) as trading:
+        await trading.enter()
+        await until(lambda: trading.triggers == [AT, D(43_260)])
+        trading.price(ABOVE)
+        _, closed = await trading.reported(2)
+        assert told(closed) == PROFIT_TAKEN
+        await trading.cleared()
+        trading.price(D(42_000))
+        await trading.enter()
+        await until(lambda: trading.triggers == [AT, D(43_260)])
+        assert trading.held == LONG
+        await trading.agreed()
+
+
+@pytest.mark.parametrize("place", PLACES, ids=named)
+async def test_a_stop_counts_in_nothing_a_close_goes_out_beside_it(tmp_path: Path, place: Place) -> None:
+    """Neither as in flight, nor in what a close may reduce, nor in the rate of orders; and no comparison minds it."""
+    limited = {"risk": {"max_order_notional": "10000", "max_position_notional": "10000", "orders_per_minute": 2,
+                        "daily_loss": "1000", "max_leverage": "3"}}  # fmt: skip
+    async with protected(tmp_path, place, BOTH, **limited) as trading:
+        await trading.arm()
+        await trading.enter()
+        await trading.agreed()
+        await trading.write(trading.intent("-0.010", Leg.CLOSE))
+        _, closed = await trading.reported(2)
+        assert told(closed) == (Leg.CLOSE, OrderStatus.FILLED, None, -LONG)
+        await trading.cleared()
+        session = await trading.session()
+        assert session.managers[SYM].open_orders == {}
+
+
+@pytest.mark.parametrize("fate", ["fails", "expires", "short", "sticks"])
+@pytest.mark.parametrize("place", PLACES, ids=named)
+async def test_a_trigger_that_fails_is_closed_at_market_by_name(
+    tmp_path: Path, place: Place, fate: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with protected(tmp_path, place, {**STOP, "trigger_s": 0.5}) as trading:
+        doom(trading, monkeypatch, at_trigger=fate)
+        await trading.enter()
+        trading.price(BELOW)
+        await until(lambda: trading.held == 0)
+        closed = trading.fake.engine.accepted[-1]
+        assert closed.reduce_only
+        await until(lambda: sum(report.last_qty for report in trading.reports()) == 0)
+        last = trading.reports()[-1]
+        assert told(last)[:3] == (Leg.STOP, OrderStatus.FILLED, Reason.STOP_FAILED)
+        assert any("STOP_FAILED" in text for text in await trading.alarms())
+        await trading.cleared()
+        await trading.agreed()
+
+
+async def test_a_price_that_the_market_is_beyond_is_closed_at_market_by_name(tmp_path: Path) -> None:
+    """Binance takes no stop with the entry: the price has run away when it comes."""
+    async with protected(tmp_path, BINANCE, {"stop_bps": 10}) as trading:
+        trading.price(D(41_950))
+        await trading.write(trading.intent("0.010"))
+        _, closed = await trading.reported(2)
+        assert told(closed) == (Leg.STOP, OrderStatus.FILLED, Reason.STOP_BEYOND, -LONG)
+        assert trading.stops == []
+        assert any("STOP_BEYOND" in text for text in await trading.alarms())
+        await trading.agreed()
+
+
+@pytest.mark.parametrize("place", PLACES, ids=named)
+async def test_a_position_without_its_stop_alarms_and_gets_another(tmp_path: Path, place: Place) -> None:
+    """Somebody cancels it, at the exchange."""
+    async with protected(tmp_path, place) as trading:
+        await trading.enter()
+        await until(lambda: all(stop.seen_ms for stop in trading.known()))
+        (there,) = trading.stops
+        trading.fake.engine.stops.cancel(there, trading.fake.state.now_ms())
+        await until(lambda: trading.triggers == [AT])
+        assert trading.stops[0].id != there.id
+        await until(lambda: not trading.bare())
+        assert any("another is placed" in text for text in await trading.alarms())
+        (without,) = [row for row in await trading.naked() if row.why == "it is not there any more"]
+        assert without.from_ms <= without.until_ms
+        trading.price(BELOW)
+        assert told((await trading.reported(2))[1]) == STOPPED_OUT
+        await trading.agreed()
+
+
+async def test_the_time_between_a_fill_and_its_stop_is_in_the_journal(tmp_path: Path) -> None:
+    async with protected(tmp_path, BINANCE) as trading:
+        await trading.enter()
+        await until(lambda: not trading.bare())
+        (row,) = await trading.naked()
+        (fill,) = await trading.fills()
+        (life,) = await trading.lives()
+        assert (row.from_ms, row.opened_by) == (fill.at_ms, fill.client_order_id)
+        assert life.at_ms <= row.until_ms
+        assert row.until_ms - row.from_ms <= 5_000
+
+
+@pytest.mark.parametrize("place", [OKX, BYBIT], ids=named)
+async def test_what_an_entry_carries_leaves_no_time_without(tmp_path: Path, place: Place) -> None:
+    async with protected(tmp_path, place) as trading:
+        await trading.enter()
+        await trading.agreed()
+        assert await trading.naked() == []
+        assert [bool(life.carried_by) for life in await trading.lives()][:1] == [True]
+
+
+@pytest.mark.parametrize("place", [OKX, BYBIT], ids=named)
+async def test_one_that_was_not_placed_with_its_entry_is_placed_behind_it(
+    tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with protected(tmp_path, place) as trading:
+        doom(trading, monkeypatch, unattached=True)
+        await trading.write(trading.intent("0.010"))
+        await trading.reported(1)
+        monkeypatch.undo()
+        await until(lambda: trading.triggers == [AT])
+        first, second = (await trading.lives())[:2]
+        assert (bool(first.carried_by), bool(second.carried_by), second.revision) == (True, False, 1)
+
+
+@pytest.mark.parametrize("place", PLACES, ids=named)
+async def test_more_of_a_position_is_protected_at_the_first_ones_price(tmp_path: Path, place: Place) -> None:
+    async with protected(tmp_path, place) as trading:
+        await trading.enter()
+        await trading.enter("0.005", price=D("42100.00"))
+
+        def fits() -> bool:
+            return [(one.trigger, one.qty in (0, D("0.015"))) for one in trading.stops] == [(AT, True)]
+
+        await until(fits)
+        trading.price(BELOW)
+        assert trading.held == 0
+        assert told((await trading.reported(3))[2]) == (*STOPPED_OUT[:3], D("-0.015"))
+        await trading.agreed()
+
+
+@pytest.mark.parametrize("place", PLACES, ids=named)
+async def test_a_part_of_a_position_that_was_closed_leaves_the_rest_protected(tmp_path: Path, place: Place) -> None:
+    async with protected(tmp_path, place, BOTH) as trading:
+        await trading.enter()
+        await trading.write(trading.intent("-0.004", Leg.CLOSE))
+        await trading.reported(2)
+
+        def fits() -> bool:
+            return [(one.trigger, one.qty in (0, D("0.006"))) for one in trading.stops] in (
+                [(AT, True), (D(43_260), True)], [(D(43_260), True), (AT, True)]
+            )  # fmt: skip
+
+        await until(fits)
+        trading.price(ABOVE)
+        assert told((await trading.reported(3))[2]) == (*PROFIT_TAKEN[:3], D("-0.006"))
+        await trading.cleared()
+
+
+async def test_an_answer_that_is_lost_is_followed_by_another_and_none_is_left_over(tmp_path: Path) -> None:
+    """The first one was taken: the second is refused since one is there, which is then adopted."""
+    async with protected(tmp_path, BINANCE) as trading:
+        trading.fake.server.faults.append(Fault(FaultMode.DROP, SENDS["binance"], after=True, method="POST"))
+        await trading.write(trading.intent("0.010"))
+        await trading.reported(1)
+        await until(lambda: [life.phase for life in trading.known() if life.live] == [StopPhase.WAITING])
+        assert trading.triggers == [AT]
+        assert len(trading.reports()) == 1, "it was not closed at market"
+        await trading.agreed()
+
+
+async def test_a_stop_of_an_older_position_is_cancelled_as_a_difference(tmp_path: Path) -> None:
+    """It was placed late, or its cancel did nothing: the journal knows that it is ours, and over."""
+    async with protected(tmp_path, BINANCE) as trading:
+        await trading.enter()
+        (there,) = trading.stops
+        await trading.write(trading.intent("-0.010", Leg.CLOSE))
+        await trading.reported(2)
+        await trading.cleared()
+        await trading.enter()
+        engine = trading.fake.engine
+        again = there._replace(qty=LONG, id=engine.next_id(), state=StopState.WAITING, trigger=D(39_000))
+        engine.note(again)
+        await until(lambda: trading.triggers == [AT])
+        assert any(event.kind == "EXTERNAL" and "cancelled" in event.text for event in await trading.events())
+
+
+@pytest.mark.parametrize("place", [HYPERLIQUID, BINANCE_SPOT], ids=named)
+async def test_who_has_no_stops_is_refused_by_name(tmp_path: Path, place: Place) -> None:
+    async with protected(tmp_path, place) as trading:
+        assert trading.task is not None
+        with pytest.raises(ConfigError, match="no such stop can lie"):
+            await trading.task

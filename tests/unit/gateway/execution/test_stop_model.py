@@ -1,0 +1,344 @@
+"""Plan and life of stops against a model exchange: late, lost and wrong answers, triggers that fail, kills, hands."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from services.gateway.execution.protection import (
+    CancelStop,
+    CloseAtMarket,
+    GiveUp,
+    Holding,
+    Place,
+    ProtectTimes,
+    TakenPlace,
+    WantedStop,
+    clearing,
+    covered,
+    plan,
+)
+from services.gateway.execution.stop_records import placed_life, request_of
+from shared.exchanges.binance_stops import FORM as BINANCE
+from shared.exchanges.okx_stops import FORM as OKX
+from shared.messages.reasons import Reason, StopKind
+from shared.orders import Absent, Ambiguous, Refused
+from shared.orders.state import Cancel
+from shared.orders.stop_life import EntryEnded, Placed, StopLife, Superseded, Told, on_stop_event
+from shared.orders.stops import Beyond, Occupied, StopAnswer, StopPhase, StopReport, StopRequest
+
+ZERO, PRICE, LOW = Decimal(0), Decimal(100), Decimal(95)
+STOP, TAKE = StopKind.STOP, StopKind.TAKE_PROFIT
+WANTED = {STOP: WantedStop(LOW), TAKE: WantedStop(Decimal(110))}
+GRACE_MS, VALIDITY_MS, LAG_MS = 300, 1_000, 250
+TIMES = ProtectTimes(naked_ms=2_000, trigger_ms=3_000)
+QTYS = st.integers(1, 3).map(Decimal)
+FATES = st.sampled_from(["", "", "", "fails", "short", "nothing", "sticks"])
+LATE = st.sampled_from([0, 0, LAG_MS])
+
+
+@dataclass
+class ModelStop:
+    """A stop as the exchange has it. shown_ms, told_ms: from when on a read knows it, and its order's id."""
+
+    request: StopRequest
+    phase: StopPhase
+    qty: Decimal
+    shown_ms: int
+    fate: str = ""
+    order_id: str = ""
+    told_ms: int = 0
+    filled: Decimal = ZERO
+
+    @property
+    def whole(self) -> bool:
+        return not self.qty
+
+
+class ModelExchange:
+    """Keeps one long position and its stops; a stop never opens one."""
+
+    def __init__(self) -> None:
+        self.now_ms = 1_000_000
+        self.held = ZERO
+        self.price = PRICE
+        self.stops: dict[str, ModelStop] = {}
+        self.fate, self.late_ms = "", 0
+
+    def place(self, request: StopRequest, *, whole: bool) -> StopAnswer:
+        assert request.stop_id not in self.stops, "sent twice"
+        if whole and any(one.whole for one in self.waiting(request.kind)):
+            return Occupied("-4130")
+        if self.reached(request):
+            return Beyond("-2021")
+        if not self.held:
+            return Refused(Reason.NOTHING_TO_REDUCE, "-4509")
+        qty = ZERO if whole else request.held_qty
+        made = ModelStop(request, StopPhase.WAITING, qty, self.now_ms + self.late_ms, self.fate)
+        self.stops[request.stop_id] = made
+        return self.report(made)
+
+    def reached(self, request: StopRequest) -> bool:
+        return self.price <= request.price if request.kind is STOP else self.price >= request.price
+
+    def waiting(self, kind: StopKind | None = None) -> list[ModelStop]:
+        found = [one for one in self.stops.values() if one.phase is StopPhase.WAITING]
+        return [one for one in found if kind in (None, one.request.kind)]
+
+    def move(self, price: Decimal) -> None:
+        self.price = price
+        for one in self.waiting():
+            if self.reached(one.request):
+                self._fire(one)
+
+    def _fire(self, one: ModelStop) -> None:
+        qty = one.qty or self.held
+        if one.fate == "fails" or not self.held or qty > self.held:
+            one.phase = StopPhase.FAILED
+        elif one.fate == "sticks":
+            one.phase = StopPhase.TRIGGERING
+        else:
+            share = {"short": Decimal("0.5"), "nothing": ZERO}.get(one.fate, Decimal(1))
+            one.phase, one.order_id, one.filled = StopPhase.TRIGGERED, f"o{len(self.stops)}-{qty}", qty * share
+            one.told_ms = self.now_ms + self.late_ms
+            self.held -= one.filled
+
+    def trade(self, qty: Decimal) -> Decimal:
+        """Buys; or sells as far as that only reduces. Returns what was done."""
+        done = qty if qty > 0 else -min(-qty, self.held)
+        self.held += done
+        return done
+
+    def report(self, one: ModelStop) -> StopReport:
+        phase, order_id = one.phase, one.order_id
+        if phase is StopPhase.TRIGGERED and self.now_ms < one.told_ms:
+            phase, order_id = StopPhase.TRIGGERING, ""
+        asked = one.request
+        return StopReport(
+            asked.sym, asked.kind, phase, f"v{asked.stop_id}", asked.stop_id, asked.price, -one.qty, one.whole, order_id
+        )
+
+    def listed(self) -> list[StopReport]:
+        return [self.report(one) for one in self.waiting() if one.shown_ms <= self.now_ms]
+
+    def find(self, stop_id: str) -> StopReport | Absent:
+        one = self.stops.get(stop_id)
+        return Absent(self.now_ms) if one is None or one.shown_ms > self.now_ms else self.report(one)
+
+    def cancel(self, stop_id: str) -> StopReport | Absent:
+        one = self.stops.get(stop_id)
+        if one is None or one.phase is not StopPhase.WAITING or one.shown_ms > self.now_ms:
+            return Absent(self.now_ms)
+        one.phase = StopPhase.CANCELED
+        return self.report(one)
+
+
+class Protection(RuleBasedStateMachine):
+    """A position gets its stops, keeps them, and loses them with itself, whatever goes wrong."""
+
+    @initialize(form=st.sampled_from([BINANCE, OKX]))
+    def start(self, form: object) -> None:
+        self.form = form
+        self.there = ModelExchange()
+        self.lives: dict[str, StopLife] = {}
+        self.booked = ZERO  # what our orders have done; a fired stop's are booked when it is settled
+        self.opener = 0
+        self.fired: dict[str, ModelStop] = {}
+        self.closed_ms = 0
+        self.closes = 0
+
+    # What happens at the exchange.
+
+    @rule(ms=st.sampled_from([1, 100, GRACE_MS, 1_000, 5_000]))
+    def wait(self, ms: int) -> None:
+        self.there.now_ms += ms
+
+    @rule(price=st.sampled_from([Decimal(90), LOW, Decimal(97), PRICE, Decimal(111)]))
+    def move(self, price: Decimal) -> None:
+        self.there.move(price)
+
+    @rule(fate=FATES, late_ms=LATE)
+    def weather(self, fate: str, late_ms: int) -> None:
+        self.there.fate, self.there.late_ms = fate, late_ms
+
+    @precondition(lambda self: self.there.waiting())
+    @rule(pick=st.integers(0, 3))
+    def cancel_by_hand(self, pick: int) -> None:
+        rests = self.there.waiting()
+        rests[pick % len(rests)].phase = StopPhase.CANCELED
+
+    # What the strategy and the gateway do.
+
+    @rule(qty=QTYS, attached=st.booleans())
+    def enter(self, qty: Decimal, attached: bool) -> None:
+        if self.fired or (not self.booked and clearing(self.lives.values(), ())):
+            return
+        opens = not self.booked
+        self.there.trade(qty)
+        self.booked += qty
+        if opens:
+            self.opener += 1
+            if STOP in self.form.attached:  # type: ignore[attr-defined]
+                self._carry(qty, attached)
+
+    def _carry(self, qty: Decimal, attached: bool) -> None:
+        life = self._add(Place(STOP, WANTED[STOP], qty, f"e{self.opener}", 0, False), carried_by=f"e{self.opener}")
+        if attached:
+            self.there.place(request_of(life), whole=False)
+        self._apply(life.stop_id, EntryEnded(True, self.there.now_ms))
+
+    @rule(qty=QTYS)
+    def close(self, qty: Decimal) -> None:
+        """The strategy closes, maybe just after a stop has: the exchange lets it only reduce."""
+        if self.booked:
+            self._booked(self.there.trade(-min(qty, self.booked)))
+
+    @rule(lost=st.booleans(), killed=st.sampled_from(["", "", "", "before", "behind"]))
+    def act(self, lost: bool, killed: str) -> None:
+        """One step of the plan. lost: no answer comes. killed: before a request goes, or behind it."""
+        for action in plan(self.form, self.there.now_ms, self._holding(), self.lives.values(), TIMES):  # type: ignore[arg-type]
+            self._do(action, lost, killed)
+            if killed:
+                self.take_over()
+                return
+
+    @rule()
+    def look(self) -> None:
+        """The list, and by its id what the list lacks."""
+        asked_ms, shown = self.there.now_ms, set[str]()
+        for row in self.there.listed():
+            shown.add(row.stop_id)
+            life = self._apply(row.stop_id, Told(row, asked_ms))
+            if not life.live and asked_ms > life.heard_ms + GRACE_MS:
+                self.there.cancel(row.stop_id)
+        for life in [life for life in self.lives.values() if life.live]:
+            if life.stop_id not in shown and (life.phase is not StopPhase.SENT or life.carried_by):
+                self._ask(life.stop_id)
+
+    @precondition(lambda self: self.fired)
+    @rule()
+    def settle(self) -> None:
+        """The order that a stop has become is over: it is booked."""
+        for one in self.fired.values():
+            self._booked(-one.filled)
+        self.fired.clear()
+
+    @rule()
+    def take_over(self) -> None:
+        for life in list(self.lives.values()):
+            if life.phase is StopPhase.SENT and not life.carried_by:
+                self._apply(life.stop_id, Placed(Ambiguous("stopped"), life.heard_ms))
+
+    # What must hold.
+
+    @invariant()
+    def no_stop_has_opened_a_position(self) -> None:
+        assert self.there.held >= 0
+
+    @invariant()
+    def what_is_triggered_here_was_so_there(self) -> None:
+        for life in self.lives.values():
+            if life.phase is StopPhase.TRIGGERED:
+                assert self.there.stops[life.stop_id].order_id == life.order_id != ""
+
+    def teardown(self) -> None:
+        """In fair weather all comes to be as it should: booked as it is there, and protected, or flat and clear."""
+        if not hasattr(self, "there"):
+            return
+        self.there.fate, self.there.late_ms = "", 0
+        if self.there.price <= LOW or self.there.price >= WANTED[TAKE].price:
+            self.there.move(PRICE)
+        for _ in range(150):
+            self.there.now_ms += 1_000
+            self.look()
+            if self.fired:
+                self.settle()
+            self.act(False, "")
+        assert self.booked == self.there.held, "a fired stop was not booked"
+        rests = sorted((one.request.kind, one.request.price) for one in self.there.waiting())
+        if not self.booked:
+            assert rests == [], "a stop is left over"
+            return
+        assert rests == sorted((kind, wanted.price) for kind, wanted in WANTED.items())
+        assert all(one.whole or one.qty == self.booked for one in self.there.waiting())
+        assert covered(self._holding(), self.lives.values(), self.there.now_ms, TIMES)
+
+    # The gateway's part, as services/gateway/execution/symbol_stops.py does it.
+
+    def _holding(self) -> Holding:
+        wanted, fired = WANTED if self.booked else {}, frozenset(self.fired)
+        opened_by = f"e{self.opener}" if self.booked else ""
+        return Holding(self.booked, opened_by, wanted, fired=fired, closed_ms=self.closed_ms)
+
+    def _do(self, action: object, lost: bool, killed: str) -> None:
+        if isinstance(action, Place):
+            life = self._add(action)
+            if killed == "before":
+                return
+            request = request_of(life)
+            answer = self.there.place(request, whole=life.whole and life.kind in self.form.whole)  # type: ignore[attr-defined]
+            if killed:
+                return
+            life = self._apply(life.stop_id, Placed(Ambiguous("lost") if lost else answer, self.there.now_ms))
+            if life.occupied:
+                for other in [one for one in self.lives.values() if one.kind is life.kind and one is not life]:
+                    if other.live or other.revivable:
+                        self._ask(other.stop_id)
+        elif isinstance(action, CancelStop):
+            stop_id = action.life.stop_id
+            self._apply(stop_id, Cancel(self.there.now_ms))
+            if killed == "before":
+                return
+            told = self.there.cancel(stop_id)
+            if not (lost or killed):
+                self._apply(stop_id, Told(told, self.there.now_ms)) if isinstance(told, StopReport) else self._ask(
+                    stop_id
+                )
+        elif isinstance(action, CloseAtMarket):
+            assert not self._protected(), "closed at market, and it was protected"
+            self.closed_ms = self.there.now_ms
+            self._booked(self.there.trade(-action.held_qty))
+        elif isinstance(action, TakenPlace):
+            self._apply(action.life.stop_id, Superseded(self.there.now_ms))
+        else:
+            assert isinstance(action, GiveUp)
+            gone = replace_phase(action.life)
+            self.lives[gone.stop_id] = gone
+
+    def _protected(self) -> bool:
+        """A stop waits, the price is not there, and none has failed: nothing would call for a close."""
+        own = [one for one in self.there.stops.values() if one.request.stop_id in self.lives]
+        failed = any(one.phase in (StopPhase.FAILED, StopPhase.TRIGGERING, StopPhase.TRIGGERED) for one in own)
+        beyond = any(life.reason is Reason.STOP_BEYOND for life in self.lives.values())
+        return bool(self.there.waiting(STOP)) and not failed and not beyond
+
+    def _add(self, place: Place, carried_by: str = "") -> StopLife:
+        life = placed_life(place, "book", "BTCUSDT", self.there.now_ms, VALIDITY_MS, carried_by)
+        assert life.stop_id not in self.lives, "an id is used once"
+        self.lives[life.stop_id] = life
+        return life
+
+    def _apply(self, stop_id: str, event: object) -> StopLife:
+        before = self.lives[stop_id]
+        life = on_stop_event(before, event, GRACE_MS)  # type: ignore[arg-type]
+        self.lives[stop_id] = life
+        if life.phase is StopPhase.TRIGGERED and before.phase is not StopPhase.TRIGGERED:
+            self.fired[stop_id] = self.there.stops[stop_id]
+        return life
+
+    def _ask(self, stop_id: str) -> None:
+        found = self.there.find(stop_id)
+        self._apply(stop_id, Told(found, self.there.now_ms) if isinstance(found, StopReport) else found)
+
+    def _booked(self, qty: Decimal) -> None:
+        self.booked += qty
+
+
+def replace_phase(life: StopLife) -> StopLife:
+    return life._replace(phase=StopPhase.FAILED, reason=Reason.NOT_ON_VENUE, text="no order came of it")
+
+
+TestProtection = Protection.TestCase
+TestProtection.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
