@@ -153,7 +153,9 @@ def _prediction(prediction: Prediction) -> str:
 def unasked_line(chain: Chain) -> str:
     """Returns that nobody decided what a chain is about; empty where somebody did."""
     legs = {report.leg for report, _ in chain.each(ExecutionReport)}
-    return "no decision and no order stand behind it" if legs and legs <= UNASKED else ""
+    if not legs or not legs <= UNASKED or chain.one(OrderIntent) is not None:
+        return ""
+    return "no decision and no order stand behind it"
 
 
 def times(told: Sequence[Sentence]) -> list[str]:

@@ -1,4 +1,7 @@
-"""kill -9 of every service and the bus while stops fire: each goes out once, and all orders are the backtest's."""
+"""kill -9 of every service and the bus while stops fire: each goes out once; orders and fills are the backtest's.
+
+So do a strategy's own stops, which are decisions, and the protection of its positions, which on paper is simulated.
+"""
 
 import json
 import os
@@ -7,14 +10,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
-from services.research.parity.orders import OrderKey, compare
+from services.research.parity.orders import ExecutionKey, OrderKey, compare
 from shared.bus.names import PartitionId
 from shared.config import load_settings
-from shared.messages import Decision, MarketTick, OrderIntent, Origin, Stream, decode
+from shared.messages import Decision, ExecutionReport, Leg, MarketTick, Message, OrderIntent, Origin, Stream, decode
 from tests.chaos.compare import Content
 from tests.chaos.conftest import SHORT
 from tests.chaos.replay import Replay, undisturbed
@@ -35,13 +38,19 @@ STOPS = {
     ),
     "TICKLINE_STRATEGY__QTY_STEP": "0.0001",
 }  # fmt: skip
+PROTECTED = {
+    "TICKLINE_STRATEGY__PROTECT__STOP_BPS": "9",
+    "TICKLINE_STRATEGY__PROTECT__TAKE_PROFIT_BPS": "60",
+    "TICKLINE_STRATEGY__PROTECT__TRAIL_BPS": "8",
+    "TICKLINE_STRATEGY__PARAMS": json.dumps({"netting": True}),
+}
 
 
-@pytest.fixture(scope="module")
-def stopped() -> Iterator[Replay]:
+@pytest.fixture(scope="module", params=[STOPS, PROTECTED], ids=["own", "protected"])
+def stopped(request: pytest.FixtureRequest) -> Iterator[Replay]:
     """A replay in which stops fire, undisturbed."""
     path = Path(tempfile.mkdtemp(prefix="tlc-"))
-    yield undisturbed(path, SYMBOLS, ROWS, STOPS)
+    yield undisturbed(path, SYMBOLS, ROWS, request.param)
     shutil.rmtree(path, ignore_errors=True)
 
 
@@ -64,13 +73,14 @@ class StopChaos(Chaos):
         self.positions.append(found)
 
 
-def read(
-    found: Content, stream: Stream, kind: type[Decision] | type[OrderIntent]
-) -> dict[str, list[Decision | OrderIntent]]:
+M = TypeVar("M", bound=Message)
+
+
+def read(found: Content, kind: type[M]) -> dict[str, list[M]]:
     """A stream's messages by symbol."""
-    made: dict[str, list[Decision | OrderIntent]] = {}
+    made: dict[str, list[M]] = {}
     for (which, sym), rows in found.rows.items():
-        if which is stream:
+        if which is kind.STREAM:
             made[sym] = [decode(kind.TAG, data) for _, data in rows]  # type: ignore[misc]
     return made
 
@@ -83,11 +93,9 @@ def test_stops_fire_once_each_whoever_dies(
     chaos, found = crash(
         server, folder, stopped, rng, KILLS, lambda _, watch: kill_and_restart(server, watch), say, StopChaos
     )
-    decisions = read(found, Stream.DECISIONS, Decision)
-    fired = {
-        (sym, d.tick_n) for sym, made in decisions.items() for d in made
-        if isinstance(d, Decision) and d.origin is Origin.TICK and d.orders
-    }  # fmt: skip
+    decisions, ordered, executed = (read(found, kind) for kind in (Decision, OrderIntent, ExecutionReport))
+    fired = {(sym, one.tick_n) for sym, made in decisions.items() for one in made if _by_tick(one)}
+    fired |= {(sym, one.tick_n) for sym, made in ordered.items() for one in made if one.leg is Leg.STOP}
     near = {
         (sym, n) for positions in chaos.positions for sym, at in positions.items() for n in (at, at + 1)
         if (sym, n) in fired
@@ -100,11 +108,15 @@ def test_stops_fire_once_each_whoever_dies(
         monkeypatch.delenv(name)
     for name, value in stopped.environment.items():
         monkeypatch.setenv(name, value)
-    orders = {
-        sym: {order.n: OrderKey.of(order) for order in made if isinstance(order, OrderIntent)}
-        for sym, made in read(found, Stream.ORDERS, OrderIntent).items()
-    }
-    parity = compare(load_settings(), dict.fromkeys(decisions, ROWS), orders)
-    say(f"orders: {parity.identical} of {parity.compared} are the backtest's")
+    orders = {sym: {one.n: OrderKey.of(one) for one in made} for sym, made in ordered.items()}
+    reports = {sym: {one.n: ExecutionKey.of(one) for one in made} for sym, made in executed.items()}
+    parity = compare(load_settings(), dict.fromkeys(decisions, ROWS), orders, executions=reports)
+    say(f"orders: {parity.identical} of {parity.compared}, executions: {parity.same} of {parity.executions} are the "
+        "backtest's")  # fmt: skip
     assert parity.first_difference is None
     assert parity.identical == parity.compared == sum(len(made) for made in orders.values())
+    assert parity.same == parity.executions == sum(len(made) for made in reports.values()) == parity.compared
+
+
+def _by_tick(decision: Decision) -> bool:
+    return decision.origin is Origin.TICK and bool(decision.orders)

@@ -50,6 +50,32 @@ class Mine(StatefulStrategy):
         self._entered += report.last_qty > 0
 """
 
+PROTECTED = """\
+[strategy]
+name = "mine.py:Rider"
+max_slippage_bps = 5
+balance = 1000
+
+[strategy.protect]
+stop_bps = 20
+take_profit_bps = 15
+trail_bps = 25
+after_stop = 3
+"""
+RIDER = """\
+from decimal import Decimal
+from tickline import Made, Prediction, StatefulStrategy
+
+class Rider(StatefulStrategy):
+    _stopped: int = 0
+
+    def on_prediction(self, prediction: Prediction) -> Made:
+        return self.move_to(Decimal("0.01") if prediction.y_hat > 0 else Decimal("-0.01"))
+
+    def on_execution(self, report):
+        self._stopped += report.leg.value == "stop"
+"""
+
 pytestmark = [pytest.mark.session, pytest.mark.timeout(600)]
 
 
@@ -110,3 +136,49 @@ def test_a_strategy_of_the_users_folder_looks_every_minute_and_its_model_every_f
     made = told(tickline, "orders")
     assert {(one["leg"], one.get("origin", "prediction")) for one in made} == {("net", "prediction"), ("close", "tick")}
     assert len({one["client_order_id"] for one in made}) == done.summary["orders"]
+
+
+def test_the_stops_of_a_strategy_of_the_users_folder_fire_in_the_line_as_in_the_backtest(
+    tickline: Tickline, minutes: Path
+) -> None:
+    """Its file has no volumes, only what a stop looks at: open, high and low."""
+    rows = [line.rpartition(",")[0] for line in minutes.read_text().splitlines()]
+    minutes.write_text("\n".join(rows) + "\n")
+    folder = tickline.folder
+    (folder / "mine.py").write_text(RIDER)
+    (folder / "tickline.toml").write_text(PROTECTED)
+    (folder / "weights").mkdir()
+    shutil.copy(WEIGHTS / "simulated_linear.pth", folder / "weights" / "one.pth")
+    card = json.loads((WEIGHTS / "simulated_linear.json").read_text())
+    (folder / "weights" / "one.json").write_text(json.dumps(card | {"name": "one", "interval": "1m"}))
+    done = run(tickline, minutes, "--model", "one")
+    parity = done.summary["parity"]
+    assert parity["executions"] == parity["executions_identical"] == done.summary["executions"]
+    made, reports = told(tickline, "orders"), told(tickline, "executions")
+    fired = [one for one in made if one["leg"] == "stop"]
+    assert {str(one["stop"]) for one in fired} == {"stop", "take_profit", "trail"}
+    assert len([one for one in reports if one["leg"] == "stop"]) == len(fired) > 50
+    assert {str(one["reason"]) for one in reports} == {"None", "STOPPED_OUT", "PROFIT_TAKEN", "TRAILED_OUT"}
+    assert "STOPPED_OUT" in {str(one["reason"]) for one in told(tickline, "decisions")}
+
+    tested = tickline.in_process(
+        "backtest",
+        "--data",
+        minutes,
+        "--sym",
+        "BTCUSDT",
+        "--interval",
+        "1m",
+        "--model",
+        "one",
+        "--json",
+        folder / "b.json",
+    )
+    assert tested.code == 0, tested.err
+    totals = json.loads((folder / "b.json").read_text())["variants"]["mine.py:Rider"]["totals"]
+    assert (totals["stops"], totals["fills"]) == (len(fired), len(reports))
+    assert totals["end_equity"] == done.summary["final_equity"]
+
+    traced = tickline.in_process("trace", str(fired[0]["client_order_id"]), "--run-id", "one")
+    assert traced.code == 0, traced.err
+    assert "no decision asked for it: a stop of the position fired" in " ".join(traced.out.split())
