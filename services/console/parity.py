@@ -33,6 +33,8 @@ def parity(
     for stream, count in found.ahead.items():
         if count:
             typer.echo(f"parity: {count} {stream} at the end were not answered yet")
+    for line in found.stops:
+        typer.echo(line)
     for line in found.not_compared:
         typer.echo(f"parity: not compared: {line}")
     if found.first_difference is not None:

@@ -286,7 +286,7 @@ class Recorder:
         own = self._settings
         snapshots = {
             instance: await read_snapshots(session, instance, own.bus.partitions)
-            for instance in (own.signal.instance, own.strategy.instance, own.monitor.instance)
+            for instance in (own.signal.instance, own.strategy.instance, own.gateway.instance, own.monitor.instance)
         }
         settings = kept_settings(own) | {RUNTIMES: runtimes_in(await session.meta({}))}
         made = Checkpoint(taken_ns=time.time_ns(), settings=settings, snapshots=snapshots)

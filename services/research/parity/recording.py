@@ -1,9 +1,10 @@
 """A recorded session has parity where every stage computes the same of its recorded inputs again."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from services.gateway.paper import plan as paper_plan
 from services.monitor.stage import GivenUp
 from services.monitor.stage import plan as monitor_plan
 from services.research.parity.comparison import Comparison, NotRecorded, RecordedRows
@@ -16,11 +17,12 @@ from services.research.parity.monitor import (
     monitor_start,
     recorded_ranges,
 )
-from services.research.parity.stages import StrategyReplay, replay_signal
+from services.research.parity.stages import StrategyReplay, replay_gateway, replay_signal
+from services.research.parity.stops import compared_stops, in_order, stop_lines
 from services.research.parity.tolerance import tolerance
 from services.signal.stage import plan as signal_plan
 from services.strategy.plan import plan as strategy_plan
-from shared.config import Settings
+from shared.config import Mode, Settings
 from shared.errors import DataError
 from shared.messages import Stream
 from shared.messages.monitor import POOLED
@@ -52,6 +54,7 @@ class Parity(NamedTuple):
     - identities: what traded, a line each where it changed.
     - near: messages by stream that differ by what another runtime may.
     - other_runtime: which, where it is another one.
+    - stops: what the recorded bars would have made of the stops at an exchange, a line each.
     """
 
     compared: Mapping[Stream, int]
@@ -62,6 +65,7 @@ class Parity(NamedTuple):
     identities: Sequence[str] = ()
     near: Mapping[Stream, int] = {}
     other_runtime: str = ""
+    stops: Sequence[str] = ()
 
     @property
     def proved(self) -> bool:
@@ -81,10 +85,13 @@ def parity(folder: Path, model: str | None = None, report: Report = lambda sym: 
     spans = _spans(folder, model)
     found = tolerance(read_checkpoints(folder), chosen_card(spans[-1].settings))
     comparison = Comparison(found)
+    stops: list[str] = []
     for sym in recorded_symbols(folder):
         report(sym)
         with blaming(sym):
-            _Symbol(folder, sym, spans, streams, comparison).run()
+            symbol = _Symbol(folder, sym, spans, streams, comparison)
+            symbol.run()
+            stops += symbol.stops()
     if Stream.MONITOR in streams:
         report(str(Stream.MONITOR))
         _Monitor(folder, spans, comparison).run()
@@ -92,7 +99,7 @@ def parity(folder: Path, model: str | None = None, report: Report = lambda sym: 
     identities = list(dict.fromkeys(str(Identity.of(span.settings)) for span in spans))
     return Parity(
         comparison.compared, comparison.identical, first, comparison.not_compared, comparison.ahead, identities,
-        comparison.near, "" if found is None else found.why,
+        comparison.near, "" if found is None else found.why, stops,
     )  # fmt: skip
 
 
@@ -110,6 +117,7 @@ class _Span(NamedTuple):
     """A span begins at a checkpoint and has the plans of its settings.
 
     - number: equal where nothing changed from one span to the next.
+    - gateway: the plan on paper; an exchange's fills cannot be computed again.
     """
 
     number: int
@@ -117,6 +125,12 @@ class _Span(NamedTuple):
     settings: Settings
     signal: ServiceSpec
     strategy: ServiceSpec
+    gateway: ServiceSpec
+
+    @property
+    def on_paper(self) -> bool:
+        """Says whether its orders were filled on paper."""
+        return self.settings.gateway.mode is Mode.PAPER
 
     def restored(self, plan: ServiceSpec, sym: str) -> Symbol:
         """Returns the symbol as the checkpoint has it, a fresh one where it was not there yet. Raises DataError."""
@@ -142,7 +156,8 @@ def _spans(folder: Path, model: str | None) -> list[_Span]:
             moved = settings.signal.model_copy(update={"model": found})
             settings = settings.model_copy(update={"signal": moved})
         number = spans[-1].number + 1 if spans else 0
-        spans.append(_Span(number, checkpoint, settings, signal_plan(settings), strategy_plan(settings)))
+        plans = signal_plan(settings), strategy_plan(settings), paper_plan(settings)
+        spans.append(_Span(number, checkpoint, settings, *plans))
     if not spans:
         raise DataError(f"{folder}: has no checkpoint: restore it")
     return spans
@@ -164,10 +179,25 @@ class _Symbol:
         self._folder, self._sym, self._spans, self._streams, self._comparison = folder, sym, spans, streams, comparison
 
     def run(self) -> None:
-        """Replays the signal stage, then the strategy stage."""
+        """Replays the signal stage, then the strategy stage, then the gateway's where it was on paper."""
         self._over_spans(Stream.PREDICTIONS, lambda span: span.signal, self._signal)
         if Stream.DECISIONS in self._streams:
             self._over_spans(Stream.DECISIONS, lambda span: span.strategy, self._strategy)
+        if {Stream.ORDERS, Stream.EXECUTIONS} <= self._streams and all(span.on_paper for span in self._spans):
+            self._over_spans(Stream.EXECUTIONS, lambda span: span.gateway, self._gateway)
+
+    def stops(self) -> Iterator[str]:
+        """Yields how the stops at an exchange differ from what the recorded bars would have made of them."""
+        span = self._spans[-1]
+        own, terms = span.settings, span.settings.strategy.protect.terms
+        if terms is None or span.on_paper:
+            return
+        made_by = producers(own)
+        rows = [
+            read_rows(self._folder, stream, made_by[stream], [self._sym])
+            for stream in (Stream.PREDICTIONS, Stream.ORDERS, Stream.EXECUTIONS)
+        ]
+        yield from stop_lines(self._sym, list(compared_stops(terms, in_order(*rows))))
 
     def _over_spans(
         self,
@@ -215,6 +245,16 @@ class _Symbol:
         made = (Stream.DECISIONS, Stream.ORDERS)
         recorded = {stream: self._rows(stream, own.strategy.instance, symbol.sent) for stream in made}
         StrategyReplay(self._sym, _stage(symbol), inputs, recorded, self._comparison).run(upto)
+
+    def _gateway(self, span: _Span, symbol: Symbol, upto: int | None) -> None:
+        own = span.settings
+        orders = self._taken(Stream.ORDERS, own.strategy.instance, symbol)
+        executions = self._rows(Stream.EXECUTIONS, own.gateway.instance, symbol.sent)
+        if self._sym not in span.checkpoint.snapshots.get(own.gateway.instance, {}):  # an older recorder kept none
+            first = orders.peek(), executions.peek()
+            if span.checkpoint is not self._spans[0].checkpoint or any(row is None or row.n > 1 for row in first):
+                return
+        replay_gateway(_stage(symbol), orders, executions, self._comparison, upto)
 
     def _taken(self, stream: Stream, instance: str, symbol: Symbol) -> RecordedRows:
         return RecordedRows(self._folder, stream, instance, self._sym, symbol.taken(stream))

@@ -1,9 +1,9 @@
-"""The signal and the strategy stage run over what was recorded as their input.
+"""The stages of signal, strategy and a gateway on paper run over what was recorded as their input.
 
 The strategy takes its two inputs in the order that the recorded decisions tell.
 """
 
-from services.research.parity.comparison import Comparison, RecordedRows, message_of
+from services.research.parity.comparison import Comparison, NotRecorded, RecordedRows, message_of
 from services.strategy.live_stage import LIMITS_SINCE, MISSING, LiveStrategyStage, closed_by
 from services.strategy.protected_stage import ProtectedStage
 from shared.messages import Decision, ExecutionReport, Gap, GapCause, Leg, MarketTick, Message, Reason, Stream
@@ -103,6 +103,23 @@ def _compare(computed: list[Message], recorded: dict[Stream, RecordedRows], comp
     for message in computed:
         if message.to in recorded:
             comparison.compare(message, recorded[message.to])
+
+
+def replay_gateway(
+    stage: Stage, orders: RecordedRows, executions: RecordedRows, comparison: Comparison, upto: int | None
+) -> None:
+    """Computes every execution on paper again, until those that were recorded end or up to n = `upto`.
+
+    Raises NotRecorded where rows are missing.
+    """
+    while orders.peek() is not None and executions.peek() is not None:
+        if upto is not None and executions.last_n >= upto:
+            return
+        row = orders.next()
+        order = message_of(row)
+        if order is None:  # what it was, the strategy's replay has told
+            raise NotRecorded(Stream.ORDERS, row.n, row.n)
+        _compare(stage.on_tick(order) or [], {Stream.EXECUTIONS: executions}, comparison)
 
 
 class Stuck(Exception):

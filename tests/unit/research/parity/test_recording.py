@@ -4,6 +4,7 @@ import json
 import runpy
 import shutil
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import cast
 
@@ -16,14 +17,25 @@ from shared.config import Settings
 from shared.config.settings import IngestorSettings, SignalSettings
 from shared.config.strategy import StrategySettings
 from shared.errors import DataError, UserCodeFailed
-from shared.messages import Decision, Message, OrderIntent, Prediction, Reason, Stream, decode, encode
+from shared.messages import (
+    Decision,
+    ExecutionReport,
+    Leg,
+    Message,
+    OrderIntent,
+    Prediction,
+    Reason,
+    Stream,
+    decode,
+    encode,
+)
 from shared.messages.codec import pack, unpack
 from shared.models.runtime import Runtime
 from shared.record import WIRE
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.recording.folder import RecordingFolder
 from shared.recording.layout import RecordingOrigin, checkpoint_paths, claim, parts
-from shared.recording.part import ReceivedEntry
+from shared.recording.part import ReceivedEntry, read_rows
 from shared.runner.progress import producers
 from shared.runner.spec import Stage
 from shared.runner.symbol import Symbol, Taken
@@ -50,7 +62,7 @@ class Line:
         self._signal, self._strategy = (
             Symbol(SYM, plan.make_stage(SYM)) for plan in (self._plans.signal, self._plans.strategy)
         )
-        self._venue = cast(Stage, self._plans.gateway.make_stage(SYM))
+        self._venue = Symbol(SYM, self._plans.gateway.make_stage(SYM))
         self._ticks = self._quotes()
         self._written: dict[Stream, list[Message]] = {stream: [] for stream in Stream}
 
@@ -66,10 +78,10 @@ class Line:
             self._written[Stream.TICKS].append(tick)
             for message in self._give(self._signal, tick):
                 if isinstance(message, Prediction):
-                    orders = [made for made in self._give(self._strategy, message) if isinstance(made, OrderIntent)]
-                    for report in [report for order in orders for report in self._venue.on_tick(order) or []]:
-                        self._written[Stream.EXECUTIONS].append(report)
-                        self._give(self._strategy, report)
+                    made = self._give(self._strategy, message)
+                    while orders := [one for one in made if isinstance(one, OrderIntent)]:
+                        reports = [report for order in orders for report in self._give(self._venue, order)]
+                        made = [one for report in reports for one in self._give(self._strategy, report)]
 
     def _give(self, symbol: Symbol, message: Message) -> list[Message]:
         made = cast(Stage, symbol.stage).on_tick(message) or []
@@ -90,7 +102,8 @@ class Line:
 
     def checkpoint(self) -> None:
         """As the recorder makes one."""
-        snapshots = {"signal": {SYM: self._signal.dump()}, "strategy": {SYM: self._strategy.dump()}}
+        stages = {"signal": self._signal, "strategy": self._strategy, "gateway": self._venue}
+        snapshots = {name: {SYM: symbol.dump()} for name, symbol in stages.items()}
         write_checkpoint(
             self._folder, Checkpoint(taken_ns=1, settings=kept_settings(self._settings), snapshots=snapshots)
         )
@@ -180,6 +193,12 @@ def _reason(rows: list[Row]) -> None:
     row["d"] = encode(decode(Decision.TAG, row["d"]).model_copy(update={"reason": Reason.NO_CHANGE}))
 
 
+def _fee(rows: list[Row]) -> None:
+    row = the_row(rows, SYM, 9)
+    assert isinstance(row["d"], bytes)
+    row["d"] = encode(decode(ExecutionReport.TAG, row["d"]).model_copy(update={"commission": Decimal("0.5")}))
+
+
 def _drop(rows: list[Row]) -> None:
     rows.remove(the_row(rows, SYM, 9))
 
@@ -193,6 +212,8 @@ def _drop(rows: list[Row]) -> None:
         (Stream.DECISIONS, _drop, "SIM-A decisions n=9: recorded none"),
         (Stream.ORDERS, _byte, "SIM-A orders n=9: recorded "),
         (Stream.ORDERS, _drop, "SIM-A orders n=9: recorded none, computed "),
+        (Stream.EXECUTIONS, _fee, "SIM-A executions n=9: recorded commission 0.5, computed 0.0"),
+        (Stream.EXECUTIONS, _drop, "SIM-A executions n=9: recorded none, computed "),
     ],
 )
 def test_what_was_planted_is_the_first_difference(
@@ -210,6 +231,21 @@ def test_what_was_planted_is_the_first_difference(
     assert found.compared[Stream.PREDICTIONS] == 30
     if (stream, plant) != (Stream.DECISIONS, _drop):  # from there on nothing is known
         assert found.compared[stream] - found.identical[stream] == 1
+
+
+def test_a_protected_session_is_proved_with_its_stops(tmp_path: Path) -> None:
+    """A stop's report stands before the decision of the bar that fired it, and behind that bar's prediction."""
+    protected = {"stop_bps": 4, "take_profit_bps": 60, "trail_bps": 7}
+    line = Line(tmp_path, settings(protect=protected, params={"netting": True}))
+    for _ in range(3):
+        line.run(20)
+        line.checkpoint()
+    line.record()
+    found = parity(tmp_path)
+    assert (counts(found), found.proved) == ([40, 40], True)
+    assert found.compared[Stream.ORDERS] == found.compared[Stream.EXECUTIONS] > 40
+    rows = [decode(row.t, row.d) for row in read_rows(tmp_path, Stream.EXECUTIONS, "gateway", [SYM])]
+    assert sum(isinstance(one, ExecutionReport) and one.leg is Leg.STOP for one in rows) > 5
 
 
 def test_a_session_without_an_order_is_shown_too(tmp_path: Path) -> None:
