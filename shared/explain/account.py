@@ -9,6 +9,8 @@ from shared.control.latches import OTHER_BUS
 from shared.exchanges.trading.amounts import plain
 from shared.journal.rows import ArmingRow, LatchRow
 from shared.orders.answers import VenuePosition, VenueQuote
+from shared.orders.stop_life import StopLife
+from shared.orders.stops import StopKind, StopPhase
 from shared.plural import plural
 from shared.wall_time import UTC_TIME, WallTime
 
@@ -117,18 +119,67 @@ def coins_at_stake(sym: str, qty: Decimal, quote: VenueQuote) -> Iterator[Stake]
         yield Stake(qty * quote.bid, f"{sym} {money(qty * quote.bid)} if the coin is worth nothing")
 
 
-def if_everything_dies(stakes: Iterable[Stake], equity: Decimal, armed: Stake) -> str:
+class StopsAtStake(NamedTuple):
+    """What is lost where the stops at the exchange hold; without them, and behind a gap, it is liquidation's.
+
+    - now: of each position; one without a stop has its liquidation's stake.
+    - armed: what may come to it under the arming.
+    """
+
+    now: Sequence[Stake]
+    armed: Decimal
+
+
+def stop_at_stake(sym: str, qty: Decimal, price: Decimal, stop: Decimal, slippage_bps: Decimal) -> Stake:
+    """Returns what a position loses from the price of now to its stop, and to the slippage of a market order.
+
+    >>> stop_at_stake("BTCUSDT", Decimal("0.01"), Decimal(42_000), Decimal(40_950), Decimal(10))
+    Stake(amount=Decimal('10.9095'), how='BTCUSDT 10.91 by its stop at 40950')
+    """
+    lost = max(qty * (price - stop) + abs(qty) * stop * slippage_bps / 10_000, _ZERO)
+    return Stake(lost.normalize(), f"{sym} {money(lost)} by its stop at {plain(stop)}")
+
+
+def nearest_stops(stops: Iterable[StopLife]) -> dict[str, Decimal]:
+    """Returns, for each symbol, the price of the stop that closes its position first as that loses.
+
+    One that was not shown yet does not count, nor does a take-profit. A trailing stop counts where it began.
+    """
+    found: dict[str, Decimal] = {}
+    for one in stops:
+        if one.phase is not StopPhase.WAITING or one.kind is StopKind.TAKE_PROFIT:
+            continue
+        bps = (one.trail_bps or _ZERO) if one.kind is StopKind.TRAIL else _ZERO
+        price = one.price * (1 - bps.copy_sign(one.held_qty) / 10_000)
+        nearer = max if one.held_qty > 0 else min
+        found[one.sym] = nearer(found.get(one.sym, price), price)
+    return found
+
+
+def if_everything_dies(
+    stakes: Iterable[Stake], equity: Decimal, armed: Stake, stops: StopsAtStake | None = None
+) -> str:
     """Returns what is lost at most when line, host and network die and nobody acts any more, in one line.
 
     - armed: what may come to it under the arming.
+    - stops: the same where positions have stops at the exchange.
 
     >>> if_everything_dies([], Decimal(1_000), Stake(Decimal(500), "by liquidation"))
     'if everything dies now: nothing is open, nothing is lost; with all open that is armed: at most 500, by liquidation'
     """
     there, found = max(equity, _ZERO), list(stakes)
-    lost = min(sum((there if stake.amount is None else stake.amount for stake in found), _ZERO), there)
-    now = "nothing is open, nothing is lost"
-    if found:
-        now = f"at most {money(lost)} of {money(there)}: {', '.join(stake.how for stake in found)}"
+    lost, how = _lost(found, there), ", ".join(stake.how for stake in found)
     most = there if armed.amount is None else min(armed.amount, there)
-    return f"if everything dies now: {now}; with all open that is armed: at most {money(most)}, {armed.how}"
+    now, then = f"at most {money(lost)} of {money(there)}: {how}", f"at most {money(most)}, {armed.how}"
+    if stops is not None:
+        stopped = ", ".join(stake.how for stake in stops.now)
+        by_stops = money(_lost(stops.now, there))
+        now = f"at most {by_stops} by stops, {money(lost)} by liquidation, of {money(there)}: {stopped}; {how}"
+        then = f"at most {money(min(stops.armed, there))} by stops, {money(most)} {armed.how}"
+    if not found:
+        now = "nothing is open, nothing is lost"
+    return f"if everything dies now: {now}; with all open that is armed: {then}"
+
+
+def _lost(stakes: Iterable[Stake], there: Decimal) -> Decimal:
+    return min(sum((there if stake.amount is None else stake.amount for stake in stakes), _ZERO), there)

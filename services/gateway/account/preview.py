@@ -16,18 +16,29 @@ from shared.errors import SafetyRefusal, VenueError
 from shared.exchanges.trading.amounts import limit_at, plain, sized
 from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.exchanges.trading.venue import AccountIdentity, MarketRules
-from shared.explain.account import NS_PER_MS, Stake, coins_at_stake, if_everything_dies, money, swaps_at_stake
+from shared.explain.account import (
+    NS_PER_MS,
+    Stake,
+    StopsAtStake,
+    coins_at_stake,
+    if_everything_dies,
+    money,
+    nearest_stops,
+    stop_at_stake,
+    swaps_at_stake,
+)
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, LatchRow
 from shared.messages import Reason
 from shared.messages.reasons import OrderPhase
 from shared.orders import VenueQuote
 from shared.orders.answers import VenuePosition
+from shared.orders.stop_life import StopLife
 from shared.plural import plural
 from shared.strategies import make_strategy
 from shared.strategies.decider import BarePrediction, Decider
 from shared.strategies.drift import edge_line
-from shared.strategies.identity import Identity, own_files
+from shared.strategies.identity import Identity, called, own_files
 from shared.strategies.registry import with_reserve
 from shared.strategies.stateful import checked_decision
 from shared.strategies.wrapper import innermost
@@ -53,7 +64,8 @@ class AccountSeen(NamedTuple):
     """The account as venue and journal show it now.
 
     unsettled: orders without an end. differences: those that nobody has adopted. books: as the journal has them; None:
-    all are new. closed: markets in which nothing is added now, and why.
+    all are new. closed: markets in which nothing is added now, and why. stops: those that the gateway has placed, by
+    the journal.
     """
 
     now_ms: int
@@ -64,6 +76,7 @@ class AccountSeen(NamedTuple):
     differences: int
     books: Books | None = None
     closed: Sequence[str] = ()
+    stops: Sequence[StopLife] = ()
 
 
 def rules_of(settings: Settings) -> RiskRules:
@@ -118,6 +131,7 @@ async def look(settings: Settings, journal: Journal, books: Books) -> AccountSee
         differences=len(await journal.externals(adopted=False)),
         books=books,
         closed=closed,
+        stops=await journal.stops(),
     )
 
 
@@ -153,7 +167,10 @@ def preview_lines(settings: Settings, rules: RiskRules, arming: ArmingRow, seen:
     yield from (f"nothing is added: {why}" for why in seen.closed)
     for sym, qty in (seen.books.others() if seen.books else {}).items():
         yield f"{sym}: {plain(qty)} are held by a book that is traded no more: they count, and nobody trades them"
-    yield if_everything_dies(_stakes(seen), seen.equity, _most_armed(settings, arming, seen))
+    most = _most_armed(settings, arming, seen)
+    yield if_everything_dies(_stakes(seen), seen.equity, most, _by_stops(settings, arming, seen))
+    if settings.strategy.protect.terms is not None:
+        yield f"{called('protect', settings.strategy.protect.deciding())}: {_naked(settings)}"
     for latch in seen.latches:
         yield f"latched: {latch.name} since {LOCAL_TIME.second(latch.at_ms * NS_PER_MS)}: {latch.reason}"
     if seen.unsettled or seen.differences:
@@ -176,6 +193,33 @@ def _stakes(seen: AccountSeen) -> Iterator[Stake]:
             yield from swaps_at_stake(market.rows)
         elif seen.books is not None:
             yield from coins_at_stake(market.sym, min(seen.books.position(market.sym), market.position), market.quote)
+
+
+def _by_stops(settings: Settings, arming: ArmingRow, seen: AccountSeen) -> StopsAtStake | None:
+    """Returns what is lost where the stops hold; None where the config has none against the position."""
+    own, slippage = settings.strategy, settings.gateway.slippage_bps
+    distances = [bps for bps in (own.protect.stop_bps, own.protect.trail_bps) if bps is not None]
+    if not distances:
+        return None
+    prices, found = nearest_stops(seen.stops), list[Stake]()
+    for market in seen.markets:
+        held, stop = _own(seen, market), prices.get(market.sym)
+        if held and stop is not None:
+            price = market.quote.bid if held > 0 else market.quote.ask
+            found.append(stop_at_stake(market.sym, held, price, stop, slippage))
+        else:
+            stakes = _stakes(seen._replace(markets=[market]))
+            found += [stake._replace(how=f"{market.sym} has no stop") for stake in stakes]
+    # An entry may be filled as far from the price that its stop hangs on as its limit lies.
+    farthest = min(distances) + (own.limit_bps or _ZERO) + slippage
+    return StopsAtStake(found, arming.max_notional * farthest / BPS)
+
+
+def _naked(settings: Settings) -> str:
+    return (
+        f"where an exchange takes a stop only after the fill, a position may be without one for "
+        f"{settings.strategy.protect.naked_s:g} s; a stop waits for the mark price, and fills at market"
+    )
 
 
 def _most_armed(settings: Settings, arming: ArmingRow, seen: AccountSeen) -> Stake:

@@ -18,6 +18,8 @@ from shared.journal.rows import ArmingRow, LatchRow
 from shared.messages import ExecutionReport, Leg, OrderStatus
 from shared.orders import VenueQuote
 from shared.orders.answers import VenuePosition
+from shared.orders.stop_life import StopLife
+from shared.orders.stops import StopKind, StopPhase
 from shared.strategies import BasicTaker
 
 D = Decimal
@@ -34,11 +36,12 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def shown(seen: AccountSeen = SEEN, max_notional: int = 2_000, balance: int = 1_000, **own: Any) -> list[str]:
     risk = {"max_order_notional": 2_000, "max_position_notional": 2_000, **own.pop("risk", {})}
+    protect = own.pop("protect", {})
     gateway = {"mode": "live", "venue": "ccxt", "exchange": "okx", "account": "main", "risk": risk, **own}
     settings = load_settings(
         symbols=("BTCUSDT",),
         interval="12h",
-        strategy={"balance": balance},
+        strategy={"balance": balance, "protect": protect},
         signal={"model": "btcusdt_12h_linear"},
         gateway={"markets": {"BTCUSDT": "BTC/USDT:USDT"}, **gateway},
     )
@@ -120,6 +123,47 @@ def test_what_is_lost_when_everything_dies_now() -> None:
     assert (
         "at most 140 of 10000: BTCUSDT 140 by liquidation at 56000; with all open that is armed: at most 500" in open_
     )
+
+
+def lying(kind: StopKind, price: str, phase: StopPhase = StopPhase.WAITING, **changed: Any) -> StopLife:
+    """A stop of a long of 0.010."""
+    return StopLife(
+        "a1", "b", "BTCUSDT", "e1", kind, 0, D("0.010"), D(price), None, True, phase, NOW_MS, NOW_MS + 5_000
+    )._replace(**changed)
+
+
+@pytest.mark.parametrize(
+    ("stops", "by_stops"),
+    [
+        ([], "140 by stops, 140 by liquidation, of 10000: BTCUSDT has no stop; BTCUSDT 140 by liquidation at 28000"),
+        (
+            [lying(StopKind.STOP, "40950"), lying(StopKind.TAKE_PROFIT, "44100")],
+            "10.5 by stops, 140 by liquidation, of 10000: BTCUSDT 10.5 by its stop at 40950; BTCUSDT 140 by liq",
+        ),
+        ([lying(StopKind.STOP, "40950", StopPhase.UNKNOWN)], "140 by stops, 140 by liquidation, of 10000: BTCUSDT has"),
+        (
+            [lying(StopKind.STOP, "40950"), lying(StopKind.TRAIL, "42000", trail_bps=D(200))],
+            "8.4 by stops, 140 by liquidation, of 10000: BTCUSDT 8.4 by its stop at 41160;",
+        ),
+    ],
+)
+def test_what_is_lost_where_the_stops_hold(stops: list[StopLife], by_stops: str) -> None:
+    held = VenuePosition("BTCUSDT", D("0.010"), D(42_000), at_stake=D(140), liquidation=D(28_000))
+    market = BTC._replace(position=D("0.010"), rows=[held])
+    lines = shown(SEEN._replace(markets=[market], stops=stops), leverage=4, protect={"stop_bps": 250})
+    (open_,) = (line for line in lines if line.startswith("if everything"))
+    assert open_.startswith(f"if everything dies now: at most {by_stops}")
+    # 2.5 % to the stop, and 0.5 % that an entry may be filled away from its decision price
+    assert open_.endswith("; with all open that is armed: at most 60 by stops, 500 by liquidation")
+    assert (
+        "protect(stop_bps=250, after_stop=next_bar): where an exchange takes a stop only after the fill, a posit"
+        in ("\n".join(lines))
+    )
+
+
+def test_a_take_profit_alone_limits_no_loss() -> None:
+    (flat,) = (line for line in shown(protect={"take_profit_bps": 500}) if line.startswith("if everything dies"))
+    assert flat.endswith("with all open that is armed: at most 2000, by liquidation")
 
 
 def test_spot_has_neither_margin_nor_leverage_nor_funding() -> None:
