@@ -157,11 +157,11 @@ def nearest_stops(stops: Iterable[StopLife]) -> dict[str, Decimal]:
 
 
 def if_everything_dies(
-    stakes: Iterable[Stake], equity: Decimal, armed: Stake, stops: StopsAtStake | None = None
+    stakes: Iterable[Stake], equity: Decimal, armed: Stake | None, stops: StopsAtStake | None = None
 ) -> str:
     """Returns what is lost at most when line, host and network die and nobody acts any more, in one line.
 
-    - armed: what may come to it under the arming.
+    - armed: what may come to it under the arming; None: that is not asked.
     - stops: the same where positions have stops at the exchange.
 
     >>> if_everything_dies([], Decimal(1_000), Stake(Decimal(500), "by liquidation"))
@@ -169,16 +169,16 @@ def if_everything_dies(
     """
     there, found = max(equity, _ZERO), list(stakes)
     lost, how = _lost(found, there), ", ".join(stake.how for stake in found)
-    most = there if armed.amount is None else min(armed.amount, there)
-    now, then = f"at most {money(lost)} of {money(there)}: {how}", f"at most {money(most)}, {armed.how}"
+    now = f"at most {money(lost)} of {money(there)}: {how}"
     if stops is not None:
-        stopped = ", ".join(stake.how for stake in stops.now)
-        by_stops = money(_lost(stops.now, there))
+        by_stops, stopped = money(_lost(stops.now, there)), ", ".join(stake.how for stake in stops.now)
         now = f"at most {by_stops} by stops, {money(lost)} by liquidation, of {money(there)}: {stopped}; {how}"
-        then = f"at most {money(min(stops.armed, there))} by stops, {money(most)} {armed.how}"
-    if not found:
-        now = "nothing is open, nothing is lost"
-    return f"if everything dies now: {now}; with all open that is armed: {then}"
+    said = f"if everything dies now: {now if found else 'nothing is open, nothing is lost'}"
+    if armed is None:
+        return said
+    most = money(there if armed.amount is None else min(armed.amount, there))
+    then = f"{most}, {armed.how}" if stops is None else f"{money(min(stops.armed, there))} by stops, {most} {armed.how}"
+    return f"{said}; with all open that is armed: at most {then}"
 
 
 def _lost(stakes: Iterable[Stake], there: Decimal) -> Decimal:

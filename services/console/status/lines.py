@@ -5,6 +5,7 @@ from decimal import Decimal
 from textwrap import wrap
 
 from services.console.status.state import AccountStatus, LineStatus, SymbolStatus
+from services.console.status.stops import stops_line
 from shared.control.latches import HALT
 from shared.drift.days import bars_more
 from shared.drift.reference import DriftReference
@@ -67,6 +68,8 @@ def head(status: LineStatus, wall: WallTime) -> Iterator[str]:
     if status.edge:
         yield status.edge
     yield f"equity {money(status.equity)}{APART}{made(status)}"
+    if status.worst:
+        yield status.worst
 
 
 def held_line(own: AccountStatus, now_ns: int, wall: WallTime) -> str:
@@ -130,6 +133,8 @@ def troubles(status: LineStatus, wall: WallTime) -> Iterator[str]:
                 "filled there that the line has not booked: start it, then `tickline resolve`"
             )
         yield from (f"UNKNOWN {order_line(row, wall)}" for row in one.unknown)
+    for sym in status.naked:
+        yield f"{sym}: its position has no stop that the exchange has shown: the gateway places one while it is at work"
     differences = () if status.standing is None else status.standing.differences
     for row in differences:
         yield f"difference {difference_name(row)} since {wall.second(row.at_ms * 1_000_000)}: {row.text}"
@@ -149,6 +154,8 @@ def _words(status: LineStatus, wall: WallTime) -> Iterator[str]:
         held = ", ".join(f"{sym} {number(at.qty) if at.qty else 'flat'}" for sym, at in there)
         resting = sum(at.open_orders for _, at in there)
         yield f"at the exchange, asked just now: {held}; {plural(resting, 'open order')}"
+    if stops := stops_line(status.symbols):
+        yield stops
     if status.not_asked:
         at = "" if status.as_of_ns is None else f"as of {wall.second(status.as_of_ns)}, "
         yield f"{at}{'exchange asked in vain' if status.asked else 'exchange not asked'}: {status.not_asked}"

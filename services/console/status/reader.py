@@ -3,11 +3,13 @@
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from decimal import Decimal
 from typing import NamedTuple
 
 from services.console.status.exchange import ExchangeAnswer, look
 from services.console.status.lines import edge_of, edge_on
 from services.console.status.state import FRESH_S, AccountStatus, Line, LineStatus, SymbolStatus, Word, how_to_arm
+from services.console.status.stops import naked, worst_line
 from shared.bus.api import Session
 from shared.config import Mode, Settings
 from shared.config.fingerprint import config_hash
@@ -109,6 +111,7 @@ class StatusReader:
             journal = await self._journal(stack)
             account, limits = await self._account(journal)
             found = await money(own, once, event_ns // NS_PER_MS, self._wall, journal, self._books)
+            stops = [] if journal is None else await journal.stops()
         decisions = {sym: await self._answered(one, found.symbols.get(sym)) for sym, one in decisions.items()}
         reach = await self._reaches()
         if self._replay and self._identity is None:
@@ -122,6 +125,13 @@ class StatusReader:
             words = [word for word in words if word.who != EXCHANGE or not seen.at_ns]
             words += [Word(EXCHANGE, seen.at_ns)] if seen.at_ns else []
         now_ns = time.time_ns()
+        symbols = {
+            sym: _symbol(sym, found.symbols.get(sym), ticks[sym], decisions[sym], seen)._replace(
+                stops=tuple(stop for stop in stops if stop.sym == sym)
+            )
+            for sym in own.symbols
+        }
+        equity = sum((one.equity for one in symbols.values()), Decimal(0))
         return LineStatus(
             now_ns=now_ns,
             event_ns=event_ns if self._event_time else now_ns,
@@ -130,9 +140,7 @@ class StatusReader:
             venue=_venue(own),
             line=health.line,
             missing=health.missing,
-            symbols={
-                sym: _symbol(sym, found.symbols.get(sym), ticks[sym], decisions[sym], seen) for sym in own.symbols
-            },
+            symbols=symbols,
             words=tuple(words),
             identity=self._identity,
             standing=account,
@@ -142,6 +150,8 @@ class StatusReader:
             not_asked=seen.why,
             asked=seen.asked,
             edge=await self._edge(),
+            worst=worst_line(own, symbols, equity),
+            naked=tuple(naked(own, symbols.values())),
             notes=(*self._fixed, *([found.why] if found.why else [])),
         )
 

@@ -11,6 +11,7 @@ from shared.exchanges.trading.amounts import plain
 from shared.explain.account import standing
 from shared.journal.rows import ArmingRow, ExternalRow, LatchRow, OrderRow
 from shared.messages import Decision, ExecutionReport
+from shared.orders.stop_life import StopLife
 from shared.strategies.identity import Identity
 from shared.wall_time import WallTime, iso
 
@@ -45,6 +46,7 @@ class SymbolStatus(NamedTuple):
     - fill: the last report that filled something. report: the last one of an order, filled or not.
     - unknown: orders of which nobody knows what became.
     - differences: those that wait for a person.
+    - stops: those that lie at the exchange, or may, by the journal.
     """
 
     sym: str
@@ -64,6 +66,7 @@ class SymbolStatus(NamedTuple):
     unknown: tuple[OrderRow, ...] = ()
     differences: tuple[ExternalRow, ...] = ()
     exchange: AtExchange | None = None
+    stops: tuple[StopLife, ...] = ()
 
     @property
     def equity(self) -> Decimal:
@@ -126,6 +129,7 @@ class SymbolStatus(NamedTuple):
             "unknown": [row.client_order_id for row in self.unknown],
             "differences": [row.text for row in self.differences],
             "exchange": self.exchange,
+            "stops": [{"kind": one.kind, "price": one.price, "phase": one.phase} for one in self.stops],
         }
 
 
@@ -169,6 +173,7 @@ class LineStatus(NamedTuple):
     - not_asked: why the exchange says nothing; empty where it does, or need not. asked: whether it was asked.
     - notes: what could not be read.
     - edge: what the monitor, or the model's card, says of its edge.
+    - worst: what is lost at most when everything dies now. naked: the symbols whose position lacks its stop.
     """
 
     now_ns: int
@@ -189,6 +194,8 @@ class LineStatus(NamedTuple):
     asked: bool = False
     notes: tuple[str, ...] = ()
     edge: str = ""
+    worst: str = ""
+    naked: tuple[str, ...] = ()
 
     @property
     def equity(self) -> Decimal:
@@ -242,6 +249,8 @@ class LineStatus(NamedTuple):
             "exchange_not_asked": None if self.asked else self.not_asked or None,
             "exchange_no_answer": (self.not_asked or None) if self.asked else None,
             "edge": self.edge or None,
+            "if_everything_dies": self.worst or None,
+            "naked": self.naked,
             "notes": self.notes,
         }
 

@@ -245,7 +245,9 @@ def test_the_documented_json() -> None:
         "unknown": [],
         "differences": [],
         "exchange": None,
+        "stops": [],
     }  # fmt: skip
+    assert (told["if_everything_dies"], told["naked"]) == (None, [])
     assert (told["armed_s"], told["armed_until"], told["armed_notional"]) == (3480, "2025-11-24T12:58:00Z", "2500")
     assert (told["equity"], told["today"], told["fees_today"], told["funding_today"]) == (
         "1996.2818", "-2.07", "1.286", "-0.012",
