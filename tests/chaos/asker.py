@@ -1,4 +1,4 @@
-"""Stands for the strategy: asks for orders, one after the other in each symbol, and knows what it asked for.
+"""The asker stands for the strategy: it asks for orders, one after the other in each symbol, and knows what it asked.
 
 What the bus has lost of it is written again, the same entries with the same numbers, as a strategy does from its state.
 """
@@ -6,8 +6,11 @@ What the bus has lost of it is written again, the same entries with the same num
 import asyncio
 import random
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
 
 from services.strategy.stage import client_order_id
 from shared.bus.api import BusLost, Commit, Lease, Session
@@ -19,7 +22,7 @@ from shared.messages.reasons import OrderType, TimeInForce
 
 STEP = Decimal("0.001")
 PRICE = Decimal("42000.00")
-IOCS = 0.7  # of those that add
+IOCS = 0.6  # of those that add
 WITHIN = Decimal("0.02")  # of the price: the limit of those that add
 BY = "0123456789abcdef"  # who decides
 ROUND_S = 0.02
@@ -28,40 +31,92 @@ BLOCK_MS = 20
 
 @dataclass
 class Book:
-    """One symbol: what was asked, and what was answered, by number."""
+    """A book is one symbol's: what was asked, and what was answered, by number.
+
+    - written: how many of `asked` the bus has, as far as we know.
+    - ended: how many of `asked` were answered; what the exchange closed by itself is no answer to any.
+    - rests_until_s: nothing is asked before, by the monotonic clock.
+    """
 
     sym: str
     left: int
     asked: list[OrderIntent] = field(default_factory=list)
     answered: dict[int, ExecutionReport] = field(default_factory=dict)
-    written: int = 0  # how many of `asked` the bus has, as far as we know
+    names: set[str] = field(default_factory=set)
+    written: int = 0
+    ended: int = 0
+    rests_until_s: float = 0.0
 
     @property
     def waits(self) -> bool:
-        return len(self.answered) < len(self.asked)
+        """Returns whether an answer is missing."""
+        return self.ended < len(self.asked)
+
+    @property
+    def held(self) -> Decimal:
+        """Returns the position, by what was answered."""
+        return sum((report.last_qty for report in self.answered.values()), Decimal(0))
+
+    def take(self, report: ExecutionReport) -> ExecutionReport:
+        """Takes a report, and returns the one that has its number."""
+        known = self.answered.setdefault(report.n, report)
+        self.ended += known is report and report.client_order_id in self.names
+        return known
 
 
 class Asker:
-    """Asks for `each` orders of every symbol; contradictions: an execution that came again with other content."""
+    """The asker asks for `each` orders of every symbol.
 
-    def __init__(self, bus: RedisBus, symbols: list[str], each: int, partitions: int, rng: random.Random) -> None:
+    - price: of a symbol, as a strategy would know it.
+    - pause_s: at most so long after an answer nothing is asked.
+    - fields: what each order that may add has beside the usual, e.g. `protect`.
+    - asks: switched off, nothing new is asked for.
+    - ends: whether it is done when all is answered; else it goes on, for whatever else comes.
+    - contradictions: executions that came again with other content.
+    """
+
+    def __init__(
+        self,
+        bus: RedisBus,
+        symbols: list[str],
+        each: int,
+        partitions: int,
+        rng: random.Random,
+        *,
+        price: Callable[[str], Decimal] = lambda sym: PRICE,
+        pause_s: float = 0.0,
+        fields: Mapping[str, Any] = MappingProxyType({}),
+        ends: bool = True,
+    ) -> None:
         self.books = {sym: Book(sym, each) for sym in symbols}
         self.contradictions: list[str] = []
+        self.asks = True
         self._bus = bus
         self._partitions = partitions
         self._rng = rng
+        self._price = price
+        self._pause_s = pause_s
+        self._fields = fields
+        self._ends = ends
         self._told: dict[int, int] = {}
 
     @property
     def answered(self) -> int:
+        """Returns how many reports have come."""
         return sum(len(book.answered) for book in self.books.values())
 
     @property
     def done(self) -> bool:
+        """Returns whether all that was to be asked for is answered."""
+        return self._ends and self.settled
+
+    @property
+    def settled(self) -> bool:
+        """Returns whether nothing is left to ask, and nothing unanswered."""
         return all(not book.left and not book.waits for book in self.books.values())
 
     async def run(self) -> None:
-        """Until all is answered, over every loss of the bus."""
+        """Asks until all is answered, over every loss of the bus."""
         while not self.done:
             try:
                 session = await self._bus.connect()
@@ -107,32 +162,37 @@ class Asker:
             book.written = last[sym]
 
     def _ask(self) -> None:
-        for book in self.books.values():
-            if book.left and not book.waits:
+        now_s = time.monotonic()
+        for book in self.books.values() if self.asks else ():
+            if book.left and not book.waits and now_s >= book.rests_until_s:
                 legs = self._rng.choice((1, 1, 2))
                 self._add(book, min(legs, book.left))
 
     def _add(self, book: Book, legs: int) -> None:
-        held = sum((report.last_qty for report in book.answered.values()), Decimal(0))
+        held = book.held
         qty = STEP * self._rng.randint(3, 30) * self._rng.choice((1, -1))
         close = self._intent(book, -held, Leg.CLOSE, None) if legs == 2 and held else None
         opening = self._intent(book, qty, Leg.OPEN, close) if close else self._intent(book, qty, Leg.NET, None)
         for intent in filter(None, (close, opening)):
-            book.asked.append(intent)
-            book.left -= 1
+            self._append(book, intent)
+
+    def _append(self, book: Book, intent: OrderIntent) -> None:
+        book.asked.append(intent)
+        book.names.add(intent.client_order_id)
+        book.left -= 1
 
     def _intent(self, book: Book, qty: Decimal, leg: Leg, after: OrderIntent | None) -> OrderIntent:
         n, now = len(book.asked) + 1 + (after is not None), time.time_ns()
         tr = f"chaos:{book.sym}:{now}:{n}"
-        is_ioc = leg is not Leg.CLOSE and self._rng.random() < IOCS
+        is_ioc, price = leg is not Leg.CLOSE and self._rng.random() < IOCS, self._price(book.sym)
         return OrderIntent(
             n=n, sym=book.sym, ts_event=now, tr=tr, tick_n=n,
             client_order_id=client_order_id("chaos", tr, leg), leg=leg,
-            signed_qty=qty, reduce_only=leg is Leg.CLOSE, price=PRICE, valid_until=0,
+            signed_qty=qty, reduce_only=leg is Leg.CLOSE, price=price, valid_until=0,
             after=after.client_order_id if after else None, by=BY,
             type=OrderType.LIMIT if is_ioc else OrderType.MARKET,
-            limit_price=PRICE * (1 + WITHIN.copy_sign(qty)) if is_ioc else None,
-            time_in_force=TimeInForce.IOC if is_ioc else None,
+            limit_price=price * (1 + WITHIN.copy_sign(qty)) if is_ioc else None,
+            time_in_force=TimeInForce.IOC if is_ioc else None, **({} if leg is Leg.CLOSE else self._fields),
         )  # fmt: skip
 
     async def _write(self, session: Session, leases: dict[int, Lease], seqs: dict[int, int]) -> None:
@@ -157,6 +217,9 @@ class Asker:
 
     def _take(self, report: object) -> None:
         assert isinstance(report, ExecutionReport)
-        known = self.books[report.sym].answered.setdefault(report.n, report)
+        book = self.books[report.sym]
+        known = book.take(report)
+        if not book.waits:
+            book.rests_until_s = time.monotonic() + self._rng.uniform(0, self._pause_s)
         if known != report:
             self.contradictions.append(f"{report.sym} n={report.n}: {known} and then {report}")

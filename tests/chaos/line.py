@@ -82,6 +82,13 @@ class Line:
         process.kill()
         process.wait()
 
+    def end(self, name: str) -> None:
+        """SIGTERM; `tend` starts it again."""
+        process = self._processes[name]
+        self._killed.add(process.pid)
+        process.terminate()
+        process.wait(STOP_S)
+
     def forget(self, name: str, within_s: float = STOP_S) -> int:
         """Wait for the end of a process that is to stay away; returns its exit code."""
         code = self._processes[name].wait(within_s)

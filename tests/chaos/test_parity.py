@@ -25,12 +25,12 @@ from shared.messages import Decision, Gap, GapCause, Reason, Stream, decode
 from shared.recording.layout import UNFINISHED
 from shared.recording.part import read_rows
 from shared.strategies.identity import decided_by_config
+from tests.chaos.account import arm, as_variables
+from tests.chaos.account import given as gateway_given
 from tests.chaos.line import Line
 from tests.chaos.session import Session
 from tests.chaos.simulated import NAMESPACE, server_in
 from tests.chaos.simulator import post, venue
-from tests.chaos.test_gateway import arm, as_variables
-from tests.chaos.test_gateway import given as gateway_given
 from tests.chaos.test_recorder import recorded_upto
 from tests.chaos.watch import PARTITIONS, READERS, SERVICES, WRITERS, Status, Watch
 from tests.e2e.command import COMMAND

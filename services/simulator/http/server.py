@@ -29,6 +29,7 @@ class SimulatorServer:
     requests: the last 100,000 that came, those of the admin apart
     admin: the handler of `POST /_fake/NAME`, by name
     websockets: serves a websocket at any path; None: there are none
+    before: called with each request that reaches the exchange, just before it is answered
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class SimulatorServer:
         self.requests: deque[HttpRequest] = deque(maxlen=KEPT)
         self.admin: dict[str, Handler] = {}
         self.websockets: WebsocketHandler | None = None
+        self.before: Callable[[HttpRequest], None] = lambda request: None
         self.url = ""
         self._port = port
         self._routes = routes
@@ -124,6 +126,7 @@ class SimulatorServer:
         task.add_done_callback(self._late.discard)
 
     def _routed(self, request: HttpRequest) -> web.Response:
+        self.before(request)
         return self._answer(self._routes.get(f"{request.method} {request.path}"), request)
 
     def _answer(self, handler: Handler | None, request: HttpRequest) -> web.Response:

@@ -67,8 +67,8 @@ def main() -> None:
     compared = runs.pop("ioc", None)
     result["reached"] = show(result)
     if compared is not None:
-        result["ioc"] = compared
-        result["reached"] = ioc.show(compared) and result["reached"]
+        result["ioc"] = compared | {"Hyperliquid's signature": ioc.signatures(given.ioc)}
+        result["reached"] = ioc.show(result["ioc"]) and result["reached"]
     given.output.write_text(json.dumps(result, indent=1) + "\n")
     print(f"\n{given.output}")
 
