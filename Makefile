@@ -102,6 +102,7 @@ format: $(READY)  ## rewrite the code as ruff wants it
 #   line      messages per second and latency, beside bare redis-py and FastStream
 #   backtest  bars per second, beside backtesting.py
 #   gateway   milliseconds from an order to its request, beside a bare fsync
+#   protected a protected strategy on the simulator beside a backtest of the same trades
 #   feed      trades per second, beside bare ccxt and cryptofeed
 #   models    microseconds and memory of a prediction by torch and ONNX, and how far they agree
 #   messages  bytes and microseconds of a tick and a prediction, price alone and full bars, beside bare msgpack
@@ -111,7 +112,7 @@ WHAT ?= line
 BENCH = $(BIN)/python -m tests.bench$(patsubst %,.%,$(filter-out line,$(WHAT)))
 
 .PHONY: bench
-bench: $(READY)  ## measure WHAT=line|backtest|gateway|feed|models|messages|idle|face beside a bare baseline (build/bench*.json)
+bench: $(READY)  ## measure WHAT=line|backtest|gateway|protected|feed|models|messages|idle|face beside a bare baseline (build/bench*.json)
 	$(BENCH) $(ARGS)
 
 .PHONY: bench-short

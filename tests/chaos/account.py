@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from services.gateway.risk.check import RiskRules
 from services.simulator.dialects import LISTED_AS
@@ -28,7 +29,7 @@ TROUBLES = {
 APART_MS = 1_500  # between two parts of an order: some rest long enough to be cancelled
 
 
-def given(folder: Path, url: str, place: Place = BINANCE) -> dict[str, object]:
+def given(folder: Path, url: str, place: Place = BINANCE) -> dict[str, Any]:
     """Returns the settings of the gateway, as load_settings takes them."""
     return {
         "symbols": SYMBOLS, "interval": "1s", "state_dir": str(folder / "state"),

@@ -34,14 +34,23 @@ class Adversary:
 
     - counts: of cancels and what they met.
     - orphans: ids of stops that were there without the position that they had been placed for.
+    - versions: of all stops, as they came.
     """
 
     def __init__(self, fake: Simulator, place: Place, rng: random.Random) -> None:
         self.counts: Counter[str] = Counter()
         self.orphans: set[int] = set()
+        self.versions: list[EngineStop] = []
         self._fake, self._place, self._rng = fake, place, rng
         self._moves = False
         fake.server.before = self._before
+        take = fake.engine.stops.take
+
+        def noted(stop: EngineStop) -> None:
+            self.versions.append(stop)
+            take(stop)
+
+        fake.engine.stops.take = noted  # type: ignore[method-assign]
 
     @property
     def races(self) -> int:

@@ -6,11 +6,9 @@ What the bus has lost of it is written again, the same entries with the same num
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from types import MappingProxyType
-from typing import Any
 
 from services.strategy.stage import client_order_id
 from shared.bus.api import BusLost, Commit, Lease, Session
@@ -69,7 +67,6 @@ class Asker:
 
     - price: of a symbol, as a strategy would know it.
     - pause_s: at most so long after an answer nothing is asked.
-    - fields: what each order that may add has beside the usual, e.g. `protect`.
     - asks: switched off, nothing new is asked for.
     - ends: whether it is done when all is answered; else it goes on, for whatever else comes.
     - contradictions: executions that came again with other content.
@@ -85,7 +82,6 @@ class Asker:
         *,
         price: Callable[[str], Decimal] = lambda sym: PRICE,
         pause_s: float = 0.0,
-        fields: Mapping[str, Any] = MappingProxyType({}),
         ends: bool = True,
     ) -> None:
         self.books = {sym: Book(sym, each) for sym in symbols}
@@ -96,7 +92,6 @@ class Asker:
         self._rng = rng
         self._price = price
         self._pause_s = pause_s
-        self._fields = fields
         self._ends = ends
         self._told: dict[int, int] = {}
 
@@ -192,7 +187,7 @@ class Asker:
             after=after.client_order_id if after else None, by=BY,
             type=OrderType.LIMIT if is_ioc else OrderType.MARKET,
             limit_price=price * (1 + WITHIN.copy_sign(qty)) if is_ioc else None,
-            time_in_force=TimeInForce.IOC if is_ioc else None, **({} if leg is Leg.CLOSE else self._fields),
+            time_in_force=TimeInForce.IOC if is_ioc else None,
         )  # fmt: skip
 
     async def _write(self, session: Session, leases: dict[int, Lease], seqs: dict[int, int]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Self
 
+from services.simulator.engine.events import EngineFill, EngineOrder
 from services.simulator.http.request import HttpRequest
 from services.simulator.simulator import Simulator
 from shared.config import Settings
@@ -45,12 +46,9 @@ class Evidence:
     @classmethod
     async def of(cls, settings: Settings, fake: Simulator, asker: Asker, place: Place) -> Self:
         """Takes it, from a simulator on which nothing is due any more."""
-        requests = fake.server.requests
+        requests, engine = fake.server.requests, fake.engine
         assert len(requests) < (requests.maxlen or 0), "the simulator has forgotten requests"
         sent = (one for one in requests if one.method == "POST" and one.target.endswith(place.orders))
-        traded: Counter[str] = Counter()
-        for fill in fake.engine.fills:
-            traded[fill.client_id] += fill.qty  # type: ignore[assignment]  # a Counter adds Decimals as well
         async with await Journal.open(settings.journal_url, "main", durable=True) as journal:
             journaled = {
                 sym: tuple(
@@ -60,13 +58,25 @@ class Evidence:
                 for sym in asker.books
             }
             rows = {row.client_order_id: row for row in await journal.orders(open_only=False)}
+        became = {row.became: name for name, row in rows.items() if row.became}
+
+        def name_of(order: EngineOrder | EngineFill) -> str:
+            """Returns our id of an order, or of a trade's; also where a stop has become that order."""
+            id_ = order.id if isinstance(order, EngineOrder) else order.order_id
+            if engine.stops.of_order(id_) is None:
+                return order.client_id
+            return became.get(place.order_id(id_), f"the order {id_}, which a stop became,")
+
+        traded: dict[str, Decimal] = {}
+        for fill in engine.fills:
+            traded[name_of(fill)] = traded.get(name_of(fill), ZERO) + fill.qty
         return cls(
             asked=frozenset(intent.client_order_id for book in asker.books.values() for intent in book.asked),
             contradictions=tuple(asker.contradictions),
             sent=Counter(map(client_id, sent)),
-            accepted=Counter(order.client_id for order in fake.engine.accepted),
-            traded={name: Decimal(qty) for name, qty in traded.items() if qty},
-            held={sym: fake.engine.wallet.holding(listed(place, sym)).qty for sym in asker.books},
+            accepted=Counter(map(name_of, engine.accepted)),
+            traded={name: qty for name, qty in traded.items() if qty},
+            held={sym: engine.wallet.holding(listed(place, sym)).qty for sym in asker.books},
             rows=rows,
             journaled=journaled,
             streamed={sym: tuple(book.answered[n] for n in sorted(book.answered)) for sym, book in asker.books.items()},
@@ -78,7 +88,7 @@ class Evidence:
         found += [f"{name} was sent {count} times" for name, count in self.sent.items() if count > 1]
         found += [f"{name} is on the venue {count} times" for name, count in self.accepted.items() if count > 1]
         found += [f"{name} was asked for, and the journal lacks it" for name in self.asked - self.rows.keys()]
-        found += [f"{name} was not asked for" for name in self.rows.keys() - self.asked]
+        found += [f"{name} was not asked for" for name in self.rows.keys() - self.asked - self._our_own()]
         for name in self.traded.keys() | self.rows.keys():
             booked = self.rows[name].filled_qty if name in self.rows else ZERO
             if booked != self.traded.get(name, ZERO):
@@ -97,6 +107,10 @@ class Evidence:
             if position != self.held[sym]:
                 found.append(f"{sym}: {position} in the books, {self.held[sym]} on the venue")
         return found
+
+    def _our_own(self) -> set[str]:
+        """Returns what nobody asks for: what a stop became, and what the gateway closes where one has failed."""
+        return {name for name, row in self.rows.items() if row.leg.name == "STOP"}
 
     @property
     def iocs(self) -> Counter[str]:

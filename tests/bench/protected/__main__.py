@@ -1,0 +1,4 @@
+from tests.bench.protected.bench_protected import main
+
+if __name__ == "__main__":
+    main()
