@@ -26,6 +26,6 @@ def test_the_bounds_are_those_of_the_page() -> None:
 
 
 def test_an_ioc_that_costs_more_than_it_may_is_told() -> None:
-    market = [1.0 + number % 10 / 100 for number in range(500)]
+    market = [1.0 + number % 10 / 100 for number in range(100)]
     assert ioc.compared(market, market)["p50"]["reached"]
     assert not ioc.compared(market, [one + 0.2 for one in market])["p50"]["reached"]
