@@ -1,0 +1,149 @@
+"""What exchange and journal know of the same stops when all has come to rest, and for how long positions had none."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Self
+
+from shared.orders.stop_life import StopLife
+
+from services.simulator.engine.stops import EngineStop
+from services.simulator.simulator import Simulator
+from shared.config import Settings
+from shared.journal.journal import Journal
+from shared.journal.rows import NakedRow
+from tests.chaos.account import listed
+from tests.chaos.adversary import Adversary
+from tests.chaos.naked import Exposed, Span, closes, exposed
+from tests.simulator_venues import Place
+
+LOSS = frozenset({"STOP_MARKET", "sl", "StopLoss"})  # the exchanges' words for a stop that limits the loss
+NOTICED_MS = 3_000  # so long a stop may be gone before the gateway can know
+
+
+@dataclass(frozen=True)
+class StopEvidence:
+    """The evidence, by symbol.
+
+    - held: what the exchange holds. waiting: the stops that wait there.
+    - exposed: by the exchange's book, when the position was held, and when no stop would have closed it.
+    - naked: the journal's own account of that. lives: its stops that may be there.
+    - ids: the exchange's, of the stops that wait.
+    - away: when no gateway was at work, or one had just begun.
+    """
+
+    held: Mapping[str, Decimal]
+    waiting: Mapping[str, tuple[EngineStop, ...]]
+    ids: Mapping[str, frozenset[str]]
+    exposed: Mapping[str, Exposed]
+    naked: Mapping[str, tuple[NakedRow, ...]]
+    lives: Mapping[str, tuple[StopLife, ...]]
+    away: tuple[Span, ...] = ()
+
+    @classmethod
+    async def of(
+        cls, settings: Settings, fake: Simulator, adversary: Adversary, place: Place, away: Sequence[Span] = ()
+    ) -> Self:
+        """Takes it, from a simulator on which nothing is due any more."""
+        engine, now_ms = fake.engine, fake.state.now_ms()
+        ids = {sym: listed(place, sym) for sym in settings.symbols}
+        waiting = {sym: tuple(engine.stops.waiting(id_)) for sym, id_ in ids.items()}
+        async with await Journal.open(settings.journal_url, "main", durable=True) as journal:
+            naked, lives = await journal.naked(), await journal.stops()
+        return cls(
+            held={sym: engine.wallet.holding(id_).qty for sym, id_ in ids.items()},
+            waiting=waiting,
+            ids={sym: frozenset(place.order_id(stop.id) for stop in own) for sym, own in waiting.items()},
+            exposed={
+                sym: exposed(
+                    (fill for fill in engine.fills if fill.sym == id_),
+                    (stop for stop in adversary.versions if stop.sym == id_ and stop.kind in LOSS),
+                    now_ms,
+                )
+                for sym, id_ in ids.items()
+            },
+            naked={sym: tuple(row for row in naked if row.book == f"strategy:{sym}") for sym in ids},
+            lives={sym: tuple(life for life in lives if life.sym == sym) for sym in ids},
+            away=tuple(away),
+        )
+
+    def faults(self) -> list[str]:
+        """Returns what must not be, a line each."""
+        found = list[str]()
+        for sym, held in self.held.items():
+            own, ids = self.waiting[sym], self.ids[sym]
+            losses = [stop for stop in own if stop.kind in LOSS]
+            if held and not any(closes(stop, held) for stop in losses):
+                found.append(f"{sym}: {held} is held without a stop")
+            found += [f"{sym}: stop {stop.id} is left over beside {held}" for stop in own if not closes(stop, held)]
+            if len(losses) > 1:
+                found.append(f"{sym}: {len(losses)} stops wait for one position")
+            known = {life.venue_id for life in self.lives[sym]}
+            found += [f"{sym}: the journal knows nothing of stop {id_}" for id_ in ids - known]
+            found += [f"{sym}: stop {id_} is in the journal only" for id_ in known - ids]
+            found += [f"{sym}: without a stop since {row.from_ms}" for row in self.naked[sym] if not row.until_ms]
+            found += [f"{sym}: nobody noted that it had no stop for {span.ms} ms" for span in self.unnoted(sym)]
+        return found
+
+    def unnoted(self, sym: str) -> list[Span]:
+        """Returns when a position had no stop, for longer than it takes to notice, and the journal lacks it."""
+        noted = [Span(row.from_ms, row.until_ms or 1 << 62) for row in self.naked[sym]]
+        return [
+            span
+            for span in self.exposed[sym].naked
+            if span.ms > NOTICED_MS and not span.meets(noted, NOTICED_MS) and not span.meets(self.away)
+        ]
+
+    @property
+    def held_spans(self) -> list[Span]:
+        """Returns when positions were held."""
+        return [span for own in self.exposed.values() for span in own.held]
+
+    @property
+    def naked_spans(self) -> list[Span]:
+        """Returns when positions had no stop, by the exchange's book."""
+        return [span for own in self.exposed.values() for span in own.naked]
+
+    @property
+    def noted_spans(self) -> list[Span]:
+        """Returns the same by the journal's stamps."""
+        return [Span(row.from_ms, row.until_ms) for own in self.naked.values() for row in own if row.until_ms]
+
+
+# What a fault would look like: each is put into good evidence, and must be found there.
+
+StopPlant = Callable[[StopEvidence, str, EngineStop], StopEvidence]
+OPEN_MS = 10_000
+
+
+def _waiting(it: StopEvidence, sym: str, own: Sequence[EngineStop]) -> StopEvidence:
+    return replace(it, waiting={**it.waiting, sym: tuple(own)})
+
+
+def _bare(it: StopEvidence, sym: str) -> StopEvidence:
+    """Returns it with a position that had no stop, of which the journal says nothing."""
+    span = Span(1, 1 + 10 * NOTICED_MS)
+    return replace(it, exposed={**it.exposed, sym: Exposed((span,), (span,))}, naked={**it.naked, sym: ()}, away=())
+
+
+STOP_PLANTS: dict[str, StopPlant] = {
+    "is held without a stop": lambda it, sym, stop: _waiting(it, sym, ()),
+    "is left over": lambda it, sym, stop: replace(it, held={**it.held, sym: Decimal(0)}),
+    "stops wait for one position": lambda it, sym, stop: _waiting(it, sym, (*it.waiting[sym], stop)),
+    "knows nothing of stop": lambda it, sym, stop: replace(it, lives={**it.lives, sym: ()}),
+    "is in the journal only": lambda it, sym, stop: replace(it, ids={**it.ids, sym: frozenset()}),
+    "without a stop since": lambda it, sym, stop: replace(
+        it, naked={**it.naked, sym: (NakedRow(f"strategy:{sym}", OPEN_MS, 0, "", ""),)}
+    ),
+    "nobody noted": lambda it, sym, stop: _bare(it, sym),
+}
+
+
+def missed_stop_plants(evidence: StopEvidence) -> list[str]:
+    """Returns the faults that are not found when they are put into good evidence, which must have a stop somewhere."""
+    sym, stop = next((sym, stop) for sym, own in evidence.waiting.items() for stop in own if stop.kind in LOSS)
+    return [
+        words
+        for words, plant in STOP_PLANTS.items()
+        if not any(words in fault for fault in plant(evidence, sym, stop).faults())
+    ]
