@@ -20,18 +20,17 @@ from tests.chaos.asker import PRICE, STEP, Asker, Book
 from tests.chaos.evidence import Evidence, missed_plants
 from tests.chaos.line import Line
 from tests.chaos.server import Server
-from tests.simulator_venues import Place, named
+from tests.simulator_venues import BINANCE, BYBIT, OKX, Place, named
 from tests.until import until
 
 Say = Callable[[str], None]
 GATEWAY = "gateway"
 AT_ONCE = 3  # entries in each round
 LATEST_S = 0.6  # the kill comes at most so long behind the first entry's request
-STOP_BPS = Decimal(100)
+PROTECT = {"stop_bps": "100"}
 STEPS, AWAY = 12, Decimal("0.003")  # the price runs so far, in all well beyond the stop
-ATTACHED: list[Place] = []
-AFTER_THE_FILL: list[Place] = []
-KILLS, KILLS_SHORT = 70, 3
+ATTACHED, AFTER_THE_FILL = [OKX, BYBIT], [BINANCE]
+KILLS, KILLS_SHORT = 70, 3  # on each exchange
 
 
 class Entries(Asker):
@@ -126,7 +125,7 @@ async def test_what_was_filled_is_closed_without_us(
         async with exchange(place, rng) as fake:
             fake.state.stop_faults.chances = {"late": 0.3}
             fake.state.random_faults.chances = {**TROUBLES, "miss": 0.05}
-            values = given(folder, fake.url, place)
+            values = given(folder, fake.url, place) | {"strategy": {"protect": PROTECT}}
             settings: Settings = load_settings(**values)
             await arm(settings)
             bus = RedisBus(server.url, Names(settings.namespace), lease_s=60, timeout_s=5, maxlens={})
