@@ -3,10 +3,11 @@
 import json
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from services.gateway.risk.check import RiskRules
@@ -29,12 +30,16 @@ TROUBLES = {
 APART_MS = 1_500  # between two parts of an order: some rest long enough to be cancelled
 
 
-def given(folder: Path, url: str, place: Place = BINANCE) -> dict[str, Any]:
-    """Returns the settings of the gateway, as load_settings takes them."""
+def given(
+    folder: Path, url: str, place: Place = BINANCE, protect: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Returns the settings of the gateway, as load_settings takes them. protect: of its positions."""
     return {
         "symbols": SYMBOLS, "interval": "1s", "state_dir": str(folder / "state"),
         "bus": {"partitions": PARTITIONS, "lease_s": LEASE_S, "timeout_s": 2.0},
         "signal": {"model": "simulated_linear"},
+        # The asker gives its orders limits of its own, or none.
+        "strategy": {"max_slippage_bps": "none", **({"protect": dict(protect)} if protect else {})},
         "gateway": {
             "mode": "testnet", "venue": "fake", "fake_url": url, "exchange": place.exchange, "account": "main",
             "markets": {sym: place.market_of(base_of(sym)) for sym in SYMBOLS}, "leverage": 5,

@@ -125,7 +125,7 @@ async def test_what_was_filled_is_closed_without_us(
         async with exchange(place, rng) as fake:
             fake.state.stop_faults.chances = {"late": 0.3}
             fake.state.random_faults.chances = {**TROUBLES, "miss": 0.05}
-            values = given(folder, fake.url, place) | {"strategy": {"protect": PROTECT}}
+            values = given(folder, fake.url, place, protect=PROTECT)
             settings: Settings = load_settings(**values)
             await arm(settings)
             bus = RedisBus(server.url, Names(settings.namespace), lease_s=60, timeout_s=5, maxlens={})

@@ -3,12 +3,12 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 from services.simulator.simulator import Simulator
 from shared.bus.names import Names
@@ -65,18 +65,25 @@ class Traders:
 
 @asynccontextmanager
 async def traders(
-    folder: Path, rng: random.Random, place: Place, orders: int, *, bus_too: bool = False, **changes: Any
+    folder: Path,
+    rng: random.Random,
+    place: Place,
+    orders: int,
+    *,
+    bus_too: bool = False,
+    protect: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Traders]:
     """Starts two gateways on an exchange with all its faults.
 
-    orders: of each symbol. bus_too: the bus is killed as well. changes: of the config, by section; with a protection
-    the prices move.
+    - orders: of each symbol.
+    - bus_too: the bus is killed as well.
+    - protect: of the positions, which are held for longer then.
     """
     server = Server(folder)
     server.start()
     try:
         async with exchange(place, rng) as fake:
-            values = given(folder, fake.url, place) | changes
+            values = given(folder, fake.url, place, protect)
             settings = load_settings(**values)
             await arm(settings)
 
@@ -84,7 +91,7 @@ async def traders(
                 return fake.engine.prices.quote(listed(place, sym), fake.state.now_ms()).mid
 
             bus = RedisBus(server.url, Names(settings.namespace), lease_s=60, timeout_s=5, maxlens={})
-            pause_s = PAUSE_S if changes else 0.0
+            pause_s = PAUSE_S if protect else 0.0
             asker = Asker(bus, SYMBOLS, orders, PARTITIONS, rng, price=price, pause_s=pause_s)
             adversary = Adversary(fake, place, rng)
             with Line(folder, server.url, as_variables(values)) as line:
