@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from services.strategy.stage import client_order_id
-from shared.bus.api import BusLost, Commit, Lease, Session
+from shared.bus.api import Bus, BusLost, Commit, Lease, Session
 from shared.bus.entry import Outgoing
 from shared.bus.names import PartitionId, partition_of
-from shared.bus.redis_bus import RedisBus
 from shared.messages import ExecutionReport, Leg, OrderIntent, Stream, decode
 from shared.messages.reasons import OrderType, TimeInForce
 
@@ -74,7 +73,7 @@ class Asker:
 
     def __init__(
         self,
-        bus: RedisBus,
+        bus: Bus,
         symbols: list[str],
         each: int,
         partitions: int,
