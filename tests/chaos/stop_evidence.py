@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Self
 
-from shared.orders.stop_life import StopLife
-
 from services.simulator.engine.stops import EngineStop
 from services.simulator.simulator import Simulator
 from shared.config import Settings
 from shared.journal.journal import Journal
 from shared.journal.rows import NakedRow
+from shared.orders.stop_life import StopLife
 from tests.chaos.account import listed
 from tests.chaos.adversary import Adversary
 from tests.chaos.naked import Exposed, Span, closes, exposed
