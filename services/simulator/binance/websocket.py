@@ -108,6 +108,8 @@ class BinanceWebsocket:
     A connection to `stream` is combined: each message carries the name of its stream.
     """
 
+    quiet_s = float("inf")
+
     def __init__(self, state: SimulatorState, kept: int) -> None:
         self._histories, self._kept = {sym.lower(): history for sym, history in state.histories.items()}, kept
         self._blocks: dict[str, FrameBlocks] = {}

@@ -162,6 +162,8 @@ TELLERS: Mapping[str, MostlyTold] = {
 class BybitWebsocket:
     """The streams of all markets, by topic: publicTrade.BTCUSDT. A request with one bad topic is refused whole."""
 
+    quiet_s = float("inf")
+
     def __init__(self, state: SimulatorState, kept: int) -> None:
         self._state, self._histories = state, state.histories
 

@@ -77,6 +77,8 @@ def candle(listing: Listing, interval: str) -> BarMessage:
 class HyperliquidWebsocket:
     """The streams of all markets by kind and coin: trades:BTC, candle:BTC:1m."""
 
+    quiet_s = 60.0  # .../api/websocket/timeouts-and-heartbeats
+
     def __init__(self, state: SimulatorState, kept: int) -> None:
         self._histories = state.histories
 

@@ -107,6 +107,8 @@ CONNECTION = "a4d3ae55"
 class OkxWebsocket:
     """The streams of all markets, by channel and instrument: trades:BTC-USDT-SWAP; candles only at `business`."""
 
+    quiet_s = 30.0  # #overview-websocket-connect: "if ... data has not been pushed for more than 30 seconds"
+
     def __init__(self, state: SimulatorState, kept: int) -> None:
         self._state, self._histories, self._kept = state, state.histories, kept
         self._blocks: dict[str, FrameBlocks] = {}

@@ -104,6 +104,7 @@ class ClientConnection:
         self._socket = web.WebSocketResponse(compress=False, heartbeat=PING_S)
         self._streams: dict[str, tuple[MessageStream | None, FaultyStream]] = {}
         self._silent_until_s = 0.0
+        self._told_s = asyncio.get_running_loop().time()
 
     async def serve(self) -> web.StreamResponse:
         """Serves the client until either side ends it."""
@@ -165,6 +166,9 @@ class ClientConnection:
             for strike in strikes:
                 if not await self._survives(strike):
                     return
+            if asyncio.get_running_loop().time() > self._told_s + self._server.dialect.quiet_s:
+                self.abort()
+                return
             await self._request.writer.drain()
             moved = taken or (self._streams and self._server.pass_on())
             await asyncio.sleep(0 if moved else self._rest_ms() / MS)
@@ -206,5 +210,7 @@ class ClientConnection:
 
     def _write(self, frames: Sequence[bytes]) -> None:
         transport = self._request.transport
+        if frames:
+            self._told_s = asyncio.get_running_loop().time()
         if transport is not None and not transport.is_closing():
             transport.write(b"".join(frames))

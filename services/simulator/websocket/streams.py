@@ -54,7 +54,12 @@ class ConnectionState:
 
 
 class WebsocketDialect(Protocol):
-    """The public streams of one exchange, and how clients subscribe to them."""
+    """The public streams of one exchange, and how clients subscribe to them.
+
+    quiet_s: a connection is torn on which the exchange has said nothing for so long; inf: none is
+    """
+
+    quiet_s: float
 
     def connect(self, path: Sequence[str], query: Mapping[str, str]) -> ConnectionState | None:
         """Returns how a connection at this address speaks; None: nobody is there."""

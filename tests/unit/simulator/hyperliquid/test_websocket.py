@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import pytest
 
 from services.simulator.engine.trade_history import FIRST_ID
 from services.simulator.hyperliquid.orders import tid
-from services.simulator.hyperliquid.websocket import REPLAYED
+from services.simulator.hyperliquid.websocket import REPLAYED, HyperliquidWebsocket
 from services.simulator.simulator import Simulator, TradePlan, serving
 
 TRADES = {"type": "trades", "coin": "BTC"}
@@ -54,6 +55,14 @@ async def test_what_makes_no_sense_is_an_error_in_words() -> None:
             told = await called(wire, "subscribe", unknown)
             assert (told["channel"], told["data"].startswith("Invalid subscription")) == ("error", True)
         assert await asked(wire, '{"method": "ping"}') == {"channel": "pong"}
+
+
+async def test_a_connection_on_which_nothing_is_said_is_torn(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving("hyperliquid", plan=SLOW) as fake, socket(fake) as wire:
+        assert await asked(wire, '{"method": "ping"}') == {"channel": "pong"}
+        monkeypatch.setattr(HyperliquidWebsocket, "quiet_s", 0.2)
+        told = await wire.receive(30)
+        assert (told.type, wire.close_code) == (aiohttp.WSMsgType.CLOSED, aiohttp.WSCloseCode.ABNORMAL_CLOSURE)
 
 
 async def test_trades_that_were_before_come_with_the_subscription() -> None:
