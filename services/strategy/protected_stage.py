@@ -54,13 +54,15 @@ class ProtectedStage(StrategyStage):
         """Returns the order of a stop that has fired; it is in flight from now on."""
         position = self.account.position(self._sym)
         assert position is not None
-        order_id = self._new_id(message.tr, Leg.STOP, Origin.TICK, 0)
-        self._sent(message.tr, [order_id])
+        order_id = self._writer.new_id(message.tr, Leg.STOP, Origin.TICK, 0)
+        self._writer.keep(message.tr, [order_id])
+        self._in_flight.append(order_id)
         return _stop_order(
             n=self._numbers.next(Stream.ORDERS), sym=self._sym, ts_event=message.ts_event, tr=message.tr,
             tick_n=message.tick_n, client_order_id=order_id, leg=Leg.STOP,
             signed_qty=position.signed_qty.copy_negate(), reduce_only=True, price=fired.price, valid_until=0,
-            after=None, by=self._by(message.model), origin=Origin.TICK, trigger_price=fired.trigger, stop=fired.kind,
+            after=None, by=self._writer.decided_by(message.model), origin=Origin.TICK, trigger_price=fired.trigger,
+            stop=fired.kind,
         )  # fmt: skip
 
     def _on_execution(self, report: ExecutionReport) -> None:

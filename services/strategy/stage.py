@@ -11,12 +11,11 @@ waits until they are done and leaves a second one. Without a y_hat there is no `
 """
 
 from decimal import Decimal
-from functools import lru_cache, partial
-from hashlib import blake2b
 from math import isfinite
 from typing import Annotated, Any, cast
 
 from services.strategy.limits import PriceLimits
+from services.strategy.order_writer import OrderWriter
 from shared.account import Account, Order
 from shared.account.account import book_report
 from shared.account.protection import StopSnapshot
@@ -28,13 +27,10 @@ from shared.messages import (
     Gap,
     Leg,
     Message,
-    OrderIntent,
-    OrderType,
     Origin,
     Prediction,
     Reason,
     Stream,
-    TimeInForce,
 )
 from shared.record import BY_VALUE, Snapshot, fields_of, unvalidated
 from shared.runner.spec import SequenceNumbers, Stage
@@ -44,42 +40,13 @@ from shared.strategies.decider import require_nothing, require_orders
 from shared.strategies.rounding import tradable
 from shared.strategies.stateful import checked_orders
 from shared.tick import State
-from shared.user_code.hash import decided_by
 
-
-def client_order_id(
-    book: str, tr: str, leg: Leg, origin: Origin = Origin.PREDICTION, k: int = 0, revision: int = 0
-) -> str:
-    """Returns the name of an order, which is the same wherever and whenever the same decision is made again.
-
-    It is 32 hex digits.
-
-    - book: mode, venue, account, strategy, run. tr: the tick's trace id.
-    - origin: the call that gave the order. k: which one of that leg it is in that call, from 0.
-    - revision: of the same order, from 0.
-
-    >>> client_order_id("paper:paper:basic_taker:run1", "replay:BTCUSDT:1:1", Leg.OPEN)
-    '7f36d2d8e45562c7e4bf2328e23b6c08'
-    >>> client_order_id("paper:paper:basic_taker:run1", "replay:BTCUSDT:1:1", Leg.OPEN, Origin.TICK)
-    '120a6d69c180688be68f3cb708de77b9'
-    """
-    said = f"{book}|{tr}|{leg}"
-    if k or revision or origin is not _PREDICTION:  # the first of a prediction has the id that it had before wire 4
-        said += f"|{origin}|{k}|{revision}"
-    hashed = _HASH.copy()  # a third cheaper than a new one
-    hashed.update(said.encode())
-    return hashed.hexdigest()
-
-
-_HASH = blake2b(digest_size=16)
 _ZERO = Decimal(0)
 _UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING, Leg.CAPITAL})  # what a venue, or a person, does by itself
 
-_decision, _intent = unvalidated(Decision), unvalidated(OrderIntent, always=("by",))
-_limited = unvalidated(OrderIntent, always=("by", "type", "limit_price", "time_in_force"))
-_LIMIT, _IOC = OrderType.LIMIT, TimeInForce.IOC
+_decision = unvalidated(Decision)
 NO_LIMITS = PriceLimits()
-_DECISIONS, _ORDERS, _CLOSE, _NET = Stream.DECISIONS, Stream.ORDERS, Leg.CLOSE, Leg.NET
+_DECISIONS, _ORDERS, _NET = Stream.DECISIONS, Stream.ORDERS, Leg.NET
 _TICK, _PREDICTION = Origin.TICK, Origin.PREDICTION
 
 
@@ -107,9 +74,6 @@ class BookSnapshot(Snapshot):
     named_tr: Annotated[str, Since(5)] = ""
     stop: Annotated[StopSnapshot | None, Since(5)] = None
     stopped_at: Annotated[Prediction | None, Since(5)] = None
-
-
-NAMED = 4  # ids of earlier traces that are kept
 
 
 class StrategyStage(Stage):
@@ -144,15 +108,11 @@ class StrategyStage(Stage):
         self._decide = strategy.decide if isinstance(strategy, Decider) else None
         self._new = None if isinstance(strategy, Decider) else strategy  # never run
         self._stateful = None if self._new is None else self._new.fresh().bind(sym, self.account)
-        self._book = book
-        self._valid_ns = valid_ns
         self._step = qty_step
         self._limits = limits
-        self._by = lru_cache(8)(partial(decided_by, by))
         self._numbers = SequenceNumbers()
+        self._writer = OrderWriter(sym, book, valid_ns, by, limits, self._numbers)
         self._in_flight: list[str] = []
-        self._named: tuple[str, ...] = ()
-        self._named_tr = ""
         self._waiting: Prediction | None = None
         self._stopped_at: Prediction | None = None  # waits whole; see ProtectedStage
         self._missed: Gap | None = None
@@ -297,52 +257,11 @@ class StrategyStage(Stage):
         return self._limits.aim(orders, position.signed_qty if position else _ZERO, price)
 
     def _intents(self, orders: list[Order], prediction: Prediction, origin: Origin) -> list[Message]:
-        """The orders' messages; they are in flight from now on. An open leg goes after its close leg."""
-        ts_event, tr, tick_n, price = prediction.ts_event, prediction.tr, prediction.tick_n, prediction.price
-        next_n, sym = self._numbers.next, self._sym
-        valid_until, by = ts_event + self._valid_ns if self._valid_ns else 0, self._by(prediction.model)
-        position = self.account.position(sym)
-        ids: list[str] = []
-        made: list[Message] = []
-        closing: str | None = None
-        seen: list[Leg] = []
-        for leg, qty, reduces, limit in self._limits.sent(orders, position.signed_qty if position else _ZERO, price):
-            order_id = self._new_id(tr, leg, origin, seen.count(leg))
-            if limit is None:
-                intent = _intent(
-                    n=next_n(_ORDERS), sym=sym, ts_event=ts_event, tr=tr, tick_n=tick_n, client_order_id=order_id,
-                    leg=leg, signed_qty=qty, reduce_only=reduces, price=price, valid_until=valid_until, after=closing,
-                    by=by,
-                )  # fmt: skip
-            else:
-                intent = _limited(
-                    n=next_n(_ORDERS), sym=sym, ts_event=ts_event, tr=tr, tick_n=tick_n, client_order_id=order_id,
-                    leg=leg, signed_qty=qty, reduce_only=reduces, price=price, valid_until=valid_until, after=closing,
-                    by=by, type=_LIMIT, limit_price=limit, time_in_force=_IOC,
-                )  # fmt: skip
-            if origin is _TICK:  # seldom: what is at its default costs less where it is not given
-                intent = intent.model_copy(update={"origin": origin})
-            if leg is _CLOSE:
-                closing = order_id
-            ids.append(order_id)
-            seen.append(leg)
-            made.append(intent)
-        self._sent(tr, ids)
-        return made
-
-    def _sent(self, tr: str, ids: list[str]) -> None:
-        """Remembers that orders of a trace are in flight from now on."""
-        self._in_flight += ids
-        if tr != self._named_tr:
-            self._named, self._named_tr = self._named[-NAMED:], tr
-        self._named = (*self._named, *ids)
-
-    def _new_id(self, tr: str, leg: Leg, origin: Origin, k: int) -> str:
-        """Returns the order's id. What is decided anew at one tick, e.g. after an order of it missed, is a revision."""
-        revision = 0
-        while (order_id := client_order_id(self._book, tr, leg, origin, k, revision)) in self._named:
-            revision += 1
-        return order_id
+        """Returns the orders' messages; they are in flight from now on."""
+        position = self.account.position(self._sym)
+        made = self._writer.write(orders, prediction, origin, position.signed_qty if position else _ZERO)
+        self._in_flight += [one.client_order_id for one in made]
+        return [*made]
 
     def _on_execution(self, report: ExecutionReport) -> None:
         if report.client_order_id in self._in_flight:
@@ -365,7 +284,7 @@ class StrategyStage(Stage):
             account=self.account.state(), capital=self.account.capital, in_flight=list(self._in_flight),
             booked_n=self._booked_n, last_price=self.last_price, last_tick_n=self.last_tick_n, fees=self._fees,
             numbers=self._numbers.state(), strategy=None if self._stateful is None else self._stateful.state(),
-            waiting=self._kept(), gap=self._missed, named=self._named, named_tr=self._named_tr,
+            waiting=self._kept(), gap=self._missed, named=self._writer.named, named_tr=self._writer.named_tr,
             stop=self._stop_lies(), stopped_at=self._stopped_at,
         )  # fmt: skip
 
@@ -381,7 +300,8 @@ class StrategyStage(Stage):
         saved = BookSnapshot.of(state)
         self.account.fund(saved.capital)
         self.account.restore(saved.account)
-        self._in_flight, self._named, self._named_tr = list(saved.in_flight), saved.named, saved.named_tr
+        self._in_flight = list(saved.in_flight)
+        self._writer.named, self._writer.named_tr = saved.named, saved.named_tr
         self._booked_n, self._fees = saved.booked_n, saved.fees
         self.last_price, self.last_tick_n = saved.last_price, saved.last_tick_n
         self._numbers.restore(saved.numbers)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from services.strategy.stage import client_order_id
+from services.strategy.order_writer import client_order_id
 from shared.bus.api import Bus, BusLost, Commit, Lease, Session
 from shared.bus.entry import Outgoing
 from shared.bus.names import PartitionId, partition_of

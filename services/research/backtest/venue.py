@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.paper import PaperStage
 from services.research.backtest.funding import FundingRates
-from services.strategy.stage import client_order_id
+from services.strategy.order_writer import client_order_id
 from shared.account import Account, Position
 from shared.account.paper_fill import PaperFill
 from shared.account.protection import FiredStop

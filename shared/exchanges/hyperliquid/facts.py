@@ -102,8 +102,9 @@ FACTS = TradingFacts(
     in_the_way=IN_THE_WAY,
     market_types={"swap": "swap"},  # without `hip3` and `spot`
     options={"enableUnifiedMargin": False},  # these accounts are refused: ccxt need not ask each time
-    # P: DOCS/info-endpoint#query-order-status-by-oid-or-cloid; others are e.g. selfTradeCanceled and marginCanceled
-    causes={"status": frozenset({"canceled", "iocCancelRejected", "marketOrderNoLiquidityRejected"})},
+    # P: DOCS/info-endpoint#query-order-status-by-oid-or-cloid; others are e.g. selfTradeCanceled and marginCanceled;
+    # one that was filled in part may be called filled
+    causes={"status": frozenset({"filled", "canceled", "iocCancelRejected", "marketOrderNoLiquidityRejected"})},
     final_rows=True,  # an order's row is made of its fills, where these are what is missing of its `sz`
     exact_cost=True,  # of an order's fills: see order_by_client_id
     page=10**9,  # trades_page asks for all pages by itself

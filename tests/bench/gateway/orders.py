@@ -5,7 +5,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
-from services.strategy.stage import client_order_id
+from services.strategy.order_writer import client_order_id
 from shared.messages import Leg, OrderIntent
 from shared.messages.reasons import OrderType, TimeInForce
 

@@ -18,7 +18,7 @@ from services.gateway.execution.engine import ExecutionEngine
 from services.gateway.live import live
 from services.gateway.risk.check import RiskRules
 from services.simulator.simulator import Simulator, serving
-from services.strategy.stage import client_order_id
+from services.strategy.order_writer import client_order_id
 from shared.bus.api import Commit, Outcome
 from shared.bus.entry import Outgoing
 from shared.bus.memory_bus import MemoryBus

@@ -1,6 +1,6 @@
 import pytest
 
-from services.strategy.stage import client_order_id
+from services.strategy.order_writer import client_order_id
 from shared.exchanges import bybit, okx
 from shared.exchanges.binance import FUTURES_FACTS
 from shared.exchanges.profile import TradingFacts

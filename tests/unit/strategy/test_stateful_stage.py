@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.paper import PaperStage
-from services.strategy.stage import StrategyStage, client_order_id
+from services.strategy.order_writer import client_order_id
+from services.strategy.stage import StrategyStage
 from shared.account import Account, Order
 from shared.bar import Bar
 from shared.messages import (

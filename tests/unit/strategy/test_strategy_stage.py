@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from services.gateway.paper import PaperStage
 from services.strategy.limits import PriceLimits
-from services.strategy.stage import NAMED, StrategyStage, client_order_id
+from services.strategy.order_writer import NAMED, client_order_id
+from services.strategy.stage import StrategyStage
 from shared.account import Account, Order
 from shared.account.paper_fill import PaperFill
 from shared.drift.twin import Costs, Twin, TwinSnapshot
@@ -90,7 +91,7 @@ def test_however_many_orders_a_tick_has_none_of_them_takes_the_id_of_another() -
         stage = restored(stage, False)
     assert len(set(ids)) == len(ids) == 4 * NAMED
     stage._intents(many[:1], prediction(2), Origin.TICK)
-    assert stage._named[:-1] == tuple(ids[-NAMED:])
+    assert stage._writer.named[:-1] == tuple(ids[-NAMED:])
 
 
 class Astray(BasicTaker):

@@ -138,7 +138,7 @@ def test_why_an_ioc_ended_where_it_was_not_its_limit(
 @pytest.mark.parametrize(
     ("status", "phase", "cause"),
     [
-        ("canceled", CANCELED, ""), ("iocCancelRejected", CANCELED, ""),
+        ("canceled", CANCELED, ""), ("iocCancelRejected", CANCELED, ""), ("filled", CANCELED, ""),
         ("selfTradeCanceled", CANCELED, "selfTradeCanceled"), ("marginCanceled", CANCELED, "marginCanceled"),
         ("tickRejected", REJECTED, "tickRejected"),
     ],
@@ -146,7 +146,8 @@ def test_why_an_ioc_ended_where_it_was_not_its_limit(
 def test_why_an_order_ended_at_hyperliquid(status: str, phase: OrderPhase, cause: str) -> None:
     """P: https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/info-endpoint (order statuses)."""
     order = {"oid": 7, "cloid": None, "side": "B", "sz": "2.0", "origSz": "2.0", "tif": "Ioc", "timestamp": 5}
-    parsed = order_row({"order": order, "status": status, "at_ms": 5}, [], 10**9)
+    fills = [{"amount": "1.0", "price": "10.0"}] if status == "filled" else []  # of two
+    parsed = order_row({"order": order, "status": status, "at_ms": 5}, fills, 10**9)
     raw = Raw("binance", "swap", {})
     found = parse.snapshot(HYPERLIQUID_FACTS, raw.rules(raw.markets[0]), parsed)
     assert (found.phase, found.cause) == (phase, cause)
