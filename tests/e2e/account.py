@@ -11,7 +11,7 @@ import sys
 import termios
 import time
 import urllib.request
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -88,11 +88,17 @@ class Account:
         return str(self.ask("book")["positions"]["BTCUSDT"]["qty"])
 
 
-def at_terminal(folder: Path, environment: dict[str, str], *arguments: object, typed: str) -> Typed:
+def at_terminal(
+    folder: Path,
+    environment: dict[str, str],
+    *arguments: object,
+    typed: str,
+    command: Sequence[str] = (str(COMMAND),),
+) -> Typed:
     """A command at a terminal of its own: `typed` is typed when it asks for it; ^C is Ctrl-C."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [str(COMMAND), *map(str, arguments)], cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs,
+        [*command, *map(str, arguments)], cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs,
         start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )  # fmt: skip
     os.close(theirs)
