@@ -193,8 +193,10 @@ class StreamWatch:
         self._outside: dict[tuple[str, str, str], RangeReading] = {}
         self._late: dict[str, LateBars] = {}
         self._ticked_ns: dict[str, int] = {}  # the newest tick's time
+        self._undecided_s: dict[str, float] = {}  # since when one that is late has ticks all the same
         length_s = interval_ns(settings.interval) / NS_PER_S if settings.bars_by_clock else float("inf")
-        self._silent_s = BARS * length_s + settings.alerts.silent_s
+        self._patience_s = settings.alerts.silent_s
+        self._silent_s = BARS * length_s + self._patience_s
         self._heard_s = dict.fromkeys(settings.symbols, clock())
 
     def see(self, message: Message) -> None:
@@ -213,15 +215,23 @@ class StreamWatch:
         elif isinstance(message, Features):  # a prediction is taken with its decision, and nobody may decide
             self._heard_s[message.sym] = self._clock()
             self._ticked_ns[message.sym] = message.ts_event
+            self._mind(message.sym)
         elif isinstance(message, LateBars) and not message.book:
             self._late[message.sym] = message
+            self._mind(message.sym)
         elif isinstance(message, Decision) and message.sym in self._late:
             if message.ts_event >= self._late[message.sym].ts_event:
                 del self._late[message.sym]
+                self._undecided_s.pop(message.sym, None)
         elif isinstance(message, Prediction):
             self._heard_s[message.sym] = self._clock()
             if message.sym in self._gaps and (message.y_hat is not None or not message.model):
                 del self._gaps[message.sym]
+
+    def _mind(self, sym: str) -> None:
+        """Notes that one that is late has ticks, if it has: then nobody decides on them. Else its feed is silent."""
+        if sym in self._late and self._ticked_ns.get(sym, 0) >= self._late[sym].ts_event:
+            self._undecided_s.setdefault(sym, self._clock())
 
     def state(self) -> StreamWatchSnapshot:
         """Returns what stands; a stage that goes on where it was does not say it once more."""
@@ -237,12 +247,13 @@ class StreamWatch:
         self._drift = saved.drift
         self._outside = {(each.sym, each.what, each.name): each for each in saved.outside}
         self._late = {late.sym: late for late in saved.late if late.sym in self._heard_s}
-        self._ticked_ns = {sym: late.ts_event for sym, late in self._late.items()}
+        self._undecided_s = dict.fromkeys(self._late, float("-inf"))
         self._heard_s |= {sym: float("-inf") for sym in saved.silent if sym in self._heard_s}
 
     def _undecided(self) -> Iterator[LateBars]:
-        """Yields what is late though its ticks come; else its feed is silent."""
-        return (late for sym, late in self._late.items() if self._ticked_ns.get(sym, 0) >= late.ts_event)
+        """Yields what is late though its ticks come, and has been for a while: a decision may be a moment behind."""
+        now_s = self._clock()
+        return (self._late[sym] for sym, since_s in self._undecided_s.items() if now_s - since_s > self._patience_s)
 
     def _is_silent(self, sym: str) -> bool:
         return self._clock() - self._heard_s[sym] > self._silent_s

@@ -169,17 +169,24 @@ def decision(ts_event: int) -> Decision:
 
 
 def test_a_symbol_whose_ticks_come_and_on_which_nobody_decides_is_told_until_somebody_does() -> None:
-    watch = StreamWatch(settings())
+    now_s = [1_000.0]
+    watch = StreamWatch(settings(interval="12h"), lambda: now_s[0])
     watch.see(late(5, book=True))
     watch.see(late(5))
+    now_s[0] += 61
     assert list(watch.conditions()) == [], "no tick came either, which is told as such"
     watch.see(features(5))
+    watch.see(late(6))
+    now_s[0] += 60
+    assert list(watch.conditions()) == [], "a decision may be a moment behind its tick"
+    watch.see(features(6))
+    now_s[0] += 1
     assert [(one.kind, one.about) for one in watch.conditions()] == [(AlertKind.LATE, SYM)]
     again = StreamWatch(settings())
     again.restore(watch.state())
-    watch.see(decision(4))
-    assert [one.kind for one in (*again.conditions(), *watch.conditions())] == [AlertKind.LATE] * 2
     watch.see(decision(5))
+    assert [one.kind for one in (*again.conditions(), *watch.conditions())] == [AlertKind.LATE] * 2
+    watch.see(decision(6))
     assert list(watch.conditions()) == []
 
 
