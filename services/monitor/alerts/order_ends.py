@@ -36,7 +36,7 @@ class OrderEnds:
     def __init__(self, symbols: Sequence[str]) -> None:
         self._symbols = symbols
         self._upto_ms = 0
-        self._taken: set[str] = set()  # orders of that very ms
+        self._taken: set[OrderRow] = set()  # as they were in that very ms
         self._refused: dict[tuple[str, bool], OrderRow] = {}  # the newest of each symbol; True: it was to reduce
         self._missed: dict[str, list[OrderRow]] = {}  # the entries of each symbol since the last that was filled
         self._booked: dict[str, Booked] = {}
@@ -56,9 +56,9 @@ class OrderEnds:
             for sym in self._symbols:
                 found |= {row.client_order_id: row for row in await journal.newest_orders(sym, NEWEST)}
         rows = await journal.orders(open_only=False, since_ms=since_ms)
-        found |= {row.client_order_id: row for row in rows if row.client_order_id not in self._taken}
+        found |= {row.client_order_id: row for row in rows if row not in self._taken}
         self._upto_ms = max([since_ms, *(row.updated_ms for row in rows)])
-        self._taken = {row.client_order_id for row in rows if row.updated_ms == self._upto_ms}
+        self._taken = {row for row in rows if row.updated_ms == self._upto_ms}
         return sorted(found.values(), key=lambda row: row.updated_ms)
 
     def _take(self, row: OrderRow) -> None:

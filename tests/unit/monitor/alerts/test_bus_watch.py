@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 
-import numpy as np
 import pytest
 
 from services.monitor.alerts.bus_watch import OWNERS, BusWatch, StreamWatch
@@ -11,10 +10,11 @@ from shared.bus.api import Lease
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import PartitionId
 from shared.config import Settings, load_settings
-from shared.messages import Decision, Features, Gap, GapCause, LateBars, Message, Prediction, Reason, Stream, Tensor
+from shared.messages import Gap, GapCause, LateBars, Message, Prediction, Stream
 from shared.messages.monitor import Measure, RangeReading
+from tests.unit.monitor.alerts.heard import decision, features
+from tests.unit.monitor.alerts.line import SYM
 
-SYM = "BTCUSDT"
 SERVICES = ("ingestor", "signal", "strategy", "gateway")
 SETTINGS = load_settings(bus={"partitions": 2}, alerts={"away_s": 30})
 
@@ -133,11 +133,7 @@ def test_what_only_the_monitor_has_missed_is_no_gap_in_the_ticks(stream: Stream)
     assert list(watch.conditions()) == []
 
 
-def features(ts_event: int = 1) -> Features:
-    return Features(n=1, sym=SYM, ts_event=ts_event, tr="t", spec="s", values=Tensor.of(np.zeros(1, np.float32)))
-
-
-@pytest.mark.parametrize("heard", [prediction(0.1), features()])  # the latter also where nobody decides any more
+@pytest.mark.parametrize("heard", [prediction(0.1), features(1)])  # the latter also where nobody decides any more
 def test_a_symbol_is_silent_when_no_tick_came_for_two_bars_and_a_while(heard: Message) -> None:
     now_s = [1_000.0]
     watch = StreamWatch(settings(), lambda: now_s[0])
@@ -159,13 +155,6 @@ def test_ticks_that_keep_to_no_clock_are_never_silent(changed: dict[str, object]
 
 def late(upto: int, book: bool = False) -> LateBars:
     return LateBars(n=1, sym=SYM, ts_event=upto, tr="late", since=0, book=book)
-
-
-def decision(ts_event: int) -> Decision:
-    return Decision(
-        n=1, sym=SYM, ts_event=ts_event, tr="t", tick_n=1, prediction_n=1, booked_n=0, y_hat=None, balance=Decimal(1),
-        signed_qty=Decimal(0), orders=(), reason=Reason.NO_PREDICTION,
-    )  # fmt: skip
 
 
 def test_a_symbol_whose_ticks_come_and_on_which_nobody_decides_is_told_until_somebody_does() -> None:

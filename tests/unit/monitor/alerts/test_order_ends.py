@@ -130,6 +130,15 @@ async def test_what_is_still_at_work_ends_nothing(account: Account) -> None:
     assert await account.stands() == [AlertKind.REFUSED]
 
 
+@pytest.mark.parametrize("later_ms", [0, 1])
+async def test_one_that_was_seen_at_work_is_seen_when_it_ends(account: Account, later_ms: int) -> None:
+    working = close(1, OrderPhase.SENT, None)
+    await account.write(booked(1, "0.5"), working)
+    assert await account.stands() == []
+    await account.write(close(1, REJECTED, Reason.NO_MARGIN)._replace(updated_ms=working.updated_ms + later_ms))
+    assert await account.stands() == [AlertKind.REFUSED]
+
+
 async def test_entries_that_all_miss_are_said_until_one_is_filled(account: Account) -> None:
     """Flat, too: nothing else tells that an account has not traded for weeks."""
     await account.write(*(missed(number) for number in range(1, MISSES)))

@@ -9,6 +9,7 @@ import pytest
 
 from services.monitor.alerts import watch
 from services.monitor.alerts.conditions import AlertKind, Condition
+from services.monitor.alerts.order_ends import MISSES
 from services.monitor.alerts.watch import STATE
 from shared.config.monitor import AlertSettings
 from shared.control.whereabouts import Whereabouts
@@ -22,10 +23,12 @@ from shared.journal.rows import (
     ExternalRow,
     LatchRow,
     LimitRow,
+    OrderRow,
 )
-from shared.messages import DriftReading, Gap, GapCause, Leg, OrderPhase, Prediction, Reason, Stream
+from shared.messages import DriftReading, Gap, GapCause, LateBars, Leg, OrderPhase, Prediction, Reason, Stream
 from shared.messages.monitor import DriftState
 from tests.journal_rows import order
+from tests.unit.monitor.alerts.heard import decision, features
 from tests.unit.monitor.alerts.line import SERVICES, SYM, WatchedLine, bought, now_ms, watched_line
 from tests.until import until
 
@@ -43,6 +46,12 @@ def drift(state: DriftState) -> DriftReading:
 def key_that_ends(at_ms: int | None) -> LimitRow:
     """What the gateway keeps of its key."""
     return Whereabouts(identity=AccountIdentity(salt="s", uid="", key="k", key_ends_ms=at_ms)).row()
+
+
+def missed(number: int, at_ms: int) -> OrderRow:
+    """An entry of which nothing was filled."""
+    ended = {"state": OrderPhase.CANCELED, "reason": Reason.BEYOND_LIMIT}
+    return order(number, at_ms=at_ms, updated_ms=at_ms, **ended)
 
 
 def prediction() -> Prediction:
@@ -76,14 +85,17 @@ async def test_each_kind_is_said_once_and_its_over_once(tmp_path: Path) -> None:
         difference = ExternalRow("POSITION", SYM, SYM, f"{SYM}: position: 0.5 here, 0.7 there", at_ms, "")
         await line.journal(
             LatchRow("HALT", "a person's word", "ann", at_ms), LatchRow("DAILY_LOSS", "equity 900", "gateway", at_ms),
-            unknown, refused, difference, key_that_ends(at_ms + 86_400_000),
+            unknown, refused, *(missed(number, at_ms) for number in range(3, 3 + MISSES)), difference,
+            key_that_ends(at_ms + 86_400_000),
             ArmingRow(Decimal(100), at_ms, at_ms + 60_000, "c", "ann"),
             EventRow("ALARM", SYM, "", "MARKET_CLOSED: nothing is added: trading in it ends", at_ms),
             EventRow("ALARM", SYM, "x", "its id is known with other content: not sent", at_ms),
         )  # fmt: skip
         line.watch.see(Gap(n=1, sym=SYM, ts_event=1, tr="t", stream=Stream.PREDICTIONS, cause=GapCause.MISSED))
         line.watch.see(drift(DriftState.WARNING))
-        line.now_s += 31  # nobody renews signal's lease
+        line.watch.see(features())
+        line.watch.see(LateBars(n=1, sym=SYM, ts_event=2, tr="t", since=1, book=False))
+        line.now_s += 61  # nobody renews signal's lease, and nobody decides
         await line.work("strategy", "monitor")
         await line.work("gateway", owner="second", heard_ms=at_ms - 61_000)
         await line.work("ingestor", heard_ms=at_ms - 61_000)
@@ -109,6 +121,7 @@ async def test_each_kind_is_said_once_and_its_over_once(tmp_path: Path) -> None:
             bought(line, 2, "-0.5"), key_that_ends(None), EventRow("MARKET", SYM, "", "MARKET_CLOSED is over", at_ms),
         )  # fmt: skip
         line.watch.see(prediction())
+        line.watch.see(decision(2))
         line.watch.see(drift(DriftState.OK))
         line.now_s += 61
         await line.work("ingestor", "signal", "strategy", "monitor")
