@@ -1,10 +1,10 @@
 """A flatten closes positions through the venue itself, each order in the journal before it is sent, until all is flat.
 
 What the fenced gateway had sent may arrive until its validity is over: until then, and once more after it, the flatten
-looks again. What closes our own position is an order of its book: it stays SENT in the journal, and the gateway settles
-it, like any other, when it is back. All books of the account are closed, those of this gateway and those of another
-instance: no gateway comes back for the latter, so their orders are settled here. What closes the rest is noted, and
-stays a difference that a person may adopt.
+looks again. The stops of a position stay until it is closed, and go last. What closes our own position is an order of
+its book: it stays SENT in the journal, and the gateway settles it, like any other, when it is back. All books of the
+account are closed, those of this gateway and those of another instance: no gateway comes back for the latter, so their
+orders are settled here. What closes the rest is noted, and stays a difference that a person may adopt.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from services.gateway.account.closing_orders import (
     closing_orders_of_row,
     last_valid_ms,
 )
-from services.gateway.account.resting import Resting
+from services.gateway.account.resting import Resting, stops_of
 from services.gateway.account.waiting import POLL_S, VenueWait
 from services.gateway.execution.account_reader import trades_of
 from services.gateway.execution.baseline import elsewhere_row, mine_of
@@ -41,6 +41,7 @@ from shared.messages.reasons import OrderPhase, Reason
 from shared.orders import Absent, Ambiguous, Answer, OrderRequest, OrderStatusReport, Refused
 from shared.orders.answers import VenuePosition
 from shared.orders.state import ENDED
+from shared.orders.stop_life import UNANSWERED
 from shared.orders.transitions import on_event
 
 SURE_S = 1.0  # how long it has to look flat: a read may be older than an answer
@@ -106,7 +107,7 @@ class Flatten:
         while True:
             late = self._venue.now_ms() <= quiet_ms
             last = flat_since is not None and not (late or nothing_rests)
-            rests = await self._resting.cancel() if last else ""
+            rests = await self._nothing_stays() if last else ""
             left, seen_s = await self._look(), time.monotonic()  # behind the orders: what rested may have been filled
             if last:
                 nothing_rests = not (left or rests)
@@ -125,6 +126,10 @@ class Flatten:
                 await self._settle_others(until)
                 return
             await self._pause(until, f"not flat yet ({left or rests or 'orders can still arrive'})")
+
+    async def _nothing_stays(self) -> str:
+        """Cancels what is left when all is flat, stops too; returns what failed or was there, or ""."""
+        return ", ".join(filter(None, (await self._resting.cancel_stops(), await self._resting.cancel())))
 
     async def _pause(self, until: float, on: str) -> None:
         trouble, self._trouble = self._trouble or bool(self._resting.failed), False
@@ -152,7 +157,10 @@ class Flatten:
             books = [book_of(self._settings, sym), *(book for book in known if book.partition(":")[2] == sym)]
             self._booked[sym] = {book: await booked_qty(self._journal, book) for book in dict.fromkeys(books)}
             self._unsettled[sym] = tuple(row.signed_qty for row in rows if row.sym == sym)
-        quiet_ms = last_valid_ms(row.valid_until_ms for row in rows if not row.venue_order_id)  # others have arrived
+        self._resting.keep = await stops_of(self._journal)
+        late = (row.valid_until_ms for row in rows if not row.venue_order_id)  # others have arrived
+        stops = (life.valid_until_ms for life in await self._journal.stops() if life.phase in UNANSWERED)
+        quiet_ms = last_valid_ms((*late, *stops))
         return quiet_ms + MARGIN_MS if quiet_ms else 0
 
     async def _look(self) -> str:

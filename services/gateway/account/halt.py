@@ -24,6 +24,8 @@ async def leave(
 ) -> None:
     """Cancels every open order of a halted account and, with `flatten`, closes every position.
 
+    Our stops stay, as long as there is a position.
+
     epoch: the journal's, as the halt has raised it; by: the person. say, warn: show what is done, and what is not.
     within_s: how long the venue is asked, VenueError then; None: one that is silent is asked until it answers.
     """
@@ -50,7 +52,7 @@ async def _leave(
 ) -> None:
     # Loading them takes a while, and can fail: the epoch is given back then, too.
     from services.gateway.account.flatten import Flatten
-    from services.gateway.account.resting import Resting
+    from services.gateway.account.resting import Resting, stops_of
 
     settings, unplaced, others, traded = await stopped.way_out(say)
     venue = await _reached(settings, others, until, waiting, say)
@@ -62,7 +64,8 @@ async def _leave(
             await way_out.flatten(until)
         else:
             reached = [sym for sym in settings.gateway.markets if sym not in venue.out_of_reach]
-            await Resting(venue, reached, say).cancel_all(until, waiting)
+            keep = await stops_of(stopped.journal)
+            await Resting(venue, reached, say, keep).cancel_all(until, waiting)
     finally:
         await venue.close()
     lost = [*venue.out_of_reach.values(), *(f"{sym}: its market cannot be told" for sym in unplaced)]

@@ -1,6 +1,6 @@
 """Orders that rest or wait in an account's markets are looked at together on the way out, and cancelled.
 
-A stop that an exchange keeps with its position, and lists among the orders, is none: it stays until that is closed.
+A stop of a position is none: one that the exchange keeps with it, and one of ours. They stay until that is closed.
 
 A question for all markets costs what one of a single market does, and exchanges bound how many are asked in a second.
 """
@@ -12,17 +12,20 @@ from services.gateway.account.waiting import VenueWait
 from shared.control.accounts import Say
 from shared.errors import VenueError
 from shared.exchanges.trading.venue import Venue
-from shared.orders.answers import VenueOrder
+from shared.journal.journal import Journal
+from shared.orders.answers import Ambiguous, VenueOrder
 
 
 class Resting:
     """The orders, anybody's, that rest or wait in the markets of `syms`.
 
-    failed: symbols that could not be looked at or cancelled the last time.
+    - failed: symbols that could not be looked at or cancelled the last time.
+    - keep: ids, ours and the exchange's, of our stops.
     """
 
-    def __init__(self, venue: Venue, syms: Sequence[str], say: Say) -> None:
+    def __init__(self, venue: Venue, syms: Sequence[str], say: Say, keep: Collection[str] = ()) -> None:
         self.failed: set[str] = set()
+        self.keep = frozenset(keep)
         self._venue = venue
         self._syms = tuple(syms)
         self._say = say
@@ -55,6 +58,18 @@ class Resting:
         trouble = await self._each(there, lambda sym: self._cancel(sym, shown[sym]))
         return trouble or ", ".join(there)
 
+    async def cancel_stops(self) -> str:
+        """Cancels every stop of a position, since they are closed; returns what failed or was there, or ""."""
+        self.keep, stops = frozenset(), self._venue.stops
+        try:
+            shown = await stops.waiting(self._syms)
+        except VenueError as error:
+            return str(error)
+        for stop in shown:
+            answer = await stops.cancel(stop)
+            self._say(f"{stop.sym}: {answer.cause if isinstance(answer, Ambiguous) else 'removed its stop'}")
+        return ", ".join(sorted({stop.sym for stop in shown}))
+
     async def _one(self, sym: str) -> None:
         shown = (await self._shown([sym]))[sym]
         if shown:
@@ -63,10 +78,11 @@ class Resting:
 
     async def _shown(self, syms: Sequence[str]) -> dict[str, list[VenueOrder]]:
         found = [*await self._venue.all_open_orders(syms), *await self._venue.waiting_orders(syms)]
-        return {sym: [order for order in found if order.sym == sym and not order.of_position] for sym in syms}
+        taken = [order for order in found if not order.of_position and not self.keep & _ids(order)]
+        return {sym: [order for order in taken if order.sym == sym] for sym in syms}
 
     async def _cancel(self, sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
-        await self._venue.cancel_all(sym, shown)
+        await self._venue.cancel_all(sym, shown, self.keep)
         self._cancelled.add(sym)
 
     async def _each(self, syms: Collection[str], step: Callable[[str], Awaitable[None]]) -> str:
@@ -82,3 +98,13 @@ class Resting:
             return ""
 
         return ", ".join(filter(None, await asyncio.gather(*map(tried, syms))))
+
+
+async def stops_of(journal: Journal) -> frozenset[str]:
+    """Returns the ids, ours and the exchange's, of the stops that the journal has at the exchange."""
+    lives = await journal.stops()
+    return frozenset(id_ for life in lives for id_ in (life.stop_id, life.venue_id) if id_)
+
+
+def _ids(order: VenueOrder) -> set[str]:
+    return {order.client_order_id, order.report.venue_order_id}

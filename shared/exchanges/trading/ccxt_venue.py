@@ -1,7 +1,7 @@
 """A venue through ccxt: market orders on linear swaps and on spot, each sent once."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
@@ -47,7 +47,7 @@ from shared.orders.answers import (
     VenueQuote,
 )
 from shared.orders.state import OrderRequest
-from shared.orders.stops import StopRequest
+from shared.orders.stops import StopPhase, StopReport, StopRequest
 
 NS_PER_MS = 1_000_000
 FIRST_S = 0.2
@@ -344,14 +344,22 @@ class CcxtVenue:
         """Returns the price of a currency, now; NoPrice where it has no market here."""
         return await self._markets.price(currency, quote)
 
-    async def cancel_all(self, sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
+    async def cancel_all(self, sym: str, shown: Sequence[VenueOrder] | None = None, keep: Collection[str] = ()) -> None:
         """Cancels orders of every kind: those that rest, and those that wait for a price; no stop of a position."""
         market, ids = self._rules[sym].market, dict[bool, list[str] | None]({False: None, True: None})
+        if keep:
+            shown = shown or [*await self.open_orders(sym), *await self.waiting_orders([sym])]
+            shown = [one for one in shown if not {one.client_order_id, one.report.venue_order_id} & set(keep)]
         if shown is not None:
             taken = [one for one in shown if not one.of_position]
             ids = {waits: [one.report.venue_order_id for one in taken if one.waits is waits] for waits in ids}
         await self._profile.cancel_resting(self._caller, market, ids[False])
-        await self._profile.cancel_waiting(self._caller, market, ids[True])
+        if not keep:
+            await self._profile.cancel_waiting(self._caller, market, ids[True])
+        for id_ in ids[True] or () if keep else ():
+            answer = await self.stops.cancel(StopReport(sym, None, StopPhase.WAITING, id_))
+            if isinstance(answer, Ambiguous):
+                raise VenueError(f"{sym}: {id_} is not cancelled: {answer.cause}")
 
     def _rows(self, sym: str, market: str, rows: Any) -> list[VenuePosition]:
         """One for each position in this market; a flat one where there is none."""

@@ -1,6 +1,6 @@
 """A venue takes an order once, and answers questions about it for as long as it takes."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from hashlib import blake2b
 from types import MappingProxyType
@@ -274,10 +274,11 @@ class Venue(Protocol):
     async def price(self, currency: str, quote: str) -> Decimal:
         """Asks for quote units for one of a currency, now; NoPrice where it has no market here."""
 
-    async def cancel_all(self, sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
+    async def cancel_all(self, sym: str, shown: Sequence[VenueOrder] | None = None, keep: Collection[str] = ()) -> None:
         """Cancels every open order of this symbol, also those that wait for a price, anybody's.
 
-        shown: what was seen of them a moment ago; where an exchange cancels by id, they are not asked for again.
+        - shown: what was seen of them a moment ago; where an exchange cancels by id, they are not asked for again.
+        - keep: ids, ours or the exchange's, of what waits and stays.
         """
 
     async def server_time_ms(self) -> int:

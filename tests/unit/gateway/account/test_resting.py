@@ -1,6 +1,6 @@
 """What rests on the way out: asked for together, and one that cannot be asked or cancelled holds up no other."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import cast
 
@@ -22,6 +22,7 @@ class Orders:
         self.fixed: set[str] = set()
         self.asked: list[tuple[str, ...]] = []
         self.cancelled: list[tuple[str, list[str] | None]] = []
+        self.kept: list[frozenset[str]] = []
 
     async def all_open_orders(self, syms: Sequence[str]) -> list[VenueOrder]:
         self.asked.append(tuple(syms))
@@ -32,7 +33,8 @@ class Orders:
     async def waiting_orders(self, syms: Sequence[str]) -> list[VenueOrder]:
         return [_order(sym, "w")._replace(waits=True) for sym in syms if sym in self.there]
 
-    async def cancel_all(self, sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
+    async def cancel_all(self, sym: str, shown: Sequence[VenueOrder] | None = None, keep: Collection[str] = ()) -> None:
+        self.kept.append(frozenset(keep))
         if sym in self.fixed:
             raise VenueError(f"{sym} is not cancelled")
         self.cancelled.append((sym, shown and [order.report.venue_order_id for order in shown]))
@@ -88,3 +90,13 @@ async def test_what_no_list_shows_yet_is_cancelled_too() -> None:
     made, _ = resting(venue)
     assert await made.cancel_unseen() == "C is not cancelled"
     assert venue.cancelled == [("A", None), ("B", None)]
+
+
+async def test_a_stop_of_ours_stays() -> None:
+    """By the exchange's id, or by ours; whatever else waits there goes."""
+    venue = Orders("A", "B")
+    made = Resting(cast(Venue, venue), SYMS, lambda _: None, {"wB", "ours"})
+    assert await made.cancel() == "A, B"
+    assert venue.cancelled == [("A", ["rA", "wA"]), ("B", ["rB"])]
+    assert await made.cancel_unseen() == ""
+    assert set(venue.kept) == {frozenset({"wB", "ours"})}
