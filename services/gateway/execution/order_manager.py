@@ -14,16 +14,12 @@ from functools import partial
 import structlog
 
 from services.gateway.execution.account_reader import ask_cancel, event_of, look_up, trades_of
-from services.gateway.execution.baseline import elsewhere_row
+from services.gateway.execution.order_steps import NO_TRADES, OrderSteps
 from services.gateway.execution.records import (
     NS_PER_MS,
     OpenOrder,
-    OrderTrades,
     Readiness,
     content_of,
-    ending,
-    following,
-    funding_report,
     open_order_of,
     readiness,
     rests,
@@ -31,14 +27,13 @@ from services.gateway.execution.records import (
     to_send,
     unsent,
 )
-from services.gateway.execution.session_context import PreparedSend, SessionContext, SymbolStep, now_ms
+from services.gateway.execution.session_context import PreparedSend, SymbolStep, now_ms
 from services.gateway.execution.stop_records import of_protector, request_of
 from services.gateway.risk.check import Hold, Pass, Refusal
-from shared.control.books import execution_row
 from shared.exchanges.trading.amounts import limit_at
 from shared.exchanges.trading.venue import Cleared
-from shared.journal.rows import EventRow, FundingRow, OrderRow
-from shared.messages import ExecutionReport, OrderIntent
+from shared.journal.rows import EventRow, OrderRow
+from shared.messages import OrderIntent
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders import (
     Absent,
@@ -47,10 +42,8 @@ from shared.orders import (
     Cancel,
     Event,
     Expire,
-    FundingPayment,
     NoteKind,
     OrderRequest,
-    OrderState,
     Refused,
     Send,
     on_event,
@@ -62,29 +55,13 @@ from shared.orders.stops import StopRequest
 log = structlog.get_logger()
 
 MS = 1000
-TURNS_TO_SOCKET = 3  # of the event loop: the held task, aiohttp's own for the writing, and what it wakes
-NO_TRADES = OrderTrades()
-REFUSED = "REFUSED"  # an event's kind: which number met which limit, or what the exchange said
-CANCEL = "CANCEL"  # likewise: why a cancel was sent
+CANCEL = "CANCEL"  # an event's kind: why a cancel was sent
 CANCEL_AGAIN_MS = 2_000
 OF_OTHER_RULES = frozenset({Reason.BELOW_MINIMUM, Reason.VENUE_REFUSED})  # precision, status and the like
 
 
-class OrderManager:
-    """The manager takes one symbol's orders from the bus to their one terminal report.
-
-    - open_orders: by client order id, in the order in which they came.
-    - seq: the number of the book's last report.
-    """
-
-    def __init__(self, sym: str, book: str, seq: int, context: SessionContext) -> None:
-        self.sym = sym
-        self.book = book
-        self.open_orders: dict[str, OpenOrder] = {}
-        self._seq = seq
-        self._ended: dict[str, OrderPhase] = {}  # of the orders that open ones come after
-        self._context = context
-        self._lock = asyncio.Lock()  # one step at a time
+class OrderManager(OrderSteps):
+    """The manager takes one symbol's orders from the bus to their one terminal report."""
 
     async def resume(self, rows: Sequence[OrderRow]) -> None:
         """Goes on with open orders of an earlier session: what was SENT is UNKNOWN now, all else is judged anew."""
@@ -130,16 +107,6 @@ class OrderManager:
         risk = self._context.risk
         return [order for order in self.open_orders.values() if order.rests and risk.adds(order)]
 
-    async def fund(self, payment: FundingPayment) -> None:
-        """Books a funding payment."""
-        async with self._lock:
-            self._seq += 1
-            report = funding_report(payment, self._seq)
-            row = FundingRow(payment.sym, payment.payment_id, payment.amount, payment.at_ms)
-            step = SymbolStep([row, execution_row(self.book, report, now_ms())])
-            self._book(report, step)
-            await self._write(step)
-
     async def take_fired(self, stop: StopLife, row: OrderRow) -> None:
         """Takes the order that a stop has become, and follows it; both are written together."""
         async with self._lock:
@@ -165,13 +132,6 @@ class OrderManager:
         if row.after and row.after not in self.open_orders:
             before = await self._context.journal.order(row.after)
             self._ended[row.after] = OrderPhase.EXPIRED if before is None else self._ended_as(before)
-
-    def _ended_as(self, row: OrderRow) -> OrderPhase:
-        """Returns how an order ended, for the one after it: a close that was cut has not closed what is left."""
-        cut = row.state is OrderPhase.FILLED and row.reduce_only and abs(row.signed_qty) < abs(row.intended_qty)
-        books = self._context.books
-        left = cut and books.position(self.sym) and not books.dust(self.sym)
-        return OrderPhase.CANCELED if left else row.state
 
     async def _advance(self, step: SymbolStep) -> None:
         """Judges the orders that were not sent yet, in their order, and ends what has expired; then writes."""
@@ -227,11 +187,6 @@ class OrderManager:
         sending = partial(self._send, order, request, [request_of(stop) for stop in stops])
         send = PreparedSend(sending, context.spawn, partial(self._barred, request))
         step.sends.append(send)
-
-    def _say(self, order: OpenOrder, why: str, step: SymbolStep) -> None:
-        """Keeps which number met which limit, for a person who asks later."""
-        if why:
-            step.changes.append(self._event(REFUSED, order.name, why))
 
     def _refuse(self, order: OpenOrder, reason: Reason, step: SymbolStep) -> None:
         """Ends the order unsent."""
@@ -295,7 +250,7 @@ class OrderManager:
                 step.changes.append(self._event(CANCEL, order.name, f"{stops[0]}: {stops[1]}"))
             order.cancel_sent_ms = at_ms
             self._move(order, Cancel(at_ms), step)
-            step.cancels.append(order)
+            step.cancels.append(partial(self._cancel, order))
 
     async def _cancel(self, order: OpenOrder) -> None:
         """Asks for the cancel, which does no harm twice, and looks then how the order has ended."""
@@ -326,6 +281,8 @@ class OrderManager:
             text = f"UNKNOWN for long: {self.sym} stands still until the venue tells, or a person: "
         elif state.in_flight and order.absent_ms and self._waited_long(order.absent_ms):
             text = f"{state.phase} here, and for long the venue does not know it: it is open until a person says: "
+        elif state.in_flight and order.row.stop_id and self._waited_long(order.row.ts_event // NS_PER_MS):
+            text = "a stop has become it, and for long it does not end: nothing is added until it does, or a person: "
         if text:
             async with self._lock:
                 await self._alarm_once(order, f"{text}tickline resolve {order.name}")
@@ -362,78 +319,6 @@ class OrderManager:
                 coins, quote = ", ".join(trades.unpriced), context.venue.rules(self.sym).quote
                 text = f"a fee in {coins} has no price in {quote} now: the order is not over before it has, or "
                 await self._alarm_once(order, f"{text}{context.config.unknown_alarm_s:.0f} s")
-
-    # What a step changes.
-
-    def _move(self, order: OpenOrder, event: Event, step: SymbolStep) -> None:
-        """Gives the order its next state, which leaves it open."""
-        order.state = on_event(order.state, event, self._context.config.grace_ms).state
-        order.row = following(order.row, order.state, self._context.fenced.epoch, now_ms())
-        step.changes.append(order.row)
-
-    def _end(self, order: OpenOrder, state: OrderState, trades: OrderTrades, step: SymbolStep) -> bool:
-        """Gives the order its one terminal report; False, and nothing done, while a trade or a price is missing."""
-        context, rules = self._context, self._context.venue.rules(self.sym)
-        end = ending(
-            order.row, state, trades, rules, seq=self._seq + 1, epoch=context.fenced.epoch, now_ms=now_ms(),
-            held=context.books.position(self.sym),
-        )  # fmt: skip
-        if end is None:
-            return False
-        self._seq += 1
-        order.state, order.row = state, end.row
-        for currency, paid in trades.worthless.items():
-            text = f"{paid} {currency} was paid in fees and has no price in {rules.quote}: it stands with its "
-            self._alarm(order.name, f"{text}trades in the journal, and is not in the books", step)
-        step.changes += end.changes
-        if elsewhere := trades.elsewhere():
-            step.changes.append(row := elsewhere_row(context.risk.limits, elsewhere))
-            context.risk.remember((row,))
-        del self.open_orders[order.name]
-        context.resting.forget(order)
-        self._book(end.report, step)
-        step.changes += context.protector.ended(order.row)
-        self._ended[order.name] = self._ended_as(order.row)
-        wanted = {other.row.after for other in self.open_orders.values()}
-        self._ended = {name: phase for name, phase in self._ended.items() if name in wanted}
-        return True
-
-    def _book(self, report: ExecutionReport, step: SymbolStep) -> None:
-        """Books it: the next order sees it at once, the bus gets it when it is in the journal."""
-        self._context.books.book(report)
-        step.reports.append(report)
-
-    async def _write(self, step: SymbolStep) -> None:
-        """Writes the step; then its reports go to the bus, and its order out."""
-        sends = step.sends
-        if step.changes:
-            await self._context.fenced.write(step.changes, step.prepare if sends else None)
-        for report in step.reports:
-            self._context.outbox.add(report)
-        if step.changes:
-            self._context.protector.look(self.sym)
-        for send in sends:
-            send.go()
-        if sends:
-            for _ in range(TURNS_TO_SOCKET):  # they go now, before whatever else there is to do
-                await asyncio.sleep(0)
-        for order in step.cancels:
-            self._context.spawn(self._cancel(order))
-
-    async def _alarm_once(self, order: OpenOrder, text: str) -> None:
-        """Alarms, within a step, however often it is found while the order is open."""
-        if text not in order.alarmed:
-            order.alarmed.add(text)
-            step = SymbolStep()
-            self._alarm(order.name, text, step)
-            await self._write(step)
-
-    def _alarm(self, client_order_id: str, text: str, step: SymbolStep) -> None:
-        log.error("alarm", sym=self.sym, order=client_order_id, what=text)
-        step.changes.append(self._event("ALARM", client_order_id, text))
-
-    def _event(self, kind: str, client_order_id: str, text: str) -> EventRow:
-        return EventRow(kind, self.sym, client_order_id, text, now_ms())
 
 
 def _of_its_size(order: OpenOrder, heard: Event) -> Event:

@@ -16,7 +16,6 @@ import structlog
 
 from services.gateway.execution.open_orders import OpenOrdersWatch
 from services.gateway.execution.protector import Protector
-from services.gateway.execution.records import OpenOrder
 from services.gateway.risk.context import RiskContext
 from shared.bus.names import partition_of
 from shared.config import Settings
@@ -191,13 +190,13 @@ class SymbolStep:
     - changes: rows for the journal.
     - reports: go to the bus when they are written.
     - sends: the orders that go out then.
-    - cancels: the orders that are cancelled then.
+    - cancels: begin the cancels that are sent then.
     """
 
     changes: list[Change] = field(default_factory=list)
     reports: list[ExecutionReport] = field(default_factory=list)
     sends: list[PreparedSend] = field(default_factory=list)
-    cancels: list[OpenOrder] = field(default_factory=list)
+    cancels: list[Callable[[], Work]] = field(default_factory=list)
 
     def prepare(self) -> None:
         """Begins to make the requests that go out."""

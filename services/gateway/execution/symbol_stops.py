@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from services.gateway.execution.account_reader import CLOCK_ERROR_MS
 from services.gateway.execution.protection import (
     Action,
     CancelStop,
@@ -53,7 +54,6 @@ log = structlog.get_logger()
 MOST_ASKED = 5  # orders that may be a stop's, by their trades
 MOST_STEPS = 8  # of one look; the next one goes on
 SEEN_AGAIN_MS = 600_000  # so often the journal learns that a stop still waits
-LOOKED_BACK_MS = 60_000  # before the moment when a stop was last seen waiting: its order's trades are not older
 ALARM, STOP = "ALARM", "STOP"  # kinds of events
 NS_PER_MS = 1_000_000
 
@@ -168,8 +168,8 @@ class SymbolStops:
             await self._context.fenced.write(changes)
         for life in [life for life in self.lives.values() if life.phase is StopPhase.TRIGGERED and self._news(life)]:
             _, held, _ = self._orders_and_held()
-            seen_ms = max(life.at_ms, life.seen_ms - LOOKED_BACK_MS)
-            row = fired_row(self._stamped(life), held, await self._opener(life.opened_by), seen_ms, self._wall_ms())
+            seen_ms, opener = max(life.at_ms, life.seen_ms), await self._opener(life.opened_by)
+            row = fired_row(self._stamped(life), held, opener, seen_ms, self._wall_ms())
             log.info("a stop has fired", sym=self.sym, stop=life.stop_id, order=life.order_id)
             await self._manager.take_fired(self.lives[life.stop_id], row)
 
@@ -318,7 +318,7 @@ class SymbolStops:
         """Looks for one that has fired before the exchange had told its id: its order's trades name that."""
         venue = self._context.venue
         try:
-            fills = await venue.fills(self.sym, life.at_ms - LOOKED_BACK_MS)
+            fills = await venue.fills(self.sym, life.at_ms - CLOCK_ERROR_MS)
         except VenueError as error:
             return Ambiguous(str(error))
         ids = dict.fromkeys(
