@@ -7,6 +7,7 @@ import pytest
 from shared.messages import OrderPhase
 from shared.orders import (
     DifferenceKind,
+    FiringStop,
     FundingPayment,
     OrderState,
     OrderStatusReport,
@@ -233,3 +234,39 @@ def test_what_the_venue_does_by_itself_is_called_so(forced: Forced) -> None:
     plain = shown(orders=[on_venue("x")], fills=[trade("y", "w")])
     texts = [one.text for one in reconcile(plain, OwnView({}, FLAT), SETTLE_MS).differences]
     assert [text.endswith("not sent here") for text in texts] == [True, True]
+
+
+def test_a_stop_that_waits_is_no_order_and_moves_no_position() -> None:
+    """Books 1, a stop of -1, venue 0: that is a difference, whatever may be triggered."""
+    known = OwnView({}, {SYM: Decimal(1)}, stops=frozenset({"mine", "v9"}), firing={SYM: [FiringStop(5_000)]})
+    both = [on_venue("mine", "v8")._replace(waits=True), on_venue("", "v9")._replace(waits=True)]
+    assert found(shown(orders=both, positions=HELD_ONE), known) == []
+    assert found(shown(orders=[on_venue("", "v7")._replace(waits=True)], positions=HELD_ONE), known) == [
+        ("EXTERNAL_ORDER", "v7")
+    ]
+    assert found(shown(positions=[]), known) == [("POSITION", SYM)]
+
+
+def test_one_that_was_triggered_may_have_closed_it() -> None:
+    """The exchange has said so, and not yet which order came of it."""
+    firing = {SYM: [FiringStop(5_000, Decimal(-1))]}
+    known = OwnView({}, {SYM: Decimal(1)}, firing=firing)
+    assert found(shown(positions=[]), known) == []
+    assert found(shown(positions=HELD_ONE), known) == []
+    assert found(shown(positions=[VenuePosition(SYM, Decimal(-1), None)]), known) == [("POSITION", SYM)]
+
+
+@pytest.mark.parametrize(("at_ms", "shows"), [(4_999, True), (5_000, False)])
+def test_a_trade_since_a_stop_was_last_seen_waiting_may_be_its_orders(at_ms: int, shows: bool) -> None:
+    known = OwnView({}, {SYM: Decimal(1)}, firing={SYM: [FiringStop(5_000)]})
+    account = shown(fills=[trade("", "v9", at_ms)], positions=HELD_ONE)
+    assert found(account, known) == [("EXTERNAL_FILL", f"{SYM}:7")] * shows
+    forced = shown(fills=[trade("", "v9", at_ms)._replace(forced=Forced.LIQUIDATION)], positions=HELD_ONE)
+    assert found(forced, known) == [("EXTERNAL_FILL", f"{SYM}:7")], "the exchange's own order is no stop's"
+
+
+def test_the_order_of_a_stop_is_known_by_its_second_id_whatever_it_is_called() -> None:
+    fired = {"stop1": OwnOrder(SYM, OrderState(Decimal(1), OrderPhase.TRIGGERED, became="o7"))}
+    known = OwnView(fired, {SYM: Decimal(0)})
+    assert found(shown(orders=[on_venue("its own name", "o7")], positions=HELD_ONE), known) == []
+    assert found(shown(orders=[on_venue("", "o7")], fills=[trade("its own name", "o7")]), known) == []
