@@ -12,7 +12,7 @@ from services.simulator.simulator import Simulator
 from shared.config import Settings
 from shared.journal.journal import Journal
 from shared.journal.rows import OrderRow
-from shared.messages import ExecutionReport
+from shared.messages import ExecutionReport, Leg
 from shared.messages.codec import kept
 from shared.messages.reasons import OrderPhase, Reason, TimeInForce
 from tests.chaos.account import listed
@@ -110,7 +110,7 @@ class Evidence:
 
     def _our_own(self) -> set[str]:
         """Returns what nobody asks for: what a stop became, and what the gateway closes where one has failed."""
-        return {name for name, row in self.rows.items() if row.leg.name == "STOP"}
+        return {name for name, row in self.rows.items() if row.leg is Leg.STOP}
 
     @property
     def iocs(self) -> Counter[str]:

@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from shared.messages import ExecutionReport
+from shared.messages import ExecutionReport, Leg
 
 BPS = 10_000
 ZERO = Decimal(0)
-STOP = "STOP"
 
 
 class Trip(NamedTuple):
@@ -50,7 +49,7 @@ def trips_of(reports: Iterable[ExecutionReport], ticks: Mapping[str, int]) -> li
         if not held and opened is not None:
             side, qty = (1 if paid > 0 else -1), abs(opened.last_qty)
             tick = ticks.get(opened.tr, 0)
-            made.append(Trip(report.sym, tick, side, abs(paid) / qty, abs(got) / qty, report.leg.name == STOP))
+            made.append(Trip(report.sym, tick, side, abs(paid) / qty, abs(got) / qty, report.leg is Leg.STOP))
     return made
 
 
