@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Self
+from typing import Self, TypeVar
 
 from services.simulator.engine.events import EngineFill, EngineOrder
 from services.simulator.http.request import HttpRequest
@@ -48,7 +48,7 @@ class Evidence:
         """Takes it, from a simulator on which nothing is due any more."""
         requests, engine = fake.server.requests, fake.engine
         assert len(requests) < (requests.maxlen or 0), "the simulator has forgotten requests"
-        sent = (one for one in requests if one.method == "POST" and one.target.endswith(place.orders))
+        sent = (one for one in requests if sends(one, place))
         async with await Journal.open(settings.journal_url, "main", durable=True) as journal:
             journaled = {
                 sym: tuple(
@@ -87,6 +87,7 @@ class Evidence:
         found = list(self.contradictions)
         found += [f"{name} was sent {count} times" for name, count in self.sent.items() if count > 1]
         found += [f"{name} is on the venue {count} times" for name, count in self.accepted.items() if count > 1]
+        found += [f"{name} is on the venue, and was not sent" for name in self.accepted if not self._was_sent(name)]
         found += [f"{name} was asked for, and the journal lacks it" for name in self.asked - self.rows.keys()]
         found += [f"{name} was not asked for" for name in self.rows.keys() - self.asked - self._our_own()]
         for name in self.traded.keys() | self.rows.keys():
@@ -107,6 +108,10 @@ class Evidence:
             if position != self.held[sym]:
                 found.append(f"{sym}: {position} in the books, {self.held[sym]} on the venue")
         return found
+
+    def _was_sent(self, name: str) -> bool:
+        """Says whether an order went out, or came of a stop."""
+        return name in self.sent or (name in self.rows and bool(self.rows[name].stop_id))
 
     def _our_own(self) -> set[str]:
         """Returns what nobody asks for: what a stop became, and what the gateway closes where one has failed."""
@@ -129,6 +134,12 @@ class Evidence:
         return f"{len(self.rows)} orders: {len(self.accepted)} on the venue, {never} never there, {states}"
 
 
+def sends(asked: HttpRequest, place: Place) -> bool:
+    """Says whether a request sends an order."""
+    path = "/order/create" if place.exchange == "bybit" else place.orders
+    return asked.method == "POST" and asked.target.endswith(path)
+
+
 def client_id(asked: HttpRequest) -> str:
     """Returns our id of an order that was sent."""
     if "/exchange/" in asked.target:
@@ -139,6 +150,7 @@ def client_id(asked: HttpRequest) -> str:
 
 # What a fault would look like: each is put into good evidence, and must be found there.
 
+Thing = TypeVar("Thing")
 Plant = Callable[[Evidence, str, str], Evidence]
 
 
@@ -146,12 +158,13 @@ def _plus_one(counts: Mapping[str, int], name: str) -> Mapping[str, int]:
     return {**counts, name: counts[name] + 1}
 
 
-def _without(things: Mapping[str, OrderRow], name: str) -> Mapping[str, OrderRow]:
+def _without(things: Mapping[str, Thing], name: str) -> Mapping[str, Thing]:
     return {key: thing for key, thing in things.items() if key != name}
 
 
 PLANTS: dict[str, Plant] = {
     "was sent 2 times": lambda it, name, sym: replace(it, sent=_plus_one(it.sent, name)),
+    "was not sent": lambda it, name, sym: replace(it, sent=_without(it.sent, name)),
     "is on the venue 2 times": lambda it, name, sym: replace(it, accepted=_plus_one(it.accepted, name)),
     "the journal lacks it": lambda it, name, sym: replace(it, rows=_without(it.rows, name)),
     "was not asked for": lambda it, name, sym: replace(it, asked=it.asked - {name}),
@@ -159,9 +172,7 @@ PLANTS: dict[str, Plant] = {
     "never ended": lambda it, name, sym: replace(
         it, rows={**it.rows, name: it.rows[name]._replace(state=OrderPhase.UNKNOWN)}
     ),
-    "the venue never had it": lambda it, name, sym: replace(
-        it, accepted={key: count for key, count in it.accepted.items() if key != name}
-    ),
+    "the venue never had it": lambda it, name, sym: replace(it, accepted=_without(it.accepted, name)),
     "are not numbered from 1": lambda it, name, sym: replace(
         it, journaled={**it.journaled, sym: it.journaled[sym][1:]}
     ),

@@ -139,8 +139,11 @@ STOP_PLANTS: dict[str, StopPlant] = {
 
 
 def missed_stop_plants(evidence: StopEvidence) -> list[str]:
-    """Returns the faults that are not found when they are put into good evidence, which must have a stop somewhere."""
-    sym, stop = next((sym, stop) for sym, own in evidence.waiting.items() for stop in own if stop.kind in LOSS)
+    """Returns the faults that are not found when they are put into good evidence; none where no stop waits there."""
+    found = [(sym, stop) for sym, own in evidence.waiting.items() for stop in own if stop.kind in LOSS]
+    if not found:
+        return []
+    sym, stop = found[0]
     return [
         words
         for words, plant in STOP_PLANTS.items()

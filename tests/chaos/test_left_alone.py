@@ -17,7 +17,7 @@ from shared.config import Settings, load_settings
 from shared.messages import Leg
 from tests.chaos.account import PARTITIONS, TROUBLES, arm, as_variables, exchange, given, listed
 from tests.chaos.asker import PRICE, STEP, Asker, Book
-from tests.chaos.evidence import Evidence, missed_plants
+from tests.chaos.evidence import Evidence, missed_plants, sends
 from tests.chaos.line import Line
 from tests.chaos.server import Server
 from tests.simulator_venues import BINANCE, BYBIT, OKX, Place, named
@@ -81,9 +81,9 @@ class Rounds:
         fake, rng, entries = self._fake, self._rng, self._entries
         syms = rng.sample(list(entries.books), AT_ONCE)
         ids = [listed(self._place, sym) for sym in syms]
-        sent, began_ms = fake.server.count(self._place.orders, "POST"), fake.state.now_ms()
+        before, began_ms = len(fake.server.requests), fake.state.now_ms()
         entries.enter(syms)
-        await fake.server.wait_for(self._place.orders, sent + 1)
+        await until(lambda: any(sends(asked, self._place) for asked in list(fake.server.requests)[before:]))
         await asyncio.sleep(rng.uniform(0, LATEST_S))
         self._line.kill(GATEWAY)
         asked = [entries.books[sym].asked[-1] for sym in syms]
