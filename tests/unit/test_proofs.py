@@ -1,7 +1,7 @@
 """What the chaos tests and benches judge by: it finds what it is there to find."""
 
 import doctest
-from decimal import Decimal as D
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from tests.chaos import naked
 from tests.chaos.naked import Exposed, Span
 from tests.chaos.stop_evidence import StopEvidence, missed_stop_plants
 
+D = Decimal
 DOCS = Path(__file__).parents[2] / "docs" / "research" / "backtest.md"
 
 
