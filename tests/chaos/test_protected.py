@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.account import SYMBOLS, listed
-from tests.chaos.naked import Share
+from tests.chaos.naked import Share, closes
 from tests.chaos.stop_evidence import LOSS, StopEvidence, missed_stop_plants
 from tests.chaos.traders import Say, Size, Traders, disturbed, judged, traders
 from tests.simulator_venues import BINANCE, BYBIT, OKX, Place, named
@@ -54,8 +54,9 @@ def settled(them: Traders, place: Place) -> bool:
     if not them.asker.settled:
         return False
     for sym in SYMBOLS:
-        held = engine.wallet.holding(listed(place, sym)).qty
-        losses = [stop for stop in engine.stops.waiting(listed(place, sym)) if stop.kind in LOSS]
-        if len(losses) != bool(held) or held != them.asker.books[sym].held:
+        held, waiting = engine.wallet.holding(listed(place, sym)).qty, engine.stops.waiting(listed(place, sym))
+        losses = [stop for stop in waiting if stop.kind in LOSS]
+        good = all(closes(stop, held) for stop in waiting) and len(losses) == bool(held)
+        if not good or held != them.asker.books[sym].held:
             return False
     return True

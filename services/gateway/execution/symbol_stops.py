@@ -126,9 +126,20 @@ class SymbolStops:
 
     def apply(self, stop_id: str, event: StopEvent) -> StopLife:
         """Takes what was done or told; `save` writes it."""
-        life = on_stop_event(self.lives[stop_id], event, self._context.config.grace_ms)
+        grace_ms = self._context.config.grace_ms
+        life = on_stop_event(self.lives[stop_id], event, grace_ms)
+        if life.phase is StopPhase.TRIGGERED and life.order_id in self._orders_of_others(stop_id):
+            life = on_stop_event(self.lives[stop_id], Superseded(self._now_ms()), grace_ms)
         self.lives[stop_id] = life
         return life
+
+    def _orders_of_others(self, stop_id: str) -> frozenset[str]:
+        """Returns the orders that other stops have become: no order comes of two."""
+        return frozenset(
+            life.order_id
+            for life in self.lives.values()
+            if life.phase is StopPhase.TRIGGERED and life.stop_id != stop_id
+        )
 
     def carried(self, row: OrderRow, qty: Decimal, at_ms: int) -> list[StopLife]:
         """Returns the stops that an entry carries which opens a position, as far as the exchange takes them with it.
@@ -325,7 +336,8 @@ class SymbolStops:
             fill.venue_order_id for fill in reversed(fills)
             if fill.signed_qty * life.held_qty < 0 and not fill.client_order_id and fill.at_ms >= life.at_ms
         )  # fmt: skip
-        for id_ in list(ids)[:MOST_ASKED]:
+        others = self._orders_of_others(life.stop_id)
+        for id_ in [one for one in ids if one not in others][:MOST_ASKED]:
             found = await venue.stops.find(self.sym, life.kind, "", id_)
             if isinstance(found, StopReport) and found.kind is life.kind:
                 return found

@@ -310,6 +310,28 @@ async def test_an_answer_that_is_lost_is_followed_by_another_and_none_is_left_ov
         await trading.agreed()
 
 
+async def test_an_order_that_two_stops_may_have_become_is_booked_once(tmp_path: Path) -> None:
+    """Bybit's have no id of ours: two revisions of which nobody knows find the same order, by its trades."""
+    async with protected(tmp_path, BYBIT) as trading:
+        await trading.enter()
+        await until(lambda: any(life.seen_ms for life in trading.known()))
+        await trading.kill()
+        async with trading._opened() as journal:
+            epoch = await journal.raise_epoch("test")
+            (first,) = await journal.stops()
+            unknown = first._replace(phase=StopPhase.UNKNOWN, venue_id="")
+            await journal.write([unknown, unknown._replace(stop_id="0" * 32, revision=1, carried_by="")], epoch)
+        trading.price(BELOW)
+        trading.start()
+        _, closed = await trading.reported(2)
+        assert told(closed) == STOPPED_OUT
+        await trading.cleared()
+        await trading.agreed()
+        assert sorted(life.phase for life in await trading.lives()) in (
+            [StopPhase.CANCELED, StopPhase.TRIGGERED], [StopPhase.FAILED, StopPhase.TRIGGERED]
+        )  # fmt: skip
+
+
 async def test_a_stop_of_an_older_position_is_cancelled_as_a_difference(tmp_path: Path) -> None:
     """It was placed late, or its cancel did nothing: the journal knows that it is ours, and over."""
     async with protected(tmp_path, BINANCE) as trading:
