@@ -51,6 +51,9 @@ class Mine(StatefulStrategy):
 """
 
 PROTECTED = """\
+[bus]
+trim_age_s = 3600
+
 [strategy]
 name = "mine.py:Rider"
 max_slippage_bps = 5

@@ -93,6 +93,7 @@ class Theirs(backtesting.Strategy):  # type: ignore[misc]  # it ships no types
     compounding = True
     leverage = 1.0
     threshold = 0.0
+    stop = 0.0  # a share of the decision price
 
     def init(self) -> None:
         assert self.market is not None
@@ -102,7 +103,7 @@ class Theirs(backtesting.Strategy):  # type: ignore[misc]  # it ships no types
 
     def next(self) -> None:
         y_hat = self.y_hat[len(self.data) - 1]
-        if not abs(y_hat) > self.threshold:
+        if not abs(y_hat) > self.threshold or self.has_just_been_stopped():
             return
         money = self.equity if self.compounding else CASH
         target = round(np.sign(y_hat) * money * self.leverage / self.data.Close[-1])
@@ -111,7 +112,14 @@ class Theirs(backtesting.Strategy):  # type: ignore[misc]  # it ships no types
         else:
             self.position.close()
         if target:
-            self.buy(size=target) if target > 0 else self.sell(size=-target)
+            side = np.sign(target)
+            sl = self.data.Close[-1] * (1 - side * self.stop) if self.stop else None
+            self.buy(size=target, sl=sl) if side > 0 else self.sell(size=-target, sl=sl)
+
+    def has_just_been_stopped(self) -> bool:
+        """Whether the position ended within this bar: what closes it otherwise opens another one at once."""
+        closed = self.closed_trades
+        return bool(self.stop and not self.position and closed and closed[-1].exit_bar == len(self.data) - 1)
 
 
 def settings(folder: Path, market: Market, strategy: dict[str, Any]) -> Settings:
@@ -198,6 +206,32 @@ def test_the_same_trades_and_the_same_equity(tmp_path: Path, market: Market, fil
     assert found.ts_event == starts[still_open.entry_bar]
     assert float(found.signed_qty) == pytest.approx(still_open.size * UNIT, abs=10 * UNIT, rel=0)
     require_same_equity(market, fill, our, their)
+
+
+@pytest.mark.parametrize(("market", "stop_bps"), [(EURO, 8), (GOOGLE, 90)], ids=["EURUSD", "GOOG"])
+@pytest.mark.parametrize("fill", ["decision", "next_open"])
+@pytest.mark.parametrize("name", ["basic_taker", "threshold"])
+def test_stops_fire_in_the_same_bars_at_the_same_prices(
+    tmp_path: Path, market: Market, stop_bps: int, fill: Fill, name: str
+) -> None:
+    """A gap fills at the open, else at the trigger, also in the bar of the entry; that bar enters nothing again."""
+    params: dict[str, Any] = {"leverage": 2}
+    if name == "threshold":
+        params["threshold"] = market.threshold
+    our = ours(tmp_path, market, fill, {"name": name, "params": params, "protect": {"stop_bps": stop_bps}})
+    their = theirs(market, fill, stop=stop_bps / 10_000, **params)
+
+    trades = their._trades.sort_values(["EntryTime", "ExitTime"])
+    assert len(our.trips) == len(trades) > 200
+    assert len(our.trips) - 30 > our.totals.stops > 30
+    starts = market.starts + (market.step_ns if fill == "decision" else 0)
+    np.testing.assert_array_equal(our.times("datetime"), starts[trades.EntryBar])
+    np.testing.assert_array_equal(our.column("dir_signal"), np.sign(trades.Size))
+    np.testing.assert_allclose(our.column("entry_price"), trades.EntryPrice, rtol=1e-12)
+    np.testing.assert_allclose(our.column("exit_price"), trades.ExitPrice, rtol=1e-12)
+    np.testing.assert_allclose(our.column("net_pnl"), trades.PnL, rtol=0, atol=SAME_MONEY)
+    if fill == "next_open":  # else its curve has the commissions of closes a bar later, and those of stops at once
+        require_same_equity(market, fill, our, their)
 
 
 @pytest.mark.parametrize("sizing", ["compounding", "constant"])
