@@ -66,6 +66,7 @@ def backtest(
     *,
     params: Mapping[str, object] | None = None,
     wrappers: Sequence[Mapping[str, object]] | None = None,
+    protect: Mapping[str, object] | None = None,
     qty_step: Number | None = None,
     model: str | Path | None = None,
     interval: str | None = None,
@@ -85,6 +86,7 @@ def backtest(
     - data: a price file's path, or a DataFrame of polars or pandas with the same columns.
     - strategy: a name, `file.py:Class`, or a class or an object of one's own, also within wrappers. params: its
       parameters. wrappers: what is around it, as in a config, e.g. `[{"name": "trailing_stop", "distance": 0.02}]`.
+    - protect: the stops of its positions, as in a config, e.g. `{"stop_bps": 250, "after_stop": "flip"}`.
     - qty_step: quantities are rounded toward zero to multiples of it, base units.
     - model: a name, the path of a card, `auto` for the one that fits symbol and interval, or `none`.
     - interval: of the bars; from the data, if not given. timezone: of times without an offset.
@@ -123,7 +125,11 @@ def backtest(
             ingestor={"source": "replay", "files": {sym: path}, "timezone": timezone},
             signal=_present(model=None if model is None else str(model)),
             strategy=_present(
-                **chosen, balance=_exact(balance), qty_step=_exact(qty_step), max_slippage_bps=max_slippage_bps
+                **chosen,
+                balance=_exact(balance),
+                qty_step=_exact(qty_step),
+                max_slippage_bps=max_slippage_bps,
+                protect=None if protect is None else _as_text(protect),
             ),
             gateway=_present(fee=_exact(fee), slippage_bps=_exact(slippage_bps)),
         )

@@ -1,11 +1,11 @@
 """A trace leads through the streams: the tick, its features and prediction, its decisions, their orders and reports."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from shared.lookup.series import MARGIN_N, SymbolSeries
 from shared.lookup.stores import Found
-from shared.messages import Decision, ExecutionReport, Message, OrderIntent, Reason, Stream
+from shared.messages import Decision, ExecutionReport, Leg, Message, OrderIntent, Reason, Stream
 from shared.messages.monitor import POOLED
 
 # A decision for one of these reasons may stand before one of an earlier tick, which waited.
@@ -44,6 +44,8 @@ async def messages_of_tick(series: SeriesOf, tr: str, tick: TickTrace) -> list[F
     decisions = await _decisions(series(Stream.DECISIONS, tick.sym), tr, tick.ts_event)
     found += decisions
     wanted = {name for each in decisions if isinstance(each.message, Decision) for name in each.message.orders}
+    at_once = await series(Stream.ORDERS, tick.sym).within(tick.ts_event, tick.ts_event)
+    wanted |= {one.client_order_id for each in at_once if _is_stop(one := each.message) and one.tr == tr}
     if wanted or not decisions:
         found += await _orders(series(Stream.ORDERS, tick.sym), tr, tick.ts_event, wanted)
         found += await _reports(series(Stream.EXECUTIONS, tick.sym), tr, tick.ts_event, wanted)
@@ -88,6 +90,11 @@ async def _decisions(series: SymbolSeries, tr: str, ts_event: int) -> list[Found
 
 def _is_of(message: Message, client_order_id: str) -> bool:
     return isinstance(message, ExecutionReport) and message.client_order_id == client_order_id
+
+
+def _is_stop(message: Message) -> TypeGuard[OrderIntent]:
+    """Says whether it is an order of which no decision is: a simulated stop's."""
+    return isinstance(message, OrderIntent) and message.leg is Leg.STOP
 
 
 def _meanwhile(message: Message) -> bool:

@@ -31,7 +31,10 @@ FIRST_NS = 1_700_000_000_000_000_000
 
 
 class Session:
-    """A line's messages, tick by tick; some orders end late, and what waits for them is decided on afterwards."""
+    """A line's messages, tick by tick; some orders end late, and what waits for them is decided on afterwards.
+
+    Some ticks fire a simulated stop, of whose order there is no decision.
+    """
 
     def __init__(self, sym: str, random: Random) -> None:
         self.sym, self._random = sym, random
@@ -44,6 +47,8 @@ class Session:
         while n < count:
             n += 1
             tr = self._tick(n)
+            if n % 4 == 2:
+                self._report(n, tr, self._order(n, tr, Leg.STOP), self._ns(n))
             if n % 4:
                 self._decide(n, tr, Reason.BELOW_THRESHOLD)
                 continue
@@ -86,10 +91,10 @@ class Session:
             )
         )  # fmt: skip
 
-    def _order(self, n: int, tr: str) -> OrderIntent:
+    def _order(self, n: int, tr: str, leg: Leg = Leg.OPEN) -> OrderIntent:
         order = OrderIntent(
             n=self._next(Stream.ORDERS), sym=self.sym, ts_event=self._ns(n), tr=tr, tick_n=n,
-            client_order_id=f"{n:032d}", leg=Leg.OPEN, signed_qty=Decimal(1), reduce_only=False, price=Decimal(n),
+            client_order_id=f"{n:032d}", leg=leg, signed_qty=Decimal(1), reduce_only=False, price=Decimal(n),
             valid_until=0, after=None,
         )  # fmt: skip
         self._say(order)
@@ -99,7 +104,7 @@ class Session:
         self._say(
             ExecutionReport(
                 n=self._next(Stream.EXECUTIONS), sym=self.sym, ts_event=at_ns, tr=tr, tick_n=n, order_n=order.n,
-                client_order_id=order.client_order_id, leg=Leg.OPEN, status=OrderStatus.FILLED, last_qty=Decimal(1),
+                client_order_id=order.client_order_id, leg=order.leg, status=OrderStatus.FILLED, last_qty=Decimal(1),
                 last_px=Decimal(n), commission=Decimal(0), reason=None,
             )
         )  # fmt: skip

@@ -112,6 +112,14 @@ def test_a_strategy_with_a_memory_and_a_stop_around_it() -> None:
     assert {"Longer", "TrailingStop"} & {*STRATEGIES, *WRAPPERS} == set()
 
 
+def test_a_protection_is_a_dict_as_in_a_config() -> None:
+    falls = BARS.with_columns(price=polars.Series([100.0] * 40 + [90.0] * 40))
+    result = backtest(falls, "BTCUSDT", Longer(after=5), protect={"stop_bps": Decimal(500), "after_stop": 30})
+    (trip,) = result.trips.iter_rows(named=True)
+    assert (trip["exit_price"], result.totals.stops) == (90.0, 1)
+    assert result.settings["strategy"] == "Longer(after=5) in protect(stop_bps=500, after_stop=30)"
+
+
 def test_its_report_is_a_page(folder: Path) -> None:
     result = backtest(BARS, "BTCUSDT", start="2024-01-10", end="2024-02-01")
     assert "Backtest of basic_taker on BTCUSDT" in result.report("report.html").read_text()
@@ -132,6 +140,7 @@ def test_its_report_is_a_page(folder: Path) -> None:
         ({"data": "none.csv"}, DataError, "none.csv: there is no such file"),
         ({"data": BARS.drop("price")}, DataError, "DataFrame.csv: row 1: no column open, high, low, close"),
         ({"wrappers": ["trailing_stop"]}, ConfigError, "wrappers is a list of dicts as in a config, e.g. [{"),
+        ({"protect": {"stop_bps": -1}}, ConfigError, "strategy.protect.stop_bps: it is a number of basis points"),
         ({"strategy": BasicTakerStrat}, ConfigError, "BasicTaker is the one for the line"),
         ({"model": BasicTaker()}, ConfigError, "not a BasicTaker: save it with save_model, and give its name"),
         ({"model": "none_such"}, ModelRefused, "there is no model 'none_such'"),
