@@ -74,10 +74,10 @@ class ProtectedStage(StrategyStage):
             self.stop.follow(position.signed_qty, price)
 
     def _stop_lies(self) -> StopSnapshot | None:
-        return self.stop.state()
+        return self.stop.lies
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave."""
         super().restore(state)
         held, saved = self.account.position(self._sym), BookSnapshot.of(state).stop
-        self.stop.restore(saved, *((_ZERO, _ZERO) if held is None else (held.signed_qty, held.price)))
+        self.stop.take_back(saved, *((_ZERO, _ZERO) if held is None else (held.signed_qty, held.price)))

@@ -142,12 +142,13 @@ class SimulatedStop:
     def _price(self, kind: StopKind, hangs_on: Decimal, long: bool) -> Decimal | None:
         return self._terms.price(kind, hangs_on, long=long)
 
-    def state(self) -> StopSnapshot | None:
-        """Returns what lies; None without a position."""
+    @property
+    def lies(self) -> StopSnapshot | None:
+        """Returns what lies, which its stage's snapshot keeps; None without a position."""
         return self._lies
 
-    def restore(self, saved: StopSnapshot | None, held: Decimal, entry: Decimal) -> Self:
-        """Takes back what `state()` gave, and returns itself.
+    def take_back(self, saved: StopSnapshot | None, held: Decimal, entry: Decimal) -> Self:
+        """Takes back what `lies` gave, and returns itself.
 
         A position from before there was a protection hangs on its entry price.
 

@@ -83,9 +83,9 @@ def test_a_position_has_the_stop_of_the_order_that_opened_it() -> None:
 
 def test_a_position_from_before_there_was_a_protection_hangs_on_its_entry_price() -> None:
     stop = SimulatedStop(ProtectTerms(stop_bps=D(500)))
-    stop.restore(None, D(2), D(40))
+    stop.take_back(None, D(2), D(40))
     assert stop.triggers() == {STOP: D(38)}
-    stop.restore(None, D(0), D(0))
+    stop.take_back(None, D(0), D(0))
     assert stop.triggers() == {}
 
 
@@ -137,7 +137,7 @@ def test_restored_is_never_stopped(
     cut = data.draw(st.integers(0, len(bars)))
     for seen in bars[:cut]:
         stop.on_bar(seen)
-    saved = stop.state()
+    saved = stop.lies
     assert saved is not None
-    again = SimulatedStop(terms).restore(read_fields(type(saved), unpack(pack(saved.written())), 5), held, price)
+    again = SimulatedStop(terms).take_back(read_fields(type(saved), unpack(pack(saved.written())), 5), held, price)
     assert [again.on_bar(seen) for seen in bars[cut:]] == [stop.on_bar(seen) for seen in bars[cut:]]
