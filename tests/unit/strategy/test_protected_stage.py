@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.gateway.paper import PaperStage
+from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from services.strategy.protected_stage import ProtectedStage
 from services.strategy.stage import StrategyStage
 from shared.account.protection import ProtectTerms
@@ -165,6 +166,29 @@ def test_a_restart_at_any_message_gives_the_same_executions(
         assert pack(again.stage.state()) == pack(straight.stage.state())
     stops = [one for one in written if isinstance(one, OrderIntent) and one.leg is Leg.STOP]
     assert len({one.client_order_id for one in stops}) == len(stops)
+
+
+def test_live_the_gateway_s_report_is_booked_and_what_may_come_after_it_is_the_same() -> None:
+    """The exchange fires it within the second bar, on paper that bar does; in both the third one enters again."""
+    live = LiveStrategyStage(
+        SYM, AfterStop(after="next_bar").around(BasicTaker()), D(100), "book", LiveRules(10**9, 10**9, "flat")
+    )
+    line, paper = Paper(live), Paper(stage())
+    for each in (line, paper):
+        each.bar(seen(1, 100, 100))
+    held = live.account.position(SYM)
+    assert held is not None
+    report = ExecutionReport(
+        n=2, sym=SYM, ts_event=15, tr=f"v:{SYM}:10:1", tick_n=1, order_n=0, client_order_id="stop" + "a" * 28,
+        leg=Leg.STOP, status=OrderStatus.FILLED, last_qty=-held.signed_qty, last_px=D("94.8"), commission=D(0),
+        reason=Reason.STOPPED_OUT,
+    )  # fmt: skip
+    assert line.take(report) == []
+    assert live.account.position(SYM) is None
+    decided = [of(Decision, each.bar(seen(2, 97, 94)))[0] for each in (line, paper)]
+    assert [(one.reason, one.signed_qty, one.booked_n) for one in decided] == [(Reason.STOPPED_OUT, D(0), 2)] * 2
+    entered = [of(OrderIntent, each.take(seen(3, 98, 97)))[0] for each in (line, paper)]
+    assert [(one.leg, one.price) for one in entered] == [(Leg.OPEN, D(98))] * 2
 
 
 def test_a_protection_that_is_taken_away_loses_no_message() -> None:

@@ -280,6 +280,19 @@ def test_an_exit_by_a_wrapper_is_a_stop(messages: list[Message], tmp_path: Path)
     assert [one for one in plain.fills if one.kind == "stops"] == []
 
 
+def test_stops_of_a_position_are_stops_and_the_backtest_has_the_same(tmp_path: Path) -> None:
+    """Ticks without bars: each price counts in both."""
+    protect = {"stop_bps": 60, "take_profit_bps": 150, "after_stop": "flip"}
+    settings = settings_of(strategy={"balance": "1000", "params": {"netting": True}, "protect": protect})
+    messages = told(settings)
+    found = report_of(messages, tmp_path, settings)
+    fired = [one for one in messages if isinstance(one, ExecutionReport) and one.leg is Leg.STOP]
+    assert [one.report for one in found.own.fills if one.kind == "stops"] == fired
+    assert found.costs["stops"].fills == len(fired) > 5
+    session, backtest = found.results[SESSION], found.results[BACKTEST]
+    assert flat(session.model_dump()) == pytest.approx(flat(backtest.model_dump()), rel=1e-9, abs=1e-12)
+
+
 def test_funding_is_paid_and_capital_is_no_profit(messages: list[Message], tmp_path: Path) -> None:
     last = max(one.n for one in messages if isinstance(one, ExecutionReport))
     model = fills(messages)[-1]
