@@ -241,7 +241,8 @@ class RefusalCounter(StreamTaker):
             return
         if message.leg in ASKED_FOR and message.last_qty:
             self._filled += 1
-        if message.reason is not None and message.status is not OrderStatus.FILLED:
+        fired = message.leg is Leg.STOP and message.status is OrderStatus.FILLED  # its reason says which stop it was
+        if message.reason is not None and not fired:
             self._reasons[message.reason.value] += 1
 
 
