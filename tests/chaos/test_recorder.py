@@ -23,7 +23,7 @@ from tests.chaos.server import Server, kill_and_restart
 from tests.chaos.watch import SERVICES, WRITERS, Timeout, Watch
 
 RECORDER = "recorder"
-COMPARED = (Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS)
+COMPARED = (Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS)
 SMALL_FILES = {"TICKLINE_RECORDER__MAX_ROWS": "97", "TICKLINE_RECORDER__MAX_AGE_S": "0.3"}
 Say = Callable[[str], None]
 
