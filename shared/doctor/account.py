@@ -15,12 +15,14 @@ from shared.doctor.finding import Finding, fault, of_error, ok, warning
 from shared.doctor.host import journal_disk, local_mounts
 from shared.errors import SafetyRefusal, TicklineError, VenueError
 from shared.exchanges.trading.options import credentials_of, venue_options
+from shared.exchanges.trading.stop_profile import unkept
+from shared.messages.reasons import StopKind
 from shared.plural import plural
 
 if TYPE_CHECKING:
     from shared.exchanges.trading.ccxt_venue import CcxtVenue
 
-KEYS, EXCHANGE, JOURNAL, CLOCK = "keys", "exchange", "journal", "clock"
+KEYS, EXCHANGE, JOURNAL, CLOCK, STOPS = "keys", "exchange", "journal", "clock", "stops"
 
 
 def journal_findings(settings: Settings, layout: Layout | None) -> Iterator[Finding]:
@@ -123,9 +125,26 @@ async def _of_account(venue: "CcxtVenue", settings: Settings, where: str) -> Asy
         yield of_error(KEYS, refused)
         return
     yield ok(KEYS, f"the key of {own.account} may trade and, as far as {where} tells, not withdraw; the account fits")
+    for found in _of_stops(venue, settings):
+        yield found
     for sym, how in (await venue.read_modes()).items():
         remedy = "the gateway sets it at its start; where something is open, close it or set it by hand"
         yield warning(EXCHANGE, f"{sym}: {how}", remedy)
+
+
+def _of_stops(venue: "CcxtVenue", settings: Settings) -> Iterator[Finding]:
+    """Yields whether the exchange can keep the stops that the config wants, and from when on a position has one."""
+    protect, form = settings.strategy.protect, venue.stops.form
+    if protect.terms is None:
+        return
+    for sym in sorted(settings.gateway.markets.keys() - venue.out_of_reach.keys()):
+        if why := unkept(protect.terms, form, venue.rules(sym).kind):
+            remedy = "remove it from [strategy.protect], or trade where it can: the gateway does not start"
+            yield fault(STOPS, f"{sym}: {why}", remedy)
+            return
+    after = f"it follows the fill; after {protect.naked_s:g} s without one there is an alarm"
+    carried = "an entry carries it" if StopKind.STOP in form.attached or protect.terms.stop_bps is None else after
+    yield ok(STOPS, f"they lie at the exchange: {carried}")
 
 
 async def market_data_findings(settings: Settings) -> list[Finding]:

@@ -10,6 +10,7 @@ from services.simulator.simulator import Simulator, serving
 from shared.bus.server import Layout
 from shared.bus.users import ADMIN, READER, acl
 from shared.config import Settings
+from shared.config.protect import ProtectSettings
 from shared.doctor.account import account_findings, journal_findings, market_data_findings
 from shared.doctor.bus import bus_findings
 from shared.doctor.finding import Finding, Grade
@@ -17,7 +18,7 @@ from shared.journal.journal import Journal
 from shared.journal.rows import SetBusId
 from shared.runner.service import check_bus, make_bus
 from tests.servers import VALKEY, Server
-from tests.simulator_venues import BINANCE, BYBIT, HYPERLIQUID, OKX, OWNER_KEYS, SWAPS, SYM, Place, named
+from tests.simulator_venues import BINANCE, BINANCE_SPOT, BYBIT, HYPERLIQUID, OKX, OWNER_KEYS, SWAPS, SYM, Place, named
 
 
 def wrong(found: list[Finding]) -> list[tuple[str, Grade]]:
@@ -157,3 +158,15 @@ async def test_a_user_of_the_bus_that_may_only_read(tmp_path: Path) -> None:
         assert "bus.password_file" in refused.remedy
     finally:
         server.kill()
+
+
+@pytest.mark.parametrize("place", [*SWAPS, BINANCE_SPOT], ids=named)
+async def test_stops_that_the_config_wants_and_the_exchange_may_not_have(place: Place) -> None:
+    async with serving(place.fake or place.exchange) as fake:
+        settings = account(fake, place)
+        own = settings.strategy.model_copy(update={"protect": ProtectSettings(stop_bps=250)})
+        found = await of_account(settings.model_copy(update={"strategy": own}))
+        (said,) = [one for one in found if one.check == "stops"]
+        expected = {BINANCE: "it follows the fill", OKX: "an entry carries it", BYBIT: "an entry carries it"}
+        assert expected.get(place, "nothing would close the position there") in said.what
+        assert said.grade is (Grade.OK if place in expected else Grade.FAULT)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from services.gateway.execution.protection import clearing
 from services.gateway.execution.symbol_stops import SymbolStops
 from shared.errors import ConfigError
+from shared.exchanges.trading.stop_profile import unkept
 from shared.exchanges.trading.venue import Venue
 from shared.journal.rows import Change, OrderRow
-from shared.messages.reasons import StopKind
 from shared.orders import FiringStop
 from shared.orders.answers import VenuePosition
 from shared.orders.stop_life import StopLife
@@ -106,21 +106,6 @@ class Protector:
 
 def check_protect(protect: "ProtectSettings", venue: Venue, syms: Iterable[str]) -> None:
     """Raises ConfigError where a stop is wanted that the exchange does not have, in each case by name."""
-    terms = protect.terms
-    if terms is None:
-        return
-    form = venue.stops.form
     for sym in syms:
-        kind = venue.rules(sym).kind
-        for one in StopKind:
-            if terms.distance(one) is not None and (kind != "swap" or one not in form.kinds):
-                raise ConfigError(
-                    f"[strategy.protect] {one}_bps: {sym} is traded on a {kind} market of an exchange where no such "
-                    "stop can lie, so nothing would close the position there: remove it, or trade where it can"
-                )
-    trail, bps = form.trail, terms.trail_bps
-    if bps is not None and (trail is None or not trail.least_bps <= bps <= trail.most_bps or bps % trail.step_bps):
-        have = "no trailing stop" if trail is None else (
-            f"trailing stops from {trail.least_bps} to {trail.most_bps} in steps of {trail.step_bps}"
-        )  # fmt: skip
-        raise ConfigError(f"[strategy.protect] trail_bps = {bps}: this exchange has {have}")
+        if protect.terms is not None and (why := unkept(protect.terms, venue.stops.form, venue.rules(sym).kind)):
+            raise ConfigError(f"{sym}: [strategy.protect] {why}: remove it, or trade where it can")

@@ -11,6 +11,7 @@ from shared.exchanges.profile import TradingFacts
 from shared.exchanges.rest_caller import RestCaller
 from shared.exchanges.trading.paging import Row
 from shared.exchanges.trading.venue import MarketRules
+from shared.messages.protect import ProtectTerms
 from shared.messages.reasons import Reason
 from shared.orders.stops import StopKind, StopReport, StopRequest
 
@@ -131,3 +132,23 @@ def trigger_price(rules: MarketRules, request: StopRequest) -> Decimal:
         return request.price
     earlier = ROUND_UP if (request.held_qty > 0) == (request.kind is StopKind.STOP) else ROUND_DOWN
     return (request.price / rules.price_tick).to_integral_value(earlier) * rules.price_tick
+
+
+def unkept(terms: ProtectTerms, form: StopForm, kind: str) -> str:
+    """Says why stops of these terms cannot lie at an exchange; empty where they can.
+
+    kind: of the market, swap or spot
+
+    >>> unkept(ProtectTerms(stop_bps=Decimal(250)), StopForm(), "swap")
+    'stop_bps: no such stop can lie at this exchange, so nothing would close the position there'
+    """
+    for one in StopKind:
+        if terms.distance(one) is not None and (kind != "swap" or one not in form.kinds):
+            where = "on its spot market" if kind != "swap" else "at this exchange"
+            return f"{one}_bps: no such stop can lie {where}, so nothing would close the position there"
+    trail, bps = form.trail, terms.trail_bps
+    if bps is None or (trail is not None and trail.least_bps <= bps <= trail.most_bps and not bps % trail.step_bps):
+        return ""
+    if trail is None:
+        return "trail_bps: this exchange has no trailing stop"
+    return f"trail_bps = {bps:f}: this exchange has {trail.least_bps} to {trail.most_bps}, in steps of {trail.step_bps}"
