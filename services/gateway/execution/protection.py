@@ -160,8 +160,14 @@ def _taken_away(life: StopLife, now_ms: int, holding: Holding, times: ProtectTim
         return [GiveUp(life)] if now_ms > life.heard_ms + times.trigger_ms and not holding.fired else []
     if life.phase is StopPhase.SENT and not life.carried_by:
         return []  # its answer comes first
-    again = life.phase is not StopPhase.CANCELING or now_ms >= life.heard_ms + AGAIN_MS
-    return [CancelStop(life)] if again else []
+    return [CancelStop(life)] if _may_cancel(life, now_ms) else []
+
+
+def _may_cancel(life: StopLife, now_ms: int) -> bool:
+    """Says whether a cancel is sent now; again and again, since what was on its way may come late."""
+    if life.phase is StopPhase.CANCELING:
+        return now_ms >= life.heard_ms + AGAIN_MS
+    return life.phase is not StopPhase.TRIGGERING
 
 
 def _broken(life: StopLife, now_ms: int, holding: Holding, times: ProtectTimes) -> bool:
@@ -184,8 +190,7 @@ def _kept(
         others = [life for life in own if life.live and life.revision < good[-1].revision]
         if form.replaced == "in_place":
             return [TakenPlace(life) for life in others]
-        gone = [life for life in others if life.phase not in (StopPhase.CANCELING, StopPhase.TRIGGERING)]
-        return [CancelStop(life) for life in gone]
+        return [CancelStop(life) for life in others if _may_cancel(life, now_ms)]
     if any(_awaited(life, holding, now_ms) for life in own):
         return []
     if own and now_ms < own[-1].heard_ms + _pause_ms(own, now_ms):

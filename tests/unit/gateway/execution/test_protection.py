@@ -101,6 +101,9 @@ def test_the_new_one_comes_first_and_is_sized_so_that_both_can_rest() -> None:
     old, new = stop(), stop(revision=1, price=D(96), whole=False)
     assert actions(old, holding=moved) == [Place(STOP, WantedStop(D(96)), D(2), "entry", 1, False)]
     assert actions(old, new, holding=moved) == [CancelStop(old)]
+    asked = old._replace(phase=StopPhase.CANCELING, heard_ms=NOW_MS)
+    assert actions(asked, new, holding=moved) == []
+    assert actions(asked, new, holding=moved, now_ms=NOW_MS + AGAIN_MS) == [CancelStop(asked)]
     back = Holding(D(3), "entry", {STOP: WantedStop(D(96))})
     assert actions(new, holding=back) == [Place(STOP, WantedStop(D(96)), D(3), "entry", 2, True)]
 

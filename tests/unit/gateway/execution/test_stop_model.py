@@ -37,6 +37,8 @@ TIMES = ProtectTimes(naked_ms=2_000, trigger_ms=3_000)
 QTYS = st.integers(1, 3).map(Decimal)
 FATES = st.sampled_from(["", "", "", "fails", "short", "nothing", "sticks"])
 LATE = st.sampled_from([0, 0, LAG_MS])
+LOST = st.sampled_from(["", "", "answer", "late"])
+ARRIVES_MS = 3_000  # later than its validity: some honour none
 
 
 @dataclass
@@ -65,7 +67,20 @@ class ModelExchange:
         self.held = ZERO
         self.price = PRICE
         self.stops: dict[str, ModelStop] = {}
+        self.coming: list[tuple[int, StopRequest, bool]] = []  # requests on their way, whose answers nobody hears
         self.fate, self.late_ms = "", 0
+
+    def arrive(self) -> None:
+        """Takes what has arrived by now; what is refused nobody hears."""
+        due = [one for one in self.coming if one[0] <= self.now_ms]
+        self.coming = [one for one in self.coming if one[0] > self.now_ms]
+        for _, request, whole in due:
+            self.place(request, whole=whole)
+
+    def by_hand(self, price: Decimal) -> None:
+        """Somebody places a stop of the whole position."""
+        request = StopRequest("BTCUSDT", f"hand{len(self.stops)}", STOP, self.held, price)
+        self.place(request, whole=True)
 
     def place(self, request: StopRequest, *, whole: bool) -> StopAnswer:
         assert request.stop_id not in self.stops, "sent twice"
@@ -154,6 +169,13 @@ class Protection(RuleBasedStateMachine):
     @rule(ms=st.sampled_from([1, 100, GRACE_MS, 1_000, 5_000]))
     def wait(self, ms: int) -> None:
         self.there.now_ms += ms
+        self.there.arrive()
+
+    @precondition(lambda self: self.there.held)
+    @rule()
+    def place_by_hand(self) -> None:
+        """Somebody's stop of the whole position, so far away that it never fires: ours beside it must have a size."""
+        self.there.by_hand(Decimal(80))
 
     @rule(price=st.sampled_from([Decimal(90), LOW, Decimal(97), PRICE, Decimal(111)]))
     def move(self, price: Decimal) -> None:
@@ -195,9 +217,9 @@ class Protection(RuleBasedStateMachine):
         if self.booked:
             self._booked(self.there.trade(-min(qty, self.booked)))
 
-    @rule(lost=st.booleans(), killed=st.sampled_from(["", "", "", "before", "behind"]))
-    def act(self, lost: bool, killed: str) -> None:
-        """One step of the plan. lost: no answer comes. killed: before a request goes, or behind it."""
+    @rule(lost=LOST, killed=st.sampled_from(["", "", "", "before", "behind"]))
+    def act(self, lost: str, killed: str) -> None:
+        """One step of the plan. lost: the answer, or the request is late. killed: before it goes, or behind."""
         for action in plan(self.form, self.there.now_ms, self._holding(), self.lives.values(), TIMES):  # type: ignore[arg-type]
             self._do(action, lost, killed)
             if killed:
@@ -209,6 +231,8 @@ class Protection(RuleBasedStateMachine):
         """The list, and by its id what the list lacks."""
         asked_ms, shown = self.there.now_ms, set[str]()
         for row in self.there.listed():
+            if row.stop_id not in self.lives:
+                continue  # somebody else's
             shown.add(row.stop_id)
             life = self._apply(row.stop_id, Told(row, asked_ms))
             if not life.live and asked_ms > life.heard_ms + GRACE_MS:
@@ -251,18 +275,19 @@ class Protection(RuleBasedStateMachine):
         if self.there.price <= LOW or self.there.price >= WANTED[TAKE].price:
             self.there.move(PRICE)
         for _ in range(150):
-            self.there.now_ms += 1_000
+            self.wait(1_000)
             self.look()
             if self.fired:
                 self.settle()
-            self.act(False, "")
+            self.act("", "")
         assert self.booked == self.there.held, "a fired stop was not booked"
-        rests = sorted((one.request.kind, one.request.price) for one in self.there.waiting())
+        ours = [one for one in self.there.waiting() if one.request.stop_id in self.lives]
+        rests = sorted((one.request.kind, one.request.price) for one in ours)
         if not self.booked:
             assert rests == [], "a stop is left over"
             return
         assert rests == sorted((kind, wanted.price) for kind, wanted in WANTED.items())
-        assert all(one.whole or one.qty == self.booked for one in self.there.waiting())
+        assert all(one.whole or one.qty == self.booked for one in ours)
         assert covered(self._holding(), self.lives.values(), self.there.now_ms, TIMES)
 
     # The gateway's part, as services/gateway/execution/symbol_stops.py does it.
@@ -272,13 +297,15 @@ class Protection(RuleBasedStateMachine):
         opened_by = f"e{self.opener}" if self.booked else ""
         return Holding(self.booked, opened_by, wanted, fired=fired, closed_ms=self.closed_ms)
 
-    def _do(self, action: object, lost: bool, killed: str) -> None:
+    def _do(self, action: object, lost: str, killed: str) -> None:
         if isinstance(action, Place):
             life = self._add(action)
             if killed == "before":
                 return
-            request = request_of(life)
-            answer = self.there.place(request, whole=life.whole and life.kind in self.form.whole)  # type: ignore[attr-defined]
+            request, whole = request_of(life), life.whole and life.kind in self.form.whole  # type: ignore[attr-defined]
+            if lost == "late":
+                self.there.coming.append((self.there.now_ms + ARRIVES_MS, request, whole))
+            answer = Ambiguous("late") if lost == "late" else self.there.place(request, whole=whole)
             if killed:
                 return
             life = self._apply(life.stop_id, Placed(Ambiguous("lost") if lost else answer, self.there.now_ms))
@@ -312,7 +339,8 @@ class Protection(RuleBasedStateMachine):
         own = [one for one in self.there.stops.values() if one.request.stop_id in self.lives]
         failed = any(one.phase in (StopPhase.FAILED, StopPhase.TRIGGERING, StopPhase.TRIGGERED) for one in own)
         beyond = any(life.reason is Reason.STOP_BEYOND for life in self.lives.values())
-        return bool(self.there.waiting(STOP)) and not failed and not beyond
+        ours = [one for one in self.there.waiting(STOP) if one in own]
+        return bool(ours) and not failed and not beyond
 
     def _add(self, place: Place, carried_by: str = "") -> StopLife:
         life = placed_life(place, "book", "BTCUSDT", self.there.now_ms, VALIDITY_MS, carried_by)
@@ -341,4 +369,4 @@ def replace_phase(life: StopLife) -> StopLife:
 
 
 TestProtection = Protection.TestCase
-TestProtection.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestProtection.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
