@@ -25,6 +25,7 @@ from tests.until import until
 
 Say = Callable[[str], None]
 GATEWAY = "gateway"
+RECOVERS_S = 60.0
 AT_ONCE = 3  # entries in each round
 LATEST_S = 0.6  # the kill comes at most so long behind the first entry's request
 PROTECT = {"stop_bps": "100"}
@@ -98,7 +99,7 @@ class Rounds:
                 not fake.engine.wallet.holding(id_).qty and not book.held for book, id_ in zip(books, ids, strict=True)
             )
 
-        await until(known, within_s=60, every_s=0.02)
+        await until(known, within_s=RECOVERS_S, every_s=0.02)
 
     def _look(self, qty: Decimal, id_: str, stops: Sequence[EngineStop]) -> None:
         """Counts one entry, as it stands with the gateway dead."""
