@@ -133,7 +133,8 @@ def plan(
 def covered(holding: Holding, lives: Iterable[StopLife], now_ms: int, times: ProtectTimes) -> bool:
     """Says whether something limits the position's loss: a stop waits, or is about to close it.
 
-    One that an entry carries counts from the first fill on; it has `naked_ms` from the entry's end on to be shown.
+    One that an entry carries counts from the first fill on. It has SHOWN_MS from the entry's end on to be shown: after
+    that it counts no more, and has not counted before.
     """
     if not holding.held or not LIMITS_LOSS & holding.wanted.keys():
         return True
@@ -220,7 +221,7 @@ def _counts(life: StopLife, holding: Holding, now_ms: int, times: ProtectTimes) 
     if life.occupied:
         return now_ms < life.heard_ms + OCCUPIED_MS
     carried = life.phase in UNANSWERED and bool(life.carried_by)
-    return carried and (life.carried_by in holding.entries or now_ms < life.heard_ms + times.naked_ms)
+    return carried and (life.carried_by in holding.entries or now_ms < life.heard_ms + SHOWN_MS)
 
 
 def _fits(life: StopLife, wanted: WantedStop, held: Decimal) -> bool:

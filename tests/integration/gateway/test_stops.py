@@ -261,6 +261,9 @@ async def test_one_that_was_not_placed_with_its_entry_is_placed_behind_it(
         await until(lambda: trading.triggers == [AT])
         first, second = (await trading.lives())[:2]
         assert (bool(first.carried_by), bool(second.carried_by), second.revision) == (True, False, 1)
+        await until(lambda: not trading.bare())
+        (row,), (fill,) = await trading.naked(), await trading.fills()
+        assert row.from_ms == fill.at_ms and row.until_ms > fill.at_ms, "it had none from its first trade on"
 
 
 @pytest.mark.parametrize("place", PLACES, ids=named)

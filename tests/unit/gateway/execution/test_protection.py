@@ -90,9 +90,9 @@ def test_what_an_entry_carries_is_left_alone_while_that_is_open() -> None:
     assert not clearing([carried], {"entry"})
     filled = on_stop_event(carried, EntryEnded(True, NOW_MS), 300)
     assert actions(filled) == []
-    assert covered(HELD, [filled], NOW_MS + SHOWN_MS, TIMES)
+    assert covered(HELD, [filled], NOW_MS + SHOWN_MS - 1, TIMES)
     assert actions(filled, now_ms=NOW_MS + SHOWN_MS) == [Place(STOP, WANTED[STOP], D(2), "entry", 1, True)]
-    assert not covered(HELD, [filled], NOW_MS + TIMES.naked_ms, TIMES)
+    assert not covered(HELD, [filled], NOW_MS + SHOWN_MS, TIMES)
     assert on_stop_event(carried, EntryEnded(False, NOW_MS), 300).phase is StopPhase.CANCELED
 
 
