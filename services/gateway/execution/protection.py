@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from shared.exchanges.trading.stop_profile import StopForm
 
 AGAIN_MS = 2_000  # between two cancels, and between two closes
+MOST_DOUBLED = 3  # so often that pause is doubled while closes leave all of the position
 FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 1_000, 60_000  # between two placings that were refused
 MANY = 4  # revisions that may follow one another at once; more of them have a pause between them
 OCCUPIED_MS = 30_000  # how long the exchange's word counts that another one is there
@@ -44,7 +45,8 @@ class Holding(NamedTuple):
     - wanted: by kind; none: it is not to be protected.
     - entries: orders in flight that may add.
     - fired: stops whose order is in flight.
-    - closing: something that closes it is on its way. closed_ms: when something last was.
+    - done: those whose order was filled whole; what is held all the same was bought beside it.
+    - closing: something that closes it is on its way. closed_ms: when something last was; in_vain: how often before.
     """
 
     held: Decimal
@@ -52,8 +54,10 @@ class Holding(NamedTuple):
     wanted: Mapping[StopKind, WantedStop]
     entries: frozenset[str] = frozenset()
     fired: frozenset[str] = frozenset()
+    done: frozenset[str] = frozenset()
     closing: bool = False
     closed_ms: int = 0
+    in_vain: int = 0
 
 
 class ProtectTimes(NamedTuple):
@@ -120,7 +124,7 @@ def plan(
     own = [life for life in known if life.opened_by == holding.opened_by]
     broken = next((life for life in own if _broken(life, now_ms, holding, times)), None)
     if broken is not None:
-        if not holding.closing and now_ms >= holding.closed_ms + AGAIN_MS:
+        if not holding.closing and now_ms >= holding.closed_ms + _again_ms(holding):
             reason = broken.reason if broken.reason in FAILURES else Reason.STOP_FAILED
             found.append(CloseAtMarket(holding.held, broken, reason or Reason.STOP_FAILED))
         return found
@@ -128,6 +132,11 @@ def plan(
         for kind, wanted in holding.wanted.items():
             found += _kept(form, now_ms, holding, wanted, [life for life in own if life.kind is kind], kind)
     return found
+
+
+def _again_ms(holding: Holding) -> int:
+    """Returns the pause between two closes: longer each time that one has left all of the position."""
+    return AGAIN_MS << min(max(holding.in_vain - 1, 0), MOST_DOUBLED)
 
 
 def covered(holding: Holding, lives: Iterable[StopLife], now_ms: int, times: ProtectTimes) -> bool:
@@ -175,7 +184,7 @@ def _broken(life: StopLife, now_ms: int, holding: Holding, times: ProtectTimes) 
     """Says whether it was to close the position, and has not."""
     late = now_ms > life.heard_ms + times.trigger_ms
     if life.phase is StopPhase.TRIGGERED:
-        return late or life.stop_id not in holding.fired
+        return life.stop_id not in holding.done and (late or life.stop_id not in holding.fired)
     if life.phase is StopPhase.TRIGGERING:
         return late
     return life.phase is StopPhase.FAILED and life.reason in FAILURES
@@ -190,7 +199,8 @@ def _kept(
     if good:
         others = [life for life in own if life.live and life.revision < good[-1].revision]
         if form.replaced == "in_place":
-            return [TakenPlace(life) for life in others]
+            # One without an id was never shown, and may have fired: silence ends it, or its trades are found.
+            return [TakenPlace(one) for one in others if one.venue_id and one.phase is not StopPhase.TRIGGERING]
         return [CancelStop(life) for life in others if _may_cancel(life, now_ms)]
     if any(_awaited(life, holding, now_ms) for life in own):
         return []

@@ -28,6 +28,7 @@ from services.gateway.execution.protection import (
 )
 from services.gateway.execution.stop_records import (
     closing_row,
+    fired_name,
     fired_row,
     nearest_stop,
     placed_life,
@@ -77,6 +78,7 @@ class SymbolStops:
         self._openers: dict[str, OrderRow | None] = {}
         self._naked: NakedRow | None = None
         self._closed_ms = 0
+        self._closed: tuple[str, Decimal, int] | None = None  # what was closed last, and how often in vain
         self._told: set[str] = set()
         own = context.config.protect
         self._times = ProtectTimes(round(own.naked_s * 1000), round(own.trigger_s * 1000))
@@ -225,15 +227,31 @@ class SymbolStops:
             wanted=await self._wanted(held, opened_by) if held else {},
             entries=self.entries(),
             fired=frozenset(order.row.stop_id for order in reducing if order.row.stop_id),
+            done=await self._done(opened_by) if held else frozenset(),
             closing=not sure or any(self._closes(order) for order in reducing),
             closed_ms=self._closed_ms,
+            in_vain=self._in_vain(opened_by, held),
         ), sure
+
+    async def _done(self, opened_by: str) -> frozenset[str]:
+        """Returns the position's stops whose order was filled whole."""
+        fired = [life for life in self.lives.values() if life.phase is StopPhase.TRIGGERED]
+        found = set[str]()
+        for life in [one for one in fired if one.opened_by == opened_by]:
+            row = await self._context.journal.order(fired_name(life))
+            if row is not None and row.state is OrderPhase.FILLED:
+                found.add(life.stop_id)
+        return frozenset(found)
 
     def _orders_and_held(self) -> tuple[list["OpenOrder"], Decimal, str]:
         orders = [order for order in self._manager.open_orders.values() if order.state.in_flight]
         held = self._context.books.position(self.sym) + sum((order.state.filled_qty for order in orders), Decimal(0))
         first = next((order.name for order in orders if order.state.filled_qty and not order.only_reduces), "")
         return orders, held, self._context.books.opened_by(self.sym) or first
+
+    def _in_vain(self, opened_by: str, held: Decimal) -> int:
+        """Returns how often just this was closed at market, and is held all the same."""
+        return self._closed[2] if self._closed is not None and self._closed[:2] == (opened_by, held) else 0
 
     def _closes(self, order: "OpenOrder") -> bool:
         return not order.row.stop_id and order.state.phase is not OrderPhase.UNKNOWN
@@ -264,8 +282,10 @@ class SymbolStops:
         elif isinstance(action, CloseAtMarket):
             await self._close(action)
         elif isinstance(action, TakenPlace):
-            self.apply(action.life.stop_id, Superseded(self._now_ms()))
-            await self.save()
+            answered = await self.ask(action.life)  # it may have fired before: its order is to be booked then
+            if answered and self.lives[action.life.stop_id].phase is not StopPhase.TRIGGERING:
+                self.apply(action.life.stop_id, Superseded(self._now_ms()))
+                await self.save()
         else:
             assert isinstance(action, GiveUp)
             gone = action.life._replace(phase=StopPhase.FAILED, reason=Reason.NOT_ON_VENUE, text="no order came of it")
@@ -311,8 +331,8 @@ class SymbolStops:
         elif isinstance(answer, Absent):
             await self.ask(life)
 
-    async def ask(self, life: StopLife) -> None:
-        """Looks one up: by its ids, or among what was traded where it has none yet."""
+    async def ask(self, life: StopLife) -> bool:
+        """Looks one up: by its ids, or among what was traded where it has none yet; returns whether it was answered."""
         venue, at_ms = self._context.venue, self._now_ms()
         answer: StopReport | Absent | Ambiguous
         if life.venue_id or venue.stops.form.own_id:
@@ -324,16 +344,20 @@ class SymbolStops:
         elif isinstance(answer, Absent):
             self.apply(life.stop_id, answer)
         await self.save()
+        return not isinstance(answer, Ambiguous)
 
     async def _by_its_trades(self, life: StopLife) -> StopReport | Ambiguous | None:
-        """Looks for one that has fired before the exchange had told its id: its order's trades name that."""
+        """Looks for one that has fired before the exchange had told its id: its order's trades name that.
+
+        The oldest order that no other has become is its: an earlier revision fires first, or not at all.
+        """
         venue = self._context.venue
         try:
             fills = await venue.fills(self.sym, life.at_ms - CLOCK_ERROR_MS)
         except VenueError as error:
             return Ambiguous(str(error))
         ids = dict.fromkeys(
-            fill.venue_order_id for fill in reversed(fills)
+            fill.venue_order_id for fill in fills
             if fill.signed_qty * life.held_qty < 0 and not fill.client_order_id and fill.at_ms >= life.at_ms
         )  # fmt: skip
         others = self._orders_of_others(life.stop_id)
@@ -345,7 +369,8 @@ class SymbolStops:
 
     async def _close(self, action: CloseAtMarket) -> None:
         life, now_ms = action.life, self._wall_ms()
-        self._closed_ms = self._now_ms()
+        times = self._in_vain(life.opened_by, action.held_qty) + 1
+        self._closed, self._closed_ms = (life.opened_by, action.held_qty, times), self._now_ms()
         row = closing_row(life, action.held_qty, await self._opener(life.opened_by), action.reason, now_ms)
         text = f"{action.reason}: {life.kind} at {life.price} did not close {action.held_qty}: closed at market"
         log.error("alarm", sym=self.sym, stop=life.stop_id, what=text, told=life.text)

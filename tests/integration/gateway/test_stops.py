@@ -334,6 +334,26 @@ async def test_an_order_that_two_stops_may_have_become_is_booked_once(tmp_path: 
         )  # fmt: skip
 
 
+async def test_one_that_fired_before_it_was_shown_is_booked_though_the_next_has_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bybit's list never shows it, its trade comes late, and more was bought meanwhile, with a stop of its own."""
+    async with protected(tmp_path, BYBIT, grace_ms=3_000) as trading:
+        doom(trading, monkeypatch, shown_ms=1 << 40)
+        await trading.write(trading.intent("0.010"))
+        await trading.reported(1)
+        monkeypatch.undo()
+        trading.price(BELOW)
+        engine = trading.fake.engine
+        engine.fills[-1] = engine.fills[-1]._replace(late_ms=5_000)
+        trading.price(D(42_000))
+        await trading.write(trading.intent("0.005"))
+        await until(lambda: trading.triggers == [AT])
+        reports = await trading.reported(3)
+        assert told(reports[2]) == STOPPED_OUT
+        assert sum(report.last_qty for report in reports) == trading.held == D("0.005")
+
+
 async def test_a_stop_of_an_older_position_is_cancelled_as_a_difference(tmp_path: Path) -> None:
     """It was placed late, or its cancel did nothing: the journal knows that it is ours, and over."""
     async with protected(tmp_path, BINANCE) as trading:

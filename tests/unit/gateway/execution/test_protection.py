@@ -109,10 +109,11 @@ def test_the_new_one_comes_first_and_is_sized_so_that_both_can_rest() -> None:
 
 
 def test_where_one_is_replaced_in_place_the_older_is_no_more() -> None:
-    moved, old = Holding(D(2), "entry", {STOP: WantedStop(D(96))}), stop()
+    moved, old = Holding(D(2), "entry", {STOP: WantedStop(D(96))}), stop(venue_id="7")
     assert actions(old, holding=moved, form=BYBIT) == [Place(STOP, WantedStop(D(96)), D(2), "entry", 1, True)]
     new = stop(revision=1, price=D(96))
     assert actions(old, new, holding=moved, form=BYBIT) == [TakenPlace(old)]
+    assert actions(old._replace(venue_id=""), new, holding=moved, form=BYBIT) == []  # never shown: it may have fired
 
 
 def test_one_that_may_add_is_replaced() -> None:
@@ -136,8 +137,17 @@ def test_what_did_not_close_it_is_closed_at_market_once_at_a_time(life: StopLife
     assert actions(life) == [CloseAtMarket(D(2), life, reason)]
     assert actions(life, holding=HELD._replace(closing=True)) == []
     assert actions(life, holding=HELD._replace(closed_ms=NOW_MS - 1)) == []
+    again = HELD._replace(closed_ms=NOW_MS - 3 * AGAIN_MS)
+    assert [bool(actions(life, holding=again._replace(in_vain=n))) for n in (1, 2, 3)] == [True, True, False]
     flat = Holding(D(0), "", {})
     assert [one for one in actions(life, holding=flat) if not isinstance(one, GiveUp)] == []
+
+
+def test_what_was_bought_beside_a_stop_that_was_filled_has_one_of_its_own() -> None:
+    fired = stop(StopPhase.TRIGGERED, order_id="7", heard_ms=NOW_MS)
+    bought = HELD._replace(done=frozenset({fired.stop_id}))
+    assert actions(fired, holding=bought) == [Place(STOP, WANTED[STOP], D(2), "entry", 1, True)]
+    assert not covered(bought, [fired], NOW_MS, TIMES)
 
 
 def test_what_is_triggered_has_its_time() -> None:
