@@ -92,7 +92,10 @@ def test_edited_code_is_refused_until_it_is_armed_again(tickline: Tickline) -> N
     (second,) = deciders(folder, refused)
     assert second != first
     assert {row.reduce_only for row in orders(folder) if refused(row)} == {False}
-    assert all(row.state is OrderPhase.FILLED for row in orders(folder) if row.reduce_only and row.by == second)
+    closes = [row for row in orders(folder) if row.reduce_only and row.by == second]
+    # One of a tick from before the process was there may come too late.
+    assert OrderPhase.FILLED in {row.state for row in closes}
+    assert {row.reason for row in closes} <= {None, Reason.PAST_VALID_UNTIL}
 
     # What was armed decides again, so its arming counts again: it is for the code, not for a process.
     (folder / "late.py").write_text(LATE)
