@@ -128,7 +128,8 @@ def test_armed_at_a_terminal_it_trades_and_the_monitor_reads_the_journal(stack: 
     done = at_terminal(stack.folder, stack.environment, *words, typed="main", command=command)
     assert done.code == 0, done.shown
     until("fills", lambda: filled(stack) >= 4)
-    assert verb(stack, "status").startswith("testnet main")
+    told = json.loads(verb(stack, "status", "--json"))
+    assert (told["mode"], told["account"], told["line"]) == ("testnet", "main", "up")
     assert "journal-main.db" in stack.compose("exec", "-T", "monitor", "ls", "/state").split()
     assert "no journal" not in stack.compose("logs", "monitor")
 
