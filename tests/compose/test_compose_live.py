@@ -85,9 +85,9 @@ def prepare(stack: Stack) -> None:
     (folder / "passed_on.py").write_text(PASSED_ON)
     keys = folder / "keys"
     keys.mkdir(0o755)
-    for name in ("API_KEY", "API_SECRET"):
-        file = keys / f"TICKLINE_GATEWAY__{name}"
-        file.write_text(f"fake-{name.partition('_')[2].lower()}")
+    for name in ("api_key", "api_secret"):
+        file = keys / name
+        file.write_text(f"fake-{name.removeprefix('api_')}")
         file.chmod(0o644)  # the containers' user must be able to read it
     stack.use(*FILES)
 
@@ -117,7 +117,7 @@ def test_all_are_healthy_and_nothing_is_sent_unarmed(stack: Stack) -> None:
 
 def test_the_gateway_alone_sees_the_keys(stack: Stack) -> None:
     seen = {name: stack.compose("exec", "-T", name, "ls", "/keys", ok=False).split() for name in (*LIVE, "signal")}
-    assert seen.pop("gateway") == ["TICKLINE_GATEWAY__API_KEY", "TICKLINE_GATEWAY__API_SECRET"]
+    assert seen.pop("gateway") == ["api_key", "api_secret"]
     assert not any(seen.values())
     assert not [name for name in seen if "API_KEY" in stack.compose("exec", "-T", name, "env")]
 
