@@ -23,36 +23,43 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 EXTERNAL = "EXTERNAL"  # an event's kind
+AT_FULL_PACE = 10  # symbols; of more, each list costs more, and comes less often (Binance: a weight of 1 each)
 
 
 class StopWatch:
-    """The watch reads the list of stops every `stops_s`, while a position is protected or a stop is known."""
+    """The watch reads the list of stops every `stops_s`, while a position is protected or a stop is known.
+
+    Of more than ten symbols it reads the list less often, at the same cost.
+    """
 
     def __init__(self, protector: Protector, context: "SessionContext") -> None:
         self._protector, self._context = protector, context
+        self._busy = 0  # symbols, when it last looked
 
     async def run(self, *, at_once: bool = False) -> None:
         """Reads for ever."""
         pause_s = 0.0 if at_once else self._context.config.stops_s
         while True:
             await asyncio.sleep(pause_s)
-            pause_s = self._context.config.stops_s
             await self.once()
+            pause_s = self._context.config.stops_s * max(self._busy / AT_FULL_PACE, 1.0)
 
     async def once(self) -> None:
         """Reads once, if there is something to look at. Where the venue does not answer, nothing is known anew."""
         busy = {sym: stops for sym, stops in self._protector.symbols.items() if not stops.idle or stops.bare}
-        if not busy:
+        self._busy = len(busy)
+        listed = sorted(busy.keys() - self._context.venue.gone)
+        if not listed:
             return
         asked_ms = self._context.venue.now_ms()
         try:
-            rows = await self._context.venue.stops.waiting(sorted(busy))
+            rows = await self._context.venue.stops.waiting(listed)
         except VenueError as error:
             log.warning("cannot list the stops", why=str(error))
             rows = None
         if rows is not None:
             await asyncio.gather(
-                *(self._see(stops, [row for row in rows if row.sym == sym], asked_ms) for sym, stops in busy.items())
+                *(self._see(busy[sym], [row for row in rows if row.sym == sym], asked_ms) for sym in listed)
             )
         for stops in busy.values():
             stops.changed.set()
