@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.gateway.execution.account_reader import CLOCK_ERROR_MS
+from services.gateway.execution.naked_time import NakedTime
 from services.gateway.execution.protection import (
     Action,
     CancelStop,
@@ -23,7 +24,6 @@ from services.gateway.execution.protection import (
     ProtectTimes,
     TakenPlace,
     WantedStop,
-    covered,
     plan,
 )
 from services.gateway.execution.stop_records import (
@@ -76,12 +76,11 @@ class SymbolStops:
         self._manager, self._context = manager, context
         self._written: dict[str, StopLife] = {}
         self._openers: dict[str, OrderRow | None] = {}
-        self._naked: NakedRow | None = None
         self._closed_ms = 0
         self._closed: tuple[str, Decimal, int] | None = None  # what was closed last, and how often in vain
-        self._told: set[str] = set()
         own = context.config.protect
         self._times = ProtectTimes(round(own.naked_s * 1000), round(own.trigger_s * 1000))
+        self._naked = NakedTime(self.sym, self.book, context, self._times)
 
     # What is known.
 
@@ -89,7 +88,7 @@ class SymbolStops:
         """Takes what the journal has. One whose answer was not written is UNKNOWN now."""
         self.lives = {life.stop_id: life for life in lives}
         self._written = dict(self.lives)
-        self._naked = next((row for row in reversed(naked) if not row.until_ms), None)
+        self._naked.load(naked)
         for life in lives:
             if life.phase is StopPhase.SENT and not life.carried_by:
                 self.apply(life.stop_id, Placed(Ambiguous("the gateway was stopped before the answer"), life.heard_ms))
@@ -108,7 +107,7 @@ class SymbolStops:
     @property
     def bare(self) -> bool:
         """Says whether the journal has a time without a stop that has no end yet."""
-        return self._naked is not None
+        return self._naked.row is not None
 
     def know(self, life: StopLife) -> None:
         """Takes one that only the journal has remembered."""
@@ -204,7 +203,7 @@ class SymbolStops:
         async with self.lock:
             for _ in range(MOST_STEPS):
                 holding, sure = await self._holding()
-                await self._note_naked(holding, sure)
+                await self._naked.note(holding, self.lives.values(), sure=sure)
                 actions = plan(self._form(), self._now_ms(), holding, self.lives.values(), self._times)
                 if not actions:
                     self._forget(holding)
@@ -318,7 +317,8 @@ class SymbolStops:
             for other in [one for one in self.lives.values() if one.kind is life.kind and one.stop_id != life.stop_id]:
                 if other.live or other.revivable:
                     await self.ask(other)
-        await self._note_naked(*await self._holding())
+        holding, sure = await self._holding()
+        await self._naked.note(holding, self.lives.values(), sure=sure)
 
     async def _cancel(self, life: StopLife) -> None:
         """Asks for the cancel, which does no harm twice. Where there is none to cancel, it looks what became of it."""
@@ -375,39 +375,6 @@ class SymbolStops:
         text = f"{action.reason}: {life.kind} at {life.price} did not close {action.held_qty}: closed at market"
         log.error("alarm", sym=self.sym, stop=life.stop_id, what=text, told=life.text)
         await self._manager.close_at_market(row, EventRow(ALARM, self.sym, row.client_order_id, text, now_ms))
-
-    # Time without a stop.
-
-    async def _note_naked(self, holding: Holding, sure: bool) -> None:
-        """Writes since when the position has no stop, and until when it had none."""
-        now_ms, row = self._now_ms(), self._naked
-        bare = sure and not covered(holding, self.lives.values(), now_ms, self._times)
-        if bare and row is None:
-            first = not any(life.opened_by == holding.opened_by and life.seen_ms for life in self.lives.values())
-            why = "it has none yet" if first else "it is not there any more"
-            from_ms = await self._filled_ms(holding.opened_by) if first else now_ms
-            self._naked = NakedRow(self.book, from_ms or now_ms, 0, holding.opened_by, why)
-            await self._context.fenced.write([self._naked])
-            if not first:
-                await self._alarm("the stop of the position is not there any more: another is placed")
-        elif row is not None and (not bare or holding.opened_by != row.opened_by):
-            self._naked = None
-            await self._context.fenced.write([row._replace(until_ms=max(now_ms, row.from_ms))])
-        elif row is not None and now_ms > row.from_ms + self._times.naked_ms:
-            await self._alarm(f"the position has had no stop for longer than {self._times.naked_ms / 1000:g} s")
-
-    async def _filled_ms(self, name: str) -> int:
-        """Returns when the first trade of an order was, 0 where the journal has none yet."""
-        fills = await self._context.journal.fills(client_order_id=name)
-        return min((fill.at_ms for fill in fills), default=0)
-
-    async def _alarm(self, text: str) -> None:
-        """Alarms once for each time without a stop."""
-        key = f"{self._naked} {text}"
-        if key not in self._told:
-            self._told = {key}
-            log.error("alarm", sym=self.sym, what=text)
-            await self._context.fenced.write([EventRow(ALARM, self.sym, "", text, self._wall_ms())])
 
     def _forget(self, holding: Holding) -> None:
         """Forgets what is over; one that nothing but silence has ended may show up yet."""
