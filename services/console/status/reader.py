@@ -280,14 +280,19 @@ NOT_AT_WORK = _Health("down", CORE)  # no service works without its bus
 
 
 def _health(settings: Settings, now_ns: int, words: list[Word]) -> _Health:
-    """Returns whether the line's services are at work, by the files that they touch, else by the bus."""
+    """Returns whether the line's services are at work, by the files that they touch, else by the bus.
+
+    One without a file has its folder elsewhere, e.g. in a container, where the bus has news.
+    """
     touched = {name: _touched_ns(settings, name) for name in (*CORE, *BESIDE)}
-    if not any(touched[name] for name in CORE):  # the services' folders are elsewhere, e.g. in containers
-        newest = max((word.at_ns for word in words if word.at_ns is not None), default=0)
-        return _Health("up" if now_ns - newest < REMOTE_S * NS_PER_S else "down", ())
+    newest = max((word.at_ns for word in words if word.at_ns is not None), default=0)
+    has_news = now_ns - newest < REMOTE_S * NS_PER_S
+    if not any(touched[name] for name in CORE):
+        return _Health("up" if has_news else "down", ())
+    here = {name: at_ns for name, at_ns in touched.items() if at_ns or not has_news}
     late = [
         name
-        for name, at_ns in touched.items()
+        for name, at_ns in here.items()
         if now_ns - at_ns > FRESH_S * NS_PER_S or abandoned(alive_file(settings.state_dir, name), now_ns / NS_PER_S)
     ]
     missing = tuple(name for name in late if name in CORE or touched[name])

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from services.console.status.exchange import look
 from services.console.status.lines import edge_of, edge_on
-from services.console.status.reader import CORE, StatusReader
-from services.console.status.state import LineStatus
+from services.console.status.reader import CORE, StatusReader, _health
+from services.console.status.state import LineStatus, Word
 from services.simulator.engine.events import NewOrder
 from services.simulator.simulator import serving
 from shared.config import Settings
@@ -180,6 +180,20 @@ async def test_a_service_that_was_killed_some_seconds_ago_is_not_at_work(world: 
     touched(world.settings, ("gateway",), age_s=5)
     status = await status_of(world)
     assert (status.line, status.missing) == ("partly", ("gateway",))
+
+
+@pytest.mark.parametrize(
+    ("age_s", "heard_s", "line", "missing"),
+    [(0, 5, "up", ()), (0, 61, "partly", ("ingestor", "signal", "strategy")), (60, 5, "partly", ("gateway",))],
+)
+def test_services_whose_files_are_in_other_containers_are_not_missed_while_the_bus_has_news(
+    world: World, age_s: float, heard_s: float, line: str, missing: Sequence[str]
+) -> None:
+    """docker-compose.live.yml: gateway and monitor share a folder, the others have each their own."""
+    touched(world.settings, ("gateway", "monitor"), age_s)
+    now_ns = time.time_ns()
+    health = _health(world.settings, now_ns, [Word("bus", now_ns - round(heard_s * 10**9))])
+    assert (health.line, set(health.missing) - {"monitor"}) == (line, set(missing))
 
 
 async def test_without_its_bus_no_line_is_at_work(world: World) -> None:
