@@ -31,6 +31,7 @@ STOP_PROFILES = Registry[type[StopProfile]](
     {
         "binance": "shared.exchanges.binance_stops:BinanceStops",
         "bybit": "shared.exchanges.bybit_stops:BybitStops",
+        "hyperliquid": "shared.exchanges.hyperliquid.stops:HyperliquidStops",
         "okx": "shared.exchanges.okx_stops:OkxStops",
     }
 )

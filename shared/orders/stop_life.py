@@ -119,7 +119,7 @@ class Told(NamedTuple):
 
 
 class EntryEnded(NamedTuple):
-    """The entry that carries it is over. filled: with anything filled."""
+    """The entry that carries it is over. filled: so far that it leaves it, as the exchange says."""
 
     filled: bool
     at_ms: int
@@ -196,7 +196,7 @@ def _entry_ended(life: StopLife, event: EntryEnded, _: int) -> StopLife:
     if life.phase not in UNANSWERED:
         return life
     if not event.filled:
-        return _to(life, StopPhase.CANCELED, event.at_ms, "its entry ended without a fill")
+        return _to(life, StopPhase.CANCELED, event.at_ms, "its entry ended, and left none")
     return life._replace(heard_ms=event.at_ms)
 
 

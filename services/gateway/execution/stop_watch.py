@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+MS = 1_000
 EXTERNAL = "EXTERNAL"  # an event's kind
 AT_FULL_PACE = 10  # symbols; of more, each list costs more, and comes less often (Binance: a weight of 1 each)
 
@@ -29,7 +30,7 @@ AT_FULL_PACE = 10  # symbols; of more, each list costs more, and comes less ofte
 class StopWatch:
     """The watch reads the list of stops every `stops_s`, while a position is protected or a stop is known.
 
-    Of more than ten symbols it reads the list less often, at the same cost.
+    Of more than ten symbols it reads the list less often, at the same cost, and so it does where a list weighs much.
     """
 
     def __init__(self, protector: Protector, context: "SessionContext") -> None:
@@ -43,6 +44,7 @@ class StopWatch:
             await asyncio.sleep(pause_s)
             await self.once()
             pause_s = self._context.config.stops_s * max(self._busy / AT_FULL_PACE, 1.0)
+            pause_s = max(pause_s, self._context.venue.stops.form.list_ms / MS)
 
     async def once(self) -> None:
         """Reads once, if there is something to look at. Where the venue does not answer, nothing is known anew."""

@@ -166,8 +166,9 @@ class SymbolStops:
 
     def entry_ended(self, row: OrderRow) -> None:
         """Takes that an order of the symbol is over."""
+        left = bool(row.filled_qty) if self._form().attached_part else row.filled_qty == row.signed_qty
         for life in [life for life in self.live if life.carried_by == row.client_order_id]:
-            self.apply(life.stop_id, EntryEnded(bool(row.filled_qty), self._now_ms()))
+            self.apply(life.stop_id, EntryEnded(left, self._now_ms()))
 
     def changes(self) -> list[Change]:
         """Returns what the journal lacks, but for stops that have become an order; it counts as written from now on."""

@@ -1,7 +1,7 @@
 """Stops as exchanges keep them: instructions that wait for a price, and become orders of the engine when it is there.
 
     DORMANT -> WAITING -> TRIGGERING -> TRIGGERED, with the order that it became
-          `-> DISCARDED, where its entry ended without a fill
+          `-> DISCARDED, where its entry ended without a fill, or not filled in full
     WAITING -> CANCELED;  DORMANT, TRIGGERING -> FAILED
 
 One that an entry carries is DORMANT until that entry is filled. All versions stay, in the engine's file as its own
@@ -60,7 +60,9 @@ class EngineStop(NamedTuple):
     trail, distance: how far the price comes back from its `best`, a share or a price; the trigger follows
     with_position: the exchange cancels it when the position is closed
     reduce_only: its order can only reduce; without, it trades its quantity whatever is held, and may open the reverse
+    limit: the worst price that its order takes; None: any
     parent: the entry that carried it, 0: none; at_first_fill: it wakes then, else when the entry has ended
+    if_all: it wakes only where all of that entry was filled
     order_id: of the order that it became
     why: it failed or ended, a word of this module
     """
@@ -84,6 +86,8 @@ class EngineStop(NamedTuple):
     reduce_only: bool = True
     parent: int = 0
     at_first_fill: bool = False
+    if_all: bool = False
+    limit: Decimal | None = None
     order_id: int = 0
     why: str = ""
     fired_ms: int = 0
@@ -239,7 +243,7 @@ class StopBook:
         if parent.state in OPEN and not (stop.at_first_fill and parent.filled):
             return stop
         changes: dict[str, object] = {"state": StopState.WAITING, "qty": stop.qty and abs(parent.filled)}
-        if not parent.filled:
+        if not parent.filled or (stop.if_all and parent.filled != parent.signed_qty):
             changes = {"state": StopState.DISCARDED}
         elif stop.unattached:
             changes = {"state": StopState.FAILED, "why": "unattached", "shown_ms": NEVER_MS}
@@ -281,7 +285,10 @@ class StopBook:
             engine.note(stop._replace(state=StopState.FAILED, updated_ms=now_ms, why=why))
             return
         share = {"expires": ZERO, "short": HALF}.get(stop.at_trigger, Decimal(1))
-        new = NewOrder(stop.sym, qty, self.order_client_id(stop), reduce_only=stop.reduce_only, leg=stop.leg)
+        new = NewOrder(
+            stop.sym, qty, self.order_client_id(stop), reduce_only=stop.reduce_only, leg=stop.leg, limit=stop.limit,
+            ioc=stop.limit is not None,
+        )  # fmt: skip
         try:
             order = engine.place(new, now_ms, FillPlan(share=share), id_=stop.id if self.keeps_id else 0)
         except Declined as declined:

@@ -19,8 +19,9 @@ from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import TradeHistory
 from services.simulator.http.request import Handler, HttpRequest
 from services.simulator.hyperliquid.account import HyperliquidAccount
-from services.simulator.hyperliquid.orders import DECIMALS, DIGITS, HASH, LEAST, HyperliquidOrders, tid
+from services.simulator.hyperliquid.orders import DECIMALS, DIGITS, HASH, LEAST, tid
 from services.simulator.hyperliquid.rest import HOSTS, OWNER, Signatures, Weights, asked, num, signed
+from services.simulator.hyperliquid.stops import HyperliquidTriggers
 from services.simulator.hyperliquid.websocket import INTERVALS_MS, candle_row
 
 HOUR_MS = 3_600_000
@@ -52,7 +53,7 @@ def routes(state: SimulatorState) -> dict[str, Handler]:
     """Returns the handler of each `METHOD HOST/PATH`."""
     coins = {number: listing.id for number, listing in enumerate(state.engine.listings.values())}
     signatures = Signatures(state)
-    orders, account = HyperliquidOrders(state, coins), HyperliquidAccount(state, coins, signatures)
+    orders, account = HyperliquidTriggers(state, coins), HyperliquidAccount(state, coins, signatures)
     market = HyperliquidMarket(state)
     questions: dict[str, Handler] = {
         "exchangeStatus": lambda request: {"specialStatuses": None, "time": state.now_ms()},

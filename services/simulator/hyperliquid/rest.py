@@ -138,12 +138,21 @@ def normalized(action: Action) -> Action:
     orders = [
         {
             "a": int(order["a"]), "b": bool(order["b"]), "p": on_wire(order["p"]), "s": on_wire(order["s"]),
-            "r": bool(order["r"]), "t": order["t"], **({"c": str(order["c"]).lower()} if "c" in order else {}),
+            "r": bool(order["r"]), "t": kind_of(order["t"]), **({"c": str(order["c"]).lower()} if "c" in order else {}),
         }
         for order in action["orders"]
     ]  # fmt: skip
     rest = {"builder": action["builder"]} if "builder" in action else {}
     return {"type": "order", "orders": orders, "grouping": action["grouping"], **rest}
+
+
+def kind_of(told: Action) -> Action:
+    """Returns an order's `t` as it is hashed (JKorf/HyperLiquid.Net, issue 36: a zero behind the trigger's price)."""
+    if "trigger" not in told:
+        return told
+    wanted = told["trigger"]
+    price = on_wire(wanted["triggerPx"])
+    return {"trigger": {"isMarket": bool(wanted["isMarket"]), "triggerPx": price, "tpsl": str(wanted["tpsl"])}}
 
 
 class Weights:

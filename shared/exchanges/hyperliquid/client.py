@@ -5,12 +5,13 @@ asks what kind of account it is. Then it attaches the builder, with 1 bp of ever
 our id as it is, which must be `0x` and 32 digits there (C: hyperliquid.initialize_client, create_orders_request).
 """
 
+import json
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from shared.exchanges.client import Unreadable
+from shared.exchanges.client import Unreadable, current
 from shared.exchanges.hyperliquid.pace import ACCOUNT_PACE, MARKET_PACE, paced_client
 from shared.exchanges.trading.client import current_stamp
 
@@ -59,10 +60,13 @@ def signing_client(parent: Any) -> Any:
         async def create_order(
             self, symbol: Any, type: Any, side: Any, amount: Any, price: Any = None, params: Any = None
         ) -> Any:
-            """Posts one order. amount, price: as they shall stand in what is signed. A market order needs a price."""
+            """Posts one order. amount, price: as they shall stand in what is signed. A market order needs a price.
+
+            params: `carried`, its stops (`order_row`), posted in the same action.
+            """
             given = params or {}
             client_id: str = given["clientOrderId"]
-            action = order_action(
+            row = order_row(
                 self.market(symbol),
                 buys=side == "buy",
                 amount=amount,
@@ -70,6 +74,24 @@ def signing_client(parent: Any) -> Any:
                 reduce_only=bool(given.get("reduceOnly", False)),
                 cloid=f"{CLOID}{client_id}",
             )
+            carried = [{**one, "a": row["a"], "s": amount} for one in given.get("carried", ())]
+            try:
+                answer = await self.post_orders([row, *carried], "normalTpsl" if carried else "na")
+            except Exception as error:
+                answer = taken_all_the_same()
+                if answer is None:
+                    if any(text in str(error) for text in MISSES):
+                        remember(client_id, Decimal(0))
+                    raise
+            made, filled = answered(answer, amount, client_id)
+            if filled is not None:
+                remember(client_id, filled)
+            return made
+
+        async def post_orders(self, rows: Sequence[Mapping[str, Any]], grouping: str) -> Any:
+            """Posts orders as one action, signed once, and good until the sending task's stamp says."""
+            action = {"type": "order", "orders": list(rows), "grouping": grouping}
+            self.requests_counted += len(rows) - 1
             stamp, nonce = current_stamp(), self.incrementing_nonce()
             until_ms = None if stamp is None else stamp.until_ms
             request = {
@@ -79,18 +101,10 @@ def signing_client(parent: Any) -> Any:
                 **({} if until_ms is None else {"expiresAfter": until_ms}),
             }
             try:
-                answer = await self.privatePostExchange(request)
-            except Exception as error:
-                if any(text in str(error) for text in MISSES):
-                    remember(client_id, Decimal(0))
-                raise
+                return await self.privatePostExchange(request)
             finally:
                 if stamp is not None and EXPIRED in stamp.body:
                     self.requests_counted += EXPIRED_COSTS - 1
-            made, filled = answered(answer, amount, client_id)
-            if filled is not None:
-                remember(client_id, filled)
-            return made
 
         async def cancel_orders(self, ids: Any, symbol: Any = None, params: Any = None) -> Any:
             """Cancels orders by their numbers, or one by our id. Each counts as a request."""
@@ -135,26 +149,48 @@ def recent_trades_client(parent: Any) -> Any:
     return Recent
 
 
-def order_action(
-    market: Mapping[str, Any], *, buys: bool, amount: str, price: str, reduce_only: bool, cloid: str
+def order_row(
+    market: Mapping[str, Any],
+    *,
+    buys: bool,
+    amount: str,
+    price: str,
+    reduce_only: bool,
+    cloid: str,
+    trigger: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Returns the action of one IOC order; the order of its fields counts in the hash.
+    """Returns an order as it stands in an action; the order of its fields counts in the hash.
 
-    P: exchange-endpoint#place-an-order. Numbers have no zeros behind (P: signing).
+    P: exchange-endpoint#place-an-order. Numbers have no zeros behind (P: signing). trigger: what it waits for
+    (`isMarket`, `triggerPx`, `tpsl`); None: nothing, it is an IOC.
 
-    >>> order_action({"baseId": "4"}, buys=True, amount="0.0147", price="1670.1", reduce_only=False, cloid="0x0a")
-    {'type': 'order', 'orders': [{'a': 4, 'b': True, 'p': '1670.1', 's': '0.0147', 'r': False, \
-'t': {'limit': {'tif': 'Ioc'}}, 'c': '0x0a'}], 'grouping': 'na'}
+    >>> order_row({"baseId": "4"}, buys=True, amount="0.0147", price="1670.1", reduce_only=False, cloid="0x0a")
+    {'a': 4, 'b': True, 'p': '1670.1', 's': '0.0147', 'r': False, 't': {'limit': {'tif': 'Ioc'}}, 'c': '0x0a'}
     """
-    order = {
-        "a": int(market["baseId"]), "b": buys, "p": price, "s": amount, "r": reduce_only,
-        "t": {"limit": {"tif": IOC}}, "c": cloid,
+    kind = {"limit": {"tif": IOC}} if trigger is None else {"trigger": dict(trigger)}
+    return {
+        "a": int(market["baseId"]), "b": buys, "p": price, "s": amount, "r": reduce_only, "t": kind, "c": cloid
     }  # fmt: skip
-    return {"type": "order", "orders": [order], "grouping": "na"}
+
+
+def taken_all_the_same() -> Any:
+    """Returns the answer in which an order was taken and a stop of it was not: ccxt raises the stop's error.
+
+    None: that is not so of the answer that this task has heard.
+    """
+    reply = current()
+    try:
+        answer = json.loads(reply.body) if reply is not None else None
+        first, *others = answer["response"]["data"]["statuses"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return answer if others and isinstance(first, dict) and {"filled", "resting"} & first.keys() else None
 
 
 def answered(answer: Any, amount: str, client_id: str) -> tuple[dict[str, Any], Decimal | None]:
     """Reads the answer to an order, as ccxt's structure of one, and what was filled; what was not filled of it is over.
+
+    Behind it come its stops, of which words like waitingForTrigger say nothing: the list tells of those.
 
     A whole fill is told as an order that is there: its average price is rounded, and its trades tell what it has cost.
     None: it rests, and nothing is final.
@@ -166,7 +202,7 @@ def answered(answer: Any, amount: str, client_id: str) -> tuple[dict[str, Any], 
     >>> answered(told, "93.4", "0a")[0]["status"]
     """
     try:
-        (told,) = answer["response"]["data"]["statuses"]
+        told, *_ = answer["response"]["data"]["statuses"]
         ((word, of),) = told.items()
         row = {"id": str(int(of["oid"])), "clientOrderId": client_id, "info": {}}
         filled = Decimal(of["totalSz"]) if word == "filled" else None

@@ -15,6 +15,7 @@ from shared.errors import ConfigError, VenueError
 from shared.exchanges.hyperliquid import FAKE_ACCOUNT, FAKE_WALLET_KEY
 from shared.exchanges.hyperliquid.client import CLOID, signing_client
 from shared.exchanges.hyperliquid.facts import FACTS, MARKET_DATA
+from shared.exchanges.hyperliquid.fills import PAGE, fills_between
 from shared.exchanges.hyperliquid.prices import MarketPrices
 from shared.exchanges.hyperliquid.rows import (
     best_of,
@@ -31,11 +32,10 @@ from shared.exchanges.hyperliquid.rows import (
 from shared.exchanges.profile import ExchangeProfile, TradingFacts
 from shared.exchanges.rest_caller import NotThere, RestCaller
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
-from shared.exchanges.trading.paging import MOST_PAGES, Row, trades
+from shared.exchanges.trading.paging import Row, trades
 from shared.exchanges.trading.profile import EARLIER_MS, ISOLATED, Modes, Rights, TradingProfile, payment_pages
 from shared.orders.answers import Forced, FundingPayment
 
-PAGE = 500  # P: DOCS/info-endpoint: what takes a range of time gives 500 rows; of fills 2000 are said, too
 LOOKS_BACK_MS = 86_400_000  # for an order of which nobody says when it was sent
 PRICE_DIGITS = 5  # P: DOCS/tick-and-lot-size
 MOST_DECIMALS = 6  # likewise, of swaps; less those of the size
@@ -153,10 +153,26 @@ class HyperliquidProfile(TradingProfile):
         """Asks for those of all markets at once."""
         return await self.open_orders(caller, None)
 
+    def waits(self, info: Mapping[str, Any]) -> bool:
+        """Reads `isTrigger` of a row of frontendOpenOrders (P: DOCS/info-endpoint)."""
+        return info.get("isTrigger") is True
+
+    def of_position(self, info: Mapping[str, Any]) -> bool:
+        """Reads `isPositionTpsl` of what waits; a stop that has a size of its own is known by its id only."""
+        return self.waits(info) and info.get("isPositionTpsl") is True
+
+    async def cancel_waiting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
+        """Cancels them as those that rest, but for the stops of positions."""
+        await self._cancel(caller, market, ids, waiting=True)
+
     async def cancel_resting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
         """Cancels them by one action; what is gone meanwhile is gone, and the others are cancelled all the same."""
+        await self._cancel(caller, market, ids, waiting=False)
+
+    async def _cancel(self, caller: RestCaller, market: str, ids: Sequence[str] | None, *, waiting: bool) -> None:
         if ids is None:
-            ids = [str(order["id"]) for order in await self.open_orders(caller, market)]
+            rows = [(str(row["id"]), row["info"]) for row in await self.open_orders(caller, market)]
+            ids = [id_ for id_, info in rows if self.waits(info) is waiting and not self.of_position(info)]
         if ids:
             await caller.ask(caller.client.cancel_orders, list(ids), market, tolerated=self.facts.unknown)
 
@@ -169,18 +185,8 @@ class HyperliquidProfile(TradingProfile):
 
         P: DOCS/info-endpoint: at most the 10,000 newest fills can be had.
         """
-        client, start, found = caller.client, int(since or 0), dict[tuple[Any, Any], Any]()
-        for _ in range(MOST_PAGES):
-            asked = {"type": "userFillsByTime", "user": self._account, "startTime": start, "endTime": params["until"]}
-            rows = rows_of(await client.public_post_info(asked))
-            new = {(row["tid"], row["oid"]): row for row in rows if (row["tid"], row["oid"]) not in found}
-            found |= new
-            if len(rows) < PAGE:
-                break
-            if not new:
-                raise VenueError(f"{client.id}: more fills in one millisecond than one answer has")
-            start = max(int(row["time"]) for row in rows)
-        made = client.parse_trades(list(found.values()))
+        client = caller.client
+        made = client.parse_trades(await fills_between(client, self._account, int(since or 0), params["until"]))
         return [row for row in made if market in (None, row["symbol"])]
 
     async def all_trades(self, caller: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:

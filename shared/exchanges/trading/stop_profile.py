@@ -4,11 +4,12 @@ Each exchange has a module in the folder above, `NAME_stops.py`; `shared/exchang
 """
 
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from decimal import Decimal
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from shared.exchanges.profile import TradingFacts
 from shared.exchanges.rest_caller import RestCaller
+from shared.exchanges.trading.amounts import limit_at
 from shared.exchanges.trading.paging import Row
 from shared.exchanges.trading.venue import MarketRules
 from shared.messages.protect import ProtectTerms
@@ -31,6 +32,7 @@ class StopForm(NamedTuple):
 
     - kinds: those that it has, each as it triggers; whole: those of them that are sized by the position
     - attached: those that an entry's own request can carry
+    - attached_part: an entry that was filled in part leaves them, too; else only one that was filled in full
     - attached_reduces: these are known to only reduce; else one that has lost its position may open the reverse
     - replaced: `in_place`, one request changes the one that rests; or `new_first`, the new one is placed and then the
       old one is cancelled. Of the kinds sized by the position only one rests: the new one is sized by quantity then
@@ -42,11 +44,13 @@ class StopForm(NamedTuple):
     - ends_with_position: the exchange cancels it when the position is closed, as it says; not all were seen to
     - most: as many as may wait in one market; 0: no bound is known
     - trail: None where it has no trailing stop
+    - list_ms: so long between two lists of them, where one weighs much
     """
 
     kinds: frozenset[StopKind] = frozenset()
     whole: frozenset[StopKind] = frozenset()
     attached: frozenset[StopKind] = frozenset()
+    attached_part: bool = True
     attached_reduces: bool = False
     replaced: Literal["in_place", "new_first"] = "new_first"
     own_id: bool = False
@@ -58,6 +62,7 @@ class StopForm(NamedTuple):
     ends_with_position: bool = False
     most: int = 0
     trail: TrailRange | None = None
+    list_ms: int = 0
 
 
 class Market(NamedTuple):
@@ -117,7 +122,7 @@ class StopProfile:
 
 
 def trigger_price(rules: MarketRules, request: StopRequest) -> Decimal:
-    """Returns its price in whole ticks, rounded to the side that triggers earlier.
+    """Returns its price as the market takes prices, rounded to the side that triggers earlier.
 
     >>> from shared.orders.stops import StopRequest
     >>> tick = Decimal("0.5")
@@ -128,10 +133,8 @@ def trigger_price(rules: MarketRules, request: StopRequest) -> Decimal:
 
     Where no tick is known it is what was asked for.
     """
-    if not rules.price_tick:
-        return request.price
-    earlier = ROUND_UP if (request.held_qty > 0) == (request.kind is StopKind.STOP) else ROUND_DOWN
-    return (request.price / rules.price_tick).to_integral_value(earlier) * rules.price_tick
+    rises = (request.held_qty > 0) == (request.kind is StopKind.STOP)
+    return limit_at(rules, request.price, Decimal(-1 if rises else 1))
 
 
 def unkept(terms: ProtectTerms, form: StopForm, kind: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from shared.exchanges.hyperliquid.client import order_action
+from shared.exchanges.hyperliquid.client import order_row
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import VenueOptions, fake_keys
 from tests.bench.gateway.gateway import Gateway
@@ -78,9 +78,10 @@ def signatures(count: int, now_ms: int = 1_800_000_000_000) -> dict[str, float]:
     client = CcxtVenue(VenueOptions("hyperliquid", {"BTCUSDT": "BTC/USDC:USDC"}), fake_keys("hyperliquid"))._client
     took_s = []
     for number in range(count):
-        action = order_action(
+        row = order_row(
             {"baseId": "0"}, buys=True, amount="0.01", price="42210", reduce_only=False, cloid=f"0x{number:032x}"
         )
+        action = {"type": "order", "orders": [row], "grouping": "na"}
         began_s = time.perf_counter()
         client.sign_l1_action(action, now_ms + number, None, now_ms + number + 5_000)
         took_s.append(time.perf_counter() - began_s)
