@@ -170,8 +170,9 @@ class Gateway:
     async def compared(self, times: int) -> None:
         """The venue is asked so many times more for what only a comparison asks for, once each."""
         counts = self.fake.server.count
-        spot = "USDT:" not in self.settings.gateway.markets[SYM]
+        spot = ":" not in self.settings.gateway.markets[SYM]
         paths = {"binance": "/openOrders" if spot else "/positionRisk", "okx": "/account/positions"}
+        paths["hyperliquid"] = "/clearinghouseState"
         path = paths.get(self.settings.gateway.exchange, "/position/list")
         wanted = counts(path) + times
         await until(lambda: counts(path) >= wanted)

@@ -20,7 +20,7 @@ from tests.simulator_venues import BINANCE, BINANCE_SPOT, BYBIT, HYPERLIQUID, OK
 from tests.until import until
 
 D = Decimal
-PLACES = [BINANCE, OKX, BYBIT]
+PLACES = [BINANCE, OKX, BYBIT, HYPERLIQUID]
 SENDS = {"binance": "algoOrder", "okx": "order-algo", "bybit": "trading-stop"}
 STOP = {"stop_bps": 250}  # of 42,000: 40,950
 BOTH = {**STOP, "take_profit_bps": 300}  # 43,260
@@ -370,9 +370,11 @@ async def test_a_stop_of_an_older_position_is_cancelled_as_a_difference(tmp_path
         assert any(event.kind == "EXTERNAL" and "cancelled" in event.text for event in await trading.events())
 
 
-@pytest.mark.parametrize("place", [HYPERLIQUID, BINANCE_SPOT], ids=named)
-async def test_who_has_no_stops_is_refused_by_name(tmp_path: Path, place: Place) -> None:
-    async with protected(tmp_path, place) as trading:
+@pytest.mark.parametrize(("place", "wanted"), [(HYPERLIQUID, {"trail_bps": 100}), (BINANCE_SPOT, STOP)], ids=named)
+async def test_who_has_no_such_stops_is_refused_by_name(
+    tmp_path: Path, place: Place, wanted: Mapping[str, object]
+) -> None:
+    async with protected(tmp_path, place, wanted) as trading:
         assert trading.task is not None
         with pytest.raises(ConfigError, match="no such stop can lie"):
             await trading.task
