@@ -54,7 +54,7 @@ class Protected(Gateway):
         """The price moves, and the gateway has seen it."""
         self.price(mid)
         quotes = (await self.session()).context.risk.quotes
-        await until(lambda: SYM in quotes and abs(quotes[SYM].ask - mid) < 1)
+        await until(lambda: SYM in quotes and abs(quotes[SYM].ask - mid) < 3)
 
     async def enter(self, qty: str = "0.010", **changed: object) -> None:
         """Opens a position that has its stop."""
