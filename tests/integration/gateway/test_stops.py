@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from services.simulator.engine.events import FillPlan
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.stop_faults import StopFate
 from services.simulator.engine.stops import EngineStop, StopState
@@ -240,7 +241,7 @@ async def test_the_time_between_a_fill_and_its_stop_is_in_the_journal(tmp_path: 
         assert row.until_ms - row.from_ms <= 5_000
 
 
-@pytest.mark.parametrize("place", [OKX, BYBIT], ids=named)
+@pytest.mark.parametrize("place", [OKX, BYBIT, HYPERLIQUID], ids=named)
 async def test_what_an_entry_carries_leaves_no_time_without(tmp_path: Path, place: Place) -> None:
     async with protected(tmp_path, place) as trading:
         await trading.enter()
@@ -249,7 +250,26 @@ async def test_what_an_entry_carries_leaves_no_time_without(tmp_path: Path, plac
         assert [bool(life.carried_by) for life in await trading.lives()][:1] == [True]
 
 
-@pytest.mark.parametrize("place", [OKX, BYBIT], ids=named)
+async def test_an_entry_that_was_filled_in_part_gets_its_stop_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hyperliquid places what an entry carries if all of it was filled, and else nothing."""
+    async with protected(tmp_path, HYPERLIQUID) as trading:
+        monkeypatch.setattr(trading.fake.state.random_faults, "ioc_plan", lambda id_: FillPlan(share=D("0.3")))
+        await trading.enter()
+        await until(lambda: not trading.bare())
+        first, second = await trading.lives()
+        assert (first.phase, bool(first.carried_by)) == (StopPhase.CANCELED, True)
+        assert (second.phase, second.carried_by, second.revision, second.whole) == (StopPhase.WAITING, "", 1, True)
+        (row,) = await trading.naked()
+        assert 0 <= row.until_ms - row.from_ms <= 5_000
+        monkeypatch.undo()
+        trading.price(BELOW)
+        assert told((await trading.reported(2))[1]) == (*STOPPED_OUT[:3], D("-0.003"))
+        await trading.agreed()
+
+
+@pytest.mark.parametrize("place", [OKX, BYBIT, HYPERLIQUID], ids=named)
 async def test_one_that_was_not_placed_with_its_entry_is_placed_behind_it(
     tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

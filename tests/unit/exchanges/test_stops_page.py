@@ -21,6 +21,7 @@ def told(form: StopForm) -> dict[str, str]:
         "kinds": names(form.kinds),
         "sized by the position": names(form.whole),
         "carried by an entry": names(form.attached),
+        "of an entry that was filled in part, too": word[form.attached_part] if form.attached else "-",
         "a carried one only reduces": word[form.attached_reduces] if form.attached else "-",
         "replaced": form.replaced,
         "it has our id": word[form.own_id],
