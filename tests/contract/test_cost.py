@@ -10,8 +10,10 @@ from typing import Any, cast
 
 import pytest
 
+from services.gateway.execution.protector import Protector
 from services.gateway.execution.reconciler import Reconciler
 from services.gateway.execution.session_context import SessionConfig
+from services.gateway.execution.stop_watch import StopWatch
 from services.gateway.execution.watches import EquityWatch, MarketWatch, QuoteWatch
 from services.gateway.risk import RiskCheck, RiskRules
 from services.gateway.risk.context import RiskContext
@@ -114,8 +116,9 @@ async def test_with_100_markets_and_the_throttle_on_nothing_gets_too_old(place: 
             journal=journal,
             recent=None,
             markets_in_doubt=asyncio.Event(),
+            protector=Protector(),
         )
-        comparing = Reconciler(managers, context, 0)
+        comparing = Reconciler(managers, context, 0, StopWatch(context.protector, context))
         equity = EquityWatch(managers, context)
         quotes = QuoteWatch(made.syms, context)
         watch = MarketWatch(config.symbols, context)

@@ -202,7 +202,7 @@ def _kept(
             # One without an id was never shown, and may have fired: silence ends it, or its trades are found.
             return [TakenPlace(one) for one in others if one.venue_id and one.phase is not StopPhase.TRIGGERING]
         return [CancelStop(life) for life in others if _may_cancel(life, now_ms)]
-    if any(_awaited(form, life, holding, now_ms) for life in own):
+    if any(_awaited(life, holding, now_ms) for life in own):
         return []
     if own and now_ms < own[-1].heard_ms + _pause_ms(own, now_ms):
         return []
@@ -211,13 +211,12 @@ def _kept(
     return [Place(kind, wanted, holding.held, holding.opened_by, revision, whole)]
 
 
-def _awaited(form: "StopForm", life: StopLife, holding: Holding, now_ms: int) -> bool:
+def _awaited(life: StopLife, holding: Holding, now_ms: int) -> bool:
     """Says whether something is about to be told of it, so that none is placed beside it."""
     if life.phase is StopPhase.TRIGGERING:
         return True
     if life.phase is StopPhase.SENT:
-        shown_ms = life.heard_ms + SHOWN_MS + form.list_ms
-        return not life.carried_by or life.carried_by in holding.entries or now_ms < shown_ms
+        return not life.carried_by or life.carried_by in holding.entries or now_ms < life.heard_ms + SHOWN_MS
     return False
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-MS = 1_000
 EXTERNAL = "EXTERNAL"  # an event's kind
 AT_FULL_PACE = 10  # symbols; of more, each list costs more, and comes less often (Binance: a weight of 1 each)
 
@@ -36,15 +35,23 @@ class StopWatch:
     def __init__(self, protector: Protector, context: "SessionContext") -> None:
         self._protector, self._context = protector, context
         self._busy = 0  # symbols, when it last looked
+        self._read_ms = 0
 
     async def run(self, *, at_once: bool = False) -> None:
         """Reads for ever."""
         pause_s = 0.0 if at_once else self._context.config.stops_s
         while True:
             await asyncio.sleep(pause_s)
-            await self.once()
+            if self._due():
+                await self.once()
             pause_s = self._context.config.stops_s * max(self._busy / AT_FULL_PACE, 1.0)
-            pause_s = max(pause_s, self._context.venue.stops.form.list_ms / MS)
+
+    def _due(self) -> bool:
+        """Says whether the next list is due, where one weighs much: at once where an entry's stop is to be shown."""
+        symbols = self._protector.symbols.values()
+        if any(life.phase is StopPhase.SENT and life.carried_by for stops in symbols for life in stops.live):
+            return True
+        return self._context.venue.now_ms() >= self._read_ms + self._context.venue.stops.form.list_ms
 
     async def once(self) -> None:
         """Reads once, if there is something to look at. Where the venue does not answer, nothing is known anew."""
@@ -53,7 +60,7 @@ class StopWatch:
         listed = sorted(busy.keys() - self._context.venue.gone)
         if not listed:
             return
-        asked_ms = self._context.venue.now_ms()
+        asked_ms = self._read_ms = self._context.venue.now_ms()
         try:
             rows = await self._context.venue.stops.waiting(listed)
         except VenueError as error:

@@ -162,17 +162,18 @@ class HyperliquidProfile(TradingProfile):
         return self.waits(info) and info.get("isPositionTpsl") is True
 
     async def cancel_waiting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
-        """Cancels them as those that rest, but for the stops of positions."""
-        await self._cancel(caller, market, ids, waiting=True)
+        """Cancels these; without ids they go with what rests."""
+        if ids is not None:
+            await self.cancel_resting(caller, market, ids)
 
     async def cancel_resting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
-        """Cancels them by one action; what is gone meanwhile is gone, and the others are cancelled all the same."""
-        await self._cancel(caller, market, ids, waiting=False)
+        """Cancels them by one action, and what waits, but for the stops of positions.
 
-    async def _cancel(self, caller: RestCaller, market: str, ids: Sequence[str] | None, *, waiting: bool) -> None:
+        What is gone meanwhile is gone, and the others are cancelled all the same.
+        """
         if ids is None:
             rows = [(str(row["id"]), row["info"]) for row in await self.open_orders(caller, market)]
-            ids = [id_ for id_, info in rows if self.waits(info) is waiting and not self.of_position(info)]
+            ids = [id_ for id_, info in rows if not self.of_position(info)]
         if ids:
             await caller.ask(caller.client.cancel_orders, list(ids), market, tolerated=self.facts.unknown)
 
