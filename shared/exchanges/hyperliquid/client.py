@@ -180,7 +180,7 @@ def taken_all_the_same() -> Any:
     """
     reply = current()
     try:
-        answer = json.loads(reply.body) if reply is not None else None
+        answer: Any = json.loads(reply.body) if reply is not None else None
         first, *others = answer["response"]["data"]["statuses"]
     except (ValueError, KeyError, TypeError):
         return None
