@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 AGAIN_MS = 2_000  # between two cancels, and between two closes
 MOST_DOUBLED = 3  # so often that pause is doubled while closes leave all of the position
 FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 1_000, 60_000  # between two placings that were refused
+SOON = 10  # placings that find no position: its entry may be filled any moment
 MANY = 4  # revisions that may follow one another at once; more of them have a pause between them
 OCCUPIED_MS = 30_000  # how long the exchange's word counts that another one is there
 LIMITS_LOSS = frozenset({StopKind.STOP, StopKind.TRAIL})
@@ -262,4 +263,6 @@ def _pause_ms(own: Sequence[StopLife], now_ms: int) -> int:
         return FIRST_PAUSE_MS if len(own) > MANY else 0
     if in_vain == 1 and own[-1].phase is not StopPhase.FAILED:
         return 0
+    if own[-1].reason is Reason.NOTHING_TO_REDUCE and in_vain <= SOON:
+        return FIRST_PAUSE_MS
     return min(FIRST_PAUSE_MS << min(in_vain - 1, 10), LONGEST_PAUSE_MS)

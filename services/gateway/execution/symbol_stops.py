@@ -7,6 +7,7 @@ what closes at market, are orders of the symbol's manager.
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ from shared.messages.reasons import OrderPhase, Reason, StopKind
 from shared.orders import Absent, Ambiguous, FiringStop
 from shared.orders.state import Cancel
 from shared.orders.stop_life import EntryEnded, Placed, StopEvent, StopLife, Superseded, Told, on_stop_event
-from shared.orders.stops import StopPhase, StopReport
+from shared.orders.stops import StopAnswer, StopPhase, StopReport
 
 if TYPE_CHECKING:
     from services.gateway.execution.order_manager import OrderManager
@@ -100,9 +101,9 @@ class SymbolStops:
 
     @property
     def idle(self) -> bool:
-        """Says whether there is nothing to look at: no stop, and no position that should have one."""
+        """Says whether there is nothing to look at: no stop, and no position, or entry, that should have one."""
         terms = self._context.config.protect.terms
-        return not self.live and (terms is None or not self._orders_and_held()[1])
+        return not self.live and (terms is None or not (self._orders_and_held()[1] or self.entries()))
 
     @property
     def bare(self) -> bool:
@@ -213,11 +214,13 @@ class SymbolStops:
                     await self._do(action)
 
     async def _holding(self) -> tuple[Holding, bool]:
-        """Returns it, and whether it is certain: what an UNKNOWN entry may hold is protected, too."""
+        """Returns it, and whether it is certain: what an entry may hold that nobody has answered is protected, too."""
         orders, held, opened_by = self._orders_and_held()
         sure, form = True, self._form()
         if not held and StopKind.STOP not in form.attached:
-            unknown = [o for o in orders if o.state.phase is OrderPhase.UNKNOWN and not o.only_reduces]
+            late_ms = self._now_ms() - self._times.naked_ms // 4
+            unknown = [o for o in orders if o.state.unanswered and not o.only_reduces]
+            unknown = [o for o in unknown if o.state.phase is OrderPhase.UNKNOWN or o.state.at_ms < late_ms]
             if unknown:
                 held, opened_by, sure = unknown[0].state.asked_qty, unknown[0].name, False
         reducing = [order for order in orders if order.only_reduces]
@@ -305,7 +308,10 @@ class SymbolStops:
             if not context.leased() or context.fenced.broken:
                 raise NotCleared("the lease was over")
 
-        answer = await venue.stops.place(request_of(life), cleared)
+        answer: StopAnswer = Ambiguous("no answer in time")
+        with suppress(TimeoutError):  # another one is placed while there is time; this one may show up later
+            async with asyncio.timeout(self._times.naked_ms / 2_000):
+                answer = await venue.stops.place(request_of(life), cleared)
         life = self.apply(life.stop_id, Placed(answer, self._now_ms()))
         log.info(
             "a stop was placed", sym=self.sym, stop=life.stop_id, price=str(life.price), now=life.phase, why=life.text

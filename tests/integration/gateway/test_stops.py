@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,7 @@ STOP = {"stop_bps": 250}  # of 42,000: 40,950
 BOTH = {**STOP, "take_profit_bps": 300}  # 43,260
 AT, BELOW, ABOVE = D(40_950), D(40_900), D(43_300)
 LONG = D("0.010")
+HOUR_S = 3_600.0
 
 
 class Protected(Gateway):
@@ -372,6 +374,21 @@ async def test_one_that_fired_before_it_was_shown_is_booked_though_the_next_has_
         reports = await trading.reported(3)
         assert told(reports[2]) == STOPPED_OUT
         assert sum(report.last_qty for report in reports) == trading.held == D("0.005")
+
+
+@pytest.mark.parametrize(
+    ("lost", "taken"), [("algoOrder", False), ("algoOrder", True), ("fapi/v1/order", True)],
+    ids=["the stop's request", "the stop's answer", "the entry's answer"],
+)  # fmt: skip
+async def test_silence_is_not_waited_for_while_a_position_has_no_stop(tmp_path: Path, lost: str, taken: bool) -> None:
+    """Nobody answers the entry, or its stop, for an hour."""
+    async with protected(tmp_path, BINANCE, {**STOP, "naked_s": 2}) as trading:
+        venue: Any = (await trading.session()).context.venue
+        venue.stops._timeout_s = venue._sender._timeout_s = HOUR_S
+        trading.fake.server.faults.append(Fault(FaultMode.HOLD, lost, after=taken, method="POST"))
+        await trading.write(trading.intent("0.010"))
+        await until(lambda: trading.triggers == [AT])
+        assert trading.held == LONG
 
 
 async def test_a_stop_of_an_older_position_is_cancelled_as_a_difference(tmp_path: Path) -> None:

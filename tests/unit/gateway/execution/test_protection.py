@@ -8,6 +8,7 @@ from services.gateway.execution.protection import (
     AGAIN_MS,
     OCCUPIED_MS,
     SHOWN_MS,
+    SOON,
     CancelStop,
     CloseAtMarket,
     GiveUp,
@@ -174,6 +175,16 @@ def test_one_that_was_refused_comes_again_and_more_and_more_slowly() -> None:
     twice = [refused, refused._replace(stop_id="2", revision=1)]
     assert actions(*twice, now_ms=NOW_MS + 1_000) == []
     assert actions(*twice, now_ms=NOW_MS + 2_000) != []
+
+
+def test_a_position_that_is_not_there_yet_is_asked_for_soon_again() -> None:
+    early = [
+        stop(StopPhase.FAILED, number, stop_id=f"{number}", reason=Reason.NOTHING_TO_REDUCE, heard_ms=NOW_MS)
+        for number in range(SOON)
+    ]
+    assert actions(*early, now_ms=NOW_MS + 999) == []
+    assert actions(*early, now_ms=NOW_MS + 1_000) != []
+    assert actions(*early, early[0]._replace(stop_id="x", revision=SOON), now_ms=NOW_MS + 1_000) == []
 
 
 def test_one_that_is_there_already_protects_and_what_comes_beside_it_has_a_size() -> None:
