@@ -23,7 +23,6 @@ from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import Credentials, VenueOptions
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders.answers import Absent, Ambiguous, OrderStatusReport, Refused
-from shared.orders.stops import StopKind, StopRequest
 from tests.simulator_venues import HYPERLIQUID, SYM, Pair, options, trading
 
 D = Decimal
@@ -386,16 +385,6 @@ async def test_too_much_weight_holds_up_reads_and_orders() -> None:
         assert len(refused) == 19 and {one.reason for one in refused} == {Reason.RATE_LIMITED}
         with pytest.raises(VenueError):
             await pair.venue.positions()
-
-
-async def test_stops_are_not_sent_there() -> None:
-    async with trading(HYPERLIQUID) as pair:
-        stop = StopRequest(SYM, "a" * 32, StopKind.STOP, D("0.010"), D(41_000), at_ms=pair.venue.now_ms())
-        answer = await pair.venue.stops.place(stop)
-        assert isinstance(answer, Refused) and "no such stop is known of hyperliquid" in answer.text
-        with pytest.raises(ValueError, match="no such stop"):
-            await pair.venue.place(pair.ioc("0.010", pair.best.ask), stops=(stop,))
-        assert pair.sent == 0
 
 
 # ---- whose account it is

@@ -49,7 +49,7 @@ ENDED = {"user": "canceled", "position": "reduceOnlyCanceled", "margin": "perpMa
          "reduce_only": "reduceOnlyRejected"}  # fmt: skip
 
 
-class Refused(Exception):
+class NotTaken(Exception):
     """One trigger order is not taken; its text."""
 
 
@@ -91,11 +91,11 @@ class HyperliquidTriggers(HyperliquidOrders):
         try:
             stops = [self._read(one, whole=False) for one in others]
             if any(Decimal(one["s"]) != Decimal(entry["s"]) or one["b"] is entry["b"] for one in others):
-                raise Refused(UNTOLD)
+                raise NotTaken(UNTOLD)
             if self._state.engine.settings.get(CHILD) == "refuses":
                 for stop in stops:
                     self._check_beyond(stop)
-        except Refused as refused:
+        except NotTaken as refused:
             return [{"error": f"{refused} asset={entry['a']}"}]
         answer = self._place(entry, request)
         told = answer.get("filled") or answer.get("resting") if isinstance(answer, dict) else None
@@ -116,12 +116,12 @@ class HyperliquidTriggers(HyperliquidOrders):
             stop = self._read(order, whole=whole)
             engine.advance(state.now_ms())
             if engine.wallet.holding(stop.sym).qty * stop.side >= 0:
-                raise Refused(TEXTS[DeclineReason.REDUCE_ONLY])
+                raise NotTaken(TEXTS[DeclineReason.REDUCE_ONLY])
             same = [one for one in engine.stops.waiting(stop.sym) if one.whole and one.kind == stop.kind]
             if stop.whole and same and engine.settings.get(SECOND) != "taken":
-                raise Refused(UNTOLD)
+                raise NotTaken(UNTOLD)
             made = state.place_stop(stop)
-        except Refused as refused:
+        except NotTaken as refused:
             return {"error": f"{refused} asset={order['a']}"}
         except Declined as declined:
             return {"error": f"{self._text(declined)} asset={order['a']}"}
@@ -129,7 +129,7 @@ class HyperliquidTriggers(HyperliquidOrders):
         return WAITS if whole else {"resting": named}
 
     def _read(self, order: Action, *, whole: bool) -> EngineStop:
-        """Reads one, or raises Refused for what is wrong with it by itself."""
+        """Reads one, or raises NotTaken for what is wrong with it by itself."""
         sym, wanted = self._coins.get(int(order["a"])), order["t"]["trigger"]
         if sym is None or wanted["tpsl"] not in TYPES or wanted["isMarket"] is not True or order["r"] is not True:
             raise unreadable()  # the simulator keeps none that could add, and none with a limit
@@ -137,15 +137,15 @@ class HyperliquidTriggers(HyperliquidOrders):
         trigger, price, size = Decimal(wanted["triggerPx"]), Decimal(order["p"]), Decimal(order["s"])
         side = 1 if order["b"] else -1
         if size % listing.step:
-            raise Refused(TEXTS[DeclineReason.STEP])
+            raise NotTaken(TEXTS[DeclineReason.STEP])
         if not size and not whole:
-            raise Refused(TEXTS[DeclineReason.MIN_QTY])
+            raise NotTaken(TEXTS[DeclineReason.MIN_QTY])
         if not valid_price(listing, trigger) or not valid_price(listing, price):
-            raise Refused(TEXTS[DeclineReason.PRICE_STEP])
+            raise NotTaken(TEXTS[DeclineReason.PRICE_STEP])
         if side * (price - trigger) < 0:
-            raise Refused(BEYOND)
+            raise NotTaken(BEYOND)
         if size and price * size < LEAST and engine.settings.get(SMALL_REDUCE) != "true":
-            raise Refused(TEXTS[DeclineReason.MIN_NOTIONAL])
+            raise NotTaken(TEXTS[DeclineReason.MIN_NOTIONAL])
         return EngineStop(
             id=0, client_id=str(order.get("c", "")).removeprefix("0x"), sym=sym, kind=wanted["tpsl"], side=side,
             qty=size, trigger=trigger, rises=(side > 0) == (wanted["tpsl"] == "sl"), created_ms=0, updated_ms=0,
@@ -154,7 +154,7 @@ class HyperliquidTriggers(HyperliquidOrders):
 
     def _check_beyond(self, stop: EngineStop) -> None:
         if stop.reached(self._state.engine.prices.quote(stop.sym, self._state.now_ms()).mid):
-            raise Refused(BEYOND)
+            raise NotTaken(BEYOND)
 
     def _text(self, declined: Declined) -> str:
         return BEYOND if declined.why is DeclineReason.WOULD_TRIGGER else TEXTS.get(declined.why, UNTOLD)
