@@ -14,7 +14,8 @@ from shared.orders.answers import Absent, Ambiguous, Refused
 from shared.orders.stops import Beyond, Occupied, StopKind, StopPhase, StopReport, StopRequest
 from tests.unit.exchanges.trading.raw import Raw
 
-WAITING, TRIGGERING, TRIGGERED, FAILED, CANCELED = StopPhase
+WAITING, TRIGGERING, TRIGGERED = StopPhase.WAITING, StopPhase.TRIGGERING, StopPhase.TRIGGERED
+FAILED, CANCELED = StopPhase.FAILED, StopPhase.CANCELED
 STOP, TAKE, TRAIL = StopKind.STOP, StopKind.TAKE_PROFIT, StopKind.TRAIL
 # P: Query-Algo-Order has this row.
 BINANCE = {
