@@ -22,9 +22,13 @@ from shared.journal.rows import (
     ExternalRow,
     LatchRow,
     LimitRow,
+    NakedRow,
     SetBusId,
 )
 from shared.messages import Leg, OrderPhase, Reason
+from shared.messages.reasons import StopKind
+from shared.orders.stop_life import StopLife
+from shared.orders.stops import StopPhase
 from tests.journal_process import locked
 from tests.journal_rows import BOOK, SYM, execution, fill, funding, order
 
@@ -403,3 +407,41 @@ async def test_a_full_name_of_the_driver_is_not_asked_for(journal_url: str) -> N
     short = make_url(journal_url).set(drivername=make_url(journal_url).get_backend_name())
     async with await Journal.open(short.render_as_string(hide_password=False), "main", durable=True) as journal:
         assert await journal.raise_epoch("me") == 1
+
+
+def stop(number: int, phase: StopPhase = StopPhase.WAITING, **changed: object) -> StopLife:
+    made = StopLife(
+        f"{number:032x}", BOOK, SYM, "entry", StopKind.STOP, number, Decimal("0.0010"), Decimal("71000.10"), None, True,
+        phase, 1_000 + number, 6_000, updated_ms=100 * number,
+    )  # fmt: skip
+    return made._replace(**changed)  # type: ignore[arg-type]
+
+
+async def test_a_stop_is_replaced_by_its_next_row_and_found_while_it_may_be_at_the_exchange(
+    journal: Journal, epoch: int
+) -> None:
+    """Those that ended are told on demand: of late, or of one position."""
+    live, ended, older = stop(1), stop(2, StopPhase.CANCELED), stop(3, StopPhase.TRIGGERED, opened_by="before")
+    await journal.write([live._replace(phase=StopPhase.SENT), live, ended, older], epoch)
+    assert await journal.stop(live.stop_id) == live
+    assert await journal.stop("f" * 32) is None
+    assert await journal.stops() == [live]
+    assert await journal.stops(opened_by="before") == [live, older]
+    assert await journal.stops(since_ms=200) == [live, ended, older]
+    assert [life.phase for life in await journal.stops(since_ms=0) if not life.live] == [ended.phase, older.phase]
+
+
+async def test_a_time_without_a_stop_gets_its_end(journal: Journal, epoch: int) -> None:
+    first, second = NakedRow(BOOK, 5, 0, "entry", "none yet"), NakedRow(BOOK, 9, 12, "other", "gone")
+    await journal.write([first, second, first._replace(until_ms=7)], epoch)
+    assert await journal.naked() == [first._replace(until_ms=7), second]
+    assert await journal.naked(since_ms=6) == [second]
+
+
+async def test_no_person_writes_a_stop_and_no_fenced_gateway(journal: Journal, epoch: int) -> None:
+    with pytest.raises(TypeError, match="StopLife is no person's command"):
+        await journal.write_by_person([stop(1)])  # type: ignore[list-item]
+    await journal.raise_epoch("another")
+    with pytest.raises(Fenced):
+        await journal.write([stop(1)], epoch)
+    assert await journal.stops() == []
