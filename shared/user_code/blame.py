@@ -17,6 +17,7 @@ _MACHINERY = frozenset(
     {
         "__init__.py",
         "add_model.py",
+        "after_stop.py",
         "batches.py",
         "card.py",
         "check_model.py",
