@@ -25,7 +25,7 @@ KINDS = {  # P: DOCS/enum#stopordertype; the partial ones are sized by quantity
 WHOLE = frozenset({"StopLoss", "TakeProfit", "TrailingStop"})
 PHASES = {  # P: DOCS/enum#orderstatus; Cancelled: see _phase
     "Untriggered": StopPhase.WAITING,
-    "Triggered": StopPhase.TRIGGERED,
+    "Triggered": StopPhase.TRIGGERING,  # the instant between Untriggered and New; it may stay so
     "New": StopPhase.TRIGGERED,
     "PartiallyFilled": StopPhase.TRIGGERED,
     "Filled": StopPhase.TRIGGERED,

@@ -67,7 +67,6 @@ class Asker:
     - price: of a symbol, as a strategy would know it.
     - pause_s: at most so long after an answer nothing is asked.
     - asks: switched off, nothing new is asked for.
-    - ends: whether it is done when all is answered; else it goes on, for whatever else comes.
     - contradictions: executions that came again with other content.
     """
 
@@ -81,7 +80,6 @@ class Asker:
         *,
         price: Callable[[str], Decimal] = lambda sym: PRICE,
         pause_s: float = 0.0,
-        ends: bool = True,
     ) -> None:
         self.books = {sym: Book(sym, each) for sym in symbols}
         self.contradictions: list[str] = []
@@ -91,7 +89,6 @@ class Asker:
         self._rng = rng
         self._price = price
         self._pause_s = pause_s
-        self._ends = ends
         self._told: dict[int, int] = {}
 
     @property
@@ -100,18 +97,13 @@ class Asker:
         return sum(len(book.answered) for book in self.books.values())
 
     @property
-    def done(self) -> bool:
-        """Returns whether all that was to be asked for is answered."""
-        return self._ends and self.settled
-
-    @property
     def settled(self) -> bool:
         """Returns whether nothing is left to ask, and nothing unanswered."""
         return all(not book.left and not book.waits for book in self.books.values())
 
     async def run(self) -> None:
-        """Asks until all is answered, over every loss of the bus."""
-        while not self.done:
+        """Asks, and takes whatever is answered, for ever and over every loss of the bus."""
+        while True:
             try:
                 session = await self._bus.connect()
                 try:
@@ -133,7 +125,7 @@ class Asker:
         self._told.clear()
         cursors = {(str(Stream.EXECUTIONS), PartitionId("gateway", p)): b"0-0" for p in range(self._partitions)}
         renewed = time.monotonic()
-        while not self.done:
+        while True:
             self._ask()
             await self._write(session, leases, seqs)
             if time.monotonic() - renewed > 0.3:

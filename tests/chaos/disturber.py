@@ -71,11 +71,11 @@ class Disturber:
                 self._line.tend()
                 if asking.done():
                     asking.result()
-                return asker.done or asker.answered >= aim
+                return asker.settled or asker.answered >= aim
 
             await until(moved, within_s=90)
             await asyncio.sleep(rng.uniform(0, 0.05))
-            if asker.done:
+            if asker.settled:
                 return
             await act()
 

@@ -48,7 +48,7 @@ class Evidence:
         """Takes it, from a simulator on which nothing is due any more."""
         requests, engine = fake.server.requests, fake.engine
         assert len(requests) < (requests.maxlen or 0), "the simulator has forgotten requests"
-        sent = (one for one in requests if sends(one, place))
+        sent = [one for one in list(requests) if sends(one, place)]
         async with await Journal.open(settings.journal_url, "main", durable=True) as journal:
             journaled = {
                 sym: tuple(

@@ -134,7 +134,7 @@ async def test_what_was_filled_is_closed_without_us(
             def price(sym: str) -> Decimal:
                 return fake.engine.prices.quote(listed(place, sym), fake.state.now_ms()).mid
 
-            entries = Entries(bus, list(settings.symbols), 0, PARTITIONS, rng, price=price, ends=False)
+            entries = Entries(bus, list(settings.symbols), 0, PARTITIONS, rng, price=price)
             asking = asyncio.create_task(entries.run())
             with Line(folder, server.url, as_variables(values)) as line:
                 line.start(GATEWAY)

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.account import SYMBOLS, listed
-from tests.chaos.naked import Share, closes
-from tests.chaos.stop_evidence import LOSS, StopEvidence, missed_stop_plants
+from tests.chaos.evidence import Evidence
+from tests.chaos.naked import Share
+from tests.chaos.stop_evidence import StopEvidence, missed_stop_plants
 from tests.chaos.traders import Say, Size, Traders, disturbed, judged, traders
 from tests.simulator_venues import BINANCE, BYBIT, OKX, Place, named
 from tests.until import until
 
 PROTECT = {"stop_bps": "100", "take_profit_bps": "150"}
-SETTLED_S = 60.0
+SETTLED_S = 90.0
 
 
 @pytest.mark.timeout(3000)
@@ -29,7 +29,7 @@ async def test_every_position_has_its_stop(
         await disturbed(them, size, say)
         moving.cancel()
         them.fake.state.random_faults.chances = {}
-        await until(lambda: settled(them, place), within_s=SETTLED_S, every_s=0.2)
+        await until(lambda: at_rest(them, place), within_s=SETTLED_S, every_s=1.0)
     await judged(them, place, say)
     away = them.disturber.away()
     evidence = await StopEvidence.of(them.settings, them.fake, them.adversary, place, away)
@@ -47,16 +47,9 @@ async def test_every_position_has_its_stop(
     assert len(adversary.orphans) >= size.orphans
 
 
-def settled(them: Traders, place: Place) -> bool:
-    """Says whether every position has one stop that closes it, and nothing else waits anywhere."""
-    engine = them.fake.engine
-    engine.advance(them.fake.state.now_ms())
-    if not them.asker.settled:
+async def at_rest(them: Traders, place: Place) -> bool:
+    """Says whether all know the same of every order and stop, and each position has one stop that closes it."""
+    them.fake.engine.advance(them.fake.state.now_ms())
+    if not them.asker.settled or (await Evidence.of(them.settings, them.fake, them.asker, place)).faults():
         return False
-    for sym in SYMBOLS:
-        held, waiting = engine.wallet.holding(listed(place, sym)).qty, engine.stops.waiting(listed(place, sym))
-        losses = [stop for stop in waiting if stop.kind in LOSS]
-        good = all(closes(stop, held) for stop in waiting) and len(losses) == bool(held)
-        if not good or held != them.asker.books[sym].held:
-            return False
-    return True
+    return not (await StopEvidence.of(them.settings, them.fake, them.adversary, place)).faults()

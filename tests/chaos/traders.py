@@ -32,6 +32,7 @@ from tests.chaos.evidence import Evidence, missed_plants
 from tests.chaos.line import Line
 from tests.chaos.server import Server
 from tests.simulator_venues import Place
+from tests.until import until
 
 Say = Callable[[str], None]
 SHORT_OF_ALL = 0.2  # of the IOCs, at least, miss or are filled in part
@@ -61,6 +62,7 @@ class Traders:
     adversary: Adversary
     disturber: Disturber
     line: Line
+    asking: "asyncio.Task[None]"
 
 
 @asynccontextmanager
@@ -99,9 +101,11 @@ async def traders(
                 faults = fake.state.random_faults
                 faults.chances, faults.apart_ms = TROUBLES, APART_MS
                 disturber = Disturber(line, settings, asker, rng, server if bus_too else None)
-                yield Traders(fake, settings, asker, adversary, disturber, line)
+                asking = asyncio.create_task(asker.run())
+                yield Traders(fake, settings, asker, adversary, disturber, line, asking)
                 faults.chances = {}
                 await asyncio.to_thread(line.stop)  # the venue lives on this loop: a gateway that starts asks it
+                asking.cancel()
                 assert not line.unexpected
     finally:
         server.stop()
@@ -110,10 +114,8 @@ async def traders(
 async def disturbed(them: Traders, size: Size, say: Say) -> None:
     """Asks for all orders, disturbs meanwhile, and waits for all answers."""
     began = time.monotonic()
-    asking = asyncio.create_task(them.asker.run())
-    await them.disturber.run(asking, size.kills, size.disarms)
-    async with asyncio.timeout(900):
-        await asking
+    await them.disturber.run(them.asking, size.kills, size.disarms)
+    await until(lambda: them.asker.settled, within_s=900, every_s=0.05)
     took = time.monotonic() - began
     say(f"{them.asker.answered} reports in {took:.0f} s, {dict(them.disturber.done)}")
 
@@ -121,8 +123,9 @@ async def disturbed(them: Traders, size: Size, say: Say) -> None:
 async def judged(them: Traders, place: Place, say: Say) -> None:
     """Judges what all know of the orders, when nothing is at work any more."""
     evidence = await Evidence.of(them.settings, them.fake, them.asker, place)
-    assert evidence.faults() == []
-    assert missed_plants(evidence) == []
+    faults, missed = evidence.faults(), missed_plants(evidence)
+    assert not faults, "\n".join(faults)
+    assert not missed, f"not found where they were planted: {missed}"
     say(f"{evidence.human()}; {len(them.disturber.taken_over_ms)} take-overs")
     iocs, adversary = evidence.iocs, them.adversary
     say(f"IOCs: {dict(iocs)}; cancels: {dict(adversary.counts)}, {adversary.races} races")
