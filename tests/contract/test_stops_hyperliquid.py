@@ -93,6 +93,8 @@ async def test_one_that_is_filled_in_part_is_told_by_its_fills(
     assert found.phase is StopPhase.TRIGGERED
     order = await pair.venue.stops.order(SYM, found.order_id)
     assert isinstance(order, OrderStatusReport) and order.filled_qty == -LONG / 2 == held(pair) - LONG
+    if kept == "same":
+        assert (order.phase, order.traded_qty) == (OrderPhase.CANCELED, -LONG / 2), "it has ended short"
 
 
 async def test_a_stop_that_is_beyond_leaves_its_entry_without_one(pair: Pair) -> None:

@@ -126,7 +126,9 @@ class HyperliquidStops(StopProfile):
         rows = caller.client.parse_trades(mine)
         if not number(told["order"]["origSz"]):
             filled = sum((number(row["sz"]) for row in mine), Decimal(0))
-            told = {**told, "order": {**told["order"], "origSz": filled, "sz": Decimal(0)}}
+            # One that is over, and not filled, has ended short: of how much is not told.
+            left = Decimal(0) if told["status"] == "filled" else market.rules.step
+            told = {**told, "order": {**told["order"], "origSz": filled + left, "sz": left}}
             if told["status"] == "filled" and not filled:
                 raise Unreadable("the order is filled, and its fills are not there yet")
         return ccxt_row(told, rows, caller_ms(caller))

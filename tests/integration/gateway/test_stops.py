@@ -252,6 +252,26 @@ async def test_what_an_entry_carries_leaves_no_time_without(tmp_path: Path, plac
         assert [bool(life.carried_by) for life in await trading.lives()][:1] == [True]
 
 
+@pytest.mark.parametrize("fate", ["", "expires"])
+async def test_a_fired_stop_that_has_kept_its_number_is_booked_as_well(
+    tmp_path: Path, fate: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows which of both Hyperliquid does; the other tests have the other one."""
+    async with protected(tmp_path, HYPERLIQUID, {**STOP, "trigger_s": 0.5}) as trading:
+        trading.fake.engine.set("trigger_id", "same")
+        doom(trading, monkeypatch, at_trigger=fate)
+        await trading.enter()
+        await until(lambda: trading.settled())
+        (there,) = trading.stops
+        trading.price(BELOW)
+        await until(lambda: trading.held == 0)
+        await until(lambda: sum(report.last_qty for report in trading.reports()) == 0)
+        assert trading.reports()[-1].reason is (Reason.STOP_FAILED if fate else Reason.STOPPED_OUT)
+        assert bool(trading.fake.engine.by_id(there.id))
+        await trading.cleared()
+        await trading.agreed()
+
+
 async def test_an_entry_that_was_filled_in_part_gets_its_stop_behind_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
