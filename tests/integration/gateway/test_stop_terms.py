@@ -10,13 +10,13 @@ from shared.messages.reasons import StopKind
 from shared.orders.answers import VenuePosition
 from tests.integration.gateway.conftest import SYM
 from tests.integration.gateway.test_stops import AT, LONG, PLACES, Protected, protected, told
-from tests.simulator_venues import BINANCE, OKX, Place, named
+from tests.simulator_venues import BINANCE, HYPERLIQUID, OKX, Place, named
 from tests.until import until
 
 D = Decimal
 
 
-@pytest.mark.parametrize("place", PLACES, ids=named)
+@pytest.mark.parametrize("place", [place for place in PLACES if place is not HYPERLIQUID], ids=named)
 async def test_a_trailing_stop_is_the_exchanges_own_and_follows_the_best_price(tmp_path: Path, place: Place) -> None:
     async with protected(tmp_path, place, {"trail_bps": 100}) as trading:
         await trading.write(trading.intent("0.010"))
