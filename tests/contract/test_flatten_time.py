@@ -19,6 +19,7 @@ from shared.journal.rows import OrderRow
 from shared.messages import Reason
 from shared.orders import Ambiguous, OrderRequest, OrderStatusReport, Refused
 from shared.orders.answers import VenueOrder
+from shared.orders.stop_life import StopLife
 from tests.journal_rows import order
 from tests.simulator_venues import OKX, SWAPS, InProcess, Place, in_process, named, throttle_in_virtual_time
 from tests.virtual_time import virtually
@@ -40,6 +41,9 @@ class Journal:
 
     async def orders(self) -> list[OrderRow]:
         return self.sent
+
+    async def stops(self) -> list[StopLife]:
+        return []
 
     async def limits(self) -> dict[str, bytes]:
         return {}

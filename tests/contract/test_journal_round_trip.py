@@ -25,7 +25,7 @@ INTEGERS = st.integers(0, 2**63 - 1)
 ORDERS = st.builds(
     OrderRow,
     **dict.fromkeys(("client_order_id", "book", "sym", "tr", "content", "after", "venue_order_id", "by"), TEXTS),
-    **dict.fromkeys(("limit_price", "trigger_price", "sent_price"), st.none() | AMOUNTS), became=TEXTS,
+    **dict.fromkeys(("limit_price", "trigger_price", "sent_price"), st.none() | AMOUNTS), became=TEXTS, stop_id=TEXTS,
     **dict.fromkeys(("intended_qty", "price", "signed_qty", "filled_qty", "paid", "commission"), AMOUNTS),
     **dict.fromkeys(("tick_n", "ts_event", "valid_until_ns", "order_n", "at_ms", "valid_until_ms"), INTEGERS),
     **dict.fromkeys(("epoch", "updated_ms", "canceled_ms"), INTEGERS),

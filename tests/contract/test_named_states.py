@@ -22,7 +22,6 @@ from services.monitor.comparisons import EquityBand, Outside, Ranges, RealisedCo
 from services.monitor.stage import MonitorStage
 from shared.account import Account
 from shared.account.live_book import LiveBook
-from shared.account.protection import BarPrices, ProtectTerms, SimulatedStop
 from shared.config import load_settings
 from shared.drift.twin import Costs
 from shared.exchanges.market_data.events import Trade
@@ -138,15 +137,6 @@ def wrapper() -> Iterator[Any]:
     yield made
 
 
-def simulated_stop() -> Iterator[SimulatedStop]:
-    """Of a position: without one there is nothing to remember."""
-    stop = SimulatedStop(ProtectTerms(trail_bps=Decimal(100)))
-    stop.follow(Decimal(1), Decimal(100))
-    yield stop
-    stop.on_bar(BarPrices(*map(Decimal, (100, 105, 100, 104))))
-    yield stop
-
-
 def paper_stage() -> Iterator[Any]:
     made = paper.paper()
     yield made
@@ -235,7 +225,6 @@ GROWN: dict[str, Callable[[], Iterator[Any]]] = {
     "Ranges": compared(lambda: Ranges(TRAINING)),
     "RealisedCosts": compared(lambda: RealisedCosts(Costs())),
     "SignalStage": signal_stage,
-    "SimulatedStop": simulated_stop,
     "StatefulStrategy": stateful_strategy,
     "StrategyStage": strategy_stage,
     "StreamWatch": stream_watch,

@@ -86,7 +86,8 @@ def test_the_headline_twice_on_one_bus(tickline: Tickline) -> None:
         assert told == {"money_from": "bus", "funding_today": "0"} | of_it
         assert summary == {
             "ticks": 692, "predictions": 692, "decisions": 692, "orders": 1377, "executions": 1377,
-            "parity": {"compared": 1377, "identical": 1377}, "restarts": 0, "finished": True,
+            "parity": {"compared": 1377, "identical": 1377, "executions": 1377, "executions_identical": 1377},
+            "restarts": 0, "finished": True,
         }  # fmt: skip
         assert done.summary.keys() == KEYS | BESIDE
         assert "parity: 1377 of 1377 orders identical to the backtest" in done.out.splitlines()
@@ -105,5 +106,6 @@ def test_another_strategy_by_one_option(tickline: Tickline, bars: Path) -> None:
     assert done.summary["executions"] == orders < plain.orders
     assert abs(orders - wanted.orders) <= 5  # fees shrink to a last digit: there the two may differ
     assert done.summary["decisions"] == done.summary["predictions"] == done.summary["ticks"] == len(prices)
-    assert done.summary["parity"] == {"compared": orders, "identical": orders}
+    executed = {"executions": orders, "executions_identical": orders}
+    assert done.summary["parity"] == {"compared": orders, "identical": orders, **executed}
     assert abs(Decimal(done.summary["final_equity"]) / wanted.equity - 1) < Decimal("1e-20")

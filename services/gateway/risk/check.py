@@ -67,8 +67,9 @@ class ExposureChange(NamedTuple):
       filled, or with all in flight against it.
     - lets_open: the part of `reduces` that may take away what an UNKNOWN order was to close, which then opens more.
 
-    >>> exposure(Decimal(-5), Decimal(3), [])
-    ExposureChange(reduces=Decimal('-3'), adds=Decimal('-2'), worst=Decimal('-2'), lets_open=Decimal('0'))
+    >>> change = exposure(Decimal(-5), Decimal(3), [])
+    >>> str(change.reduces), str(change.adds), str(change.worst)
+    ('-3', '-2', '-2')
     >>> exposure(Decimal(-3), Decimal(3), [Decimal(-2)]).adds
     Decimal('-2')
     >>> exposure(Decimal(-1), Decimal(0), [Decimal(4)]).worst
@@ -97,8 +98,9 @@ def exposure(
 
     >>> exposure(Decimal(-3), Decimal(3), [], [Decimal(-3)]).reduces
     Decimal('-3')
-    >>> exposure(Decimal(-3), Decimal(3), [], unlimited=[Decimal(-5)])
-    ExposureChange(reduces=Decimal('-3'), adds=Decimal('0'), worst=Decimal('-5'), lets_open=Decimal('-3'))
+    >>> change = exposure(Decimal(-3), Decimal(3), [], unlimited=[Decimal(-5)])
+    >>> str(change.reduces), str(change.worst), str(change.lets_open)
+    ('-3', '-5', '-3')
     """
     sign, free = 1 if signed_qty > 0 else -1, tuple(unlimited)
     unsure = (*limited, *free)
