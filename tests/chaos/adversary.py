@@ -84,7 +84,7 @@ class Adversary:
             self._advance()
 
     def _before(self, request: HttpRequest) -> None:
-        said = frozenset(WORD.findall(f"{request.raw_query}&{request.body}"))
+        said = frozenset(word.removeprefix("0x") for word in WORD.findall(f"{request.raw_query}&{request.body}"))
         if is_cancel(request):
             self._advance()
             for stop in self._stops_in(said):

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from services.simulator.engine.events import EngineFill, EngineOrder
 from services.simulator.http.request import HttpRequest
@@ -137,15 +137,18 @@ class Evidence:
 def sends(asked: HttpRequest, place: Place) -> bool:
     """Says whether a request sends an order."""
     path = "/order/create" if place.exchange == "bybit" else place.orders
-    return asked.method == "POST" and asked.target.endswith(path)
+    return asked.method == "POST" and asked.target.endswith(path) and "limit" in _signed(asked).get("t", {"limit": ""})
 
 
 def client_id(asked: HttpRequest) -> str:
     """Returns our id of an order that was sent."""
-    if "/exchange/" in asked.target:
-        (order,) = asked.content["action"]["orders"]
-        return str(order["c"]).removeprefix("0x")
-    return asked.client_id
+    return str(_signed(asked).get("c", asked.client_id)).removeprefix("0x")
+
+
+def _signed(asked: HttpRequest) -> Mapping[str, Any]:
+    """Returns the first order of a signed action, which its stops follow; nothing of any other request."""
+    first: Mapping[str, Any] = asked.content["action"]["orders"][0] if "/exchange/order" in asked.target else {}
+    return first
 
 
 # What a fault would look like: each is put into good evidence, and must be found there.

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from tests.chaos.evidence import Evidence
 from tests.chaos.naked import Share
 from tests.chaos.stop_evidence import StopEvidence, missed_stop_plants
 from tests.chaos.traders import Say, Size, Traders, disturbed, judged, traders
-from tests.simulator_venues import BINANCE, BYBIT, OKX, Place, named
+from tests.simulator_venues import SWAPS, Place, named
 from tests.until import until
 
 PROTECT = {"stop_bps": "100", "take_profit_bps": "150"}
@@ -18,7 +19,7 @@ SETTLED_S = 90.0
 
 
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize("place", [BINANCE, OKX, BYBIT], ids=named)
+@pytest.mark.parametrize("place", SWAPS, ids=named)
 async def test_every_position_has_its_stop(
     folder: Path, rng: random.Random, short: bool, say: Say, place: Place
 ) -> None:
@@ -29,11 +30,13 @@ async def test_every_position_has_its_stop(
         await disturbed(them, size, say)
         moving.cancel()
         them.fake.state.random_faults.chances = {}
-        await until(lambda: at_rest(them, place), within_s=SETTLED_S, every_s=1.0)
+        with suppress(AssertionError):  # what is left is told below
+            await until(lambda: at_rest(them, place), within_s=SETTLED_S, every_s=1.0)
     await judged(them, place, say)
     away = them.disturber.away()
     evidence = await StopEvidence.of(them.settings, them.fake, them.adversary, place, away)
-    assert evidence.faults() == []
+    faults = evidence.faults()
+    assert not faults, "\n".join(faults)
     assert missed_stop_plants(evidence) == []
     adversary = them.adversary
     say(f"triggers: {dict(adversary.triggers)}; {len(adversary.orphans)} orphaned stops")
