@@ -14,8 +14,9 @@ from shared.orders.stop_life import StopLife
 from tests.chaos.account import listed
 from tests.chaos.adversary import Adversary
 from tests.chaos.naked import Exposed, Span, closes, exposed
-from tests.simulator_venues import Place
+from tests.simulator_venues import HYPERLIQUID, Place
 
+LEAST = Decimal(10)  # of any order at Hyperliquid
 LOSS = frozenset({"STOP_MARKET", "sl", "StopLoss"})  # the exchanges' words for a stop that limits the loss
 NOTICED_MS = 13_000  # so long a stop may be gone, or stuck as it was triggered (`trigger_s`), before anybody can know
 
@@ -29,6 +30,7 @@ class StopEvidence:
     - naked: the journal's own account of that. lives: its stops that may be there.
     - ids: the exchange's, of the stops that wait.
     - away: when no gateway was at work, or one had just begun.
+    - dusty: symbols of which so little is held that the exchange lets nobody close it (Hyperliquid: 10 USDC).
     """
 
     held: Mapping[str, Decimal]
@@ -38,6 +40,7 @@ class StopEvidence:
     naked: Mapping[str, tuple[NakedRow, ...]]
     lives: Mapping[str, tuple[StopLife, ...]]
     away: tuple[Span, ...] = ()
+    dusty: frozenset[str] = frozenset()
 
     @classmethod
     async def of(
@@ -49,8 +52,11 @@ class StopEvidence:
         waiting = {sym: tuple(engine.stops.waiting(id_)) for sym, id_ in ids.items()}
         async with await Journal.open(settings.journal_url, "main", durable=True) as journal:
             naked, lives = await journal.naked(), await journal.stops()
+        held = {sym: engine.wallet.holding(id_).qty for sym, id_ in ids.items()}
+        worth = {sym: abs(qty) * engine.prices.quote(ids[sym], now_ms).mid for sym, qty in held.items()}
         return cls(
-            held={sym: engine.wallet.holding(id_).qty for sym, id_ in ids.items()},
+            held=held,
+            dusty=frozenset(sym for sym in ids if place is HYPERLIQUID and 0 < worth[sym] < LEAST),
             waiting=waiting,
             ids={sym: frozenset(place.order_id(stop.id) for stop in own) for sym, own in waiting.items()},
             exposed={
@@ -72,7 +78,7 @@ class StopEvidence:
         for sym, held in self.held.items():
             own, ids = self.waiting[sym], self.ids[sym]
             losses = [stop for stop in own if stop.kind in LOSS]
-            if held and not any(closes(stop, held) for stop in losses):
+            if held and sym not in self.dusty and not any(closes(stop, held) for stop in losses):
                 found.append(f"{sym}: {held} is held without a stop")
             found += [f"{sym}: stop {stop.id} is left over beside {held}" for stop in own if not closes(stop, held)]
             if len(losses) > 1:
@@ -80,9 +86,14 @@ class StopEvidence:
             known = {life.venue_id for life in self.lives[sym]}
             found += [f"{sym}: the journal knows nothing of stop {id_}" for id_ in ids - known]
             found += [f"{sym}: stop {id_} is in the journal only" for id_ in known - ids]
-            found += [f"{sym}: without a stop since {row.from_ms}" for row in self.naked[sym] if not row.until_ms]
+            found += [
+                f"{sym}: without a stop since {row.from_ms}" for row in self.naked[sym] if self._goes_on(sym, row)
+            ]
             found += [f"{sym}: nobody noted that it had no stop for {span.ms} ms" for span in self.unnoted(sym)]
         return found
+
+    def _goes_on(self, sym: str, row: NakedRow) -> bool:
+        return not row.until_ms and sym not in self.dusty
 
     def unnoted(self, sym: str) -> list[Span]:
         """Returns when a position had no stop, for longer than it takes to notice, and the journal lacks it."""
