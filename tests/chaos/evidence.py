@@ -20,6 +20,7 @@ from tests.chaos.asker import Asker
 from tests.simulator_venues import Place
 
 ZERO = Decimal(0)
+NAMELESS = "the order"
 UNSENT = (OrderPhase.REJECTED, OrderPhase.EXPIRED)
 
 
@@ -65,7 +66,7 @@ class Evidence:
             id_ = order.id if isinstance(order, EngineOrder) else order.order_id
             if engine.stops.of_order(id_) is None:
                 return order.client_id
-            return became.get(place.order_id(id_), f"the order {id_}, which a stop became,")
+            return became.get(place.order_id(id_), f"{NAMELESS} {id_}, which a stop became,")
 
         traded: dict[str, Decimal] = {}
         for fill in engine.fills:
@@ -111,7 +112,8 @@ class Evidence:
 
     def _was_sent(self, name: str) -> bool:
         """Says whether an order went out, or came of a stop."""
-        return name in self.sent or (name in self.rows and bool(self.rows[name].stop_id))
+        of_stop = name not in self.rows or bool(self.rows[name].stop_id)  # one that ended without a trade is in no row
+        return name in self.sent or (of_stop and (name in self.rows or name.startswith(NAMELESS)))
 
     def _our_own(self) -> set[str]:
         """Returns what nobody asks for: what a stop became, and what the gateway closes where one has failed."""

@@ -11,7 +11,7 @@ from tests.chaos.evidence import Evidence
 from tests.chaos.naked import Share
 from tests.chaos.stop_evidence import StopEvidence, missed_stop_plants
 from tests.chaos.traders import Say, Size, Traders, disturbed, judged, traders
-from tests.simulator_venues import SWAPS, Place, named
+from tests.simulator_venues import BINANCE, BYBIT, OKX, Place, named
 from tests.until import until
 
 PROTECT = {"stop_bps": "100", "take_profit_bps": "150"}
@@ -19,7 +19,7 @@ SETTLED_S = 90.0
 
 
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize("place", SWAPS, ids=named)
+@pytest.mark.parametrize("place", [BINANCE, OKX, BYBIT], ids=named)
 async def test_every_position_has_its_stop(
     folder: Path, rng: random.Random, short: bool, say: Say, place: Place
 ) -> None:
