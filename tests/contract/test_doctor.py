@@ -102,7 +102,8 @@ async def test_the_exchanges_of_prices() -> None:
     async with serving("bybit") as fake:
         own = {"exchange": "bybit", "markets": {SYM: BYBIT.market}, "base_url": fake.url}
         settings = Settings(symbols=(SYM,), interval="1m", ingestor={"source": "ccxt", **own})
-        assert wrong(await market_data_findings(settings)) == []
+        found = await market_data_findings(settings)
+        assert wrong(found) == [], found
         lacking = settings.model_copy(
             update={"ingestor": settings.ingestor.model_copy(update={"markets": {SYM: "NOT/USDT:USDT"}})}
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
@@ -252,11 +252,11 @@ async def test_flat_is_said_once_while_an_order_cannot_be_cancelled() -> None:
         )  # fmt: skip
         cancel, begun_s, said, on = venue.cancel_all, time.monotonic(), list[str](), set[str]()
 
-        async def refuses(sym: str, shown: Sequence[VenueOrder] | None = None) -> None:
+        async def refuses(sym: str, shown: Sequence[VenueOrder] | None = None, keep: Collection[str] = ()) -> None:
             on.add(waiting.on)
             if time.monotonic() - begun_s < 60:
                 raise VenueError("it cannot be cancelled")
-            await cancel(sym, shown)
+            await cancel(sym, shown, keep)
 
         venue.cancel_all = refuses  # type: ignore[method-assign]
         waiting = VenueWait("main", said.append)
