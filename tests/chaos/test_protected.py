@@ -24,7 +24,7 @@ async def test_every_position_has_its_stop(
     folder: Path, rng: random.Random, short: bool, say: Say, place: Place
 ) -> None:
     """Protected positions, while the prices run through their stops, and a third of all triggers come to nothing."""
-    size = Size(6, 3, 0, 8, 1, 4, 1) if short else Size(110, 36, 8, 200, 20, 80, 20)
+    size = Size(6, 3, 0, 8, 1, 0, 1) if short else Size(110, 36, 8, 200, 20, 20, 20)
     async with traders(folder, rng, place, size.orders, protect=PROTECT) as them:
         moving = asyncio.create_task(them.adversary.move())
         await disturbed(them, size, say)
