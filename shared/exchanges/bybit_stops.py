@@ -1,6 +1,6 @@
 """Bybit: stops of linear swaps belong to the position, and an entry can carry them. The letters: profile.py."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
@@ -107,7 +107,9 @@ class BybitStops(StopProfile):
                 params = {**params, "cursor": cursor}
         return found
 
-    async def find(self, caller: RestCaller, market: Market, stop: StopReport) -> StopReport | None:
+    async def find(
+        self, caller: RestCaller, market: Market, stop: StopReport, taken: Collection[str] = ()
+    ) -> StopReport | None:
         """Asks for it by its id, where the list has told one; else it is the position's one of its kind."""
         if not stop.venue_id:
             listed = await self.waiting(caller, {market.id: market})
@@ -136,7 +138,9 @@ class BybitStops(StopProfile):
                 return False
             raise
 
-    async def order(self, caller: RestCaller, market: Market, order_id: str) -> Row | None:
+    async def order(
+        self, caller: RestCaller, market: Market, order_id: str, asked_qty: Decimal = Decimal(0)
+    ) -> Row | None:
         """Asks the open list, which keeps the last that have ended, then the history."""
 
         def read(answer: Any) -> Row | None:

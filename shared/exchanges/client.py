@@ -39,6 +39,10 @@ class Unreadable(Exception):
     """An answer lacks what it must have."""
 
 
+class NotAllThere(Unreadable):
+    """An order is over with less than was asked for, and not all of its fills are there yet."""
+
+
 # A broken answer, or a field of another type, makes ccxt's parsers raise any of these.
 UNREADABLE = (Unreadable, ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 

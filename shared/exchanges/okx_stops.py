@@ -3,7 +3,7 @@
 All rows are read raw: ccxt calls one that has fired `closed`, with nothing filled.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -115,7 +115,9 @@ class OkxStops(StopProfile):
                 asked = {**asked, "after": last}
         return found
 
-    async def find(self, caller: RestCaller, market: Market, stop: StopReport) -> StopReport | None:
+    async def find(
+        self, caller: RestCaller, market: Market, stop: StopReport, taken: Collection[str] = ()
+    ) -> StopReport | None:
         """Asks GET order-algo."""
 
         def read(answer: Any) -> StopReport | None:

@@ -57,9 +57,13 @@ class Refused(NamedTuple):
 
 
 class Ambiguous(NamedTuple):
-    """The answer tells nothing: a time-out, a 5xx, a lost connection, an error without a name."""
+    """The answer tells nothing: a time-out, a 5xx, a lost connection, an error without a name.
+
+    ended_short: it says all the same that the order is over, with less than was asked for; how much is not certain yet.
+    """
 
     cause: str
+    ended_short: bool = False
 
 
 class Absent(NamedTuple):

@@ -1,11 +1,14 @@
 """The fills of a Hyperliquid account, page by page."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from shared.errors import VenueError
 from shared.exchanges.hyperliquid.rows import rows_of
 from shared.exchanges.trading.paging import MOST_PAGES, Row
+from shared.orders.answers import Forced
 
+FORCED = {"Auto-Deleveraging": Forced.ADL, "Settlement": Forced.SETTLEMENT}  # `dir` of a fill: U
 PAGE = 500  # P: DOCS/info-endpoint: what takes a range of time gives 500 rows; of fills 2000 are said, too
 
 
@@ -26,3 +29,14 @@ async def fills_between(client: Any, account: str, since_ms: int, until_ms: int)
             raise VenueError(f"{client.id}: more fills in one millisecond than one answer has")
         start = max(int(row["time"]) for row in rows)
     return list(found.values())
+
+
+def forced(row: Mapping[str, Any], account: str) -> Forced | None:
+    """Returns why the exchange has traded by itself; None where an order of the account has.
+
+    A fill's `liquidation` names whose it was (C). account: its address, in small letters
+    """
+    liquidation = row.get("liquidation")
+    if liquidation and str(liquidation.get("liquidatedUser")).lower() == account:
+        return Forced.LIQUIDATION
+    return FORCED.get(str(row.get("dir")))

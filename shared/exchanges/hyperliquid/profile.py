@@ -15,7 +15,7 @@ from shared.errors import ConfigError, VenueError
 from shared.exchanges.hyperliquid import FAKE_ACCOUNT, FAKE_WALLET_KEY
 from shared.exchanges.hyperliquid.client import CLOID, signing_client
 from shared.exchanges.hyperliquid.facts import FACTS, MARKET_DATA
-from shared.exchanges.hyperliquid.fills import PAGE, fills_between
+from shared.exchanges.hyperliquid.fills import PAGE, fills_between, forced
 from shared.exchanges.hyperliquid.prices import MarketPrices
 from shared.exchanges.hyperliquid.rows import (
     best_of,
@@ -44,7 +44,6 @@ RESERVED = 500  # requests that are kept for what reduces
 # P: trading/contract-specifications: the most that a market order may be worth, by a market's highest leverage
 MOST_COSTS = ((50, Decimal(4_000_000)), (20, Decimal(1_000_000)), (10, Decimal(500_000)), (0, Decimal(250_000)))
 STANDARD = ("default", "disabled")
-FORCED = {"Auto-Deleveraging": Forced.ADL, "Settlement": Forced.SETTLEMENT}  # `dir` of a fill: U
 
 
 class HyperliquidProfile(TradingProfile):
@@ -195,11 +194,8 @@ class HyperliquidProfile(TradingProfile):
         return await trades(caller, self, None, since_ms, now_ms)
 
     def forced(self, info: Mapping[str, Any]) -> Forced | None:
-        """Reads a fill's `liquidation`, which names whose it was (C), and its `dir`."""
-        liquidation = info.get("liquidation")
-        if liquidation and str(liquidation.get("liquidatedUser")).lower() == self._account:
-            return Forced.LIQUIDATION
-        return FORCED.get(str(info.get("dir")))
+        """Reads a fill's `liquidation` and its `dir`."""
+        return forced(info, self._account)
 
     async def funding(self, caller: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
         """Asks for all markets together, oldest first. A payment's hash is all zeros: it is known by coin and time.

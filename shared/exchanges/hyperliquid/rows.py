@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from shared.exchanges.client import Unreadable
+from shared.exchanges.client import NotAllThere, Unreadable
 from shared.exchanges.hyperliquid.client import own_id
 from shared.exchanges.trading.paging import Row
 from shared.exchanges.trading.parse import number
@@ -107,7 +107,8 @@ def order_row(told: Mapping[str, Any], fills: Sequence[Row], now_ms: int, answer
     if word == "open" and filled == asked:  # the state is behind the fills, which nothing can be added to
         word = "closed"
     elif word != "open" and not _whole(status, asked, rest, filled, answered_qty, late=late):
-        raise Unreadable(f"the order is {status}, and its fills are {filled} of {asked}: not all are there yet")
+        kind = Unreadable if status == "filled" or filled == asked else NotAllThere
+        raise kind(f"the order is {status}, and its fills are {filled} of {asked}: not all are there yet")
     if word == "rejected" and filled:
         word = "canceled"
     return {

@@ -5,18 +5,20 @@ create_orders_request), and sends `na` for a stop that was asked for alone. DOCS
 
 **What an order is called behind its trigger nobody has told**: whether it keeps its oid, and its cloid. Both are read
 here. One that is `triggered` is followed by its fills: those of its oid, those of its cloid, else those without a
-cloid, on its side, right behind it. So an order that has another oid and fills nothing is not found; the stop stays
-TRIGGERING, which ends as the gateway's rules say.
+cloid, on its side, right behind it, which no other stop has become. So an order that has another oid and fills nothing
+is not found; the stop stays TRIGGERING, which ends as the gateway's rules say. Of two stops that fire within AT_ONCE_MS
+each gets an order; whether each gets its own, only price and size tell.
+
+Others match a stop's fills by its own oid (richkuo/go-trader, pull request 686), as if it stayed the same (K).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from shared.exchanges.client import Unreadable
 from shared.exchanges.hyperliquid.client import CLOID, order_row, own_id
-from shared.exchanges.hyperliquid.fills import fills_between
-from shared.exchanges.hyperliquid.rows import ccxt_status, order_status, rows_of
+from shared.exchanges.hyperliquid.fills import fills_between, forced
+from shared.exchanges.hyperliquid.rows import EVER_LATE_MS, ccxt_status, order_status, rows_of
 from shared.exchanges.hyperliquid.rows import order_row as ccxt_row
 from shared.exchanges.rest_caller import NotThere, RestCaller
 from shared.exchanges.trading.amounts import contracts, limit_at, plain
@@ -86,18 +88,22 @@ class HyperliquidStops(StopProfile):
         found: list[StopReport] = await caller.ask(caller.client.public_post_info, asked, read=read)
         return found
 
-    async def find(self, caller: RestCaller, market: Market, stop: StopReport) -> StopReport | None:
+    async def find(
+        self, caller: RestCaller, market: Market, stop: StopReport, taken: Collection[str] = ()
+    ) -> StopReport | None:
         """Asks for it by the exchange's number, then by ours; where neither is known, its fills may tell it."""
         cloid = f"{CLOID}{stop.stop_id}" if stop.stop_id else ""
         for id_ in (int(stop.venue_id) if stop.venue_id else "", cloid):
             told = await _status(caller, id_) if id_ else None
             if told is not None:
-                return await self._read(caller, market, stop, told)
+                return await self._read(caller, market, stop, told, taken)
         fills = await _fills(caller, market, caller_ms(caller) - LOOKS_BACK_MS)
         own = [row for row in fills if str(row["oid"]) == stop.venue_id or (cloid and row.get("cloid") == cloid)]
         return stop._replace(phase=StopPhase.TRIGGERED, order_id=str(own[0]["oid"])) if own else None
 
-    async def _read(self, caller: RestCaller, market: Market, stop: StopReport, told: Mapping[str, Any]) -> StopReport:
+    async def _read(
+        self, caller: RestCaller, market: Market, stop: StopReport, told: Mapping[str, Any], taken: Collection[str]
+    ) -> StopReport:
         row, status = told["order"], told["status"]
         if row.get("isTrigger") is not True:  # its cloid is an order's by now
             return stop._replace(phase=StopPhase.TRIGGERED, order_id=str(row["oid"]), text=status)
@@ -105,7 +111,11 @@ class HyperliquidStops(StopProfile):
         if status == "open":
             return report
         fills = await _fills(caller, market, min(told["at_ms"], int(row["timestamp"])))
-        order_id = _order_of(row, fills, told["at_ms"] if status == "triggered" else None)
+        order_id = _own_order(row, fills)
+        if not order_id and status == "triggered":
+            account = _account(caller)
+            unnamed = [fill for fill in fills if str(fill["oid"]) not in taken and forced(fill, account) is None]
+            order_id = _likely_order(row, unnamed, told["at_ms"])
         if order_id or status == "filled":
             return report._replace(phase=StopPhase.TRIGGERED, order_id=order_id or report.venue_id)
         return report._replace(phase=_ended(status))
@@ -116,22 +126,21 @@ class HyperliquidStops(StopProfile):
         call, symbol = caller.client.cancel_orders, market.rules.market
         return await caller.ask(call, ids, symbol, given, tolerated=self.gone) is not None
 
-    async def order(self, caller: RestCaller, market: Market, order_id: str) -> Row | None:
+    async def order(
+        self, caller: RestCaller, market: Market, order_id: str, asked_qty: Decimal = Decimal(0)
+    ) -> Row | None:
         """Makes its row of its state and its fills, as of any order; one sized by the position tells no quantity."""
         told = await _status(caller, int(order_id))
         if told is None:
             return None
         fills = await _fills(caller, market, int(told["order"]["timestamp"]))
         mine = [row for row in fills if str(row["oid"]) == order_id]
-        rows = caller.client.parse_trades(mine)
+        rows, now_ms = caller.client.parse_trades(mine), caller_ms(caller)
         if not number(told["order"]["origSz"]):
             filled = sum((number(row["sz"]) for row in mine), Decimal(0))
-            # One that is over, and not filled, has ended short: of how much is not told.
-            left = Decimal(0) if told["status"] == "filled" else market.rules.step
-            told = {**told, "order": {**told["order"], "origSz": filled + left, "sz": left}}
-            if told["status"] == "filled" and not filled:
-                raise Unreadable("the order is filled, and its fills are not there yet")
-        return ccxt_row(told, rows, caller_ms(caller))
+            size, left = _size(told, filled, abs(asked_qty) or filled + market.rules.step, now_ms)
+            told = {**told, "order": {**told["order"], "origSz": size, "sz": left}}
+        return ccxt_row(told, rows, now_ms)
 
 
 def caller_ms(caller: RestCaller) -> int:
@@ -191,30 +200,59 @@ async def _fills(caller: RestCaller, market: Market, since_ms: int) -> list[Row]
     return [row for row in rows if row["coin"] == _coin(caller, market)]
 
 
-def _order_of(row: Row, fills: Sequence[Row], since_ms: int | None) -> str:
-    """Returns the order that a stop became, by its fills; empty where they tell none.
+def _own_order(row: Row, fills: Sequence[Row]) -> str:
+    """Returns the order that a stop became, by the fills that have its oid, else its cloid; empty where none has.
 
-    since_ms: when it was triggered, if it may have another number then: those that nobody has named count right behind.
-
-    >>> stop = {"oid": 7, "cloid": "0x0a", "side": "A"}
-    >>> fill = {"oid": 9, "cloid": None, "side": "A", "time": 5}
-    >>> _order_of(stop, [fill], 5), _order_of(stop, [fill], 6), _order_of(stop, [fill], None)
-    ('9', '', '')
-    >>> _order_of(stop, [fill, {**fill, "oid": 7}], 5)
-    '7'
+    >>> stop = {"oid": 7, "cloid": "0x0a"}
+    >>> _own_order(stop, [{"oid": 9, "cloid": None}]), _own_order(stop, [{"oid": 9, "cloid": "0x0a"}])
+    ('', '9')
     """
-    named = [fill for fill in fills if fill["oid"] == row["oid"]]
     cloid = row.get("cloid")
-    named += [fill for fill in fills if cloid is not None and fill.get("cloid") == cloid]
-    if since_ms is not None:
-        named += [
-            fill
-            for fill in fills
-            if fill.get("cloid") is None
-            and fill["side"] == row["side"]
-            and since_ms <= int(fill["time"]) <= since_ms + AT_ONCE_MS
-        ]
-    return str(named[0]["oid"]) if named else ""
+    own = [fill for fill in fills if fill["oid"] == row["oid"]]
+    own += [fill for fill in fills if cloid is not None and fill.get("cloid") == cloid]
+    return str(own[0]["oid"]) if own else ""
+
+
+def _likely_order(row: Row, fills: Sequence[Row], since_ms: int) -> str:
+    """Returns the order that a stop became which has another oid and no cloid then; empty where there is none.
+
+    It trades on the stop's side, right behind its trigger. Of several it is one that is no larger than the stop, where
+    that has a size, and whose price is the nearest to its trigger.
+
+    >>> stop = {"side": "A", "origSz": "2", "triggerPx": "95"}
+    >>> fill = {"oid": 9, "cloid": None, "side": "A", "time": 5, "sz": "2", "px": "94"}
+    >>> _likely_order(stop, [fill], 5), _likely_order(stop, [fill], 6)
+    ('9', '')
+    >>> _likely_order(stop, [{**fill, "oid": 8, "px": "99"}, fill, {**fill, "oid": 7, "sz": "3", "px": "95"}], 5)
+    '9'
+    """
+    orders = dict[str, list[Row]]()
+    for fill in fills:
+        behind = since_ms <= int(fill["time"]) <= since_ms + AT_ONCE_MS
+        if behind and fill.get("cloid") is None and fill["side"] == row["side"]:
+            orders.setdefault(str(fill["oid"]), []).append(fill)
+    size, trigger = number(row["origSz"], "0"), number(row["triggerPx"])
+
+    def unlike(order_id: str) -> tuple[bool, Decimal]:
+        parts = orders[order_id]
+        larger = bool(size) and sum((number(part["sz"]) for part in parts), Decimal(0)) > size
+        return larger, abs(number(parts[0]["px"]) - trigger)
+
+    return min(orders, key=unlike, default="")
+
+
+def _size(told: Mapping[str, Any], filled: Decimal, asked: Decimal, now_ms: int) -> tuple[Decimal, Decimal]:
+    """Returns the size of an order whose row tells none, and how much of it the row has counted as left.
+
+    It is what was to be closed, of which such a row counts nothing; so fewer fills prove nothing by themselves. One
+    that was filled has that of its fills, once all of them must be there.
+
+    >>> two, one = Decimal(2), Decimal(1)
+    >>> [_size({"status": "filled", "at_ms": 0}, one, two, now_ms) for now_ms in (0, EVER_LATE_MS)]
+    [(Decimal('2'), Decimal('2')), (Decimal('1'), Decimal('0'))]
+    """
+    late = now_ms >= told["at_ms"] + EVER_LATE_MS
+    return (filled, Decimal(0)) if told["status"] == "filled" and filled and late else (asked, asked)
 
 
 def _ended(status: str) -> StopPhase:

@@ -3,7 +3,7 @@
 Each exchange has a module in the folder above, `NAME_stops.py`; `shared/exchanges/profile.py` explains the letters.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -107,16 +107,27 @@ class StopProfile:
         """Asks for all that wait for a price in these markets, anybody's. markets: by the exchange's name."""
         return []
 
-    async def find(self, caller: RestCaller, market: Market, stop: StopReport) -> StopReport | None:
-        """Asks for one by its ids, or by its kind where the exchange tells none; None: it is not known there."""
+    async def find(
+        self, caller: RestCaller, market: Market, stop: StopReport, taken: Collection[str] = ()
+    ) -> StopReport | None:
+        """Asks for one by its ids, or by its kind where the exchange tells none; None: it is not known there.
+
+        taken: orders that others have become, where an order has to be guessed.
+        """
         raise NotImplementedError
 
     async def cancel(self, caller: RestCaller, market: Market, stop: StopReport) -> bool:
         """Cancels one by its ids, or by its kind; False: there is none to cancel."""
         raise NotImplementedError
 
-    async def order(self, caller: RestCaller, market: Market, order_id: str) -> Row | None:
-        """Asks for the order that a stop became, as ccxt writes it."""
+    async def order(
+        self, caller: RestCaller, market: Market, order_id: str, asked_qty: Decimal = Decimal(0)
+    ) -> Row | None:
+        """Asks for the order that a stop became, as ccxt writes it.
+
+        asked_qty: what it was to close, where its row may not tell that; 0: nobody knows. NotAllThere: it is over, with
+        less than that, and how much is not certain yet.
+        """
         found: Row = await caller.ask(caller.client.fetch_order, order_id, market.rules.market)
         return found
 

@@ -9,12 +9,12 @@ is cancelled.
 is replaced at once by one that is placed here, and never left when its position is gone.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from shared.errors import VenueError
-from shared.exchanges.client import UNREADABLE, codes_in
+from shared.exchanges.client import UNREADABLE, NotAllThere, codes_in
 from shared.exchanges.rest_caller import NotThere, RestCaller
 from shared.exchanges.trading import amounts
 from shared.exchanges.trading.client import Stamp
@@ -131,24 +131,33 @@ class Stops:
         markets = {market.id: market for market in map(self._market, swaps)}
         return await self._profile.waiting(self._caller, markets) if markets else []
 
-    async def find(self, sym: str, kind: StopKind, stop_id: str, venue_id: str = "") -> StopReport | Absent | Ambiguous:
-        """Looks one up, by the exchange's id where it is known. Absent is no proof where the form says so."""
+    async def find(
+        self, sym: str, kind: StopKind, stop_id: str, venue_id: str = "", taken: Collection[str] = ()
+    ) -> StopReport | Absent | Ambiguous:
+        """Looks one up, by the exchange's id where it is known. Absent is no proof where the form says so.
+
+        taken: orders that other stops have become, so that this one has not.
+        """
         at_ms, market = self._now_ms(), self._market(sym)
         asked = StopReport(sym, kind, StopPhase.WAITING, venue_id, stop_id)
         try:
-            found = await self._profile.find(self._caller, market, asked)
+            found = await self._profile.find(self._caller, market, asked, taken)
         except (VenueError, *UNREADABLE) as error:
             return self._ambiguous(error)
         return Absent(at_ms) if found is None else found
 
-    async def order(self, sym: str, order_id: str) -> OrderStatusReport | Absent | Ambiguous:
-        """Looks up the order that a stop became."""
+    async def order(
+        self, sym: str, order_id: str, asked_qty: Decimal = Decimal(0)
+    ) -> OrderStatusReport | Absent | Ambiguous:
+        """Looks up the order that a stop became. asked_qty: what it was to close; 0: nobody knows."""
         at_ms, market = self._now_ms(), self._market(sym)
         try:
-            row = await self._profile.order(self._caller, market, order_id)
+            row = await self._profile.order(self._caller, market, order_id, asked_qty)
             return Absent(at_ms) if row is None else await self._lookup.read(market.rules, row)
         except NotThere:
             return Absent(at_ms)
+        except NotAllThere as error:
+            return Ambiguous(self._caller.redact(str(error)), ended_short=True)
         except (VenueError, *UNREADABLE) as error:
             return self._ambiguous(error)
 

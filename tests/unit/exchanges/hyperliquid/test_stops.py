@@ -1,15 +1,16 @@
 """Rows and answers about Hyperliquid's stops as its users have recorded them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from shared.exchanges.client import Reply, listening
+from shared.exchanges.client import NotAllThere, Reply, Unreadable, listening
 from shared.exchanges.hyperliquid.client import answered, taken_all_the_same
+from shared.exchanges.hyperliquid.rows import EVER_LATE_MS
 from shared.exchanges.hyperliquid.stops import HyperliquidStops
 from shared.exchanges.registry import trading_profile
 from shared.exchanges.rest_caller import NotThere
@@ -39,6 +40,10 @@ WHOLE = {
 ENTRY = {"filled": {"totalSz": "0.00022", "avgPx": "87102.0", "oid": 272900270573}}
 
 
+def parsed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"amount": row["sz"], "price": row["px"]} for row in rows]
+
+
 class Caller:
     """Answers by the type of a question; None: it does not know it."""
 
@@ -46,7 +51,7 @@ class Caller:
         self._answers = answers
         self.client = SimpleNamespace(
             walletAddress="0xAB", markets={RULES.market: {"baseName": "SOL"}}, options={}, milliseconds=lambda: 5_000,
-            public_post_info=self._info, id="hyperliquid",
+            public_post_info=self._info, id="hyperliquid", parse_trades=parsed,
         )  # fmt: skip
 
     async def _info(self, asked: Mapping[str, Any]) -> Any:
@@ -67,8 +72,9 @@ def status(word: str, **changes: Any) -> dict[str, Any]:
     return {"order": {"order": {**SIZED, **changes}, "status": word, "statusTimestamp": 1_000}}
 
 
-def fill(oid: int, cloid: str | None = None, time: int = 1_000, side: str = "A") -> dict[str, Any]:
-    return {"coin": "SOL", "oid": oid, "cloid": cloid, "time": time, "side": side, "sz": "1.0", "tid": oid}
+def fill(oid: int, cloid: str | None = None, time: int = 1_000, side: str = "A", **changes: Any) -> dict[str, Any]:
+    made = {"coin": "SOL", "oid": oid, "cloid": cloid, "time": time, "side": side, "sz": "1.0", "px": "99.9"}
+    return {**made, "tid": oid, **changes}
 
 
 async def test_the_list_has_those_of_the_whole_position_and_those_of_a_size() -> None:
@@ -110,6 +116,36 @@ async def test_what_each_state_is(word: str, fills: list[Any], phase: StopPhase,
     assert found is not None and (found.phase, found.order_id, found.venue_id) == (phase, order_id, "1")
 
 
+LIQUIDATED = {"liquidatedUser": "0xab", "markPx": "99.9", "method": "market"}
+
+
+@pytest.mark.parametrize(
+    ("taken", "fills", "order_id"),
+    [
+        ({"9"}, [fill(9)], ""),
+        ({"9"}, [fill(9), fill(8)], "8"),
+        ({"8"}, [fill(9), fill(8)], "9"),
+        ({"1"}, [fill(1, OWN)], "1"),  # its own, whoever else was given it
+        ((), [fill(9, px="105.0"), fill(8)], "8"),  # the nearest to its trigger
+        ((), [fill(9, sz="1.1"), fill(8, px="105.0")], "8"),  # no larger than it is
+        ((), [fill(9, sz="0.6"), fill(9, sz="0.6", tid=2), fill(8, px="105.0")], "8"),
+        ({"8"}, [fill(9, sz="1.1"), fill(8)], "9"),  # but rather this one than none: it is somebody's
+        ((), [fill(9, liquidation=LIQUIDATED)], ""),
+        ((), [fill(9, dir="Auto-Deleveraging")], ""),
+        ((), [fill(9, liquidation={**LIQUIDATED, "liquidatedUser": "0xcd"})], "9"),  # the other side of it
+    ],
+)
+async def test_an_order_that_nobody_has_named_is_one_stops_only(
+    taken: Collection[str], fills: list[Any], order_id: str
+) -> None:
+    """Two stops fire within 10 s, and no fill has an id of ours."""
+    caller: Any = Caller(orderStatus=status("triggered"), userFillsByTime=fills)
+    asked = StopReport("SOLUSDT", StopKind.STOP, StopPhase.WAITING, "1", f"{1:032x}")
+    found = await stops().find(caller, MARKET, asked, taken)
+    phase = StopPhase.TRIGGERED if order_id else StopPhase.TRIGGERING
+    assert found is not None and (found.phase, found.order_id) == (phase, order_id)
+
+
 async def test_a_cloid_that_is_an_orders_by_now_tells_that_order() -> None:
     caller: Any = Caller(orderStatus=status("filled", oid=9, isTrigger=False))
     found = await stops().find(caller, MARKET, StopReport("SOLUSDT", StopKind.STOP, StopPhase.WAITING, "", f"{1:032x}"))
@@ -123,6 +159,37 @@ async def test_of_one_that_is_not_told_any_more_its_own_fills_tell(fills: list[A
     asked = StopReport("SOLUSDT", StopKind.STOP, StopPhase.WAITING, "1", f"{1:032x}")
     found = await stops().find(caller, MARKET, asked)
     assert (None if found is None else found.order_id) == order_id
+
+
+@pytest.mark.parametrize(
+    ("word", "filled", "late", "ends"),
+    [
+        ("filled", "1.0", False, "closed"),
+        ("triggered", "1.0", False, "closed"),  # behind its fills
+        ("filled", "0.4", False, Unreadable),  # of one that is held: more may come
+        ("marginCanceled", "0.4", False, NotAllThere),
+        ("canceled", "0", False, NotAllThere),
+        ("filled", "0.4", True, "closed"),  # less was held
+        ("marginCanceled", "0.4", True, "canceled"),
+        ("canceled", "0", True, "canceled"),
+        ("triggered", "0.4", True, "open"),
+        ("filled", "0", True, Unreadable),
+    ],
+)
+async def test_the_order_of_one_that_tells_no_size_is_over_when_its_fills_say_so(
+    word: str, filled: str, late: bool, ends: str | type[Unreadable]
+) -> None:
+    """One for the whole position that keeps its number."""
+    told = status(word, sz="0.0", origSz="0.0", isPositionTpsl=True)
+    told["order"]["statusTimestamp"] = 5_000 - late * EVER_LATE_MS
+    caller: Any = Caller(orderStatus=told, userFillsByTime=[fill(1, OWN, sz=filled)] if D(filled) else [])
+    if isinstance(ends, str):
+        row = await stops().order(caller, MARKET, "1", D(-1))
+        assert row is not None and (row["status"], row["filled"]) == (ends, D(filled))
+    else:
+        with pytest.raises(Unreadable, match="not all are there yet") as raised:
+            await stops().order(caller, MARKET, "1", D(-1))
+        assert type(raised.value) is ends
 
 
 def test_an_entrys_answer_is_its_own_whatever_is_said_of_its_stops() -> None:
