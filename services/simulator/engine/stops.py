@@ -122,11 +122,13 @@ class StopBook:
 
     keeps_id: the order that one becomes has the stop's own id
     order_client_id: what client id that order has
+    is_too_small: the exchange takes no order of this quantity of one that is triggered
     """
 
     def __init__(self, engine: "MatchingEngine") -> None:
         self.keeps_id = False
         self.order_client_id: Callable[[EngineStop], str] = lambda stop: ""
+        self.is_too_small: Callable[[EngineStop, Decimal], bool] = lambda stop, qty: False
         self._engine = engine
         self._newest: dict[int, EngineStop] = {}
         self._live: dict[int, None] = {}
@@ -283,6 +285,9 @@ class StopBook:
         if stop.at_trigger == "fails" or qty * stop.side <= 0 or (stop.reduce_only and too_much):
             why = "margin" if stop.at_trigger == "fails" else "reduce_only"
             engine.note(stop._replace(state=StopState.FAILED, updated_ms=now_ms, why=why))
+            return
+        if self.is_too_small(stop, qty):
+            engine.note(stop._replace(state=StopState.FAILED, updated_ms=now_ms, why="least"))
             return
         share = {"expires": ZERO, "short": HALF}.get(stop.at_trigger, Decimal(1))
         new = NewOrder(

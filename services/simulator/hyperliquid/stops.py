@@ -17,6 +17,8 @@ Not known, and so a setting, the less kind by default:
 - SECOND: `taken` lets a second one of the whole position and of a kind rest; else it is refused by an unknown text
 - ENDS: `true` ends them with the position; else they stay
 - CHILD: `refuses` refuses an entry whose stop the market is beyond; else the entry is taken, and its stop is not
+- SMALL_REDUCE (orders.py): `true` lets one that is triggered close less than 10 USDC, too; else it ends as
+  minTradeNtlRejected, the page's word for an order below the least value
 """
 
 from collections.abc import Mapping
@@ -46,7 +48,7 @@ TYPES = {"sl": "Stop Market", "tp": "Take Profit Market"}
 BEYOND = "Invalid TP/SL price."
 WAITS = "waitingForTrigger"
 ENDED = {"user": "canceled", "position": "reduceOnlyCanceled", "margin": "perpMarginRejected",
-         "reduce_only": "reduceOnlyRejected"}  # fmt: skip
+         "reduce_only": "reduceOnlyRejected", "least": "minTradeNtlRejected"}  # fmt: skip
 
 
 class NotTaken(Exception):
@@ -59,12 +61,17 @@ class HyperliquidTriggers(HyperliquidOrders):
     def __init__(self, state: SimulatorState, coins: Mapping[int, str]) -> None:
         super().__init__(state, coins)
         state.engine.stops.order_client_id = lambda stop: stop.client_id if self._keeps_id() else ""
+        state.engine.stops.is_too_small = self._is_too_small
         self._keeps_id()
 
     def _keeps_id(self) -> bool:
         stops, settings = self._state.engine.stops, self._state.engine.settings
         stops.keeps_id = settings.get(TRIGGER_ID) == "same"
         return stops.keeps_id
+
+    def _is_too_small(self, stop: EngineStop, qty: Decimal) -> bool:
+        small = abs(qty) * (stop.limit or ZERO) < LEAST
+        return small and self._state.engine.settings.get(SMALL_REDUCE) != "true"
 
     def place(self, action: Action, request: HttpRequest) -> object:
         """Does `order`: an entry with its stops, or one after the other."""
