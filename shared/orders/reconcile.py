@@ -90,10 +90,15 @@ class VenueView(NamedTuple):
 
 
 class OwnOrder(NamedTuple):
-    """An own order is one that the journal has."""
+    """An own order is one that the journal has.
+
+    of_stop: a stop has become it. It is at market, so no list of what rests need show it, however long its end is not
+    known; whoever follows it says when that lasts.
+    """
 
     sym: str
     state: OrderState
+    of_stop: bool = False
 
 
 class FiringStop(NamedTuple):
@@ -183,7 +188,7 @@ def _orders(shown: VenueView, known: OwnView) -> Iterator[Difference]:
         else:
             open_ids.add(ours)
     for key, own in known.orders.items():
-        if own.state.phase in SHOWN and key not in open_ids:
+        if own.state.phase in SHOWN and key not in open_ids and not own.of_stop:
             text = f"{own.sym}: order {key} is {own.state.phase} here, and not among the venue's open orders"
             yield Difference(DifferenceKind.ORDER_NOT_OPEN, key, own.sym, text, own.state.phase, "not open")
 

@@ -10,7 +10,7 @@ import structlog
 from services.gateway.execution.account_reader import AccountReader
 from services.gateway.execution.baseline import TOLERANCE, beside, mine_of, paid_elsewhere
 from services.gateway.execution.order_manager import OrderManager
-from services.gateway.execution.records import external_row, open_order_of
+from services.gateway.execution.records import OpenOrder, external_row, open_order_of
 from services.gateway.execution.session_context import SessionContext, now_ms
 from services.gateway.execution.stop_watch import StopWatch
 from services.gateway.risk.marks import FUNDING_MARKS, counted_from_ms
@@ -112,13 +112,14 @@ class Reconciler:
         return made.differences
 
     def _flat(self, shown: VenueView, known: OwnView) -> bool:
-        """Returns whether nothing is held but what cannot be sold, and nothing is on its way."""
-        books, mine = self._context.books, known.mine
-        if books.others() and not self._spot():
+        """Returns whether nothing is held but coins that cannot be sold, and nothing is on its way."""
+        books, mine, spot = self._context.books, known.mine, self._spot()
+        if books.others() and not spot:
             return False  # a position that is traded no more is worth what the venue says
-        dust = books.dust
         found = {one.sym: one.signed_qty - mine.get(one.sym, Decimal(0)) for one in shown.positions}
-        held = any(qty != dust(sym) for sym, qty in (*known.positions.items(), *found.items()))
+        held = any(  # a swap's profit is in the balance, however little is held
+            qty != (books.dust(sym) if spot else 0) for sym, qty in (*known.positions.items(), *found.items())
+        )
         return not held and not any(own.state.in_flight for own in known.orders.values())
 
     async def _expected_balance(self, balance: Decimal) -> Decimal:
@@ -170,9 +171,9 @@ class Reconciler:
     async def _known(self, since_ms: int, traded: Collection[str]) -> OwnView:
         journal = self._context.journal
         rows = [*await journal.orders(), *await journal.orders(open_only=False, since_ms=since_ms - WINDOW_MS)]
-        orders = {row.client_order_id: OwnOrder(row.sym, open_order_of(row).state) for row in rows}
+        orders = {row.client_order_id: _own(open_order_of(row)) for row in rows}
         for manager in self._managers.values():
-            orders |= {name: OwnOrder(manager.sym, order.state) for name, order in manager.open_orders.items()}
+            orders |= {name: _own(order) for name, order in manager.open_orders.items()}
         adopted = frozenset((DifferenceKind(row.kind), row.key) for row in await journal.externals(adopted=True))
         return OwnView(
             orders=orders,
@@ -241,6 +242,10 @@ class Reconciler:
                 changes += (DropExternal(row.kind, row.sym, row.key), EventRow("EXTERNAL", row.sym, "", text, now_ms()))
         if changes:
             await self._context.fenced.write(changes)
+
+
+def _own(order: OpenOrder) -> OwnOrder:
+    return OwnOrder(order.row.sym, order.state, bool(order.row.stop_id))
 
 
 def _fill(row: FillRow) -> VenueFill:

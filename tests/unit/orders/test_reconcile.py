@@ -74,6 +74,8 @@ def test_an_account_as_the_books_have_it_shows_nothing() -> None:
         ({"a": own("PARTIALLY_FILLED", 1)}, [], [("ORDER_NOT_OPEN", "a")]),
         ({"a": own("CANCELING")}, [], [("ORDER_NOT_OPEN", "a")]),
         ({"a": own("TRIGGERED")}, [], [("ORDER_NOT_OPEN", "a")]),
+        ({"a": own("TRIGGERED")._replace(of_stop=True)}, [], []),
+        ({"a": own("CANCELED")._replace(of_stop=True)}, [on_venue()], [("ORDER_STILL_OPEN", "a")]),
         ({"a": own("NEW")}, [on_venue()], []),
         ({"a": own("NEW")}, [on_venue("")], []),
         ({"a": own("SENT", venue_order_id="")}, [on_venue()], []),
