@@ -48,16 +48,16 @@ class Books:
         account = self._accounts.get(report.sym)
         if account is None:
             return
-        before = self.position(report.sym)
+        before = self.tradable(report.sym)
         book_report(account, report)
-        after = self.position(report.sym)
+        after = self.tradable(report.sym)
         if not after:
             self._opened.pop(report.sym, None)
         elif before * after <= 0:
             self._opened[report.sym] = report.client_order_id
 
     def opened_by(self, sym: str) -> str:
-        """Returns the order, or what else was booked, that opened the symbol's position; empty when flat."""
+        """Returns the order, or what else was booked, that opened the symbol's position; empty when flat or dust."""
         return self._opened.get(sym, "")
 
     def retire(self, book: Retired) -> None:
@@ -88,6 +88,10 @@ class Books:
         account = self._accounts.get(sym)
         held = None if account is None else account.held(sym)
         return _ZERO if held is None else held.signed_qty
+
+    def tradable(self, sym: str) -> Decimal:
+        """Returns the symbol's position, signed, base units; 0 when it is flat or dust."""
+        return self.position(sym) - self.dust(sym)
 
     def dust(self, sym: str) -> Decimal:
         """Returns what is held and cannot be sold: signed, base units."""

@@ -133,6 +133,7 @@ class Context(NamedTuple):
     - reconciled: journal and venue agreed when they were last compared.
     - blocked: what else the caller found against new exposure, e.g. a gap or an unwritable journal.
     - clearing: a stop of an older position of this symbol is still there.
+    - dust: what of the position is too small to be closed, so that what joins it opens one.
     """
 
     now_ns: int
@@ -150,6 +151,7 @@ class Context(NamedTuple):
     reconciled: bool = False
     blocked: tuple[Reason, ...] = ()
     clearing: bool = False
+    dust: Decimal = _ZERO
 
 
 class ProposedOrder(NamedTuple):

@@ -139,6 +139,7 @@ class RiskContext:
             other_notional=self._other_notional(row.sym), equity=self._known_equity(),
             books_balance=self._books.balance(), limits=self.limits, latches=self.latches, arming=self.arming,
             quote=self.quotes.get(row.sym), reconciled=self.reconciled, clearing=self._clearing(row.sym),
+            dust=self._books.dust(row.sym),
             blocked=(*self.blocked, *(reason for sym, reason in self.stopped if sym == row.sym)),
         )  # fmt: skip
 

@@ -96,7 +96,7 @@ def unknown_order(subject: Subject) -> Reason | None:
 def older_stops(subject: Subject) -> Reason | None:
     """Refuses what opens a position while a stop of the one before may still be there; of a flip, what it opens."""
     context = subject.context
-    opens = context.position * subject.order.signed_qty <= 0
+    opens = (context.position - context.dust) * subject.order.signed_qty <= 0
     return Reason.STOP_CLEARING if context.clearing and opens else None
 
 

@@ -75,6 +75,14 @@ def test_a_flip_passes_open_gates_whole() -> None:
     assert (made.signed_qty, made.reduce_only, made.cut_by) == (Decimal(15), False, None)
 
 
+def test_what_joins_dust_opens_a_position_and_what_joins_a_position_does_not() -> None:
+    """An older position's stops hold the former; the latter has its own, which the exchange has."""
+    clearing = BUY.context._replace(clearing=True, position=Decimal(1))
+    assert isinstance(verdict(BUY._replace(context=clearing)), Pass)
+    held = verdict(BUY._replace(context=clearing._replace(dust=Decimal(1))))
+    assert isinstance(held, Hold) and held.reason is Reason.STOP_CLEARING
+
+
 def test_the_flag_alone_lets_nothing_out() -> None:
     armed_no_more = BUY.context._replace(arming=None)
     made = verdict(BUY._replace(reduce_only=True, context=armed_no_more))
