@@ -104,7 +104,7 @@ async def look_up(venue: Venue, sym: str, name: str, state: OrderState, *, of_st
     """
     asked_ms = venue.now_ms()
     if of_stop:
-        return event_of(venue, await venue.stops.order(sym, state.became), asked_ms)
+        return event_of(venue, await venue.stops.order(sym, state.became, state.asked_qty), asked_ms)
     event = event_of(venue, await venue.find(sym, name, state.at_ms), asked_ms)
     if isinstance(event, Absent) and (state.canceled_ms or state.phase is OrderPhase.CANCELING):
         fills = await _fills_of(venue, sym, state)

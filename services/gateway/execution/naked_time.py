@@ -39,7 +39,8 @@ class NakedTime:
         now_ms, row = self._context.venue.now_ms(), self.row
         bare = sure and not covered(holding, lives, now_ms, self._times)
         if bare and row is None:
-            first = not any(life.opened_by == holding.opened_by and life.seen_ms for life in lives)
+            had = (life.seen_ms or life.order_id for life in lives if life.opened_by == holding.opened_by)
+            first = not any(had)
             why = "it has none yet" if first else "it is not there any more"
             from_ms = await self._filled_ms(holding.opened_by) if first else now_ms
             self.row = NakedRow(self._book, from_ms or now_ms, 0, holding.opened_by, why)

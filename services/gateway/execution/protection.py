@@ -45,7 +45,9 @@ class Holding(NamedTuple):
     - opened_by: the order that opened it; empty when flat.
     - wanted: by kind; none: it is not to be protected.
     - entries: orders in flight that may add.
-    - fired: stops whose order is in flight.
+    - unsure: those of them whose own stops may not be there, though it may hold something already: nobody has answered
+      them, or not all was filled, at an exchange that places what an entry carries only if all of it was.
+    - fired: stops whose order is in flight, and may yet close all of it.
     - done: those whose order was filled whole; what is held all the same was bought beside it.
     - closing: something that closes it is on its way. closed_ms: when something last was; in_vain: how often before.
     """
@@ -54,6 +56,7 @@ class Holding(NamedTuple):
     opened_by: str
     wanted: Mapping[StopKind, WantedStop]
     entries: frozenset[str] = frozenset()
+    unsure: frozenset[str] = frozenset()
     fired: frozenset[str] = frozenset()
     done: frozenset[str] = frozenset()
     closing: bool = False
@@ -217,7 +220,7 @@ def _awaited(life: StopLife, holding: Holding, now_ms: int) -> bool:
     if life.phase is StopPhase.TRIGGERING:
         return True
     if life.phase is StopPhase.SENT:
-        return not life.carried_by or life.carried_by in holding.entries or now_ms < life.heard_ms + SHOWN_MS
+        return not life.carried_by or _comes_with_entry(life, holding, now_ms)
     return False
 
 
@@ -231,8 +234,14 @@ def _counts(life: StopLife, holding: Holding, now_ms: int, times: ProtectTimes) 
         return now_ms <= life.heard_ms + times.trigger_ms
     if life.occupied:
         return now_ms < life.heard_ms + OCCUPIED_MS
-    carried = life.phase in UNANSWERED and bool(life.carried_by)
-    return carried and (life.carried_by in holding.entries or now_ms < life.heard_ms + SHOWN_MS)
+    return life.phase in UNANSWERED and bool(life.carried_by) and _comes_with_entry(life, holding, now_ms)
+
+
+def _comes_with_entry(life: StopLife, holding: Holding, now_ms: int) -> bool:
+    """Says whether one that an entry carries is there with what that has filled, as far as anybody knows."""
+    if life.carried_by in holding.unsure:
+        return False
+    return life.carried_by in holding.entries or now_ms < life.heard_ms + SHOWN_MS
 
 
 def _fits(life: StopLife, wanted: WantedStop, held: Decimal) -> bool:

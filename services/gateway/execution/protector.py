@@ -46,7 +46,7 @@ class Protector:
                 [life for life in lives if life.book == stops.book], [one for one in naked if one.book == stops.book]
             )
             self.symbols[sym] = stops
-            await stops.save()
+            await stops.known.save()
 
     async def run(self, sym: str) -> None:
         """Looks at a symbol for ever, whenever something may have changed."""
@@ -65,7 +65,7 @@ class Protector:
     def clearing(self, sym: str) -> bool:
         """Says whether a stop of an older position is still there, so that no entry may go; asked when flat."""
         stops = self.symbols.get(sym)
-        return stops is not None and clearing(stops.lives.values(), stops.entries())
+        return stops is not None and clearing(stops.known.by_id.values(), stops.holding.entries())
 
     def carried(self, row: OrderRow, qty: Decimal, at_ms: int) -> list[StopLife]:
         """Returns the stops that an entry carries; they are written and sent together with it."""
@@ -75,22 +75,16 @@ class Protector:
     def ended(self, row: OrderRow) -> list[Change]:
         """Takes that an order is over; returns what is to be written with that."""
         stops = self.symbols.get(row.sym)
-        if stops is None:
-            return []
-        stops.entry_ended(row)
-        return stops.changes()
+        return [] if stops is None else stops.order_ended(row)
 
     def known_ids(self) -> frozenset[str]:
         """Returns the ids, ours and the exchange's, of the stops that may be there."""
-        lives = [life for stops in self.symbols.values() for life in stops.live]
+        lives = [life for stops in self.symbols.values() for life in stops.known.live]
         return frozenset(id_ for life in lives for id_ in (life.stop_id, life.venue_id) if id_)
 
     def firing(self) -> dict[str, list[FiringStop]]:
         """Returns the stops that may be about to become an order, by symbol."""
-        found = {
-            sym: [stops.firing(life) for life in stops.live if life.seen_ms] for sym, stops in self.symbols.items()
-        }
-        return {sym: firing for sym, firing in found.items() if firing}
+        return {sym: firing for sym, stops in self.symbols.items() if (firing := stops.known.firing())}
 
     def see(self, positions: Iterable[VenuePosition]) -> None:
         """Takes what the exchange says of the positions: where each would be liquidated."""
@@ -98,9 +92,9 @@ class Protector:
             stops = self.symbols.get(position.sym)
             if stops is None or position.row:
                 continue
-            before, now = stops.liquidation, position.liquidation
+            before, now = stops.holding.liquidation, position.liquidation
             if not (before and now and abs(now - before) <= MOVED * before):
-                stops.liquidation = now
+                stops.holding.liquidation = now
                 stops.changed.set()
 
 

@@ -49,7 +49,7 @@ class StopWatch:
     def _due(self) -> bool:
         """Says whether the next list is due, where one weighs much: at once where an entry's stop is to be shown."""
         symbols = self._protector.symbols.values()
-        if any(life.phase is StopPhase.SENT and life.carried_by for stops in symbols for life in stops.live):
+        if any(life.phase is StopPhase.SENT and life.carried_by for stops in symbols for life in stops.known.live):
             return True
         return self._context.venue.now_ms() >= self._read_ms + self._context.venue.stops.form.list_ms
 
@@ -76,26 +76,26 @@ class StopWatch:
     async def _see(self, stops: SymbolStops, rows: Sequence[StopReport], asked_ms: int) -> None:
         """Takes the rows of one symbol."""
         async with stops.lock:
-            shown: set[str] = set()
+            known, shown = stops.known, set[str]()
             for row in rows:
-                life = whose(row, stops) or await self._of_journal(row, stops)
+                life = known.whose(row) or await self._of_journal(row, stops)
                 if life is None:
                     continue
                 shown.add(life.stop_id)
-                life = stops.apply(life.stop_id, Told(row, asked_ms))
+                life = known.apply(life.stop_id, Told(row, asked_ms))
                 if not life.live and life.heard_ms + self._context.config.grace_ms < asked_ms:
                     await self._take_away(row, life)
-            await stops.save()
-            for life in stops.live:
-                answered = life.phase is not StopPhase.SENT or life.carried_by not in ("", *stops.entries())
+            await known.save()
+            for life in known.live:
+                answered = life.phase is not StopPhase.SENT or life.carried_by not in ("", *stops.holding.entries())
                 if life.stop_id not in shown and life.heard_ms < asked_ms and answered:
-                    await stops.ask(life)
+                    await stops.lookup.ask(life)
 
     async def _of_journal(self, row: StopReport, stops: SymbolStops) -> StopLife | None:
         """Returns the stop of ours that is not in memory any more: of an older position, or of another book."""
         life = await self._context.journal.stop(row.stop_id) if row.stop_id else None
         if life is not None and life.book == stops.book:
-            stops.know(life)
+            stops.known.know(life)
         elif life is not None:
             await self._take_away(row, life)
             return None
@@ -110,15 +110,3 @@ class StopWatch:
         at_ms = time.time_ns() // 1_000_000
         await self._context.fenced.write([EventRow(EXTERNAL, row.sym, life.stop_id, f"{text}: cancelled", at_ms)])
         await self._context.venue.stops.cancel(row)
-
-
-def whose(row: StopReport, stops: SymbolStops) -> StopLife | None:
-    """Returns which of the known stops a row of the list is; None: none of them."""
-    known = list(stops.lives.values())[::-1]
-    if row.stop_id:
-        return stops.lives.get(row.stop_id)
-    live = [life for life in known if life.live]
-    of_kind = (life for life in live if not life.venue_id and life.kind is row.kind and row.whole)
-    by_id = ([life for life in some if life.venue_id == row.venue_id] for some in (live, known))
-    now, ever = (next(iter(found), None) for found in by_id)
-    return now or next(of_kind, None) or ever

@@ -13,6 +13,7 @@ from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.stop_faults import StopFate
 from services.simulator.engine.stops import EngineStop, StopState
 from shared.errors import ConfigError
+from shared.exchanges.hyperliquid import rows
 from shared.journal.rows import NakedRow
 from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
 from shared.orders.stop_life import StopLife
@@ -70,7 +71,7 @@ class Protected(Gateway):
         """Returns what the gateway knows of."""
         account = self.engine._account if self.engine is not None else None
         symbols = {} if account is None else account.context.protector.symbols
-        return list(symbols[SYM].lives.values()) if SYM in symbols else []
+        return list(symbols[SYM].known.by_id.values()) if SYM in symbols else []
 
     def settled(self) -> bool:
         """Says whether no stop is about to be placed or cancelled, as far as the gateway knows."""
@@ -435,3 +436,109 @@ async def test_who_has_no_such_stops_is_refused_by_name(
         assert trading.task is not None
         with pytest.raises(ConfigError, match="no such stop can lie"):
             await trading.task
+
+
+async def test_two_that_fire_together_are_both_booked_though_no_fill_names_either(tmp_path: Path) -> None:
+    """Hyperliquid: the one that the entry carried has a size, the one that replaces it has not; its cancel is lost."""
+    async with protected(tmp_path, HYPERLIQUID, {"take_profit_bps": 300}) as trading:
+        await trading.enter()
+        trading.fake.server.faults.append(Fault(FaultMode.DROP, "exchange/cancel", times=1_000))
+        await trading.write(trading.intent("0.005"))
+        await until(lambda: sorted(one.qty for one in trading.stops) == [0, LONG])
+        trading.price(ABOVE)
+        assert trading.held == 0
+        first, second = (one for one in trading.fake.engine.accepted if not one.client_id)
+        reports = await trading.reported(4)
+        assert {told(one) for one in reports[2:]} == {PROFIT_TAKEN, (*PROFIT_TAKEN[:3], D("-0.005"))}
+        assert {life.order_id for life in await trading.lives()} >= {str(first.id), str(second.id)}
+        await trading.agreed()
+
+
+async def test_what_is_left_below_the_least_order_is_told_once_and_left(tmp_path: Path) -> None:
+    """Hyperliquid takes no order below 10 USDC; the next position has its stop at its own price, and closes it too."""
+    rest, entry = D("0.0002"), D("0.010")
+    async with protected(tmp_path, HYPERLIQUID) as trading:
+        await trading.enter()
+        await trading.write(trading.intent("-0.0098", Leg.CLOSE))
+        await trading.reported(2)
+        await until(lambda: trading.settled() and not trading.bare())
+        trading.price(BELOW)
+        refused = (await trading.reported(3))[2]
+        assert told(refused) == (Leg.STOP, OrderStatus.REJECTED, Reason.BELOW_MINIMUM, 0)
+        assert (refused.dust, trading.held) == (rest, rest)
+        await trading.cleared()
+        await until(lambda: not trading.bare())
+        assert [text for text in await trading.alarms() if "dust" in text] == [
+            "0.0002 is left, which the exchange lets nobody close: it is dust, and has no stop"
+        ]
+        closes = sum("closed at market" in text for text in await trading.alarms())
+        await trading.agreed()
+        await trading.quoted(D(50_000))
+        await trading.enter(str(entry), price=D(50_000))
+        assert trading.triggers == [D(48_750)]
+        assert closes == sum("closed at market" in text for text in await trading.alarms()) == 1
+        trading.price(D(48_700))
+        assert trading.held == 0
+        assert told((await trading.reported(5))[4]) == (*STOPPED_OUT[:3], -entry - rest)
+        await trading.agreed()
+
+
+async def test_an_entry_that_nobody_answers_and_that_was_filled_in_part_has_its_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hyperliquid places what an entry carries if all of it was filled, and nobody knows for an hour."""
+    async with protected(tmp_path, HYPERLIQUID, {**STOP, "naked_s": 2}) as trading:
+        venue: Any = (await trading.session()).context.venue
+        venue.stops._timeout_s = venue._sender._timeout_s = HOUR_S
+        monkeypatch.setattr(trading.fake.state.random_faults, "ioc_plan", lambda id_: FillPlan(share=D("0.3")))
+        trading.fake.server.faults.append(Fault(FaultMode.HOLD, "exchange/order", after=True, method="POST"))
+        await trading.write(trading.intent("0.010"))
+        await until(lambda: trading.triggers == [AT])
+        assert (trading.held, trading.reports()) == (D("0.003"), [])
+        trading.price(BELOW)
+        assert trading.held == 0
+
+
+async def test_the_order_of_a_stop_that_never_ends_calls_for_a_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bybit: a stop that was triggered, and stays so. The position is closed, and nothing is added meanwhile."""
+    async with protected(tmp_path, BYBIT, {**STOP, "trigger_s": 0.5}, unknown_alarm_s=0.5) as trading:
+        doom(trading, monkeypatch, at_trigger="sticks")
+        await trading.enter()
+        trading.price(BELOW)
+        await until(lambda: trading.held == 0)
+
+        async def called() -> list[str]:
+            return [text for text in await trading.alarms() if "a stop has become it" in text]
+
+        await until(called)
+        (text,) = await called()
+        name = text.rpartition(" ")[2]
+        assert name.startswith("stop") and text.endswith(f"tickline resolve {name}")
+        session = await trading.session()
+        await until(lambda: list(session.managers[SYM].open_orders) == [name])
+
+
+async def test_what_has_ended_short_as_it_fired_is_closed_before_its_trades_are_certain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hyperliquid says at once that it is over; its fills may come until 10 s later, and the rest is closed by then."""
+    async with protected(tmp_path, HYPERLIQUID) as trading:
+        doom(trading, monkeypatch, at_trigger="short")
+        await trading.enter()
+        while trading.fake.engine.next_id() % 8:  # the next one is `canceled`, and its row counts nothing
+            pass
+        trading.price(BELOW)
+        assert trading.held == LONG / 2
+        await until(lambda: trading.held == 0)
+        _, closed = await trading.reported(2)
+        assert told(closed) == (Leg.STOP, OrderStatus.FILLED, Reason.STOP_FAILED, -LONG / 2)
+        session = await trading.session()
+        (fired,) = session.managers[SYM].open_orders.values()
+        assert (fired.ended_short, fired.state.in_flight) == (True, True)
+        (bare,) = await trading.naked()
+        assert bare.why == "it is not there any more"
+        monkeypatch.setattr(rows, "EVER_LATE_MS", 0)
+        assert told((await trading.reported(3))[2]) == (Leg.STOP, OrderStatus.CANCELED, Reason.STOP_FAILED, -LONG / 2)
+        await trading.agreed()

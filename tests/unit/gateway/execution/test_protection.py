@@ -32,6 +32,7 @@ from services.gateway.execution.stop_records import (
 from shared.account.protection import ProtectTerms
 from shared.exchanges.binance_stops import FORM as BINANCE
 from shared.exchanges.bybit_stops import FORM as BYBIT
+from shared.exchanges.hyperliquid.stops import FORM as HYPERLIQUID
 from shared.exchanges.okx_stops import FORM as OKX
 from shared.exchanges.trading.venue import MarketRules
 from shared.messages import Leg, OrderPhase
@@ -95,6 +96,22 @@ def test_what_an_entry_carries_is_left_alone_while_that_is_open() -> None:
     assert actions(filled, now_ms=NOW_MS + SHOWN_MS) == [Place(STOP, WANTED[STOP], D(2), "entry", 1, True)]
     assert not covered(HELD, [filled], NOW_MS + SHOWN_MS, TIMES)
     assert on_stop_event(carried, EntryEnded(False, NOW_MS), 300).phase is StopPhase.CANCELED
+
+
+def test_what_an_entry_may_have_left_out_is_placed_beside_it() -> None:
+    """Nobody has answered the entry, or not all of it was filled, which leaves none at Hyperliquid."""
+    carried = stop(StopPhase.SENT, carried_by="entry", heard_ms=NOW_MS)
+    entering = HELD._replace(entries=frozenset({"entry"}))
+    assert actions(carried, holding=entering, form=HYPERLIQUID) == []
+    assert covered(entering, [carried], NOW_MS, TIMES)
+    unsure = entering._replace(unsure=frozenset({"entry"}), closing=True)
+    assert actions(carried, holding=unsure, form=HYPERLIQUID) == [Place(STOP, WANTED[STOP], D(2), "entry", 1, True)]
+    assert not covered(unsure, [carried], NOW_MS, TIMES)
+    placed = stop(revision=1)
+    assert actions(carried, placed, holding=entering, form=HYPERLIQUID) == [CancelStop(carried)], (
+        "it is there after all"
+    )
+    assert covered(unsure, [carried, placed], NOW_MS, TIMES)
 
 
 def test_the_new_one_comes_first_and_is_sized_so_that_both_can_rest() -> None:

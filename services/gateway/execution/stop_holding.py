@@ -1,0 +1,126 @@
+"""What one symbol's book holds that its stops should protect, as far as it is known, or has to be supposed."""
+
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from services.gateway.execution.protection import CloseAtMarket, Holding, ProtectTimes, WantedStop
+from services.gateway.execution.stop_records import fired_name, nearest_stop, wanted_stops
+from shared.journal.rows import OrderRow
+from shared.messages.reasons import OrderPhase, StopKind
+from shared.orders.state import ENDED
+from shared.orders.stop_life import StopLife
+from shared.orders.stops import StopPhase
+
+if TYPE_CHECKING:
+    from services.gateway.execution.order_manager import OrderManager
+    from services.gateway.execution.records import OpenOrder
+    from services.gateway.execution.session_context import SessionContext
+
+PART_OF_NAKED = 4  # of `naked_s`: so long an entry's answer is waited for before it is supposed to be filled
+
+
+class StopHolding:
+    """The holding of one book, made anew at each look, out of its orders and what is booked. Dust is not held.
+
+    - liquidation: the exchange's price for the position, as last read.
+    """
+
+    def __init__(self, manager: "OrderManager", context: "SessionContext", times: ProtectTimes) -> None:
+        self.liquidation: Decimal | None = None
+        self._manager, self._context, self._times = manager, context, times
+        self._openers: dict[str, OrderRow | None] = {}
+        self._closed_ms = 0
+        self._closed: tuple[str, Decimal, int] | None = None  # what was closed last, and how often in vain
+
+    def orders(self) -> list["OpenOrder"]:
+        """Returns the orders in flight."""
+        return [order for order in self._manager.open_orders.values() if order.state.in_flight]
+
+    def entries(self) -> frozenset[str]:
+        """Returns the orders in flight that may add."""
+        return frozenset(order.name for order in self.orders() if not order.only_reduces)
+
+    def held(self) -> Decimal:
+        """Returns what is booked and what is known to be filled of orders in flight, signed base units."""
+        filled = sum((order.state.filled_qty for order in self.orders()), Decimal(0))
+        return self._context.books.tradable(self._manager.sym) + filled
+
+    async def now(self, lives: Collection[StopLife]) -> tuple[Holding, bool]:
+        """Returns it, and whether it is certain: what an entry may hold that nobody has answered is protected, too.
+
+        An entry's own stop covers it meanwhile only where one that is filled in part leaves one, too.
+        """
+        form, orders, held, sure = self._context.venue.stops.form, self.orders(), self.held(), True
+        opened_by = self._context.books.opened_by(self._manager.sym) or _first_filled(orders)
+        unanswered = [order for order in orders if self._is_unanswered(order)]
+        if unanswered and not held and not (StopKind.STOP in form.attached and form.attached_part):
+            held, opened_by, sure = unanswered[0].state.asked_qty, unanswered[0].name, False
+        unsure = frozenset(order.name for order in orders if order in unanswered or _has_ended_short(order))
+        reducing = [order for order in orders if order.only_reduces]
+        return Holding(
+            held=held,
+            opened_by=opened_by if held else "",
+            wanted=await self._wanted(held, opened_by) if held else {},
+            entries=self.entries(),
+            unsure=frozenset() if form.attached_part else unsure,
+            fired=frozenset(order.row.stop_id for order in reducing if order.row.stop_id and not order.ended_short),
+            done=await self._done(opened_by, lives) if held else frozenset(),
+            closing=not sure or any(_closes(order) for order in reducing),
+            closed_ms=self._closed_ms,
+            in_vain=self._in_vain(opened_by, held),
+        ), sure
+
+    def note_close(self, action: CloseAtMarket) -> None:
+        """Takes that it is closed at market now."""
+        opened_by, held = action.life.opened_by, action.held_qty
+        self._closed = opened_by, held, self._in_vain(opened_by, held) + 1
+        self._closed_ms = self._context.venue.now_ms()
+
+    async def opener(self, name: str) -> OrderRow | None:
+        """Returns the order that opened the position; None where that was no order, but e.g. a person's word."""
+        if name in self._manager.open_orders:
+            return self._manager.open_orders[name].row
+        if name not in self._openers:
+            self._openers[name] = await self._context.journal.order(name)
+        return self._openers[name]
+
+    def _is_unanswered(self, order: "OpenOrder") -> bool:
+        state, late_ms = order.state, self._context.venue.now_ms() - self._times.naked_ms // PART_OF_NAKED
+        lost = state.phase is OrderPhase.UNKNOWN or state.at_ms < late_ms
+        return state.unanswered and not order.only_reduces and lost
+
+    async def _done(self, opened_by: str, lives: Collection[StopLife]) -> frozenset[str]:
+        """Returns the position's stops whose order was filled whole."""
+        found = set[str]()
+        for life in [one for one in lives if one.phase is StopPhase.TRIGGERED and one.opened_by == opened_by]:
+            row = await self._context.journal.order(fired_name(life))
+            if row is not None and row.state is OrderPhase.FILLED:
+                found.add(life.stop_id)
+        return frozenset(found)
+
+    def _in_vain(self, opened_by: str, held: Decimal) -> int:
+        """Returns how often just this was closed at market, and is held all the same."""
+        return self._closed[2] if self._closed is not None and self._closed[:2] == (opened_by, held) else 0
+
+    async def _wanted(self, held: Decimal, opened_by: str) -> Mapping[StopKind, WantedStop]:
+        config, sym = self._context.config, self._manager.sym
+        terms, opener = config.protect.terms, await self.opener(opened_by)
+        hangs_on = opener.price if opener is not None else self._context.books.paid().get(sym)
+        if terms is None or hangs_on is None:
+            return {}
+        nearest = nearest_stop(self.liquidation, held, config.protect.margin_bps)
+        return wanted_stops(terms, hangs_on, held, self._context.venue.rules(sym), nearest)
+
+
+def _first_filled(orders: Collection["OpenOrder"]) -> str:
+    return next((order.name for order in orders if order.state.filled_qty and not order.only_reduces), "")
+
+
+def _has_ended_short(order: "OpenOrder") -> bool:
+    """Says whether the exchange has told that not all of it was filled, though not all of its trades are known."""
+    return order.ended_short or (order.state.told in ENDED and order.state.filled_qty != order.state.asked_qty)
+
+
+def _closes(order: "OpenOrder") -> bool:
+    return not order.row.stop_id and order.state.phase is not OrderPhase.UNKNOWN
