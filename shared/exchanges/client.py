@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from shared.errors import ConfigError
@@ -40,7 +41,14 @@ class Unreadable(Exception):
 
 
 class NotAllThere(Unreadable):
-    """An order is over with less than was asked for, and not all of its fills are there yet."""
+    """An order is over with less than was asked for, and its fills may not all be there yet.
+
+    qty: those that are, in the exchange's own contracts, > 0 bought.
+    """
+
+    def __init__(self, text: str, qty: Decimal) -> None:
+        super().__init__(text)
+        self.qty = qty
 
 
 # A broken answer, or a field of another type, makes ccxt's parsers raise any of these.

@@ -232,8 +232,8 @@ class OrderManager(OrderSteps):
                 order.absent_ms = order.absent_ms or event.at_ms
             elif isinstance(event, Answer):
                 order.absent_ms = 0
-            elif isinstance(event, Ambiguous) and event.ended_short and not order.ended_short:
-                order.ended_short = True
+            elif isinstance(event, Ambiguous) and event.ended_with not in (None, order.ended_with):
+                order.ended_with = event.ended_with
                 context.protector.look(self.sym)
             await self._answered(order, _of_its_size(order, event))
             await self._call_for_a_person(order)

@@ -39,7 +39,7 @@ class OpenOrder:
     - cancel_sent_ms: when its cancel was last asked for, 0 before.
     - absent_ms: since when the venue has said that it does not know it, 0 where it has not.
     - only_reduces: it was sent reduce-only; of one of an earlier session that is known where it was meant to.
-    - ended_short: the venue has said that it is over with less than was asked for, and not yet with how much.
+    - ended_with: the venue has said that it is over with less than was asked for, and with this at least.
     """
 
     row: OrderRow
@@ -51,7 +51,7 @@ class OpenOrder:
     cancel_sent_ms: int = 0
     absent_ms: int = 0
     only_reduces: bool = False
-    ended_short: bool = False
+    ended_with: Decimal | None = None
 
     @property
     def name(self) -> str:

@@ -43,8 +43,7 @@ class StopHolding:
 
     def held(self) -> Decimal:
         """Returns what is booked and what is known to be filled of orders in flight, signed base units."""
-        filled = sum((order.state.filled_qty for order in self.orders()), Decimal(0))
-        return self._context.books.tradable(self._manager.sym) + filled
+        return self._context.books.tradable(self._manager.sym) + sum(map(_filled, self.orders()), Decimal(0))
 
     async def now(self, lives: Collection[StopLife]) -> tuple[Holding, bool]:
         """Returns it, and whether it is certain: what an entry may hold that nobody has answered is protected, too.
@@ -64,7 +63,7 @@ class StopHolding:
             wanted=await self._wanted(held, opened_by) if held else {},
             entries=self.entries(),
             unsure=frozenset() if form.attached_part else unsure,
-            fired=frozenset(order.row.stop_id for order in reducing if order.row.stop_id and not order.ended_short),
+            fired=frozenset(order.row.stop_id for order in reducing if order.row.stop_id and order.ended_with is None),
             done=await self._done(opened_by, lives) if held else frozenset(),
             closing=not sure or any(_closes(order) for order in reducing),
             closed_ms=self._closed_ms,
@@ -113,13 +112,19 @@ class StopHolding:
         return wanted_stops(terms, hangs_on, held, self._context.venue.rules(sym), nearest)
 
 
+def _filled(order: "OpenOrder") -> Decimal:
+    return max(order.state.filled_qty, order.ended_with or Decimal(0), key=abs)
+
+
 def _first_filled(orders: Collection["OpenOrder"]) -> str:
     return next((order.name for order in orders if order.state.filled_qty and not order.only_reduces), "")
 
 
 def _has_ended_short(order: "OpenOrder") -> bool:
     """Says whether the exchange has told that not all of it was filled, though not all of its trades are known."""
-    return order.ended_short or (order.state.told in ENDED and order.state.filled_qty != order.state.asked_qty)
+    return order.ended_with is not None or (
+        order.state.told in ENDED and order.state.filled_qty != order.state.asked_qty
+    )
 
 
 def _closes(order: "OpenOrder") -> bool:

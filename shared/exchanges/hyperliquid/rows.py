@@ -107,8 +107,10 @@ def order_row(told: Mapping[str, Any], fills: Sequence[Row], now_ms: int, answer
     if word == "open" and filled == asked:  # the state is behind the fills, which nothing can be added to
         word = "closed"
     elif word != "open" and not _whole(status, asked, rest, filled, answered_qty, late=late):
-        kind = Unreadable if status == "filled" or filled == asked else NotAllThere
-        raise kind(f"the order is {status}, and its fills are {filled} of {asked}: not all are there yet")
+        text = f"the order is {status}, and its fills are {filled} of {asked}: not all are there yet"
+        if status == "filled" or filled == asked:
+            raise Unreadable(text)
+        raise NotAllThere(text, filled if order["side"] == "B" else -filled)
     if word == "rejected" and filled:
         word = "canceled"
     return {

@@ -157,7 +157,7 @@ class Stops:
         except NotThere:
             return Absent(at_ms)
         except NotAllThere as error:
-            return Ambiguous(self._caller.redact(str(error)), ended_short=True)
+            return Ambiguous(self._caller.redact(str(error)), ended_with=error.qty * market.rules.contract_size)
         except (VenueError, *UNREADABLE) as error:
             return self._ambiguous(error)
 

@@ -475,7 +475,7 @@ async def test_what_is_left_below_the_least_order_is_told_once_and_left(tmp_path
         await trading.agreed()
         await trading.quoted(D(50_000))
         await trading.enter(str(entry), price=D(50_000))
-        assert trading.triggers == [D(48_750)]
+        await until(lambda: [(one.trigger, one.qty) for one in trading.stops] == [(D(48_750), 0)])
         assert closes == sum("closed at market" in text for text in await trading.alarms()) == 1
         trading.price(D(48_700))
         assert trading.held == 0
@@ -536,7 +536,7 @@ async def test_what_has_ended_short_as_it_fired_is_closed_before_its_trades_are_
         assert told(closed) == (Leg.STOP, OrderStatus.FILLED, Reason.STOP_FAILED, -LONG / 2)
         session = await trading.session()
         (fired,) = session.managers[SYM].open_orders.values()
-        assert (fired.ended_short, fired.state.in_flight) == (True, True)
+        assert (fired.ended_with, fired.state.in_flight) == (-LONG / 2, True)
         (bare,) = await trading.naked()
         assert bare.why == "it is not there any more"
         monkeypatch.setattr(rows, "EVER_LATE_MS", 0)

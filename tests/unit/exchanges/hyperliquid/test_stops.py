@@ -190,6 +190,7 @@ async def test_the_order_of_one_that_tells_no_size_is_over_when_its_fills_say_so
         with pytest.raises(Unreadable, match="not all are there yet") as raised:
             await stops().order(caller, MARKET, "1", D(-1))
         assert type(raised.value) is ends
+        assert getattr(raised.value, "qty", -D(filled)) == -D(filled)
 
 
 def test_an_entrys_answer_is_its_own_whatever_is_said_of_its_stops() -> None:
