@@ -59,8 +59,8 @@ class Refused(NamedTuple):
 class Ambiguous(NamedTuple):
     """The answer tells nothing: a time-out, a 5xx, a lost connection, an error without a name.
 
-    ended_with: what is known to be filled, signed, base units, of an order that is over with less than was asked, as this
-    answer says all the same; it may be more. None: it does not say so.
+    ended_with: what is known to be filled, signed, base units, of an order that is over with less than was asked for,
+    as this answer says all the same; it may be more. None: it does not say so.
     """
 
     cause: str

@@ -122,9 +122,8 @@ def _first_filled(orders: Collection["OpenOrder"]) -> str:
 
 def _has_ended_short(order: "OpenOrder") -> bool:
     """Says whether the exchange has told that not all of it was filled, though not all of its trades are known."""
-    return order.ended_with is not None or (
-        order.state.told in ENDED and order.state.filled_qty != order.state.asked_qty
-    )
+    told_short = order.state.told in ENDED and order.state.filled_qty != order.state.asked_qty
+    return told_short or order.ended_with is not None
 
 
 def _closes(order: "OpenOrder") -> bool:
