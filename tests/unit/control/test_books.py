@@ -12,7 +12,7 @@ SYM = "BTCUSDT"
 def report(name: str, qty: str, dust: str = "0") -> ExecutionReport:
     filled = bool(D(qty))
     return ExecutionReport(
-        n=1, sym=SYM, ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id=name, leg=Leg.NET,
+        n=1, sym=SYM, ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id=name * 8, leg=Leg.NET,
         status=OrderStatus.FILLED if filled else OrderStatus.REJECTED, last_qty=D(qty),
         last_px=D(50) if filled else None, commission=D(0), reason=None, dust=D(dust),
     )  # fmt: skip
@@ -21,21 +21,17 @@ def report(name: str, qty: str, dust: str = "0") -> ExecutionReport:
 def test_what_joins_dust_opens_the_position() -> None:
     """Its stops hang on the price of that order, and not on that of the one which left the dust."""
     books = Books([SYM], D(100))
-    books.book(report("first", "3"))
-    books.book(report("more", "1"))
-    assert (books.opened_by(SYM), books.tradable(SYM)) == ("first", 4)
-    books.book(report("close", "-3.5"))
-    assert books.opened_by(SYM) == "first"
-    books.book(report("refused", "0", dust="0.5"))
-    assert (books.opened_by(SYM), books.tradable(SYM), books.position(SYM), books.dust(SYM)) == (
-        "",
-        0,
-        D("0.5"),
-        D("0.5"),
-    )
-    books.book(report("next", "2"))
-    assert (books.opened_by(SYM), books.tradable(SYM)) == ("next", D("2.5"))
-    books.book(report("turned", "-4"))
-    assert (books.opened_by(SYM), books.tradable(SYM)) == ("turned", D("-1.5"))
-    books.book(report("closed", "1.5"))
+    books.book(report("1", "3"))
+    books.book(report("2", "1"))
+    assert (books.opened_by(SYM), books.tradable(SYM)) == ("1" * 8, 4)
+    books.book(report("3", "-3.5"))
+    assert books.opened_by(SYM) == "1" * 8
+    books.book(report("4", "0", dust="0.5"))
+    assert (books.opened_by(SYM), books.tradable(SYM)) == ("", 0)
+    assert books.position(SYM) == books.dust(SYM) == D("0.5")
+    books.book(report("5", "2"))
+    assert (books.opened_by(SYM), books.tradable(SYM)) == ("5" * 8, D("2.5"))
+    books.book(report("6", "-4"))
+    assert (books.opened_by(SYM), books.tradable(SYM)) == ("6" * 8, D("-1.5"))
+    books.book(report("7", "1.5"))
     assert books.opened_by(SYM) == ""
