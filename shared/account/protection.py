@@ -123,12 +123,7 @@ class SimulatedStop:
 
     def triggers(self) -> dict[StopKind, Decimal]:
         """Returns the price of each stop that lies now."""
-        lies = self._lies
-        if lies is None:
-            return {}
-        hangs_on = {_STOP: lies.hangs_on, _PROFIT: lies.hangs_on, _TRAIL: lies.best}
-        found = {kind: self._price(kind, price, lies.long) for kind, price in hangs_on.items()}
-        return {kind: price for kind, price in found.items() if price is not None}
+        return {} if self._lies is None else triggers_of(self._terms, self._lies)
 
     def _against(self, lies: StopSnapshot, best: Decimal) -> tuple[StopKind, Decimal] | None:
         """Returns which of stop and trailing stop the price comes to first, when it goes against the position."""
@@ -158,6 +153,19 @@ class SimulatedStop:
         if saved is None or not held:
             self.follow(held, entry)
         return self
+
+
+def triggers_of(terms: ProtectTerms, lies: StopSnapshot) -> dict[StopKind, Decimal]:
+    """Returns the price of each stop that lies; of a trailing one that to which the bars have brought it so far.
+
+    >>> lies = StopSnapshot(long=True, hangs_on=Decimal(100), best=Decimal(120))
+    >>> found = triggers_of(ProtectTerms(stop_bps=Decimal(500), trail_bps=Decimal(1000)), lies)
+    >>> {str(kind): str(price) for kind, price in found.items()}
+    {'stop': '95.00', 'trail': '108.0'}
+    """
+    hangs_on = {_STOP: lies.hangs_on, _PROFIT: lies.hangs_on, _TRAIL: lies.best}
+    found = {kind: terms.price(kind, price, long=lies.long) for kind, price in hangs_on.items()}
+    return {kind: price for kind, price in found.items() if price is not None}
 
 
 def _reached(price: Decimal, trigger: Decimal, *, down: bool) -> bool:

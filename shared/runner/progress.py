@@ -1,14 +1,24 @@
 """The bus tells the progress of a running line: what was written, how far behind each consumer is, what books hold."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from shared.account.protection import StopSnapshot
 from shared.bus.api import Session
-from shared.bus.names import PartitionId
+from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings
+from shared.later_fields import Since
 from shared.messages import Stream
+from shared.messages.codec import unpack
+from shared.record import WIRE_FIELD, NewerWire, Record, checked_wire, read_fields
 from shared.runner.joint import FIELD as JOINT
-from shared.runner.symbol import FIELD, position_in
+from shared.runner.symbol import FIELD, SymbolSnapshot, position_in
+
+
+class _BookStop(Record):
+    """What a strategy's snapshot of its book has of a simulated stop."""
+
+    stop: Annotated[StopSnapshot | None, Since(5)] = None
 
 
 class Progress(NamedTuple):
@@ -73,3 +83,24 @@ async def read_snapshots(session: Session, instance: str, partitions: int) -> di
         for name, value in state.fields.items()
         if name.startswith(FIELD) or name == JOINT
     }
+
+
+async def read_stops(session: Session, settings: Settings) -> dict[str, StopSnapshot]:
+    """Returns the simulated stop of each symbol that has one, as the strategy service committed it.
+
+    What another Tickline wrote, and this one cannot read, is left out.
+    """
+    instance, partitions = settings.strategy.instance, settings.bus.partitions
+    asked = [(PartitionId(instance, partition_of(sym, partitions)), f"{FIELD}{sym}") for sym in settings.symbols]
+    answers = zip(settings.symbols, await session.fields(asked), strict=True)
+    found = {sym: _stop_in(data) for sym, data in answers if data is not None}
+    return {sym: stop for sym, stop in found.items() if stop is not None}
+
+
+def _stop_in(snapshot: bytes) -> StopSnapshot | None:
+    try:
+        book = dict(SymbolSnapshot.of(unpack(snapshot)).stage)
+        wire = checked_wire(book.pop(WIRE_FIELD, None), "a book")
+        return read_fields(_BookStop, book, wire, extra="ignore").stop
+    except (ValueError, TypeError, NewerWire):
+        return None

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from services.console.status.exchange import ExchangeAnswer, look
 from services.console.status.lines import edge_of, edge_on
 from services.console.status.state import FRESH_S, AccountStatus, Line, LineStatus, SymbolStatus, Word, how_to_arm
-from services.console.status.stops import naked, worst_line
+from services.console.status.stops import naked, told_terms, worst_line
+from shared.account.protection import triggers_of
 from shared.bus.api import Session
 from shared.config import Mode, Settings
 from shared.config.fingerprint import config_hash
@@ -21,9 +22,11 @@ from shared.lookup.money import KnownBooks, SymbolMoney, money
 from shared.messages import Decision, MarketTick, Stream
 from shared.messages.monitor import POOLED, DriftReading
 from shared.models.choose import chosen_card
+from shared.orders.stops import StopKind
 from shared.recording.checkpoint import TRADED, last_settings
 from shared.runner.health import abandoned, alive_file
 from shared.runner.last_words import LastWords, last_words
+from shared.runner.progress import read_stops
 from shared.strategies.drift import reference_in
 from shared.strategies.identity import Identity, decided_by_config
 from shared.wall_time import WallTime
@@ -116,6 +119,7 @@ class StatusReader:
         reach = await self._reaches()
         if self._replay and self._identity is None:
             self._fixed = self._replayed()
+        simulated = await self._simulated()
         words = await self._words(ticks, decisions, reach.no_bus)
         health = _health(own, now_ns, words) if self._session is not None and not self._rests else NOT_AT_WORK
         heard_ns = [word.at_ns for word in words]
@@ -127,7 +131,7 @@ class StatusReader:
         now_ns = time.time_ns()
         symbols = {
             sym: _symbol(sym, found.symbols.get(sym), ticks[sym], decisions[sym], seen)._replace(
-                stops=tuple(stop for stop in stops if stop.sym == sym)
+                stops=tuple(stop for stop in stops if stop.sym == sym), simulated=simulated.get(sym, {})
             )
             for sym in own.symbols
         }
@@ -180,6 +184,14 @@ class StatusReader:
         except (ConfigError, JournalUnwritable):
             return None  # the money says why
         return await stack.enter_async_context(journal)
+
+    async def _simulated(self) -> Mapping[str, Mapping[StopKind, Decimal]]:
+        """Returns where each symbol's simulated stops would fire; only on paper, and only the bus knows it."""
+        terms = None if self._identity is None else told_terms(self._identity.params)
+        if self._settings.gateway.mode is not Mode.PAPER or terms is None or self._session is None:
+            return {}
+        lying = await read_stops(self._session, self._settings)
+        return {sym: triggers_of(terms, stop) for sym, stop in lying.items()}
 
     async def _account(self, journal: Journal | None) -> tuple[AccountStatus | None, Mapping[str, bytes]]:
         """Returns what the journal says of the account's right to send, and its limits; None on paper."""

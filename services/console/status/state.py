@@ -12,9 +12,11 @@ from shared.explain.account import standing
 from shared.journal.rows import ArmingRow, ExternalRow, LatchRow, OrderRow
 from shared.messages import Decision, ExecutionReport
 from shared.orders.stop_life import StopLife
+from shared.orders.stops import StopKind
 from shared.strategies.identity import Identity
 from shared.wall_time import WallTime, iso
 
+SIMULATED = "SIMULATED"  # the phase of a stop that lies nowhere but here
 FRESH_S = 10.0  # a service that is at work touches its file more often
 
 Line = Literal["up", "down", "partly"]
@@ -47,6 +49,7 @@ class SymbolStatus(NamedTuple):
     - unknown: orders of which nobody knows what became.
     - differences: those that wait for a person.
     - stops: those that lie at the exchange, or may, by the journal.
+    - simulated: where its simulated stops would fire, on paper.
     """
 
     sym: str
@@ -67,6 +70,7 @@ class SymbolStatus(NamedTuple):
     differences: tuple[ExternalRow, ...] = ()
     exchange: AtExchange | None = None
     stops: tuple[StopLife, ...] = ()
+    simulated: Mapping[StopKind, Decimal] = {}
 
     @property
     def equity(self) -> Decimal:
@@ -129,7 +133,10 @@ class SymbolStatus(NamedTuple):
             "unknown": [row.client_order_id for row in self.unknown],
             "differences": [row.text for row in self.differences],
             "exchange": self.exchange,
-            "stops": [{"kind": one.kind, "price": one.price, "phase": one.phase} for one in self.stops],
+            "stops": [
+                *({"kind": one.kind, "price": one.price, "phase": one.phase} for one in self.stops),
+                *({"kind": kind, "price": price, "phase": SIMULATED} for kind, price in self.simulated.items()),
+            ],
         }
 
 

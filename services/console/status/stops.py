@@ -1,22 +1,47 @@
-"""The stops of an account's positions, and what it loses at most when everything dies, as its status says it. Pure."""
+"""The stops of a line's positions, and what it loses at most when everything dies, as its status says it. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from typing import Any
 
 from services.console.status.state import SymbolStatus
 from shared.config import Mode, Settings
+from shared.config.protect import DISTANCES
 from shared.exchanges.trading.amounts import plain
 from shared.explain.account import Stake, StopsAtStake, if_everything_dies, money, nearest_stops, stop_at_stake
+from shared.messages.protect import ProtectTerms
 from shared.orders.stop_life import StopLife
-from shared.orders.stops import StopPhase
+from shared.orders.stops import StopKind, StopPhase
 
 _ZERO = Decimal(0)
 
 
+def told_terms(params: Mapping[str, Any]) -> ProtectTerms | None:
+    """Returns the distances that a strategy's description has; None where it protects nothing.
+
+    >>> told_terms({"leverage": 1, "protect": {"stop_bps": "250", "after_stop": "flip"}})
+    ProtectTerms(stop_bps=Decimal('250'), take_profit_bps=None, trail_bps=None)
+    """
+    protect = params.get("protect")
+    if not protect:
+        return None
+    return ProtectTerms(*(Decimal(protect[name]) if protect.get(name) else None for name in DISTANCES))
+
+
 def stops_line(symbols: Mapping[str, SymbolStatus]) -> str:
-    """Returns the stops that lie, or may lie, at the exchange; empty without one."""
+    """Returns the stops that lie, or may lie, at the exchange, or those that are simulated; empty without one."""
     told = [f"{one.sym} {', '.join(map(_shown, one.stops))}" for one in symbols.values() if one.stops]
-    return f"stops at the exchange: {'; '.join(told)}" if told else ""
+    if told:
+        return f"stops at the exchange: {'; '.join(told)}"
+    told = [
+        f"{one.sym} {', '.join(map(_simulated, one.simulated.items()))}" for one in symbols.values() if one.simulated
+    ]
+    return f"stops, simulated bar by bar: {'; '.join(told)}" if told else ""
+
+
+def _simulated(stop: tuple[StopKind, Decimal]) -> str:
+    kind, price = stop
+    return f"{kind} {plain(price)}"
 
 
 def _shown(stop: StopLife) -> str:

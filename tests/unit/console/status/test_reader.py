@@ -16,9 +16,14 @@ from services.console.status.reader import CORE, StatusReader, _health
 from services.console.status.state import LineStatus, Word
 from services.simulator.engine.events import NewOrder
 from services.simulator.simulator import serving
+from services.strategy.plan import plan as strategy_plan
+from services.strategy.protected_stage import ProtectedStage
+from shared.account.protection import BarPrices
+from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings
 from shared.config.fingerprint import config_hash
 from shared.config.gateway import GatewaySettings
+from shared.config.protect import ProtectSettings
 from shared.config.settings import SignalSettings
 from shared.config.strategy import StrategySettings
 from shared.control.books import book_of, execution_row
@@ -29,9 +34,13 @@ from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, LatchRow
 from shared.lookup import Found, Lookup
 from shared.messages import Decision, ExecutionReport, Message, Stream
+from shared.messages.codec import pack
 from shared.messages.monitor import POOLED, DriftReading, DriftState
+from shared.messages.reasons import StopKind
+from shared.record import WIRE
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.runner.health import HELD, alive_file
+from shared.runner.symbol import FIELD, Symbol
 from shared.strategies.identity import decided_by_config
 from shared.wall_time import UTC_TIME
 from tests.simulator_venues import HYPERLIQUID, SPOTS, SWAPS, SYM, Place, named
@@ -90,6 +99,43 @@ async def test_on_paper_bus_and_files_tell_all(world: World) -> None:
     )
     assert [word.who for word in status.words] == ["feed simulated", "bus"]
     assert all(word.at_ns for word in status.words)
+
+
+def lying(world: World) -> None:
+    """Writes the snapshot of a book that holds 1 since 100, and has seen 120; its stops are those of the config."""
+    stage = strategy_plan(world.settings).make_stage(A)
+    assert isinstance(stage, ProtectedStage)
+    stage.account.open_position(A, D(1), D(100))
+    stage.stop.follow(D(1), D(100))
+    assert stage.stop.on_bar(BarPrices(D(110), D(120), D(109), D(119))) is None
+    place = PartitionId(world.settings.strategy.instance, partition_of(A, world.settings.bus.partitions))
+    world.bus.partition(place).fields[f"{FIELD}{A}"] = Symbol(A, stage).dump()
+
+
+async def test_on_paper_the_bus_tells_where_simulated_stops_would_fire(world: World) -> None:
+    own = StrategySettings(protect=ProtectSettings(stop_bps=500, trail_bps=1_000))
+    world.settings = world.settings.model_copy(update={"strategy": own})
+    world.write(*MESSAGES)
+    assert (await status_of(world)).symbols[A].simulated == {}
+    lying(world)
+    assert (await status_of(world)).symbols[A].simulated == {StopKind.STOP: D(95), StopKind.TRAIL: D(108)}
+    async with reading(world) as reader:
+        reader._session = None
+        assert (await reader.read()).symbols[A].simulated == {}
+    for fields in [part.fields for part in world.bus.partitions.values() if f"{FIELD}{A}" in part.fields]:
+        fields[f"{FIELD}{A}"] = pack({"v": WIRE + 1})
+    assert (await status_of(world)).symbols[A].simulated == {}, "a newer Tickline's, which may say something else"
+
+
+async def test_the_stops_of_a_replay_are_those_that_it_ran_with(world: World) -> None:
+    own = StrategySettings(protect=ProtectSettings(take_profit_bps=3_000))
+    then = world.settings.model_copy(update={"strategy": own})
+    world.record(Stream.TICKS, world.write(*MESSAGES))
+    write_checkpoint(world.folder, Checkpoint(taken_ns=1, settings=kept_settings(then), snapshots={}))
+    now, world.settings = world.settings, then
+    lying(world)
+    world.settings = now
+    assert (await status_of(world, replay=True)).symbols[A].simulated == {StopKind.TAKE_PROFIT: D(130)}
 
 
 class GoingOn(Lookup):

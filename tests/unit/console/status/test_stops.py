@@ -81,6 +81,16 @@ def test_a_position_without_its_stop_is_named(
     assert list(naked(settings(protect), symbols)) == found
 
 
+def test_on_paper_a_person_sees_where_the_simulated_ones_would_fire() -> None:
+    held = BTC._replace(simulated={STOP: D("69654.0975"), PROFIT: D("75000.50")})
+    assert stops_line({"BTCUSDT": held}) == "stops, simulated bar by bar: BTCUSDT stop 69654.0975, take_profit 75000.5"
+    assert held.as_json()["stops"] == [
+        {"kind": "stop", "price": D("69654.0975"), "phase": "SIMULATED"},
+        {"kind": "take_profit", "price": D("75000.50"), "phase": "SIMULATED"},
+    ]
+    assert stops_line({"BTCUSDT": held}) in status_lines(TRADES._replace(symbols={"BTCUSDT": held}), UTC_TIME, 160)
+
+
 def test_a_person_sees_them() -> None:
     assert stops_line(HELD) == "stops at the exchange: BTCUSDT stop 70000, take_profit 75000 (SENT)"
     assert stops_line({"ETHUSDT": SHORT}) == ""
