@@ -107,7 +107,7 @@ class Flatten:
         while True:
             late = self._venue.now_ms() <= quiet_ms
             last = flat_since is not None and not (late or nothing_rests)
-            rests = await self._nothing_stays() if last else ""
+            rests = await self._resting.cancel_last() if last else ""
             left, seen_s = await self._look(), time.monotonic()  # behind the orders: what rested may have been filled
             if last:
                 nothing_rests = not (left or rests)
@@ -126,10 +126,6 @@ class Flatten:
                 await self._settle_others(until)
                 return
             await self._pause(until, f"not flat yet ({left or rests or 'orders can still arrive'})")
-
-    async def _nothing_stays(self) -> str:
-        """Cancels what is left when all is flat, stops too; returns what failed or was there, or ""."""
-        return ", ".join(filter(None, (await self._resting.cancel_stops(), await self._resting.cancel())))
 
     async def _pause(self, until: float, on: str) -> None:
         trouble, self._trouble = self._trouble or bool(self._resting.failed), False

@@ -30,6 +30,7 @@ class Resting:
         self._syms = tuple(syms)
         self._say = say
         self._cancelled: set[str] = set()
+        self._with_stops: set[str] = set()  # symbols whose lists have shown a stop that is kept with its position
 
     async def cancel_all(self, until: float, waiting: VenueWait) -> None:
         """Cancels every open order; tried until `until` (monotonic; inf: without end), then VenueError."""
@@ -58,11 +59,19 @@ class Resting:
         trouble = await self._each(there, lambda sym: self._cancel(sym, shown[sym]))
         return trouble or ", ".join(there)
 
-    async def cancel_stops(self) -> str:
-        """Cancels every stop of a position, since they are closed; returns what failed or was there, or ""."""
-        self.keep, stops = frozenset(), self._venue.stops
+    async def cancel_last(self) -> str:
+        """Cancels our stops too, since all positions are closed; returns what failed or was there, or "".
+
+        The lists of orders show every stop. Only where one is kept with a position the exchange is asked for stops.
+        """
+        self.keep = frozenset()
+        left = await self.cancel()
+        return ", ".join(filter(None, (left, await self._cancel_stops() if self._with_stops else "")))
+
+    async def _cancel_stops(self) -> str:
+        stops = self._venue.stops
         try:
-            shown = await stops.waiting(self._syms)
+            shown = await stops.waiting(sorted(self._with_stops))
         except VenueError as error:
             return str(error)
         for stop in shown:
@@ -78,6 +87,8 @@ class Resting:
 
     async def _shown(self, syms: Sequence[str]) -> dict[str, list[VenueOrder]]:
         found = [*await self._venue.all_open_orders(syms), *await self._venue.waiting_orders(syms)]
+        self._with_stops -= set(syms)
+        self._with_stops |= {order.sym for order in found if order.of_position}
         taken = [order for order in found if not order.of_position and not self.keep & _ids(order)]
         return {sym: [order for order in taken if order.sym == sym] for sym in syms}
 
