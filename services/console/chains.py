@@ -20,7 +20,18 @@ from shared.intervals import NS_PER_S, interval_ns
 from shared.journal.journal import Journal
 from shared.journal.rows import OrderRow
 from shared.lookup import Lookup
-from shared.messages import Decision, ExecutionReport, Features, Gap, Message, OrderIntent, Prediction, Reason, Stream
+from shared.messages import (
+    Decision,
+    ExecutionReport,
+    Features,
+    Gap,
+    Leg,
+    Message,
+    OrderIntent,
+    Prediction,
+    Reason,
+    Stream,
+)
 from shared.messages.codec import kept
 from shared.models.card import Card, ModelRefused
 from shared.recording.checkpoint import TRADED, settings_at
@@ -192,8 +203,10 @@ class Chains:
         names = {name for decision, _ in chain.each(Decision) for name in decision.orders}
         names |= {order.client_order_id for order, _ in chain.each(OrderIntent)}
         names |= {report.client_order_id for report, _ in chain.each(ExecutionReport)}
+        rows = await self.journal.orders_of_trace(chain.tr)
         if not names and chain.one(Decision) is None:  # nothing is left that would name them, e.g. after a restore
-            names = {row.client_order_id for row in await self.journal.orders_of_trace(chain.tr)}
+            names = {row.client_order_id for row in rows}
+        names |= {row.client_order_id for row in rows if row.leg is Leg.STOP}  # of them there is no decision
         return {name: await self._life(self.journal, name) for name in sorted(names)}
 
     async def _life(self, journal: Journal, name: str) -> OrderLife:

@@ -124,7 +124,7 @@ def _lacking(chain: Chain, last_reported_n: int) -> Iterator[str]:
     for name, order in orders.items():
         if name not in decided and order.leg not in UNASKED:
             yield f"the decision on order {name}"
-        if name not in reported and order.n <= last_reported_n:
+        if name not in reported and order.n <= last_reported_n and order.tick_n:  # the gateway's own have no number
             yield f"the report of order {name}"
     for report in asked:
         if report.client_order_id not in orders:

@@ -9,12 +9,13 @@ from shared.exchanges.trading.amounts import plain
 from shared.explain.decisions import amount, qty
 from shared.explain.reasons import LEGS, PHASES, REASONS, STATUSES
 from shared.journal.rows import EventRow, FillRow, OrderRow
-from shared.messages import ExecutionReport, Leg, OrderIntent, Reason
+from shared.messages import ExecutionReport, Leg, OrderIntent, OrderPhase, Reason
 from shared.wall_time import WallTime
 
 BPS = 10_000
 NS_PER_MS = 1_000_000
-CUT, REFUSED = "CUT", "REFUSED"  # kinds of events that a gateway notes of an order
+CUT, REFUSED, ALARM = "CUT", "REFUSED", "ALARM"  # kinds of events that a gateway notes of an order
+FAILURES = frozenset({Reason.STOP_FAILED, Reason.STOP_BEYOND})  # no stop has closed the position
 
 
 class OrderLife(NamedTuple):
@@ -72,18 +73,30 @@ def _risk(case: Executed, order: OrderIntent) -> str:
         return f"on paper no limit is asked; {how}"
     if row is None:
         return "the journal does not know it: it was not handed over yet, or is another account's"
-    if not row.at_ms and row.reason is None:
+    if not row.at_ms and (row.reason is None or row.state is OrderPhase.INTENT):
         return f"{row.state}: {PHASES[row.state]}"
     if not row.at_ms:
         assert row.reason is not None
         met = NUMBERS.get(row.reason, _noted)(case)
         return f"not sent: {row.reason}: {REASONS[row.reason]}: {met}"
-    if cut := case.life.said(CUT):
-        return f"cut: {cut}{_meant(cut)}"
+    cut = case.life.said(CUT)
+    passed = f"cut: {cut}{_meant(cut)}" if cut else ""
+    if order.leg is Leg.STOP:
+        return "; ".join(filter(None, (_unlimited(case, row), passed)))
+    if passed:
+        return passed
     most, limits = plain((order.signed_qty.copy_abs() * order.price).quantize(Decimal("0.01"))), own.risk
     bounds = f"max_order_notional {plain(limits.max_order_notional)}, max_position_notional "
     bounds += plain(limits.max_position_notional)
     return f"passed all limits: {most} at the decision's price ({bounds}; what only reduces asks for none)"
+
+
+def _unlimited(case: Executed, row: OrderRow) -> str:
+    """Returns why no limit is asked for an order that nobody decided on."""
+    if row.stop_id:
+        return "no limit is asked: its stop lay at the exchange, and has fired there"
+    noted = case.life.said(ALARM)
+    return f"no limit is asked: the gateway closes the position by itself{f': {noted}' if noted else ''}"
 
 
 def _meant(noted: str) -> str:
@@ -98,8 +111,11 @@ def _meant(noted: str) -> str:
 
 def _exchange(case: Executed, row: OrderRow) -> str:
     limit = "" if row.sent_price is None else f" for {plain(row.sent_price)} or better"
-    sent = f"sent {qty(row.signed_qty)}{limit} at {case.wall.millisecond(row.at_ms * NS_PER_MS)}"
+    at = case.wall.millisecond(row.at_ms * NS_PER_MS)
+    sent = f"sent {qty(row.signed_qty)}{limit} at {at}"
     known = f", the exchange's order {row.venue_order_id}" if row.venue_order_id else ", not shown by the exchange"
+    if row.stop_id:
+        sent, known = f"its stop was last known to lie there at {at}", f", and became order {row.became}"
     fills = ", ".join(
         f"{qty(fill.signed_qty)} at {plain(fill.price)} (trade {fill.trade_id})" for fill in case.life.fills
     )
@@ -119,7 +135,7 @@ def report_line(case: Executed) -> str:
     dust = f"; {qty(report.dust)} of dust is left" if report.dust else ""
     if report.leg is Leg.LIQUIDATION:
         return f"{filled}{LEGS[report.leg]}{dust}"
-    if report.leg is Leg.STOP and report.reason is not None:
+    if report.leg is Leg.STOP and report.reason not in (None, *FAILURES):
         filled = f"{filled}{LEGS[report.leg]}: "
     if report.reason is None:
         return f"{report.status}: {filled or f'{STATUSES[report.status]}, '}{LEGS[report.leg]}{dust}"
@@ -137,10 +153,17 @@ def _filled(case: Executed, report: ExecutionReport) -> str:
     if case.order is not None:
         side = 1 if report.last_qty > 0 else -1
         slip = side * (price - case.order.price) * BPS / case.order.price + 0  # no negative zero
-        assumed, whose = case.gateway.slippage_bps, "the decision's" if case.order.stop is None else "the market's"
-        said += f", {slip:+.2f} bps against {whose} price {plain(case.order.price)} (slippage_bps {assumed})"
+        assumed, whose = case.gateway.slippage_bps, _whose(case.order)
+        said += f", {slip:+.2f} bps against {whose} {plain(case.order.price)} (slippage_bps {assumed})"
     fee = report.commission * BPS / worth if worth else Decimal(0)
     return f"{said}, fee {amount(report.commission)} = {fee:.2f} bps (fee {case.gateway.fee * BPS:.2f} bps)"
+
+
+def _whose(order: OrderIntent) -> str:
+    """Returns what an order's price is: of one that stands behind a stop at the exchange, that stop's."""
+    if order.leg is not Leg.STOP:
+        return "the decision's price"
+    return "its stop's price" if order.stop is None else "the market's price"
 
 
 def _noted(case: Executed) -> str:
@@ -173,8 +196,13 @@ def _missed(case: Executed) -> str:
 
 
 def _fired(case: Executed) -> str:
-    order = case.order
-    return "nobody decided it" if order is None else f"its trigger is {plain(order.trigger_price or order.price)}"
+    order, report = case.order, case.report
+    if order is None:
+        return "nobody decided it"
+    at = plain(order.trigger_price or order.price)
+    if order.trigger_price is None and report is not None and report.reason is Reason.TRAILED_OUT:
+        return f"it trailed behind the best price since {at}"  # at which one, only the exchange knows
+    return f"its trigger is {at}"
 
 
 def _dust(case: Executed) -> str:
@@ -204,7 +232,7 @@ NUMBERS: Mapping[Reason, Callable[[Executed], str]] = {
     Reason.STOPPED_OUT: _fired,
     Reason.PROFIT_TAKEN: _fired,
     Reason.TRAILED_OUT: _fired,
-    Reason.STOP_FAILED: _fired,
+    Reason.STOP_FAILED: _short,
     Reason.STOP_BEYOND: _fired,
     Reason.ENDED_BY_VENUE: _short,
     Reason.RESOLVED: _short,

@@ -85,7 +85,7 @@ def story(
             yield Sentence(step, at_ns, text, report if step == "report" else None)
 
     for name, (order, _) in orders.items():
-        if order.leg is Leg.STOP:  # it fired before the strategy decided
+        if order.leg is Leg.STOP and order.tick_n:  # simulated: it fired before the strategy decided on this tick
             told += of_order(name)
     for decision, at_ns in chain.each(Decision):
         seen = Decided(
@@ -94,9 +94,9 @@ def story(
         told.append(Sentence("decision", at_ns, decision_line(seen), decision))
         for name in decision.orders:
             told += of_order(name)
-    for name in [name for name in (*orders, *reports) if name not in told_of]:
-        if name not in told_of:
-            told += of_order(name)
+    rest = [name for name in dict.fromkeys((*orders, *reports)) if name not in told_of]
+    for name in sorted(rest, key=lambda name: (orders.get(name) or reports[name])[0].ts_event):
+        told += of_order(name)
     told += [Sentence("monitor", at_ns, reading.human(), reading) for reading, at_ns in chain.each(DriftReading)]
     return told
 

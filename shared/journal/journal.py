@@ -263,10 +263,11 @@ class Journal:
         return await self._rows(events, "AND kind = ? AND at_ms >= ? ORDER BY id", kind, since_ms)
 
     async def orders_called(self, name: str) -> list[OrderRow]:
-        """Returns the orders of which this is the id, ours or the exchange's, or that of a trade, exchange's too."""
+        """Returns the orders of which this is the id, ours or the exchange's, or that of a trade, or of their stop."""
         traded = "SELECT client_order_id FROM fills WHERE account = orders.account AND trade_id = ?"
-        wanted = f"AND (client_order_id = ? OR venue_order_id = ? OR client_order_id IN ({traded}))"
-        return await self._rows(orders, f"{wanted} ORDER BY ts_event, sym, order_n", name, name, name)
+        own = "client_order_id = ? OR venue_order_id = ? OR became = ? OR stop_id = ?"
+        wanted = f"AND ({own} OR client_order_id IN ({traded})) ORDER BY ts_event, sym, order_n"
+        return await self._rows(orders, wanted, *[name] * 5)
 
     async def orders_of_trace(self, tr: str) -> list[OrderRow]:
         """Returns the orders that a tick led to."""

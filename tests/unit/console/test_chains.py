@@ -15,7 +15,9 @@ from services.console.chains import Chains, as_json_of
 from services.console.trace import lines as trace_lines
 from services.console.trace import recomputed, trace_of
 from services.console.why import lines
-from services.gateway.execution.records import funding_report
+from services.gateway.execution.protection import Place, WantedStop
+from services.gateway.execution.records import OrderTrades, ending, funding_report, open_order_of
+from services.gateway.execution.stop_records import fired_row, placed_life
 from services.gateway.paper import PaperStage
 from services.signal.stage import SignalStage
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
@@ -24,14 +26,16 @@ from shared.config import Settings
 from shared.config.gateway import GatewaySettings
 from shared.control.books import execution_row
 from shared.errors import DataError
+from shared.exchanges.trading.venue import MarketRules
 from shared.journal.journal import Journal
 from shared.journal.rows import EventRow, FillRow, OrderRow
 from shared.messages import ExecutionReport, Gap, GapCause, MarketTick, Message, OrderIntent, OrderPhase, Stream
 from shared.messages.market import trace_id
+from shared.messages.reasons import StopKind
 from shared.models.load_model import LoadedModel, load_model
 from shared.models.model_input import ModelInput
 from shared.models.save_model import save_model
-from shared.orders import FundingPayment
+from shared.orders import FundingPayment, VenueFill
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.strategies import make_strategy
 from shared.user_code.loader import use_folder
@@ -43,6 +47,18 @@ SYM = "BTCUSDT"
 H12 = 43_200 * 10**9
 FIRST = 1_700_006_400 * 10**9
 MODEL = load_model("weights/btcusdt_12h_linear.json")
+RULES = MarketRules(
+    "swap",
+    "BTC/USDT:USDT",
+    "BTC",
+    "USDT",
+    Decimal("1e-8"),
+    Decimal("1e-8"),
+    None,
+    Decimal(0),
+    Decimal("0.1"),
+    Decimal(1),
+)
 PRICES = (100, 101, 99, 102, 100, 103, 98, 101)
 
 
@@ -266,6 +282,40 @@ async def test_what_bus_and_recording_have_lost_comes_from_the_journal(world: Wo
     assert by_step["exchange"].startswith("sent -0.98039216 at 2024-10-29 12:00:00.001 UTC")
     assert "the exchange's order 77: it was filled" in by_step["exchange"]
     assert by_step["report"].startswith("FILLED: ")
+
+
+async def test_what_a_stop_became_is_told_behind_the_order_that_opened_its_position(
+    world: World, tmp_path: Path
+) -> None:
+    """At the exchange no tick fires it: it goes by the opening order's trace, long after its decision."""
+    session = Session().take(*PRICES)
+    opener = session.orders()[0]
+    gateway = GatewaySettings(mode="testnet", venue="fake", account="main", markets={SYM: "BTC/USDT:USDT"})
+    session.settings = session.settings.model_copy(update={"gateway": gateway})
+    held, at_ms = opener.signed_qty, opener.ts_event // 10**6 + 9_000_000
+    life = placed_life(
+        Place(StopKind.STOP, WantedStop(Decimal(110)), held, opener.client_order_id, 0, True), "b", SYM, 5, 5
+    )
+    fired = fired_row(life._replace(order_id="78"), held, _row(opener), at_ms - 1_000, at_ms)
+    names = (fired.client_order_id, "78", life.stop_id)
+    async with await Journal.open(f"sqlite:///{tmp_path}/journal.db", "main", durable=False) as journal:
+        epoch = await journal.raise_epoch("me")
+        await journal.write([_row(opener), fired], epoch)
+        async with chains_of(world, session, journal) as chains:
+            under_way = await chains.told(opener.tr)
+            assert [await trace_of(chains, session.settings, name) for name in names] == [opener.tr] * 3
+            done = fired._replace(state=OrderPhase.FILLED, filled_qty=-held, paid=abs(held) * 109, updated_ms=at_ms)
+            fill = VenueFill("t8", "78", "", SYM, -held, Decimal(109), Decimal(0), "USDT", at_ms)
+            end = ending(fired, open_order_of(done).state, OrderTrades((fill,)), RULES, seq=9, epoch=1, now_ms=at_ms)
+            assert end is not None
+            await journal.write(end.changes, epoch)
+            told = await chains.told(opener.tr)
+    assert under_way.complete and told.complete
+    steps = [sentence.step for sentence in told.sentences]
+    assert steps[steps.index("decision") :] == ["decision", *("order", "risk", "exchange", "report") * 2]
+    assert [one.text for one in under_way.sentences[:-3]] == [one.text for one in told.sentences[:-4]]
+    assert told.sentences[-2].text.endswith("and became order 78: it was filled: +0.98039216 at 109 (trade t8)")
+    assert "STOPPED_OUT: a stop of the position has closed it: its trigger is 110" in told.sentences[-1].text
 
 
 async def test_an_order_that_only_a_restored_journal_knows_is_told_and_the_rest_named(

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any, NamedTuple
 
 from services.gateway.paper import PaperStage
 from services.signal.stage import SignalStage
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
+from services.strategy.protected_stage import ProtectedStage
 from services.strategy.stage import StrategyStage
 from shared.config import Settings
 from shared.explain.circumstances import ModelNeeds, circumstances_of
@@ -25,6 +27,7 @@ from shared.messages import (
 )
 from shared.models.model_input import ModelInput
 from shared.strategies import make_strategy
+from shared.strategies.after_stop import AfterStop
 from shared.tick import State, Tick
 from shared.wall_time import UTC_TIME
 
@@ -54,11 +57,15 @@ class Line:
 
     def __init__(self, *, live: bool = False, fills: bool = True, **strategy: Any) -> None:
         self.settings = Settings(symbols=(SYM,), strategy=strategy)
-        made = make_strategy(self.settings.strategy)
-        balance = self.settings.strategy.balance
+        own = self.settings.strategy
+        made, balance, terms = make_strategy(own), own.balance, own.protect.terms
+        if terms is not None:
+            made = AfterStop(after=own.protect.after_stop).around(made)
         self.stage = (
-            LiveStrategyStage(SYM, made, balance, "b", LIVE) if live else StrategyStage(SYM, made, balance, "b")
-        )
+            LiveStrategyStage(SYM, made, balance, "b", LIVE) if live
+            else StrategyStage(SYM, made, balance, "b") if terms is None
+            else ProtectedStage(SYM, made, balance, "b", terms)
+        )  # fmt: skip
         self.near: list[Message] = []
         self.at_ns: dict[int, int] = {}  # of decisions, by their n
         self._paper = PaperStage(Decimal(0), Decimal(0))
@@ -166,6 +173,12 @@ def _stopped() -> str:
     return line.told(Reason.STOPPED)
 
 
+def _stopped_out(after: str | int) -> str:
+    """Its stop fires at the second price, and the strategy wants to enter there again."""
+    line = Line(protect={"stop_bps": 1_000, "after_stop": after})
+    return line.take(prediction(1), prediction(2, 0.01, "44")).told(Reason.STOPPED_OUT)
+
+
 def _cooling_down() -> str:
     wrappers = ({"name": "trailing_stop", "distance": 0.1}, {"name": "cool_down", "ticks": 3})
     line = Line(wrappers=wrappers).take(prediction(1), prediction(2, None), prediction(3, 0.01, "40"))
@@ -222,6 +235,11 @@ DECISIONS: dict[Reason, list[Case]] = {
         )
     ],
     Reason.STOPPED: [Case(_stopped, ("it fired at 40", "distance 0.1", "no entry"))],
+    Reason.STOPPED_OUT: [
+        Case(partial(_stopped_out, "next_bar"), ("after_stop is next_bar: nothing enters in that bar",)),
+        Case(partial(_stopped_out, "flip"), ("after_stop is flip: that side waits for the other one",)),
+        Case(partial(_stopped_out, 30), ("after_stop is 30 minutes",)),
+    ],
     Reason.COOLING_DOWN: [Case(_cooling_down, ("flat for 2 ticks", "more than 3 must pass"))],
     Reason.STALE_PREDICTION: [Case(_stale, ("it waited 31.000 s", "prediction_stale_s is 30"))],
 }

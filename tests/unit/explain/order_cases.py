@@ -10,7 +10,9 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from services.console.chains import _intent
 from services.gateway.account.resolution import ResolveRequest, resolution
+from services.gateway.execution.protection import Place, WantedStop
 from services.gateway.execution.records import (
     NS_PER_MS,
     OrderTrades,
@@ -23,6 +25,7 @@ from services.gateway.execution.records import (
     to_send,
     unsent,
 )
+from services.gateway.execution.stop_records import closing_row, fired_row, placed_life
 from services.gateway.paper import PaperStage
 from services.gateway.risk import Hold, Pass, Refusal, RiskCheck
 from services.gateway.risk.context import RiskContext
@@ -34,14 +37,13 @@ from shared.exchanges.binance import FUTURES_FACTS
 from shared.exchanges.trading.client import Stamp
 from shared.exchanges.trading.orders import failed
 from shared.exchanges.trading.venue import MarketRules
-from shared.explain.executions import CUT, REFUSED, Executed, OrderLife, order_lines, report_line
+from shared.explain.executions import ALARM, CUT, REFUSED, Executed, OrderLife, order_lines, report_line
 from shared.journal.rows import EventRow, OrderRow
 from shared.messages import (
     ExecutionReport,
     Leg,
     OrderIntent,
     OrderPhase,
-    OrderStatus,
     OrderType,
     Reason,
     StopKind,
@@ -60,6 +62,8 @@ from shared.orders import (
     VenueFill,
     on_event,
 )
+from shared.orders.stop_life import Placed, StopLife, Told, on_stop_event
+from shared.orders.stops import StopPhase
 from shared.wall_time import UTC_TIME
 from tests.unit.explain.decision_cases import SYM, Case, S
 from tests.unit.gateway.risk.open_gates import BUY, GATES, NOW_MS, RULES, Gate
@@ -87,9 +91,12 @@ def intent(qty: str = "0.010", **changed: Any) -> OrderIntent:
 class Order:
     """An order on its way, as the gateway's manager leads it; `noted` is what it writes into the journal."""
 
-    def __init__(self, asked: OrderIntent, rules: MarketRules = SWAP, held: str = "0") -> None:
+    def __init__(
+        self, asked: OrderIntent, rules: MarketRules = SWAP, held: str = "0", row: OrderRow | None = None
+    ) -> None:
         self.asked, self.rules, self.held = asked, rules, D(held)
-        self.open = open_order_of(row_of(asked, f"main:{SYM}", 1, NOW_MS))
+        self.open = open_order_of(row or row_of(asked, f"main:{SYM}", 1, NOW_MS))
+        self._before = self.row
         self.noted: list[EventRow] = []
         self.fills: list[VenueFill] = []
 
@@ -104,6 +111,8 @@ class Order:
 
     def see(self, *events: Event) -> "Order":
         for event in events:
+            if not self.open.state.ended:
+                self._before = self.row  # by which it ends
             self.open.state = on_event(self.open.state, event, GRACE_MS).state
             self.open.row = following(self.row, self.open.state, 1, NOW_MS)
         return self
@@ -129,7 +138,7 @@ class Order:
     def ended(self) -> ExecutionReport:
         """Its terminal report."""
         end = ending(
-            self.row, self.open.state, OrderTrades(tuple(self.fills)), self.rules, seq=1, epoch=1, now_ms=NOW_MS,
+            self._before, self.open.state, OrderTrades(tuple(self.fills)), self.rules, seq=1, epoch=1, now_ms=NOW_MS,
             held=self.held,
         )  # fmt: skip
         assert end is not None
@@ -235,15 +244,48 @@ def _stopped_on_paper(kind: StopKind) -> str:
     return report_line(Executed(stopped(kind), report, Settings().gateway, UTC_TIME))
 
 
-def _said_of_a_stop(reason: Reason) -> str:
-    """What the gateway's protector, and its risk check, report."""
-    status = OrderStatus.EXPIRED if reason is Reason.STOP_CLEARING else OrderStatus.FILLED
-    filled = {"last_qty": D("-0.010"), "last_px": D(40_900)} if status is OrderStatus.FILLED else {}
-    order = Order(intent()).send().see(Ambiguous("time-out"))
-    said = ResolveRequest(OrderPhase.FILLED, D("0.010"), D(42_000), "ada", SENT_MS + 60_000)
-    plain = kept(ExecutionReport, resolution(order.row, (), said, 1, LIVE).execution.report)
-    report = plain.model_copy(update={"leg": Leg.STOP, "status": status, "reason": reason, **filled})
-    return report_line(Executed(None, report, LIVE, UTC_TIME))
+def life_of(kind: StopKind) -> StopLife:
+    """A stop of a position of 0.010 that lies at the exchange, at 40950."""
+    wanted = WantedStop(D(40_950), D(250) if kind is StopKind.TRAIL else None)
+    life = placed_life(Place(kind, wanted, D("0.010"), ID, 0, True), f"main:{SYM}", SYM, SENT_MS - 60_000, 5_000)
+    return on_stop_event(life, Placed(life.report._replace(phase=StopPhase.WAITING, venue_id="7"), SENT_MS), GRACE_MS)
+
+
+OPENER = row_of(intent(), f"main:{SYM}", 1, NOW_MS)
+
+
+def fired(kind: StopKind = StopKind.STOP) -> Order:
+    """The order that a stop has become at the exchange, as the gateway takes it over."""
+    told = life_of(kind).report._replace(phase=StopPhase.TRIGGERED, order_id="78")
+    life = on_stop_event(life_of(kind), Told(told, SENT_MS + 100), GRACE_MS)
+    row = fired_row(life, D("0.010"), OPENER, SENT_MS, NOW_MS)
+    return Order(_intent(row), held="0.010", row=row)
+
+
+def closing(reason: Reason, kind: StopKind = StopKind.STOP) -> Order:
+    """What closes the position where a stop has not, as the gateway notes it."""
+    life = life_of(kind)
+    row = closing_row(life, D("0.010"), OPENER, reason, NOW_MS)
+    said = f"{reason}: {kind} at {life.price} did not close 0.010: closed at market"
+    return Order(_intent(row), held="0.010", row=row).note(ALARM, said)
+
+
+def sold(order: Order, qty: str, phase: OrderPhase = OrderPhase.FILLED) -> Order:
+    """So much of it is sold at 40900, and that is its end."""
+    filled, paid = -D(qty), D(qty) * 40_900
+    if filled:
+        order.fills.append(VenueFill("t1", "78", "", SYM, filled, D(40_900), D("0.1"), "USDT", NOW_MS))
+    times = [SENT_MS + 1_000, SENT_MS + 20_000, SENT_MS + 30_000]
+    said = OrderStatusReport(phase, filled, paid, "78")
+    return order.see(*(Answer(at, said, at) for at in times[: 1 if phase is OrderPhase.FILLED else 3]))
+
+
+def _resolved_stop() -> str:
+    order = fired()
+    said = ResolveRequest(OrderPhase.FILLED, D("0.010"), D(40_900), "ada", SENT_MS + 60_000)
+    made = resolution(order.row, (), said, 1, LIVE)
+    report = kept(ExecutionReport, made.execution.report)
+    return report_line(Executed(order.asked, report, LIVE, UTC_TIME, OrderLife(made.row)))
 
 
 def _not_on_venue() -> str:
@@ -286,15 +328,48 @@ def _cases() -> dict[Reason, list[Case]]:
         ],
         Reason.ENDED_BY_VENUE: [Case(_ended_by_venue, ("CANCELED", "+0.004 of +0.01 was filled"))],
         Reason.STOPPED_OUT: [
-            Case(partial(_stopped_on_paper, StopKind.STOP), ("-0.01 at 40900", "its trigger is 40950"))
+            Case(
+                partial(_stopped_on_paper, StopKind.STOP),
+                ("-0.01 at 40900", "+0.00 bps against the market's price 40900", "its trigger is 40950"),
+            ),
+            Case(
+                lambda: sold(fired(), "0.010").told(),
+                ("FILLED: -0.01 at 40900", "+12.21 bps against its stop's price 40950", "its trigger is 40950"),
+            ),
         ],
-        Reason.PROFIT_TAKEN: [Case(partial(_stopped_on_paper, StopKind.TAKE_PROFIT), ("its trigger is 40950",))],
-        Reason.TRAILED_OUT: [Case(partial(_stopped_on_paper, StopKind.TRAIL), ("its trigger is 40950",))],
-        Reason.STOP_FAILED: [Case(partial(_said_of_a_stop, Reason.STOP_FAILED), ("-0.01 at 40900",))],
-        Reason.STOP_BEYOND: [Case(partial(_said_of_a_stop, Reason.STOP_BEYOND), ("-0.01 at 40900",))],
-        Reason.STOP_CLEARING: [Case(partial(_said_of_a_stop, Reason.STOP_CLEARING), ("EXPIRED",))],
+        Reason.PROFIT_TAKEN: [
+            Case(partial(_stopped_on_paper, StopKind.TAKE_PROFIT), ("its trigger is 40950",)),
+            Case(lambda: sold(fired(StopKind.TAKE_PROFIT), "0.010").told(), ("its trigger is 40950",)),
+        ],
+        Reason.TRAILED_OUT: [
+            Case(partial(_stopped_on_paper, StopKind.TRAIL), ("its trigger is 40950",)),
+            Case(lambda: sold(fired(StopKind.TRAIL), "0.010").told(), ("behind the best price since 40950",)),
+        ],
+        Reason.STOP_FAILED: [
+            Case(
+                lambda: sold(closing(Reason.STOP_FAILED).send(), "0.010").told(),
+                ("FILLED: -0.01 at 40900", "-0.01 of -0.01 was filled"),
+            ),
+            Case(
+                lambda: sold(fired(), "0.004", OrderPhase.CANCELED).told(),
+                ("CANCELED: -0.004 at 40900", "-0.004 of -0.01 was filled"),
+            ),
+            Case(
+                lambda: sold(fired(), "0", OrderPhase.EXPIRED).told(),
+                ("EXPIRED: it expired: ", "0 of -0.01 was filled"),
+            ),
+        ],
+        Reason.STOP_BEYOND: [
+            Case(
+                lambda: sold(closing(Reason.STOP_BEYOND).send(), "0.010").told(),
+                ("FILLED: -0.01 at 40900", "its trigger is 40950"),
+            )
+        ],
         Reason.NOT_ON_VENUE: [Case(_not_on_venue, ("until 2025-11-24 12:00:05.000 UTC", "grace_ms 5000"))],
-        Reason.RESOLVED: [Case(_resolved, ("FILLED", "+0.01 of +0.01 was filled"))],
+        Reason.RESOLVED: [
+            Case(_resolved, ("FILLED", "+0.01 of +0.01 was filled")),
+            Case(_resolved_stop, ("FILLED: -0.01 at 40900", "-0.01 of -0.01 was filled")),
+        ],
         Reason.ABOVE_MAXIMUM: [Case(_above_maximum, ("only -5.000 of -9 is sent", "sent -5 at"))],
         Reason.END_OF_DATA: [Case(_end_of_data, ("0 of +0.01 was filled",))],
         Reason.BELOW_MINIMUM: [
