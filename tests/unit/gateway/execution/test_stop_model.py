@@ -21,8 +21,11 @@ from services.gateway.execution.protection import (
     plan,
 )
 from services.gateway.execution.stop_records import placed_life, request_of
+from services.gateway.execution.stop_watch import whose
 from shared.exchanges.binance_stops import FORM as BINANCE
+from shared.exchanges.bybit_stops import FORM as BYBIT
 from shared.exchanges.okx_stops import FORM as OKX
+from shared.exchanges.trading.stop_profile import StopForm
 from shared.messages.reasons import Reason, StopKind
 from shared.orders import Absent, Ambiguous, Refused
 from shared.orders.state import Cancel
@@ -43,16 +46,22 @@ ARRIVES_MS = 3_000  # later than its validity: some honour none
 
 @dataclass
 class ModelStop:
-    """A stop as the exchange has it. shown_ms, told_ms: from when on a read knows it, and its order's id."""
+    """A stop as the exchange has it.
+
+    shown_ms, told_ms: from when on a read knows it, with its price, and its order's id. before: its price until then.
+    """
 
     request: StopRequest
+    venue_id: str
     phase: StopPhase
     qty: Decimal
     shown_ms: int
     fate: str = ""
     order_id: str = ""
     told_ms: int = 0
+    fired_ms: int = 0
     filled: Decimal = ZERO
+    before: Decimal | None = None
 
     @property
     def whole(self) -> bool:
@@ -60,7 +69,11 @@ class ModelStop:
 
 
 class ModelExchange:
-    """Keeps one long position and its stops; a stop never opens one."""
+    """Keeps one long position and its stops; a stop never opens one.
+
+    stops: by our id, or by the exchange's own where it takes none of ours. ends: a stop ends with its position, where
+    the exchange says so.
+    """
 
     def __init__(self) -> None:
         self.now_ms = 1_000_000
@@ -68,7 +81,7 @@ class ModelExchange:
         self.price = PRICE
         self.stops: dict[str, ModelStop] = {}
         self.coming: list[tuple[int, StopRequest, bool]] = []  # requests on their way, whose answers nobody hears
-        self.fate, self.late_ms = "", 0
+        self.fate, self.late_ms, self.ends, self.hands = "", 0, True, 0
 
     def arrive(self) -> None:
         """Takes what has arrived by now; what is refused nobody hears."""
@@ -79,21 +92,25 @@ class ModelExchange:
 
     def by_hand(self, price: Decimal) -> None:
         """Somebody places a stop of the whole position."""
-        request = StopRequest("BTCUSDT", f"hand{len(self.stops)}", STOP, self.held, price)
+        self.hands += 1
+        request = StopRequest("BTCUSDT", f"hand{self.hands}", STOP, self.held, price)
         self.place(request, whole=True)
 
     def place(self, request: StopRequest, *, whole: bool) -> StopAnswer:
         assert request.stop_id not in self.stops, "sent twice"
         if whole and any(one.whole for one in self.waiting(request.kind)):
             return Occupied("-4130")
-        if self.reached(request):
-            return Beyond("-2021")
-        if not self.held:
-            return Refused(Reason.NOTHING_TO_REDUCE, "-4509")
-        qty = ZERO if whole else request.held_qty
-        made = ModelStop(request, StopPhase.WAITING, qty, self.now_ms + self.late_ms, self.fate)
+        if refused := self.refused(request):
+            return refused
+        qty, shown_ms = ZERO if whole else request.held_qty, self.now_ms + self.late_ms
+        made = ModelStop(request, f"v{request.stop_id}", StopPhase.WAITING, qty, shown_ms, self.fate)
         self.stops[request.stop_id] = made
         return self.report(made)
+
+    def refused(self, request: StopRequest) -> Beyond | Refused | None:
+        if self.reached(request):
+            return Beyond("-2021")
+        return None if self.held else Refused(Reason.NOTHING_TO_REDUCE, "-4509")
 
     def reached(self, request: StopRequest) -> bool:
         return self.price <= request.price if request.kind is STOP else self.price >= request.price
@@ -105,7 +122,7 @@ class ModelExchange:
     def move(self, price: Decimal) -> None:
         self.price = price
         for one in self.waiting():
-            if self.reached(one.request):
+            if one.phase is StopPhase.WAITING and self.reached(one.request):
                 self._fire(one)
 
     def _fire(self, one: ModelStop) -> None:
@@ -116,9 +133,17 @@ class ModelExchange:
             one.phase = StopPhase.TRIGGERING
         else:
             share = {"short": Decimal("0.5"), "nothing": ZERO}.get(one.fate, Decimal(1))
-            one.phase, one.order_id, one.filled = StopPhase.TRIGGERED, f"o{len(self.stops)}-{qty}", qty * share
-            one.told_ms = self.now_ms + self.late_ms
-            self.held -= one.filled
+            one.phase, one.order_id, one.filled = StopPhase.TRIGGERED, self.order_of(one), qty * share
+            one.told_ms, one.fired_ms = self.now_ms + self.late_ms, self.now_ms
+            self.trade(-one.filled)
+
+    def order_of(self, one: ModelStop) -> str:
+        return f"o{one.venue_id}"
+
+    def became(self, order_id: str) -> ModelStop:
+        """Returns the stop that an order was."""
+        (one,) = [one for one in self.stops.values() if one.order_id == order_id]
+        return one
 
     def trade(self, qty: Decimal) -> Decimal:
         """Buys; or sells as far as that only reduces. Returns what was done."""
@@ -132,31 +157,98 @@ class ModelExchange:
             phase, order_id = StopPhase.TRIGGERING, ""
         asked = one.request
         return StopReport(
-            asked.sym, asked.kind, phase, f"v{asked.stop_id}", asked.stop_id, asked.price, -one.qty, one.whole, order_id
+            asked.sym, asked.kind, phase, one.venue_id, asked.stop_id, asked.price, -one.qty, one.whole, order_id
         )
 
     def listed(self) -> list[StopReport]:
-        return [self.report(one) for one in self.waiting() if one.shown_ms <= self.now_ms]
+        return [self.report(one) for one in self.waiting() if self.shown(one)]
 
-    def find(self, stop_id: str) -> StopReport | Absent:
-        one = self.stops.get(stop_id)
-        return Absent(self.now_ms) if one is None or one.shown_ms > self.now_ms else self.report(one)
+    def find(self, asked: StopReport) -> StopReport | Absent:
+        one = self.named(asked)
+        return Absent(self.now_ms) if one is None or not self.shown(one) else self.report(one)
 
-    def cancel(self, stop_id: str) -> StopReport | Absent:
-        one = self.stops.get(stop_id)
-        if one is None or one.phase is not StopPhase.WAITING or one.shown_ms > self.now_ms:
+    def named(self, asked: StopReport) -> ModelStop | None:
+        return self.stops.get(asked.stop_id)
+
+    def shown(self, one: ModelStop) -> bool:
+        return one.shown_ms <= self.now_ms
+
+    def cancel(self, asked: StopReport) -> StopReport | Absent:
+        one = self.named(asked)
+        if one is None or one.phase is not StopPhase.WAITING or not self.shown(one):
             return Absent(self.now_ms)
         one.phase = StopPhase.CANCELED
         return self.report(one)
 
 
+class InPlaceExchange(ModelExchange):
+    """Its position has one stop of each kind at most, and a request changes that: Bybit's trading-stop in Full.
+
+    It knows no id of ours, and an answer tells none. A stop keeps its id as an order. Whoever has none looks for it
+    among the trades.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: set[str] = set()
+
+    def arrive(self) -> None:
+        """Takes nothing: it refuses a request whose validity is over."""
+        self.coming.clear()
+
+    def place(self, request: StopRequest, *, whole: bool) -> StopAnswer:
+        assert request.stop_id not in self.sent, "sent twice"
+        self.sent.add(request.stop_id)
+        if refused := self.refused(request):
+            return refused
+        there, shown_ms = next(iter(self.waiting(request.kind)), None), self.now_ms + self.late_ms
+        if there is None:
+            id_ = f"v{len(self.stops)}"
+            self.stops[id_] = ModelStop(request, id_, StopPhase.WAITING, ZERO, shown_ms, self.fate)
+        elif there.request.price != request.price:
+            there.before = self.price_of(there) if self.shown(there) else None
+            there.request, there.shown_ms = request, max(there.shown_ms, shown_ms)
+        return StopReport(request.sym, request.kind, StopPhase.WAITING, "", "", request.price, ZERO, True)
+
+    def price_of(self, one: ModelStop) -> Decimal:
+        behind = one.before is not None and one.shown_ms > self.now_ms
+        return one.before if behind and one.before is not None else one.request.price
+
+    def shown(self, one: ModelStop) -> bool:
+        return super().shown(one) or one.before is not None
+
+    def trade(self, qty: Decimal) -> Decimal:
+        done = super().trade(qty)
+        if not self.held and self.ends:
+            for one in self.waiting():
+                one.phase = StopPhase.CANCELED
+        return done
+
+    def order_of(self, one: ModelStop) -> str:
+        return one.venue_id
+
+    def report(self, one: ModelStop) -> StopReport:
+        return super().report(one)._replace(stop_id="", trigger_price=self.price_of(one))
+
+    def named(self, asked: StopReport) -> ModelStop | None:
+        """Where no id is known it is the position's one of its kind."""
+        if asked.venue_id:
+            return self.stops.get(asked.venue_id)
+        return next(iter(self.waiting(asked.kind)), None)
+
+    def traded(self, since_ms: int) -> list[str]:
+        """Returns the orders behind stops that were filled, oldest first."""
+        found = [one for one in self.stops.values() if one.filled and one.fired_ms >= since_ms]
+        return [one.order_id for one in sorted(found, key=lambda one: one.fired_ms) if one.told_ms <= self.now_ms]
+
+
 class Protection(RuleBasedStateMachine):
     """A position gets its stops, keeps them, and loses them with itself, whatever goes wrong."""
 
-    @initialize(form=st.sampled_from([BINANCE, OKX]))
-    def start(self, form: object) -> None:
+    @initialize(form=st.sampled_from([BINANCE, OKX, BYBIT]))
+    def start(self, form: StopForm) -> None:
         self.form = form
-        self.there = ModelExchange()
+        self.there = InPlaceExchange() if form.replaced == "in_place" else ModelExchange()
         self.lives: dict[str, StopLife] = {}
         self.booked = ZERO  # what our orders have done; a fired stop's are booked when it is settled
         self.opener = 0
@@ -181,9 +273,9 @@ class Protection(RuleBasedStateMachine):
     def move(self, price: Decimal) -> None:
         self.there.move(price)
 
-    @rule(fate=FATES, late_ms=LATE)
-    def weather(self, fate: str, late_ms: int) -> None:
-        self.there.fate, self.there.late_ms = fate, late_ms
+    @rule(fate=FATES, late_ms=LATE, ends=st.booleans())
+    def weather(self, fate: str, late_ms: int, ends: bool) -> None:
+        self.there.fate, self.there.late_ms, self.there.ends = fate, late_ms, ends
 
     @precondition(lambda self: self.there.waiting())
     @rule(pick=st.integers(0, 3))
@@ -202,13 +294,15 @@ class Protection(RuleBasedStateMachine):
         self.booked += qty
         if opens:
             self.opener += 1
-            if STOP in self.form.attached:  # type: ignore[attr-defined]
-                self._carry(qty, attached)
+            for kind in sorted(self.form.attached):
+                self._carry(kind, qty, attached)
 
-    def _carry(self, qty: Decimal, attached: bool) -> None:
-        life = self._add(Place(STOP, WANTED[STOP], qty, f"e{self.opener}", 0, False), carried_by=f"e{self.opener}")
+    def _carry(self, kind: StopKind, qty: Decimal, attached: bool) -> None:
+        whole = self.form.replaced == "in_place"
+        place = Place(kind, WANTED[kind], qty, f"e{self.opener}", 0, whole)
+        life = self._add(place, carried_by=f"e{self.opener}")
         if attached:
-            self.there.place(request_of(life), whole=False)
+            self.there.place(request_of(life), whole=whole)
         self._apply(life.stop_id, EntryEnded(True, self.there.now_ms))
 
     @rule(qty=QTYS)
@@ -220,7 +314,7 @@ class Protection(RuleBasedStateMachine):
     @rule(lost=LOST, killed=st.sampled_from(["", "", "", "before", "behind"]))
     def act(self, lost: str, killed: str) -> None:
         """One step of the plan. lost: the answer, or the request is late. killed: before it goes, or behind."""
-        for action in plan(self.form, self.there.now_ms, self._holding(), self.lives.values(), TIMES):  # type: ignore[arg-type]
+        for action in plan(self.form, self.there.now_ms, self._holding(), self.lives.values(), TIMES):
             self._do(action, lost, killed)
             if killed:
                 self.take_over()
@@ -231,12 +325,13 @@ class Protection(RuleBasedStateMachine):
         """The list, and by its id what the list lacks."""
         asked_ms, shown = self.there.now_ms, set[str]()
         for row in self.there.listed():
-            if row.stop_id not in self.lives:
+            life = whose(row, self)  # type: ignore[arg-type]
+            if life is None:
                 continue  # somebody else's
-            shown.add(row.stop_id)
-            life = self._apply(row.stop_id, Told(row, asked_ms))
+            shown.add(life.stop_id)
+            life = self._apply(life.stop_id, Told(row, asked_ms))
             if not life.live and asked_ms > life.heard_ms + GRACE_MS:
-                self.there.cancel(row.stop_id)
+                self.there.cancel(row)
         for life in [life for life in self.lives.values() if life.live]:
             if life.stop_id not in shown and (life.phase is not StopPhase.SENT or life.carried_by):
                 self._ask(life.stop_id)
@@ -263,9 +358,12 @@ class Protection(RuleBasedStateMachine):
 
     @invariant()
     def what_is_triggered_here_was_so_there(self) -> None:
-        for life in self.lives.values():
-            if life.phase is StopPhase.TRIGGERED:
-                assert self.there.stops[life.stop_id].order_id == life.order_id != ""
+        fired = [life for life in self.lives.values() if life.phase is StopPhase.TRIGGERED]
+        for life in fired:
+            assert self.there.became(life.order_id).request.kind is life.kind
+            if self.form.own_id:
+                assert self.there.stops[life.stop_id].order_id == life.order_id
+        assert len({life.order_id for life in fired}) == len(fired), "an order came of two stops"
 
     def teardown(self) -> None:
         """In fair weather all comes to be as it should: booked as it is there, and protected, or flat and clear."""
@@ -281,7 +379,7 @@ class Protection(RuleBasedStateMachine):
                 self.settle()
             self.act("", "")
         assert self.booked == self.there.held, "a fired stop was not booked"
-        ours = [one for one in self.there.waiting() if one.request.stop_id in self.lives]
+        ours = [one for one in self.there.waiting() if self._is_ours(one)]
         rests = sorted((one.request.kind, one.request.price) for one in ours)
         if not self.booked:
             assert rests == [], "a stop is left over"
@@ -302,7 +400,7 @@ class Protection(RuleBasedStateMachine):
             life = self._add(action)
             if killed == "before":
                 return
-            request, whole = request_of(life), life.whole and life.kind in self.form.whole  # type: ignore[attr-defined]
+            request, whole = request_of(life), life.whole and life.kind in self.form.whole
             if lost == "late":
                 self.there.coming.append((self.there.now_ms + ARRIVES_MS, request, whole))
             answer = Ambiguous("late") if lost == "late" else self.there.place(request, whole=whole)
@@ -318,7 +416,7 @@ class Protection(RuleBasedStateMachine):
             self._apply(stop_id, Cancel(self.there.now_ms))
             if killed == "before":
                 return
-            told = self.there.cancel(stop_id)
+            told = self.there.cancel(action.life.report)
             if not (lost or killed):
                 self._apply(stop_id, Told(told, self.there.now_ms)) if isinstance(told, StopReport) else self._ask(
                     stop_id
@@ -328,7 +426,9 @@ class Protection(RuleBasedStateMachine):
             self.closed_ms = self.there.now_ms
             self._booked(self.there.trade(-action.held_qty))
         elif isinstance(action, TakenPlace):
-            self._apply(action.life.stop_id, Superseded(self.there.now_ms))
+            self._ask(action.life.stop_id)  # it may have fired before
+            if self.lives[action.life.stop_id].phase is not StopPhase.TRIGGERING:
+                self._apply(action.life.stop_id, Superseded(self.there.now_ms))
         else:
             assert isinstance(action, GiveUp)
             gone = replace_phase(action.life)
@@ -336,7 +436,7 @@ class Protection(RuleBasedStateMachine):
 
     def _protected(self) -> bool:
         """A stop waits, the price is not there, and none has failed: nothing would call for a close."""
-        own = [one for one in self.there.stops.values() if one.request.stop_id in self.lives]
+        own = [one for one in self.there.stops.values() if self._is_ours(one)]
         failed = any(one.phase in (StopPhase.FAILED, StopPhase.TRIGGERING, StopPhase.TRIGGERED) for one in own)
         beyond = any(life.reason is Reason.STOP_BEYOND for life in self.lives.values())
         ours = [one for one in self.there.waiting(STOP) if one in own]
@@ -351,14 +451,35 @@ class Protection(RuleBasedStateMachine):
     def _apply(self, stop_id: str, event: object) -> StopLife:
         before = self.lives[stop_id]
         life = on_stop_event(before, event, GRACE_MS)  # type: ignore[arg-type]
+        if life.phase is StopPhase.TRIGGERED and life.order_id in self._orders_of_others(stop_id):
+            life = on_stop_event(before, Superseded(self.there.now_ms), GRACE_MS)
         self.lives[stop_id] = life
         if life.phase is StopPhase.TRIGGERED and before.phase is not StopPhase.TRIGGERED:
-            self.fired[stop_id] = self.there.stops[stop_id]
+            self.fired[stop_id] = self.there.became(life.order_id)
         return life
 
+    def _orders_of_others(self, stop_id: str) -> set[str]:
+        fired = [life for life in self.lives.values() if life.phase is StopPhase.TRIGGERED]
+        return {life.order_id for life in fired if life.stop_id != stop_id}
+
     def _ask(self, stop_id: str) -> None:
-        found = self.there.find(stop_id)
+        life = self.lives[stop_id]
+        known = bool(life.venue_id) or self.form.own_id
+        found = self.there.find(life.report) if known else self._by_its_trades(life)
         self._apply(stop_id, Told(found, self.there.now_ms) if isinstance(found, StopReport) else found)
+
+    def _by_its_trades(self, life: StopLife) -> StopReport | Absent:
+        assert isinstance(self.there, InPlaceExchange)
+        others = self._orders_of_others(life.stop_id)
+        for id_ in [one for one in self.there.traded(life.at_ms) if one not in others]:
+            found = self.there.find(life.report._replace(venue_id=id_))
+            if isinstance(found, StopReport) and found.kind is life.kind:
+                return found
+        return Absent(self.there.now_ms)
+
+    def _is_ours(self, one: ModelStop) -> bool:
+        """Where stops have no id of ours, whatever the position has of them is taken for ours."""
+        return not self.form.own_id or one.request.stop_id in self.lives
 
     def _booked(self, qty: Decimal) -> None:
         self.booked += qty
