@@ -10,6 +10,7 @@ import functools
 import inspect
 import random
 import selectors
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -80,10 +81,29 @@ def virtual_time(loop: SeededLoop) -> Iterator[None]:
         "time": lambda: (START_NS + now_ns()) / NS_PER_S,
         "time_ns": lambda: START_NS + now_ns(),
     }
+    with clocks_set(clocks):
+        yield
+
+
+@contextmanager
+def clocks_set(clocks: Mapping[str, Callable[[], float]]) -> Iterator[None]:
+    """Sets functions of the module `time`.
+
+    A module that is loaded meanwhile may take one for its own (`from time import time`, as ccxt's throttle does). It
+    would stand still for good, in every later test of this process: so it gets the real one.
+    """
+    loaded = frozenset(sys.modules)
+    real = {name: getattr(time, name) for name in clocks}
     with pytest.MonkeyPatch.context() as patch:
         for name, clock in clocks.items():
             patch.setattr(time, name, clock)
-        yield
+        try:
+            yield
+        finally:
+            for module in [sys.modules[name] for name in sys.modules.keys() - loaded]:
+                for name, clock in clocks.items():
+                    for kept in [own for own, value in getattr(module, "__dict__", {}).items() if value is clock]:
+                        setattr(module, kept, real[name])
 
 
 def run_seeded(main: Callable[[], Coroutine[Any, Any, T]], *, seed: int, busy_s: float = 0.0) -> T:
@@ -161,12 +181,13 @@ def run_with_sockets(coroutine: Coroutine[Any, Any, T], monkeypatch: pytest.Monk
     with asyncio.Runner(loop_factory=VirtualLoop) as runner, monkeypatch.context() as patched:
         passed_s = runner.get_loop().time
         patched.setattr(import_module(THROTTLER), "time", passed_s)
-        if clocks:
-            for of in (time.time_ns, time.monotonic_ns):
-                _pass(patched, of.__name__, of(), passed_s)
-        return runner.run(coroutine)
+        going = [(of.__name__, of()) for of in (time.time_ns, time.monotonic_ns)] if clocks else []
+        with clocks_set({name: clock for of in going for name, clock in _passing(*of, passed_s).items()}):
+            return runner.run(coroutine)
 
 
-def _pass(patched: pytest.MonkeyPatch, name: str, began_ns: int, passed_s: Callable[[], float]) -> None:
-    patched.setattr(time, name, lambda: began_ns + round(passed_s() * NS_PER_S))
-    patched.setattr(time, name.removesuffix("_ns"), lambda: began_ns / NS_PER_S + passed_s())
+def _passing(name: str, began_ns: int, passed_s: Callable[[], float]) -> dict[str, Callable[[], float]]:
+    return {
+        name: lambda: began_ns + round(passed_s() * NS_PER_S),
+        name.removesuffix("_ns"): lambda: began_ns / NS_PER_S + passed_s(),
+    }

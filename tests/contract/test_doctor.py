@@ -100,7 +100,7 @@ async def test_no_key(tmp_path: Path) -> None:
 
 async def test_the_exchanges_of_prices() -> None:
     async with serving("bybit") as fake:
-        own = {"exchange": "bybit", "markets": {SYM: BYBIT.market}, "base_url": fake.url}
+        own = {"exchange": "bybit", "markets": {SYM: BYBIT.market}, "base_url": fake.url, "timeout_s": 60}
         settings = Settings(symbols=(SYM,), interval="1m", ingestor={"source": "ccxt", **own})
         found = await market_data_findings(settings)
         assert wrong(found) == [], found
