@@ -58,7 +58,8 @@ class ProtectSettings(Section):
 
     - after_stop: nothing enters until the next bar (next_bar), until the strategy has wanted the other side (flip), or
       for so many minutes.
-    - spot: no stop lies on a spot market (off), or it does, and is cancelled before a close is sent (cancel_first).
+    - spot: no stop lies on a spot market (off). One that is cancelled before a close is sent (cancel_first) is refused:
+      docs/stops.md says what it takes.
     - margin_bps: no stop lies nearer to the liquidation price than this, or beyond it.
     - naked_s: how long a position may be without its stop, where the exchange takes it only after the fill.
     - trigger_s: how long a stop may be triggered and no order of it be known; then the position is closed at market.
@@ -76,6 +77,8 @@ class ProtectSettings(Section):
     @model_validator(mode="after")
     def _protects(self) -> "ProtectSettings":
         changed = [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
+        if self.spot == "cancel_first":
+            raise ValueError("spot = cancel_first is not built: no stop lies on a spot market; leave it off")
         if self.terms is None and changed:
             distances = f"{', '.join(DISTANCES[:-1])} or {DISTANCES[-1]}"
             raise ValueError(f"{changed[0]} is set, but no distance: give {distances}")

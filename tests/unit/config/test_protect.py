@@ -41,6 +41,10 @@ def test_nothing_is_protected_unless_a_distance_is_given() -> None:
         ({"stop_bps": 1, "after_stop": True}, 'strategy.protect.after_stop: it is "next_bar"'),
         ({"stop_bps": 1, "after_stop": 2.5}, 'strategy.protect.after_stop: it is "next_bar"'),
         ({"stop_bps": 1, "naked_s": 0}, "strategy.protect.naked_s"),
+        (
+            {"stop_bps": 1, "spot": "cancel_first"},
+            "strategy.protect: spot = cancel_first is not built: no stop",
+        ),
         ({"stop_bp": 1}, "strategy.protect.stop_bp: there is no such key"),
     ],
 )
@@ -71,7 +75,7 @@ def test_a_stop_beyond_the_liquidation_is_refused_where_orders_are_real() -> Non
 @pytest.mark.parametrize(
     "change",
     [{"stop_bps": 251}, {"take_profit_bps": 900}, {"trail_bps": 400}, {"after_stop": "flip"}, {"margin_bps": 99},
-     {"naked_s": 6}, {"trigger_s": 11}, {"spot": "cancel_first"}],
+     {"naked_s": 6}, {"trigger_s": 11}],
 )  # fmt: skip
 def test_an_arming_is_for_one_protection(change: dict[str, Any]) -> None:
     plain = {"stop_bps": 250}
