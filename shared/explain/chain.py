@@ -21,6 +21,8 @@ T = TypeVar("T", bound=Message)
 # No decision asked for these, so there is no chain behind them.
 UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING, Leg.CAPITAL, Leg.STOP})
 
+OF_NO_ORDER = "stop:"  # how the trace begins of a stop whose position no order of ours has opened
+
 
 class SeenMessage(Protocol):
     """A message as it was found: when it was written (ns since 1970), and where it was."""
@@ -104,6 +106,8 @@ def _lacking(chain: Chain, last_reported_n: int) -> Iterator[str]:
     asked = [report for report in reports if report.leg not in UNASKED]
     if chain.hops and len(asked) != len(reports) == len(chain.hops):
         return  # what nobody decided has nothing behind it
+    if chain.tr.startswith(OF_NO_ORDER):
+        return
     orders = {order.client_order_id: order for order, _ in chain.each(OrderIntent)}
     decisions = [decision for decision, _ in chain.each(Decision)]
     prediction, tick = chain.one(Prediction), chain.one(MarketTick)

@@ -314,8 +314,25 @@ async def test_what_a_stop_became_is_told_behind_the_order_that_opened_its_posit
     steps = [sentence.step for sentence in told.sentences]
     assert steps[steps.index("decision") :] == ["decision", *("order", "risk", "exchange", "report") * 2]
     assert [one.text for one in under_way.sentences[:-3]] == [one.text for one in told.sentences[:-4]]
+    assert told.sentences[-4].text == f"BUY 0.98039216 BTCUSDT (stop) at 110, id {fired.client_order_id}"
     assert told.sentences[-2].text.endswith("and became order 78: it was filled: +0.98039216 at 109 (trade t8)")
     assert "STOPPED_OUT: a stop of the position has closed it: its trigger is 110" in told.sentences[-1].text
+
+
+async def test_a_stop_of_a_position_that_no_order_opened_has_nothing_behind_it(world: World, tmp_path: Path) -> None:
+    """A person has given it to the book."""
+    session = Session().take(*PRICES)
+    gateway = GatewaySettings(mode="testnet", venue="fake", account="main", markets={SYM: "BTC/USDT:USDT"})
+    session.settings = session.settings.model_copy(update={"gateway": gateway})
+    place = Place(StopKind.STOP, WantedStop(Decimal(90)), Decimal(2), "", 0, True)
+    life = placed_life(place, "b", SYM, 5, 5)._replace(order_id="78")
+    fired = fired_row(life, Decimal(2), None, 5_000, 6_000)
+    async with await Journal.open(f"sqlite:///{tmp_path}/journal.db", "main", durable=False) as journal:
+        await journal.write([fired], await journal.raise_epoch("me"))
+        async with chains_of(world, session, journal) as chains:
+            told = await chains.told(await trace_of(chains, session.settings, "78"))
+    assert [sentence.step for sentence in told.sentences] == ["order", "risk", "exchange"]
+    assert told.complete
 
 
 async def test_an_order_that_only_a_restored_journal_knows_is_told_and_the_rest_named(

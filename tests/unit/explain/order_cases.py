@@ -326,7 +326,13 @@ def _cases() -> dict[Reason, list[Case]]:
             Case(_beyond_limit, ("CANCELED", "+0.004 of +0.01 was filled at 42210 or better")),
             Case(_beyond_limit_on_paper, ("CANCELED", "0 of +0.01 was filled at 42210 or better")),
         ],
-        Reason.ENDED_BY_VENUE: [Case(_ended_by_venue, ("CANCELED", "+0.004 of +0.01 was filled"))],
+        Reason.ENDED_BY_VENUE: [
+            Case(_ended_by_venue, ("CANCELED", "+0.004 of +0.01 was filled")),
+            Case(
+                lambda: sold(closing(Reason.STOP_FAILED).send(), "0.004", OrderPhase.CANCELED).told(),
+                ("CANCELED: -0.004 at 40900", "no decision asked for it", "-0.004 of -0.01 was filled"),
+            ),
+        ],
         Reason.STOPPED_OUT: [
             Case(
                 partial(_stopped_on_paper, StopKind.STOP),
@@ -393,7 +399,13 @@ def _cases() -> dict[Reason, list[Case]]:
         ],
         Reason.KEY_REFUSED: [Case(lambda: _binance(-2015, "Invalid API-key", 401), ("-2015 Invalid API-key",))],
         Reason.NO_MARGIN: [Case(lambda: _binance(-2019, "Margin is insufficient."), ("-2019 Margin is insufficient",))],
-        Reason.NOTHING_TO_REDUCE: [Case(lambda: _binance(-2022, "ReduceOnly"), ("-2022 ReduceOnly",))],
+        Reason.NOTHING_TO_REDUCE: [
+            Case(lambda: _binance(-2022, "ReduceOnly"), ("-2022 ReduceOnly",)),
+            Case(
+                lambda: closing(Reason.STOP_FAILED).refused(400, {"code": -2022, "msg": "ReduceOnly"}).told(),
+                ("REJECTED: no decision asked for it", "-2022 ReduceOnly"),
+            ),
+        ],
         Reason.NOT_SENT: [
             Case(lambda: Order(intent()).refused(400, {}, sent=False).told(), ("not sent: ", "RuntimeError"))
         ],
