@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from decimal import DefaultContext, setcontext
 from pathlib import Path
 
@@ -10,15 +11,17 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from tests.quick_journals import quick_journals
 from tests.worker_order import order_for_workers
 
 HERE = Path(__file__).parent
 WAITING = ("e2e", "integration", "contract")  # more than they compute; they begin early
 
 # Examples have no deadline of their own: a busy machine is no failure. The time-out per test is pytest's.
-# `make test` takes the same examples each time; `make fuzz` looks for new ones, by a seed that it tells.
-settings.register_profile("tickline", deadline=None, derandomize=True)
-settings.register_profile("fuzz", deadline=None)
+# `make test` takes the same examples each time; `make fuzz` looks for new ones, four times as many, by a seed that it
+# tells. A test with a number of its own says it by `examples`.
+settings.register_profile("tickline", deadline=None, derandomize=True, max_examples=50)
+settings.register_profile("fuzz", deadline=None, max_examples=200)
 settings.load_profile("tickline")
 
 
@@ -43,6 +46,13 @@ def _log_of_its_own() -> Iterator[None]:
     """Takes back where a command in this process has let the log go: to a captured output that is closed by now."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def _journals_made_quickly(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Makes new journals as alembic does, without it; tests of the journal itself are marked `alembic`."""
+    with nullcontext() if request.node.get_closest_marker("alembic") else quick_journals():
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

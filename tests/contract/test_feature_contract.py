@@ -21,6 +21,7 @@ from shared.messages.codec import pack, unpack
 from shared.record import FIRST, WIRE, NewerWire
 from shared.tick import State
 from tests.contract.test_tick_contract import STATES
+from tests.examples import examples
 from tests.unit.features.bars import BARS
 from tests.unit.features.specs import SPECS
 
@@ -39,7 +40,7 @@ def test_it_keeps_the_rules_in_markets(spec: str) -> None:
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@settings(max_examples=25)  # for each of some thirty
+@settings(max_examples=examples(15))  # for each of some thirty
 @given(data=st.data())
 def test_it_keeps_the_rules_whatever_comes(spec: str, data: st.DataObject) -> None:
     of_bars = isinstance(make_feature(spec), BarFeature)
@@ -93,7 +94,7 @@ READS = {
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@settings(max_examples=25)  # for each of some thirty
+@settings(max_examples=examples(15))  # for each of some thirty
 @given(bars=st.lists(BARS, min_size=1, max_size=6), bad=BAD | st.sampled_from([0.0, -1.0]), data=st.data())
 def test_a_value_that_is_no_number_is_refused_and_changes_nothing(
     spec: str, bars: list[Bar], bad: float, data: st.DataObject
@@ -111,7 +112,7 @@ def test_a_value_that_is_no_number_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@settings(max_examples=25)  # for each of some thirty
+@settings(max_examples=examples(15))  # for each of some thirty
 @given(state=STATES | st.fixed_dictionaries({"v": st.just(3), "arguments": st.sampled_from(["()", "(3)", "(4)"]),
                                              "memory": STATES}))  # fmt: skip
 def test_any_other_state_is_taken_or_refused_with_a_value_error(spec: str, state: State) -> None:

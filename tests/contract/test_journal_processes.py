@@ -11,6 +11,7 @@ import pytest
 from shared.journal.journal import Journal
 from tests.journal_rows import BOOK
 
+pytestmark = pytest.mark.alembic
 ROOT = Path(__file__).parents[2]
 PROCESSES = 3
 

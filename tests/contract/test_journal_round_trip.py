@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, ExecutionRow, FillRow, FundingRow, LimitRow, OrderRow
 from shared.messages import Leg, OrderPhase, OrderType, Reason, TimeInForce
+from tests.examples import examples
 
 AMOUNTS = st.one_of(
     st.decimals(allow_nan=False, allow_infinity=False),
@@ -43,7 +44,7 @@ FUNDING = st.builds(FundingRow, sym=TEXTS, payment_id=TEXTS, amount=AMOUNTS, at_
 ARMINGS = st.builds(ArmingRow, AMOUNTS, INTEGERS, INTEGERS, TEXTS, TEXTS, TEXTS)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     orders=st.lists(ORDERS, max_size=8, unique_by=lambda row: row.client_order_id),
     fills=st.lists(FILLS, max_size=8, unique_by=lambda row: row[:3]),

@@ -23,6 +23,7 @@ from tests.journal_rows import order
 from tests.postgres import PASSWORD, Postgres
 from tests.until import until
 
+pytestmark = pytest.mark.alembic
 SHORT_S = 0.2
 
 

@@ -21,6 +21,7 @@ from shared.journal.migrations import FIRST, HEAD, MIGRATIONS
 from shared.journal.rows import LatchRow
 from shared.journal.tables import ACCOUNTS, TABLES, VERSION_TABLE, armings
 
+pytestmark = pytest.mark.alembic
 AFTER = f"{int(HEAD) + 1:04}"
 NEXT = f"""
 import sqlalchemy as sa

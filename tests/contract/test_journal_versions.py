@@ -18,6 +18,7 @@ from tests.fixtures.journal.make import fixture, load
 from tests.journal_dump import Told, limit_of, main, told
 from tests.next_version import FIELD, TEXT, make_next, run_next
 
+pytestmark = pytest.mark.alembic
 SINCE_STOPS = 5
 WIRES = range(FIRST, WIRE + 1)
 

@@ -51,6 +51,7 @@ class Gateway:
         self.task: asyncio.Task[None] | None = None
         self.worker: Worker | None = None
         self.engine: ExecutionEngine | None = None
+        self._journal: Journal | None = None
         self._n = 0
         self._seq = 0
 
@@ -92,8 +93,9 @@ class Gateway:
         self.bus = MemoryBus(lease_s=1.0, maxlens={})
         self._seq = self._n = 0
 
-    def lose_journal(self) -> None:
+    async def lose_journal(self) -> None:
         """Its files; the gateway is stopped."""
+        await self.close()
         for file in self.settings.state_dir.glob("journal-*"):
             file.unlink()
 
@@ -211,9 +213,17 @@ class Gateway:
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[Journal]:
-        own = self.settings
-        async with await Journal.open(own.journal_url, own.gateway.account, durable=True) as journal:
-            yield journal
+        """The journal, as another process has it: opened once, since conditions ask it again and again."""
+        if self._journal is None:
+            own = self.settings
+            self._journal = await Journal.open(own.journal_url, own.gateway.account, durable=False)
+        yield self._journal
+
+    async def close(self) -> None:
+        """Gives the journal back."""
+        if self._journal is not None:
+            await self._journal.close()
+        self._journal = None
 
     def intent(self, qty: str, leg: Leg = Leg.OPEN, after: OrderIntent | None = None, **changed: object) -> OrderIntent:
         """The next order of the book."""
@@ -282,6 +292,7 @@ async def gateway(
             yield made
         finally:
             await made.kill()
+            await made.close()
 
 
 @pytest.fixture

@@ -346,7 +346,7 @@ async def test_a_journal_that_knows_less_than_the_bus_is_refused(trading: Gatewa
     await trading.write(trading.intent("0.010"))
     await trading.reported(1)
     await trading.stop()
-    trading.lose_journal()
+    await trading.lose_journal()
     trading.start()
     assert trading.task is not None
     with pytest.raises(

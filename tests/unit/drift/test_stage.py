@@ -14,6 +14,7 @@ from shared.messages import Gap, GapCause, Message, Prediction, Reason, Stream
 from shared.messages.codec import pack, unpack
 from shared.messages.market import FundingGroup
 from shared.messages.monitor import POOLED, DriftMoved, DriftReading, DriftState
+from tests.examples import examples
 from tests.unit.drift.lines import at, decision, gap, line, prediction
 from tests.unit.drift.references import COSTS, REFERENCE, SYM
 
@@ -75,7 +76,7 @@ def test_a_year_of_held_bars_warns_and_ten_latch() -> None:
 
 
 @given(PRICES, SIDES, st.integers(1, 119))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_restored_it_goes_on_as_never_stopped(prices: list[float], sides: list[int], cut: int) -> None:
     messages = list(line(prices, sides))
     whole, first, second = stage(), stage(), stage()
@@ -108,7 +109,7 @@ def of_decisions(message: Message) -> bool:
 
 
 @given(PRICES, SIDES, st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_how_streams_and_symbols_interleave_changes_nothing(
     prices: list[float], sides: list[int], rng: random.Random
 ) -> None:
@@ -124,7 +125,7 @@ def test_how_streams_and_symbols_interleave_changes_nothing(
 
 
 @given(PRICES, SIDES, st.integers(1, 59), st.integers(1, 5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_a_flat_bar_changes_nothing(prices: list[float], sides: list[int], where: int, many: int) -> None:
     """Flat bars between, at the price where they begin, leave all evidence as it is."""
     sides = [side if n != where else 0 for n, side in enumerate(sides)]

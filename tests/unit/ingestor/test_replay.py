@@ -30,6 +30,7 @@ from shared.recording.folder import RecordingFolder
 from shared.recording.layout import RecordingOrigin, claim
 from shared.recording.part import ReceivedEntry
 from tests.altered_recording import Row, alter, the_row
+from tests.examples import examples
 from tests.unit.recording.entries import FIRST_DAY_MS, PLACE, raw, taken
 from tests.unit.runner.fakes import entry, tick
 
@@ -184,7 +185,7 @@ def test_any_text_is_a_time_or_a_value_error(text: str) -> None:
 # --- where it goes on
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(30))
 @given(rows=st.integers(1, 40), position=st.integers(0, 40), piece=st.integers(1, 7), blank=st.booleans())
 def test_opened_anywhere_it_goes_on_with_the_next_row(
     write: Writer, rows: int, position: int, piece: int, blank: bool

@@ -15,6 +15,7 @@ from services.ingestor.source import Quote
 from shared.errors import ConfigError
 from shared.intervals import NS_PER_S
 from shared.simulated_market import BLOCK, EPOCH_NS, PHI, SIGMA, ReturnProcess
+from tests.examples import examples
 
 
 class Clock:
@@ -58,7 +59,7 @@ def test_known_prices_stay_what_they_were() -> None:
     assert [str(quote.price) for quote in take(fast(seed=7), "SIM-A", 10_000_000, 5)] == PRICES_AT_10_MILLION
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     position=st.integers(0, 3 * BLOCK) | st.sampled_from([BLOCK - 1, BLOCK, BLOCK + 1]),
     counts=st.lists(st.integers(0, 400), min_size=1, max_size=5),

@@ -15,6 +15,7 @@ from shared.journal.database import Address, parse_url, unwritable
 from shared.journal.postgres import PostgresDatabase
 from shared.journal.sqlite import SqliteDatabase
 
+pytestmark = pytest.mark.alembic
 SQLITE = SqliteDatabase(parse_url("sqlite:///here"), 1.0)
 POSTGRES = PostgresDatabase(parse_url("postgresql://here"), 1.0)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from shared.lookup import stores
 from shared.messages import Stream
 from shared.recording.layout import parts
+from tests.examples import examples
 from tests.unit.lookup.world import World
 from tests.unit.runner.fakes import tick
 
@@ -26,7 +27,7 @@ places = st.integers(0, 2 * COUNT)
     torn=st.integers(0, 6),
     window=st.tuples(st.integers(0, COUNT + 1), st.integers(0, COUNT + 1)),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 def test_each_message_once(
     cuts: list[int], begins: list[int], removed: int, trimmed: int, lost: int, torn: int, window: tuple[int, int]
 ) -> None:

@@ -34,6 +34,7 @@ from shared.orders import (
     persistent,
     reconcile,
 )
+from tests.examples import examples
 from tests.unit.orders.model_venue import (
     GRACE_MS,
     LAG_MS,
@@ -412,6 +413,6 @@ class LivesAndBooks(OneLife):
 
 
 TestOneLife = OneLife.TestCase
-TestOneLife.settings = settings(max_examples=600, stateful_step_count=15, deadline=None)
+TestOneLife.settings = settings(max_examples=examples(300), stateful_step_count=15, deadline=None)
 TestLivesAndBooks = LivesAndBooks.TestCase
-TestLivesAndBooks.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestLivesAndBooks.settings = settings(max_examples=examples(60), stateful_step_count=30, deadline=None)

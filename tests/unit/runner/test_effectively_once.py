@@ -18,6 +18,7 @@ from shared.bus.entry import Entry, Outgoing
 from shared.messages import ExecutionReport, Message, Prediction, Stream
 from shared.runner.partition import Partition
 from shared.runner.spec import Limits
+from tests.examples import examples
 from tests.unit.runner.fakes import HOLDING, Store, entry, prediction, report
 
 LIMITS = Limits(pending=6)
@@ -214,7 +215,7 @@ def act(world: World, name: str, number: int) -> None:
             world.lose_input(number)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(SOURCES, ACTIONS)
 def test_a_disturbed_run_writes_what_an_undisturbed_one_writes(
     sources: list[Source], actions: list[tuple[str, int]]

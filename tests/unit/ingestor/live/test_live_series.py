@@ -16,6 +16,7 @@ from services.ingestor.live.traded_bars import TradedBars
 from shared.exchanges.market_data.options import ContinuityRules
 from shared.messages import Gap, GapCause, MarketTick, Message, decode, encode
 from shared.messages.codec import pack, unpack
+from tests.examples import examples
 from tests.unit.ingestor.live.world import (
     GRACE,
     INTERVAL,
@@ -105,7 +106,7 @@ def test_any_faults_give_what_a_perfect_feed_gives_or_a_gap(consecutive: bool, d
 
 
 @BY
-@settings(max_examples=30)
+@settings(max_examples=examples(20))
 @given(seed=st.integers(0, 2**32))
 @example(seed=68)  # a bar that only had the close of one that was found to be wrong
 @example(seed=2371)  # a hole whose trades are older than the price before it
