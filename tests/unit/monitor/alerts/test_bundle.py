@@ -82,6 +82,15 @@ def test_a_new_kind_does_not_wait_for_a_storm_of_another() -> None:
 STORM_S, RESOLVED_S, FLAP_S, DIFFERENCES = 600, 1_200, 14, 1_000
 
 
+def different(number: int) -> Condition:
+    sym = ("BTCUSDT", "ETHUSDT", "SOLUSDT")[number % 3]
+    text = f"{sym}: a trade {number} that is none of ours"
+    return Condition(AlertKind.DIFFERENCE, f"EXTERNAL_FILL/{sym}/{number}", text, "tickline resolve", sym)
+
+
+DIFFERENT = [different(number) for number in range(DIFFERENCES)]
+
+
 def storm(second: float) -> Iterable[Condition]:
     """For ten minutes: two new differences a second, up to 1,000, and a feed that is silent for 6 s of each 14.
 
@@ -89,10 +98,7 @@ def storm(second: float) -> Iterable[Condition]:
     """
     if second >= RESOLVED_S:
         return
-    for number in range(min(int(second * 2) + 1, DIFFERENCES)):
-        sym = ("BTCUSDT", "ETHUSDT", "SOLUSDT")[number % 3]
-        text = f"{sym}: a trade {number} that is none of ours"
-        yield Condition(AlertKind.DIFFERENCE, f"EXTERNAL_FILL/{sym}/{number}", text, "tickline resolve", sym)
+    yield from DIFFERENT[: int(second * 2) + 1]
     if second % FLAP_S < 6 and second < STORM_S:
         yield FEED
 
