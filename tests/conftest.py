@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from _pytest.doctest import DoctestModule
 from hypothesis import settings
 
 from tests.quick_journals import quick_journals
@@ -64,6 +65,12 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Looks for no doctests in files of tests: there are none, and it takes its time."""
+    return [found for found in (yield) if not isinstance(found, DoctestModule)]
 
 
 @pytest.hookimpl(trylast=True)  # when what is not asked for is taken out
