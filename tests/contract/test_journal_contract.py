@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
@@ -25,15 +26,40 @@ from shared.journal.rows import (
     NakedRow,
     SetBusId,
 )
+from shared.journal.tables import ACCOUNTS, TABLES
 from shared.messages import Leg, OrderPhase, Reason
 from shared.messages.reasons import StopKind
 from shared.orders.stop_life import StopLife
 from shared.orders.stops import StopPhase
 from tests.journal_process import locked
 from tests.journal_rows import BOOK, SYM, execution, fill, funding, order
+from tests.postgres import Postgres
 
 HALT = LatchRow("halt", "a person said so", "ann", 7)
 ARMING = ArmingRow(Decimal("2500.50"), 1, 2, "f" * 64, "ann")
+
+
+@pytest.fixture(scope="module")
+def made_url(postgres: Postgres) -> str:
+    """A journal in PostgreSQL for all of these tests."""
+
+    async def make() -> None:
+        await (await Journal.open(url, "main", durable=True)).close()
+
+    url = postgres.new_database()
+    asyncio.run(make())
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def journal_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a journal is or may be made that has no rows yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/journal.db"
+    url: str = request.getfixturevalue("made_url")
+    names = ", ".join([ACCOUNTS, *(table.name for table in TABLES)])
+    request.getfixturevalue("postgres").execute(f"TRUNCATE {names} RESTART IDENTITY", url)
+    return url
 
 
 @pytest.fixture
