@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -31,14 +32,7 @@ class HttpRequest(NamedTuple):
         >>> HttpRequest("api.hyperliquid.xyz/info", {}, "POST", body='{"type": "l2Book"}').target
         'api.hyperliquid.xyz/info/l2Book'
         """
-        if not self.body.startswith("{"):
-            return self.path
-        content = self.content
-        inner = content.get("action")
-        kind = (inner if isinstance(inner, dict) else content).get("type")
-        return (
-            f"{self.path}/{kind}" if isinstance(kind, str) and self.path.endswith(("/info", "/exchange")) else self.path
-        )
+        return _target(self.path, self.body) if self.path.endswith(("/info", "/exchange")) else self.path
 
     @property
     def form(self) -> dict[str, str]:
@@ -63,6 +57,16 @@ class HttpRequest(NamedTuple):
         else:
             fields |= self.form
         return next((str(fields[name]) for name in CLIENT_IDS if fields.get(name)), "")
+
+
+@lru_cache(maxsize=10_000)  # who counts requests asks for the targets of all, again and again
+def _target(path: str, body: str) -> str:
+    if not body.startswith("{"):
+        return path
+    content = json.loads(body)
+    inner = content.get("action")
+    kind = (inner if isinstance(inner, dict) else content).get("type")
+    return f"{path}/{kind}" if isinstance(kind, str) else path
 
 
 # Returns what becomes the answer's JSON, or an HttpAnswer; raises ApiError.

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +20,7 @@ from services.gateway.risk.check import RiskRules
 from services.simulator.simulator import Simulator, serving
 from services.strategy.order_writer import client_order_id
 from shared.bus.api import Commit, Outcome
-from shared.bus.entry import Outgoing
+from shared.bus.entry import Entry, Outgoing
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings, load_settings
@@ -177,7 +177,7 @@ class Gateway:
         paths["hyperliquid"] = "/clearinghouseState"
         path = paths.get(self.settings.gateway.exchange, "/position/list")
         wanted = counts(path) + times
-        await until(lambda: counts(path) >= wanted)
+        await until(lambda: counts(path) >= wanted, every_s=0.02)
 
     def latches(self) -> list[str]:
         """What the gateway knows of."""
@@ -247,13 +247,15 @@ class Gateway:
         self._seq += 1
 
     def reports(self) -> list[ExecutionReport]:
-        entries = self.bus.streams.get((Stream.EXECUTIONS, PartitionId("gateway", partition_of(SYM, P))), [])
-        found = [decode(entry.t, entry.d) for entry in entries]
+        found = [decode(entry.t, entry.d) for entry in self._written()]
         assert [report.n for report in found] == list(range(1, len(found) + 1))
         return [report for report in found if isinstance(report, ExecutionReport)]
 
+    def _written(self) -> Sequence[Entry]:
+        return self.bus.streams.get((Stream.EXECUTIONS, PartitionId("gateway", partition_of(SYM, P))), [])
+
     async def reported(self, count: int, within_s: float = 500.0) -> list[ExecutionReport]:
-        await until(lambda: len(self.reports()) >= count, within_s=within_s)
+        await until(lambda: len(self._written()) >= count and len(self.reports()) >= count, within_s=within_s)
         assert len(self.reports()) == count
         return self.reports()
 
