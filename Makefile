@@ -123,13 +123,37 @@ bench-short: $(READY)  ## the same with little data: does it still run, and are 
 drift-curve: $(READY)  ## simulate how soon drift is seen, and how often in vain (ARGS="--write": into docs/drift.md; long)
 	$(BIN)/python -m tests.bench.drift $(ARGS)
 
+# Gateways at exchanges: each form writes what it has met, which is added up. So many at a time, since each mostly waits.
+EXCHANGES := $(addprefix tests/chaos/test_,gateway.py protected.py left_alone.py)
+AT_ONCE ?= 2
+AT_EXCHANGES = $(BIN)/python -m pytest -n $(AT_ONCE) --dist load --maxschedchunk 1 $(EXCHANGES)
+
 .PHONY: chaos
-chaos: $(READY)  ## kill -9 every process and the bus at random moments; nothing may be lost (long)
+chaos: $(READY)  ## kill -9 every process and the bus at random moments; nothing may be lost (2 hours: docs/chaos.md)
+ifneq ($(ARGS),)
 	$(BIN)/python -m pytest tests/chaos $(ARGS)
+else
+	@failed=0; $(BIN)/python -m pytest tests/chaos $(addprefix --ignore=,$(EXCHANGES)) || failed=$$?; \
+	$(AT_EXCHANGES) || failed=$$?; $(BIN)/python -m tests.chaos.sums || failed=$$?; exit $$failed
+endif
 
 .PHONY: chaos-short
-chaos-short: $(READY)  ## the same with few kills (minutes)
-	CHAOS_SHORT=1 $(BIN)/python -m pytest tests/chaos $(ARGS)
+chaos-short: export CHAOS_SHORT = 1
+chaos-short: $(READY)  ## the same with few kills (11 minutes)
+ifneq ($(ARGS),)
+	$(BIN)/python -m pytest tests/chaos $(ARGS)
+else
+	@failed=0; $(BIN)/python -m pytest tests/chaos $(addprefix --ignore=,$(EXCHANGES)) || failed=$$?; \
+	$(AT_EXCHANGES) || failed=$$?; $(BIN)/python -m tests.chaos.sums --short || failed=$$?; exit $$failed
+endif
+
+.PHONY: chaos-exchanges
+chaos-exchanges: $(READY)  ## of these, gateways at exchanges, and the sum of what they have met (40 minutes)
+	@failed=0; $(AT_EXCHANGES) $(ARGS) || failed=$$?; $(BIN)/python -m tests.chaos.sums || failed=$$?; exit $$failed
+
+.PHONY: chaos-sums
+chaos-sums: $(READY)  ## add up what the last runs of these have met (ARGS=--short: of the short ones)
+	@$(BIN)/python -m tests.chaos.sums $(ARGS)
 
 .PHONY: compose-test
 compose-test: $(READY)  ## docker compose up from a clean clone, down, up again (needs a Docker engine)

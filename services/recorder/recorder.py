@@ -248,6 +248,7 @@ class Recorder:
             self.counts["rows"] += len(buffer.rows)
             buffer.clear()
             wrote = True
+            await session.renew(list(self._leases.leases.values()))  # a slow disk takes its time for each file
         if not wrote:
             return
         self._backoff_s = BACKOFF_S

@@ -17,6 +17,7 @@ from shared.config import Settings
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, DropArming
 from tests.chaos.asker import BY, PRICE
+from tests.chaos.sent import Sent
 from tests.simulator_venues import BINANCE, Place
 
 SYMBOLS = [f"S{number:02d}USDT" for number in range(24)]
@@ -77,11 +78,11 @@ def listed(place: Place, sym: str) -> str:
 
 
 @asynccontextmanager
-async def exchange(place: Place, rng: random.Random) -> AsyncIterator[Simulator]:
-    """Serves a simulator with a market for each of SYMBOLS, in its usual weather."""
+async def exchange(place: Place, rng: random.Random) -> AsyncIterator[tuple[Simulator, Sent]]:
+    """Serves a simulator with a market for each of SYMBOLS, in its usual weather; yields what it is sent, too."""
     listings = tuple(LISTED_AS[place.exchange](base_of(sym), PRICE) for sym in SYMBOLS)
     async with serving(place.exchange, seed=rng.randint(1, 10**6), cash=Decimal(10**8), listings=listings) as fake:
-        yield fake
+        yield fake, Sent(fake, place)
 
 
 async def arm(settings: Settings, by: str = BY) -> None:

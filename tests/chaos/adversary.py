@@ -23,6 +23,7 @@ MOVE_S = 0.04  # between two moves, on average
 RANGE = (Decimal("0.6"), Decimal("1.6"))  # of the first price
 RECENT = 2_000  # orders, among which a request's is looked for
 WORD = re.compile(r"[\w-]+")
+TAKES_OFF, OFF = "/position/trading-stop", "0"  # Bybit's
 FAILING = frozenset({"fails", "expires", "short", "sticks"})
 
 
@@ -84,14 +85,15 @@ class Adversary:
             self._advance()
 
     def _before(self, request: HttpRequest) -> None:
-        said = frozenset(word.removeprefix("0x") for word in WORD.findall(f"{request.raw_query}&{request.body}"))
         if is_cancel(request):
+            said = words_of(request)
             self._advance()
-            for stop in self._stops_in(said):
+            for stop in self._stops_in(said) or self._taken_off(request):
                 self._race_stop(stop)
             for order in self._orders_in(said):
                 self._race(order)
         elif self._moves and request.method == "POST" and self._rng.random() < STRUCK:
+            said = words_of(request)
             for id_ in self._fake.engine.listings:
                 if id_ in said:
                     self._shift(id_, JUMP * self._rng.choice((1, -1)))
@@ -149,11 +151,31 @@ class Adversary:
         return [found for order in named if (found := engine.by_id(order.id)) is not None]
 
     def _stops_in(self, said: frozenset[str]) -> list[EngineStop]:
-        stops = self._fake.engine.stops.all()
-        ours = [stop for stop in stops if stop.client_id in said]
-        return ours or [stop for stop in stops if self._place.order_id(stop.id) in said]
+        newest = self._fake.engine.stops.all()[-RECENT:]
+        ours = [stop for stop in newest if stop.client_id in said]
+        return ours or [stop for stop in newest if self._place.order_id(stop.id) in said]
+
+    def _taken_off(self, request: HttpRequest) -> list[EngineStop]:
+        """Returns the stops that Bybit is asked to take off a position: by their kind, they have no id there."""
+        if not request.path.endswith(TAKES_OFF):
+            return []
+        off = {name for name, value in request.content.items() if value == OFF}
+        waiting = self._fake.engine.stops.waiting(request.content["symbol"])
+        return [stop for stop in waiting if stop.kind[:1].lower() + stop.kind[1:] in off]
+
+
+def words_of(request: HttpRequest) -> frozenset[str]:
+    """Returns all words of a request, where ids stand."""
+    return frozenset(word.removeprefix("0x") for word in WORD.findall(f"{request.raw_query}&{request.body}"))
 
 
 def is_cancel(request: HttpRequest) -> bool:
-    """Says whether a request cancels something."""
+    """Says whether a request cancels something.
+
+    >>> off = HttpRequest("api.bybit.com/v5/position/trading-stop", {}, "POST", body='{"symbol": "B", "stopLoss": "0"}')
+    >>> is_cancel(off), is_cancel(off._replace(body='{"symbol": "B", "stopLoss": "9"}'))
+    (True, False)
+    """
+    if request.path.endswith(TAKES_OFF):
+        return OFF in request.content.values()
     return request.method == "DELETE" or "cancel" in request.target

@@ -97,9 +97,14 @@ class Asker:
         return sum(len(book.answered) for book in self.books.values())
 
     @property
+    def quiet(self) -> bool:
+        """Returns whether nothing is unanswered."""
+        return not any(book.waits for book in self.books.values())
+
+    @property
     def settled(self) -> bool:
         """Returns whether nothing is left to ask, and nothing unanswered."""
-        return all(not book.left and not book.waits for book in self.books.values())
+        return self.quiet and not any(book.left for book in self.books.values())
 
     async def run(self) -> None:
         """Asks, and takes whatever is answered, for ever and over every loss of the bus."""

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.counts import CountsFile
 from tests.chaos.replay import Replay, undisturbed
 
 FAILED = pytest.StashKey[bool]()
 SHORT = bool(os.environ.get("CHAOS_SHORT"))
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,6 +29,9 @@ def say(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[str], None]]:
     """Print a figure, past pytest's capture."""
 
     def speak(text: str) -> None:
+        if WORKER:  # beside others: shown where the test fails
+            print(text)
+            return
         with capsys.disabled():
             print(f"\n    {text}", end="", flush=True)
 
@@ -38,6 +43,12 @@ def say(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[str], None]]:
 def short() -> bool:
     """Whether few kills will do (CHAOS_SHORT=1)."""
     return SHORT
+
+
+@pytest.fixture(scope="session")
+def counts_file(short: bool) -> CountsFile:
+    """The file of what the forms at exchanges have met; `make chaos-sums` adds it up."""
+    return CountsFile.of(short=short)
 
 
 @pytest.fixture

@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from services.simulator.engine.events import EngineFill, EngineOrder
-from services.simulator.http.request import HttpRequest
 from services.simulator.simulator import Simulator
 from shared.config import Settings
 from shared.journal.journal import Journal
@@ -17,6 +16,7 @@ from shared.messages.codec import kept
 from shared.messages.reasons import OrderPhase, Reason, TimeInForce
 from tests.chaos.account import listed
 from tests.chaos.asker import Asker
+from tests.chaos.sent import Sent
 from tests.simulator_venues import Place
 
 ZERO = Decimal(0)
@@ -45,11 +45,9 @@ class Evidence:
     streamed: Mapping[str, tuple[ExecutionReport, ...]]
 
     @classmethod
-    async def of(cls, settings: Settings, fake: Simulator, asker: Asker, place: Place) -> Self:
+    async def of(cls, settings: Settings, fake: Simulator, sent: Sent, asker: Asker, place: Place) -> Self:
         """Takes it, from a simulator on which nothing is due any more."""
-        requests, engine = fake.server.requests, fake.engine
-        assert len(requests) < (requests.maxlen or 0), "the simulator has forgotten requests"
-        sent = [one for one in list(requests) if sends(one, place)]
+        engine = fake.engine
         async with await Journal.open(settings.journal_url, "main", durable=True) as journal:
             journaled = {
                 sym: tuple(
@@ -74,7 +72,7 @@ class Evidence:
         return cls(
             asked=frozenset(intent.client_order_id for book in asker.books.values() for intent in book.asked),
             contradictions=tuple(asker.contradictions),
-            sent=Counter(map(client_id, sent)),
+            sent=Counter(sent.counts),
             accepted=Counter(map(name_of, engine.accepted)),
             traded={name: qty for name, qty in traded.items() if qty},
             held={sym: engine.wallet.holding(listed(place, sym)).qty for sym in asker.books},
@@ -134,23 +132,6 @@ class Evidence:
         never = sum(row.reason is Reason.NOT_ON_VENUE for row in self.rows.values())
         states = dict(Counter(str(row.state) for row in self.rows.values()))
         return f"{len(self.rows)} orders: {len(self.accepted)} on the venue, {never} never there, {states}"
-
-
-def sends(asked: HttpRequest, place: Place) -> bool:
-    """Says whether a request sends an order."""
-    path = "/order/create" if place.exchange == "bybit" else place.orders
-    return asked.method == "POST" and asked.target.endswith(path) and "limit" in _signed(asked).get("t", {"limit": ""})
-
-
-def client_id(asked: HttpRequest) -> str:
-    """Returns our id of an order that was sent."""
-    return str(_signed(asked).get("c", asked.client_id)).removeprefix("0x")
-
-
-def _signed(asked: HttpRequest) -> Mapping[str, Any]:
-    """Returns the first order of a signed action, which its stops follow; nothing of any other request."""
-    first: Mapping[str, Any] = asked.content["action"]["orders"][0] if "/exchange/order" in asked.target else {}
-    return first
 
 
 # What a fault would look like: each is put into good evidence, and must be found there.

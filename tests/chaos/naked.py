@@ -1,7 +1,8 @@
-"""For how long a position had no stop: by the exchange's own book, and by the journal's stamps."""
+"""For how long a position had no stop, and why: by the exchange's own book, and by the journal's stamps."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 
 from services.simulator.engine.events import EngineFill
@@ -9,13 +10,22 @@ from services.simulator.engine.stops import EngineStop, StopState
 from tests.chaos.adversary import FAILING
 
 ZERO = Decimal(0)
+# Why a position is without a stop, by what was there just before.
+FOLLOWS = "follows"  # a trade has opened, turned or changed it, and its order has carried no stop that fits
+ATTACHED = "attached"  # a trade has opened it, and the order that carries its stop is over
+FILLING = "filling"  # likewise, and that order is not over yet: until then OKX has placed nothing
+REFUSED = "refused"  # a trade has opened it, and the exchange has not placed what the order carried
+FAILED = "failed"  # its stop was triggered, and has not closed it
+CANCELED = "canceled"  # its stop was cancelled
+CAUSES = (FOLLOWS, ATTACHED, FILLING, REFUSED, FAILED, CANCELED)
 
 
 class Span(NamedTuple):
-    """A span of time, ms."""
+    """A span of time, ms. cause: one of CAUSES, of a span without a stop."""
 
     from_ms: int
     until_ms: int
+    cause: str = ""
 
     @property
     def ms(self) -> int:
@@ -47,40 +57,114 @@ def closes(stop: EngineStop, held: Decimal) -> bool:
     return lies and held * stop.side < 0 and (stop.whole or stop.qty == abs(held))
 
 
-def exposed(fills: Iterable[EngineFill], versions: Iterable[EngineStop], until_ms: int) -> Exposed:
+class _Carried:
+    """What the orders of one market have carried; versions: of their stops, as they came."""
+
+    def __init__(self, fills: Sequence[EngineFill], versions: Sequence[EngineStop], over_ms: Mapping[int, int]) -> None:
+        self._first_ms, self._over_ms = dict[int, int](), dict[int, int]()
+        for fill in fills:
+            self._first_ms.setdefault(fill.order_id, fill.at_ms)
+            self._over_ms[fill.order_id] = over_ms.get(fill.order_id, fill.at_ms)
+        self._newest = {stop.parent: stop for stop in versions if stop.parent}
+        self._awake: set[int] = set()
+
+    def at_ms(self, stop: EngineStop) -> int:
+        """Returns when a version came to be: one that wakes does so at its order's first trade, or end."""
+        if stop.parent and stop.state == StopState.WAITING and stop.id not in self._awake:
+            self._awake.add(stop.id)
+            woken_ms = self._first_ms if stop.at_first_fill else self._over_ms
+            return min(woken_ms.get(stop.parent, stop.updated_ms), stop.updated_ms)
+        return stop.updated_ms
+
+    def cause(self, fill: EngineFill, before: Decimal) -> str:
+        """Returns why a trade leaves the position without a stop."""
+        stop = self._newest.get(fill.order_id)
+        if before or stop is None or stop.state in (StopState.DISCARDED, StopState.DORMANT):
+            return FOLLOWS
+        return REFUSED if stop.unattached or (stop.state == StopState.FAILED and not stop.fired_ms) else ATTACHED
+
+    def parted(self, span: Span, order_id: int) -> list[Span]:
+        """Returns the part of a span in which the order that carries the stop was being filled, and the rest."""
+        over_ms = min(self._over_ms.get(order_id, span.from_ms), span.until_ms)
+        if span.cause != ATTACHED or over_ms <= span.from_ms:
+            return [span]
+        parts = [Span(span.from_ms, over_ms, FILLING), span._replace(from_ms=over_ms)]
+        return [part for part in parts if part.ms]
+
+
+def exposed(
+    fills: Iterable[EngineFill],
+    versions: Iterable[EngineStop],
+    until_ms: int,
+    over_ms: Mapping[int, int] = MappingProxyType({}),
+) -> Exposed:
     """Returns the spans of one market, from its fills and all versions of its stops.
+
+    - over_ms: when an order was over, by its id; one that is not there was so with its last trade.
 
     >>> fill = EngineFill(1, 1, "", "B", Decimal(2), Decimal(10), ZERO, "", ZERO, 100)
     >>> stop = EngineStop(2, "", "B", "STOP", -1, ZERO, Decimal(9), False, 130, 130)
-    >>> exposed([fill], [stop], 200)
-    Exposed(held=(Span(from_ms=100, until_ms=200),), naked=(Span(from_ms=100, until_ms=130),))
+    >>> exposed([fill], [stop], 200).naked
+    (Span(from_ms=100, until_ms=130, cause='follows'),)
+    >>> exposed([fill], [stop._replace(parent=1)], 200)
+    Exposed(held=(Span(from_ms=100, until_ms=200, cause=''),), naked=())
     """
-    happened: list[tuple[int, int, EngineFill | EngineStop]] = []
-    happened += [(fill.at_ms, 0, fill) for fill in fills]
-    happened += [(stop.updated_ms, 1, stop) for stop in versions]
+    traded, known = list(fills), list(versions)
+    carried = _Carried(traded, known, over_ms)
+    happened: list[tuple[int, int, EngineFill | EngineStop]] = [(fill.at_ms, 0, fill) for fill in traded]
+    happened += [(carried.at_ms(stop), 1, stop) for stop in known if stop.state != StopState.DORMANT]
     happened.sort(key=lambda one: one[:2])
-    position, stops = ZERO, dict[int, EngineStop]()
-    held, naked = list[Span](), list[Span]()
-    held_ms = naked_ms = -1
-    for at_ms, _, what in [*happened, (until_ms, 2, None)]:
+    book = _Book(carried)
+    for at_ms, _, what in happened:
+        book.take(at_ms, what)
+    book.close(until_ms)
+    return Exposed(tuple(book.held), tuple(book.naked))
+
+
+class _Book:
+    """The book of one market: its position, its stops, and the spans so far."""
+
+    def __init__(self, carried: _Carried) -> None:
+        self.held, self.naked = list[Span](), list[Span]()
+        self._carried = carried
+        self._position, self._stops = ZERO, dict[int, EngineStop]()
+        self._held_ms = self._naked_ms = -1
+        self._cause, self._order_id = "", 0
+
+    def take(self, at_ms: int, what: EngineFill | EngineStop) -> None:
+        """Takes what has happened."""
+        before = self._position
         if isinstance(what, EngineFill):
-            position += what.qty
-        elif what is not None:
-            stops[what.id] = what
-        bare = bool(position) and not any(closes(stop, position) for stop in stops.values())
-        over = what is None
-        held_ms = _goes_on(held, held_ms, at_ms, goes_on=bool(position) and not over)
-        naked_ms = _goes_on(naked, naked_ms, at_ms, goes_on=bare and not over)
-    return Exposed(tuple(held), tuple(naked))
+            self._position += what.qty
+            if self._position * before <= 0:
+                self.close(at_ms)  # it is gone, or turned: another one begins
+        else:
+            self._stops[what.id] = what
+        if self._position and self._held_ms < 0:
+            self._held_ms = at_ms
+        bare = bool(self._position) and not any(closes(stop, self._position) for stop in self._stops.values())
+        if bare and self._naked_ms < 0:
+            self._naked_ms = at_ms
+            self._cause, self._order_id = self._why(what, before)
+        elif not bare:
+            self._dress(at_ms)
 
+    def close(self, at_ms: int) -> None:
+        """Ends what goes on."""
+        if 0 <= self._held_ms < at_ms:
+            self.held.append(Span(self._held_ms, at_ms))
+        self._held_ms = -1
+        self._dress(at_ms)
 
-def _goes_on(spans: list[Span], since_ms: int, at_ms: int, *, goes_on: bool) -> int:
-    """Begins a span, or ends one; returns when the one that goes on began, -1: none does."""
-    if goes_on:
-        return at_ms if since_ms < 0 else since_ms
-    if 0 <= since_ms < at_ms:
-        spans.append(Span(since_ms, at_ms))
-    return -1
+    def _dress(self, at_ms: int) -> None:
+        if 0 <= self._naked_ms < at_ms:
+            self.naked += self._carried.parted(Span(self._naked_ms, at_ms, self._cause), self._order_id)
+        self._naked_ms = -1
+
+    def _why(self, what: EngineFill | EngineStop, before: Decimal) -> tuple[str, int]:
+        if isinstance(what, EngineFill):
+            return self._carried.cause(what, before), what.order_id
+        return CANCELED if what.state == StopState.CANCELED else FAILED, 0
 
 
 class Share(NamedTuple):
@@ -92,16 +176,13 @@ class Share(NamedTuple):
     spans: int
 
     @classmethod
-    def of(cls, held: Sequence[Span], naked: Sequence[Span]) -> "Share":
-        """Returns what these spans make.
+    def of(cls, held_ms: int, naked_ms: Iterable[int]) -> "Share":
+        """Returns what these spans make, each as long as it is.
 
-        >>> Share.of([Span(0, 1000)], [Span(0, 10), Span(500, 530)])
+        >>> Share.of(1000, [30, 10])
         Share(share=0.04, p99_ms=30, most_ms=30, spans=2)
         """
-        lengths = sorted(span.ms for span in naked)
-        all_ms = sum(span.ms for span in held)
+        lengths = sorted(naked_ms)
         p99 = lengths[min(len(lengths) * 99 // 100, len(lengths) - 1)] if lengths else 0
-        return cls(sum(lengths) / all_ms if all_ms else 0.0, p99, lengths[-1] if lengths else 0, len(lengths))
-
-    def __str__(self) -> str:
-        return f"{self.share:.2%} of the time with a position, p99 {self.p99_ms} ms, most {self.most_ms} ms"
+        share = sum(lengths) / held_ms if held_ms else 0.0
+        return cls(share, p99, lengths[-1] if lengths else 0, len(lengths))

@@ -5,19 +5,23 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Self
 
+from services.simulator.engine.events import OPEN
 from services.simulator.engine.stops import EngineStop
 from services.simulator.simulator import Simulator
 from shared.config import Settings
 from shared.journal.journal import Journal
 from shared.journal.rows import NakedRow
+from shared.messages import ExecutionReport
+from shared.messages.codec import kept
 from shared.orders.stop_life import StopLife
 from tests.chaos.account import listed
 from tests.chaos.adversary import Adversary
-from tests.chaos.naked import Exposed, Span, closes, exposed
+from tests.chaos.naked import ATTACHED, CAUSES, FOLLOWS, Exposed, Span, closes, exposed
 from tests.simulator_venues import HYPERLIQUID, Place
 
-LEAST = Decimal(10)  # of any order at Hyperliquid
+MOST_DUST = Decimal(30)  # USDC: any order at Hyperliquid is of 10 at least, and prices move
 LOSS = frozenset({"STOP_MARKET", "sl", "StopLoss"})  # the exchanges' words for a stop that limits the loss
+JOURNAL, BOOK, AT_WORK = "by the journal", "by the exchange's book", "follows, a gateway at work"
 NOTICED_MS = 13_000  # so long a stop may be gone, or stuck as it was triggered (`trigger_s`), before anybody can know
 
 
@@ -30,7 +34,8 @@ class StopEvidence:
     - naked: the journal's own account of that. lives: its stops that may be there.
     - ids: the exchange's, of the stops that wait.
     - away: when no gateway was at work, or one had just begun.
-    - dusty: symbols of which so little is held that the exchange lets nobody close it (Hyperliquid: 10 USDC).
+    - dusty: symbols of which so little is held that the exchange lets nobody close it (Hyperliquid: 10 USDC), as the
+      journal's last report says.
     """
 
     held: Mapping[str, Decimal]
@@ -52,11 +57,15 @@ class StopEvidence:
         waiting = {sym: tuple(engine.stops.waiting(id_)) for sym, id_ in ids.items()}
         async with await Journal.open(settings.journal_url, "main", durable=True) as journal:
             naked, lives = await journal.naked(), await journal.stops()
+            dust = {sym: await _dust(journal, sym) for sym in ids}
         held = {sym: engine.wallet.holding(id_).qty for sym, id_ in ids.items()}
+        over_ms = {order.id: order.updated_ms for order in engine.orders() if order.state not in OPEN}
         worth = {sym: abs(qty) * engine.prices.quote(ids[sym], now_ms).mid for sym, qty in held.items()}
         return cls(
             held=held,
-            dusty=frozenset(sym for sym in ids if place is HYPERLIQUID and 0 < worth[sym] < LEAST),
+            dusty=frozenset(
+                sym for sym in ids if place is HYPERLIQUID and held[sym] == dust[sym] and 0 < worth[sym] < MOST_DUST
+            ),
             waiting=waiting,
             ids={sym: frozenset(place.order_id(stop.id) for stop in own) for sym, own in waiting.items()},
             exposed={
@@ -64,6 +73,7 @@ class StopEvidence:
                     (fill for fill in engine.fills if fill.sym == id_),
                     (stop for stop in adversary.versions if stop.sym == id_ and stop.kind in LOSS),
                     now_ms,
+                    over_ms,
                 )
                 for sym, id_ in ids.items()
             },
@@ -90,6 +100,11 @@ class StopEvidence:
                 f"{sym}: without a stop since {row.from_ms}" for row in self.naked[sym] if self._goes_on(sym, row)
             ]
             found += [f"{sym}: nobody noted that it had no stop for {span.ms} ms" for span in self.unnoted(sym)]
+            found += [
+                f"{sym}: held for {span.ms} ms without the stop that its order had carried"
+                for span in self.exposed[sym].naked
+                if span.cause == ATTACHED
+            ]
         return found
 
     def _goes_on(self, sym: str, row: NakedRow) -> bool:
@@ -105,19 +120,35 @@ class StopEvidence:
         ]
 
     @property
-    def held_spans(self) -> list[Span]:
-        """Returns when positions were held."""
-        return [span for own in self.exposed.values() for span in own.held]
+    def held_ms(self) -> int:
+        """Returns for how long positions were held, all together."""
+        return sum(span.ms for own in self.exposed.values() for span in own.held)
 
     @property
     def naked_spans(self) -> list[Span]:
         """Returns when positions had no stop, by the exchange's book."""
         return [span for own in self.exposed.values() for span in own.naked]
 
-    @property
-    def noted_spans(self) -> list[Span]:
-        """Returns the same by the journal's stamps."""
-        return [Span(row.from_ms, row.until_ms) for own in self.naked.values() for row in own if row.until_ms]
+    def naked_ms(self) -> dict[str, list[int]]:
+        """Returns how long positions had no stop each time.
+
+        By the journal's stamps and by the exchange's book over the whole run, and then by cause: those that follow a
+        trade while a gateway was at work, and otherwise.
+        """
+        spans, found = self.naked_spans, dict[str, list[int]]()
+        found[JOURNAL] = [row.until_ms - row.from_ms for own in self.naked.values() for row in own if row.until_ms]
+        found[BOOK] = [span.ms for span in spans]
+        for cause in CAUSES:
+            found[cause] = [span.ms for span in spans if span.cause == cause]
+        found[AT_WORK] = [span.ms for span in spans if span.cause == FOLLOWS and not span.meets(self.away)]
+        return found
+
+
+async def _dust(journal: Journal, sym: str) -> Decimal:
+    """Returns what the last report of a symbol says that nobody can sell."""
+    book = f"strategy:{sym}"
+    rows = await journal.executions(book, after_seq=await journal.last_seq(book) - 1, limit=1)
+    return kept(ExecutionReport, rows[0].report).dust if rows else Decimal(0)
 
 
 # What a fault would look like: each is put into good evidence, and must be found there.
@@ -146,6 +177,9 @@ STOP_PLANTS: dict[str, StopPlant] = {
         it, naked={**it.naked, sym: (NakedRow(f"strategy:{sym}", OPEN_MS, 0, "", ""),)}
     ),
     "nobody noted": lambda it, sym, stop: _bare(it, sym),
+    "its order had carried": lambda it, sym, stop: replace(
+        it, exposed={**it.exposed, sym: Exposed((), (Span(1, 2, ATTACHED),))}
+    ),
 }
 
 

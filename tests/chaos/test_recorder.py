@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ from tests.chaos.watch import SERVICES, WRITERS, Timeout, Watch
 RECORDER = "recorder"
 COMPARED = (Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS)
 SMALL_FILES = {"TICKLINE_RECORDER__MAX_ROWS": "97", "TICKLINE_RECORDER__MAX_AGE_S": "0.3"}
+IN_VAIN = 20  # starts of the recorder, without what is waited for
+TEST_S = 1800  # a test's own bound
 Say = Callable[[str], None]
 
 
@@ -65,7 +68,7 @@ def record(server: Server, folder: Path, replay: Replay, rng: random.Random, vic
                     line.tend()
                 pace.turn()
             pace.lift()
-            watch.wait("the run ends", lambda s: s.finished(replay.ticks), within_s=180)
+            watch.wait("the run ends", lambda s: s.finished(replay.ticks), within_s=TEST_S)
             _await_recorded(recording, line, replay)
             found = content(server.url, NAMESPACE)
             line.stop()
@@ -92,33 +95,38 @@ def record(server: Server, folder: Path, replay: Replay, rng: random.Random, vic
 
 def _await_checkpoint(line: Line) -> None:
     """Until the recorder has written down where it begins: what the line did before, nobody can compute again."""
-    until = time.monotonic() + 300
-    while '"event": "recording"' not in line.log(RECORDER):
-        line.tend()
-        if time.monotonic() > until:
-            raise Timeout(f"the recorder does not begin: {line.log(RECORDER)[-1500:]}")
-        time.sleep(0.01)
+    _until(lambda: bool(_starts(line)), line.tend, line)
 
 
 def _await_files(recording: Path, line: Line, pace: Pace) -> None:
     """Until the recorder has written a file since now, and is about to write another."""
     before = len(parts(recording))
-    until = time.monotonic() + 60
-    while len(parts(recording)) == before:
-        pace.tend()
-        if time.monotonic() > until:
-            raise Timeout(f"no file was written: {line.log(RECORDER)[-1500:]}")
-        time.sleep(0.002)
+    _until(lambda: len(parts(recording)) > before, pace.tend, line, every_s=0.01)
 
 
 def _await_recorded(recording: Path, line: Line, replay: Replay) -> None:
     """Until the newest parts say that everything is there."""
-    until = time.monotonic() + 300
-    while any(recorded_upto(recording, stream) < replay.expected.count(stream) for stream in WRITERS):
-        line.tend()
-        if time.monotonic() > until:
-            raise Timeout(f"not everything was recorded: {line.log(RECORDER)[-1500:]}")
-        time.sleep(0.1)
+    for stream in WRITERS:
+        while (upto := recorded_upto(recording, stream)) < replay.expected.count(stream):
+            _until(partial(_goes_on, recording, stream, upto), line.tend, line)
+
+
+def _goes_on(recording: Path, stream: Stream, upto: int) -> bool:
+    return recorded_upto(recording, stream) > upto
+
+
+def _starts(line: Line) -> int:
+    return line.log(RECORDER).count('"event": "recording"')
+
+
+def _until(holds: Callable[[], bool], tend: Callable[[], object], line: Line, every_s: float = 0.1) -> None:
+    """Waits while the recorder gets on: on a machine that gives it no time it loses its lease, and begins anew."""
+    before = _starts(line)
+    while not holds():
+        tend()
+        if _starts(line) > before + IN_VAIN:
+            raise Timeout(f"the recorder does not get on: {line.log(RECORDER)[-1500:]}")
+        time.sleep(every_s)
 
 
 def recorded_upto(recording: Path, stream: Stream) -> int:
@@ -128,7 +136,7 @@ def recorded_upto(recording: Path, stream: Stream) -> int:
     return sum(n for position in positions for n, _ in position.last.values())
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(TEST_S)
 def test_a_kill_loses_and_doubles_no_row(
     folder: Path, replay: Replay, rng: random.Random, short: bool, say: Say
 ) -> None:
@@ -137,7 +145,7 @@ def test_a_kill_loses_and_doubles_no_row(
     record(server, folder, replay, rng, victims, lambda watch: kill_and_restart(server, watch), say)
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(TEST_S)
 def test_nor_does_a_bus_that_forgets(folder: Path, replay: Replay, rng: random.Random, short: bool, say: Say) -> None:
     server = Server(folder)
     victims = [rng.choice((RECORDER, "bus", "bus", *SERVICES)) for _ in range(5 if short else 40)] + ["bus"] * 2

@@ -1,6 +1,7 @@
 """kill -9 of every service and the bus while stops fire: each goes out once; orders and fills are the backtest's.
 
-So do a strategy's own stops, which are decisions, and the protection of its positions, which on paper is simulated.
+So do a strategy's own stops, which are decisions, and the protection of its positions, which on paper is simulated. The
+protected strategy is a user's, of a folder outside the repository, with a config of its own.
 """
 
 import json
@@ -38,19 +39,66 @@ STOPS = {
     ),
     "TICKLINE_STRATEGY__QTY_STEP": "0.0001",
 }  # fmt: skip
-PROTECTED = {
-    "TICKLINE_STRATEGY__PROTECT__STOP_BPS": "9",
-    "TICKLINE_STRATEGY__PROTECT__TAKE_PROFIT_BPS": "60",
-    "TICKLINE_STRATEGY__PROTECT__TRAIL_BPS": "8",
-    "TICKLINE_STRATEGY__PARAMS": json.dumps({"netting": True}),
+# A user's folder: a package, and a config with the protection. What it orders hangs on what it remembers.
+USERS = {
+    "tickline.toml": """
+[strategy]
+name = "desk.mine:Mine"
+params = {rest = 2}
+
+[strategy.protect]
+stop_bps = 9
+take_profit_bps = 60
+trail_bps = 8
+""",
+    "desk/__init__.py": "",
+    "desk/mine.py": """
+from .sizes import share
+
+from tickline import ExecutionReport, Leg, Made, Prediction, Reason, StatefulStrategy
+
+
+class Mine(StatefulStrategy):
+    rest: int = 1
+
+    _stops: int = 0
+    _rests: int = 0
+
+    def on_prediction(self, prediction: Prediction) -> Made:
+        self._rests = max(self._rests - 1, 0)
+        if self._rests or not prediction.y_hat:
+            return Reason.COOLING_DOWN
+        qty = self.account.equity(self.sym, prediction.price) * share(self._stops) / prediction.price
+        return self.move_to(qty if prediction.y_hat > 0 else -qty)
+
+    def on_execution(self, report: ExecutionReport) -> None:
+        if report.leg is Leg.STOP:
+            self._stops += 1
+            self._rests = self.rest
+""",
+    "desk/sizes.py": """
+from decimal import Decimal
+
+
+def share(stops: int) -> Decimal:
+    return Decimal(10 - stops % 7) / 10
+""",
 }
 
 
-@pytest.fixture(scope="module", params=[STOPS, PROTECTED], ids=["own", "protected"])
+def users_config(folder: Path) -> dict[str, str]:
+    """Writes a user's folder; returns the variable that names its config."""
+    (folder / "desk").mkdir(parents=True)
+    for name, text in USERS.items():
+        (folder / name).write_text(text)
+    return {"TICKLINE_CONFIG": str(folder / "tickline.toml")}
+
+
+@pytest.fixture(scope="module", params=["own", "protected"])
 def stopped(request: pytest.FixtureRequest) -> Iterator[Replay]:
     """A replay in which stops fire, undisturbed."""
     path = Path(tempfile.mkdtemp(prefix="tlc-"))
-    yield undisturbed(path, SYMBOLS, ROWS, request.param)
+    yield undisturbed(path, SYMBOLS, ROWS, STOPS if request.param == "own" else users_config(path / "user"))
     shutil.rmtree(path, ignore_errors=True)
 
 

@@ -29,6 +29,7 @@ class SimulatorServer:
     requests: the last 100,000 that came, those of the admin apart
     admin: the handler of `POST /_fake/NAME`, by name
     websockets: serves a websocket at any path; None: there are none
+    came: called with each request as it comes, also with those that a fault strikes
     before: called with each request that reaches the exchange, just before it is answered
     """
 
@@ -40,11 +41,12 @@ class SimulatorServer:
         self.requests: deque[HttpRequest] = deque(maxlen=KEPT)
         self.admin: dict[str, Handler] = {}
         self.websockets: WebsocketHandler | None = None
+        self.came: Callable[[HttpRequest], None] = lambda request: None
         self.before: Callable[[HttpRequest], None] = lambda request: None
         self.url = ""
         self._port = port
         self._routes = routes
-        self._came = asyncio.Condition()
+        self._news = asyncio.Condition()
         self._runner: web.AppRunner | None = None
         self._late: set[asyncio.Task[None]] = set()
 
@@ -80,8 +82,8 @@ class SimulatorServer:
 
     async def wait_for(self, path: str, count: int) -> None:
         """Waits until so many requests with this in their path have come."""
-        async with self._came:
-            await self._came.wait_for(lambda: self.count(path) >= count)
+        async with self._news:
+            await self._news.wait_for(lambda: self.count(path) >= count)
 
     async def _serve(self, came: web.Request) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in came.headers.items()}
@@ -96,8 +98,9 @@ class SimulatorServer:
         if request.path.startswith(ADMIN):
             return self._answer(self.admin.get(request.path.removeprefix(ADMIN)), request)
         self.requests.append(request)
-        async with self._came:
-            self._came.notify_all()
+        self.came(request)
+        async with self._news:
+            self._news.notify_all()
         fault = self._fault(request)
         if fault is not None and fault.mode is FaultMode.LATE:
             self._route_later(fault, request)

@@ -24,6 +24,10 @@ class Orders:
     def __init__(self) -> None:
         self._n: Counter[str] = Counter()
 
+    def holds(self, sym: str) -> bool:
+        """Says whether the symbol's next order closes what the last one has bought."""
+        return self._n[sym] % 2 == 1
+
     def next(self, sym: str, *, ioc: bool = False) -> OrderIntent:
         """Numbers and times as the strategy gives them. ioc: with a limit, where it opens."""
         self._n[sym] += 1

@@ -48,8 +48,9 @@ def trips_of(reports: Iterable[ExecutionReport], ticks: Mapping[str, int]) -> li
         paid, got = (paid + left, got) if entered else (paid, got - left)
         if not held and opened is not None:
             side, qty = (1 if paid > 0 else -1), abs(opened.last_qty)
-            tick = ticks.get(opened.tr, 0)
-            made.append(Trip(report.sym, tick, side, abs(paid) / qty, abs(got) / qty, report.leg is Leg.STOP))
+            made.append(
+                Trip(report.sym, ticks[opened.tr], side, abs(paid) / qty, abs(got) / qty, report.leg is Leg.STOP)
+            )
     return made
 
 
@@ -85,6 +86,20 @@ class Compared(NamedTuple):
         return [name for name, bound in BOUNDS.items() if not abs(self.figures[name]) <= bound.most]
 
 
+def in_both(live: Iterable[Trip], tested: Iterable[Trip]) -> tuple[list[Trip], list[Trip]]:
+    """Returns the trips of the turns in which both ran whole: between the first of the live ones and their last.
+
+    >>> trips = [Trip("B", tick, 1, Decimal(100), Decimal(99), True) for tick in (30, 60, 90, 120)]
+    >>> [[trip.tick for trip in some] for some in in_both(trips[:3], trips)]
+    [[60], [60]]
+    """
+    ours = list(live)
+    ticks = [trip.tick for trip in ours] or [0]
+    first, last = min(ticks), max(ticks)
+    inner = [[trip for trip in trips if first < trip.tick < last] for trips in (ours, tested)]
+    return inner[0], inner[1]
+
+
 def compared(live: Sequence[Trip], tested: Sequence[Trip]) -> Compared:
     """Compares trips by symbol and the bar of their entry.
 
@@ -96,6 +111,7 @@ def compared(live: Sequence[Trip], tested: Sequence[Trip]) -> Compared:
     ['lost', 'entry, mean', 'entry, p99', 'stop, mean', 'stop, p99', 'profit, mean']
     """
     ours, theirs = ({(trip.sym, trip.tick): trip for trip in trips} for trips in (live, tested))
+    assert (len(ours), len(theirs)) == (len(live), len(tested)), "two positions were opened in one bar"
     pairs = [(ours[key], theirs[key]) for key in ours.keys() & theirs.keys()]
     every = len(ours.keys() | theirs.keys())
     stops = [(a, b) for a, b in pairs if a.stopped and b.stopped]

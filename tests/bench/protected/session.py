@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from shared.messages import ExecutionReport, MarketTick, Message, Stream
 from shared.messages.codec import decode
 from shared.strategies.identity import decided_by_config
 from tests.bench.protected.compared import Trip, trips_of
+from tests.bench.protected.timetable import EVERY_S, HELD_S
 from tests.chaos.account import arm, as_variables, given
 from tests.chaos.line import Line
 from tests.chaos.server import Server
@@ -32,7 +34,9 @@ SEED, RATE, PAST_S, BAR_MS = 7, 5.0, 60, 1_000
 PRICE = Decimal(1_200)  # a tick of 0.1 is nearly a basis point: a bar moves by some of them
 STOP_BPS, PROFIT_BPS, LIMIT_BPS = 12, 25, 20
 SLIPPAGE_BPS = "0.83"  # of the backtest: a tick, which is what the simulator's best prices are away from its last one
+LEFT_S = HELD_S + 2.5  # of each turn: all positions are closed
 QUIET_S = 3  # after the last bar, until nothing is on its way
+LOOK_S = 0.005  # so often the exchange looks whether its prices have reached a stop; by itself only as it is asked
 
 
 def listings(markets: int) -> tuple[Any, ...]:
@@ -46,6 +50,7 @@ def settings_of(folder: Path, url: str, syms: Sequence[str]) -> dict[str, Any]:
     gateway = given(folder, url)["gateway"]
     return {
         "symbols": list(syms), "interval": "1s", "state_dir": str(folder / "state"),
+        "bus": {"trim_age_s": 86_400},  # all that was written is read in the end
         "ingestor": {
             "source": "ccxt", "exchange": "binance", "markets": listed, "base_url": url, "warm_bars": 5,
             "silence_s": 2.0, "grace_s": 0.3, "age_limit_s": 3.0,
@@ -99,22 +104,31 @@ async def live(folder: Path, seconds: float, markets: int) -> tuple[list[Trip], 
         values = settings_of(folder, fake.url, [listing.id for listing in listed])
         settings = load_settings(**values)
         await arm(settings, decided_by_config(settings))
+        looking = asyncio.create_task(_look(fake))
         with _bus(folder) as (server, watch), Line(folder, server.url, as_variables(values)) as line:
             line.start()
             began_s = time.monotonic()
 
             def over() -> bool:
                 line.tend()
-                return time.monotonic() - began_s >= seconds
+                return time.monotonic() - began_s >= seconds and LEFT_S <= time.time() % EVERY_S < EVERY_S - 1
 
-            await until(over, within_s=seconds + 60, every_s=0.2)
-            line.send("ingestor", 15)
+            await until(over, within_s=seconds + 2 * EVERY_S, every_s=0.2)
+            line.send("ingestor", signal.SIGTERM)
             await asyncio.to_thread(line.forget, "ingestor")
             await asyncio.sleep(QUIET_S)
             found = Bus(watch).trips()
             await asyncio.to_thread(line.stop)
             assert not line.unexpected, line.unexpected
+        looking.cancel()
         return found, {listing.id: _bars(fake, listing.id) for listing in listed}
+
+
+async def _look(fake: Simulator) -> None:
+    """Lets the exchange see all its prices, for ever."""
+    while True:
+        fake.engine.advance(fake.state.now_ms())
+        await asyncio.sleep(LOOK_S)
 
 
 def _bars(fake: Simulator, id_: str) -> list[MarketBar]:

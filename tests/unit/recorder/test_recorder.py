@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -159,6 +160,30 @@ async def test_a_lease_that_only_ran_out_is_not_said_to_be_taken(tmp_path: Path,
                 await recorded(tmp_path, 3)
     why = next(each["why"] for each in logs if each["event"] == "recording interrupted")
     assert ("another one records" in why, "nobody took it" in why) == (taken, not taken)
+
+
+async def test_a_disk_that_is_slow_with_each_file_costs_no_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two files take 20 s each, and the lease is of 30 s: it is lengthened between them."""
+    from shared.recording import folder as parts_of
+
+    line, real = Line(), parts_of.write_part
+
+    def write(*given: Any) -> None:
+        later_s = line.bus.clock() + 20
+        line.bus.clock = lambda: later_s
+        real(*given)
+
+    monkeypatch.setattr(parts_of, "write_part", write)
+    await line.write("ingestor", tick(1))
+    await line.write("gateway", report(1))
+    with structlog.testing.capture_logs() as logs:
+        async with recording(line, settings(tmp_path)) as recorder:
+            await until(lambda: recorder.counts["files"] >= 2)
+            await line.write("ingestor", tick(2))
+            await recorded(tmp_path, 2)
+    assert [each["why"] for each in logs if each["event"] == "recording interrupted"] == []
 
 
 async def test_a_bus_that_forgot_writes_the_same_again(tmp_path: Path) -> None:
