@@ -77,7 +77,7 @@ class _Carried:
         return stop.updated_ms
 
     def cause(self, fill: EngineFill, before: Decimal) -> str:
-        """Returns why a trade leaves the position without a stop."""
+        """Returns why a trade leaves the position without a stop; before: what was there, dust too."""
         stop = self._newest.get(fill.order_id)
         if before or stop is None or stop.state in (StopState.DISCARDED, StopState.DORMANT):
             return FOLLOWS
@@ -97,10 +97,12 @@ def exposed(
     versions: Iterable[EngineStop],
     until_ms: int,
     over_ms: Mapping[int, int] = MappingProxyType({}),
+    dust: Decimal = ZERO,
 ) -> Exposed:
     """Returns the spans of one market, from its fills and all versions of its stops.
 
     - over_ms: when an order was over, by its id; one that is not there was so with its last trade.
+    - dust: a position that is worth less counts as none.
 
     >>> fill = EngineFill(1, 1, "", "B", Decimal(2), Decimal(10), ZERO, "", ZERO, 100)
     >>> stop = EngineStop(2, "", "B", "STOP", -1, ZERO, Decimal(9), False, 130, 130)
@@ -114,7 +116,7 @@ def exposed(
     happened: list[tuple[int, int, EngineFill | EngineStop]] = [(fill.at_ms, 0, fill) for fill in traded]
     happened += [(carried.at_ms(stop), 1, stop) for stop in known if stop.state != StopState.DORMANT]
     happened.sort(key=lambda one: one[:2])
-    book = _Book(carried)
+    book = _Book(carried, dust)
     for at_ms, _, what in happened:
         book.take(at_ms, what)
     book.close(until_ms)
@@ -122,20 +124,22 @@ def exposed(
 
 
 class _Book:
-    """The book of one market: its position, its stops, and the spans so far."""
+    """The book of one market: its position without dust, its stops, and the spans so far."""
 
-    def __init__(self, carried: _Carried) -> None:
+    def __init__(self, carried: _Carried, dust: Decimal) -> None:
         self.held, self.naked = list[Span](), list[Span]()
-        self._carried = carried
-        self._position, self._stops = ZERO, dict[int, EngineStop]()
+        self._carried, self._dust = carried, dust
+        self._all = self._position = ZERO
+        self._stops = dict[int, EngineStop]()
         self._held_ms = self._naked_ms = -1
         self._cause, self._order_id = "", 0
 
     def take(self, at_ms: int, what: EngineFill | EngineStop) -> None:
         """Takes what has happened."""
-        before = self._position
+        before, there = self._position, self._all
         if isinstance(what, EngineFill):
-            self._position += what.qty
+            self._all += what.qty
+            self._position = self._all if abs(self._all) * what.price >= self._dust else ZERO
             if self._position * before <= 0:
                 self.close(at_ms)  # it is gone, or turned: another one begins
         else:
@@ -145,7 +149,7 @@ class _Book:
         bare = bool(self._position) and not any(closes(stop, self._position) for stop in self._stops.values())
         if bare and self._naked_ms < 0:
             self._naked_ms = at_ms
-            self._cause, self._order_id = self._why(what, before)
+            self._cause, self._order_id = self._why(what, there)
         elif not bare:
             self._dress(at_ms)
 
@@ -161,9 +165,9 @@ class _Book:
             self.naked += self._carried.parted(Span(self._naked_ms, at_ms, self._cause), self._order_id)
         self._naked_ms = -1
 
-    def _why(self, what: EngineFill | EngineStop, before: Decimal) -> tuple[str, int]:
+    def _why(self, what: EngineFill | EngineStop, there: Decimal) -> tuple[str, int]:
         if isinstance(what, EngineFill):
-            return self._carried.cause(what, before), what.order_id
+            return self._carried.cause(what, there), what.order_id
         return CANCELED if what.state == StopState.CANCELED else FAILED, 0
 
 

@@ -74,6 +74,7 @@ class StopEvidence:
                     (stop for stop in adversary.versions if stop.sym == id_ and stop.kind in LOSS),
                     now_ms,
                     over_ms,
+                    MOST_DUST if place is HYPERLIQUID else Decimal(0),
                 )
                 for sym, id_ in ids.items()
             },

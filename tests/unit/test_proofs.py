@@ -127,6 +127,11 @@ def test_an_order_that_was_cancelled_was_over_then() -> None:
     assert exposed([fill(2, 100)], versions, 200, {1: 170}).naked == (Span(100, 170, FILLING),)
 
 
+def test_dust_is_no_position() -> None:
+    rest = exposed([fill(2, 100), fill(-1, 150)], [STOP._replace(updated_ms=120)], 200, dust=D(150))
+    assert rest == Exposed((Span(100, 150),), (Span(100, 120, FOLLOWS),))
+
+
 def met(exchange: str) -> Counts:
     times = {name: [400, 900] for name in (JOURNAL, BOOK, AT_WORK, *CAUSES)}
     return Counts(
