@@ -12,6 +12,7 @@ from functools import partial
 import pytest
 
 from shared.journal.rows import OrderRow
+from shared.messages import Leg
 from shared.messages.reasons import OrderPhase
 from tests.e2e.account import at_terminal, with_journal
 from tests.e2e.command import Done, Tickline, run_script, wait_for
@@ -25,6 +26,7 @@ RUN_AT_SIMULATOR = (
     "run --venue fake --sym BTCUSDT --model fast --strategy trailing_stop.py:Trailing "
     "--param distance=0.0005 --param out=1 --limit 2000"
 )
+PROTECTED = "[strategy.protect]\nstop_bps = 10\n"  # a tick moves the price by 15 bps (a standard deviation)
 ARM = ("arm", "--account", "fake", "--max-notional", "2500", "--for", "1h")
 SELDOM_S = 0.5  # each look at the journal opens it
 
@@ -82,6 +84,7 @@ def test_its_own_strategy_trades_at_the_simulator_once_it_is_armed_whoever_dies(
         own, 'model add net.pth --class net.py:Net --features "log_return_lags(3)" --sym "*" --interval 1s --name fast'
     )
     folder = own.folder
+    (folder / "tickline.toml").write_text(PROTECTED)
     environment = own.environment() | {"TICKLINE_CONFIG": str(folder / "fake.toml")}
     running = own.start(*shlex.split(RUN_AT_SIMULATOR))
 
@@ -110,7 +113,8 @@ def test_its_own_strategy_trades_at_the_simulator_once_it_is_armed_whoever_dies(
         before = len(filled())
         more = partial(lambda count: len(filled()) > count + 1, before)
         when(f"it trades on without a new arming, after {service} died", more)
-    assert len({row.by for row in filled()}) == 1
+    when("a stop at the exchange has closed a position", lambda: any(row.leg is Leg.STOP for row in filled()))
+    assert len({row.by for row in filled() if row.leg is not Leg.STOP}) == 1
     assert f"decided by {filled()[0].by}" in armed.shown
     running.interrupt(whole_group=True)
     done = running.done()
