@@ -27,7 +27,7 @@ from tests.chaos.test_crash import Chaos, Say, crash
 from tests.chaos.watch import PARTITIONS, WRITERS
 
 SYMBOLS, ROWS = 10, 500 if SHORT else 2_500
-KILLS, NEAR = (12, 8) if SHORT else (65, 50)
+KILLS, NEAR = (8, 5) if SHORT else (65, 50)
 FIRES = 200
 LAST = {"ingestor": Stream.TICKS, "signal": Stream.PREDICTIONS, "strategy": Stream.DECISIONS,
         "gateway": Stream.EXECUTIONS}  # fmt: skip
