@@ -21,7 +21,9 @@ from tests.simulator_venues import HYPERLIQUID, Place
 
 MOST_DUST = Decimal(30)  # USDC: any order at Hyperliquid is of 10 at least, and prices move
 LOSS = frozenset({"STOP_MARKET", "sl", "StopLoss"})  # the exchanges' words for a stop that limits the loss
-JOURNAL, BOOK, AT_WORK = "by the journal", "by the exchange's book", "follows, a gateway at work"
+JOURNAL, BOOK = "by the journal", "by the exchange's book"
+NOTED, AT_WORK = "noted, a gateway at work", "follows, a gateway at work"
+NEW = "it has none yet"  # the journal's word for a position whose stop follows the trade
 NOTICED_MS = 13_000  # so long a stop may be gone, or stuck as it was triggered (`trigger_s`), before anybody can know
 
 
@@ -133,11 +135,13 @@ class StopEvidence:
     def naked_ms(self) -> dict[str, list[int]]:
         """Returns how long positions had no stop each time.
 
-        By the journal's stamps and by the exchange's book over the whole run, and then by cause: those that follow a
-        trade while a gateway was at work, and otherwise.
+        By the journal's stamps and by the exchange's book over the whole run, and then by cause; of both those that
+        follow a trade while a gateway was at work.
         """
         spans, found = self.naked_spans, dict[str, list[int]]()
-        found[JOURNAL] = [row.until_ms - row.from_ms for own in self.naked.values() for row in own if row.until_ms]
+        noted = [Span(row.from_ms, row.until_ms, row.why) for own in self.naked.values() for row in own if row.until_ms]
+        found[JOURNAL] = [span.ms for span in noted]
+        found[NOTED] = [span.ms for span in noted if span.cause == NEW and not span.meets(self.away)]
         found[BOOK] = [span.ms for span in spans]
         for cause in CAUSES:
             found[cause] = [span.ms for span in spans if span.cause == cause]

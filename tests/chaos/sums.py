@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.chaos.counts import Counts, CountsFile, Written
 from tests.chaos.naked import ATTACHED, FAILED, FILLING, FOLLOWS, REFUSED, Share
-from tests.chaos.stop_evidence import AT_WORK, BOOK, JOURNAL
+from tests.chaos.stop_evidence import AT_WORK, BOOK, JOURNAL, NOTED
 
 PLAIN, BUS, PROTECTED, ALONE = "plain", "bus", "protected", "left alone"
 EXCHANGES = ("binance", "okx", "bybit", "hyperliquid")
@@ -31,7 +31,7 @@ LEAST_SHORT = 0.2  # of the IOCs miss or are filled in part
 LEAST_LEFT = 200  # kills for good, of gateways whose entry was being sent
 SCALE = 20  # the short forms have to meet so much less
 COLUMNS = ("orders", "kills", "triggers", "failed", "races", "orphans")
-SHOWN = (JOURNAL, BOOK, FOLLOWS, AT_WORK, ATTACHED, FILLING, REFUSED, FAILED)
+SHOWN = (JOURNAL, NOTED, BOOK, FOLLOWS, AT_WORK, ATTACHED, FILLING, REFUSED, FAILED)
 
 
 def problems(found: Mapping[tuple[str, str], Written], *, short: bool = False) -> list[str]:
@@ -58,9 +58,9 @@ def problems(found: Mapping[tuple[str, str], Written], *, short: bool = False) -
         assert counts is not None
         if longest := max(counts.naked_ms[ATTACHED], default=0):
             lacks.append(f"{exchange}: {longest} ms without the stop that its order had carried, of 0")
-        at_work = max(counts.naked_ms[AT_WORK], default=0)
-        if exchange in FOLLOWING and at_work > counts.bound_ms:
-            lacks.append(f"{exchange}: {at_work} ms without the stop that follows the trade, of {counts.bound_ms}")
+        for name in (NOTED, AT_WORK) if exchange in FOLLOWING else ():
+            if (longest := max(counts.naked_ms[name], default=0)) > counts.bound_ms:
+                lacks.append(f"{exchange}: {name}: {longest} ms without a stop, of {counts.bound_ms}")
     return lacks
 
 
@@ -118,7 +118,7 @@ def _naked(exchange: str, counts: Counts) -> Iterator[str]:
         bound = ""
         if name == ATTACHED:
             bound = " (at most 0)"
-        elif name == AT_WORK and exchange in FOLLOWING:
+        elif name in (NOTED, AT_WORK) and exchange in FOLLOWING:
             bound = f" (at most {counts.bound_ms})"
         yield (
             f"  {name:28}{share.share:>9.2%}, {share.spans:>5} times, p99 {share.p99_ms:>6} ms, "

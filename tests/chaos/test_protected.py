@@ -11,7 +11,7 @@ from tests.chaos.account import listed
 from tests.chaos.counts import Counts, CountsFile
 from tests.chaos.evidence import Evidence
 from tests.chaos.naked import Share, closes
-from tests.chaos.stop_evidence import AT_WORK, LOSS, StopEvidence, missed_stop_plants
+from tests.chaos.stop_evidence import AT_WORK, LOSS, NOTED, StopEvidence, missed_stop_plants
 from tests.chaos.sums import FOLLOWING, PROTECTED, SHOWN
 from tests.chaos.traders import Say, Size, Traders, disturbed, judged, traders
 from tests.simulator_venues import BINANCE, BYBIT, HYPERLIQUID, OKX, Place, named
@@ -48,7 +48,7 @@ async def test_every_position_has_its_stop(
         for name in SHOWN:
             say(f"no stop, {name}: {Share.of(counts.held_ms, counts.naked_ms[name])}")
         if place.exchange in FOLLOWING:
-            assert max(counts.naked_ms[AT_WORK], default=0) <= counts.bound_ms
+            assert max(counts.naked_ms[NOTED] + counts.naked_ms[AT_WORK], default=0) <= counts.bound_ms
 
 
 def counted(them: Traders, evidence: StopEvidence, counts: Counts) -> None:

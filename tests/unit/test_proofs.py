@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.simulator.engine.events import EngineFill
+from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.stops import EngineStop, StopState
 from shared.orders.stop_life import StopLife
 from shared.orders.stops import StopKind, StopPhase
@@ -30,8 +31,9 @@ from tests.chaos.naked import (
     Span,
     exposed,
 )
-from tests.chaos.stop_evidence import AT_WORK, BOOK, JOURNAL, StopEvidence, missed_stop_plants
-from tests.simulator_venues import SWAPS
+from tests.chaos.sent import Sent
+from tests.chaos.stop_evidence import AT_WORK, BOOK, JOURNAL, NOTED, StopEvidence, missed_stop_plants
+from tests.simulator_venues import SWAPS, Place, named, trading
 
 D = Decimal
 FOLDER = Path(__file__).parents[2] / "docs"
@@ -133,7 +135,7 @@ def test_dust_is_no_position() -> None:
 
 
 def met(exchange: str) -> Counts:
-    times = {name: [400, 900] for name in (JOURNAL, BOOK, AT_WORK, *CAUSES)}
+    times = {name: [400, 900] for name in (JOURNAL, NOTED, BOOK, AT_WORK, *CAUSES)}
     return Counts(
         asked=1_200, orders=1_200, iocs=500, ended_short=150, kills=50, triggers=60, failed=10, races=30, orphans=10,
         held_ms=90_000, naked_ms=times | {ATTACHED: []}, bound_ms=5_000, left_filled=100, left_closed=90,
@@ -142,6 +144,17 @@ def met(exchange: str) -> Counts:
 
 def written() -> dict[tuple[str, str], Written]:
     return {key: Written(*key, "c1", "", 60.0, met(key[1])) for key in sums.FORMS}
+
+
+@pytest.mark.parametrize("place", SWAPS, ids=named)
+async def test_each_order_that_is_sent_is_counted_also_where_it_does_not_arrive(place: Place) -> None:
+    async with trading(place) as pair:
+        sent = Sent(pair.fake, place)
+        pair.fake.server.faults.append(Fault(FaultMode.DROP, path=place.orders, method="POST"))
+        for number in (1, 2):
+            await pair.venue.place(pair.request("0.010", number))
+        assert sent.counts == {f"{1:032x}": 1, f"{2:032x}": 1}
+        assert [order.client_id for order in pair.accepted] == [f"{2:032x}"]
 
 
 def test_the_sums_are_those_of_the_issue() -> None:
@@ -184,7 +197,8 @@ def test_a_sum_that_is_too_small_is_told(name: str, short: bool) -> None:
     ("key", "change", "told"),
     [
         ((sums.PROTECTED, "okx"), {ATTACHED: [3]}, "okx: 3 ms without the stop that its order had carried"),
-        ((sums.PROTECTED, "binance"), {AT_WORK: [5_001]}, "binance: 5001 ms without the stop that follows"),
+        ((sums.PROTECTED, "binance"), {AT_WORK: [5_001]}, "binance: follows, a gateway at work: 5001 ms"),
+        ((sums.PROTECTED, "binance"), {NOTED: [5_001]}, "binance: noted, a gateway at work: 5001 ms"),
     ],
 )
 def test_a_position_that_was_too_long_without_a_stop_is_told(
