@@ -15,11 +15,10 @@ from shared.exchanges.profile import NOT_PROTECTED
 from shared.exchanges.registry import profile_of, stop_profile, traded, trading_profile
 from shared.exchanges.rest_caller import CallRules, RestCaller
 from shared.exchanges.trading import parse
-from shared.exchanges.trading.cancel import cancel_order
 from shared.exchanges.trading.client import make_trading_client
 from shared.exchanges.trading.markets import Markets
 from shared.exchanges.trading.options import Credentials, VenueOptions, credentials_of, venue_options
-from shared.exchanges.trading.orders import OrderLookup, OrderSender
+from shared.exchanges.trading.orders import OrderLookup, OrderSender, cancel_order
 from shared.exchanges.trading.paging import trades
 from shared.exchanges.trading.setup import AccountSetup
 from shared.exchanges.trading.stops import Stops

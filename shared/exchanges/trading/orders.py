@@ -1,4 +1,4 @@
-"""An order at an exchange: sent once, what a failure means, and what has become of it."""
+"""An order at an exchange: sent once, what a failure means, what has become of it, and how it is cancelled."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -6,16 +6,16 @@ from types import MappingProxyType
 from typing import Any
 
 from shared.errors import VenueError
-from shared.exchanges.client import MS, Unreadable, codes_in
+from shared.exchanges.client import MS, UNREADABLE, Unreadable, codes_in
 from shared.exchanges.profile import TradingFacts
-from shared.exchanges.rest_caller import RestCaller, with_type
+from shared.exchanges.rest_caller import NotThere, Refusing, RestCaller, with_type
 from shared.exchanges.trading import amounts, parse
 from shared.exchanges.trading.client import NotCleared, Overdue, Stamp
 from shared.exchanges.trading.once import sent_once
 from shared.exchanges.trading.profile import TradingProfile
 from shared.exchanges.trading.venue import Cleared, MarketRules
 from shared.messages.reasons import OrderPhase, OrderType, Reason, TimeInForce
-from shared.orders.answers import Ambiguous, OrderStatusReport, Refused
+from shared.orders.answers import Absent, Ambiguous, OrderStatusReport, Refused
 from shared.orders.state import OrderRequest
 
 
@@ -181,6 +181,28 @@ class OrderLookup:
                 return Ambiguous(f"the order says {found.filled_qty} filled, its fills {traded}: not all are there yet")
             found = found._replace(paid=sum((abs(fill.signed_qty) * fill.price for fill in fills), Decimal(0)))
         return found._replace(traded_qty=traded) if short else found
+
+
+async def cancel_order(
+    caller: RestCaller, profile: TradingProfile, market: str, client_id: str, order_id: str, at_ms: int
+) -> Absent | Ambiguous | None:
+    """Cancels one order of ours, which can be repeated without harm.
+
+    None: the exchange has taken the cancel. Absent: it has no such order open.
+
+    - order_id: the exchange's own; where it is empty the order is named by our id.
+    - at_ms: the exchange's clock.
+    """
+    params = {} if order_id else {profile.lookup_name: client_id}
+    try:
+        await caller.ask(caller.client.cancel_order, order_id or None, market, params)
+    except NotThere:
+        return Absent(at_ms)
+    except Refusing as error:
+        return Absent(at_ms) if error.codes & profile.over else Ambiguous(caller.redact(str(error)))
+    except (VenueError, *UNREADABLE) as error:
+        return Ambiguous(caller.redact(f"{type(error).__name__}: {error}"))
+    return None
 
 
 def failed(facts: TradingFacts, stamp: Stamp, error: BaseException) -> Refused | Ambiguous:
