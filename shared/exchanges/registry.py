@@ -1,4 +1,4 @@
-"""The registry names the exchanges of which more is known than what ccxt tells. To add one: its module, and its line.
+"""The registry names the exchanges of which more is known than what ccxt tells. To add one: its folder, and its line.
 
 Exchanges of which only the prints are known stand here, without a module. The letters are explained in profile.py.
 """
@@ -13,12 +13,12 @@ from shared.registry import Registry
 
 PROFILES = Registry[ExchangeProfile](
     {
-        "binance": "shared.exchanges.binance:BINANCE",
-        "binanceusdm": "shared.exchanges.binance:BINANCE_USD_M",
-        "binancecoinm": "shared.exchanges.binance:BINANCE_COIN_M",
-        "binanceus": "shared.exchanges.binance:BINANCE_US",
-        "bybit": "shared.exchanges.bybit:BYBIT",
-        "okx": "shared.exchanges.okx:OKX",
+        "binance": "shared.exchanges.binance.profile:BINANCE",
+        "binanceusdm": "shared.exchanges.binance.profile:BINANCE_USD_M",
+        "binancecoinm": "shared.exchanges.binance.profile:BINANCE_COIN_M",
+        "binanceus": "shared.exchanges.binance.profile:BINANCE_US",
+        "bybit": "shared.exchanges.bybit.profile:BYBIT",
+        "okx": "shared.exchanges.okx.profile:OKX",
         "hyperliquid": "shared.exchanges.hyperliquid.profile:HYPERLIQUID",
         "gate": "shared.exchanges.registry:GATE",
         "deribit": "shared.exchanges.registry:DERIBIT",
@@ -29,10 +29,10 @@ PROFILES = Registry[ExchangeProfile](
 # Of swaps; an exchange without a line has no stops here, and neither has spot.
 STOP_PROFILES = Registry[type[StopProfile]](
     {
-        "binance": "shared.exchanges.binance_stops:BinanceStops",
-        "bybit": "shared.exchanges.bybit_stops:BybitStops",
+        "binance": "shared.exchanges.binance.stops:BinanceStops",
+        "bybit": "shared.exchanges.bybit.stops:BybitStops",
         "hyperliquid": "shared.exchanges.hyperliquid.stops:HyperliquidStops",
-        "okx": "shared.exchanges.okx_stops:OkxStops",
+        "okx": "shared.exchanges.okx.stops:OkxStops",
     }
 )
 

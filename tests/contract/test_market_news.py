@@ -9,7 +9,7 @@ from services.simulator.dialects import LISTED_AS
 from services.simulator.engine.events import NewOrder
 from services.simulator.simulator import serving
 from shared.errors import VenueError
-from shared.exchanges.binance import BinanceProfile
+from shared.exchanges.binance.profile import BinanceProfile
 from shared.exchanges.trading.amounts import plain
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.options import VenueOptions

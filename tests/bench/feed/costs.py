@@ -11,7 +11,7 @@ from services.ingestor.plan import live_stage
 from services.simulator.binance.dialect import swap
 from services.simulator.binance.websocket import agg_trade
 from services.simulator.engine.trade_history import TradeHistory
-from shared.exchanges.binance import MARKET_DATA
+from shared.exchanges.binance.profile import MARKET_DATA
 from shared.exchanges.client import RateLimit, load_ccxt
 from shared.exchanges.market_data.client import WebsocketHooks, make_market_data_client
 from shared.exchanges.market_data.events import Clock, Connected, Event

@@ -16,7 +16,7 @@ from shared.bus.api import Bus
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import PartitionId
 from shared.config import Settings, load_settings
-from shared.exchanges.binance import BINANCE, MARKET_DATA
+from shared.exchanges.binance.profile import BINANCE, MARKET_DATA
 from shared.exchanges.clock import ExchangeClock
 from shared.exchanges.market_data.events import Clock, Event
 from shared.exchanges.registry import PROFILES

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import SafetyRefusal
-from shared.exchanges.bybit import BybitProfile
+from shared.exchanges.bybit.profile import BybitProfile
 from shared.exchanges.trading.paging import Row
 from shared.exchanges.trading.profile import TradingProfile
 from shared.journal.journal import Journal

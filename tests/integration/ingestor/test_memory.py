@@ -9,7 +9,7 @@ import pytest
 
 from services.simulator.simulator import TradePlan, serving
 from services.simulator.websocket.faults import MessageFault, Trouble
-from shared.exchanges.binance import BINANCE, MARKET_DATA
+from shared.exchanges.binance.profile import BINANCE, MARKET_DATA
 from shared.exchanges.market_data import venue
 from shared.exchanges.registry import PROFILES
 from tests.integration.ingestor.line import BTC, ingesting, new_bus, ticks, until_ticks

@@ -11,7 +11,7 @@ from services.simulator.binance.dialect import swap
 from services.simulator.binance.spot import spot as binance_spot
 from services.simulator.binance.websocket import agg_trade
 from services.simulator.engine.listing import Listing
-from shared.exchanges.binance import MARKET_DATA
+from shared.exchanges.binance.profile import MARKET_DATA
 from shared.exchanges.client import UNREADABLE, RateLimit, load_ccxt
 from shared.exchanges.market_data import parse
 from shared.exchanges.market_data.client import make_market_data_client

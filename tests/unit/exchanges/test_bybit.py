@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from shared.exchanges.bybit import FACTS
+from shared.exchanges.bybit.facts import FACTS
 from shared.exchanges.client import listening, load_ccxt
 from shared.exchanges.trading.client import AlreadySigned, Overdue, Stamp, make_trading_client
 from shared.exchanges.trading.options import Credentials, VenueOptions

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.errors import ConfigError
-from shared.exchanges.binance import FUTURES_FACTS
+from shared.exchanges.binance.profile import FUTURES_FACTS
 from shared.exchanges.client import RateLimit, Reply, listening, load_ccxt, require_known
 from shared.exchanges.market_data.client import make_market_data_client
 from shared.exchanges.market_data.options import LiveOptions

@@ -2,7 +2,7 @@ import pytest
 
 from services.strategy.order_writer import client_order_id
 from shared.exchanges import bybit, okx
-from shared.exchanges.binance import FUTURES_FACTS
+from shared.exchanges.binance.profile import FUTURES_FACTS
 from shared.exchanges.profile import TradingFacts
 from shared.exchanges.registry import traded, trading_class
 from shared.messages import Leg

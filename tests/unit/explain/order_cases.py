@@ -33,7 +33,7 @@ from services.research.backtest.venue import BacktestVenue, VenueRules
 from shared.config import Settings
 from shared.config.gateway import GatewaySettings, Mode
 from shared.control.books import Books
-from shared.exchanges.binance import FUTURES_FACTS
+from shared.exchanges.binance.profile import FUTURES_FACTS
 from shared.exchanges.trading.client import Stamp
 from shared.exchanges.trading.orders import failed
 from shared.exchanges.trading.venue import MarketRules

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.errors import VenueError
-from shared.exchanges.binance import MARKET_DATA as BINANCE
+from shared.exchanges.binance.profile import MARKET_DATA as BINANCE
 from shared.exchanges.market_data import history
 from shared.exchanges.market_data.events import Bars, ClosedBar, Missing, Page
 from shared.exchanges.market_data.history import Budget

@@ -4,10 +4,10 @@ import pytest
 from aiohttp import ClientConnectorError, ServerDisconnectedError
 from aiohttp.client_reqrep import ConnectionKey
 
-from shared.exchanges.binance import FUTURES_FACTS as BINANCE
-from shared.exchanges.bybit import FACTS as BYBIT
+from shared.exchanges.binance.profile import FUTURES_FACTS as BINANCE
+from shared.exchanges.bybit.facts import FACTS as BYBIT
 from shared.exchanges.client import codes_in
-from shared.exchanges.okx import FACTS as OKX
+from shared.exchanges.okx.profile import FACTS as OKX
 from shared.exchanges.profile import TradingFacts
 from shared.exchanges.trading.client import Overdue, Stamp
 from shared.exchanges.trading.orders import failed

@@ -30,10 +30,10 @@ from services.gateway.execution.stop_records import (
     wanted_stops,
 )
 from shared.account.protection import ProtectTerms
-from shared.exchanges.binance_stops import FORM as BINANCE
-from shared.exchanges.bybit_stops import FORM as BYBIT
+from shared.exchanges.binance.stops import FORM as BINANCE
+from shared.exchanges.bybit.stops import FORM as BYBIT
 from shared.exchanges.hyperliquid.stops import FORM as HYPERLIQUID
-from shared.exchanges.okx_stops import FORM as OKX
+from shared.exchanges.okx.stops import FORM as OKX
 from shared.exchanges.trading.venue import MarketRules
 from shared.messages import Leg, OrderPhase
 from shared.messages.reasons import Reason, StopKind

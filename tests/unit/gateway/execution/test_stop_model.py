@@ -22,9 +22,9 @@ from services.gateway.execution.protection import (
 )
 from services.gateway.execution.stop_records import placed_life, request_of
 from services.gateway.execution.stop_watch import whose
-from shared.exchanges.binance_stops import FORM as BINANCE
-from shared.exchanges.bybit_stops import FORM as BYBIT
-from shared.exchanges.okx_stops import FORM as OKX
+from shared.exchanges.binance.stops import FORM as BINANCE
+from shared.exchanges.bybit.stops import FORM as BYBIT
+from shared.exchanges.okx.stops import FORM as OKX
 from shared.exchanges.trading.stop_profile import StopForm
 from shared.messages.reasons import Reason, StopKind
 from shared.orders import Absent, Ambiguous, Refused

@@ -1,4 +1,4 @@
-"""Binance's USD-M futures: stops lie in the algo service, apart from orders. The letters: profile.py.
+"""Binance's USD-M futures: stops lie in the algo service, apart from orders. DOCS: profile.py.
 
 All rows are read raw: ccxt calls one that has fired `closed`, with nothing filled.
 """
@@ -17,7 +17,6 @@ from shared.exchanges.trading.stop_profile import Market, StopForm, StopProfile,
 from shared.messages.reasons import Reason
 from shared.orders.stops import StopKind, StopPhase, StopReport, StopRequest
 
-DOCS = "https://developers.binance.com/docs/derivatives/usds-margined-futures"
 TYPES = {
     StopKind.STOP: "STOP_MARKET",
     StopKind.TAKE_PROFIT: "TAKE_PROFIT_MARKET",

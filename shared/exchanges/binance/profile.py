@@ -1,4 +1,7 @@
-"""Binance: how its markets are read, and how USD-M futures and spot are traded. The letters: profile.py."""
+"""Binance: how its markets are read, and how USD-M futures and spot are traded.
+
+The letters: shared/exchanges/profile.py.
+"""
 
 import re
 from collections.abc import Mapping, Sequence

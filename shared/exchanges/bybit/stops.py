@@ -1,4 +1,4 @@
-"""Bybit: stops of linear swaps belong to the position, and an entry can carry them. The letters: profile.py."""
+"""Bybit: stops of linear swaps belong to the position, and an entry can carry them. DOCS: facts.py."""
 
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
@@ -15,7 +15,6 @@ from shared.exchanges.trading.stop_profile import BPS, Market, StopForm, StopPro
 from shared.messages.reasons import Reason
 from shared.orders.stops import StopKind, StopPhase, StopReport, StopRequest
 
-DOCS = "https://bybit-exchange.github.io/docs/v5"
 FIELDS = {StopKind.STOP: "stopLoss", StopKind.TAKE_PROFIT: "takeProfit", StopKind.TRAIL: "trailingStop"}
 TRIGGERS = {StopKind.STOP: "slTriggerBy", StopKind.TAKE_PROFIT: "tpTriggerBy"}
 KINDS = {  # P: DOCS/enum#stopordertype; the partial ones are sized by quantity

@@ -1,4 +1,4 @@
-"""OKX: how its markets are read, and how linear swaps and spot are traded. The letters: profile.py."""
+"""OKX: how its markets are read, and how linear swaps and spot are traded. The letters: shared/exchanges/profile.py."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""OKX: stops of swaps are algo orders, and an entry can carry one. The letters: profile.py.
+"""OKX: stops of swaps are algo orders, and an entry can carry one. DOCS: profile.py.
 
 All rows are read raw: ccxt calls one that has fired `closed`, with nothing filled.
 """
@@ -17,7 +17,6 @@ from shared.exchanges.trading.stop_profile import BPS, Market, StopForm, StopPro
 from shared.messages.reasons import Reason
 from shared.orders.stops import StopKind, StopPhase, StopReport, StopRequest
 
-DOCS = "https://www.okx.com/docs-v5/en"
 PLACE = "#order-book-trading-algo-trading-post-place-algo-order"
 PREFIXES = {StopKind.STOP: "sl", StopKind.TAKE_PROFIT: "tp"}
 AT_MARKET = "-1"

@@ -1,0 +1,1 @@
+"""Bybit, an exchange with unified accounts."""

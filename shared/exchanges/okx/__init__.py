@@ -1,0 +1,1 @@
+"""OKX, an exchange with swaps and spot in one account."""
