@@ -1,4 +1,4 @@
-"""What is sent to Bybit, of which there is no fake: the request that ccxt's own class signs, without sending it."""
+"""What is sent to Bybit: the request that ccxt's own class signs, without sending it."""
 
 import hashlib
 import hmac
