@@ -21,6 +21,7 @@ def parity(
     Where other versions or another CPU predicted then, floats are compared to 1e-6 of their standard deviation.
     """
     from services.research.parity.recording import parity as compute  # the model's runtime takes seconds to load
+    from services.research.parity.stops import recorded_stops
 
     found = compute(recording, model)
     for line in found.identities:
@@ -33,7 +34,7 @@ def parity(
     for stream, count in found.ahead.items():
         if count:
             typer.echo(f"parity: {count} {stream} at the end were not answered yet")
-    for line in found.stops:
+    for line in recorded_stops(recording):
         typer.echo(line)
     for line in found.not_compared:
         typer.echo(f"parity: not compared: {line}")

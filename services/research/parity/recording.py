@@ -1,6 +1,6 @@
 """A recorded session has parity where every stage computes the same of its recorded inputs again."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,6 @@ from services.research.parity.monitor import (
     recorded_ranges,
 )
 from services.research.parity.stages import StrategyReplay, replay_gateway, replay_signal
-from services.research.parity.stops import compared_stops, in_order, stop_lines
 from services.research.parity.tolerance import tolerance
 from services.signal.stage import plan as signal_plan
 from services.strategy.plan import plan as strategy_plan
@@ -54,7 +53,6 @@ class Parity(NamedTuple):
     - identities: what traded, a line each where it changed.
     - near: messages by stream that differ by what another runtime may.
     - other_runtime: which, where it is another one.
-    - stops: what the recorded bars would have made of the stops at an exchange, a line each.
     """
 
     compared: Mapping[Stream, int]
@@ -65,7 +63,6 @@ class Parity(NamedTuple):
     identities: Sequence[str] = ()
     near: Mapping[Stream, int] = {}
     other_runtime: str = ""
-    stops: Sequence[str] = ()
 
     @property
     def proved(self) -> bool:
@@ -85,13 +82,10 @@ def parity(folder: Path, model: str | None = None, report: Report = lambda sym: 
     spans = _spans(folder, model)
     found = tolerance(read_checkpoints(folder), chosen_card(spans[-1].settings))
     comparison = Comparison(found)
-    stops: list[str] = []
     for sym in recorded_symbols(folder):
         report(sym)
         with blaming(sym):
-            symbol = _Symbol(folder, sym, spans, streams, comparison)
-            symbol.run()
-            stops += symbol.stops()
+            _Symbol(folder, sym, spans, streams, comparison).run()
     if Stream.MONITOR in streams:
         report(str(Stream.MONITOR))
         _Monitor(folder, spans, comparison).run()
@@ -99,7 +93,7 @@ def parity(folder: Path, model: str | None = None, report: Report = lambda sym: 
     identities = list(dict.fromkeys(str(Identity.of(span.settings)) for span in spans))
     return Parity(
         comparison.compared, comparison.identical, first, comparison.not_compared, comparison.ahead, identities,
-        comparison.near, "" if found is None else found.why, stops,
+        comparison.near, "" if found is None else found.why,
     )  # fmt: skip
 
 
@@ -185,19 +179,6 @@ class _Symbol:
             self._over_spans(Stream.DECISIONS, lambda span: span.strategy, self._strategy)
         if {Stream.ORDERS, Stream.EXECUTIONS} <= self._streams and all(span.on_paper for span in self._spans):
             self._over_spans(Stream.EXECUTIONS, lambda span: span.gateway, self._gateway)
-
-    def stops(self) -> Iterator[str]:
-        """Yields how the stops at an exchange differ from what the recorded bars would have made of them."""
-        span = self._spans[-1]
-        own, terms = span.settings, span.settings.strategy.protect.terms
-        if terms is None or span.on_paper:
-            return
-        made_by = producers(own)
-        rows = [
-            read_rows(self._folder, stream, made_by[stream], [self._sym])
-            for stream in (Stream.PREDICTIONS, Stream.ORDERS, Stream.EXECUTIONS)
-        ]
-        yield from stop_lines(self._sym, list(compared_stops(terms, in_order(*rows))))
 
     def _over_spans(
         self,

@@ -3,16 +3,20 @@
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from heapq import merge
+from pathlib import Path
 from typing import NamedTuple
 
 from services.research.parity.comparison import message_of
 from shared.account import Account, Position
 from shared.account.account import book_report
 from shared.account.protection import BarPrices, FiredStop, ProtectTerms, SimulatedStop
+from shared.config import Mode
 from shared.exchanges.trading.amounts import plain
-from shared.messages import ExecutionReport, Leg, Message, OrderIntent, Prediction
+from shared.messages import ExecutionReport, Leg, Message, OrderIntent, Prediction, Stream
 from shared.plural import plural
-from shared.recording.part import RecordedEntry
+from shared.recording.checkpoint import last_settings, settings_of
+from shared.recording.part import RecordedEntry, read_rows, recorded_symbols
+from shared.runner.progress import producers
 from shared.wall_time import UTC_TIME
 
 BPS = 10_000
@@ -51,6 +55,24 @@ class ComparedStop(NamedTuple):
         worse = self.worse_bps
         apart = "" if worse is None else f": {abs(worse):.2f} bps {'worse' if worse > 0 else 'better'}"
         return f"stop of {self.held.normalize():+f} {sym}: {live}; {bars}{apart}"
+
+
+def recorded_stops(folder: Path) -> Iterator[str]:
+    """Yields how the stops of a recorded session differ from what its bars would have made of them, a line each.
+
+    Nothing of a session on paper, whose stops are simulated by these bars. Raises DataError.
+    """
+    settings = settings_of(last_settings(folder))
+    terms = settings.strategy.protect.terms
+    if terms is None or settings.gateway.mode is Mode.PAPER:
+        return
+    made_by = producers(settings)
+    for sym in recorded_symbols(folder):
+        rows = [
+            read_rows(folder, stream, made_by[stream], [sym])
+            for stream in (Stream.PREDICTIONS, Stream.ORDERS, Stream.EXECUTIONS)
+        ]
+        yield from stop_lines(sym, list(compared_stops(terms, in_order(*rows))))
 
 
 def compared_stops(terms: ProtectTerms, messages: Iterable[Message]) -> Iterator[ComparedStop]:

@@ -12,6 +12,7 @@ import pytest
 
 from services.research.in_process_line import LinePlans, line_plans
 from services.research.parity.recording import Parity, parity
+from services.research.parity.stops import recorded_stops
 from shared.bus.names import PartitionId
 from shared.config import Settings
 from shared.config.settings import IngestorSettings, SignalSettings
@@ -32,7 +33,7 @@ from shared.messages import (
 from shared.messages.codec import pack, unpack
 from shared.models.runtime import Runtime
 from shared.record import WIRE
-from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
+from shared.recording.checkpoint import Checkpoint, kept_settings, last_settings, write_checkpoint
 from shared.recording.folder import RecordingFolder
 from shared.recording.layout import RecordingOrigin, checkpoint_paths, claim, parts
 from shared.recording.part import ReceivedEntry, read_rows
@@ -246,6 +247,28 @@ def test_a_protected_session_is_proved_with_its_stops(tmp_path: Path) -> None:
     assert found.compared[Stream.ORDERS] == found.compared[Stream.EXECUTIONS] > 40
     rows = [decode(row.t, row.d) for row in read_rows(tmp_path, Stream.EXECUTIONS, "gateway", [SYM])]
     assert sum(isinstance(one, ExecutionReport) and one.leg is Leg.STOP for one in rows) > 5
+
+
+def test_the_stops_of_an_account_are_told_beside_those_of_the_bars(tmp_path: Path) -> None:
+    """On paper they are the bars' own: nothing is told of these. Of an account's, if they are the same, no basis point.
+
+    The account is the paper one, by another name.
+    """
+    line = Line(tmp_path, settings(protect={"stop_bps": 4}, params={"netting": True}))
+    line.run(60)
+    line.checkpoint()
+    line.record()
+    assert list(recorded_stops(tmp_path)) == []
+    kept = last_settings(tmp_path)
+    named = kept | {"gateway": kept["gateway"] | {"mode": "testnet"}}
+    write_checkpoint(tmp_path, Checkpoint(taken_ns=2, settings=named, snapshots={}))
+    total, *each = recorded_stops(tmp_path)
+    fired = int(total.removeprefix(f"{SYM}: ").partition(" ")[0])
+    assert fired == len(each) > 3
+    assert total == (
+        f"{SYM}: {fired} stops fired at the exchange (mark price), {fired} by the recorded bars (trades); "
+        "of both the exchange's fill was +0.00 bps worse on average, +0.00 at most"
+    )
 
 
 def test_a_session_without_an_order_is_shown_too(tmp_path: Path) -> None:
