@@ -92,7 +92,7 @@ def plan(settings: Settings) -> ServiceSpec:
 def plan_with(settings: Settings, make_stage: StageFactory, kept: Iterable[Stream] = ()) -> ServiceSpec:
     """Returns what both gateways have in common: orders in, executions out; one replica is active, others stand by.
 
-    kept: see ServiceSpec.
+    - kept: see ServiceSpec.
     """
     return ServiceSpec(
         instance=settings.gateway.instance,

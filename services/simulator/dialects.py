@@ -28,11 +28,11 @@ COINS = (
 class Dialect:
     """A dialect says how one exchange speaks.
 
-    routes: makes the handler of each `METHOD HOST/PATH` over a state
-    websocket: makes the public streams over a state; keeps so many blocks of messages per stream
-    listings: its markets, where nobody asks for others
-    listing: lists a coin at a price, as it does with its main kind of market
-    connections_per_s: so many websockets are let in in a second; 0: any number
+    - routes: makes the handler of each `METHOD HOST/PATH` over a state.
+    - websocket: makes the public streams over a state; keeps so many blocks of messages per stream.
+    - listings: its markets, where nobody asks for others.
+    - listing: lists a coin at a price, as it does with its main kind of market.
+    - connections_per_s: so many websockets are let in in a second; 0: any number.
     """
 
     routes: Callable[[SimulatorState], Mapping[str, Handler]]
@@ -56,7 +56,7 @@ LISTED_AS = {**{name: dialect.listing for name, dialect in DIALECTS.items()}, "o
 def markets(kind: str, count: int) -> tuple[Listing, ...]:
     """Returns so many markets, at most 30, the dearest first: BTC, ETH, SOL ...
 
-    kind: a dialect's name, or `okx-spot`, which the dialect `okx` serves beside the swaps
+    - kind: a dialect's name, or `okx-spot`, which the dialect `okx` serves beside the swaps.
 
     >>> [listing.id for listing in markets("okx", 2)]
     ['BTC-USDT-SWAP', 'ETH-USDT-SWAP']

@@ -26,13 +26,13 @@ FEE = Decimal("0.0005")
 class TradePlan:
     """A plan says how much others trade on a simulator, and since when.
 
-    rate: trades per second in each market
-    count: so many in each market; None: without end
-    start_ms: when they begin; None: now
-    past_ms, past_rate: so long it was traded before, at so many per second, for warm-up
-    flood: the simulator's clock runs as fast as clients take what happens, from `start_ms` on
-    waits_for: a flood begins when so many streams were subscribed to
-    kept: blocks of 512 messages kept per stream
+    - rate: trades per second in each market.
+    - count: so many in each market; None: without end.
+    - start_ms: when they begin; None: now.
+    - past_ms, past_rate: so long it was traded before, at so many per second, for warm-up.
+    - flood: the simulator's clock runs as fast as clients take what happens, from `start_ms` on.
+    - waits_for: a flood begins when so many streams were subscribed to.
+    - kept: blocks of 512 messages kept per stream.
     """
 
     rate: float = 20.0
@@ -106,17 +106,16 @@ async def serving(
 ) -> AsyncIterator[Simulator]:
     """Serves a simulator while its context lasts.
 
-    dialect: its name in DIALECTS
-    faults: strike chosen requests
-    port: 0 takes a free one
-    state_file: keeps orders, fills and payments over a restart
-    seed: of the price's walk, of trades, and of what goes wrong at random
-    walk_ms: the step of the price's walk; 0: it stands
-    cash: of the quote currency, at the start
-    listings: None: those of the dialect
-    plan: what is traded, as the websockets then tell; None: nothing, and there are no websockets
-    simulated: the price is this market's, and does not walk
-    chances: of what goes wrong at random, as RandomFaults has them; None: the usual, {}: none
+    - dialect: its name in DIALECTS faults: strike chosen requests.
+    - port: 0 takes a free one.
+    - state_file: keeps orders, fills and payments over a restart.
+    - seed: of the price's walk, of trades, and of what goes wrong at random.
+    - walk_ms: the step of the price's walk; 0: it stands.
+    - cash: of the quote currency, at the start.
+    - listings: None: those of the dialect.
+    - plan: what is traded, as the websockets then tell; None: nothing, and there are no websockets.
+    - simulated: the price is this market's, and does not walk.
+    - chances: of what goes wrong at random, as RandomFaults has them; None: the usual, {}: none.
     """
     speaks = DIALECTS[dialect]
     traded = listings or speaks.listings

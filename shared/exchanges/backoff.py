@@ -29,7 +29,7 @@ def wait_s(
 def jittered(pause_s: float, dice: Callable[[], float] = random.random) -> float:
     """Returns the pause, up to a quarter longer: those that an exchange has cut off together must not return together.
 
-    dice: from 0 to 1.
+    - dice: from 0 to 1.
 
     >>> jittered(8.0, lambda: 0.0), jittered(8.0, lambda: 0.5)
     (8.0, 9.0)

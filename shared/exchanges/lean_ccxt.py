@@ -76,7 +76,7 @@ class _EmptyLoader(Loader):
 class _Finder:
     """The finder answers for ccxt's packages, and while one's code runs for the modules right below it.
 
-    empty: the packages whose code runs, each with the names that were given an empty module.
+    - empty: the packages whose code runs, each with the names that were given an empty module.
     """
 
     def __init__(self) -> None:

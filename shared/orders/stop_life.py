@@ -137,7 +137,7 @@ StopEvent = Placed | Told | Absent | Cancel | EntryEnded | Superseded
 def on_stop_event(life: StopLife, event: StopEvent, grace_ms: int) -> StopLife:
     """Returns the stop after `event`; the very same one where that says nothing new.
 
-    grace_ms: more than the lag of the venue's reads and our error about its clock.
+    - grace_ms: more than the lag of the venue's reads and our error about its clock.
 
     >>> life = StopLife(
     ...     "a1", "b", "BTCUSDT", "e1", StopKind.STOP, 0, Decimal(1), Decimal(95), None, True, StopPhase.SENT, 0, 5_000

@@ -50,7 +50,9 @@ class Booking(NamedTuple):
 class Adopted(NamedTuple):
     """One difference, and what follows from adopting it.
 
-    booking: on the symbol's book. mine: a person's part of its coin, all told. shown: for a person.
+    - booking: on the symbol's book.
+    - mine: a person's part of its coin, all told.
+    - shown: for a person.
     """
 
     row: ExternalRow
@@ -68,7 +70,7 @@ def adopted(
 ) -> list[Adopted]:
     """Returns what follows from each difference that is named, and from the trades that explain one of a position.
 
-    waiting: all that are not adopted. Raises ConfigError, SafetyRefusal.
+    - waiting: all that are not adopted. Raises ConfigError, SafetyRefusal.
     """
     held = [row for row in named if row.kind == DifferenceKind.POSITION]
     if not held and said[1:4] != (None, None, None):
@@ -232,7 +234,7 @@ def _measured_anew(said: AdoptRequest) -> ExternalRow:
 def adoption(difference: ExternalRow, booked: Booking, book: str, seq: int, said: tuple[str, int]) -> ExecutionRow:
     """Returns a report that books what the venue holds more (+) or less (-), as something that nobody here ordered.
 
-    said: by whom, and when in ms.
+    - said: by whom, and when in ms.
     """
     by, at_ms = said
     name = f"adopted|{difference.kind}|{difference.sym}|{difference.key}|{by}|{at_ms}"

@@ -16,8 +16,9 @@ MOST_PIECES = 20  # sent in a row before it is looked again
 class PositionSeen(NamedTuple):
     """A symbol's position as the venue shows it, as its books have booked it, and what of orders may still be filled.
 
-    mine: of the position, what a person has called no book's. books: what each of several books has booked; that of
-    the config comes first, and takes what none of them is known to hold.
+    - mine: of the position, what a person has called no book's.
+    - books: what each of several books has booked; that of the config comes first, and takes what none of them is known
+      to hold.
     """
 
     position: Decimal

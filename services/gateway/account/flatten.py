@@ -54,9 +54,10 @@ NS_PER_MS = 1_000_000
 class Flatten:
     """One flatten of an account.
 
-    epoch: the journal's, raised by the halt; raised again where a gateway took it meanwhile. by: the person.
-    unplaced: symbols that may hold something, of which nobody knows the market; they are never called flat.
-    traded: symbols that a gateway trades when it is back; None: all of the settings.
+    - epoch: the journal's, raised by the halt; raised again where a gateway took it meanwhile.
+    - by: the person.
+    - unplaced: symbols that may hold something, of which nobody knows the market; they are never called flat.
+    - traded: symbols that a gateway trades when it is back; None: all of the settings.
     """
 
     def __init__(

@@ -26,8 +26,10 @@ async def leave(
 
     Our stops stay, as long as there is a position.
 
-    epoch: the journal's, as the halt has raised it; by: the person. say, warn: show what is done, and what is not.
-    within_s: how long the venue is asked, VenueError then; None: one that is silent is asked until it answers.
+    - epoch: the journal's, as the halt has raised it.
+    - by: the person.
+    - say, warn: show what is done, and what is not.
+    - within_s: how long the venue is asked, VenueError then; None: one that is silent is asked until it answers.
     """
     waiting = VenueWait(stopped.account, say, within_s)
     telling = asyncio.create_task(waiting.tell())

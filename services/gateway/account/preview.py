@@ -63,9 +63,11 @@ class MarketSeen(NamedTuple):
 class AccountSeen(NamedTuple):
     """The account as venue and journal show it now.
 
-    unsettled: orders without an end. differences: those that nobody has adopted. books: as the journal has them; None:
-    all are new. closed: markets in which nothing is added now, and why. stops: those that the gateway has placed, by
-    the journal.
+    - unsettled: orders without an end.
+    - differences: those that nobody has adopted.
+    - books: as the journal has them; None: all are new.
+    - closed: markets in which nothing is added now, and why.
+    - stops: those that the gateway has placed, by the journal.
     """
 
     now_ms: int
@@ -317,7 +319,7 @@ class OtherKey(NamedTuple):
 async def other_key(settings: Settings, before: Whereabouts) -> OtherKey | None:
     """Returns the config's key as the exchange knows it; None where it is of the account that the journal belongs to.
 
-    before: what the journal knows of the account.
+    - before: what the journal knows of the account.
     """
     account, here = settings.gateway.account, Whereabouts.of(settings)
     venue = make_venue(settings)

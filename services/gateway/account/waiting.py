@@ -14,7 +14,8 @@ RETRY_S, RETRY_MAX_S = 0.5, 5.0
 class VenueWait:
     """One halt's waiting: a person is told every ten seconds what is waited for.
 
-    on: what that is, set by whoever waits. within_s: when the halt ends; None: it has no end.
+    - on: what that is, set by whoever waits.
+    - within_s: when the halt ends; None: it has no end.
     """
 
     def __init__(self, account: str, say: Say, within_s: float | None = None) -> None:

@@ -24,7 +24,7 @@ _ZERO = Decimal(0)
 def equity(balance: VenueBalance, held: Mapping[str, Decimal], quotes: Mapping[str, VenueQuote]) -> Decimal | None:
     """Returns the equity in quote units; None where a coin that counts has no quote.
 
-    held: what the books hold, by symbol.
+    - held: what the books hold, by symbol.
 
     Of a coin no more counts than the answer shows: one that was withdrawn is a loss.
 

@@ -24,7 +24,7 @@ A_SECOND = 50
 class BybitError(Exception):
     """An error of Bybit's: HTTP 200 with a code, unless `status` says otherwise.
 
-    result: what comes with it
+    - result: what comes with it.
     """
 
     def __init__(self, code: int, text: str, status: int = 200, result: object = None) -> None:

@@ -41,10 +41,10 @@ class Band:
 class BuyingPower:
     """What an order finds on the account.
 
-    held: of the order's own position, signed
-    cash: of a currency, but for what resting orders hold
-    free: of a currency, not held as margin
-    leverage, fee: of the swap, a share
+    - held: of the order's own position, signed.
+    - cash: of a currency, but for what resting orders hold.
+    - free: of a currency, not held as margin.
+    - leverage, fee: of the swap, a share.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class BuyingPower:
 def admitted(listing: Listing, new: NewOrder, account: BuyingPower, best: Decimal, mark: Decimal) -> Decimal:
     """Returns the quantity that is taken, which is less where an order may only reduce. Raises Declined.
 
-    best: the best price on the other side
+    - best: the best price on the other side.
     """
     qty = new.signed_qty
     side = 1 if qty > 0 else -1

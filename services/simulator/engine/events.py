@@ -35,7 +35,7 @@ class DeclineReason(Enum):
 class Declined(Exception):
     """The engine does not take the order.
 
-    bound: the price that it may have at most, or must have at least, where that is why
+    - bound: the price that it may have at most, or must have at least, where that is why.
     """
 
     def __init__(self, why: DeclineReason, bound: Decimal | None = None) -> None:
@@ -58,8 +58,8 @@ class PlannedFill(NamedTuple):
 class FillPlan(NamedTuple):
     """A plan says how a market order fills: at once, in parts over time, or in part only.
 
-    parts: how many, each `apart_ms` after the one before
-    share: of the quantity; what is left expires
+    - parts: how many, each `apart_ms` after the one before.
+    - share: of the quantity; what is left expires.
 
     >>> FillPlan(2, 100, Decimal("0.7")).of(Decimal("-0.010"), Decimal("0.001"), 5)
     (PlannedFill(at_ms=5, qty=Decimal('-0.003')), PlannedFill(at_ms=105, qty=Decimal('-0.004')))
@@ -112,10 +112,10 @@ HEDGE = (LONG, SHORT)
 class NewOrder(NamedTuple):
     """An order as a request asks for it; quantities in base units.
 
-    limit: the worst price that it takes; None: a market order
-    ioc: it takes what there is within its limit at once, and is over; without, it rests
-    stamp_ms, validity_ms: as they stand in the signed request
-    leg, trigger, rises, origin, algo: as in EngineOrder
+    - limit: the worst price that it takes; None: a market order.
+    - ioc: it takes what there is within its limit at once, and is over; without, it rests.
+    - stamp_ms, validity_ms: as they stand in the signed request.
+    - leg, trigger, rises, origin, algo: as in EngineOrder.
     """
 
     sym: str
@@ -136,17 +136,17 @@ class NewOrder(NamedTuple):
 class EngineOrder(NamedTuple):
     """One version of an order.
 
-    signed_qty, filled: base units, + buys
-    limit: an order with a price rests until it is cancelled, but for `ioc`
-    stamp_ms, validity_ms: as they stood in the signed request
-    parts: the plan of the fills of an order that does not rest; `done` of them are filled
-    paid: the sum of |qty| x price
-    leg: which of a swap's positions it is of, see Wallet
-    trigger: it waits until the price is there; `rises`: from below
-    origin: who made it, if not the account: one of ORIGINS
-    algo: the exchange's word for the kind of one that waits
-    became, was: where an exchange makes another order of one that waited, the ids of the new one and of the old one
-    late_ms: so long after it happened reads see this version
+    - signed_qty, filled: base units, + buys.
+    - limit: an order with a price rests until it is cancelled, but for `ioc`.
+    - stamp_ms, validity_ms: as they stood in the signed request.
+    - parts: the plan of the fills of an order that does not rest; `done` of them are filled.
+    - paid: the sum of |qty| x price.
+    - leg: which of a swap's positions it is of, see Wallet.
+    - trigger: it waits until the price is there; `rises`: from below.
+    - origin: who made it, if not the account: one of ORIGINS.
+    - algo: the exchange's word for the kind of one that waits.
+    - became, was: where an exchange makes another order of one that waited, the ids of the new one and of the old one.
+    - late_ms: so long after it happened reads see this version.
     """
 
     id: int
@@ -187,12 +187,12 @@ class EngineOrder(NamedTuple):
 class EngineFill(NamedTuple):
     """One trade of an order.
 
-    qty: base units, + bought
-    fee: positive when paid
-    profit: what the trade realised, in the quote currency
-    leg, origin: those of the order
-    extra: what was paid beside the fee, in its currency
-    late_ms: so long after it happened reads see it
+    - qty: base units, + bought.
+    - fee: positive when paid.
+    - profit: what the trade realised, in the quote currency.
+    - leg, origin: those of the order.
+    - extra: what was paid beside the fee, in its currency.
+    - late_ms: so long after it happened reads see it.
     """
 
     id: int
@@ -241,8 +241,8 @@ KINDS: dict[str, Any] = {"Order": EngineOrder, "Fill": EngineFill, "Payment": Pa
 class EventFile:
     """A file of events, one line for those that belong together. It only grows.
 
-    path: None keeps nothing
-    others: kinds of events beside those here, by their names in the file
+    - path: None keeps nothing.
+    - others: kinds of events beside those here, by their names in the file.
     """
 
     def __init__(self, path: Path | None, others: Mapping[str, Any] = MappingProxyType({})) -> None:

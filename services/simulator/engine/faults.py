@@ -20,9 +20,9 @@ LIMITED = '{"code":-1003,"msg":"Too many requests."}'
 class SwitchedFault:
     """Counts whom a fault that was switched on strikes.
 
-    skip: so many pass first
-    times: so many are struck then
-    struck: so many were
+    - skip: so many pass first.
+    - times: so many are struck then.
+    - struck: so many were.
     """
 
     skip: int
@@ -56,9 +56,9 @@ class FaultMode(StrEnum):
 class Fault(SwitchedFault):
     """Strikes requests whose path contains `path`: lets `skip` of them pass, then strikes `times`.
 
-    method: strikes requests of this method only
-    after: strikes when the simulator has taken the request
-    status, headers, text: of a STATUS; a text is e.g. an error in the exchange's form
+    - method: strikes requests of this method only.
+    - after: strikes when the simulator has taken the request.
+    - status, headers, text: of a STATUS; a text is e.g. an error in the exchange's form.
     """
 
     mode: FaultMode
@@ -81,7 +81,7 @@ class Fault(SwitchedFault):
     async def answer(self, request: web.Request, good: web.Response | None) -> web.StreamResponse:
         """Returns what the client gets instead of the good answer.
 
-        good: None where the simulator has not seen the request
+        - good: None where the simulator has not seen the request.
         """
         if self.mode is FaultMode.STATUS:
             text = LIMITED if self.status in (418, 429) else "down for maintenance"
@@ -129,10 +129,10 @@ class RandomFaults:
 
     The same seed and the same requests give the same troubles.
 
-    chances: of TROUBLES, ORDERS, IOCS, LATE and READS by name, each between 0 and 1; {}: fair weather
-    late_ms, slow_ms, apart_ms, rows_ms: at most so long
-    stale_ms: how old a stale answer is
-    counts: how often each draw was made
+    - chances: of TROUBLES, ORDERS, IOCS, LATE and READS by name, each between 0 and 1; {}: fair weather.
+    - late_ms, slow_ms, apart_ms, rows_ms: at most so long.
+    - stale_ms: how old a stale answer is.
+    - counts: how often each draw was made.
     """
 
     seed: int = 1

@@ -18,7 +18,7 @@ class FundingRate(NamedTuple):
 def funding_rates(id_: str, start_ms: int, end_ms: int, every_ms: int = HOURS_8_MS) -> list[FundingRate]:
     """Returns a market's rates from `start_ms` to `end_ms`, both included, the newest last.
 
-    every_ms: how long it is from one to the next
+    - every_ms: how long it is from one to the next.
 
     >>> [rate.at_ms for rate in funding_rates("BTCUSDT", 1, 2 * HOURS_8_MS)]
     [28800000, 57600000]

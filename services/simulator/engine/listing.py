@@ -7,15 +7,15 @@ from typing import Literal, NamedTuple
 class Listing(NamedTuple):
     """A listing describes one market: its coins, its steps and its limits.
 
-    id: the exchange's own name for it
-    price: the first mid price
-    tick: the price's step
-    step, min_qty: of the quantity
-    min_notional: of an order, in the quote currency
-    contract_size: base units of one contract, where the exchange counts contracts
-    most_limit, most_market: the largest order with a price and without one
-    limit_step: of a limit, where that is finer than the tick of best prices; 0: it is not
-    price_up, price_down: the highest limit of a buy and the lowest of a sale, as shares of the mark price
+    - id: the exchange's own name for it.
+    - price: the first mid price.
+    - tick: the price's step.
+    - step, min_qty: of the quantity.
+    - min_notional: of an order, in the quote currency.
+    - contract_size: base units of one contract, where the exchange counts contracts.
+    - most_limit, most_market: the largest order with a price and without one.
+    - limit_step: of a limit, where that is finer than the tick of best prices; 0: it is not.
+    - price_up, price_down: the highest limit of a buy and the lowest of a sale, as shares of the mark price.
     """
 
     id: str

@@ -56,11 +56,11 @@ FEE_IN, FEE_COIN, EXTRA_FEE = "fee_in", "fee_coin", "extra_fee"
 class MatchingEngine:
     """Keeps the orders of one account over some markets. What it has accepted, filled and paid only grows.
 
-    listings: the markets
-    prices: what market orders fill at
-    cash: at the start, by currency
-    fee: the taker's, a share
-    path: the file that keeps all of it over a restart; None: nothing does
+    - listings: the markets.
+    - prices: what market orders fill at.
+    - cash: at the start, by currency.
+    - fee: the taker's, a share.
+    - path: the file that keeps all of it over a restart; None: nothing does.
     """
 
     def __init__(

@@ -32,8 +32,8 @@ class BestPrices(NamedTuple):
 class EnginePrices:
     """Prices that stand until they are set, or walk by a seed.
 
-    every_ms: the walk's step; 0: they stand
-    spread: from the middle to each side, in ticks
+    - every_ms: the walk's step; 0: they stand.
+    - spread: from the middle to each side, in ticks.
     """
 
     def __init__(self, listings: Iterable[Listing], seed: int = 1, every_ms: int = 0, spread: int = 1) -> None:

@@ -34,7 +34,7 @@ class SimulatorClock:
 class FloodClock(SimulatorClock):
     """A clock that stands until clients have taken all that has happened, then goes on by `step_ms`: for benchmarks.
 
-    until_ms: where it stops for good; None: nowhere
+    - until_ms: where it stops for good; None: nowhere.
     """
 
     def __init__(self, start_ms: int, step_ms: int = 10, until_ms: int | None = None) -> None:
@@ -56,8 +56,8 @@ class FloodClock(SimulatorClock):
 class ApiKeys:
     """The keys that a client signs with, and what they may do.
 
-    withdraws: the key may take money out
-    reads_only: the key may not trade
+    - withdraws: the key may take money out.
+    - reads_only: the key may not trade.
     """
 
     key: str = "fake-key"
@@ -71,10 +71,10 @@ class ApiKeys:
 class SimulatorState:
     """A simulator but for its servers.
 
-    skew_ms: how far its clock is ahead of this machine's
-    histories: the trades of its markets, by the exchange's id; empty where nothing is traded
-    quiet_ms: how long ago the best prices have changed last, where a ticker tells that
-    asked_weight: what was asked for weighs, where a dialect adds it up
+    - skew_ms: how far its clock is ahead of this machine's.
+    - histories: the trades of its markets, by the exchange's id; empty where nothing is traded.
+    - quiet_ms: how long ago the best prices have changed last, where a ticker tells that.
+    - asked_weight: what was asked for weighs, where a dialect adds it up.
     """
 
     engine: MatchingEngine
@@ -149,7 +149,7 @@ class SimulatorState:
     def close_out(self, sym: str, origin: str) -> list[EngineOrder]:
         """Ends every position of a swap as an exchange does it by itself.
 
-        origin: one of ORIGINS
+        - origin: one of ORIGINS.
         """
         wallet = self.engine.wallet
         held = [(leg, wallet.holding(sym, leg=leg).qty) for leg in wallet.legs(sym)]

@@ -45,8 +45,8 @@ class StopFate(NamedTuple):
 class StopFaults:
     """Draws a fate for each stop, out of the seed, the stop's words, and how often they were drawn for.
 
-    chances: by name, each between 0 and 1; empty: every stop is as it should be
-    late_ms: at most so long, each
+    - chances: by name, each between 0 and 1; empty: every stop is as it should be.
+    - late_ms: at most so long, each.
     """
 
     seed: int = 1

@@ -53,18 +53,20 @@ HIDDEN = frozenset({StopState.DORMANT, StopState.DISCARDED})
 class EngineStop(NamedTuple):
     """One version of a stop.
 
-    kind: the exchange's word for it
-    side: +1 buys, -1 sells
-    qty: base units; 0: it closes whatever is held then
-    trigger, rises: it waits until the price is there, from below or from above
-    trail, distance: how far the price comes back from its `best`, a share or a price; the trigger follows
-    with_position: the exchange cancels it when the position is closed
-    reduce_only: its order can only reduce; without, it trades its quantity whatever is held, and may open the reverse
-    limit: the worst price that its order takes; None: any
-    parent: the entry that carried it, 0: none; at_first_fill: it wakes then, else when the entry has ended
-    if_all: it wakes only where all of that entry was filled
-    order_id: of the order that it became
-    why: it failed or ended, a word of this module
+    - kind: the exchange's word for it.
+    - side: +1 buys, -1 sells.
+    - qty: base units; 0: it closes whatever is held then.
+    - trigger, rises: it waits until the price is there, from below or from above.
+    - trail, distance: how far the price comes back from its `best`, a share or a price; the trigger follows.
+    - with_position: the exchange cancels it when the position is closed.
+    - reduce_only: its order can only reduce; without, it trades its quantity whatever is held, and may open the
+      reverse.
+    - limit: the worst price that its order takes; None: any.
+    - parent: the entry that carried it, 0: none.
+    - at_first_fill: it wakes then, else when the entry has ended.
+    - if_all: it wakes only where all of that entry was filled.
+    - order_id: of the order that it became.
+    - why: it failed or ended, a word of this module.
     """
 
     id: int
@@ -120,9 +122,9 @@ class EngineStop(NamedTuple):
 class StopBook:
     """Keeps the stops of one account, for the engine that it belongs to.
 
-    keeps_id: the order that one becomes has the stop's own id
-    order_client_id: what client id that order has
-    is_too_small: the exchange takes no order of this quantity of one that is triggered
+    - keeps_id: the order that one becomes has the stop's own id.
+    - order_client_id: what client id that order has.
+    - is_too_small: the exchange takes no order of this quantity of one that is triggered.
     """
 
     def __init__(self, engine: "MatchingEngine") -> None:

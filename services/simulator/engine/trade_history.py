@@ -21,7 +21,8 @@ S_MS = 1000.0
 class MarketBar(NamedTuple):
     """A bar from `at_ms` until before `at_ms` + interval.
 
-    volume, taken: base units, all and what takers bought. turnover, quote_taken: the same in quote units.
+    - volume, taken: base units, all and what takers bought.
+    - turnover, quote_taken: the same in quote units.
     """
 
     at_ms: int
@@ -61,9 +62,9 @@ class TradeHistory:
 
     An index counts the trades from 0, those of the past included.
 
-    rate: trades per second from `start_ms` on, at random times
-    count: so many of them; None: without end
-    past_ms, past_rate: so long before the start trades come, at so many per second
+    - rate: trades per second from `start_ms` on, at random times.
+    - count: so many of them; None: without end.
+    - past_ms, past_rate: so long before the start trades come, at so many per second.
     """
 
     def __init__(

@@ -12,10 +12,10 @@ CLIENT_IDS = ("newClientOrderId", "origClientOrderId", "clOrdId", "orderLinkId",
 class HttpRequest(NamedTuple):
     """A request that came to the simulator.
 
-    path: `HOST/PATH`, as an exchange serves it at `https://HOST/PATH`
-    query: the fields of the URL
-    raw_query, body: as they came, since signatures are made over them
-    headers: names in lower case
+    - path: `HOST/PATH`, as an exchange serves it at `https://HOST/PATH`.
+    - query: the fields of the URL.
+    - raw_query, body: as they came, since signatures are made over them.
+    - headers: names in lower case.
     """
 
     path: str

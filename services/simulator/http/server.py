@@ -22,15 +22,15 @@ WebsocketHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class SimulatorServer:
     """Serves a dialect's routes while its context lasts.
 
-    routes: the handler of each `METHOD HOST/PATH`
-    port: 0 takes a free one; `url` has it
-    faults: strike chosen requests; may be added to at any time
-    random_faults: strike the other ones, at random
-    requests: the last 100,000 that came, those of the admin apart
-    admin: the handler of `POST /_fake/NAME`, by name
-    websockets: serves a websocket at any path; None: there are none
-    came: called with each request as it comes, also with those that a fault strikes
-    before: called with each request that reaches the exchange, just before it is answered
+    - routes: the handler of each `METHOD HOST/PATH`.
+    - port: 0 takes a free one; `url` has it.
+    - faults: strike chosen requests; may be added to at any time.
+    - random_faults: strike the other ones, at random.
+    - requests: the last 100,000 that came, those of the admin apart.
+    - admin: the handler of `POST /_fake/NAME`, by name.
+    - websockets: serves a websocket at any path; None: there are none.
+    - came: called with each request as it comes, also with those that a fault strikes.
+    - before: called with each request that reaches the exchange, just before it is answered.
     """
 
     def __init__(

@@ -38,9 +38,9 @@ OF_CONNECTION = (Trouble.DISCONNECT, Trouble.SILENCE, Trouble.CLOCK_JUMP)
 class Strike(NamedTuple):
     """One trouble, with all its dice thrown.
 
-    size: in messages, or in bytes
-    ms: how long, or how far
-    torn: a disconnect is no closing in good order
+    - size: in messages, or in bytes.
+    - ms: how long, or how far.
+    - torn: a disconnect is no closing in good order.
     """
 
     trouble: Trouble
@@ -53,7 +53,7 @@ class Strike(NamedTuple):
 class MessageFault(SwitchedFault):
     """Strikes messages of streams whose name contains `stream`: lets `skip` of them pass, then strikes `times`.
 
-    size, ms: as in Strike; 0: as MessageFaults draws them. A clock jump by `ms` < 0 goes back.
+    - size, ms: as in Strike; 0: as MessageFaults draws them. A clock jump by `ms` < 0 goes back.
     """
 
     trouble: Trouble
@@ -74,13 +74,13 @@ class MessageFault(SwitchedFault):
 class MessageFaults:
     """Draws what befalls messages. The same seed and the same subscriptions give the same troubles.
 
-    chances: of each Trouble by its value, per message
-    size: at most so many messages are doubled, delayed or lost
-    late_ms, silence_ms, jump_ms, jump_for_ms: at most so long; a silence of 0 ms lasts as long as the connection
-    huge_bytes: a huge message's length
-    switched: faults that strike chosen messages
-    struck: how many messages were, by trouble
-    version: grows with each change
+    - chances: of each Trouble by its value, per message.
+    - size: at most so many messages are doubled, delayed or lost.
+    - late_ms, silence_ms, jump_ms, jump_for_ms: at most so long; a silence of 0 ms lasts as long as the connection.
+    - huge_bytes: a huge message's length.
+    - switched: faults that strike chosen messages.
+    - struck: how many messages were, by trouble.
+    - version: grows with each change.
     """
 
     seed: int = 1
@@ -172,7 +172,7 @@ class HeldFrame(NamedTuple):
 class FaultyStream:
     """Lets a stream's messages through to one client, with what befalls them.
 
-    serial: the number of the stream's subscriptions so far; the dice are thrown by it
+    - serial: the number of the stream's subscriptions so far; the dice are thrown by it.
     """
 
     def __init__(self, stream: str, faults: MessageFaults, serial: int) -> None:

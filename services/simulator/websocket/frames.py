@@ -45,8 +45,8 @@ def unframed(frame: bytes) -> bytes:
 class FrameBlocks:
     """The frames of a market's trades, in blocks of 512.
 
-    message: makes a trade's message
-    kept: so many blocks are kept, and the oldest goes first
+    - message: makes a trade's message.
+    - kept: so many blocks are kept, and the oldest goes first.
     """
 
     def __init__(self, history: TradeHistory, message: TradeMessage, kept: int = KEPT) -> None:

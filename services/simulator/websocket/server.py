@@ -29,13 +29,13 @@ TOO_MANY = 429
 class WebsocketServer:
     """Serves all websockets of a simulator.
 
-    dialect: how clients subscribe, and what streams there are
-    waits_for: time may pass when so many streams were subscribed to
-    connections_per_s: so many connections are let in in a second; 0: any number
-    message_faults, subscription_faults: what befalls messages and subscriptions
-    subscribed: how often each stream was subscribed to
-    open: the connections
-    turned_away: how many connections were not let in
+    - dialect: how clients subscribe, and what streams there are.
+    - waits_for: time may pass when so many streams were subscribed to.
+    - connections_per_s: so many connections are let in in a second; 0: any number.
+    - message_faults, subscription_faults: what befalls messages and subscriptions.
+    - subscribed: how often each stream was subscribed to.
+    - open: the connections.
+    - turned_away: how many connections were not let in.
     """
 
     def __init__(

@@ -28,9 +28,9 @@ class UnknownStream(Exception):
 class SubscriptionRequest(NamedTuple):
     """A request is what a client's message asks for.
 
-    subscribe, unsubscribe: names of streams
-    number: the request's own number, as the reply repeats it
-    kind: the dialect's word for the kind of request
+    - subscribe, unsubscribe: names of streams.
+    - number: the request's own number, as the reply repeats it.
+    - kind: the dialect's word for the kind of request.
     """
 
     subscribe: Sequence[str] = ()
@@ -43,9 +43,9 @@ class SubscriptionRequest(NamedTuple):
 class ConnectionState:
     """One connection's way of speaking.
 
-    names: streams that its URL subscribes to
-    combined: each message goes into an envelope with its stream's name
-    state: whatever else the dialect remembers of it
+    - names: streams that its URL subscribes to.
+    - combined: each message goes into an envelope with its stream's name.
+    - state: whatever else the dialect remembers of it.
     """
 
     names: Sequence[str] = ()
@@ -56,7 +56,7 @@ class ConnectionState:
 class WebsocketDialect(Protocol):
     """The public streams of one exchange, and how clients subscribe to them.
 
-    quiet_s: a connection is torn on which the exchange has said nothing for so long; inf: none is
+    - quiet_s: a connection is torn on which the exchange has said nothing for so long; inf: none is.
     """
 
     quiet_s: float
@@ -76,8 +76,8 @@ class WebsocketDialect(Protocol):
     ) -> Sequence[str]:
         """Returns the replies to a request that was carried out.
 
-        refused: names of streams that there are not
-        open_: names of all streams that the connection has
+        - refused: names of streams that there are not.
+        - open_: names of all streams that the connection has.
         """
 
     def error_reply(self, connection: ConnectionState, text: str, error: Exception) -> str:
@@ -120,7 +120,7 @@ class TradeStream:
 class BatchStream:
     """A stream with one message for all trades of a millisecond.
 
-    replayed: so many that were before come first, in one message
+    - replayed: so many that were before come first, in one message.
     """
 
     def __init__(self, history: TradeHistory, message: TradesMessage, now_ms: int, replayed: int = 0) -> None:

@@ -110,7 +110,7 @@ def as_they_happened(raw: Sequence[Any], rows: Sequence[dict[str, Any]]) -> list
 def top_of_book(row: Mapping[str, Any], now: int, market: Mapping[str, Any] = NOTHING) -> TopOfBook | None:
     """Reads the best prices; some exchanges do not tell since when: then it is `now`.
 
-    market: ccxt's; where quantities count its contracts, they become base units.
+    - market: ccxt's; where quantities count its contracts, they become base units.
     """
     at_ns = now if row.get("timestamp") is None else _ns(row["timestamp"])
     bid, ask = _positive(row.get("bid")), _positive(row.get("ask"))

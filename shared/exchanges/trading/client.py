@@ -109,7 +109,7 @@ def make_trading_client(
 ) -> Any:
     """Makes one instance for one account. Its `silence` says when the exchange answers nothing.
 
-    own_class: makes a subclass of ccxt's, where the exchange needs one
+    - own_class: makes a subclass of ccxt's, where the exchange needs one.
     """
     types = [facts.market_types[kind] for kind in sorted(options.kinds) if kind in facts.market_types]
     config = {

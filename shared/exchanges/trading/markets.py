@@ -51,7 +51,7 @@ class Markets:
     - gone: symbols whose market the exchange lists no more, as last read
     - also: symbols that are not traded here, and their markets
 
-    now_ms: the exchange's clock.
+    - now_ms: the exchange's clock.
     """
 
     def __init__(

@@ -49,7 +49,7 @@ class Credentials:
     ) -> None:
         """Raises a ConfigError where the exchange's keys have a part that was not given. asked_for: by ccxt's names.
 
-        names: as in `by_name`
+        - names: as in `by_name`.
         """
         given = {name for name, part in self.by_name(names).items() if part}
         lacking = sorted({name for name, needed in asked_for.items() if needed} - given)

@@ -35,8 +35,9 @@ class OrderSender:
     ) -> OrderStatusReport | Refused | Ambiguous:
         """Sends exactly one request, or none; never raises for what the exchange does.
 
-        now_ms: the exchange's clock. cleared: awaited when the request is made and before anything of it is written.
-        carried: what the request says of the stops that it carries.
+        - now_ms: the exchange's clock.
+        - cleared: awaited when the request is made and before anything of it is written.
+        - carried: what the request says of the stops that it carries.
         """
         refused = self._unfit(rules, request)
         if refused is not None:
@@ -170,8 +171,8 @@ class OrderLookup:
     ) -> OrderStatusReport | Ambiguous:
         """Adds what its trades come to; they are asked for after its row.
 
-        short: the order has ended with less than was asked, by its own row. What the trades have cost counts where the
-        row has an average price only, which is rounded.
+        - short: the order has ended with less than was asked, by its own row. What the trades have cost counts where
+          the row has an average price only, which is rounded.
         """
         rows = await self._profile.trades_of(self._caller, rules.market, order, found.venue_order_id)
         fills = [parse.fill(self._profile, rules, "", row) for row in rows]

@@ -44,7 +44,7 @@ async def trades(
 ) -> list[Row]:
     """Returns each trade once, oldest first, whether a page has a window's first rows or its last ones.
 
-    market: None where an exchange gives those of all markets; params then say of which.
+    - market: None where an exchange gives those of all markets; params then say of which.
     """
     found: dict[str, Row] = {}
     last_ms, window_ms = now_ms + LEEWAY_MS, profile.facts.window_ms

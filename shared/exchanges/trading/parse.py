@@ -39,7 +39,8 @@ def snapshot(
 ) -> OrderStatusReport:
     """Reads what an order is now; its `paid` is exact only where the exchange tells exactly (TradingFacts.exact_cost).
 
-    asked_qty: ours, signed, for an answer that names no side. An answer without status is a bare acknowledgement: NEW.
+    - asked_qty: ours, signed, for an answer that names no side. An answer without status is a bare acknowledgement:
+      NEW.
     """
     id_, side = order_id(facts, order), order.get("side")
     if not id_:

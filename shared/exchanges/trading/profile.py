@@ -45,7 +45,7 @@ class WaitingOrder(NamedTuple):
 class Modes(NamedTuple):
     """Modes say how a swap is set. hedged: one position each way. margin: ccxt's word, e.g. isolated.
 
-    leverage: as the exchange writes it, which may be a fraction: ccxt's own number of it is cut to a whole one.
+    - leverage: as the exchange writes it, which may be a fraction: ccxt's own number of it is cut to a whole one.
     """
 
     hedged: bool
@@ -200,8 +200,8 @@ class TradingProfile:
     ) -> Decimal | None:
         """Returns the worst price that a market order names, where the exchange has none without a price; else None.
 
-        within_s: the order's validity runs, and the answer must be there by then. Raises VenueError where it must be
-        asked for, and there is none.
+        - within_s: the order's validity runs, and the answer must be there by then. Raises VenueError where it must be
+          asked for, and there is none.
         """
         return None
 

@@ -68,7 +68,7 @@ class StopForm(NamedTuple):
 class Market(NamedTuple):
     """A market as a stop's request names it.
 
-    id: the exchange's own name
+    - id: the exchange's own name.
     """
 
     sym: str
@@ -151,7 +151,7 @@ def trigger_price(rules: MarketRules, request: StopRequest) -> Decimal:
 def unkept(terms: ProtectTerms, form: StopForm, kind: str) -> str:
     """Says why stops of these terms cannot lie at an exchange; empty where they can.
 
-    kind: of the market, swap or spot
+    - kind: of the market, swap or spot.
 
     >>> unkept(ProtectTerms(stop_bps=Decimal(250)), StopForm(), "swap")
     'stop_bps: no such stop can lie at this exchange, so nothing would close the position there'

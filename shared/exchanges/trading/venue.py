@@ -167,14 +167,14 @@ class Venue(Protocol):
     def also(self, markets: Mapping[str, str]) -> None:
         """Takes symbols that are not traded here, and of which books hold something, into `balance` and `quotes`.
 
-        markets: ccxt's, of each; after open().
+        - markets: ccxt's, of each; after open().
         """
 
     async def open(self, *, only_out: bool = False) -> None:
         """Checks markets, clock, key and modes; SafetyRefusal or ConfigError where they are not as configured.
 
-        only_out: key and modes stay as they are, since what follows is a way out of positions. A symbol without a
-        market then stands in `out_of_reach`, with the reason, and holds up no other.
+        - only_out: key and modes stay as they are, since what follows is a way out of positions. A symbol without a
+          market then stands in `out_of_reach`, with the reason, and holds up no other.
         """
 
     async def close(self) -> None:
@@ -195,7 +195,7 @@ class Venue(Protocol):
     async def read_markets(self, known: Mapping[str, Contract] = MappingProxyType({})) -> list[MarketNews]:
         """Reads every configured symbol anew; `rules` are then as read. A market that is gone keeps its last rules.
 
-        known: what its contract was, of those symbols of which more is known than the venue's own last reading.
+        - known: what its contract was, of those symbols of which more is known than the venue's own last reading.
         """
 
     async def read_modes(self) -> dict[str, str]:
@@ -212,9 +212,10 @@ class Venue(Protocol):
         Refused: the exchange has not taken it. Ambiguous: nobody knows. An IOC that found nothing, or a part, within
         its limit is CANCELED with what was filled, where the answer tells already.
 
-        cleared: awaited when the request is made and before anything of it is written. NotCleared of it: it is not
-        written, and the answer is Ambiguous, since whoever raises it does so because others may have acted.
-        stops: those that the order carries, where the exchange takes them with it (`CcxtVenue.stops`); else ValueError.
+        - cleared: awaited when the request is made and before anything of it is written. NotCleared of it: it is not
+          written, and the answer is Ambiguous, since whoever raises it does so because others may have acted.
+        - stops: those that the order carries, where the exchange takes them with it (`CcxtVenue.stops`); else
+          ValueError.
         """
 
     async def find(
