@@ -9,8 +9,9 @@ from typing import cast
 
 from services.strategy.limits import PriceLimits
 from services.strategy.stage import NO_LIMITS, BookSnapshot, StrategyStage
-from shared.account.protection import BarPrices, FiredStop, ProtectTerms, SimulatedStop, StopSnapshot
+from shared.account.protection import BarPrices, FiredStop, SimulatedStop, StopSnapshot
 from shared.messages import ExecutionReport, Gap, Leg, Message, OrderIntent, Origin, Prediction, Stream
+from shared.messages.protect import ProtectTerms
 from shared.record import unvalidated
 from shared.strategies import AnyStrategy
 from shared.tick import State

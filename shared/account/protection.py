@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple, Self
 
 from shared.messages.market import BarGroup
-from shared.messages.protect import ProtectTerms as ProtectTerms
+from shared.messages.protect import ProtectTerms
 from shared.messages.reasons import StopKind
 from shared.record import Record
 

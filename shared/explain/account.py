@@ -8,9 +8,10 @@ from shared.control.arming import Armed
 from shared.control.latches import OTHER_BUS
 from shared.exchanges.trading.amounts import plain
 from shared.journal.rows import ArmingRow, LatchRow
+from shared.messages.reasons import StopKind
 from shared.orders.answers import VenuePosition, VenueQuote
 from shared.orders.stop_life import StopLife
-from shared.orders.stops import StopKind, StopPhase
+from shared.orders.stops import StopPhase
 from shared.plural import plural
 from shared.wall_time import UTC_TIME, WallTime
 

@@ -20,10 +20,10 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from shared.messages.reasons import Reason
+from shared.messages.reasons import Reason, StopKind
 from shared.orders.answers import Absent, Ambiguous
 from shared.orders.state import Cancel
-from shared.orders.stops import Beyond, Occupied, StopAnswer, StopKind, StopPhase, StopReport
+from shared.orders.stops import Beyond, Occupied, StopAnswer, StopPhase, StopReport
 
 OCCUPIED = "occupied"  # how the text of a stop begins that was refused since another one of its kind is there
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
-from shared.messages.reasons import StopKind as StopKind
+from shared.messages.reasons import StopKind
 from shared.orders.answers import Ambiguous, Refused
 
 

@@ -17,9 +17,9 @@ from services.simulator.engine.stop_faults import StopFate
 from services.simulator.engine.stops import EngineStop, StopState
 from shared.exchanges.trading.client import NotCleared
 from shared.exchanges.trading.stops import Replaced
-from shared.messages.reasons import OrderPhase, Reason
+from shared.messages.reasons import OrderPhase, Reason, StopKind
 from shared.orders.answers import Absent, Ambiguous, OrderStatusReport, Refused
-from shared.orders.stops import Beyond, Occupied, StopKind, StopPhase, StopReport, StopRequest
+from shared.orders.stops import Beyond, Occupied, StopPhase, StopReport, StopRequest
 from tests.simulator_venues import BINANCE, BYBIT, HYPERLIQUID, OKX, SPOTS, SYM, Pair, Place, named, trading
 from tests.until import until
 

@@ -9,9 +9,9 @@ import pytest
 
 from services.simulator.engine.events import FillPlan, NewOrder
 from services.simulator.engine.stop_faults import StopFate
-from shared.messages.reasons import OrderPhase, Reason
+from shared.messages.reasons import OrderPhase, Reason, StopKind
 from shared.orders.answers import Absent, Ambiguous, OrderStatusReport, Refused
-from shared.orders.stops import Beyond, StopKind, StopPhase, StopReport
+from shared.orders.stops import Beyond, StopPhase, StopReport
 from tests.contract.test_stops import ABOVE, BELOW, FAR_BELOW, LONG, STOP, TAKE, held, hold, placed, price, seen, stop
 from tests.simulator_venues import HYPERLIQUID, SYM, Pair, trading
 

@@ -10,9 +10,10 @@ from services.gateway.account.resting import Resting
 from services.simulator.engine.events import LIVE, NewOrder
 from shared.errors import SafetyRefusal
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
+from shared.messages.reasons import StopKind
 from shared.orders import OrderStatusReport
 from shared.orders.state import OrderRequest
-from shared.orders.stops import StopKind, StopReport, StopRequest
+from shared.orders.stops import StopReport, StopRequest
 from tests.simulator_venues import (
     BINANCE,
     BYBIT,

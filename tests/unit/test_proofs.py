@@ -12,8 +12,9 @@ import pytest
 from services.simulator.engine.events import EngineFill
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.engine.stops import EngineStop, StopState
+from shared.messages.reasons import StopKind
 from shared.orders.stop_life import StopLife
-from shared.orders.stops import StopKind, StopPhase
+from shared.orders.stops import StopPhase
 from tests.bench.gateway import ioc
 from tests.bench.protected import compared, timetable
 from tests.bench.protected.compared import BOUNDS

@@ -5,11 +5,11 @@ from hashlib import blake2b
 
 from services.gateway.execution.protection import Place, WantedStop
 from services.gateway.execution.records import NS_PER_MS
-from shared.account.protection import ProtectTerms
 from shared.exchanges.trading.stop_profile import trigger_price
 from shared.exchanges.trading.venue import MarketRules
 from shared.journal.rows import OrderRow
 from shared.messages import Leg
+from shared.messages.protect import ProtectTerms
 from shared.messages.reasons import FIRED, OrderPhase, Reason, StopKind
 from shared.orders.stop_life import StopLife
 from shared.orders.stops import StopPhase, StopRequest, stop_id

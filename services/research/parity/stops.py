@@ -9,10 +9,11 @@ from typing import NamedTuple
 from services.research.parity.comparison import message_of
 from shared.account import Account, Position
 from shared.account.account import book_report
-from shared.account.protection import BarPrices, FiredStop, ProtectTerms, SimulatedStop
+from shared.account.protection import BarPrices, FiredStop, SimulatedStop
 from shared.config import Mode
 from shared.exchanges.trading.amounts import plain
 from shared.messages import ExecutionReport, Leg, Message, OrderIntent, Prediction, Stream
+from shared.messages.protect import ProtectTerms
 from shared.plural import plural
 from shared.recording.checkpoint import last_settings, settings_of
 from shared.recording.part import RecordedEntry, read_rows, recorded_symbols

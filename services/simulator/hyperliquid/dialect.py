@@ -27,7 +27,6 @@ from services.simulator.hyperliquid.websocket import INTERVALS_MS, candle_row
 HOUR_MS = 3_600_000
 MOST_BARS, MOST_TRADES, MOST_RATES = 5_000, 100, 500
 BEHIND_MS = 50  # a rate is told at most so long after its hour
-DELISTED = "delisted"
 USDC = {  # P: .../api/info-endpoint/spot#retrieve-spot-metadata
     "name": "USDC", "szDecimals": 8, "weiDecimals": 8, "index": 0, "tokenId": "0x6d1e7cde53ba9467b783cb7c530ce054",
     "isCanonical": True, "evmContract": None, "fullName": None,

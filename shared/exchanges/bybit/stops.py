@@ -12,8 +12,8 @@ from shared.exchanges.trading.amounts import plain
 from shared.exchanges.trading.paging import Row
 from shared.exchanges.trading.parse import number
 from shared.exchanges.trading.stop_profile import BPS, Market, StopForm, StopProfile, TrailRange, trigger_price
-from shared.messages.reasons import Reason
-from shared.orders.stops import StopKind, StopPhase, StopReport, StopRequest
+from shared.messages.reasons import Reason, StopKind
+from shared.orders.stops import StopPhase, StopReport, StopRequest
 
 FIELDS = {StopKind.STOP: "stopLoss", StopKind.TAKE_PROFIT: "takeProfit", StopKind.TRAIL: "trailingStop"}
 TRIGGERS = {StopKind.STOP: "slTriggerBy", StopKind.TAKE_PROFIT: "tpTriggerBy"}
@@ -55,7 +55,6 @@ FORM = StopForm(
     expires=True,  # U: DOCS/guide#parameters-for-authenticated-endpoints
     absent_proves=False,  # without an id of ours nothing says whose stop is absent
     ends_with_position=True,  # P: trading-stop: the system cancels them if the position is closed
-    most=10,  # P: DOCS/order/create-order: conditional orders per symbol
     trail=TrailRange(Decimal(1), Decimal(10_000), Decimal(1)),  # P: trading-stop: a price distance; the range is U
 )
 

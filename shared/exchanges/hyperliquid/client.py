@@ -18,7 +18,6 @@ from shared.exchanges.trading.client import current_stamp
 CLOID = "0x"
 NONCES_KEPT = ANSWERS_KEPT = 1_000
 IOC = "Ioc"
-HELPERS = dict[str, dict[str, Any]](hip3TokensByName={}, cachedCurrenciesById={})  # ccxt copies them between clients
 MISSES = ("Order could not immediately match against any resting orders", "No liquidity available for market order")
 EXPIRED, EXPIRED_COSTS = "Action already expired", 5  # P: DOCS/exchange-endpoint#expires-after: so many requests
 

@@ -25,8 +25,8 @@ from shared.exchanges.trading.amounts import contracts, limit_at, plain
 from shared.exchanges.trading.paging import LEEWAY_MS, Row
 from shared.exchanges.trading.parse import number
 from shared.exchanges.trading.stop_profile import Market, StopForm, StopProfile, trigger_price
-from shared.messages.reasons import Reason
-from shared.orders.stops import StopKind, StopPhase, StopReport, StopRequest
+from shared.messages.reasons import Reason, StopKind
+from shared.orders.stops import StopPhase, StopReport, StopRequest
 
 TPSL = {StopKind.STOP: "sl", StopKind.TAKE_PROFIT: "tp"}
 KINDS = {"Stop Market": StopKind.STOP, "Take Profit Market": StopKind.TAKE_PROFIT}  # C: frontendOrder; K: issue 5018

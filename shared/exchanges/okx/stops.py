@@ -14,8 +14,8 @@ from shared.exchanges.trading.amounts import contracts, plain
 from shared.exchanges.trading.paging import Row
 from shared.exchanges.trading.parse import number
 from shared.exchanges.trading.stop_profile import BPS, Market, StopForm, StopProfile, TrailRange, trigger_price
-from shared.messages.reasons import Reason
-from shared.orders.stops import StopKind, StopPhase, StopReport, StopRequest
+from shared.messages.reasons import Reason, StopKind
+from shared.orders.stops import StopPhase, StopReport, StopRequest
 
 PLACE = "#order-book-trading-algo-trading-post-place-algo-order"
 PREFIXES = {StopKind.STOP: "sl", StopKind.TAKE_PROFIT: "tp"}

@@ -1,6 +1,6 @@
 """The trading half of a profile is a class whose defaults are ccxt's common interface.
 
-Each exchange has a module in the folder above; nowhere else does the code ask which exchange it is.
+Each exchange has a folder beside this one; nowhere else does the code ask which exchange it is.
 """
 
 import math

@@ -1,6 +1,6 @@
 """A stop profile says how one exchange takes, shows and forgets stops; its form is plain data, each row with its page.
 
-Each exchange has a module in the folder above, `NAME_stops.py`; `shared/exchanges/profile.py` explains the letters.
+Each exchange has a `stops.py` in its folder; `shared/exchanges/profile.py` explains the letters.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,8 +13,8 @@ from shared.exchanges.trading.amounts import limit_at
 from shared.exchanges.trading.paging import Row
 from shared.exchanges.trading.venue import MarketRules
 from shared.messages.protect import ProtectTerms
-from shared.messages.reasons import Reason
-from shared.orders.stops import StopKind, StopReport, StopRequest
+from shared.messages.reasons import Reason, StopKind
+from shared.orders.stops import StopReport, StopRequest
 
 BPS = Decimal(10_000)
 
@@ -42,7 +42,6 @@ class StopForm(NamedTuple):
     - absent_proves: the exchange never says "unknown" of a stop that it has
     - forgotten_ms: so long after it was made, one that ended without a trade is told; 0: no bound is known
     - ends_with_position: the exchange cancels it when the position is closed, as it says; not all were seen to
-    - most: as many as may wait in one market; 0: no bound is known
     - trail: None where it has no trailing stop
     - list_ms: so long between two lists of them, where one weighs much
     """
@@ -60,7 +59,6 @@ class StopForm(NamedTuple):
     absent_proves: bool = False
     forgotten_ms: int = 0
     ends_with_position: bool = False
-    most: int = 0
     trail: TrailRange | None = None
     list_ms: int = 0
 

@@ -22,10 +22,10 @@ from shared.exchanges.trading.once import Sent, sent_once
 from shared.exchanges.trading.orders import OrderLookup, failed
 from shared.exchanges.trading.stop_profile import Market, StopForm, StopProfile, trigger_price
 from shared.exchanges.trading.venue import Cleared, MarketRules, at_once
-from shared.messages.reasons import Reason
+from shared.messages.reasons import Reason, StopKind
 from shared.orders.answers import Absent, Ambiguous, OrderStatusReport, Refused
 from shared.orders.state import OrderRequest
-from shared.orders.stops import Beyond, Occupied, StopAnswer, StopKind, StopPhase, StopReport, StopRequest
+from shared.orders.stops import Beyond, Occupied, StopAnswer, StopPhase, StopReport, StopRequest
 
 
 class Replaced(NamedTuple):

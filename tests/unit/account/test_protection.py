@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.account.protection import BarPrices, FiredStop, ProtectTerms, SimulatedStop
+from shared.account.protection import BarPrices, FiredStop, SimulatedStop
 from shared.messages import StopKind
 from shared.messages.codec import pack, unpack
 from shared.messages.market import BarGroup
+from shared.messages.protect import ProtectTerms
 from shared.record import read_fields
 
 D = Decimal

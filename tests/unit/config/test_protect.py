@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from shared.account.protection import ProtectTerms
 from shared.config import Settings, load_settings
 from shared.config.fingerprint import config_hash
 from shared.errors import ConfigError
+from shared.messages.protect import ProtectTerms
 from shared.strategies.identity import decided_by_config
 
 LIVE = {"mode": "testnet", "venue": "fake", "account": "main", "markets": {"A": "BTC/USDT:USDT"}}

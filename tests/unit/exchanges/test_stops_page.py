@@ -6,7 +6,7 @@ from pathlib import Path
 from shared.exchanges.profile import DAY_MS
 from shared.exchanges.registry import STOP_PROFILES, stop_profile, traded
 from shared.exchanges.trading.stop_profile import StopForm
-from shared.orders.stops import StopKind
+from shared.messages.reasons import StopKind
 
 PAGE = Path(__file__).parents[3] / "docs" / "stops.md"
 

@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.orders.stops import StopKind, stop_id
+from shared.messages.reasons import StopKind
+from shared.orders.stops import stop_id
 
 Words = tuple[str, str, StopKind, int]
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)  # which stands between the words

@@ -13,7 +13,6 @@ from services.gateway.paper import PaperStage
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from services.strategy.protected_stage import ProtectedStage
 from services.strategy.stage import StrategyStage
-from shared.account.protection import ProtectTerms
 from shared.messages import (
     Decision,
     ExecutionReport,
@@ -28,6 +27,7 @@ from shared.messages import (
 )
 from shared.messages.codec import pack, unpack
 from shared.messages.market import BarGroup
+from shared.messages.protect import ProtectTerms
 from shared.strategies import AnyStrategy, BasicTaker
 from shared.strategies.after_stop import AfterStop
 from tests.unit.strategy.noted import SYM, Line, Noted, gap, prediction

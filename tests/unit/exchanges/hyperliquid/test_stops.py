@@ -16,7 +16,8 @@ from shared.exchanges.registry import trading_profile
 from shared.exchanges.rest_caller import NotThere
 from shared.exchanges.trading.stop_profile import Market, trigger_price
 from shared.exchanges.trading.venue import MarketRules
-from shared.orders.stops import StopKind, StopPhase, StopReport, StopRequest
+from shared.messages.reasons import StopKind
+from shared.orders.stops import StopPhase, StopReport, StopRequest
 
 D = Decimal
 RULES = MarketRules(

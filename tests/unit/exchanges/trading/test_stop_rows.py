@@ -9,9 +9,9 @@ import pytest
 from shared.exchanges.registry import stop_profile
 from shared.exchanges.trading.orders import OrderLookup
 from shared.exchanges.trading.stops import Stops
-from shared.messages.reasons import Reason
+from shared.messages.reasons import Reason, StopKind
 from shared.orders.answers import Absent, Ambiguous, Refused
-from shared.orders.stops import Beyond, Occupied, StopKind, StopPhase, StopReport, StopRequest
+from shared.orders.stops import Beyond, Occupied, StopPhase, StopReport, StopRequest
 from tests.unit.exchanges.trading.raw import Raw
 
 WAITING, TRIGGERING, TRIGGERED = StopPhase.WAITING, StopPhase.TRIGGERING, StopPhase.TRIGGERED

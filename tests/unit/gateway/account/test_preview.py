@@ -15,11 +15,11 @@ from shared.control.capital import capital_report
 from shared.errors import UserCodeFailed
 from shared.exchanges.trading.venue import MarketRules
 from shared.journal.rows import ArmingRow, LatchRow
-from shared.messages import ExecutionReport, Leg, OrderStatus
+from shared.messages import ExecutionReport, Leg, OrderStatus, StopKind
 from shared.orders import VenueQuote
 from shared.orders.answers import VenuePosition
 from shared.orders.stop_life import StopLife
-from shared.orders.stops import StopKind, StopPhase
+from shared.orders.stops import StopPhase
 from shared.strategies import BasicTaker
 
 D = Decimal

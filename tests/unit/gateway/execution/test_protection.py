@@ -29,13 +29,13 @@ from services.gateway.execution.stop_records import (
     request_of,
     wanted_stops,
 )
-from shared.account.protection import ProtectTerms
 from shared.exchanges.binance.stops import FORM as BINANCE
 from shared.exchanges.bybit.stops import FORM as BYBIT
 from shared.exchanges.hyperliquid.stops import FORM as HYPERLIQUID
 from shared.exchanges.okx.stops import FORM as OKX
 from shared.exchanges.trading.venue import MarketRules
 from shared.messages import Leg, OrderPhase
+from shared.messages.protect import ProtectTerms
 from shared.messages.reasons import Reason, StopKind
 from shared.orders import Ambiguous
 from shared.orders.stop_life import OCCUPIED, EntryEnded, Placed, StopLife, Told, on_stop_event

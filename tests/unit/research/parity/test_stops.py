@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from services.research.parity.stops import ComparedStop, compared_stops, stop_lines
-from shared.account.protection import ProtectTerms
 from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Prediction, Reason, StopKind
 from shared.messages.market import BarGroup
+from shared.messages.protect import ProtectTerms
 
 D = Decimal
 SYM = "BTCUSDT"
