@@ -8,8 +8,8 @@ from typing import NamedTuple
 from services.console.chains import Chains, Told, as_json_of
 from services.console.trace import trace_of
 from shared.config import Settings
-from shared.explain.chain import UNASKED
 from shared.messages import Decision, ExecutionReport, MarketTick, Prediction, Reason, Stream
+from shared.messages.reasons import UNASKED
 from shared.wall_time import UTC_TIME
 
 

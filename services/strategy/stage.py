@@ -32,6 +32,7 @@ from shared.messages import (
     Reason,
     Stream,
 )
+from shared.messages.reasons import NO_ORDER
 from shared.record import BY_VALUE, Snapshot, fields_of, unvalidated
 from shared.runner.spec import SequenceNumbers, Stage
 from shared.strategies import AnyStrategy, Decider, Made
@@ -42,7 +43,6 @@ from shared.strategies.stateful import checked_orders
 from shared.tick import State
 
 _ZERO = Decimal(0)
-_UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING, Leg.CAPITAL})  # what a venue, or a person, does by itself
 
 _decision = unvalidated(Decision)
 NO_LIMITS = PriceLimits()
@@ -266,7 +266,7 @@ class StrategyStage(Stage):
     def _on_execution(self, report: ExecutionReport) -> None:
         if report.client_order_id in self._in_flight:
             self._in_flight.remove(report.client_order_id)
-        elif report.leg not in _UNASKED:
+        elif report.leg not in NO_ORDER:
             self._on_unknown(report)
         self._booked_n = report.n
         self._fees += book_report(self.account, report)

@@ -8,18 +8,15 @@ from shared.messages import (
     ExecutionReport,
     Features,
     Gap,
-    Leg,
     MarketTick,
     Message,
     OrderIntent,
     Prediction,
 )
+from shared.messages.reasons import UNASKED
 from shared.plural import plural
 
 T = TypeVar("T", bound=Message)
-
-# No decision asked for these, so there is no chain behind them.
-UNASKED = frozenset({Leg.LIQUIDATION, Leg.FUNDING, Leg.CAPITAL, Leg.STOP})
 
 OF_NO_ORDER = "stop:"  # how the trace begins of a stop whose position no order of ours has opened
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from shared.config import Settings
 from shared.exchanges.trading.amounts import plain
-from shared.explain.chain import UNASKED, Chain
+from shared.explain.chain import Chain
 from shared.explain.decisions import Circumstances, Decided, Rule, decision_line, figures
 from shared.explain.executions import Executed, OrderLife, order_lines
 from shared.explain.reasons import GAPS
@@ -23,6 +23,7 @@ from shared.messages import (
     OrderIntent,
     Prediction,
 )
+from shared.messages.reasons import UNASKED
 from shared.strategies.registry import described
 from shared.wall_time import WallTime, age
 

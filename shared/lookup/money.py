@@ -21,7 +21,7 @@ from shared.journal.journal import Journal
 from shared.journal.rows import ExternalRow, OrderRow
 from shared.lookup.stores import Found
 from shared.messages import Decision, ExecutionReport, Leg, MarketTick, Stream
-from shared.messages.reasons import OrderPhase
+from shared.messages.reasons import UNASKED, OrderPhase
 from shared.wall_time import LOCAL_TIME, WallTime
 
 NS_PER_MS = 1_000_000
@@ -29,7 +29,6 @@ FIRST = 64  # reports that are read at first; then ever more
 MOST = 65_536  # that are read of one symbol on paper
 NEAR = (3, 300)  # intervals around midnight in which its price is looked for, and then
 ROUNDED = Decimal("1e-18")  # sums of 28 digits are not taken back to the last of them
-ASKED_FOR = (Leg.OPEN, Leg.CLOSE, Leg.NET)  # other reports end no order of the line
 _ZERO = Decimal(0)
 
 Place = Literal["journal", "bus", "recording", "nothing"]
@@ -176,7 +175,7 @@ async def _decided(
     """Returns a book on paper by its last decision, and by its reports since it was flat where these are known."""
     reports, begin = await _since_flat(lookup, sym, decision, midnight_ns)
     last_fill = next((report for report in reversed(reports) if _fills(report)), None)
-    last_report = next((report for report in reversed(reports) if report.leg in ASKED_FOR), None)
+    last_report = next((report for report in reversed(reports) if report.leg not in UNASKED), None)
     account = Account(settings.strategy.balance)
     if begin is None:
         account.update(decision.balance - account.capital)
@@ -283,7 +282,7 @@ class _DayBook:
         cost, self.taken_n = book_report(account, report), report.n
         if _fills(report):
             self._last_fill = report
-        if report.leg in ASKED_FOR:
+        if report.leg not in UNASKED:
             self._last_report = report
         if self._begun and report.leg is Leg.FUNDING:
             self._funding -= cost

@@ -190,6 +190,10 @@ class Leg(StrEnum):
     STOP = "stop"  # a stop of the position fired
 
 
+NO_ORDER = frozenset({Leg.LIQUIDATION, Leg.FUNDING, Leg.CAPITAL})  # what a venue, or a person, does by itself
+UNASKED = NO_ORDER | {Leg.STOP}  # no decision asked for these, so there is no chain behind them
+
+
 def leg_at(wire: int, leg: Leg) -> Leg:
     """Returns the leg as a reader of `wire` knows it: what a stop closed, the exchange closed.
 

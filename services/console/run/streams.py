@@ -14,6 +14,7 @@ from shared.bus.entry import START, Entry
 from shared.bus.names import PartitionId
 from shared.config import Settings
 from shared.messages import DecodeError, ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Stream, decode
+from shared.messages.reasons import NO_ORDER
 from shared.record import NewerWire
 from shared.runner.progress import producers
 
@@ -23,8 +24,6 @@ CHUNK = 500  # entries read backwards at a time
 REMEMBERED = 4_096  # more than one commit writes
 MAX_PER_SYMBOL = 500_000  # orders that are kept for the comparison, and reports
 K = TypeVar("K")
-# Other reports end no order of this line; that of a stop ends one of the exchange.
-ASKED_FOR = (Leg.OPEN, Leg.CLOSE, Leg.NET, Leg.STOP)
 
 
 Source = tuple[str, PartitionId]
@@ -239,7 +238,7 @@ class RefusalCounter(StreamTaker):
             return
         if not isinstance(message, ExecutionReport):
             return
-        if message.leg in ASKED_FOR and message.last_qty:
+        if message.leg not in NO_ORDER and message.last_qty:
             self._filled += 1
         fired = message.leg is Leg.STOP and message.status is OrderStatus.FILLED  # its reason says which stop it was
         if message.reason is not None and not fired:
