@@ -17,7 +17,7 @@ What differs from a replay, where every message waits whole while orders are in 
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple
 
-from services.strategy.limits import PriceLimits
+from services.strategy.price_limits import PriceLimits
 from services.strategy.stage import NO_LIMITS, StrategyStage
 from shared.account import Order
 from shared.later_fields import Since

@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import lru_cache, partial
 from hashlib import blake2b
 
-from services.strategy.limits import PriceLimits
+from services.strategy.price_limits import PriceLimits
 from shared.account import Order
 from shared.messages import Leg, OrderIntent, OrderType, Origin, Prediction, Stream, TimeInForce
 from shared.record import unvalidated

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from services.strategy.limits import PriceLimits
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
+from services.strategy.price_limits import PriceLimits
 from services.strategy.protected_stage import ProtectedStage
 from services.strategy.stage import StrategyStage
 from shared.config import Mode, Settings

@@ -7,7 +7,7 @@ the strategy decides on the bar as a live one would, whose stop fired at the exc
 from decimal import Decimal
 from typing import cast
 
-from services.strategy.limits import PriceLimits
+from services.strategy.price_limits import PriceLimits
 from services.strategy.stage import NO_LIMITS, BookSnapshot, StrategyStage
 from shared.account.protection import BarPrices, FiredStop, SimulatedStop, StopSnapshot
 from shared.messages import ExecutionReport, Gap, Leg, Message, OrderIntent, Origin, Prediction, Stream

@@ -14,8 +14,8 @@ from decimal import Decimal
 from math import isfinite
 from typing import Annotated, Any, cast
 
-from services.strategy.limits import PriceLimits
 from services.strategy.order_writer import OrderWriter
+from services.strategy.price_limits import PriceLimits
 from shared.account import Account, Order
 from shared.account.account import book_report
 from shared.account.protection import StopSnapshot

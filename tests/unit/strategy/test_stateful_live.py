@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from services.gateway.execution.records import content_of
 from services.gateway.paper import PaperStage
-from services.strategy.limits import PriceLimits
 from services.strategy.live_stage import LiveRules, LiveStrategySnapshot, LiveStrategyStage
+from services.strategy.price_limits import PriceLimits
 from shared.account import Order
 from shared.bar import Bar
 from shared.messages import (

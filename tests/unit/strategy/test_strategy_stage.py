@@ -9,8 +9,8 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from services.gateway.paper import PaperStage
-from services.strategy.limits import PriceLimits
 from services.strategy.order_writer import NAMED, client_order_id
+from services.strategy.price_limits import PriceLimits
 from services.strategy.stage import StrategyStage
 from shared.account import Account, Order
 from shared.account.paper_fill import PaperFill

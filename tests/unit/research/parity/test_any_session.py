@@ -10,8 +10,8 @@ import pytest
 from services.research.parity.comparison import Comparison, RecordedRows
 from services.research.parity.stages import StrategyReplay, replay_signal
 from services.signal.stage import SignalStage
-from services.strategy.limits import PriceLimits
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
+from services.strategy.price_limits import PriceLimits
 from shared.messages import Gap, GapCause, MarketTick, Message, Prediction, Stream
 from shared.models.load_model import load_model
 from shared.models.model import Predict

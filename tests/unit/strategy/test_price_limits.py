@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.strategy.limits import PriceLimits, SentOrder
+from services.strategy.price_limits import PriceLimits, SentOrder
 from shared.account import Order
 from shared.messages import Leg
 
