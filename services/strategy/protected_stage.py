@@ -9,7 +9,7 @@ from typing import cast
 
 from services.strategy.price_limits import PriceLimits
 from services.strategy.stage import NO_LIMITS, BookSnapshot, StrategyStage
-from shared.account.protection import BarPrices, FiredStop, SimulatedStop, StopSnapshot
+from shared.account.simulated_stop import BarPrices, FiredStop, SimulatedStop, StopSnapshot
 from shared.messages import ExecutionReport, Gap, Leg, Message, OrderIntent, Origin, Prediction, Stream
 from shared.messages.protect import ProtectTerms
 from shared.record import unvalidated

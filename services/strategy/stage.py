@@ -18,7 +18,7 @@ from services.strategy.order_writer import OrderWriter
 from services.strategy.price_limits import PriceLimits
 from shared.account import Account, Order
 from shared.account.account import book_report
-from shared.account.protection import StopSnapshot
+from shared.account.simulated_stop import StopSnapshot
 from shared.bar import Bar
 from shared.later_fields import Since
 from shared.messages import (

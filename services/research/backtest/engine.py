@@ -18,7 +18,7 @@ from services.research.backtest.venue import BacktestVenue, Fires, VenueRules
 from services.research.in_process_line import InProcessLine, LinePlans, Tap, line_plans
 from services.strategy.protected_stage import ProtectedStage
 from shared.account import Fill, RoundTrips
-from shared.account.protection import BarPrices
+from shared.account.simulated_stop import BarPrices
 from shared.bar_groups import groups_of
 from shared.config import Settings
 from shared.errors import ConfigError, DataError

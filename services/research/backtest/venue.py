@@ -13,7 +13,7 @@ from services.research.backtest.funding import FundingRates
 from services.strategy.order_writer import client_order_id
 from shared.account import Account, Position
 from shared.account.paper_fill import PaperFill
-from shared.account.protection import FiredStop
+from shared.account.simulated_stop import FiredStop
 from shared.history import HistoryBar
 from shared.history.zone import Zone, start_of
 from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Reason, StopKind, Stream

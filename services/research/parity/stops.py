@@ -9,7 +9,7 @@ from typing import NamedTuple
 from services.research.parity.comparison import message_of
 from shared.account import Account, Position
 from shared.account.account import book_report
-from shared.account.protection import BarPrices, FiredStop, SimulatedStop
+from shared.account.simulated_stop import BarPrices, FiredStop, SimulatedStop
 from shared.config import Mode
 from shared.exchanges.trading.amounts import plain
 from shared.messages import ExecutionReport, Leg, Message, OrderIntent, Prediction, Stream

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.account.protection import BarPrices, FiredStop, SimulatedStop
+from shared.account.simulated_stop import BarPrices, FiredStop, SimulatedStop
 from shared.messages import StopKind
 from shared.messages.codec import pack, unpack
 from shared.messages.market import BarGroup
