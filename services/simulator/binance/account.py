@@ -5,14 +5,38 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/account/re
 
 from decimal import Decimal
 
-from services.simulator.binance.rest import api_error
+from services.simulator.binance.rest import FUTURES, api_error, private
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.wallet import HeldPosition
-from services.simulator.http.request import HttpRequest
+from services.simulator.http.request import Handler, HttpRequest
 
 ZERO = Decimal(0)
 CURRENCY = "USDT"
 WEEK_MS = 7 * 86_400_000
+
+
+def routes(state: SimulatorState) -> dict[str, Handler]:
+    """Returns the handler of each `METHOD HOST/PATH`."""
+    account, futures = BinanceAccount(state), f"{FUTURES}/v1"
+    table: dict[str, Handler] = {
+        f"GET {futures}/income": account.income,
+        f"GET {futures}/positionSide/dual": account.position_mode,
+        f"POST {futures}/positionSide/dual": account.set_position_mode,
+        f"POST {futures}/marginType": account.set_margin,
+        f"POST {futures}/leverage": account.set_leverage,
+        f"GET {futures}/symbolConfig": account.symbol_config,
+        f"GET {futures}/leverageBracket": account.brackets,
+        f"GET {futures}/accountConfig": account.config,
+        f"GET {futures}/multiAssetsMargin": account.assets_mode,
+        "GET api.binance.com/sapi/v1/account/info": account.info,
+        "GET api.binance.com/sapi/v1/account/apiRestrictions": account.key_rights,
+        "GET api.binance.com/sapi/v1/capital/config/getall": lambda request: [],
+    }
+    for version in ("v2", "v3"):
+        table[f"GET {FUTURES}/{version}/account"] = account.account
+        table[f"GET {FUTURES}/{version}/balance"] = account.balance
+        table[f"GET {FUTURES}/{version}/positionRisk"] = account.positions
+    return private(state, table)
 
 
 def _other(name: str, amount: Decimal, now_ms: int) -> dict[str, object]:

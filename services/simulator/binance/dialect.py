@@ -1,4 +1,4 @@
-"""Binance's USD-M futures: their listings, their routes, and what Binance tells without a key.
+"""Binance's USD-M futures: their listings, and what Binance tells without a key.
 
 https://developers.binance.com/docs/derivatives/usds-margined-futures/market-data/rest-api
 """
@@ -6,10 +6,7 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/market-dat
 from collections.abc import Mapping
 from decimal import Decimal
 
-from services.simulator.binance.account import BinanceAccount
-from services.simulator.binance.orders import BinanceOrders
-from services.simulator.binance.rest import api_error, signed
-from services.simulator.binance.stops import BinanceAlgoOrders
+from services.simulator.binance.rest import FUTURES, api_error, at_hosts
 from services.simulator.binance.websocket import INTERVALS_MS
 from services.simulator.engine.funding import HOURS_8_MS, funding_rates
 from services.simulator.engine.listing import Listing
@@ -17,8 +14,6 @@ from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import BEHIND, FIRST_ID, MarketTrade, TradeHistory
 from services.simulator.http.request import Handler, HttpRequest
 
-HOSTS = ("", "demo-")  # demo trading has hosts of its own
-FUTURES = "fapi.binance.com/fapi"
 HOUR_MS = 3_600_000
 NEVER_MS = 1 << 52
 LIMITS = {"klines": 1500, "aggTrades": 1000, "trades": 1000, "historicalTrades": 500}
@@ -37,23 +32,9 @@ LISTINGS = (swap(), swap("ETH", Decimal("2300.00")), swap("BNB", Decimal("600.00
 
 
 def routes(state: SimulatorState) -> dict[str, Handler]:
-    """Returns the handler of each `METHOD HOST/PATH`, at the real hosts and at those of demo trading."""
-    state.engine.triggered_client_id = lambda waited: waited.client_id  # see BinanceConditionalOrders
-    state.engine.stops.order_client_id = lambda stop: stop.client_id  # the same
-    table = _public(state)
-    if state.histories:
-        table |= BinanceHistory(state).routes(f"{FUTURES}/v1")
-    table |= {route: signed(state, handler) for route, handler in _private(state).items()}
-    return {
-        " ".join((method, host + rest)): handler
-        for (method, _, rest), handler in ((route.partition(" "), handler) for route, handler in table.items())
-        for host in HOSTS
-    }
-
-
-def _public(state: SimulatorState) -> dict[str, Handler]:
+    """Returns the handler of each `METHOD HOST/PATH` of what needs no key."""
     market, futures = BinanceMarket(state), f"GET {FUTURES}/v1"
-    return {
+    table: dict[str, Handler] = {
         "GET api.binance.com/api/v3/time": market.time,
         "GET api.binance.com/api/v3/exchangeInfo": lambda request: {"symbols": []},
         "GET dapi.binance.com/dapi/v1/exchangeInfo": lambda request: {"symbols": []},
@@ -68,41 +49,9 @@ def _public(state: SimulatorState) -> dict[str, Handler]:
         f"{futures}/fundingRate": market.funding_rates,
         **dict.fromkeys((f"{futures}/klines", f"{futures}/aggTrades"), _no_history),
     }
-
-
-def _private(state: SimulatorState) -> dict[str, Handler]:
-    orders, conditional, account = BinanceOrders(state), BinanceAlgoOrders(state), BinanceAccount(state)
-    table: dict[str, Handler] = {
-        f"POST {FUTURES}/v1/order": orders.place,
-        f"GET {FUTURES}/v1/order": orders.find,
-        f"DELETE {FUTURES}/v1/order": orders.cancel,
-        f"GET {FUTURES}/v1/openOrders": orders.open_orders,
-        f"DELETE {FUTURES}/v1/allOpenOrders": orders.cancel_all,
-        f"POST {FUTURES}/v1/algoOrder": conditional.place,
-        f"GET {FUTURES}/v1/algoOrder": conditional.find,
-        f"DELETE {FUTURES}/v1/algoOrder": conditional.cancel,
-        f"GET {FUTURES}/v1/openAlgoOrders": conditional.open_orders,
-        f"DELETE {FUTURES}/v1/algoOpenOrders": conditional.cancel_all,
-        f"GET {FUTURES}/v1/allOrders": orders.all_orders,
-        f"GET {FUTURES}/v1/userTrades": orders.trades,
-        f"GET {FUTURES}/v1/income": account.income,
-        f"GET {FUTURES}/v1/positionSide/dual": account.position_mode,
-        f"POST {FUTURES}/v1/positionSide/dual": account.set_position_mode,
-        f"POST {FUTURES}/v1/marginType": account.set_margin,
-        f"POST {FUTURES}/v1/leverage": account.set_leverage,
-        f"GET {FUTURES}/v1/symbolConfig": account.symbol_config,
-        f"GET {FUTURES}/v1/leverageBracket": account.brackets,
-        f"GET {FUTURES}/v1/accountConfig": account.config,
-        f"GET {FUTURES}/v1/multiAssetsMargin": account.assets_mode,
-        "GET api.binance.com/sapi/v1/account/info": account.info,
-        "GET api.binance.com/sapi/v1/account/apiRestrictions": account.key_rights,
-        "GET api.binance.com/sapi/v1/capital/config/getall": lambda request: [],
-    }
-    for version in ("v2", "v3"):
-        table[f"GET {FUTURES}/{version}/account"] = account.account
-        table[f"GET {FUTURES}/{version}/balance"] = account.balance
-        table[f"GET {FUTURES}/{version}/positionRisk"] = account.positions
-    return table
+    if state.histories:
+        table |= BinanceHistory(state).routes(f"{FUTURES}/v1")
+    return at_hosts(table)
 
 
 def _no_history(request: HttpRequest) -> object:

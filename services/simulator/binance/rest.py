@@ -1,14 +1,17 @@
-"""All of Binance's REST shares this: the form of an error; key, signature and time of a request.
+"""All of Binance's REST shares this: its hosts, the form of an error; key, signature and time of a request.
 
 https://developers.binance.com/docs/derivatives/usds-margined-futures/general-info#signed-trade-and-user_data-endpoint-security
 """
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import ApiError, Handler, HttpRequest
 
+HOSTS = ("", "demo-")  # demo trading has hosts of its own
+FUTURES = "fapi.binance.com/fapi"
 AHEAD_MS = 1000
 DEFAULT_MS = 5000
 MOST_MS = 60_000
@@ -42,3 +45,17 @@ def signed(state: SimulatorState, handler: Handler) -> Handler:
         return handler(request)
 
     return checked
+
+
+def at_hosts(table: Mapping[str, Handler]) -> dict[str, Handler]:
+    """Returns handlers by `METHOD HOST/PATH`, at the real hosts and at those of demo trading."""
+    return {
+        " ".join((method, host + rest)): handler
+        for (method, _, rest), handler in ((route.partition(" "), handler) for route, handler in table.items())
+        for host in HOSTS
+    }
+
+
+def private(state: SimulatorState, table: Mapping[str, Handler]) -> dict[str, Handler]:
+    """Returns the same of requests that must be signed."""
+    return at_hosts({route: signed(state, handler) for route, handler in table.items()})

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
 from services.simulator.binance.orders import CLIENT_ID, BinanceConditionalOrders, BinanceOrders, leg_of
-from services.simulator.binance.rest import api_error
+from services.simulator.binance.rest import FUTURES, api_error, private
 from services.simulator.engine.events import OPEN, Declined
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.stops import EngineStop, StopState
-from services.simulator.http.request import HttpRequest
+from services.simulator.http.request import Handler, HttpRequest
 
 AT_MARKET = ("STOP_MARKET", "TAKE_PROFIT_MARKET", "TRAILING_STOP_MARKET")
 TRAILING = "TRAILING_STOP_MARKET"
@@ -23,6 +24,28 @@ STATUS = {
     StopState.WAITING: "NEW", StopState.TRIGGERING: "TRIGGERING", StopState.TRIGGERED: "TRIGGERED",
     StopState.CANCELED: "CANCELED", StopState.FAILED: "REJECTED",
 }  # fmt: skip
+
+
+def routes(state: SimulatorState) -> dict[str, Handler]:
+    """Returns the handler of each `METHOD HOST/PATH`, of orders and of the algo service."""
+    state.engine.triggered_client_id = lambda waited: waited.client_id  # see BinanceConditionalOrders
+    state.engine.stops.order_client_id = lambda stop: stop.client_id  # the same
+    orders, conditional, futures = BinanceOrders(state), BinanceAlgoOrders(state), f"{FUTURES}/v1"
+    table: dict[str, Handler] = {
+        f"POST {futures}/order": orders.place,
+        f"GET {futures}/order": orders.find,
+        f"DELETE {futures}/order": orders.cancel,
+        f"GET {futures}/openOrders": orders.open_orders,
+        f"DELETE {futures}/allOpenOrders": orders.cancel_all,
+        f"POST {futures}/algoOrder": conditional.place,
+        f"GET {futures}/algoOrder": conditional.find,
+        f"DELETE {futures}/algoOrder": conditional.cancel,
+        f"GET {futures}/openAlgoOrders": conditional.open_orders,
+        f"DELETE {futures}/algoOpenOrders": conditional.cancel_all,
+        f"GET {futures}/allOrders": orders.all_orders,
+        f"GET {futures}/userTrades": orders.trades,
+    }
+    return private(state, table)
 
 
 class BinanceAlgoOrders(BinanceConditionalOrders):

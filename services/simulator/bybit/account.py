@@ -22,18 +22,35 @@ from services.simulator.bybit.rest import (
     number_of,
     order_id,
     page,
+    private,
     window,
 )
 from services.simulator.bybit.stops import BybitTradingStop
 from services.simulator.engine.events import HEDGE, EngineFill, Payment
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.wallet import HeldPosition
-from services.simulator.http.request import HttpRequest
+from services.simulator.http.request import Handler, HttpRequest
 
 ZERO = Decimal(0)
 CLASSIC, UNIFIED = "1", "5"
 REGULAR, ISOLATED, PORTFOLIO = "REGULAR_MARGIN", "ISOLATED_MARGIN", "PORTFOLIO_MARGIN"
 CENT = Decimal("0.00000001")
+
+
+def routes(state: SimulatorState) -> dict[str, Handler]:
+    """Returns the handler of each `METHOD HOST/PATH`."""
+    account, executions = BybitAccount(state), BybitExecutions(state)
+    table: dict[str, Handler] = {
+        "GET account/wallet-balance": account.balance,
+        "GET account/info": account.info,
+        "POST account/set-margin-mode": account.set_margin,
+        "GET position/list": account.positions,
+        "POST position/switch-mode": account.set_position_mode,
+        "POST position/set-leverage": account.set_leverage,
+        "GET user/query-api": account.key_rights,
+        "GET execution/list": executions.executions,
+    }
+    return private(state, table)
 
 
 class BybitAccount:

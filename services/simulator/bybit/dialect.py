@@ -1,4 +1,4 @@
-"""Bybit's unified account: its listings, its routes, and what it tells without a key.
+"""Bybit's unified account: its listings, and what it tells without a key.
 
 https://bybit-exchange.github.io/docs/v5/intro
 https://bybit-exchange.github.io/docs/v5/market/time
@@ -11,18 +11,16 @@ https://bybit-exchange.github.io/docs/v5/market/history-fund-rate
 
 from decimal import Decimal
 
-from services.simulator.bybit.account import BybitAccount, BybitExecutions
 from services.simulator.bybit.rest import (
     BybitError,
+    at_hosts,
     category,
     checked_category,
     exec_id,
     listing_of,
     page,
     public,
-    signed,
 )
-from services.simulator.bybit.stops import BybitEntries, BybitTradingStop
 from services.simulator.bybit.websocket import INTERVALS_MS, SEQ, block_price, every_block
 from services.simulator.engine.funding import funding_rates
 from services.simulator.engine.listing import Listing
@@ -30,7 +28,6 @@ from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import FIRST_ID, TradeHistory
 from services.simulator.http.request import Handler, HttpRequest
 
-HOSTS = ("api.bybit.com", "api-demo.bybit.com")  # demo trading has a host of its own
 TRADING = "Trading"
 HOURS_8_MS = 28_800_000
 NS_PER_MS = 1_000_000
@@ -64,37 +61,17 @@ SPOT_LISTINGS = (spot(), spot("ETH", Decimal("2300.0")), spot("BNB", Decimal("60
 
 
 def routes(state: SimulatorState) -> dict[str, Handler]:
-    """Returns the handler of each `METHOD HOST/PATH`."""
-    orders, executions, stops = BybitEntries(state), BybitExecutions(state), BybitTradingStop(state)
-    state.engine.stops.keeps_id = True
-    account, market = BybitAccount(state), BybitMarket(state)
-    private: dict[str, Handler] = {
-        "POST order/create": orders.place,
-        "POST order/cancel": orders.cancel,
-        "POST order/cancel-all": orders.cancel_all,
-        "GET order/realtime": orders.realtime,
-        "GET order/history": orders.history,
-        "GET execution/list": executions.executions,
-        "GET account/wallet-balance": account.balance,
-        "GET account/info": account.info,
-        "POST account/set-margin-mode": account.set_margin,
-        "GET position/list": account.positions,
-        "POST position/switch-mode": account.set_position_mode,
-        "POST position/set-leverage": account.set_leverage,
-        "POST position/trading-stop": stops.set,
-        "GET user/query-api": account.key_rights,
-    }
-    open_to_all: dict[str, Handler] = {
+    """Returns the handler of each `METHOD HOST/PATH` of what needs no key."""
+    market = BybitMarket(state)
+    table: dict[str, Handler] = {
         "GET market/time": market.time,
         "GET market/instruments-info": market.instruments,
         "GET market/tickers": market.tickers,
         "GET market/funding/history": market.funding_rates,
     }
     if state.histories:
-        open_to_all |= {"GET market/kline": market.klines, "GET market/recent-trade": market.recent_trades}
-    table = {route: signed(state, handler) for route, handler in private.items()}
-    table |= {route: public(state, handler) for route, handler in open_to_all.items()}
-    return {route.replace(" ", f" {host}/v5/", 1): handler for route, handler in table.items() for host in HOSTS}
+        table |= {"GET market/kline": market.klines, "GET market/recent-trade": market.recent_trades}
+    return at_hosts({route: public(state, handler) for route, handler in table.items()})
 
 
 class BybitMarket:

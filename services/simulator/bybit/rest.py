@@ -15,6 +15,7 @@ from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import ApiError, Handler, HttpAnswer, HttpRequest
 
+HOSTS = ("api.bybit.com", "api-demo.bybit.com")  # demo trading has a host of its own
 AHEAD_MS = 1000
 DEFAULT_MS = 5000
 MOST_MS = 60_000
@@ -75,6 +76,16 @@ def signed(state: SimulatorState, handler: Handler) -> Handler:
         return handler(request)
 
     return public(state, checked)
+
+
+def at_hosts(table: Mapping[str, Handler]) -> dict[str, Handler]:
+    """Returns handlers by `METHOD PATH` as those by `METHOD HOST/PATH`."""
+    return {route.replace(" ", f" {host}/v5/", 1): handler for route, handler in table.items() for host in HOSTS}
+
+
+def private(state: SimulatorState, table: Mapping[str, Handler]) -> dict[str, Handler]:
+    """Returns the same of requests that must be signed."""
+    return at_hosts({route: signed(state, handler) for route, handler in table.items()})
 
 
 T = TypeVar("T")

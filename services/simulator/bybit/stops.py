@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
 from services.simulator.bybit.orders import INDEX, LEGS, LINEAR, BybitOrders
-from services.simulator.bybit.rest import BybitError, listing_of, number_of, order_id
+from services.simulator.bybit.rest import BybitError, listing_of, number_of, order_id, private
 from services.simulator.engine.events import Declined, EngineOrder, State
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.stops import EngineStop, StopState
-from services.simulator.http.request import HttpRequest
+from services.simulator.http.request import Handler, HttpRequest
 
 STOP_LOSS, TAKE_PROFIT, TRAILING = "StopLoss", "TakeProfit", "TrailingStop"
 FIELDS = {"stopLoss": STOP_LOSS, "takeProfit": TAKE_PROFIT, "trailingStop": TRAILING}
@@ -26,6 +26,21 @@ VIEWS = {
 }  # fmt: skip
 CANCEL_TYPES = {"user": "CancelByUser", "position": "CancelByTpSlTsClear"}
 REJECT_REASONS = {"margin": "EC_NoEnoughQtyToFill", "reduce_only": "EC_Others"}
+
+
+def routes(state: SimulatorState) -> dict[str, Handler]:
+    """Returns the handler of each `METHOD HOST/PATH`, of orders and of a position's stops."""
+    state.engine.stops.keeps_id = True
+    orders, stops = BybitEntries(state), BybitTradingStop(state)
+    table: dict[str, Handler] = {
+        "POST order/create": orders.place,
+        "POST order/cancel": orders.cancel,
+        "POST order/cancel-all": orders.cancel_all,
+        "GET order/realtime": orders.realtime,
+        "GET order/history": orders.history,
+        "POST position/trading-stop": stops.set,
+    }
+    return private(state, table)
 
 
 class BybitTradingStop:

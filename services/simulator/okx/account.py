@@ -9,12 +9,29 @@ from zlib import crc32
 from services.simulator.engine.events import CROSS, HEDGE
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.wallet import HeldPosition
-from services.simulator.http.request import HttpRequest
-from services.simulator.okx.rest import api_error
+from services.simulator.http.request import Handler, HttpRequest
+from services.simulator.okx.rest import api_error, private
 
 ZERO = Decimal(0)
 CENT = Decimal("0.00000001")
 MOST_IDS = 10
+
+
+def routes(state: SimulatorState) -> dict[str, Handler]:
+    """Returns the handler of each `METHOD HOST/PATH`."""
+    account = OkxAccount(state)
+    table: dict[str, Handler] = {
+        "GET account/config": account.config,
+        "GET account/balance": account.balance,
+        "GET account/positions": account.positions,
+        "GET account/leverage-info": account.leverage,
+        "GET account/bills": account.bills,
+        "GET account/bills-archive": account.bills,
+        "POST account/set-leverage": account.set_leverage,
+        "POST account/set-position-mode": account.set_position_mode,
+        "GET asset/currencies": lambda request: [],
+    }
+    return private(state, table)
 
 
 def position_id(sym: str, leg: str) -> int:

@@ -1,4 +1,4 @@
-"""OKX: its listings, its routes, and what it tells without a key. It has swaps and spot at one address.
+"""OKX: its listings, and what it tells without a key. It has swaps and spot at one address.
 
 https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-candlesticks
 https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-trades and ...-get-trades-history
@@ -12,12 +12,9 @@ from services.simulator.engine.listing import Listing
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.trade_history import MarketTrade, TradeHistory
 from services.simulator.http.request import Handler, HttpRequest
-from services.simulator.okx.account import OkxAccount
-from services.simulator.okx.rest import api_error, public, signed
-from services.simulator.okx.stops import OkxAlgoOrders, OkxEntries
+from services.simulator.okx.rest import api_error, at_host, public
 from services.simulator.okx.websocket import INTERVALS_MS, volumes
 
-HOST = "www.okx.com/api/v5"  # its demo trading has the same host
 CONNECTIONS_PER_S = 3  # for an IP: https://www.okx.com/docs-v5/en/#overview-websocket-connect
 HOURS_8_MS = 28_800_000
 MOST_BARS, MOST_TRADES, MOST_PAST_TRADES, MOST_RATES = 300, 500, 100, 100
@@ -46,33 +43,9 @@ LISTINGS = (swap(), swap("ETH", Decimal("2300.0")), spot())
 
 
 def routes(state: SimulatorState) -> dict[str, Handler]:
-    """Returns the handler of each `METHOD HOST/PATH`."""
-    orders, conditional = OkxEntries(state), OkxAlgoOrders(state)
-    account, market = OkxAccount(state), OkxMarket(state)
-    state.engine.triggered_client_id = lambda waited: ""  # see OkxConditionalOrders
-    private: dict[str, Handler] = {
-        "POST trade/order": orders.place,
-        "POST trade/batch-orders": orders.place,
-        "GET trade/order": orders.find,
-        "POST trade/cancel-order": orders.cancel,
-        "GET trade/orders-pending": orders.open_orders,
-        "POST trade/order-algo": conditional.place,
-        "GET trade/order-algo": conditional.details,
-        "GET trade/orders-algo-pending": conditional.pending,
-        "POST trade/cancel-algos": conditional.cancel,
-        "GET trade/fills": orders.fills,
-        "GET trade/fills-history": orders.fills,
-        "GET account/config": account.config,
-        "GET account/balance": account.balance,
-        "GET account/positions": account.positions,
-        "GET account/leverage-info": account.leverage,
-        "GET account/bills": account.bills,
-        "GET account/bills-archive": account.bills,
-        "POST account/set-leverage": account.set_leverage,
-        "POST account/set-position-mode": account.set_position_mode,
-        "GET asset/currencies": lambda request: [],
-    }
-    open_to_all: dict[str, Handler] = {
+    """Returns the handler of each `METHOD HOST/PATH` of what needs no key."""
+    market = OkxMarket(state)
+    table: dict[str, Handler] = {
         "GET public/time": lambda request: [{"ts": str(state.now_ms())}],
         "GET public/instruments": market.instruments,
         "GET market/ticker": market.ticker,
@@ -80,15 +53,13 @@ def routes(state: SimulatorState) -> dict[str, Handler]:
         "GET market/tickers": market.tickers,
     }
     if state.histories:
-        open_to_all |= {
+        table |= {
             "GET market/trades": market.trades,
             "GET market/history-trades": market.past_trades,
             "GET market/candles": market.candles,
             "GET market/history-candles": market.candles,
         }
-    table = {route: signed(state, handler) for route, handler in private.items()}
-    table |= {route: public(handler) for route, handler in open_to_all.items()}
-    return {route.replace(" ", f" {HOST}/", 1): handler for route, handler in table.items()}
+    return at_host({route: public(handler) for route, handler in table.items()})
 
 
 class OkxMarket:

@@ -6,11 +6,13 @@ https://www.okx.com/docs-v5/en/#overview-rest-authentication
 import base64
 import hashlib
 import hmac
+from collections.abc import Mapping
 from datetime import datetime
 
 from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.http.request import ApiError, Handler, HttpRequest
 
+HOST = "www.okx.com/api/v5"  # its demo trading has the same host
 GOOD_FOR_MS = 30_000
 # U: https://www.okx.com/docs-v5/en/#overview-transaction-timeouts: placing and amending orders, and no algo order
 EXPIRING = frozenset(f"/api/v5/trade/{name}" for name in ("order", "batch-orders", "amend-order", "amend-batch-orders"))
@@ -63,3 +65,13 @@ def stamp_ms_of(request: HttpRequest) -> int:
 def public(handler: Handler) -> Handler:
     """Wraps a handler: its answer goes into OKX's envelope."""
     return lambda request: {"code": "0", "msg": "", "data": handler(request)}
+
+
+def at_host(table: Mapping[str, Handler]) -> dict[str, Handler]:
+    """Returns handlers by `METHOD PATH` as those by `METHOD HOST/PATH`."""
+    return {route.replace(" ", f" {HOST}/", 1): handler for route, handler in table.items()}
+
+
+def private(state: SimulatorState, table: Mapping[str, Handler]) -> dict[str, Handler]:
+    """Returns the same of requests that must be signed."""
+    return at_host({route: signed(state, handler) for route, handler in table.items()})

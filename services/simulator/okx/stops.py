@@ -12,8 +12,9 @@ from typing import Any
 
 from services.simulator.engine.events import CROSS, HEDGE, Declined, EngineOrder
 from services.simulator.engine.listing import Listing
+from services.simulator.engine.simulator_state import SimulatorState
 from services.simulator.engine.stops import NEVER_MS, EngineStop, StopState
-from services.simulator.http.request import HttpRequest
+from services.simulator.http.request import Handler, HttpRequest
 from services.simulator.okx.orders import (
     CLIENT_ID,
     CODES,
@@ -22,7 +23,7 @@ from services.simulator.okx.orders import (
     OkxConditionalOrders,
     OkxOrders,
 )
-from services.simulator.okx.rest import api_error, order_error
+from services.simulator.okx.rest import api_error, order_error, private
 
 TAKE_PROFIT, STOP_LOSS, TRAILING = "tp", "sl", "move_order_stop"
 # C: 51277 to 51280: on which side of the price a trigger may lie, by its prefix and whether it sells.
@@ -40,6 +41,26 @@ FAIL_CODES = {"margin": "51008", "reduce_only": "51169", "unattached": "51020"}
 ATTACHED_REDUCES = "attached_reduces"  # the setting: `true` lets stops that entries carry only reduce
 SIZED_STOPS = "sized_stops"  # the setting: `refused` takes no stop by quantity that only reduces
 ZERO = Decimal(0)
+
+
+def routes(state: SimulatorState) -> dict[str, Handler]:
+    """Returns the handler of each `METHOD HOST/PATH`, of orders and of algo orders."""
+    state.engine.triggered_client_id = lambda waited: ""  # see OkxConditionalOrders
+    orders, conditional = OkxEntries(state), OkxAlgoOrders(state)
+    table: dict[str, Handler] = {
+        "POST trade/order": orders.place,
+        "POST trade/batch-orders": orders.place,
+        "GET trade/order": orders.find,
+        "POST trade/cancel-order": orders.cancel,
+        "GET trade/orders-pending": orders.open_orders,
+        "GET trade/fills": orders.fills,
+        "GET trade/fills-history": orders.fills,
+        "POST trade/order-algo": conditional.place,
+        "GET trade/order-algo": conditional.details,
+        "GET trade/orders-algo-pending": conditional.pending,
+        "POST trade/cancel-algos": conditional.cancel,
+    }
+    return private(state, table)
 
 
 class OkxAlgoOrders(OkxConditionalOrders):

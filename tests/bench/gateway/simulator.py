@@ -9,7 +9,8 @@ import time
 from collections.abc import Mapping
 from decimal import Decimal
 
-from services.simulator.binance.dialect import routes, swap
+from services.simulator.binance.dialect import swap
+from services.simulator.dialects import DIALECTS
 from services.simulator.engine.faults import RandomFaults
 from services.simulator.engine.matching_engine import MatchingEngine
 from services.simulator.engine.prices import EnginePrices
@@ -43,7 +44,7 @@ async def _serve() -> None:
     engine = MatchingEngine(listings, EnginePrices(listings), {"USDT": Decimal(CASH)}, FEE)
     state = SimulatorState(engine, RandomFaults(chances={}))
     arrived: dict[str, float] = {}
-    async with SimulatorServer(clocked(routes(state), arrived)) as server:
+    async with SimulatorServer(clocked(DIALECTS["binance"].routes(state), arrived)) as server:
         server.admin.update(Admin(server, state).handlers())
         server.admin["arrived"] = lambda request: arrived
         print(server.url, flush=True)
