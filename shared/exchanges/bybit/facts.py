@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.exchanges.candles import BYBIT_CANDLES
 from shared.exchanges.profile import MarketDataProfile, TradingFacts, all_of, states_of
-from shared.messages.reasons import Reason
+from shared.messages.reasons import Reason, StopKind
 
 DOCS = "https://bybit-exchange.github.io/docs/v5"
 
@@ -116,3 +116,8 @@ FACTS = TradingFacts(
     orders_page=50,  # P: DOCS/order/open-order: 20 unless asked for
     newest_first=True,
 )
+
+STOP_ORDER_TYPES = {  # P: DOCS/enum#stopordertype; the partial ones are sized by quantity
+    "StopLoss": StopKind.STOP, "TakeProfit": StopKind.TAKE_PROFIT, "TrailingStop": StopKind.TRAIL,
+    "PartialStopLoss": StopKind.STOP, "PartialTakeProfit": StopKind.TAKE_PROFIT,
+}  # fmt: skip

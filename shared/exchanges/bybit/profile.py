@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from shared.errors import VenueError
-from shared.exchanges.bybit.facts import FACTS, MARKET_DATA
+from shared.exchanges.bybit.facts import FACTS, MARKET_DATA, STOP_ORDER_TYPES
 from shared.exchanges.profile import ExchangeProfile, TradingFacts
 from shared.exchanges.rest_caller import NotThere, RestCaller
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
@@ -36,7 +36,6 @@ FUNDING, CLASSIC, PORTFOLIO = "Funding", "1", "PORTFOLIO_MARGIN"
 # P: DOCS/order/cancel-all: of spot only `Order` is cancelled unless another kind is named
 SPOT_KINDS = ("Order", "StopOrder", "tpslOrder", "OcoOrder", "BidirectionalTpslOrder")
 UNTRIGGERED = "Untriggered"
-OF_POSITION = {"StopLoss", "TakeProfit", "TrailingStop", "PartialStopLoss", "PartialTakeProfit"}
 INDEX = {"LONG": 1, "SHORT": 2}  # P: DOCS/order/create-order: positionIdx
 
 
@@ -236,7 +235,7 @@ class BybitProfile(TradingProfile):
 
     def of_position(self, info: Mapping[str, Any]) -> bool:
         """Reads `stopOrderType` of what waits (P: DOCS/enum#stopordertype)."""
-        return self.waits(info) and info.get("stopOrderType") in OF_POSITION
+        return self.waits(info) and info.get("stopOrderType") in STOP_ORDER_TYPES
 
     async def cancel_resting(self, caller: RestCaller, market: str, ids: Sequence[str] | None = None) -> None:
         """Cancels all of a kind at once; without a kind, a swap's stops would go, too. P: DOCS/order/cancel-all."""

@@ -5,6 +5,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
 
+from shared.exchanges.bybit.facts import STOP_ORDER_TYPES
 from shared.exchanges.client import Unreadable
 from shared.exchanges.profile import all_of
 from shared.exchanges.rest_caller import Refusing, RestCaller
@@ -17,10 +18,6 @@ from shared.orders.stops import StopPhase, StopReport, StopRequest
 
 FIELDS = {StopKind.STOP: "stopLoss", StopKind.TAKE_PROFIT: "takeProfit", StopKind.TRAIL: "trailingStop"}
 TRIGGERS = {StopKind.STOP: "slTriggerBy", StopKind.TAKE_PROFIT: "tpTriggerBy"}
-KINDS = {  # P: DOCS/enum#stopordertype; the partial ones are sized by quantity
-    "StopLoss": StopKind.STOP, "TakeProfit": StopKind.TAKE_PROFIT, "TrailingStop": StopKind.TRAIL,
-    "PartialStopLoss": StopKind.STOP, "PartialTakeProfit": StopKind.TAKE_PROFIT,
-}  # fmt: skip
 WHOLE = frozenset({"StopLoss", "TakeProfit", "TrailingStop"})
 PHASES = {  # P: DOCS/enum#orderstatus; Cancelled: see _phase
     "Untriggered": StopPhase.WAITING,
@@ -178,7 +175,7 @@ def _report(market: Market, row: Row) -> StopReport:
     qty = Decimal(0) if whole else number(row.get("qty"), "0")
     return StopReport(
         sym=market.sym,
-        kind=KINDS.get(word),
+        kind=STOP_ORDER_TYPES.get(word),
         phase=phase,
         venue_id=id_,
         stop_id=str(row.get("orderLinkId") or ""),
