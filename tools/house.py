@@ -2,6 +2,9 @@
 
 It reads the syntax trees of `shared` and `services` and follows a name that a package hands on to the file that has it,
 so no re-export hides an importer.
+
+A file that only one other imports, beside it, is part of that, or it has a reason: together they would be longer than a
+file may be, or it stands in KEPT.
 """
 
 import ast
@@ -12,6 +15,18 @@ from pathlib import Path
 from statistics import median
 
 ROOMS = ("shared", "services")
+LONGEST = 350  # lines of a file
+KEPT = {
+    "services.gateway.live": "paper needs neither the engine nor what it loads",
+    "services.monitor.looks": "the worker reads and writes; what the stage is told beside that is another matter",
+    "services.research.lookahead.restarts": "a check of its own: of memory, and not of the future",
+    "services.simulator.hyperliquid.account": "each dialect has this file",
+    "services.simulator.hyperliquid.signer": "the SDK's way to sign, written apart from ccxt's: each checks the other",
+    "services.simulator.simulator": "tests serve a simulator in their own process, without the command's options",
+    "shared.exchanges.hyperliquid.pace": "how fast one may ask is another matter than how one signs",
+    "shared.models.onnx_model": "it loads onnxruntime, which a torch model does without",
+    "shared.user_code.data_files": "what a user's code opens is another matter than what it imports",
+}
 TARGETS = "files <= 350, median 90 to 140, none above 400, single importers <= 25, names twice <= 5, circles 0"
 
 
@@ -36,6 +51,12 @@ class House:
                 importers[other].add(name)
         found = ((name, next(iter(by))) for name, by in sorted(importers.items()) if len(by) == 1)
         return [(name, by) for name, by in found if _folder(name) == _folder(by) and not self._is_package(name)]
+
+    def unexplained(self) -> list[str]:
+        """Returns the single importers' modules without a reason, and those in KEPT that need none any more."""
+        lines, single = self.lines(), dict(self.single_importers())
+        short = {name for name, by in single.items() if lines[name] + lines[by] <= LONGEST}
+        return sorted(short ^ (KEPT.keys() & self.trees.keys()))
 
     def names_twice(self) -> dict[str, list[str]]:
         """Returns the names of public classes that several modules define, with these modules."""
@@ -132,7 +153,13 @@ def report(house: House, *, long: bool) -> Iterator[str]:
     yield f"files              {len(lines)}, {sum(lines.values()):,} lines"
     yield f"lines of a file    median {median(sizes):.0f}, most {lines[largest]} ({largest})"
     yield f"single importers   {len(single)}"
-    yield from (f"  {name}  <- {by}" for name, by in single if long)
+    yield from (
+        f"  {name}  <- {by}: {KEPT.get(name, f'{lines[name] + lines[by]} lines together')}"
+        for name, by in single
+        if long
+    )
+    yield f"  without a reason {len(house.unexplained())}"
+    yield from (f"    {name}" for name in house.unexplained() if long)
     yield f"names twice        {len(twice)}"
     yield from (f"  {name}: {', '.join(where)}" for name, where in twice.items() if long)
     yield f"circles            {len(circles)}"

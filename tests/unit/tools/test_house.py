@@ -2,9 +2,13 @@
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[3] / "tools" / "house.py"
+from tools.house import House
+
+ROOT = Path(__file__).parents[3]
+SCRIPT = ROOT / "tools" / "house.py"
 FILES = {
     "shared/__init__.py": "",
     "shared/a/__init__.py": "from shared.a.one import One\n",
@@ -20,8 +24,8 @@ FILES = {
 }
 
 
-def told(folder: Path, *arguments: str) -> list[str]:
-    for name, text in FILES.items():
+def told(folder: Path, *arguments: str, files: Mapping[str, str] = FILES) -> list[str]:
+    for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -33,12 +37,26 @@ def told(folder: Path, *arguments: str) -> list[str]:
 
 
 def test_what_a_package_hands_on_counts_for_the_file_that_has_it(tmp_path: Path) -> None:
-    """`one` has two importers, one of them through its package; `helper` has one, beside it."""
+    """`one` has two importers, one of them through its package; `helper` has one, beside it, and no reason for that."""
     lines = told(tmp_path, "--long")
     assert "files              9, 18 lines" in lines
     assert "lines of a file    median 2, most 6 (services.main)" in lines
-    assert "  shared.a.helper  <- shared.a.two" in lines
+    assert "  shared.a.helper  <- shared.a.two: 4 lines together" in lines
+    assert lines[lines.index("  without a reason 1") + 1] == "    shared.a.helper"
     assert not [line for line in lines if line.startswith("  shared.a.one ")]
+
+
+def test_a_file_that_would_be_too_long_with_its_importer_has_a_reason(tmp_path: Path) -> None:
+    long = "class Twice: ...\n" * 347
+    assert "  without a reason 1" in told(tmp_path, files=FILES | {"shared/a/helper.py": long})
+    assert "  without a reason 0" in told(tmp_path, files=FILES | {"shared/a/helper.py": long + "\n"})
+
+
+def test_this_house() -> None:
+    """No file is too long, none imports itself by way of others, and each single importer has a reason."""
+    house = House(ROOT)
+    assert {name: lines for name, lines in house.lines().items() if lines > 400} == {}
+    assert (house.circles(), house.unexplained()) == ([], [])
 
 
 def test_names_twice_and_circles(tmp_path: Path) -> None:
