@@ -112,7 +112,7 @@ class Row(NamedTuple):
 
 
 class DecisionsAround(NamedTuple):
-    """What other streams say of decisions: prices by symbol and number of the prediction, orders by their ids."""
+    """Other streams say this of decisions: prices by symbol and number of the prediction, orders by their ids."""
 
     prices: Mapping[tuple[str, int], Decimal]
     orders: Mapping[str, OrderIntent]

@@ -68,7 +68,7 @@ class TradePlan:
 
 @dataclass
 class Simulator:
-    """A running simulator: its HTTP server, its state, and its websockets."""
+    """A simulator runs with an HTTP server, a state, and websockets."""
 
     server: SimulatorServer
     state: SimulatorState

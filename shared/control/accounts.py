@@ -79,7 +79,7 @@ async def write_key(journal: Journal, where: Whereabouts, by: str, at_ms: int) -
 
 
 class WayOut(NamedTuple):
-    """The settings for cancelling and closing.
+    """A way out has the settings for cancelling and closing.
 
     - unplaced: symbols whose market nobody can tell.
     - others: symbol -> another market that it may have, where config and journal differ.

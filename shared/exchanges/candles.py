@@ -1,4 +1,4 @@
-"""How exchanges tell of a bar, by REST and by websocket, with all that they tell. The letters: profile.py.
+"""Exchanges tell of a bar by REST and by websocket, each in its own way. The letters: profile.py.
 
 | | volume | quote_volume | trades | taker_volume | finished |
 |---|---|---|---|---|---|

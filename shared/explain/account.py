@@ -121,7 +121,7 @@ def coins_at_stake(sym: str, qty: Decimal, quote: VenueQuote) -> Iterator[Stake]
 
 
 class StopsAtStake(NamedTuple):
-    """What is lost where the stops at the exchange hold; without them, and behind a gap, it is liquidation's.
+    """So much is lost where the stops at the exchange hold; without them, and behind a gap, it is liquidation's.
 
     - now: of each position; one without a stop has its liquidation's stake.
     - armed: what may come to it under the arming.

@@ -12,7 +12,7 @@ _CLOSING = frozenset({Leg.CLOSE, Leg.NET, Leg.LIQUIDATION, Leg.STOP})
 
 
 class ModelNeeds(NamedTuple):
-    """What a model needs before it predicts.
+    """A model needs this before it predicts.
 
     - interval: of its bars; empty where they are the ticks. interval_ns: its length.
     - ticks: how many of its bars fill its windows; 0: not known.

@@ -19,7 +19,7 @@ FAILURES = frozenset({Reason.STOP_FAILED, Reason.STOP_BEYOND})  # no stop has cl
 
 
 class OrderLife(NamedTuple):
-    """What the journal has of an order; empty on paper."""
+    """The journal has this of an order; empty on paper."""
 
     row: OrderRow | None = None
     events: tuple[EventRow, ...] = ()

@@ -12,7 +12,7 @@ from shared.journal.tables import ACCOUNTS
 
 
 class JournalSeen(NamedTuple):
-    """What a look has seen.
+    """A look has seen this.
 
     - shown: the place, for people
     - path: its file; None where it lies on a server

@@ -219,7 +219,7 @@ def _stored(entry: Entry) -> StoredEntry:
 
 
 class RecordedEntries:
-    """The streams of one line in a recording's folder.
+    """A recording's folder has the streams of one line.
 
     - instances: each stream's writer.
     - damaged: the files that could not be read, and why.

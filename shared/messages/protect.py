@@ -1,4 +1,4 @@
-"""How far the stops of a position lie: what the config says, and what simulated and real stops compute by."""
+"""Terms say how far the stops of a position lie: the config has them, simulated and real stops compute by them."""
 
 from decimal import Decimal
 from typing import NamedTuple

@@ -140,7 +140,7 @@ class OwnView(NamedTuple):
 
 
 class Reconciliation(NamedTuple):
-    """The result: differences to show, and funding payments to book on their symbol's book, oldest first."""
+    """It results in differences to show, and funding payments to book on their symbol's book, oldest first."""
 
     differences: list[Difference]
     bookings: list[FundingPayment]

@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 
 class Work(Protocol):
-    """The work of a process: a Worker, or a loop of its own."""
+    """A process does this work: a Worker, or a loop of its own."""
 
     counts: Counter[str]
     alive_file: Path | None

@@ -1,4 +1,4 @@
-"""What may come after a stop has closed a position: nothing that adds, until `after_stop` of the config lets it."""
+"""After a stop has closed a position nothing adds, until `after_stop` of the config lets it."""
 
 from typing import Literal
 

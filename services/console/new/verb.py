@@ -15,7 +15,7 @@ from shared.user_code.sources import INNER, installed
 
 
 class NewFile(StrEnum):
-    """What can be new."""
+    """A new file can be one of these."""
 
     STRATEGY = "strategy"
     FEATURE = "feature"

@@ -35,7 +35,7 @@ Report = Callable[[View, int, str, Ended | None, LineStatus | None], None]
 
 
 class Shown(NamedTuple):
-    """What a run shows goes here.
+    """A run shows what happens through these.
 
     - report: takes a view of the line. say: takes a line about a trouble.
     - wall: the clock of its times.
@@ -129,7 +129,7 @@ class Display:
 
 @dataclass(frozen=True)
 class Summary:
-    """The summary of a run: counts per stream, money in quote units, waits in µs.
+    """The summary says what a run has done: counts per stream, money in quote units, waits in µs.
 
     - parity: None where it was not compared.
     - ended: how this run's orders ended, where they went to a venue; None where they were filled on paper.

@@ -15,7 +15,7 @@ ONE_S = 2.0  # and for one of them; what does not answer is not asked again
 
 
 class AtExchange(NamedTuple):
-    """One symbol at the exchange, as it says now.
+    """The exchange says of one symbol how it stands now.
 
     - qty: of all its rows; on spot all coins that the account has, whoever owns them.
     - open_orders: those that rest, and those that wait for a price.

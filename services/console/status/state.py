@@ -39,7 +39,7 @@ class Word(NamedTuple):
 
 
 class SymbolStatus(NamedTuple):
-    """One symbol's status; money in quote units, Decimals. None: nobody knows.
+    """A status says how one symbol stands; money in quote units, Decimals. None: nobody knows.
 
     - price, price_ns: of the newest tick, or of the exchange's quote where that was asked.
     - qty: signed base units, dust too. entry: what was paid for it, on average.

@@ -48,7 +48,7 @@ class Booking(NamedTuple):
 
 
 class Adopted(NamedTuple):
-    """One difference, and what follows from adopting it.
+    """A difference is adopted, and this follows from it.
 
     - booking: on the symbol's book.
     - mine: a person's part of its coin, all told.

@@ -52,7 +52,7 @@ NS_PER_MS = 1_000_000
 
 
 class Flatten:
-    """One flatten of an account.
+    """A flatten closes all positions of an account.
 
     - epoch: the journal's, raised by the halt; raised again where a gateway took it meanwhile.
     - by: the person.

@@ -1,4 +1,4 @@
-"""The way out of an account: cancel and flatten through the venue itself, tried until it is done or time is over."""
+"""A halt leaves an account: it cancels and flattens through the venue itself, until that is done or time is over."""
 
 import asyncio
 import math

@@ -50,7 +50,7 @@ UP = 1.0  # a forecast that every strategy would buy on
 
 
 class MarketSeen(NamedTuple):
-    """One symbol as the venue shows it now. position: of all its rows together."""
+    """The venue shows one symbol so now. position: of all its rows together."""
 
     sym: str
     rules: MarketRules
@@ -61,7 +61,7 @@ class MarketSeen(NamedTuple):
 
 
 class AccountSeen(NamedTuple):
-    """The account as venue and journal show it now.
+    """Venue and journal show the account so now.
 
     - unsettled: orders without an end.
     - differences: those that nobody has adopted.

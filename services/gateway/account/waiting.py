@@ -12,7 +12,7 @@ RETRY_S, RETRY_MAX_S = 0.5, 5.0
 
 
 class VenueWait:
-    """One halt's waiting: a person is told every ten seconds what is waited for.
+    """A halt waits for the venue, and tells a person every ten seconds what for.
 
     - on: what that is, set by whoever waits.
     - within_s: when the halt ends; None: it has no end.

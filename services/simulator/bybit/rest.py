@@ -23,7 +23,7 @@ A_SECOND = 50
 
 
 class BybitError(Exception):
-    """An error of Bybit's: HTTP 200 with a code, unless `status` says otherwise.
+    """Bybit's errors are HTTP 200 with a code, unless `status` says otherwise.
 
     - result: what comes with it.
     """

@@ -1,4 +1,4 @@
-"""What the engine takes: an order's steps, its size, its price, and the money that it needs. Pure.
+"""The engine takes an order whose steps, size and price are allowed, and for which there is money. Pure.
 
 An order with a price is reckoned at that price, as exchanges do, also one that takes what there is at once:
 
@@ -39,7 +39,7 @@ class Band:
 
 
 class BuyingPower:
-    """What an order finds on the account.
+    """An order finds this on the account.
 
     - held: of the order's own position, signed.
     - cash: of a currency, but for what resting orders hold.

@@ -134,7 +134,7 @@ class NewOrder(NamedTuple):
 
 
 class EngineOrder(NamedTuple):
-    """One version of an order.
+    """A version of an order holds from one event to the next.
 
     - signed_qty, filled: base units, + buys.
     - limit: an order with a price rests until it is cancelled, but for `ioc`.
@@ -176,7 +176,7 @@ class EngineOrder(NamedTuple):
 
     @property
     def side(self) -> int:
-        """+1 buys, -1 sells."""
+        """Returns 1 where it buys, -1 where it sells."""
         return 1 if self.signed_qty > 0 else -1
 
     def came_to_nothing(self, before_ms: int) -> bool:
@@ -185,7 +185,7 @@ class EngineOrder(NamedTuple):
 
 
 class EngineFill(NamedTuple):
-    """One trade of an order.
+    """A fill is one trade of an order.
 
     - qty: base units, + bought.
     - fee: positive when paid.
@@ -217,7 +217,7 @@ class EngineFill(NamedTuple):
 
 
 class Payment(NamedTuple):
-    """Funding or a transfer; a positive amount came in."""
+    """A payment is funding or a transfer; a positive amount came in."""
 
     id: int
     kind: str
@@ -228,7 +228,7 @@ class Payment(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """A setting of the account or of a market: leverage, margin mode, status ..."""
+    """A setting holds for the account or for a market: leverage, margin mode, status ..."""
 
     key: str
     value: str

@@ -18,7 +18,7 @@ MOST_TICKS = 20
 
 
 class BestPrices(NamedTuple):
-    """The best bid and ask."""
+    """A market has one best bid and ask at a time."""
 
     bid: Decimal
     ask: Decimal

@@ -20,7 +20,7 @@ SLACK_MS = 60_000
 
 
 class SimulatorClock:
-    """The simulator's time: this machine's."""
+    """The simulator's clock is this machine's."""
 
     def now_ms(self) -> int:
         """Returns the ms since 1970 UTC."""

@@ -1,4 +1,4 @@
-"""What goes wrong with stops, at random by a seed: they fail when they are triggered, their ids come late, some stay.
+"""Stops go wrong at random by a seed: they fail when they are triggered, their ids come late, some stay.
 
 Unlike RandomFaults, these are on unless a tester switches them off. Each was seen:
 

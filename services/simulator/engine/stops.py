@@ -35,7 +35,7 @@ NEVER_MS = 1 << 60  # shown to no read: it never was there
 
 
 class StopState(StrEnum):
-    """The state of a stop; not a word of any exchange."""
+    """A state says where a stop is in its life; it is no word of any exchange."""
 
     DORMANT = "DORMANT"
     WAITING = "WAITING"
@@ -51,7 +51,7 @@ HIDDEN = frozenset({StopState.DORMANT, StopState.DISCARDED})
 
 
 class EngineStop(NamedTuple):
-    """One version of a stop.
+    """A version of a stop holds from one event to the next.
 
     - kind: the exchange's word for it.
     - side: +1 buys, -1 sells.
@@ -102,7 +102,7 @@ class EngineStop(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Whether it closes whatever is held."""
+        """Says whether it closes whatever is held."""
         return not self.qty
 
     def reached(self, price: Decimal) -> bool:

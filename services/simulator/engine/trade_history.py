@@ -38,7 +38,7 @@ class MarketBar(NamedTuple):
 
 
 class MarketTrade(NamedTuple):
-    """One (aggregate) trade. side: the taker's, `buy` or `sell`."""
+    """A trade may be an aggregate of some. side: the taker's, `buy` or `sell`."""
 
     id: int
     at_ms: int
@@ -48,7 +48,7 @@ class MarketTrade(NamedTuple):
 
 
 class TradeColumns(NamedTuple):
-    """Some trades, column by column: id and time of each, price in ticks, quantity in steps, whether the taker sold."""
+    """The columns hold some trades: id and time of each, price in ticks, quantity in steps, whether the taker sold."""
 
     ids: range
     at_ms: list[int]

@@ -12,7 +12,7 @@ CENT = Decimal("0.00000001")
 
 
 class HeldPosition(NamedTuple):
-    """A swap's position from a time on: its signed quantity in base units, and its average entry price."""
+    """A swap's position is this from a time on: a signed quantity in base units, and its average entry price."""
 
     at_ms: int
     qty: Decimal

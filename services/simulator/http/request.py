@@ -10,7 +10,7 @@ CLIENT_IDS = ("newClientOrderId", "origClientOrderId", "clOrdId", "orderLinkId",
 
 
 class HttpRequest(NamedTuple):
-    """A request that came to the simulator.
+    """A request has come to the simulator.
 
     - path: `HOST/PATH`, as an exchange serves it at `https://HOST/PATH`.
     - query: the fields of the URL.
@@ -81,7 +81,7 @@ class HttpAnswer(NamedTuple):
 
 
 class ApiError(Exception):
-    """An error in the exchange's own form. body: becomes JSON."""
+    """The exchange answers with an error in its own form. body: becomes JSON."""
 
     def __init__(self, status: int, body: object) -> None:
         super().__init__(status, body)

@@ -36,7 +36,7 @@ OF_CONNECTION = (Trouble.DISCONNECT, Trouble.SILENCE, Trouble.CLOCK_JUMP)
 
 
 class Strike(NamedTuple):
-    """One trouble, with all its dice thrown.
+    """A strike is one trouble, with all its dice thrown.
 
     - size: in messages, or in bytes.
     - ms: how long, or how far.
@@ -139,7 +139,7 @@ class MessageFaults:
 
 
 class SubscriptionTrouble(StrEnum):
-    """A trouble of a subscription as a whole."""
+    """A trouble may befall a subscription as a whole."""
 
     MUTE = "mute"  # it is acknowledged, and then nothing comes
     UNANSWERED = "unanswered"  # it is not even acknowledged

@@ -12,7 +12,7 @@ from services.simulator.websocket.frames import FrameBlocks, framed
 
 
 class MessageStream(Protocol):
-    """One client's place in the messages of a market."""
+    """A stream keeps one client's place in the messages of a market."""
 
     def take(self, now_ms: int, most: int) -> Sequence[bytes]:
         """Returns the next frames, at most so many of those due by now."""
@@ -41,7 +41,7 @@ class SubscriptionRequest(NamedTuple):
 
 @dataclass
 class ConnectionState:
-    """One connection's way of speaking.
+    """A connection speaks in a way of its own.
 
     - names: streams that its URL subscribes to.
     - combined: each message goes into an envelope with its stream's name.

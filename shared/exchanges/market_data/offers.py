@@ -1,4 +1,4 @@
-"""What an exchange can give beside prices, as far as ccxt and the profile know before it is asked."""
+"""An exchange offers more than prices, as far as ccxt and the profile know before it is asked."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What trades add up to: the group of a bar that is made of them, sums in Decimal."""
+"""Trades add up to the group of a bar that is made of them, sums in Decimal."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A venue through ccxt: market orders on linear swaps and on spot, each sent once."""
+"""A venue through ccxt takes orders at market, and IOC with a limit, on linear swaps and on spot, each sent once."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence

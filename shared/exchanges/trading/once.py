@@ -1,4 +1,4 @@
-"""One request to an exchange, written once or not at all, and the answer or the failure that came of it."""
+"""A request to an exchange is written once or not at all; an answer or a failure comes of it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""An order at an exchange: sent once, what a failure means, what has become of it, and how it is cancelled."""
+"""An order is sent to an exchange once, looked up and cancelled; what a failure means is said here, too."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal

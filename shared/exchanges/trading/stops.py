@@ -1,4 +1,4 @@
-"""The stops of an account at an exchange: placed once, replaced, cancelled, listed and read.
+"""The stops of an account at an exchange are placed once, replaced, cancelled, listed and read.
 
 One that is placed here only ever reduces, so two of one position cost no money, and none may: an answer that nobody
 knows is followed by another placing, under the next revision of its id. Where the first one is there after all, and of
