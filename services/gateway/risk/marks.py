@@ -24,7 +24,7 @@ from shared.record import BY_VALUE, Record, unvalidated
 EQUITY_MARKS, FUNDING_MARKS, ORDER_RATE = "equity_marks", "funding_marks", "orders_per_minute"  # names of rows
 DEFINITION = 2  # 1: ccxt's total of the quote currency, which left out a spot account's coins and Bybit's open profit
 DAY_NS = 86_400 * 10**9
-MS_NS, MS_PER_S = 1_000_000, 1_000
+NS_PER_MS, MS_PER_S = 1_000_000, 1_000
 WINDOW_S = 60  # of the rate of orders
 BY = "gateway"
 WATCHED = (DAILY_LOSS, DRAWDOWN)
@@ -93,9 +93,10 @@ def watch(
     new = new.model_copy(update={"latched": tuple(sorted({*new.latched, *(past & set(suspected))}))})
     rows: list[LimitRow | LatchRow | EventRow] = [] if new == old else [new.row()]
     if old is None and EQUITY_MARKS in limits:
-        rows.append(EventRow("EQUITY", "", "", _begun_anew(kept(Marks, limits[EQUITY_MARKS]), equity), now_ns // MS_NS))
+        begun = _begun_anew(kept(Marks, limits[EQUITY_MARKS]), equity)
+        rows.append(EventRow("EQUITY", "", "", begun, now_ns // NS_PER_MS))
     unseen = [name for name in new.latched if name not in latches]
-    set_now = [LatchRow(name, _reason(rules, name, new), BY, now_ns // MS_NS) for name in unseen]
+    set_now = [LatchRow(name, _reason(rules, name, new), BY, now_ns // NS_PER_MS) for name in unseen]
     return Watched((*rows, *set_now), new.latched, tuple(sorted(past - set(new.latched))))
 
 
@@ -161,7 +162,7 @@ def funding_marks_in(limits: Mapping[str, bytes]) -> FundingMarks | None:
 
 def counted_from_ms(now_ns: int) -> int:
     """Returns from when on payments are needed: since midnight, and no mark is older."""
-    return now_ns // DAY_NS * DAY_NS // MS_NS
+    return now_ns // DAY_NS * DAY_NS // NS_PER_MS
 
 
 def watch_funding(
@@ -173,7 +174,7 @@ def watch_funding(
 ) -> Changes:
     """Returns changes after payments were booked: the marks, if they moved, and the latch, if it is reached."""
     old, stands = funding_marks_in(limits), DAILY_FUNDING in latches
-    day, now_ms = now_ns // DAY_NS, now_ns // MS_NS
+    day, now_ms = now_ns // DAY_NS, now_ns // NS_PER_MS
     resumed = old is not None and old.seen and not stands
     begun_ms = counted_from_ms(now_ns) if old is None or day > old.day else old.since_ms
     since_ms = now_ms if resumed else begun_ms

@@ -25,7 +25,7 @@ from shared.record import Record, Snapshot
 from shared.tick import State
 from shared.wall_time import LOCAL_TIME, WallTime, age
 
-MS_NS = 1_000_000
+NS_PER_MS = 1_000_000
 KEY_MS = 7 * 86_400_000  # how long before its end a key is about to end
 MOST = 2_000  # differences, or orders, that are looked at one by one
 OVER = " is over"  # the end of an event that ends another
@@ -151,7 +151,7 @@ class JournalWatch:
             if now_ms - row.at_ms >= self._unknown_ms:
                 name = row.client_order_id
                 text = f"{row.sym}: nobody knows whether the exchange has {plain(row.signed_qty)} (sent "
-                text += f"{self._wall.clock(row.at_ms * MS_NS)}): nothing adds meanwhile"
+                text += f"{self._wall.clock(row.at_ms * NS_PER_MS)}): nothing adds meanwhile"
                 yield Condition(AlertKind.UNKNOWN_ORDER, name, text, f"tickline resolve {name}", row.sym)
 
     async def _events(
@@ -197,7 +197,7 @@ def arming_conditions(arming: ArmingRow | None, now_ms: int, before_ms: int, wal
     """Yields that an arming is about to end, or has ended; nothing of an account that nobody armed."""
     if arming is None:
         return
-    left_ms, at = arming.expires_at_ms - now_ms, wall.second(arming.expires_at_ms * MS_NS)
+    left_ms, at = arming.expires_at_ms - now_ms, wall.second(arming.expires_at_ms * NS_PER_MS)
     if left_ms <= 0:
         yield Condition(AlertKind.ARMING, "ended", f"it ended at {at}: nothing adds any more", "tickline arm")
     elif left_ms <= before_ms:
@@ -211,7 +211,8 @@ def key_conditions(where: Whereabouts, now_ms: int, wall: WallTime) -> Iterator[
     if ends_ms is None or ends_ms - now_ms > KEY_MS:
         return
     ends = "ended" if ends_ms <= now_ms else "ends"
-    text = f"it {ends} at {wall.second(ends_ms * MS_NS)}, and without one not even a close can be sent: make a new key"
+    at = wall.second(ends_ms * NS_PER_MS)
+    text = f"it {ends} at {at}, and without one not even a close can be sent: make a new key"
     yield Condition(AlertKind.KEY, "key", text)
 
 

@@ -32,7 +32,7 @@ from shared.record import Snapshot
 
 STATE = "alerts.state"
 LOST_S = 10.0  # a shorter absence of bus or journal is none
-MS_NS = 1_000_000
+NS_PER_MS = 1_000_000
 
 log = structlog.get_logger()
 
@@ -157,7 +157,7 @@ class AlertWatch:
             "channels": (*self._channels.conditions(), *(self._heartbeat.conditions() if self._heartbeat else ())),
         }
         try:
-            standing["bus"] = await self._bus.look(now_ns // MS_NS)
+            standing["bus"] = await self._bus.look(now_ns // NS_PER_MS)
             self._no_bus.over()
         except BusLost as lost:
             self._no_bus.lost(str(lost))
@@ -191,7 +191,7 @@ class AlertWatch:
         if self._journal is None:
             return JournalView()
         try:
-            seen = await self._journal.look(now_ns // MS_NS)
+            seen = await self._journal.look(now_ns // NS_PER_MS)
         except JournalUnwritable as error:
             self._no_journal.lost(str(error))
             return None
@@ -202,7 +202,7 @@ class AlertWatch:
         """Sends the daily line; it may take a while to find what was made."""
         try:
             async with Lookup.open(self._settings) as lookup:
-                found = await money(self._settings, lookup, now_ns // MS_NS)
+                found = await money(self._settings, lookup, now_ns // NS_PER_MS)
         except Exception as error:  # its silence would say that the host is dead
             if not isinstance(error, (BusLost, TicklineError)):
                 log.error("alerts failed", why=f"the daily line: {type(error).__name__}", exc_info=error)
