@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple
 
-from shared.account.protection import StopSnapshot
+from shared.account.simulated_stop import StopSnapshot
 from shared.bus.api import Session
 from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings

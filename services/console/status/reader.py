@@ -10,7 +10,7 @@ from services.console.status.exchange import ExchangeAnswer, look
 from services.console.status.lines import edge_of, edge_on
 from services.console.status.state import FRESH_S, AccountStatus, Line, LineStatus, SymbolStatus, Word, how_to_arm
 from services.console.status.stops import naked, told_terms, worst_line
-from shared.account.protection import triggers_of
+from shared.account.simulated_stop import triggers_of
 from shared.bus.api import Session
 from shared.config import Mode, Settings
 from shared.config.fingerprint import config_hash

@@ -18,7 +18,7 @@ from services.simulator.engine.events import NewOrder
 from services.simulator.simulator import serving
 from services.strategy.plan import plan as strategy_plan
 from services.strategy.protected_stage import ProtectedStage
-from shared.account.protection import BarPrices
+from shared.account.simulated_stop import BarPrices
 from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings
 from shared.config.fingerprint import config_hash
