@@ -12,7 +12,7 @@ from shared.explain.account import standing
 from shared.journal.rows import ArmingRow, ExternalRow, LatchRow, OrderRow
 from shared.messages import Decision, ExecutionReport
 from shared.orders.stop_life import StopLife
-from shared.orders.stops import StopKind
+from shared.messages.reasons import StopKind
 from shared.strategies.identity import Identity
 from shared.wall_time import WallTime, iso
 
