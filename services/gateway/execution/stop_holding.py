@@ -30,6 +30,7 @@ class StopHolding:
         self.liquidation: Decimal | None = None
         self._manager, self._context, self._times = manager, context, times
         self._openers: dict[str, OrderRow | None] = {}
+        self._filled: set[str] = set()  # stops whose order was filled whole, which the journal learns just now
         self._closed_ms = 0
         self._closed: tuple[str, Decimal, int] | None = None  # what was closed last, and how often in vain
 
@@ -57,24 +58,32 @@ class StopHolding:
             held, opened_by, sure = unanswered[0].state.asked_qty, unanswered[0].name, False
         unsure = frozenset(order.name for order in orders if order in unanswered or _has_ended_short(order))
         reducing = [order for order in orders if order.only_reduces]
-        return Holding(
+        found = Holding(  # of one moment: what follows asks the journal
             held=held,
             opened_by=opened_by if held else "",
-            wanted=await self._wanted(held, opened_by) if held else {},
+            wanted={},
             entries=self.entries(),
             unsure=frozenset() if form.attached_part else unsure,
             fired=frozenset(order.row.stop_id for order in reducing if order.row.stop_id and order.ended_with is None),
-            done=await self._done(opened_by, lives) if held else frozenset(),
             closing=not sure or any(_closes(order) for order in reducing),
             closed_ms=self._closed_ms,
             in_vain=self._in_vain(opened_by, held),
-        ), sure
+        )
+        if held:
+            wanted, done = await self._wanted(held, opened_by), await self._done(opened_by, lives)
+            found = found._replace(wanted=wanted, done=done)
+        return found, sure
 
     def note_close(self, action: CloseAtMarket) -> None:
         """Takes that it is closed at market now."""
         opened_by, held = action.life.opened_by, action.held_qty
         self._closed = opened_by, held, self._in_vain(opened_by, held) + 1
         self._closed_ms = self._context.venue.now_ms()
+
+    def note_end(self, row: OrderRow) -> None:
+        """Takes that an order is over, or how it stands; it is booked before the journal has it."""
+        if row.stop_id and row.state is OrderPhase.FILLED:
+            self._filled.add(row.stop_id)
 
     async def opener(self, name: str) -> OrderRow | None:
         """Returns the order that opened the position; None where that was no order, but e.g. a person's word."""
@@ -91,12 +100,13 @@ class StopHolding:
 
     async def _done(self, opened_by: str, lives: Collection[StopLife]) -> frozenset[str]:
         """Returns the position's stops whose order was filled whole."""
-        found = set[str]()
-        for life in [one for one in lives if one.phase is StopPhase.TRIGGERED and one.opened_by == opened_by]:
+        fired = [life for life in lives if life.phase is StopPhase.TRIGGERED and life.opened_by == opened_by]
+        for life in [one for one in fired if one.stop_id not in self._filled]:
             row = await self._context.journal.order(fired_name(life))
-            if row is not None and row.state is OrderPhase.FILLED:
-                found.add(life.stop_id)
-        return frozenset(found)
+            if row is not None:
+                self.note_end(row)
+        self._filled.intersection_update(life.stop_id for life in lives)
+        return frozenset(self._filled.intersection(life.stop_id for life in fired))
 
     def _in_vain(self, opened_by: str, held: Decimal) -> int:
         """Returns how often just this was closed at market, and is held all the same."""

@@ -94,6 +94,7 @@ class SymbolStops:
 
     def order_ended(self, row: OrderRow) -> list[Change]:
         """Takes that an order of the symbol is over; returns what is to be written with that."""
+        self.holding.note_end(row)
         part_too = self._context.venue.stops.form.attached_part
         left = bool(row.filled_qty) if part_too else row.filled_qty == row.signed_qty
         for life in [life for life in self.known.live if life.carried_by == row.client_order_id]:

@@ -1,6 +1,6 @@
 """Stops of a position through the whole gateway, on every dialect that has them."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -14,8 +14,9 @@ from services.simulator.engine.stop_faults import StopFate
 from services.simulator.engine.stops import EngineStop, StopState
 from shared.errors import ConfigError
 from shared.exchanges.hyperliquid import rows
-from shared.journal.rows import NakedRow
+from shared.journal.rows import Change, NakedRow, OrderRow
 from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
+from shared.messages.reasons import OrderPhase
 from shared.orders.stop_life import StopLife
 from shared.orders.stops import StopPhase
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
@@ -438,19 +439,36 @@ async def test_who_has_no_such_stops_is_refused_by_name(
             await trading.task
 
 
-async def test_two_that_fire_together_are_both_booked_though_no_fill_names_either(tmp_path: Path) -> None:
-    """Hyperliquid: the one that the entry carried has a size, the one that replaces it has not; its cancel is lost."""
+async def test_two_that_fire_together_are_both_booked_though_no_fill_names_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hyperliquid: the one that the entry carried has a size, the one that replaces it has not; its cancel is lost.
+
+    What is left when the first is booked is nothing that it did not close, though the journal does not have it yet.
+    """
     async with protected(tmp_path, HYPERLIQUID, {"take_profit_bps": 300}) as trading:
         await trading.enter()
         trading.fake.server.faults.append(Fault(FaultMode.DROP, "exchange/cancel", times=1_000))
         await trading.write(trading.intent("0.005"))
         await until(lambda: sorted(one.qty for one in trading.stops) == [0, LONG])
+        context, done = (await trading.session()).context, list[bool]()
+        stops, write = context.protector.symbols[SYM], context.fenced.write
+
+        async def written(changes: Sequence[Change], meanwhile: Callable[[], None] | None = None) -> None:
+            for row in [one for one in changes if isinstance(one, OrderRow) and one.state is OrderPhase.FILLED]:
+                holding, _ = await stops.holding.now(stops.known.by_id.values())
+                done.append(row.stop_id in holding.done or not holding.held)
+            await write(changes, meanwhile)
+
+        monkeypatch.setattr(context.fenced, "write", written)
         trading.price(ABOVE)
         assert trading.held == 0
         first, second = (one for one in trading.fake.engine.accepted if not one.client_id)
         reports = await trading.reported(4)
         assert {told(one) for one in reports[2:]} == {PROFIT_TAKEN, (*PROFIT_TAKEN[:3], D("-0.005"))}
         assert {life.order_id for life in await trading.lives()} >= {str(first.id), str(second.id)}
+        assert done == [True, True]
+        assert not any("closed at market" in text for text in await trading.alarms())
         await trading.agreed()
 
 
