@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -20,8 +22,8 @@ from services.gateway.execution.protection import (
     covered,
     plan,
 )
+from services.gateway.execution.stop_lives import StopLives
 from services.gateway.execution.stop_records import placed_life, request_of
-from services.gateway.execution.stop_watch import whose
 from shared.exchanges.binance.stops import FORM as BINANCE
 from shared.exchanges.bybit.stops import FORM as BYBIT
 from shared.exchanges.okx.stops import FORM as OKX
@@ -29,7 +31,7 @@ from shared.exchanges.trading.stop_profile import StopForm
 from shared.messages.reasons import Reason, StopKind
 from shared.orders import Absent, Ambiguous, Refused
 from shared.orders.state import Cancel
-from shared.orders.stop_life import EntryEnded, Placed, StopLife, Superseded, Told, on_stop_event
+from shared.orders.stop_life import EntryEnded, Placed, StopLife, Superseded, Told
 from shared.orders.stops import Beyond, Occupied, StopAnswer, StopPhase, StopReport, StopRequest
 
 ZERO, PRICE, LOW = Decimal(0), Decimal(100), Decimal(95)
@@ -249,7 +251,11 @@ class Protection(RuleBasedStateMachine):
     def start(self, form: StopForm) -> None:
         self.form = form
         self.there = InPlaceExchange() if form.replaced == "in_place" else ModelExchange()
-        self.lives: dict[str, StopLife] = {}
+        clock = SimpleNamespace(now_ms=lambda: self.there.now_ms)
+        context: Any = SimpleNamespace(config=SimpleNamespace(grace_ms=GRACE_MS), venue=clock)
+        nobody: Any = None
+        self.known = StopLives(nobody, context, nobody)
+        self.lives = self.known.by_id
         self.booked = ZERO  # what our orders have done; a fired stop's are booked when it is settled
         self.opener = 0
         self.fired: dict[str, ModelStop] = {}
@@ -325,7 +331,7 @@ class Protection(RuleBasedStateMachine):
         """The list, and by its id what the list lacks."""
         asked_ms, shown = self.there.now_ms, set[str]()
         for row in self.there.listed():
-            life = whose(row, self)  # type: ignore[arg-type]
+            life = self.known.whose(row)
             if life is None:
                 continue  # somebody else's
             shown.add(life.stop_id)
@@ -449,18 +455,10 @@ class Protection(RuleBasedStateMachine):
         return life
 
     def _apply(self, stop_id: str, event: object) -> StopLife:
-        before = self.lives[stop_id]
-        life = on_stop_event(before, event, GRACE_MS)  # type: ignore[arg-type]
-        if life.phase is StopPhase.TRIGGERED and life.order_id in self._orders_of_others(stop_id):
-            life = on_stop_event(before, Superseded(self.there.now_ms), GRACE_MS)
-        self.lives[stop_id] = life
+        before, life = self.lives[stop_id], self.known.apply(stop_id, event)  # type: ignore[arg-type]
         if life.phase is StopPhase.TRIGGERED and before.phase is not StopPhase.TRIGGERED:
             self.fired[stop_id] = self.there.became(life.order_id)
         return life
-
-    def _orders_of_others(self, stop_id: str) -> set[str]:
-        fired = [life for life in self.lives.values() if life.phase is StopPhase.TRIGGERED]
-        return {life.order_id for life in fired if life.stop_id != stop_id}
 
     def _ask(self, stop_id: str) -> None:
         life = self.lives[stop_id]
@@ -470,7 +468,7 @@ class Protection(RuleBasedStateMachine):
 
     def _by_its_trades(self, life: StopLife) -> StopReport | Absent:
         assert isinstance(self.there, InPlaceExchange)
-        others = self._orders_of_others(life.stop_id)
+        others = self.known.orders_of_others(life.stop_id)
         for id_ in [one for one in self.there.traded(life.at_ms) if one not in others]:
             found = self.there.find(life.report._replace(venue_id=id_))
             if isinstance(found, StopReport) and found.kind is life.kind:
