@@ -78,7 +78,7 @@ class StopWatch:
         async with stops.lock:
             known, shown = stops.known, set[str]()
             for row in rows:
-                life = known.whose(row) or await self._of_journal(row, stops)
+                life = await self._whose(row, stops) or await self._of_journal(row, stops)
                 if life is None:
                     continue
                 shown.add(life.stop_id)
@@ -90,6 +90,20 @@ class StopWatch:
                 answered = life.phase is not StopPhase.SENT or life.carried_by not in ("", *stops.holding.entries())
                 if life.stop_id not in shown and life.heard_ms < asked_ms and answered:
                     await stops.lookup.ask(life)
+
+    async def _whose(self, row: StopReport, stops: SymbolStops) -> StopLife | None:
+        """Returns which stop of ours a row is.
+
+        One that has no id yet may have fired, and the row be somebody's who placed another since: so its trades are
+        asked for before it takes the row's id. Nobody would look for them after that.
+        """
+        life = stops.known.whose(row)
+        while life is not None and not (row.stop_id or life.venue_id):
+            await stops.lookup.ask(life)
+            asked, life = life.stop_id, stops.known.whose(row)
+            if life is None or life.stop_id == asked:
+                break
+        return life
 
     async def _of_journal(self, row: StopReport, stops: SymbolStops) -> StopLife | None:
         """Returns the stop of ours that is not in memory any more: of an older position, or of another book."""
