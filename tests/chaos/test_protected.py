@@ -14,7 +14,7 @@ from tests.chaos.naked import Share, closes
 from tests.chaos.stop_evidence import AT_WORK, LOSS, NOTED, StopEvidence, missed_stop_plants
 from tests.chaos.sums import FOLLOWING, PROTECTED, SHOWN
 from tests.chaos.traders import Say, Size, Traders, disturbed, judged, traders
-from tests.simulator_venues import BINANCE, BYBIT, HYPERLIQUID, OKX, Place, named
+from tests.simulator_venues import HYPERLIQUID, SWAPS, Place, named
 from tests.until import until
 
 PROTECT = {"stop_bps": "100", "take_profit_bps": "150"}
@@ -22,7 +22,7 @@ SETTLED_S = 90.0
 
 
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize("place", [BINANCE, OKX, BYBIT], ids=named)
+@pytest.mark.parametrize("place", SWAPS, ids=named)
 async def test_every_position_has_its_stop(
     folder: Path, rng: random.Random, short: bool, say: Say, counts_file: CountsFile, place: Place
 ) -> None:
