@@ -17,6 +17,8 @@ from statistics import median
 ROOMS = ("shared", "services")
 LONGEST = 350  # lines of a file
 KEPT = {
+    "services.gateway.execution.naked_time": "what is noted of a time without a stop, and not what is done about it",
+    "services.gateway.execution.stop_requests": "how a stop is placed, cancelled and closed, and not when",
     "services.gateway.live": "paper needs neither the engine nor what it loads",
     "services.monitor.looks": "the worker reads and writes; what the stage is told beside that is another matter",
     "services.research.lookahead.restarts": "a check of its own: of memory, and not of the future",

@@ -260,7 +260,7 @@ def test_the_stops_of_an_account_are_told_beside_those_of_the_bars(tmp_path: Pat
     line.record()
     assert list(recorded_stops(tmp_path)) == []
     kept = last_settings(tmp_path)
-    named = kept | {"gateway": kept["gateway"] | {"mode": "testnet"}}
+    named = kept | {"gateway": kept["gateway"] | {"mode": "testnet", "venue": "fake", "account": "a"}}
     write_checkpoint(tmp_path, Checkpoint(taken_ns=2, settings=named, snapshots={}))
     total, *each = recorded_stops(tmp_path)
     fired = int(total.removeprefix(f"{SYM}: ").partition(" ")[0])
