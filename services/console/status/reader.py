@@ -21,8 +21,8 @@ from shared.lookup import Found, Lookup, Reach
 from shared.lookup.money import KnownBooks, SymbolMoney, money
 from shared.messages import Decision, MarketTick, Stream
 from shared.messages.monitor import POOLED, DriftReading
-from shared.models.choose import chosen_card
 from shared.messages.reasons import StopKind
+from shared.models.choose import chosen_card
 from shared.recording.checkpoint import TRADED, last_settings
 from shared.runner.health import abandoned, alive_file
 from shared.runner.last_words import LastWords, last_words

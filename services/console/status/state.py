@@ -11,8 +11,8 @@ from shared.exchanges.trading.amounts import plain
 from shared.explain.account import standing
 from shared.journal.rows import ArmingRow, ExternalRow, LatchRow, OrderRow
 from shared.messages import Decision, ExecutionReport
-from shared.orders.stop_life import StopLife
 from shared.messages.reasons import StopKind
+from shared.orders.stop_life import StopLife
 from shared.strategies.identity import Identity
 from shared.wall_time import WallTime, iso
 

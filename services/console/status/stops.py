@@ -10,8 +10,9 @@ from shared.config.protect import DISTANCES
 from shared.exchanges.trading.amounts import plain
 from shared.explain.account import Stake, StopsAtStake, if_everything_dies, money, nearest_stops, stop_at_stake
 from shared.messages.protect import ProtectTerms
+from shared.messages.reasons import StopKind
 from shared.orders.stop_life import StopLife
-from shared.orders.stops import StopKind, StopPhase
+from shared.orders.stops import StopPhase
 
 _ZERO = Decimal(0)
 
