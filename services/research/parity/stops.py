@@ -42,7 +42,7 @@ class ComparedStop(NamedTuple):
         if self.live is None or self.live.last_px is None or self.bars is None:
             return None
         side = 1 if self.held > 0 else -1
-        return side * (self.bars.price - self.live.last_px) * BPS / self.bars.price
+        return side * (self.bars.price - self.live.last_px) * BPS / self.bars.price + 0  # no negative zero
 
     def line(self, sym: str) -> str:
         """Returns it for a person."""
