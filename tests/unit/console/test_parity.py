@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from services.console.main import app_for
-from services.research.parity import recording
+from services.research.parity import recording, stops
 from shared.messages import Stream
 
 
@@ -12,8 +12,10 @@ def test_it_names_what_traded_before_what_it_found(monkeypatch: pytest.MonkeyPat
     traded = "model mine (0000000000000000), strategy basic_taker(leverage=1)"
     found = recording.Parity({Stream.ORDERS: 3}, {Stream.ORDERS: 3}, None, [], {Stream.TICKS: 0}, [traded])
     monkeypatch.setattr(recording, "parity", lambda folder, model: found)
+    monkeypatch.setattr(stops, "recorded_stops", lambda folder: ["stop of a position"])
     shown = CliRunner().invoke(app_for(["parity"]), ["parity", "session"])
-    assert shown.output.splitlines() == [traded, "parity: 3 of 3 orders identical"]
+    assert shown.exit_code == 0
+    assert shown.output.splitlines() == [traded, "parity: 3 of 3 orders identical", "stop of a position"]
 
 
 def test_it_says_that_another_runtime_is_compared_to_a_tolerance(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,6 +23,7 @@ def test_it_says_that_another_runtime_is_compared_to_a_tolerance(monkeypatch: py
     compared, identical, near = {Stream.PREDICTIONS: 5}, {Stream.PREDICTIONS: 2}, {Stream.PREDICTIONS: 3}
     found = recording.Parity(compared, identical, None, [], {}, [], near, why)
     monkeypatch.setattr(recording, "parity", lambda folder, model: found)
+    monkeypatch.setattr(stops, "recorded_stops", lambda folder: [])
     shown = CliRunner().invoke(app_for(["parity"]), ["parity", "session"])
     assert shown.exit_code == 0
     assert shown.output.splitlines() == [

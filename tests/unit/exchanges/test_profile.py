@@ -1,8 +1,9 @@
 import pytest
 
 from services.strategy.order_writer import client_order_id
-from shared.exchanges import bybit, okx
 from shared.exchanges.binance.profile import FUTURES_FACTS
+from shared.exchanges.bybit.facts import FACTS as BYBIT
+from shared.exchanges.okx.profile import FACTS as OKX
 from shared.exchanges.profile import TradingFacts
 from shared.exchanges.registry import traded, trading_class
 from shared.messages import Leg
@@ -35,6 +36,6 @@ def test_a_known_id_or_an_unknown_order_is_no_refusal_of_an_order(exchange: str,
 
 
 def test_a_requests_validity() -> None:
-    assert [(facts.expiry, facts.most_validity_ms) for facts in (FUTURES_FACTS, bybit.FACTS, okx.FACTS)] == [
+    assert [(facts.expiry, facts.most_validity_ms) for facts in (FUTURES_FACTS, BYBIT, OKX)] == [
         ("window", 60_000), ("window", 60_000), ("header", 30_000),
     ]  # fmt: skip
