@@ -2,6 +2,7 @@
 
 import gc
 import os
+from collections import defaultdict
 from collections.abc import Generator, Iterator
 from contextlib import nullcontext
 from decimal import DefaultContext, setcontext
@@ -16,7 +17,7 @@ from tests.quick_journals import quick_journals
 from tests.worker_order import order_for_workers
 
 HERE = Path(__file__).parent
-WAITING = ("e2e", "integration", "contract")  # more than they compute; they begin early
+WAITING = ("integration", "contract")  # more than they compute; they begin early
 
 # Examples have no deadline of their own: a busy machine is no failure. The time-out per test is pytest's.
 # `make test` takes the same examples each time; `make fuzz` looks for new ones, four times as many, by a seed that it
@@ -78,14 +79,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Lets several processes that share the tests begin with what takes long."""
     workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
     if workers > 1:
-        long: list[pytest.Item] = []
-        others: list[pytest.Item] = []
+        long, folders = list[list[pytest.Item]](), defaultdict[str, list[pytest.Item]](list)
+        files = defaultdict[Path, list[pytest.Item]](list)
         for item in items:
-            takes_long = item.get_closest_marker("long") or item.get_closest_marker("session")
-            (long if takes_long else others).append(item)
-        items[:] = order_for_workers(long, sorted(others, key=_turn), workers)
-
-
-def _turn(item: pytest.Item) -> int:
-    folder = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
-    return WAITING.index(folder) if folder in WAITING else len(WAITING)
+            folder = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
+            if item.get_closest_marker("long") or item.get_closest_marker("session"):
+                long.append([item])
+            elif folder == "e2e":
+                files[item.path].append(item)
+            else:
+                folders[folder if folder in WAITING else ""].append(item)
+        dealt = [*long, *files.values(), *([item] for item in folders["integration"])]
+        items[:] = order_for_workers(dealt, folders["contract"], folders[""], workers)

@@ -1,20 +1,27 @@
-"""The order in which several processes take the tests, so that none is left with a long one at the end."""
+"""The order in which several processes take the tests, so that none has long ones, or waits alone, at the end."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def order_for_workers(long: list[T], others: list[T], workers: int) -> list[T]:
-    """Returns the tests so that each worker begins with long ones; the rest keeps its order.
+def order_for_workers(dealt: Sequence[Sequence[T]], sliced: list[T], rest: list[T], workers: int) -> list[T]:
+    """Returns the tests so that each worker begins with its share of those that take long, or wait.
 
-    `--dist worksteal` cuts the list into as many runs as there are workers.
+    `--dist worksteal` cuts the list into as many runs as there are workers; who is done takes half of another's rest.
+
+    - dealt: they go to the workers in turn; those of one of them stay together
+    - sliced: each worker gets a piece, so that neighbours stay together, which share servers
+    - rest: what fills the runs
     """
     order: list[T] = []
-    total = len(long) + len(others)
+    total = sum(map(len, dealt)) + len(sliced) + len(rest)
     for worker in range(workers):
-        mine = long[worker::workers]
-        share = max((total - len(order)) // (workers - worker) - len(mine), 0)
-        order += mine + others[:share]
-        others = others[share:]
+        left = workers - worker
+        piece = -(-len(sliced) // left)
+        mine = [*(test for tests in dealt[worker::workers] for test in tests), *sliced[:piece]]
+        share = max((total - len(order)) // left - len(mine), 0)
+        order += mine + rest[:share]
+        sliced, rest = sliced[piece:], rest[share:]
     return order

@@ -42,18 +42,27 @@ def runs(order: list[str], count: int) -> list[list[str]]:
     return [[order[index] for index in worker.runs] for worker in workers]
 
 
-@given(st.integers(1, 6), st.integers(0, 20), st.integers(0, 60))
-def test_every_worker_begins_with_long_ones_and_no_test_is_lost(workers: int, long: int, others: int) -> None:
-    slow, quick = [f"long{n}" for n in range(long)], [f"other{n}" for n in range(others + 2 * (workers + long))]
-    order = order_for_workers(slow, quick, workers)
-    assert sorted(order) == sorted(slow + quick)
+@given(st.integers(1, 6), st.lists(st.integers(1, 3), max_size=20), st.integers(0, 20), st.integers(0, 60))
+def test_every_worker_begins_with_its_share_of_what_takes_long_and_no_test_is_lost(
+    workers: int, groups: list[int], sliced: int, rest: int
+) -> None:
+    dealt = [[f"dealt{n}-{m}" for m in range(size)] for n, size in enumerate(groups)]
+    neighbours, quick = [f"n{n:03}" for n in range(sliced)], [f"q{n}" for n in range(rest + 5 * (workers + 60))]
+    order = order_for_workers(dealt, neighbours, quick, workers)
+    assert sorted(order) == sorted([*(name for names in dealt for name in names), *neighbours, *quick])
+    pieces = []
     for number, run in enumerate(runs(order, workers)):
-        mine = slow[number::workers]
+        mine = [name for names in dealt[number::workers] for name in names]
         assert run[: len(mine)] == mine
-        assert [name for name in run[len(mine) :] if name in slow] == []
+        pieces.append([name for name in run[len(mine) :] if name in neighbours])
+        assert run[len(mine) : len(mine) + len(pieces[-1])] == pieces[-1]
+        assert all(name in quick for name in run[len(mine) + len(pieces[-1]) :])
+    assert [name for piece in pieces for name in piece] == neighbours
+    assert max(map(len, pieces)) - min(map(len, pieces)) <= 1
 
 
-@pytest.mark.parametrize(("long", "others"), [(5, 0), (5, 1), (0, 1), (0, 0)])
-def test_few_tests_are_all_there(long: int, others: int) -> None:
-    names = [str(n) for n in range(long + others)]
-    assert sorted(order_for_workers(names[:long], names[long:], 3)) == names
+@pytest.mark.parametrize(("long", "sliced", "rest"), [(5, 0, 0), (5, 2, 1), (0, 0, 1), (0, 4, 0), (0, 0, 0)])
+def test_few_tests_are_all_there(long: int, sliced: int, rest: int) -> None:
+    names = [str(n) for n in range(long + sliced + rest)]
+    dealt, others = [[name] for name in names[:long]], names[long:]
+    assert sorted(order_for_workers(dealt, others[:sliced], others[sliced:], 3)) == names
