@@ -20,9 +20,10 @@ OLDER  := async-timeout
 PIP    := -m pip --disable-pip-version-check -qq
 # More arguments for run, test, sessions, house, chaos and bench, e.g. make test ARGS="-k codec -x"
 ARGS   ?=
-# The processes that share the whole suite; half of their time is waiting. The tests start hundreds of Python processes,
-# so the suite always keeps compiled files; `make clean` removes them.
-WORKERS ?= 4
+# The processes that share the whole suite; most of the gateway's tests wait. A session is many processes by itself, and
+# fuzz only computes. The tests start hundreds of Python processes, so the suite always keeps compiled files; `make clean`
+# removes them.
+WORKERS ?= $(if $(filter sessions fuzz,$(MAKECMDGOALS)),4,6)
 
 # The Python that makes the environment: the first that runs here and is new enough. Ours: make setup PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 /usr/bin/python3; do \
