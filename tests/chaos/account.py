@@ -29,6 +29,7 @@ TROUBLES = {
     "miss": 0.15, "short": 0.2, "late_row": 0.1, "late_trades": 0.1,
 }  # fmt: skip
 APART_MS = 1_500  # between two parts of an order: some rest long enough to be cancelled
+APART_PROTECTED_MS = 600  # likewise, and all four are filled within less than a position may be without its stop
 
 
 def given(

@@ -61,9 +61,9 @@ class _Carried:
     """What the orders of one market have carried; versions: of their stops, as they came."""
 
     def __init__(self, fills: Sequence[EngineFill], versions: Sequence[EngineStop], over_ms: Mapping[int, int]) -> None:
-        self._first_ms, self._over_ms = dict[int, int](), dict[int, int]()
+        self._first, self._over_ms = dict[int, EngineFill](), dict[int, int]()
         for fill in fills:
-            self._first_ms.setdefault(fill.order_id, fill.at_ms)
+            self._first.setdefault(fill.order_id, fill)
             self._over_ms[fill.order_id] = over_ms.get(fill.order_id, fill.at_ms)
         self._newest = {stop.parent: stop for stop in versions if stop.parent}
         self._awake: set[int] = set()
@@ -72,14 +72,22 @@ class _Carried:
         """Returns when a version came to be: one that wakes does so at its order's first trade, or end."""
         if stop.parent and stop.state == StopState.WAITING and stop.id not in self._awake:
             self._awake.add(stop.id)
-            woken_ms = self._first_ms if stop.at_first_fill else self._over_ms
-            return min(woken_ms.get(stop.parent, stop.updated_ms), stop.updated_ms)
+            first, over_ms = self._first.get(stop.parent), self._over_ms.get(stop.parent, stop.updated_ms)
+            return min(first.at_ms if first is not None and stop.at_first_fill else over_ms, stop.updated_ms)
         return stop.updated_ms
 
     def cause(self, fill: EngineFill, before: Decimal) -> str:
-        """Returns why a trade leaves the position without a stop; before: what was there, dust too."""
+        """Returns why a trade leaves the position without a stop; before: what was there, dust too.
+
+        What an order goes on to fill after its stop has closed the first part, has no stop of its own.
+        """
         stop = self._newest.get(fill.order_id)
-        if before or stop is None or stop.state in (StopState.DISCARDED, StopState.DORMANT):
+        if (
+            before
+            or self._first[fill.order_id] is not fill
+            or stop is None
+            or stop.state in (StopState.DISCARDED, StopState.DORMANT)
+        ):
             return FOLLOWS
         return REFUSED if stop.unattached or (stop.state == StopState.FAILED and not stop.fired_ms) else ATTACHED
 

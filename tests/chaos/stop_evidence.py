@@ -104,7 +104,7 @@ class StopEvidence:
             ]
             found += [f"{sym}: nobody noted that it had no stop for {span.ms} ms" for span in self.unnoted(sym)]
             found += [
-                f"{sym}: held for {span.ms} ms without the stop that its order had carried"
+                f"{sym}: held for {span.ms} ms, since {span.from_ms}, without the stop that its order had carried"
                 for span in self.exposed[sym].naked
                 if span.cause == ATTACHED
             ]

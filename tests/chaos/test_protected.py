@@ -40,6 +40,7 @@ async def test_every_position_has_its_stop(
         await judged(them, place, say, counts)
         evidence = await StopEvidence.of(them.settings, them.fake, them.adversary, place, them.disturber.away())
         faults = evidence.faults()
+        (folder / "exchange.txt").write_text("\n".join(events(them)) + "\n")  # kept where the test fails
         assert not faults, "\n".join(faults)
         assert missed_stop_plants(evidence) == []
         counted(them, evidence, counts)
@@ -49,6 +50,14 @@ async def test_every_position_has_its_stop(
             say(f"no stop, {name}: {Share.of(counts.held_ms, counts.naked_ms[name])}")
         if place.exchange in FOLLOWING:
             assert max(counts.naked_ms[NOTED] + counts.naked_ms[AT_WORK], default=0) <= counts.bound_ms
+
+
+def events(them: Traders) -> list[str]:
+    """Returns all fills and versions of stops that the exchange had, a line each, by market and time."""
+    engine = them.fake.engine
+    found = [(fill.sym, fill.at_ms, str(fill)) for fill in engine.fills]
+    found += [(stop.sym, stop.updated_ms, str(stop)) for stop in them.adversary.versions]
+    return [f"{at_ms} {text}" for _, at_ms, text in sorted(found, key=lambda one: one[:2])]
 
 
 def counted(them: Traders, evidence: StopEvidence, counts: Counts) -> None:

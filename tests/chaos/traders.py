@@ -17,6 +17,7 @@ from shared.bus.redis_bus import RedisBus
 from shared.config import Settings, load_settings
 from tests.chaos.account import (
     APART_MS,
+    APART_PROTECTED_MS,
     PARTITIONS,
     SYMBOLS,
     TROUBLES,
@@ -102,7 +103,7 @@ async def traders(
             with Line(folder, server.url, as_variables(values)) as line:
                 line.start(*GATEWAYS)
                 faults = fake.state.random_faults
-                faults.chances, faults.apart_ms = TROUBLES, APART_MS
+                faults.chances, faults.apart_ms = TROUBLES, APART_PROTECTED_MS if protect else APART_MS
                 disturber = Disturber(line, settings, asker, rng, rests, server if bus_too else None)
                 asking = asyncio.create_task(asker.run())
                 yield Traders(fake, sent, settings, asker, adversary, disturber, line, asking)

@@ -116,8 +116,28 @@ TRIGGERED = STOP._replace(state=StopState.TRIGGERING, at_trigger="fails", fired_
         ([fill(2, 100)], [STOP, STOP._replace(state=StopState.CANCELED, updated_ms=150)], [Span(150, 200, CANCELED)]),
         ([fill(2, 100), fill(-5, 150, 2)], [STOP], [Span(150, 200, FOLLOWS)]),
         ([fill(2, 100), fill(-2, 150)], [STOP], []),
+        (
+            [fill(2, 100), fill(-2, 150, 2), fill(1, 180)],
+            [
+                CARRIED._replace(qty=D(0), at_first_fill=True, state=StopState.WAITING),
+                CARRIED._replace(state=StopState.TRIGGERED, updated_ms=150),
+            ],
+            [Span(180, 200, FOLLOWS)],
+        ),
     ],
-    ids=["follows", "carried", "in parts", "too little", "refused", "in part", "failed", "canceled", "turned", "gone"],
+    ids=[
+        "follows",
+        "carried",
+        "in parts",
+        "too little",
+        "refused",
+        "in part",
+        "failed",
+        "canceled",
+        "turned",
+        "gone",
+        "goes on",
+    ],
 )
 def test_why_a_position_has_no_stop(
     fills: Sequence[EngineFill], versions: Sequence[EngineStop], naked: Sequence[Span]
