@@ -29,6 +29,7 @@ MANY = 4  # revisions that may follow one another at once; more of them have a p
 OCCUPIED_MS = 30_000  # how long the exchange's word counts that another one is there
 LIMITS_LOSS = frozenset({StopKind.STOP, StopKind.TRAIL})
 FAILURES = frozenset({Reason.STOP_FAILED, Reason.STOP_BEYOND})
+_RESTS = (StopPhase.WAITING, StopPhase.CANCELING)
 
 
 class WantedStop(NamedTuple):
@@ -205,6 +206,8 @@ def _kept(
         if form.replaced == "in_place":
             # One without an id was never shown, and may have fired: silence ends it, or its trades are found.
             return [TakenPlace(one) for one in others if one.venue_id and one.phase is not StopPhase.TRIGGERING]
+        # A newer one does not fit any more where what is held is again what it was before.
+        others += [life for life in own if life.revision > good[-1].revision and life.phase in _RESTS]
         return [CancelStop(life) for life in others if _may_cancel(life, now_ms)]
     if any(_awaited(life, holding, now_ms) for life in own):
         return []
@@ -254,7 +257,7 @@ def _in_the_way(form: "StopForm", own: Sequence[StopLife]) -> bool:
     """Says whether one sized by the position rests, beside which no second one of them can."""
     if form.replaced == "in_place":
         return False
-    rests = any(life.whole and life.phase in (StopPhase.WAITING, StopPhase.CANCELING) for life in own)
+    rests = any(life.whole and life.phase in _RESTS for life in own)
     return rests or bool(own and own[-1].occupied)
 
 

@@ -126,6 +126,16 @@ def test_the_new_one_comes_first_and_is_sized_so_that_both_can_rest() -> None:
     assert actions(new, holding=back) == [Place(STOP, WantedStop(D(96)), D(3), "entry", 2, True)]
 
 
+def test_a_newer_one_that_no_longer_fits_is_cancelled() -> None:
+    """What was added was closed again before the older one was cancelled: that one is right, and both rest."""
+    old, new = stop(whole=False), stop(revision=1, whole=False, held_qty=D(4))
+    assert actions(old, new, form=OKX) == [CancelStop(new)]
+    asked = new._replace(phase=StopPhase.CANCELING, heard_ms=NOW_MS)
+    assert actions(old, asked, form=OKX) == []
+    assert actions(old, asked, form=OKX, now_ms=NOW_MS + AGAIN_MS) == [CancelStop(asked)]
+    assert actions(old, new, form=BYBIT) == []  # there is one, and the list tells its price
+
+
 def test_where_one_is_replaced_in_place_the_older_is_no_more() -> None:
     moved, old = Holding(D(2), "entry", {STOP: WantedStop(D(96))}), stop(venue_id="7")
     assert actions(old, holding=moved, form=BYBIT) == [Place(STOP, WantedStop(D(96)), D(2), "entry", 1, True)]
