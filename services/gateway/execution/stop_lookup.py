@@ -41,14 +41,14 @@ class StopLookup:
 
         The oldest order that no other has become is its: an earlier revision fires first, or not at all.
         """
-        venue = self._context.venue
+        venue, since_ms = self._context.venue, life.at_ms - self._context.config.grace_ms  # its clock's error is less
         try:
             fills = await venue.fills(life.sym, life.at_ms - CLOCK_ERROR_MS)
         except VenueError as error:
             return Ambiguous(str(error))
         ids = dict.fromkeys(
             fill.venue_order_id for fill in fills
-            if fill.signed_qty * life.held_qty < 0 and not fill.client_order_id and fill.at_ms >= life.at_ms
+            if fill.signed_qty * life.held_qty < 0 and not fill.client_order_id and fill.at_ms >= since_ms
         )  # fmt: skip
         taken = self._taken(life)
         for id_ in [one for one in ids if one not in taken][:MOST_ASKED]:
