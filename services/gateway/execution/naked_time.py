@@ -48,8 +48,8 @@ class NakedTime:
             if not first:
                 await self._alarm("the stop of the position is not there any more: another is placed")
         elif row is not None and (not bare or holding.opened_by != row.opened_by):
-            self.row = None
             await self._context.fenced.write([row._replace(until_ms=max(now_ms, row.from_ms))])
+            self.row = None
         elif row is not None and now_ms > row.from_ms + self._times.naked_ms:
             await self._alarm(f"the position has had no stop for longer than {self._times.naked_ms / 1000:g} s")
 

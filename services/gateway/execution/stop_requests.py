@@ -128,9 +128,20 @@ class StopRequests:
             await self._lives.save()
 
     async def _give_up(self, life: StopLife) -> None:
-        """Waits no more for the order of one that was triggered."""
+        """Waits no more for the order of one that was triggered. Where it cannot be cancelled, a person is told."""
+        venue = self._context.venue
+        if life.venue_id or venue.stops.form.own_id:
+            answer = await venue.stops.cancel(life.report)
+            if isinstance(answer, StopReport):
+                self._lives.apply(life.stop_id, Told(answer, venue.now_ms()))
+                await self._lives.save()
+                return
+        text = f"{life.kind} at {life.price} ({life.venue_id or life.stop_id}) was triggered, and no order came of it"
         gone = life._replace(phase=StopPhase.FAILED, reason=Reason.NOT_ON_VENUE, text="no order came of it")
         self._lives.add([gone])
+        text += ": it may yet act on the next position. Look at the exchange's page, and cancel it there if it is open"
+        log.error("alarm", sym=life.sym, stop=life.stop_id, what=text, told=life.text)
+        await self._context.fenced.write([EventRow(ALARM, life.sym, life.stop_id, text, _wall_ms())])
         await self._lives.save()
 
     async def _close(self, action: CloseAtMarket) -> None:
