@@ -7,7 +7,7 @@ create_orders_request), and sends `na` for a stop that was asked for alone. DOCS
 here. One that is `triggered` is followed by its fills: those of its oid, those of its cloid, else those without a
 cloid, on its side, right behind it, which no other stop has become. So an order that has another oid and fills nothing
 is not found; the stop stays TRIGGERING, which ends as the gateway's rules say. Of two stops that fire within AT_ONCE_MS
-each gets an order; whether each gets its own, only price and size tell.
+each gets an order; whether each gets its own is not told.
 
 Others match a stop's fills by its own oid (richkuo/go-trader, pull request 686), as if it stayed the same (K).
 """
@@ -216,14 +216,16 @@ def _own_order(row: Row, fills: Sequence[Row]) -> str:
 def _likely_order(row: Row, fills: Sequence[Row], since_ms: int) -> str:
     """Returns the order that a stop became which has another oid and no cloid then; empty where there is none.
 
-    It trades on the stop's side, right behind its trigger. Of several it is one that is no larger than the stop, where
-    that has a size, and whose price is the nearest to its trigger.
+    It trades on the stop's side, right behind its trigger. Of several it is the oldest, so that none is left which is
+    too old for another stop; of those of one moment, one that is no larger than the stop and nearest to its trigger.
 
     >>> stop = {"side": "A", "origSz": "2", "triggerPx": "95"}
     >>> fill = {"oid": 9, "cloid": None, "side": "A", "time": 5, "sz": "2", "px": "94"}
     >>> _likely_order(stop, [fill], 5), _likely_order(stop, [fill], 6)
     ('9', '')
     >>> _likely_order(stop, [{**fill, "oid": 8, "px": "99"}, fill, {**fill, "oid": 7, "sz": "3", "px": "95"}], 5)
+    '9'
+    >>> _likely_order(stop, [fill, {**fill, "oid": 8, "px": "95", "time": 6}], 5)
     '9'
     """
     orders = dict[str, list[Row]]()
@@ -233,10 +235,10 @@ def _likely_order(row: Row, fills: Sequence[Row], since_ms: int) -> str:
             orders.setdefault(str(fill["oid"]), []).append(fill)
     size, trigger = number(row["origSz"], "0"), number(row["triggerPx"])
 
-    def unlike(order_id: str) -> tuple[bool, Decimal]:
+    def unlike(order_id: str) -> tuple[int, bool, Decimal]:
         parts = orders[order_id]
         larger = bool(size) and sum((number(part["sz"]) for part in parts), Decimal(0)) > size
-        return larger, abs(number(parts[0]["px"]) - trigger)
+        return int(parts[0]["time"]), larger, abs(number(parts[0]["px"]) - trigger)
 
     return min(orders, key=unlike, default="")
 

@@ -127,6 +127,7 @@ LIQUIDATED = {"liquidatedUser": "0xab", "markPx": "99.9", "method": "market"}
         ({"9"}, [fill(9), fill(8)], "8"),
         ({"8"}, [fill(9), fill(8)], "9"),
         ({"1"}, [fill(1, OWN)], "1"),  # its own, whoever else was given it
+        ((), [fill(9, px="105.0"), fill(8, time=1_001)], "9"),  # the oldest
         ((), [fill(9, px="105.0"), fill(8)], "8"),  # the nearest to its trigger
         ((), [fill(9, sz="1.1"), fill(8, px="105.0")], "8"),  # no larger than it is
         ((), [fill(9, sz="0.6"), fill(9, sz="0.6", tid=2), fill(8, px="105.0")], "8"),
