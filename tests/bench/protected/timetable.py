@@ -2,11 +2,9 @@
 
 from decimal import Decimal
 
-from shared.bar import Bar
-from shared.intervals import NS_PER_S
-from shared.messages.reasons import Reason
-from shared.strategies.stateful import Made, StatefulStrategy
+from tickline import Bar, Made, Reason, StatefulStrategy
 
+NS_PER_S = 1_000_000_000
 EVERY_S, HELD_S = 30, 24
 SOME = 2_654_435_761  # Knuth's multiplier: sides that have no order
 
