@@ -5,7 +5,7 @@ import json
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -85,8 +85,8 @@ class Bus:
         return trips(self.read(Stream.TICKS), self.read(Stream.EXECUTIONS))
 
 
-def trips(ticks: Iterator[Message], executions: Iterator[Message]) -> list[Trip]:
-    """Returns the positions of all symbols, out of what was written about them."""
+def trips(ticks: Iterable[Message], executions: Iterable[Message]) -> list[Trip]:
+    """Returns the positions of all symbols, out of what was written about them; what is neither is passed over."""
     ends = {tick.tr: tick.ts_event for tick in ticks if isinstance(tick, MarketTick)}
     reports: dict[str, list[ExecutionReport]] = defaultdict(list)
     for report in executions:
@@ -153,8 +153,7 @@ def tested(folder: Path, bars: Mapping[str, Sequence[MarketBar]]) -> list[Trip]:
     for sym, own in bars.items():
         messages = list[Message]()
         Backtest(_backtest_settings(folder, sym, own)).run(tap=messages.append)
-        of = {kind: (one for one in messages if isinstance(one, kind)) for kind in (MarketTick, ExecutionReport)}
-        found += trips(iter(of[MarketTick]), iter(of[ExecutionReport]))
+        found += trips(messages, messages)
     return found
 
 
@@ -167,5 +166,6 @@ def _backtest_settings(folder: Path, sym: str, bars: Sequence[MarketBar]) -> Set
     path.write_text("\n".join(rows) + "\n")
     values = json.loads(json.dumps(settings_of(folder, "http://127.0.0.1:1", [sym])))
     values["ingestor"] = {"source": "replay", "files": {sym: str(path)}}
+    values["run_id"] = "bench"
     values["gateway"] = {name: values["gateway"][name] for name in ("fee", "slippage_bps")}
     return load_settings(**values)
