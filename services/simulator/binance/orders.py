@@ -103,7 +103,7 @@ class BinanceOrders:
 
     def cancel(self, request: HttpRequest) -> object:
         """Answers DELETE order."""
-        order = self._found(request, self._state.now_ms())
+        order = self._found(request, None)
         if order is None or order.state not in OPEN:
             raise api_error(-2011, "Unknown order sent.")
         return self._row(self._state.engine.cancel(order, self._state.now_ms()))
@@ -184,7 +184,7 @@ class BinanceOrders:
             raise api_error(-1121, "Invalid symbol.")
         return form["symbol"]
 
-    def _found(self, request: HttpRequest, seen_ms: int) -> EngineOrder | None:
+    def _found(self, request: HttpRequest, seen_ms: int | None) -> EngineOrder | None:
         form, engine = request.form, self._state.engine
         self._sym(form)
         if "origClientOrderId" in form:

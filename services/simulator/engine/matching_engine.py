@@ -151,7 +151,9 @@ class MatchingEngine:
         return self._newest(order.id)
 
     def cancel(self, order: EngineOrder, now_ms: int) -> EngineOrder:
-        """Cancels an order that is live."""
+        """Cancels what is left of a live order now, whatever of it a read shows."""
+        order = self._newest(order.id)
+        assert order.state in LIVE
         gone = order._replace(state=State.CANCELED, updated_ms=now_ms, late_ms=0)
         self._keep([gone])
         return gone

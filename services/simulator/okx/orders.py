@@ -89,7 +89,7 @@ class OkxOrders:
 
     def cancel(self, request: HttpRequest) -> object:
         """Answers POST trade/cancel-order."""
-        order = self._found(request.content, self._state.now_ms())
+        order = self._found(request.content, None)
         if order is None or order.state not in OPEN:
             raise order_error("51400", "Cancellation failed as the order has been filled, canceled or does not exist.")
         self._state.engine.cancel(order, self._state.now_ms())
@@ -152,7 +152,7 @@ class OkxOrders:
         ask = self._state.engine.prices.quote(listing.id, self._state.now_ms()).ask
         return (money / ask / listing.step).to_integral_value(ROUND_DOWN) * listing.step
 
-    def _found(self, query: dict[str, str], seen_ms: int) -> EngineOrder | None:
+    def _found(self, query: dict[str, str], seen_ms: int | None) -> EngineOrder | None:
         engine = self._state.engine
         if query.get("clOrdId"):
             found = engine.by_client(query["clOrdId"], seen_ms)
