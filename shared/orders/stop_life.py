@@ -90,6 +90,11 @@ class StopLife(NamedTuple):
         return self._replace(seen_ms=0, absent_ms=0, epoch=0, updated_ms=0)
 
     @property
+    def fired_name(self) -> str:
+        """Returns the client order id, in our journal, of the order that it becomes."""
+        return "stop" + self.stop_id[:28]
+
+    @property
     def report(self) -> StopReport:
         """Returns it as the exchange's side names it, e.g. to cancel it."""
         qty = Decimal(0) if self.whole else -self.held_qty
