@@ -1,4 +1,8 @@
-"""The bus in memory: the fast double of RedisBus for tests and for a line within one process."""
+"""The bus in memory: the fast double of RedisBus for tests and for a line within one process.
+
+A MemoryBus has what a server would have, a MemorySession what one process does with it. Both keep the promises of
+`shared/bus/api.py`: the same contract suite runs on this bus and on real servers.
+"""
 
 import asyncio
 import time
@@ -63,7 +67,7 @@ class MemoryBus:
         return self.partitions.setdefault(partition, _Partition())
 
     def raise_wire(self, now: float) -> None:
-        """Raises it, where all replicas know a newer one, and have for long enough."""
+        """Raises the wire where all replicas know a newer one, and have for long enough."""
         lowest = min(replica.wire for replica in self.replicas.values())
         if self.wire is None or lowest <= self.wire:
             self._next = None
@@ -108,7 +112,7 @@ class MemorySession:
             raise BusLost("bus in memory: the session is over")
 
     async def acquire(self, partition: PartitionId, owner: str) -> Lease | None:
-        """Owns the partition, unless somebody else's lease is still good."""
+        """Takes the partition, unless somebody else's lease is still good; returns the lease, or None."""
         self._check()
         held, now = self._bus.partition(partition), self._bus.clock()
         if held.owner not in ("", owner) and held.until >= now:
@@ -117,11 +121,12 @@ class MemorySession:
         return Lease(partition, owner, held.epoch)
 
     def _held(self, lease: Lease) -> _Partition | None:
+        """Returns the partition's state where the lease's owner and epoch still stand."""
         held = self._bus.partition(lease.partition)
         return held if (held.owner, held.epoch) == (lease.owner, lease.epoch) else None
 
     async def renew(self, leases: Sequence[Lease]) -> list[bool]:
-        """Lengthens the leases; False where it is ours no more."""
+        """Lengthens the leases; returns False for each partition that is not ours any more."""
         self._check()
         now, kept = self._bus.clock(), []
         for lease in leases:
@@ -170,6 +175,7 @@ class MemorySession:
         return outcomes
 
     def _write(self, commit: Commit) -> Outcome:
+        """Does what the script COMMIT does: all checks first, then the writes."""
         held, now = self._held(commit.lease), self._bus.clock()
         if held is None or held.until < now:
             return Outcome.FENCED
@@ -243,7 +249,7 @@ class MemorySession:
             self._bus.changed.notify_all()
 
     async def join(self, instance: str, owner: str, wire: int = WIRE) -> Joined:
-        """Registers or renew a replica that knows `wire`; see Joined."""
+        """Registers a replica that knows `wire`, or renews it; see Joined."""
         self._check()
         bus, me, now = self._bus, (instance, owner), self._bus.clock()
         if bus.wire is None:
@@ -271,7 +277,7 @@ class MemorySession:
         self._bus.replicas.pop((instance, owner), None)
 
     async def meta(self, defaults: Mapping[str, str]) -> dict[str, str]:
-        """Returns a value that holds for the whole namespace; stores the default where there is none yet."""
+        """Returns the values that hold for the whole namespace; stores the defaults of those that are not there yet."""
         self._check()
         for name, value in defaults.items():
             self._bus.meta.setdefault(name, value)

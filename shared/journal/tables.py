@@ -86,6 +86,7 @@ class Table(Generic[Row]):
 
 
 def _column(name: str, annotation: Any) -> RowField:
+    """Returns how a field of this type is written and read; the type may be optional."""
     kind = next((each for each in get_args(annotation) if each is not type(None)), annotation)
     if kind is Decimal:
         return RowField(name, kind, _exact, Decimal)
@@ -95,14 +96,14 @@ def _column(name: str, annotation: Any) -> RowField:
 
 
 def _exact(value: Decimal) -> str:
-    """A finite amount as its text: every digit, the exponent and the sign of zero come back."""
+    """Returns a finite amount as its text: every digit, the exponent and the sign of zero come back."""
     if not value.is_finite():
         raise ValueError(f"{value!r} is no amount")
     return str(value)
 
 
 def _member(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
-    """A value that this code does not know is refused, not guessed."""
+    """Returns what reads a value of an enum; one that this code does not know is refused, not guessed."""
 
     def read(value: str) -> StrEnum:
         try:
@@ -269,7 +270,7 @@ class Store:
             )
 
     def put(self, connection: Connection, changes: Sequence[Change]) -> None:
-        """Writes the changes in their order."""
+        """Writes the changes in their order; raises WriteRefused where one contradicts what stands there."""
         for change in changes:
             try:
                 if isinstance(change, ExecutionRow):
@@ -316,6 +317,7 @@ class Store:
 
 
 def _why_not(before: OrderRow, after: OrderRow) -> str:
+    """Returns why an order's row was not replaced; see PUT_ORDER."""
     if (before.content, before.book) != (after.content, after.book):
         return f"this id is known with other content, of book {before.book}"
     return f"it is {before.state}, which is final"

@@ -1,5 +1,8 @@
 """What a line holds and has made: in testnet and live as the journal says, on paper as bus and recording do.
 
+    money ─┬─ live:  _in_journal ─ the book of all reports (KnownBooks) ──────────────────────┬─▶ _valued ─▶ SymbolMoney
+           └─ paper: _on_paper ─── _booked_since_flat: the last decision, and reports behind it ┘
+
 Each symbol's reports are booked in the order of their numbers, as the strategy and the gateway book them. On paper the
 reports need not reach back to the first: a decision tells the balance and the position that it found, so booking begins
 where the book was flat, at midnight or before.
@@ -164,12 +167,12 @@ async def _on_paper(settings: Settings, lookup: MessageSource, midnight_ns: int)
             continue
         origins.add(decided[-1].origin)
         at_ns.append(decided[-1].at_ns)
-        symbols[sym] = await _decided(settings, lookup, sym, decision, midnight_ns)
+        symbols[sym] = await _booked_since_flat(settings, lookup, sym, decision, midnight_ns)
     origin: Place = "bus" if "bus" in origins else "recording" if origins else "nothing"
     return Money(origin, max(at_ns, default=None), symbols, _untold(symbols))
 
 
-async def _decided(
+async def _booked_since_flat(
     settings: Settings, lookup: MessageSource, sym: str, decision: Decision, midnight_ns: int
 ) -> SymbolMoney:
     """Returns a book on paper by its last decision, and by its reports since it was flat where these are known."""
@@ -177,16 +180,17 @@ async def _decided(
     last_fill = next((report for report in reversed(reports) if _fills(report)), None)
     last_report = next((report for report in reversed(reports) if report.leg not in UNASKED), None)
     account = Account(settings.strategy.balance)
-    if begin is None:
+    if begin is None:  # all that is known is what the last decision found
         account.update(decision.balance - account.capital)
         day = _Day(_ZERO, None, _ZERO, _ZERO, last_fill, last_report)
         found = await _valued(settings, lookup, account, sym, day, midnight_ns)
         return found._replace(qty=decision.signed_qty + _traded(reports, decision), today=None)
+    # The balance at `begin`: what the decision found, less what the reports between have made.
     account.update(decision.balance - _balance_after(reports[begin:], decision) - account.capital)
     book = _DayBook(account, sym, midnight_ns)
     for report in (report for report in reports[begin:] if report.n <= decision.booked_n):
         book.take(report)
-    # The balance is what the decision found, to the last digit: a sum that began elsewhere is rounded in other places.
+    # It is now what the decision found, to the last digit: a sum that began elsewhere is rounded in other places.
     account.update(decision.balance - account.balance())
     for report in (report for report in reports[begin:] if report.n > decision.booked_n):
         book.take(report)
@@ -214,17 +218,17 @@ def flat_at(reports: Sequence[ExecutionReport], decision: Decision, midnight_ns:
     - reports: the newest, in order, without a hole.
     - decision: the last one; its book had taken those up to `booked_n`.
     """
-    held = decision.signed_qty + _traded(reports, decision)
+    held = decision.signed_qty + _traded(reports, decision)  # after all of the reports; then back from one to the next
     latest = next(
         (i for i, report in enumerate(reports) if report.n > decision.booked_n or report.ts_event >= midnight_ns),
         len(reports),
     )
-    none = ROUNDED * max((abs(report.last_qty) for report in reports), default=_ZERO)
+    nothing = ROUNDED * max((abs(report.last_qty) for report in reports), default=_ZERO)
     for i in range(len(reports), -1, -1):
         if i < len(reports):
             held -= reports[i].last_qty
-        whole = reports[0].ts_event < midnight_ns if reports else not decision.booked_n
-        if i <= latest and abs(held) <= none and (i or whole):
+        whole = reports[0].ts_event < midnight_ns if reports else not decision.booked_n  # they reach back to midnight
+        if i <= latest and abs(held) <= nothing and (i or whole):
             return i
     return 0 if reports and reports[0].n == 1 else None
 
@@ -248,6 +252,7 @@ class _Day(NamedTuple):
 
     - made: balance less capital when it began.
     - held: the position then.
+    - fees, funding, last_fill, last_report: see SymbolMoney.
     """
 
     made: Decimal
@@ -309,13 +314,14 @@ async def _valued(
     price = tick.price if isinstance(tick, MarketTick) else None
     held, balance = account.held(sym), account.balance()
     unrealised = _ZERO if price is None else account.equity(sym, price) - balance
-    then = _ZERO
+    unrealised_at_midnight = _ZERO
     if day.held is not None:
-        at_midnight = await _price_at(settings, lookup, sym, midnight_ns)
-        told = at_midnight is not None and price is not None
-        then = day.held.unrealised(at_midnight) if at_midnight is not None else _ZERO
+        midnight_price = await _price_at(settings, lookup, sym, midnight_ns)
+        known = midnight_price is not None and price is not None
+        if midnight_price is not None:
+            unrealised_at_midnight = day.held.unrealised(midnight_price)
     else:
-        told = price is not None or held is None
+        known = price is not None or held is None
     return SymbolMoney(
         qty=_ZERO if held is None else held.signed_qty,
         entry=None if held is None else held.price,
@@ -324,7 +330,7 @@ async def _valued(
         price=price,
         price_ns=None if tick is None else tick.ts_event,
         unrealised=unrealised,
-        today=balance - account.capital + unrealised - day.made - then if told else None,
+        today=balance - account.capital + unrealised - day.made - unrealised_at_midnight if known else None,
         fees_today=day.fees,
         funding_today=day.funding,
         last_fill=day.last_fill,

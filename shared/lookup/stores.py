@@ -122,12 +122,15 @@ class BusEntries:
         """
         source = self._source(stream, sym)
         begin = await self._before(source, sym, first)
-        found = await self._from(source, sym, begin, first, last)
+        found = await self._read_behind(begin, source, sym, first, last)
         if first not in found and begin != START:  # the search was led astray by what stands there twice
-            found = await self._from(source, sym, START, first, last)
+            found = await self._read_behind(START, source, sym, first, last)
         return [found[n] for n in sorted(found)]
 
-    async def _from(self, source: "_Source", sym: str, begin: bytes, first: int, last: int) -> dict[int, StoredEntry]:
+    async def _read_behind(
+        self, begin: bytes, source: "_Source", sym: str, first: int, last: int
+    ) -> dict[int, StoredEntry]:
+        """Returns the symbol's entries behind an id, by their numbers, from `first` to `last`."""
         found: dict[int, StoredEntry] = {}
         async for entry in self._behind(source, begin, NEAR if last - first < NEAR else CHUNK):
             if entry.k != sym or entry.n < first:
@@ -153,7 +156,8 @@ class BusEntries:
     async def _before(self, source: "_Source", sym: str, n: int) -> bytes:
         """Returns an entry id behind which every entry of the symbol from `n` on lies, and not many others.
 
-        It halves the time between two entries whose numbers are known, and keeps what it finds.
+        An id begins with its time in ms. The search halves the time between two entries whose numbers are known, and
+        keeps what it finds.
         """
         known = self._known.setdefault((source, sym), [])
         if len(known) > MOST_KNOWN:
@@ -208,7 +212,7 @@ class BusEntries:
 
 
 class _Source(NamedTuple):
-    """A stream's key."""
+    """A source is the key of one partition's stream."""
 
     stream: str
     place: PartitionId
@@ -264,6 +268,7 @@ class RecordedEntries:
         return TimeSpan(min(found), max(found)) if found else None
 
     def _span(self, stream: Stream, sym: str) -> tuple[int, int] | None:
+        """Finds the first file with a row of the symbol: where one has none, its last number leads to the next."""
         known = self._parts(stream)
         last = self._last_n(known, len(known) - 1, stream, sym)
         i = 0
@@ -286,6 +291,7 @@ class RecordedEntries:
         return [found[n] for n in sorted(found)]
 
     def _parts(self, stream: Stream) -> list[Part]:
+        """Returns the stream's files in the order of writing, as of a second ago at most."""
         listed_s, known = self._listed.get(stream, (float("-inf"), []))
         if time.monotonic() - listed_s > LISTED_S:
             listed_s, known = time.monotonic(), parts(self.folder, stream)
@@ -309,6 +315,7 @@ class RecordedEntries:
         return 0
 
     def _positions(self, part: Part) -> dict[tuple[str, str], int] | None:
+        """Returns how far each instance's symbols were recorded when a file was written; None for a damaged one."""
         if part.path not in self._last:
             try:
                 positions = read_positions(part.path)

@@ -1,4 +1,10 @@
-"""`tickline run`: the whole line on this machine, from the bus to the summary."""
+"""`tickline run`: the whole line on this machine, from the bus to the summary.
+
+    servers up ─▶ look at the bus ─▶ services up ─▶ watch: say what is new ─▶ services down ─▶ compare, sum up
+
+`run_line` starts the servers that the run has to bring along: the embedded bus, and the fake exchange of a try-out.
+Then a _Run does the rest. The services work without it: it only starts them again when they die, and looks on.
+"""
 
 import asyncio
 import shlex
@@ -43,7 +49,7 @@ from shared.strategies.identity import Identity
 from shared.user_code import blaming
 
 MONITOR, RECORDER = "monitor", "recorder"
-LEFT = {  # undone by who is killed at the end
+LEFT = {  # what becomes of the work that a service leaves undone when it is killed at the end
     MONITOR: "what it had not read is on the bus, and the next run's monitor goes on there",
     RECORDER: "what the bus still holds is recorded by the next run on the same bus",
 }
@@ -94,7 +100,7 @@ def _command() -> str:
 
 
 class _Run:
-    """One run, from a bus that is up to the summary."""
+    """A run lasts from a bus that is up to the summary."""
 
     def __init__(
         self,
@@ -112,7 +118,7 @@ class _Run:
         self._watcher = Watcher(self._bus, settings)
         logs = settings.state_dir / "logs"
         recorder = (RECORDER,) if settings.recorder.on else ()
-        asked_for = settings.recorder.folder is not None  # then the run ends where nothing can be recorded
+        asked_for = settings.recorder.folder is not None  # a person asked: the run ends where nothing can be recorded
         beside = (*((MONITOR,) if settings.monitor.on else ()), *recorder)
         self._readers = (*beside, *SERVICES[:-1])
         self._real = settings.gateway.mode is not Mode.PAPER
@@ -129,14 +135,14 @@ class _Run:
         self._troubles = Troubles(logs, (*beside, *SERVICES))
         self._stop = asyncio.Event()
         self._began_ns = time.time_ns()
-        self._comparable = True
+        self._comparable = True  # whether a backtest can have the same ticks as this run
         self._account = AccountLine(settings, how, shown.wall) if self._real else None
         self._status = LiveStatus(self._bus, settings, shown.wall, how)
         self._identity = Identity.of(settings)
         self._flatten = f"{how} halt --flatten"
         self._silence = SilenceLines("the bus does not answer", "the bus is back")
         self._first: list[str] = []  # what is said when the services are up
-        self._seen: View | None = None
+        self._seen: View | None = None  # what was on the bus when it was last looked at
         self._ended = False
 
     async def run(self) -> Summary:
@@ -164,14 +170,14 @@ class _Run:
             loop.add_signal_handler(number, self._stop.set)
         collector = self._collector()
         collecting = asyncio.create_task(collector.run())
-        keeping = asyncio.create_task(self._supervisor.run())
+        supervising = asyncio.create_task(self._supervisor.run())
         try:
-            finished = await self._watch(keeping, collector)
+            finished = await self._watch(supervising, collector)
         finally:
             self._ended = True
             self._say_open()
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            supervising.cancel()
+            await asyncio.gather(supervising, return_exceptions=True)
             await self._supervisor.stop()
             if self._account is not None:
                 await self._account.close()
@@ -225,18 +231,18 @@ class _Run:
         finally:
             await session.close()
 
-    async def _watch(self, keeping: "asyncio.Task[None]", collector: OrderCollector | RefusalCounter) -> bool:
+    async def _watch(self, supervising: "asyncio.Task[None]", collector: OrderCollector | RefusalCounter) -> bool:
         """Reports progress until the end; returns whether the source was drained."""
         stopping = asyncio.create_task(self._stop.wait())
         reading = asyncio.create_task(self._status.run()) if self._live else None
-        ground = FolderWatch(self._folders())
+        folders = FolderWatch(self._folders())
         try:
             while not self._stop.is_set():
-                await asyncio.wait((keeping, stopping), timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
-                if keeping.done():
-                    keeping.result()
+                await asyncio.wait((supervising, stopping), timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
+                if supervising.done():
+                    supervising.result()  # raises ServiceFailed
                 first, self._first = self._first, []
-                for line in (*first, *self._troubles.new(), *ground.news()):
+                for line in (*first, *self._troubles.new(), *folders.news()):
                     self._say(line)
                 if self._troubles.code and self._settings.ingestor.source == "replay":
                     return False  # what comes after it is no replay any more
@@ -256,13 +262,13 @@ class _Run:
             return False
         finally:
             stopping.cancel()
-            ground.close()
+            folders.close()
             if reading is not None:
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)
 
     def _folders(self) -> dict[str, Path]:
-        """Returns what is written -> the folder where, if it is one of this machine."""
+        """Returns the folders of this machine that are written to, each by what is written there."""
         own = self._settings
         kept = "logs, the journal" if self._real else "logs"
         folders = {kept: own.state_dir} if own.state_dir.is_dir() else {}
