@@ -143,6 +143,15 @@ class Moments:
         m3, m4 = float((squares * apart).sum()), float((squares * squares).sum())
         self._merge(len(values), mean, float(squares.sum()), m3, m4)
 
+    def merge(self, other: "Moments") -> None:
+        """Takes the values of another series."""
+        if not other.n or other.lowest is None or other.highest is None:
+            return
+        self.lowest = other.lowest if self.lowest is None else min(self.lowest, other.lowest)
+        self.highest = other.highest if self.highest is None else max(self.highest, other.highest)
+        self._down += other._down
+        self._merge(other.n, other.mean, other._m2, other._m3, other._m4)
+
     def _merge(self, n: int, mean: float, m2: float, m3: float, m4: float) -> None:
         before, total = self.n, self.n + n
         delta = mean - self.mean

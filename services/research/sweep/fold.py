@@ -10,6 +10,7 @@ from services.research.backtest import Backtest, Inputs, Observer, Totals
 from services.research.in_process_line import LinePlans, line_plans, line_plans_with
 from services.research.sweep.data import BarSeries, Span
 from services.research.sweep.spec import Learner, Trading
+from services.research.sweep.traded import Ints, Traded
 from services.research.train import Fitted, fit
 from shared.account import RoundTrip
 from shared.config import Settings
@@ -17,7 +18,7 @@ from shared.errors import ConfigError, DataError, UserCodeFailed
 from shared.features.spec import parsed
 from shared.features.vector import FeatureVector
 from shared.models.choose import NO_MODEL
-from shared.models.dataset import Floats, samples, seen
+from shared.models.dataset import samples, seen
 from shared.models.model import Predict
 from shared.user_code import blaming
 from shared.user_code.bundle import Bundle
@@ -35,6 +36,7 @@ class Task(NamedTuple):
     - learner: what the model is made of; None where it is the settings' own.
     - needs: the groups that model, strategy or stops see of a bar.
     - code: the source of the user's own classes.
+    - edges: of the blocks, by which the returns are summed: see `block_edges`.
     """
 
     name: str
@@ -45,14 +47,7 @@ class Task(NamedTuple):
     tradings: tuple[Trading, ...]
     needs: frozenset[str]
     code: Bundle
-
-
-class Traded(NamedTuple):
-    """This is what one way to trade gave. returns: one a bar of the span, from the start equity; none after ruin."""
-
-    returns: Floats
-    fills: int
-    ruined: bool
+    edges: Ints
 
 
 def trade(task: Task) -> list[Traded]:
@@ -116,25 +111,19 @@ def _sym(task: Task) -> str:
 def _traded(task: Task, model: Fitted | None, trading: Trading) -> Traded:
     equity = _Equity(float(task.settings.strategy.balance))
     totals = backtest(task, model, trading, [equity])
-    returns, ruined = equity.returns()
-    return Traded(returns, totals.fills, ruined)
+    return Traded.of(np.frombuffer(equity.values), np.frombuffer(equity.ts, np.int64), task.edges, totals.fills)
 
 
 class _Equity:
     """Watches a backtest (an Observer) and keeps the equity at each bar."""
 
     def __init__(self, start: float) -> None:
-        self._values = array("d", [start])
+        self.values = array("d", [start])
+        self.ts = array("q")
 
     def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float, paid: float) -> None:
-        self._values.append(equity)
+        self.values.append(equity)
+        self.ts.append(ts_event)
 
     def on_trip(self, trip: RoundTrip) -> None:
         """Does nothing: the equity has it."""
-
-    def returns(self) -> tuple[Floats, bool]:
-        """Returns the period returns up to ruin, and whether there was one."""
-        values = np.frombuffer(self._values)
-        ruin = np.flatnonzero(values <= 0)
-        known = values[: ruin[0] + 1] if len(ruin) else values
-        return known[1:] / known[:-1] - 1, bool(len(ruin))
