@@ -1,6 +1,7 @@
 """A curve, of equity or of a price that is held, gives its returns and drawdowns; it may come in pieces of any size."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -126,6 +127,20 @@ class Moments:
         self.lowest: float | None = None
         self.highest: float | None = None
         self._m2 = self._m3 = self._m4 = self._down = 0.0
+
+    def numbers(self) -> tuple[float, ...]:
+        """Returns all that it holds, for `of`."""
+        low, high = (math.nan if each is None else each for each in (self.lowest, self.highest))
+        return self.n, self.mean, self._m2, self._m3, self._m4, self._down, low, high
+
+    @classmethod
+    def of(cls, numbers: Sequence[float]) -> "Moments":
+        """Returns the moments that had these `numbers`."""
+        found = cls()
+        n, found.mean, found._m2, found._m3, found._m4, found._down, low, high = numbers
+        found.n = int(n)
+        found.lowest, found.highest = (None if math.isnan(each) else each for each in (low, high))
+        return found
 
     def add(self, values: Floats) -> None:
         """Takes the next values."""

@@ -1,6 +1,7 @@
 """A fold makes a model of all before a stretch of time, and trades it there in every way."""
 
 from array import array
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from shared.errors import ConfigError, DataError, UserCodeFailed
 from shared.features.spec import parsed
 from shared.features.vector import FeatureVector
 from shared.models.choose import NO_MODEL
-from shared.models.dataset import samples, seen
+from shared.models.dataset import Seen, samples, seen
 from shared.models.model import Predict
 from shared.user_code import blaming
 from shared.user_code.bundle import Bundle
@@ -37,6 +38,7 @@ class Task(NamedTuple):
     - needs: the groups that model, strategy or stops see of a bar.
     - code: the source of the user's own classes.
     - edges: of the blocks, by which the returns are summed: see `block_edges`.
+    - purge, embargo: see `learns_until`; bars.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Task(NamedTuple):
     needs: frozenset[str]
     code: Bundle
     edges: Ints
+    purge: bool = False
+    embargo: int = 0
 
 
 def trade(task: Task) -> list[Traded]:
@@ -64,15 +68,48 @@ def trade(task: Task) -> list[Traded]:
 
 
 def learn(task: Task) -> Fitted | None:
-    """Makes the model of all bars before the span; not even the span's first price is seen."""
+    """Makes the model of all bars before the span, or before the gap; not even the span's first price is seen."""
     if task.learner is None:
         return None
     torch.set_num_threads(1)
     with blaming(_sym(task)):
         vector = FeatureVector(task.learner.features)
-        known = task.bars.until(task.span.start_ns)
-        found = seen(known.bars(), vector, _sym(task)) if vector.takes_bars else known.closes()
-        return fit(samples(found, vector, task.learner.window), task.learner.fit)
+        known = task.bars.until(learns_until(task))
+        return fit(samples(_seen(task, known, vector), vector, task.learner.window), task.learner.fit)
+
+
+def learns_until(task: Task) -> int:
+    """Returns the time, ns, before which the bars lie that the model learns from: the span's start, less the gap.
+
+    An outcome is the next bar's, so none that is learned lies in the span. The gap has the bars of the embargo, and
+    with `purge` those that the features of the span's first sample see: then no outcome that is learned is among them.
+    """
+    gap = task.embargo + (_bars_of_sample(task) - 1 if task.purge else 0)
+    if task.learner is None or not gap:
+        return task.span.start_ns
+    return int(task.bars.ts[max(task.bars.count_until(task.span.start_ns) - gap, 0)])
+
+
+def _bars_of_sample(task: Task) -> int:
+    """Returns how many bars a sample is made of: those until the features are there, and its window's."""
+    if task.learner is None:
+        return 1
+    count = 0
+    with blaming(_sym(task)):
+        vector = FeatureVector(task.learner.features)
+        for tick in _seen(task, task.bars, vector):
+            if vector.takes_bars and tick.bar is None:
+                vector.reset()
+                count = 0
+                continue
+            count += 1
+            if (vector.on_price(tick.close) if tick.bar is None else vector.on_tick(tick.bar)) is not None:
+                break
+    return count + task.learner.window - 1
+
+
+def _seen(task: Task, bars: BarSeries, vector: FeatureVector) -> Iterable[Seen]:
+    return seen(bars.bars(), vector, _sym(task)) if vector.takes_bars else bars.closes()
 
 
 def backtest(task: Task, model: Fitted | None, trading: Trading, observers: list[Observer]) -> Totals:

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from statistics import variance
 from typing import Annotated, TextIO
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from services.research.metrics import Results
 from services.research.metrics.equity_curve import periods_per_year
 from services.research.metrics.formats import number, percent
+from services.research.overfitting import overfitting_probability, stepdown_p_values
 from services.research.statistics import deflated_sharpe, expected_max_sharpe
 from services.research.sweep.grid import Value
 from services.research.sweep.spec import SweepSpec, Trial
-from services.research.sweep.traded import Traded, joined_moments
+from services.research.sweep.traded import Traded, joined_blocks, joined_moments
 from shared.config import Settings
 from shared.intervals import interval_ns
 from shared.plural import plural
@@ -54,7 +56,6 @@ class Score(BaseModel):
 def score(folds: Sequence[Traded], interval: str, p_value: float | None = None) -> Score:
     """Returns the score of folds in the order of time.
 
-    >>> import numpy as np
     >>> fold = Traded.of(np.array([100, 101, 100.495]), np.array([1, 2]), np.array([0, 3]), fills=2)
     >>> found = score([fold, fold], "1d")
     >>> found.periods, round(found.sharpe_per_period, 4), round(found.sharpe, 2)
@@ -78,6 +79,23 @@ def score(folds: Sequence[Traded], interval: str, p_value: float | None = None) 
     )
 
 
+def scored(
+    tried: list[tuple[Trial, tuple[Traded, ...]]], blocks: int
+) -> tuple[list[tuple[Trial, Score]], float | None]:
+    """Returns each trial with its score, and the probability of backtest overfitting.
+
+    - tried: each trial with its folds in the order of time. blocks: how many all folds have.
+    """
+    sums = np.array([joined_blocks(folds, blocks) for _, folds in tried])
+    ruined = np.array([any(fold.ruined for fold in folds) for _, folds in tried])
+    a_year = np.array([periods_per_year(interval_ns(trial.interval)) for trial, _ in tried])
+    p_values = stepdown_p_values(np.ascontiguousarray(sums[:, :, 1].T))
+    scores = [
+        (trial, score(folds, trial.interval, p_value)) for (trial, folds), p_value in zip(tried, p_values, strict=True)
+    ]
+    return scores, overfitting_probability(sums, a_year, ruined)
+
+
 class RankedTrial(Score):
     """A ranked trial has its score and its rank.
 
@@ -93,11 +111,15 @@ class RankedTrial(Score):
 
 
 class Holdout(BaseModel):
-    """The hold-out scores the chosen trial once, on what no ranking has seen. All times are UTC."""
+    """The hold-out scores the chosen trial once, on what no ranking has seen. All times are UTC.
+
+    - trained_until: the last bar that the model learned from. until: what was known before this time was learned.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     trained_until: str
+    until: str
     results: Results
 
 

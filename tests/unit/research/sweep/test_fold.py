@@ -10,11 +10,12 @@ from torch import nn
 
 from services.research.backtest import Backtest
 from services.research.sweep import Trading
-from services.research.sweep.fold import Task, learn, trade
+from services.research.sweep.fold import Task, learn, learns_until, trade
 from services.research.train import TrainSpec, fit, train
 from shared.errors import DataError
+from shared.features.vector import FeatureVector
 from shared.history import bars
-from shared.models.dataset import dataset
+from shared.models.dataset import dataset, samples
 from shared.models.model_files import weights_bytes
 from tests.unit.research.backtest.helpers import Seen
 from tests.unit.research.sweep.made import PRICES, SYM, WAYS, bits, task_of, written
@@ -32,6 +33,43 @@ def test_a_model_is_made_of_the_bars_before_its_fold(tmp_path: Path) -> None:
     assert task.learner is not None
     expected = fit(dataset(known, "log_return_lags(2)"), task.learner.fit).module
     assert weights_bytes(learned(task).state_dict()) == weights_bytes(expected.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("features", "window", "purge", "embargo", "left_out"),
+    [
+        (("log_return_lags(2)",), 1, False, 0, 0),
+        (("log_return_lags(2)",), 1, False, 7, 7),
+        (("log_return_lags(2)",), 1, True, 0, 2),  # the first sample sees 3 prices: the fold's own, and two before
+        (("log_return_lags(2)", "log_return_lags(5)"), 4, True, 7, 5 + 3 + 7),
+        (("log_return_lags(2)",), 1, False, 999, 200),
+    ],
+)
+def test_purge_and_embargo_leave_out_the_last_bars(
+    tmp_path: Path, features: tuple[str, ...], window: int, purge: bool, embargo: int, left_out: int
+) -> None:
+    task = task_of(written(tmp_path))
+    assert task.learner is not None
+    learner = task.learner._replace(features=features, window=window)
+    task = task._replace(learner=learner, purge=purge, embargo=embargo)
+    until = learns_until(task)
+    assert task.bars.count_until(until) == 200 - left_out
+    if purge:  # no outcome that is learned is a bar that the fold's first sample sees
+        first_sample = samples(task.bars.closes(), FeatureVector(features), window)
+        at = int(np.searchsorted(first_sample.ts, task.span.start_ns))
+        learned = samples(task.bars.until(until).closes(), FeatureVector(features), window)
+        seen_from = task.bars.ts[200 - (left_out - embargo)]
+        assert learned.ts_next[-1] < seen_from
+        assert first_sample.ts[0] - task.bars.ts[0] == first_sample.ts[at] - seen_from
+
+
+def test_a_purged_model_knows_no_bar_of_the_gap(tmp_path: Path) -> None:
+    task = task_of(written(tmp_path))._replace(purge=True, embargo=3)
+    (tmp_path / "other").mkdir()
+    other = written(tmp_path / "other", PRICES[:195] + [price * 2 for price in PRICES[195:]])
+    known, same = (learned(each) for each in (task, task_of(other)._replace(purge=True, embargo=3)))
+    assert weights_bytes(known.state_dict()) == weights_bytes(same.state_dict())
+    assert weights_bytes(known.state_dict()) != weights_bytes(learned(task_of(other)).state_dict())
 
 
 def test_nothing_after_the_fold_matters(tmp_path: Path) -> None:
