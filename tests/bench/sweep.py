@@ -51,7 +51,7 @@ def noise(bars: int, rng: np.random.Generator) -> Floats:
 
 def predictions(returns: Floats) -> dict[str, Floats]:
     """Momentum and its opposite, by lookback and threshold; 0 where nothing is traded."""
-    found = {}
+    found: dict[str, Floats] = {}
     for lookback in LOOKBACKS:
         past = np.convolve(returns, np.ones(lookback))[: len(returns)]
         for threshold in THRESHOLDS:

@@ -36,8 +36,8 @@ def sweep(
 
     Then it scores the best one, once, on the hold-out. A model is made once for each interval, learner and fold, on
     that fold's past, and traded in all ways: that is a task of the pool. Results do not depend on the pool, nor on what
-    of the tasks was done and `kept` before. Of the
-    settings it takes the file and its interval, the strategy, balance, fee and slippage.
+    of the tasks was done and `kept` before. Of the settings it takes the file and its interval, the strategy, balance,
+    fee and slippage.
 
     Raises DataError for a file that cannot be used, ConfigError for what cannot be done with it or for the pool.
     """
