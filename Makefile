@@ -107,13 +107,14 @@ format: $(READY)  ## rewrite the code as ruff wants it
 #   feed      trades per second, beside bare ccxt and cryptofeed
 #   models    microseconds and memory of a prediction by torch and ONNX, and how far they agree
 #   messages  bytes and microseconds of a tick and a prediction, price alone and full bars, beside bare msgpack
+#   sweep     how often sweeps over pure noise say that there is an edge (ARGS=--noise)
 #   idle      CPU and memory of every service while no tick comes
 #   face      CPU time of `import tickline`
 WHAT ?= line
 BENCH = $(BIN)/python -m tests.bench$(patsubst %,.%,$(filter-out line,$(WHAT)))
 
 .PHONY: bench
-bench: $(READY)  ## measure WHAT=line|backtest|gateway|protected|feed|models|messages|idle|face beside a bare baseline (build/bench*.json)
+bench: $(READY)  ## measure WHAT=line|backtest|gateway|protected|feed|models|messages|sweep|idle|face beside a bare baseline (build/bench*.json)
 	$(BENCH) $(ARGS)
 
 .PHONY: bench-short

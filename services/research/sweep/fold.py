@@ -1,6 +1,7 @@
 """A fold makes a model of all before a stretch of time, and trades it there in every way."""
 
 from array import array
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from services.research.backtest import Backtest, Inputs, Observer, Totals
 from services.research.in_process_line import LinePlans, line_plans, line_plans_with
 from services.research.sweep.data import BarSeries, Span
 from services.research.sweep.spec import Learner, Trading
+from services.research.sweep.traded import Ints, Traded
 from services.research.train import Fitted, fit
 from shared.account import RoundTrip
 from shared.config import Settings
@@ -17,7 +19,7 @@ from shared.errors import ConfigError, DataError, UserCodeFailed
 from shared.features.spec import parsed
 from shared.features.vector import FeatureVector
 from shared.models.choose import NO_MODEL
-from shared.models.dataset import Floats, samples, seen
+from shared.models.dataset import Seen, samples, seen
 from shared.models.model import Predict
 from shared.user_code import blaming
 from shared.user_code.bundle import Bundle
@@ -35,6 +37,8 @@ class Task(NamedTuple):
     - learner: what the model is made of; None where it is the settings' own.
     - needs: the groups that model, strategy or stops see of a bar.
     - code: the source of the user's own classes.
+    - edges: of the blocks, by which the returns are summed: see `block_edges`.
+    - purge, embargo: see `learns_until`; bars.
     """
 
     name: str
@@ -45,14 +49,9 @@ class Task(NamedTuple):
     tradings: tuple[Trading, ...]
     needs: frozenset[str]
     code: Bundle
-
-
-class Traded(NamedTuple):
-    """This is what one way to trade gave. returns: one a bar of the span, from the start equity; none after ruin."""
-
-    returns: Floats
-    fills: int
-    ruined: bool
+    edges: Ints
+    purge: bool = False
+    embargo: int = 0
 
 
 def trade(task: Task) -> list[Traded]:
@@ -69,15 +68,48 @@ def trade(task: Task) -> list[Traded]:
 
 
 def learn(task: Task) -> Fitted | None:
-    """Makes the model of all bars before the span; not even the span's first price is seen."""
+    """Makes the model of all bars before the span, or before the gap; not even the span's first price is seen."""
     if task.learner is None:
         return None
     torch.set_num_threads(1)
     with blaming(_sym(task)):
         vector = FeatureVector(task.learner.features)
-        known = task.bars.until(task.span.start_ns)
-        found = seen(known.bars(), vector, _sym(task)) if vector.takes_bars else known.closes()
-        return fit(samples(found, vector, task.learner.window), task.learner.fit)
+        known = task.bars.until(learns_until(task))
+        return fit(samples(_seen(task, known, vector), vector, task.learner.window), task.learner.fit)
+
+
+def learns_until(task: Task) -> int:
+    """Returns the time, ns, before which the bars lie that the model learns from: the span's start, less the gap.
+
+    An outcome is the next bar's, so none that is learned lies in the span. The gap has the bars of the embargo, and
+    with `purge` those that the features of the span's first sample see: then no outcome that is learned is among them.
+    """
+    gap = task.embargo + (_bars_of_sample(task) - 1 if task.purge else 0)
+    if task.learner is None or not gap:
+        return task.span.start_ns
+    return int(task.bars.ts[max(task.bars.count_until(task.span.start_ns) - gap, 0)])
+
+
+def _bars_of_sample(task: Task) -> int:
+    """Returns how many bars a sample is made of: those until the features are there, and its window's."""
+    if task.learner is None:
+        return 1
+    count = 0
+    with blaming(_sym(task)):
+        vector = FeatureVector(task.learner.features)
+        for tick in _seen(task, task.bars, vector):
+            if vector.takes_bars and tick.bar is None:
+                vector.reset()
+                count = 0
+                continue
+            count += 1
+            if (vector.on_price(tick.close) if tick.bar is None else vector.on_tick(tick.bar)) is not None:
+                break
+    return count + task.learner.window - 1
+
+
+def _seen(task: Task, bars: BarSeries, vector: FeatureVector) -> Iterable[Seen]:
+    return seen(bars.bars(), vector, _sym(task)) if vector.takes_bars else bars.closes()
 
 
 def backtest(task: Task, model: Fitted | None, trading: Trading, observers: list[Observer]) -> Totals:
@@ -116,25 +148,19 @@ def _sym(task: Task) -> str:
 def _traded(task: Task, model: Fitted | None, trading: Trading) -> Traded:
     equity = _Equity(float(task.settings.strategy.balance))
     totals = backtest(task, model, trading, [equity])
-    returns, ruined = equity.returns()
-    return Traded(returns, totals.fills, ruined)
+    return Traded.of(np.frombuffer(equity.values), np.frombuffer(equity.ts, np.int64), task.edges, totals.fills)
 
 
 class _Equity:
     """Watches a backtest (an Observer) and keeps the equity at each bar."""
 
     def __init__(self, start: float) -> None:
-        self._values = array("d", [start])
+        self.values = array("d", [start])
+        self.ts = array("q")
 
     def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float, paid: float) -> None:
-        self._values.append(equity)
+        self.values.append(equity)
+        self.ts.append(ts_event)
 
     def on_trip(self, trip: RoundTrip) -> None:
         """Does nothing: the equity has it."""
-
-    def returns(self) -> tuple[Floats, bool]:
-        """Returns the period returns up to ruin, and whether there was one."""
-        values = np.frombuffer(self._values)
-        ruin = np.flatnonzero(values <= 0)
-        known = values[: ruin[0] + 1] if len(ruin) else values
-        return known[1:] / known[:-1] - 1, bool(len(ruin))
