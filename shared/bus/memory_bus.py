@@ -62,13 +62,17 @@ class MemoryBus:
         """Returns the partition's state, made when it is new."""
         return self.partitions.setdefault(partition, _Partition())
 
+    def over(self, until: float) -> bool:
+        """Says whether a lease until then is over: by the clock, or by one that was set back since."""
+        return not 0 <= until - self.clock() <= 2 * self.lease_s
+
     def raise_wire(self, now: float) -> None:
         """Raises it, where all replicas know a newer one, and have for long enough."""
         lowest = min(replica.wire for replica in self.replicas.values())
         if self.wire is None or lowest <= self.wire:
             self._next = None
             return
-        if self._next is None or self._next[0] != lowest:
+        if self._next is None or self._next[0] != lowest or self._next[1] > now:
             self._next = (lowest, now)
         if now - self._next[1] >= self.raise_after_s:
             self.wire, self._next = lowest, None
@@ -110,10 +114,10 @@ class MemorySession:
     async def acquire(self, partition: PartitionId, owner: str) -> Lease | None:
         """Owns the partition, unless somebody else's lease is still good."""
         self._check()
-        held, now = self._bus.partition(partition), self._bus.clock()
-        if held.owner not in ("", owner) and held.until >= now:
+        held = self._bus.partition(partition)
+        if held.owner not in ("", owner) and not self._bus.over(held.until):
             return None
-        held.owner, held.epoch, held.until = owner, held.epoch + 1, now + self._bus.lease_s
+        held.owner, held.epoch, held.until = owner, held.epoch + 1, self._bus.clock() + self._bus.lease_s
         return Lease(partition, owner, held.epoch)
 
     def _held(self, lease: Lease) -> _Partition | None:
@@ -123,11 +127,11 @@ class MemorySession:
     async def renew(self, leases: Sequence[Lease]) -> list[bool]:
         """Lengthens the leases; False where it is ours no more."""
         self._check()
-        now, kept = self._bus.clock(), []
+        kept = []
         for lease in leases:
             held = self._held(lease)
-            if held is not None and held.until >= now:
-                held.until = now + self._bus.lease_s
+            if held is not None and not self._bus.over(held.until):
+                held.until = self._bus.clock() + self._bus.lease_s
                 kept.append(True)
             else:
                 kept.append(False)
@@ -170,8 +174,8 @@ class MemorySession:
         return outcomes
 
     def _write(self, commit: Commit) -> Outcome:
-        held, now = self._held(commit.lease), self._bus.clock()
-        if held is None or held.until < now:
+        held = self._held(commit.lease)
+        if held is None or self._bus.over(held.until):
             return Outcome.FENCED
         if held.seq != commit.seq:
             return Outcome.CONFLICT
@@ -190,7 +194,7 @@ class MemorySession:
             kept = self._bus.streams.get((stream, commit.lease.partition), [])
             kept[:] = [entry for entry in kept if EntryId.of(entry.id) >= EntryId.of(lowest.encode())]
         held.seq += 1
-        held.until = now + self._bus.lease_s
+        held.until = self._bus.clock() + self._bus.lease_s
         return Outcome.OK
 
     async def read(
@@ -251,7 +255,7 @@ class MemorySession:
         if wire < bus.wire:
             return Joined(bus.wire, [])
         for name, other in list(bus.replicas.items()):
-            if other.until < now and name != me:
+            if bus.over(other.until) and name != me:
                 del bus.replicas[name]
         orders = [other.order for (of, _), other in bus.replicas.items() if of == instance]
         order = bus.replicas[me].order if me in bus.replicas else max(orders, default=0) + 1

@@ -511,7 +511,7 @@ async def test_a_register_that_another_version_wrote_is_worked_with(start_server
     session = await bus.connect()
     key = bus.names.replicas()
     await session.join("signal", "old")
-    order, till, _ = (await session.call("HGET", key, "signal old")).split()
+    order, till, *_ = (await session.call("HGET", key, "signal old")).split()
     await session.call("HSET", key, "signal later", b"%d %b %d host-7" % (int(order) + 1, till, WIRE + 1))
     await session.call("HSET", key, "signal strange", "no numbers", "signal old", "1")
     assert (await session.join("signal", "new")).members == ["later", "new"]
