@@ -19,6 +19,7 @@ class _Partition:
     owner: str = ""
     epoch: int = 0
     until: float = 0.0
+    taken: float = 0.0
     seq: int = 0
     fields: dict[str, bytes] = field(default_factory=dict)
 
@@ -117,7 +118,8 @@ class MemorySession:
         held = self._bus.partition(partition)
         if held.owner not in ("", owner) and not self._bus.over(held.until):
             return None
-        held.owner, held.epoch, held.until = owner, held.epoch + 1, self._bus.clock() + self._bus.lease_s
+        now = self._bus.clock()
+        held.owner, held.epoch, held.until, held.taken = owner, held.epoch + 1, now + self._bus.lease_s, now
         return Lease(partition, owner, held.epoch)
 
     def _held(self, lease: Lease) -> _Partition | None:
@@ -161,8 +163,10 @@ class MemorySession:
         """Returns a field as it would stand in the server's hash, with those of the lease beside the snapshot's."""
         if name == "owner" and held.epoch:
             return held.owner.encode()
-        if name == "until" and held.epoch:
-            return b"%d" % round(held.until * 1_000)
+        if name == "epoch" and held.epoch:
+            return b"%d" % held.epoch
+        if name in ("until", "taken") and held.epoch:
+            return b"%d" % round((held.until if name == "until" else held.taken) * 1_000)
         return held.fields.get(name)
 
     async def commit(self, commits: Sequence[Commit]) -> list[Outcome]:
@@ -246,8 +250,8 @@ class MemorySession:
         async with self._bus.changed:
             self._bus.changed.notify_all()
 
-    async def join(self, instance: str, owner: str, wire: int = WIRE) -> Joined:
-        """Registers or renew a replica that knows `wire`; see Joined."""
+    async def join(self, instance: str, owner: str, wire: int = WIRE, note: str = "") -> Joined:
+        """Registers or renews a replica that knows `wire`; see Joined. Nobody looks at its note here."""
         self._check()
         bus, me, now = self._bus, (instance, owner), self._bus.clock()
         if bus.wire is None:

@@ -77,7 +77,8 @@ ACQUIRE = Script(f"""
 local held = redis.call('HMGET', KEYS[1], 'owner', 'until')
 if held[1] and held[1] ~= '' and held[1] ~= ARGV[1] and not over(tonumber(held[2]), tonumber(ARGV[2])) then return 0 end
 local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
-redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'until', string.format('%.0f', now + tonumber(ARGV[2])))
+redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'until', string.format('%.0f', now + tonumber(ARGV[2])),
+  'taken', string.format('%.0f', now))
 return epoch
 """)
 
@@ -97,10 +98,11 @@ return 1
 """)
 
 # KEYS: replicas. ARGV: instance, `instance owner`, time to live in ms (0 leaves), wire that it knows, ms for which all
-# must know a newer one before it is raised. Returns the wire that stands here, then field, order of coming, ... of the
-# instance's living ones; to who leaves, the wire alone. Who does not know that wire is not taken in: nothing is shared
-# with it. A replica has four numbers, the last its time to live, since not all may have the same; a version before that
-# wrote three, and a later one may write more. What has no three numbers is no replica's, and struck off.
+# must know a newer one before it is raised, a note for a person. Returns the wire that stands here, then field, order
+# of coming, ... of the instance's living ones; to who leaves, the wire alone. Who does not know that wire is not taken
+# in: nothing is shared with it. A replica has four numbers, the last its time to live, since not all may have the same,
+# and its note; a version before wrote three, and a later one may write more. What has no three numbers is no replica's,
+# and struck off.
 JOIN = Script(f"""
 {_NOW}
 {_OVER}
@@ -148,7 +150,8 @@ else
   end
 end
 local order = known or (highest + 1)
-redis.call('HSET', KEYS[1], ARGV[2], string.format('%.0f %.0f %.0f %.0f', order, now + ttl, mine, ttl))
+local entry = string.format('%.0f %.0f %.0f %.0f %s', order, now + ttl, mine, ttl, ARGV[6])
+redis.call('HSET', KEYS[1], ARGV[2], entry)
 living[#living + 1] = ARGV[2]
 living[#living + 1] = order
 return {{stands, unpack(living)}}
