@@ -55,13 +55,17 @@ def test_nothing_is_published_and_nobody_is_root(stack: Stack) -> None:
 
 
 def test_every_container_is_closed_up(stack: Stack) -> None:
+    engine = json.loads(subprocess.check_output(["docker", "info", "--format", "{{json .}}"]))
     for row in stack.containers():
         (told,) = json.loads(subprocess.check_output(["docker", "inspect", row["Name"]]))
         host = told["HostConfig"]
         assert (host["ReadonlyRootfs"], host["Privileged"], host["CapDrop"]) == (True, False, ["ALL"]), row["Service"]
         assert "no-new-privileges:true" in host["SecurityOpt"], row["Service"]
-        assert host["PidsLimit"] and host["LogConfig"]["Config"]["max-size"], row["Service"]
-        assert host["Memory"] or row["Service"] == "redis", row["Service"]
+        assert host["LogConfig"]["Config"]["max-size"], row["Service"]
+        if engine["PidsLimit"]:  # an engine discards what its kernel cannot limit
+            assert host["PidsLimit"], row["Service"]
+        if engine["MemoryLimit"] and row["Service"] != "redis":
+            assert host["Memory"], row["Service"]
     policy = stack.compose("exec", "-T", "redis", "redis-cli", *stack.login, "CONFIG", "GET", "maxmemory-policy")
     assert "noeviction" in policy
 
