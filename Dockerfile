@@ -2,6 +2,7 @@
 # orders go to a venue (with ccxt, the journal and alerts), `signal` with torch and onnxruntime, `signal-onnx` without torch, `recorder` with
 # pyarrow.
 # Dependencies are installed before the sources are copied: a change of code rebuilds nothing but two small layers.
+# --build-arg REVISION=$(git describe --always --dirty) lets `tickline version` tell of which commit an image is.
 # A CPU build of torch is taken where pip finds one (--build-arg PIP_EXTRA_INDEX_URL=...) or PyTorch's index has it;
 # --build-arg TORCH=cuda takes PyPI's.
 
@@ -56,7 +57,9 @@ COPY weights ./weights
 COPY shared ./shared
 COPY services ./services
 COPY tickline ./tickline
-RUN python -m compileall -q tickline shared services
+ARG REVISION
+RUN if [ -n "$REVISION" ]; then echo "$REVISION" > shared/revision.txt; fi \
+    && python -m compileall -q tickline shared services
 USER tickline
 CMD ["tickline", "--help"]
 
@@ -67,7 +70,9 @@ COPY weights ./weights
 COPY shared ./shared
 COPY services ./services
 COPY tickline ./tickline
-RUN python -m compileall -q tickline shared services && install --directory --owner tickline --group tickline /recording
+ARG REVISION
+RUN if [ -n "$REVISION" ]; then echo "$REVISION" > shared/revision.txt; fi \
+    && python -m compileall -q tickline shared services && install --directory --owner tickline --group tickline /recording
 USER tickline
 CMD ["python", "-m", "services", "recorder"]
 
@@ -91,6 +96,8 @@ COPY weights ./weights
 COPY shared ./shared
 COPY services ./services
 COPY tickline ./tickline
-RUN python -m compileall -q tickline shared services
+ARG REVISION
+RUN if [ -n "$REVISION" ]; then echo "$REVISION" > shared/revision.txt; fi \
+    && python -m compileall -q tickline shared services
 USER tickline
 CMD ["python", "-m", "services", "signal"]

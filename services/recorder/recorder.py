@@ -218,7 +218,7 @@ class Recorder:
 
     def _touch(self) -> None:
         if self.alive_file is not None:
-            touch(self.alive_file)
+            touch(self.alive_file, self._leases.standing)
 
     async def _read(self, recording: RecordingSession, wait_s: float) -> bool:
         """Reads once over all streams; returns whether anything came."""

@@ -22,7 +22,7 @@ from shared.record import WIRE
 
 ONE_SERVER = "one server"
 MODE = ("redis_mode", "server_mode")  # by Redis, and by Valkey
-OWN_FIELDS = {"owner", "epoch", "until", "seq"}  # of the state hash; all others are snapshot
+OWN_FIELDS = {"owner", "epoch", "until", "taken", "seq"}  # of the state hash; all others are snapshot
 
 
 class RedisBus:
@@ -193,21 +193,21 @@ class RedisSession:
         except BusLost:
             return  # the waiting read finds the loss by itself
 
-    async def join(self, instance: str, owner: str, wire: int = WIRE) -> Joined:
-        """Registers a replica that knows `wire`, or renews it; see Joined."""
-        return await self._register(instance, owner, self._bus.lease_ms, wire)
+    async def join(self, instance: str, owner: str, wire: int = WIRE, note: str = "") -> Joined:
+        """Registers or renews a replica that knows `wire`; see Joined."""
+        return await self._register(instance, owner, self._bus.lease_ms, wire, note)
 
     async def leave(self, instance: str, owner: str) -> None:
         """Strikes a replica off the register."""
-        await self._register(instance, owner, 0, WIRE)
+        await self._register(instance, owner, 0, WIRE, "")
 
     async def wire(self) -> int | None:
         """Returns the wire that stands on the bus; None where no replica ever came."""
         stands = await self._commands.call("HGET", self._names.replicas(), "wire")
         return int(stands) if stands and stands.isdigit() else None  # as the script JOIN writes it
 
-    async def _register(self, instance: str, owner: str, ttl_ms: int, wire: int) -> Joined:
-        arguments = (instance, self._names.replica(instance, owner), ttl_ms, wire, self._bus.raise_after_ms)
+    async def _register(self, instance: str, owner: str, ttl_ms: int, wire: int, note: str) -> Joined:
+        arguments = (instance, self._names.replica(instance, owner), ttl_ms, wire, self._bus.raise_after_ms, note)
         ((stands, *flat),) = await self._commands.scripts(JOIN, [([self._names.replicas()], arguments)])
         arrived = sorted(zip(flat[1::2], flat[::2], strict=True))
         return Joined(stands, [field.decode().partition(" ")[2] for _, field in arrived])

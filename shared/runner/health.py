@@ -1,9 +1,14 @@
 """Health: a service touches a file after every round with the bus; a fresh file is a healthy service.
 
+So it says: the bus answers, and the service owns what falls to it, or stands by ready. Who is kept from its work for
+long (commits are refused, a stage fails, a share that is not given up) touches the file no more. Which of these it is
+stands in the file, and in the log.
+
 It also holds a lock on it, which the kernel takes back when the process ends, however it ends: a file that is fresh, is
 touched no more and that nobody holds is that of a service that was killed some seconds ago.
 
-`python -m shared.runner.health signal` exits 0 when it is fresh, 1 when not. It imports nothing heavy.
+`python -m shared.runner.health signal` says it in a line, and exits 0 when it is fresh, 1 when not. It imports nothing
+heavy.
 """
 
 import contextlib
@@ -11,13 +16,52 @@ import fcntl
 import os
 import sys
 import time
+from collections.abc import Callable, Container
 from pathlib import Path
 
 MAX_AGE_S = 10.0
 TOUCHED_S = 3.0  # a service at work touches its file several times a second
 HELD = b"held\n"  # stands in a file of which a service holds a lock
+PATIENCE_S = 20.0  # for what keeps a service from its work: a take-over, a deploy, a retry are over by then
+LONGEST = 1_000  # bytes of what a service says of itself
 
 _locks: dict[Path, int] = {}  # file -> what holds its lock, until this process ends
+
+
+class Hindrances:
+    """Hindrances are what keeps a service from its work on a partition, each since when, and seen when last.
+
+    One that is not seen again for PATIENCE_S is over: where there is no work, nothing else shows that it is.
+
+    - clock: seconds that never go back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen_s: dict[tuple[int, str], tuple[float, float]] = {}
+
+    def note(self, p: int, what: str, stands: bool) -> None:
+        """Notes whether something stands in the way of partition `p` now."""
+        if not stands:
+            self._seen_s.pop((p, what), None)
+            return
+        now_s = self._clock()
+        since_s, last_s = self._seen_s.get((p, what), (now_s, now_s))
+        self._seen_s[p, what] = (since_s if now_s - last_s <= PATIENCE_S else now_s, now_s)
+
+    def keep(self, share: Container[int]) -> None:
+        """Forgets what is not of these partitions: they are another's to work on."""
+        self._seen_s = {key: seen for key, seen in self._seen_s.items() if key[0] in share}
+
+    @property
+    def lasting(self) -> str:
+        """Returns what has lasted for too long; empty where nothing has."""
+        now_s = self._clock()
+        return "; ".join(
+            f"partition {p}: {what}"
+            for (p, what), (since_s, last_s) in sorted(self._seen_s.items())
+            if last_s - since_s > PATIENCE_S >= now_s - last_s
+        )
 
 
 def alive_file(folder: Path, service: str) -> Path:
@@ -25,14 +69,32 @@ def alive_file(folder: Path, service: str) -> Path:
     return folder / f"{service}.alive"
 
 
-def touch(path: Path) -> None:
+def touch(path: Path, said: str = "") -> None:
     """Touches it; where that cannot be, the service is not seen to be healthy, and works on.
 
     It makes no folder: one that a person has moved away would not fit in its place again.
+
+    - said: what the service is at, for a person; written where it changes.
     """
     with contextlib.suppress(OSError):
         path.touch()
         _hold(path)
+        _say(path, said)
+
+
+def tell(path: Path, said: str) -> None:
+    """Writes what the service is at, and leaves the file as old as it is: it makes no progress."""
+    with contextlib.suppress(OSError):
+        before = path.stat()
+        _say(path, said)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _say(path: Path, said: str) -> None:
+    opened, text = _locks.get(path), said.encode()[:LONGEST]
+    if opened is not None and os.pread(opened, LONGEST + 1, len(HELD)) != text:
+        os.pwrite(opened, text, len(HELD))
+        os.ftruncate(opened, len(HELD) + len(text))
 
 
 def _hold(path: Path) -> None:
@@ -89,12 +151,27 @@ def touched_after(path: Path, ns: int) -> bool:
     return path.exists() and path.stat().st_mtime_ns > ns
 
 
+def seen(path: Path, now_s: float) -> tuple[bool, str]:
+    """Returns whether the service is healthy, and what a person should know of it."""
+    try:
+        said = path.read_bytes().removeprefix(HELD).decode(errors="replace")
+        old_s = now_s - path.stat().st_mtime
+    except OSError as error:
+        return False, f"{path}: {error.strerror}: the service is not there yet, or cannot write"
+    if old_s < MAX_AGE_S:
+        return True, said or "at work"
+    said = f"; {said}" if said else ""
+    return False, f"no round with the bus was made, or no progress, for {old_s:.0f} s{said}: see the service's log"
+
+
 def main() -> None:
-    """Exits 0 when the service named by the argument is healthy."""
+    """Says how the service named by the argument is; exits 0 when it is healthy."""
     if len(sys.argv) != 2:
         sys.exit("usage: python -m shared.runner.health SERVICE")
     folder = Path(os.environ.get("TICKLINE_STATE_DIR", ".tickline"))
-    sys.exit(0 if fresh(alive_file(folder, sys.argv[1]), time.time()) else 1)
+    healthy, said = seen(alive_file(folder, sys.argv[1]), time.time())
+    print(said)  # noqa: T201 - `docker inspect` shows it
+    sys.exit(0 if healthy else 1)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,28 @@ def test_compose_shows_the_users_folder_to_those_that_decide_and_not_to_the_gate
     assert not any("/user" in volume for volume in services["gateway"].get("volumes", ()))
 
 
+def test_compose_closes_every_container_up() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    for name, service in services.items():
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert "no-new-privileges:true" in service["security_opt"], name
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
+        assert {"tmpfs", "pids_limit", "ulimits", "stop_grace_period", "healthcheck"} <= service.keys(), name
+        assert "mem_limit" in service or name == "redis", name
+        assert "ports" not in service, name
+        assert service.get("build", {"args": {"REVISION": ""}})["args"].keys() == {"REVISION"}, name
+
+
+def test_compose_has_a_bus_that_drops_nothing_with_users_and_without() -> None:
+    plain = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["redis"]["command"]
+    users = yaml.safe_load((ROOT / "docker-compose.users.yml").read_text())["services"]["redis"]["command"]
+    assert users == [*plain, "--aclfile", "/run/secrets/users.acl"]
+    options = dict(zip(plain[1::2], plain[2::2], strict=True))
+    assert (options["--maxmemory-policy"], options["--maxmemory"]) == ("noeviction", "${BUS_MEMORY:-2gb}")
+    assert options["--appendonly"] == "yes"
+
+
 def test_compose_gives_those_of_an_account_its_journal_and_the_gateway_alone_its_keys() -> None:
     """Testnet and live: the monitor reads the gateway's journal, and needs the packages for it."""
     live = yaml.safe_load((ROOT / "docker-compose.live.yml").read_text())
