@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from shared.config.gateway import SECRETS, GatewaySettings, Mode
 from shared.config.ingestor import IngestorSettings
+from shared.config.metrics import MetricsSettings
 from shared.config.monitor import AlertSettings, MonitorSettings
 from shared.config.protect import protect_misfits
 from shared.config.recorder import RecorderSettings
@@ -136,6 +137,7 @@ class Settings(BaseSettings):
     recorder: RecorderSettings = RecorderSettings()
     monitor: MonitorSettings = MonitorSettings()
     alerts: AlertSettings = AlertSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":

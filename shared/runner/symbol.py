@@ -25,6 +25,7 @@ class InputCursor:
 
     - hold: whether the stored cursor may be used; else everything is read again.
     - position: the sum of the last n over all symbols, so that producer minus consumer is the lag in entries.
+    - oldest_ns: when the oldest entry was written that the cursor has passed since somebody asked; 0 where none was.
     """
 
     def __init__(self, source: Input, stored: bytes | None, hold: bool) -> None:
@@ -36,6 +37,7 @@ class InputCursor:
         self.read_to = self.cursor
         self._stored = ""
         self.unsettled: deque[Entry] = deque()
+        self.oldest_ns = 0
 
     def offer(self, entries: Sequence[Entry]) -> None:
         """Takes what was read behind `read_to`."""
@@ -45,6 +47,8 @@ class InputCursor:
     def advance(self) -> str | None:
         """Moves the cursor over the settled entries; what the snapshot is to keep, `cursor position`, if it changed."""
         waiting = self.unsettled
+        if waiting and waiting[0].settled and not self.oldest_ns:
+            self.oldest_ns = waiting[0].w
         while waiting and waiting[0].settled:
             self.cursor = waiting.popleft().id
         stored = f"{self.cursor.decode()} {self.position}"
