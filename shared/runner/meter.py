@@ -55,12 +55,14 @@ class Gauge:
     - name: without `tickline_`, with its unit at the end. says: what it is, in a sentence.
     - labels: their names; a value of one is of a set that the config or the code bounds, never an id.
     - of: gives the values, each with its labels' values. It is called in the service's loop, between two batches.
+    - total: it only grows, so it is a counter; its name goes without `_total`.
     """
 
     name: str
     says: str
     of: Callable[[Sequence[Partition]], Values]
     labels: Labels = ()
+    total: bool = False
 
 
 @dataclass(frozen=True)

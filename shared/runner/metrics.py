@@ -22,8 +22,9 @@ from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.registry import Collector
 
 from shared.bus.api import BusLost, Outcome
-from shared.config.metrics import MetricsSettings
+from shared.config import Settings
 from shared.errors import ConfigError
+from shared.intervals import interval_ns
 from shared.messages.market import TickTrace
 from shared.record import WIRE
 from shared.runner.meter import Histogram, Labels, Values
@@ -62,13 +63,12 @@ def no_targets_left(state_dir: Path) -> Iterator[str]:
 
 
 class LineCollector(Collector):
-    """The collector asks the service's loop for its numbers; it raises TimeoutError where that does not answer.
+    """The collector asks the service's loop for its numbers; it raises TimeoutError where that does not answer."""
 
-    - present: whether ticks are of the present, so that their age means something.
-    """
-
-    def __init__(self, work: Work, *, present: bool) -> None:
-        self._work, self._present = work, present
+    def __init__(self, work: Work, settings: Settings) -> None:
+        self._work = work
+        self._present = settings.ingestor.is_at_present  # else the age of a tick means nothing
+        self._interval_s = interval_ns(settings.interval) / NS_PER_S if settings.bars_by_clock else 0.0
         self._loop = asyncio.get_running_loop()
 
     def collect(self) -> Iterable[Metric]:
@@ -90,8 +90,11 @@ class LineCollector(Collector):
             found += _of_worker(work)
             if self._present:
                 found.append(_tick_times(work))
+        if self._interval_s:
+            found.append(gauge("interval_seconds", "The time from tick to tick.", [], [((), self._interval_s)]))
         for own in work.metrics.gauges:
-            found.append(gauge(own.name, own.says, own.labels, own.of(parts)))
+            made = counter if own.total else gauge
+            found.append(made(own.name, own.says, own.labels, own.of(parts)))
         return found
 
 
@@ -201,10 +204,10 @@ def _answering(app: App) -> App:
 
 
 @contextmanager
-def answering(service: str, work: Work, own: MetricsSettings, state_dir: Path, *, present: bool) -> Iterator[str]:
+def answering(service: str, work: Work, settings: Settings) -> Iterator[str]:
     """Lets the service answer while inside, in a running loop; yields its address, HOST:PORT. Raises ConfigError."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(LineCollector(work, present=present))
+    own, registry = settings.metrics, CollectorRegistry(auto_describe=False)
+    registry.register(LineCollector(work, settings))
     ProcessCollector(registry=registry)
     try:
         server = make_server(own.host, own.port, _answering(make_wsgi_app(registry)), ThreadingWSGIServer, _Handler)
@@ -217,7 +220,7 @@ def answering(service: str, work: Work, own: MetricsSettings, state_dir: Path, *
     server.timeout = 0  # the loop says when somebody is there, and accepts without waiting
     server.socket.setblocking(False)
     loop.add_reader(server.fileno(), server.handle_request)
-    told = None if own.port else _tell(service, address, state_dir)
+    told = None if own.port else _tell(service, address, settings.state_dir)
     try:
         yield address
     finally:

@@ -165,8 +165,7 @@ async def _run(name: str, work: Work, bus: Bus, settings: Settings) -> None:
         if settings.metrics.on:
             from shared.runner.metrics import answering  # a service whose metrics nobody wants does without
 
-            present = settings.ingestor.is_at_present
-            stack.enter_context(answering(name, work, settings.metrics, settings.state_dir, present=present))
+            stack.enter_context(answering(name, work, settings))
         await _work(work, bus, settings)
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -16,7 +17,7 @@ from structlog.testing import capture_logs
 
 from shared.bus.entry import Outgoing
 from shared.bus.memory_bus import MemoryBus
-from shared.config.metrics import MetricsSettings
+from shared.config import Settings
 from shared.errors import ConfigError
 from shared.messages import Stream
 from shared.messages.market import trace_id
@@ -30,7 +31,7 @@ from tests.unit.runner.fakes import tick
 from tests.unit.runner.test_worker import LIMITS, SYMBOLS, P, Writer, echo_plan, features, written
 from tests.until import until
 
-ON = MetricsSettings(on=True)
+PRESENT = {"source": "ccxt", "exchange": "binance", "markets": {"S1": "S1/USDT"}}
 Samples = dict[str, dict[tuple[str, ...], float]]
 OWN = ServiceMetrics(
     (Gauge("mood_ratio", "Its mood.", lambda parts: [(("good",), len(parts) / 8)], ("kind",)),),
@@ -58,8 +59,8 @@ async def worker(bus: MemoryBus) -> AsyncIterator[Worker]:
 
 
 @contextmanager
-def listening(worker: Worker, folder: Path, *, present: bool = True) -> Iterator[str]:
-    with answering("signal", worker, ON, folder, present=present) as address:
+def listening(worker: Worker, folder: Path, service: str = "signal", **settings: Any) -> Iterator[str]:
+    with answering(service, worker, Settings(state_dir=folder, **settings)) as address:
         yield address
 
 
@@ -128,10 +129,11 @@ async def test_a_tick_has_its_time_where_it_is_of_the_present(bus: MemoryBus, wo
 
     await writer.write("S1", count=3, changed=traced)
     await until(lambda: len(features(bus).get("S1", ())) == 3)
+    with listening(worker, tmp_path, symbols=("S1",), ingestor=PRESENT, interval="1m") as address:
+        told = await samples(address)
+    assert (told[name], told["tickline_interval_seconds"]) == ({("S1",): 3}, {(): 60})
     with listening(worker, tmp_path) as address:
-        assert (await samples(address))[name] == {("S1",): 3}
-    with listening(worker, tmp_path, present=False) as address:
-        assert name not in await samples(address)
+        assert not {name, "tickline_interval_seconds"} & (await samples(address)).keys()
 
 
 async def test_a_loop_that_stands_still_is_no_answer(
@@ -175,10 +177,10 @@ async def test_a_free_port_stands_in_a_file_while_somebody_listens(worker: Worke
 
 async def test_a_port_that_is_taken_is_said(worker: Worker, tmp_path: Path) -> None:
     with listening(worker, tmp_path) as address:
-        taken = ON.model_copy(update={"port": int(address.rpartition(":")[2])})
+        taken = {"port": int(address.rpartition(":")[2])}
         with (
             pytest.raises(ConfigError, match=r"metrics at 127\.0\.0\.1:\d+: Address already in use: set metrics\.host"),
-            answering("gateway", worker, taken, tmp_path, present=True),
+            listening(worker, tmp_path, "gateway", metrics=taken),
         ):
             pass
 
