@@ -12,6 +12,9 @@ from typing import Any, cast
 
 import pytest
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from services.gateway.metrics import live_metrics as of_gateway
 from services.ingestor.metrics import live_metrics as of_ingestor
@@ -54,7 +57,8 @@ async def names() -> set[str]:
 
 def queries() -> Iterator[str]:
     yield from (rule["expr"] for rule in alerts().values())
-    yield from re.findall(r'"expr": "(.*)"', BOARD.read_text())
+    for panel in json.loads(BOARD.read_text())["panels"]:
+        yield from (query["expr"] for query in panel.get("targets", ()))
 
 
 @promtool
@@ -84,7 +88,60 @@ async def test_rules_and_board_name_only_what_there_is() -> None:
     assert used - await names() == set()
 
 
-def test_the_board_is_one() -> None:
+@promtool
+def test_the_queries_of_the_board(tmp_path: Path) -> None:
+    asked = [query for panel in json.loads(BOARD.read_text())["panels"] for query in panel.get("targets", ())]
+    rules = [{"record": "a:b", "expr": query["expr"].replace("$__rate_interval", "1m")} for query in asked]
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "board", "rules": rules}]}))
+    done = subprocess.run(
+        ["promtool", "check", "rules", "--lint=none", str(tmp_path / "rules.yml")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert rules
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_board_has_only_what_grafana_knows() -> None:
+    """Grafana's own types, of the newest version that there are types of, take all of it."""
+    register_default_plugins()
     board = json.loads(BOARD.read_text())
+    known = json.loads(JSONEncoder(sort_keys=True).encode(Dashboard.from_json(board)))
+    assert list(lost(board, known)) == []
+    assert list(lost({"panels": [{"gridPos": {"z": 1}}]}, {"panels": [{"gridPos": {"x": 1}}]})) == [
+        ".panels[0].gridPos.z"
+    ]
+
+
+def lost(given: Any, known: Any, at: str = "") -> Iterator[str]:
+    """Yields where something given is not known."""
+    if isinstance(given, dict):
+        for name, value in given.items():
+            if name in known:
+                yield from lost(value, known[name], f"{at}.{name}")
+            else:
+                yield f"{at}.{name}"
+    elif isinstance(given, list):
+        for i, (one, other) in enumerate(zip(given, known, strict=True)):
+            yield from lost(one, other, f"{at}[{i}]")
+    elif given != known:
+        yield at
+
+
+def test_the_board_asks_the_source_that_is_provisioned() -> None:
+    board = json.loads(BOARD.read_text())
+    (source,) = yaml.safe_load(BOARD.with_name("datasource.yml").read_text())["datasources"]
+    asked = {panel["datasource"]["uid"] for panel in board["panels"] if panel["type"] != "row"}
     ids = [panel["id"] for panel in board["panels"]]
-    assert len(ids) == len({*ids}) > 0
+    assert asked == {source["uid"]}
+    assert len(ids) == len({*ids})
+
+
+def test_compose_publishes_both_for_this_machine_alone_and_asks_where_the_services_listen() -> None:
+    observed = yaml.safe_load((DEPLOY.parent / "docker-compose.observe.yml").read_text())["services"]
+    assert all(port.startswith("127.0.0.1:") for one in observed.values() for port in one["ports"])
+    assert all(re.search(r":v?\d+\.\d+\.\d+$", one["image"]) for one in observed.values())
+    line = yaml.safe_load((DEPLOY.parent / "docker-compose.yml").read_text())["services"]
+    ports = {name: one.get("environment", {}).get("TICKLINE_METRICS__PORT") for name, one in line.items()}
+    (job,) = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    (dns,) = job["dns_sd_configs"]
+    assert {name: str(dns["port"]) for name in dns["names"]} == {name: port for name, port in ports.items() if port}
