@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
-from shared.messages import ExecutionReport, Message, Stream
+from shared.messages import ExecutionReport
 from shared.messages.reasons import NO_ORDER, OrderPhase
 from shared.runner.meter import Gauge, Labels, ServiceMetrics, Tally, Values
 from shared.runner.partition import Partition
@@ -17,19 +17,17 @@ MS = 1_000
 NS_PER_S = 1e9
 
 
-def _status(message: Message) -> Labels | None:
-    report = cast(ExecutionReport, message)
-    return None if report.leg in NO_ORDER else (report.status,)
+_NO_ORDER = frozenset(leg.value for leg in NO_ORDER)
 
 
-def _refusal(message: Message) -> Labels | None:
-    report = cast(ExecutionReport, message)
-    return None if report.reason is None or report.last_px is not None or report.leg in NO_ORDER else (report.reason,)
+def _ending(report: ExecutionReport) -> Labels | None:
+    if report.leg._value_ in _NO_ORDER:
+        return None
+    return report.status._value_, "" if report.reason is None else report.reason._value_
 
 
 TALLIES: Final = (
-    Tally("orders", "Orders that have ended, by how.", Stream.EXECUTIONS, _status, ("status",)),
-    Tally("refusals", "Orders of which nothing was filled, by the reason.", Stream.EXECUTIONS, _refusal, ("reason",)),
+    Tally("orders", "Orders that have ended, by how and why.", ExecutionReport, _ending, ("status", "reason")),
 )
 PAPER: Final = ServiceMetrics(tallies=TALLIES)
 

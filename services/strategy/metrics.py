@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, cast
 
 from services.strategy.stage import StrategyStage
-from shared.messages import Decision, Message, Stream
+from shared.messages import Decision
 from shared.runner.meter import Gauge, Labels, ServiceMetrics, Tally, Values
 from shared.runner.partition import Partition
 
@@ -19,9 +19,8 @@ def _equity(parts: Sequence[Partition]) -> Values:
                 yield (name,), float(stage.account.equity(name, stage.last_price))
 
 
-def _answer(message: Message) -> Labels:
-    reason = cast(Decision, message).reason
-    return (ORDERED if reason is None else reason,)
+def _answer(decision: Decision) -> Labels:
+    return (ORDERED if decision.reason is None else decision.reason._value_,)
 
 
 METRICS: Final = ServiceMetrics(
@@ -30,7 +29,7 @@ METRICS: Final = ServiceMetrics(
         Tally(
             "decisions",
             "Answers to ticks and predictions: orders, or the reason for none.",
-            Stream.DECISIONS,
+            Decision,
             _answer,
             ("answer",),
         ),

@@ -19,7 +19,7 @@ from shared.bus.entry import Outgoing
 from shared.bus.memory_bus import MemoryBus
 from shared.config import Settings
 from shared.errors import ConfigError
-from shared.messages import Stream
+from shared.messages import Features
 from shared.messages.market import trace_id
 from shared.runner import metrics as module
 from shared.runner.backpressure import BusReader
@@ -35,11 +35,7 @@ PRESENT = {"source": "ccxt", "exchange": "binance", "markets": {"S1": "S1/USDT"}
 Samples = dict[str, dict[tuple[str, ...], float]]
 OWN = ServiceMetrics(
     (Gauge("mood_ratio", "Its mood.", lambda parts: [(("good",), len(parts) / 8)], ("kind",)),),
-    (
-        Tally(
-            "answers", "Its answers.", Stream.FEATURES, lambda said: (said.sym,) if said.sym == "S1" else None, ("sym",)
-        ),
-    ),
+    (Tally("answers", "Its answers.", Features, lambda said: (said.sym,) if said.sym == "S1" else None, ("sym",)),),
 )
 
 
