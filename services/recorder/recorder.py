@@ -26,7 +26,7 @@ from shared.recording.home import folder_for, remove_others
 from shared.recording.layout import NewerRecording, Part, RecordingOrigin, claim, day_of
 from shared.runner.health import touch
 from shared.runner.leases import PartitionLeases
-from shared.runner.meter import ServiceMetrics
+from shared.runner.meter import LEASES, Gauge, ServiceMetrics
 from shared.runner.progress import read_snapshots
 
 ROUND_S = 0.4
@@ -52,12 +52,12 @@ class Recorder:
     def __init__(self, plan: RecorderPlan, bus: Bus, settings: Settings) -> None:
         self.counts: Counter[str] = Counter()
         self.alive_file: Path | None = None
-        self.metrics = ServiceMetrics()
         self._plan, self._bus, self._settings = plan, bus, settings
         self._home = plan.folder if settings.recorder.folder is None else None
         self._stopping = False
         self._session: Session | None = None
         self._leases = PartitionLeases(plan.instance, settings.bus.partitions, exclusive=True)
+        self.metrics = ServiceMetrics((Gauge("leases", LEASES, lambda _: [((), len(self._leases.leases))]),))
         self._backoff_s = BACKOFF_S
         self._intake = Intake(self.counts, self._alarm)
         self._stood_by = ""  # why, since the last file

@@ -20,7 +20,6 @@ from pydantic_settings import (
 
 from shared.config.gateway import SECRETS, GatewaySettings, Mode
 from shared.config.ingestor import IngestorSettings
-from shared.config.metrics import MetricsSettings
 from shared.config.monitor import AlertSettings, MonitorSettings
 from shared.config.protect import protect_misfits
 from shared.config.recorder import RecorderSettings
@@ -105,6 +104,19 @@ class SignalSettings(Section):
             return (self.weights,)
         own = self.home
         return (own, SHIPPED) if own.is_dir() and not own.samefile(SHIPPED) else (SHIPPED,)
+
+
+class MetricsSettings(Section):
+    """These settings configure the metrics of every service.
+
+    - on: whether each service answers `GET /metrics`.
+    - host: the address that it listens at; beyond 127.0.0.1 anybody who reaches it reads what the books are worth.
+    - port: 0 means a free one, which the service writes to `metrics/SERVICE.json` below `state_dir`, for file_sd.
+    """
+
+    on: bool = False
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 0
 
 
 class Settings(BaseSettings):

@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +27,7 @@ from shared.errors import ConfigError
 from shared.intervals import interval_ns
 from shared.messages.market import TickTrace
 from shared.record import WIRE
-from shared.runner.meter import Histogram, Labels, Values
+from shared.runner.meter import LEASES, Histogram, Labels, Values
 from shared.runner.partition import Partition
 from shared.runner.parts import Work
 from shared.runner.worker import Worker
@@ -39,6 +39,7 @@ ANSWER_S = 2.0  # a loop that does not come to it meanwhile stands still
 REQUEST_S = 5.0  # for the whole of a request
 NS_PER_S = 1e9
 FOLDER = "metrics"
+LOCAL = ("127.0.0.1", "localhost")
 
 
 def targets_folder(state_dir: Path) -> Path:
@@ -69,6 +70,8 @@ class LineCollector(Collector):
         self._work = work
         self._present = settings.ingestor.is_at_present  # else the age of a tick means nothing
         self._interval_s = interval_ns(settings.interval) / NS_PER_S if settings.bars_by_clock else 0.0
+        build = {"version": version("tickline"), "wire": str(WIRE), "python": sys.version.partition(" ")[0]}
+        self._build = InfoMetricFamily(f"{PREFIX}build", "What runs: Tickline, its wire, Python.", value=build)
         self._loop = asyncio.get_running_loop()
 
     def collect(self) -> Iterable[Metric]:
@@ -78,9 +81,8 @@ class LineCollector(Collector):
 
     async def _read(self) -> list[Metric]:
         work = self._work
-        build = {"version": version("tickline"), "wire": str(WIRE), "python": sys.version.partition(" ")[0]}
         found: list[Metric] = [
-            InfoMetricFamily(f"{PREFIX}build", "What runs: Tickline, its wire, Python.", value=build),
+            self._build,
             counter("events", "What the service counts in its log.", ["event"], _by(work.counts)),
         ]
         parts: list[Partition] = []
@@ -144,7 +146,7 @@ def _of_worker(work: Worker) -> Iterator[Metric]:
     yield counter("commits_refused", says, ["outcome"], refused)
     yield counter("reconnects", "Connections to the bus after the first.", [], [((), max(meter.sessions - 1, 0))])
     yield gauge("bus_connected", "1 while there is a connection to the bus.", [], [((), work.connected)])
-    yield gauge("leases", "Partitions that this process owns.", [], [((), len(meter.parts))])
+    yield gauge("leases", LEASES, [], [((), len(meter.parts))])
     stopped = sum(bool(symbol.stopped) for part in meter.parts.values() for symbol in part.known.values())
     yield gauge("symbols_stopped", "Symbols that take nothing until a person lets them go on.", [], [((), stopped)])
     for tally, counts in meter.tallied.items():
@@ -185,17 +187,23 @@ class _Handler(WSGIRequestHandler):
 App = Callable[..., Iterable[bytes]]
 
 
-def _answering(app: App) -> App:
-    """Returns an app that answers at /metrics alone, and 503 where the loop does not come to it."""
+def _answering(app: App, hosts: Container[str] | None) -> App:
+    """Returns an app that answers at /metrics alone, and 503 where the loop does not come to it.
+
+    - hosts: what it may be called, so that no page in a browser has it asked by a name of its own; None: anything.
+    """
 
     def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         plain = [("Content-Type", "text/plain; charset=utf-8")]
+        if hosts is not None and environ.get("HTTP_HOST") not in hosts:
+            start("421 Misdirected Request", plain)
+            return [b"ask by the address at which it listens\n"]
         if environ["PATH_INFO"] != "/metrics":
             start("404 Not Found", plain)
             return [b"GET /metrics\n"]
         try:
             return app(environ, start)
-        except (TimeoutError, RuntimeError) as error:  # the loop stands still, or is closed
+        except Exception as error:  # noqa: BLE001  (the loop stands still, or is closed; nothing of it ends a service)
             log.warning("metrics: no answer", why=f"{type(error).__name__} {error}".rstrip())
             start("503 Service Unavailable", plain)
             return [b"the service does not answer\n"]
@@ -210,13 +218,15 @@ def answering(service: str, work: Work, settings: Settings) -> Iterator[str]:
     registry.register(LineCollector(work, settings))
     ProcessCollector(registry=registry)
     try:
-        server = make_server(own.host, own.port, _answering(make_wsgi_app(registry)), ThreadingWSGIServer, _Handler)
+        server = make_server(own.host, own.port, make_wsgi_app(registry), ThreadingWSGIServer, _Handler)
     except OSError as error:
         raise ConfigError(
             f"config: metrics at {own.host}:{own.port}: {error.strerror or error}: set metrics.host and metrics.port "
             "to an address of this machine that is free (0: any free port), or metrics.on = false"
         ) from error
     loop, address = asyncio.get_running_loop(), f"{own.host}:{server.server_port}"
+    hosts = {f"{name}:{server.server_port}" for name in LOCAL} if own.host in LOCAL else None
+    server.set_app(_answering(make_wsgi_app(registry), hosts))
     server.timeout = 0  # the loop says when somebody is there, and accepts without waiting
     server.socket.setblocking(False)
     loop.add_reader(server.fileno(), server.handle_request)

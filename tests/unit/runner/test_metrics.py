@@ -60,8 +60,8 @@ def listening(worker: Worker, folder: Path, service: str = "signal", **settings:
         yield address
 
 
-async def ask(address: str, path: str = "/metrics") -> tuple[int, str]:
-    async with aiohttp.ClientSession() as session, session.get(f"http://{address}{path}") as answer:
+async def ask(address: str, path: str = "/metrics", **headers: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession(headers=headers) as session, session.get(f"http://{address}{path}") as answer:
         return answer.status, await answer.text()
 
 
@@ -161,6 +161,13 @@ async def test_a_loop_that_stands_still_is_no_answer(
 async def test_only_metrics_are_told(worker: Worker, tmp_path: Path) -> None:
     with listening(worker, tmp_path) as address:
         assert (await ask(address, "/"))[0] == 404
+
+
+async def test_a_name_that_somebody_has_pointed_here_is_none_of_ours(worker: Worker, tmp_path: Path) -> None:
+    """A page in a browser could else read what the books are worth."""
+    with listening(worker, tmp_path) as address:
+        port = address.rpartition(":")[2]
+        assert [(await ask(address, Host=f"{name}:{port}"))[0] for name in ("evil.example", "localhost")] == [421, 200]
 
 
 async def test_a_free_port_stands_in_a_file_while_somebody_listens(worker: Worker, tmp_path: Path) -> None:
