@@ -12,6 +12,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
+from socketserver import TCPServer
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -150,7 +151,8 @@ def _of_worker(work: Worker) -> Iterator[Metric]:
     stopped = sum(bool(symbol.stopped) for part in meter.parts.values() for symbol in part.known.values())
     yield gauge("symbols_stopped", "Symbols that take nothing until a person lets them go on.", [], [((), stopped)])
     for tally, counts in meter.tallied.items():
-        yield counter(tally.name, tally.says, tally.labels, counts.items())
+        values = [(labels, count) for labels, count in counts.items() if labels is not None]
+        yield counter(tally.name, tally.says, tally.labels, values)
 
 
 async def _lags(work: Worker) -> list[Metric]:
@@ -181,6 +183,19 @@ class _Handler(WSGIRequestHandler):
     timeout = REQUEST_S
 
     def log_message(self, format: str, *args: Any) -> None:
+        """Does nothing."""
+
+
+class _Server(ThreadingWSGIServer):
+    """A server that asks no DNS for its own name, and prints nothing of who has hung up."""
+
+    def server_bind(self) -> None:
+        """Binds; HTTPServer's own would wait for a DNS that does not answer."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
+        self.setup_environ()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Does nothing."""
 
 
@@ -218,7 +233,7 @@ def answering(service: str, work: Work, settings: Settings) -> Iterator[str]:
     registry.register(LineCollector(work, settings))
     ProcessCollector(registry=registry)
     try:
-        server = make_server(own.host, own.port, make_wsgi_app(registry), ThreadingWSGIServer, _Handler)
+        server = make_server(own.host, own.port, make_wsgi_app(registry), _Server, _Handler)
     except OSError as error:
         raise ConfigError(
             f"config: metrics at {own.host}:{own.port}: {error.strerror or error}: set metrics.host and metrics.port "

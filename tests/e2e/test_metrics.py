@@ -65,7 +65,7 @@ def tickline(tmp_path: Path) -> Iterator[Observed]:
 @pytest.fixture
 def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
     (tmp_path / "observed").mkdir()
-    made = Prometheus(tmp_path / "observed", tmp_path / ".tickline" / "metrics")
+    made = Prometheus(tmp_path / "observed", tmp_path / "metrics")
     yield made
     made.process.terminate()
     made.process.wait(60)
@@ -88,5 +88,5 @@ def test_prometheus_finds_and_scrapes_a_run(tickline: Observed, prometheus: Prom
     running.interrupt()
     done = running.done()
     assert done.code == 0, done.err
-    assert "metrics: .tickline/metrics/*.json says where, for file_sd" in done.out
-    assert list((tmp_path / ".tickline" / "metrics").iterdir()) == []
+    assert f"metrics: {tmp_path}/metrics/*.json says where, for file_sd" in done.err
+    assert list((tmp_path / "metrics").iterdir()) == []

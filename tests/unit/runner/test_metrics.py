@@ -170,6 +170,19 @@ async def test_a_name_that_somebody_has_pointed_here_is_none_of_ours(worker: Wor
         assert [(await ask(address, Host=f"{name}:{port}"))[0] for name in ("evil.example", "localhost")] == [421, 200]
 
 
+async def test_who_connects_and_says_nothing_is_let_go(
+    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module._Handler, "timeout", 0.05)
+    with listening(worker, tmp_path) as address:
+        host, _, port = address.partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        assert await reader.read() == b""
+        writer.close()
+        assert (await ask(address))[0] == 200
+    assert "Traceback" not in capfd.readouterr().err
+
+
 async def test_a_free_port_stands_in_a_file_while_somebody_listens(worker: Worker, tmp_path: Path) -> None:
     told = tmp_path / "metrics" / "signal.json"
     with listening(worker, tmp_path) as address:
