@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from shared.messages import ExecutionReport
 from shared.messages.reasons import NO_ORDER, OrderPhase
-from shared.runner.meter import Gauge, Labels, ServiceMetrics, Tally, Values
+from shared.runner.meter import Gauge, Labels, MessageCounter, ServiceMetrics, Values
 from shared.runner.partition import Partition
 
 if TYPE_CHECKING:  # paper has neither
@@ -26,10 +26,10 @@ def _ending(report: ExecutionReport) -> Labels | None:
     return report.status._value_, "" if report.reason is None else report.reason._value_
 
 
-TALLIES: Final = (
-    Tally("orders", "Orders that have ended, by how and why.", ExecutionReport, _ending, ("status", "reason")),
+COUNTERS: Final = (
+    MessageCounter("orders", "Orders that have ended, by how and why.", ExecutionReport, _ending, ("status", "reason")),
 )
-PAPER: Final = ServiceMetrics(tallies=TALLIES)
+PAPER: Final = ServiceMetrics(counters=COUNTERS)
 
 
 def live_metrics(engine: "ExecutionEngine") -> ServiceMetrics:
@@ -61,7 +61,7 @@ def live_metrics(engine: "ExecutionEngine") -> ServiceMetrics:
             of_account(lambda _: [((), engine.heard_ms / MS)]),
         ),
     )
-    return ServiceMetrics(gauges, TALLIES)
+    return ServiceMetrics(gauges, COUNTERS)
 
 
 def _unknown(account: "AccountSession") -> Values:

@@ -5,7 +5,7 @@ from typing import Final, cast
 
 from services.strategy.stage import StrategyStage
 from shared.messages import Decision
-from shared.runner.meter import Gauge, Labels, ServiceMetrics, Tally, Values
+from shared.runner.meter import Gauge, Labels, MessageCounter, ServiceMetrics, Values
 from shared.runner.partition import Partition
 
 ORDERED = "ORDERED"
@@ -26,7 +26,7 @@ def _answer(decision: Decision) -> Labels:
 METRICS: Final = ServiceMetrics(
     (Gauge("book_equity_quote", "What a symbol's book is worth, in quote units.", _equity, ("symbol",)),),
     (
-        Tally(
+        MessageCounter(
             "decisions",
             "Answers to ticks and predictions: orders, or the reason for none.",
             Decision,

@@ -68,8 +68,8 @@ class Gauge:
 
 
 @dataclass(frozen=True)
-class Tally:
-    """A tally is a metric of one service that counts the messages of one kind that it writes, by what each says.
+class MessageCounter:
+    """A MessageCounter is a metric of one service that counts its messages of one kind, by what each says.
 
     - name, says, labels: as a Gauge's; the name without `_total`.
     - of: gives a message's labels' values; None where it does not count. It is called for each message, so it takes a
@@ -87,7 +87,7 @@ class ServiceMetrics(NamedTuple):
     """A service adds these metrics to those that all services have."""
 
     gauges: Sequence[Gauge] = ()
-    tallies: Sequence[Tally] = ()
+    counters: Sequence[MessageCounter] = ()
 
 
 class Moved(NamedTuple):
@@ -103,18 +103,18 @@ class Meter:
     - hops: by input stream, from the writing of the oldest message of a batch until what it led to is written.
     - commits: seconds from a commit's sending to its answer. batches: messages in one commit.
     - refused: commits that the bus refused, by outcome. sessions: how often the worker was connected to the bus.
-    - tallied: the messages of each tally, by their labels' values; None: those that do not count. A batch that was
+    - counted: the messages of each counter, by their labels' values; None: those that do not count. A batch that was
       refused and made again is counted again.
     - parts: the partitions that are ours now.
     """
 
-    def __init__(self, tallies: Sequence[Tally] = ()) -> None:
+    def __init__(self, counters: Sequence[MessageCounter] = ()) -> None:
         self.hops: dict[Stream, Histogram] = {}
         self.commits, self.batches = Histogram(COMMIT_S), Histogram(BATCH)
         self.refused: Counter[Outcome] = Counter()
         self.sessions = 0
-        self.tallied: Mapping[Tally, Counter[Labels | None]] = {tally: Counter() for tally in tallies}
-        self._tallies = [(tally.kind, tally.of, counts) for tally, counts in self.tallied.items()]
+        self.counted: Mapping[MessageCounter, Counter[Labels | None]] = {one: Counter() for one in counters}
+        self._counted_kinds = [(one.kind, one.of, counts) for one, counts in self.counted.items()]
         self.parts: dict[int, Partition] = {}
         self._begun: dict[int, Moved] = {}  # where each partition stood when it was loaded
         self._before = Moved(Counter(), Counter())  # what the partitions that are gone have moved
@@ -143,7 +143,7 @@ class Meter:
                     hop = self.hops[stream] = Histogram(HOP_S)
                 hop.add(max(now_ns - cursor.oldest_ns, 0) / NS_PER_S)
                 cursor.oldest_ns = 0
-        for kind, of, counts in self._tallies:  # `update` counts in C
+        for kind, of, counts in self._counted_kinds:  # `update` counts in C
             counts.update(map(of, [message for message in part.given if message.__class__ is kind]))
 
     def answered(self, outcomes: Sequence[Outcome], seconds: float) -> None:

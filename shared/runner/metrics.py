@@ -150,9 +150,9 @@ def _of_worker(work: Worker) -> Iterator[Metric]:
     yield gauge("leases", LEASES, [], [((), len(meter.parts))])
     stopped = sum(bool(symbol.stopped) for part in meter.parts.values() for symbol in part.known.values())
     yield gauge("symbols_stopped", "Symbols that take nothing until a person lets them go on.", [], [((), stopped)])
-    for tally, counts in meter.tallied.items():
+    for own, counts in meter.counted.items():
         values = [(labels, count) for labels, count in counts.items() if labels is not None]
-        yield counter(tally.name, tally.says, tally.labels, values)
+        yield counter(own.name, own.says, own.labels, values)
 
 
 async def _lags(work: Worker) -> list[Metric]:
@@ -192,7 +192,8 @@ class _Server(ThreadingWSGIServer):
     def server_bind(self) -> None:
         """Binds; HTTPServer's own would wait for a DNS that does not answer."""
         TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]
+        host, self.server_port = self.server_address[:2]
+        self.server_name = str(host)
         self.setup_environ()
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -51,7 +51,7 @@ class Worker:
     ) -> None:
         self.spec = spec
         self.counts: Counter[str] = Counter()
-        self.metrics, self.meter = metrics, Meter(metrics.tallies)
+        self.metrics, self.meter = metrics, Meter(metrics.counters)
         self.alive_file: Path | None = None
         self._bus = bus
         self._feeder = feeder

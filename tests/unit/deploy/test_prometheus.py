@@ -51,7 +51,7 @@ async def names() -> set[str]:
     nobody = cast(Any, SimpleNamespace())
     for own in (of_gateway(nobody), of_ingestor(nobody), OF_MONITOR, OF_STRATEGY):
         found |= {f"{PREFIX}{one.name}{'_total' if one.total else ''}" for one in own.gauges}
-        found |= {f"{PREFIX}{one.name}_total" for one in own.tallies}
+        found |= {f"{PREFIX}{one.name}_total" for one in own.counters}
     return found | {f"{PREFIX}build_info"}
 
 

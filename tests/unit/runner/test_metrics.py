@@ -23,7 +23,7 @@ from shared.messages import Features
 from shared.messages.market import trace_id
 from shared.runner import metrics as module
 from shared.runner.backpressure import BusReader
-from shared.runner.meter import Gauge, ServiceMetrics, Tally, Values
+from shared.runner.meter import Gauge, MessageCounter, ServiceMetrics, Values
 from shared.runner.metrics import answering, no_targets_left
 from shared.runner.partition import Partition
 from shared.runner.worker import Worker
@@ -33,9 +33,15 @@ from tests.until import until
 
 PRESENT = {"source": "ccxt", "exchange": "binance", "markets": {"S1": "S1/USDT"}}
 Samples = dict[str, dict[tuple[str, ...], float]]
+
+
+def only_s1(said: Features) -> tuple[str, ...] | None:
+    return (said.sym,) if said.sym == "S1" else None
+
+
 OWN = ServiceMetrics(
     (Gauge("mood_ratio", "Its mood.", lambda parts: [(("good",), len(parts) / 8)], ("kind",)),),
-    (Tally("answers", "Its answers.", Features, lambda said: (said.sym,) if said.sym == "S1" else None, ("sym",)),),
+    (MessageCounter("answers", "Its answers.", Features, only_s1, ("sym",)),),
 )
 
 
