@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from services.monitor.comparisons import Comparisons
 from services.monitor.looks import DriftLatch, LateSymbols
+from services.monitor.metrics import METRICS
 from services.monitor.stage import MonitorStage, plan
 from shared.bus.api import Bus, Session
 from shared.config import Settings
@@ -56,7 +57,8 @@ class MonitorWorker(Worker):
         looks = [LateSymbols().look] if settings.bars_by_clock else []
         looks += [] if latch is None else [latch.look]
         self._reader = PacedReader(limits, settings.monitor.pace_s, looks)
-        super().__init__(spec, bus, self._reader, partitions=1, limits=limits, store=SideTasks(latch, alerts))
+        tasks = SideTasks(latch, alerts)
+        super().__init__(spec, bus, self._reader, partitions=1, limits=limits, store=tasks, metrics=METRICS)
 
     def stop(self) -> None:
         """Lets `run` return when what is on the bus was read, or a few seconds are over."""

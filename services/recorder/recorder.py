@@ -26,6 +26,7 @@ from shared.recording.home import folder_for, remove_others
 from shared.recording.layout import NewerRecording, Part, RecordingOrigin, claim, day_of
 from shared.runner.health import touch
 from shared.runner.leases import PartitionLeases
+from shared.runner.meter import LEASES, Gauge, ServiceMetrics
 from shared.runner.progress import read_snapshots
 
 ROUND_S = 0.4
@@ -56,6 +57,7 @@ class Recorder:
         self._stopping = False
         self._session: Session | None = None
         self._leases = PartitionLeases(plan.instance, settings.bus.partitions, exclusive=True)
+        self.metrics = ServiceMetrics((Gauge("leases", LEASES, lambda _: [((), len(self._leases.leases))]),))
         self._backoff_s = BACKOFF_S
         self._intake = Intake(self.counts, self._alarm)
         self._stood_by = ""  # why, since the last file

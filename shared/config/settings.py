@@ -106,6 +106,19 @@ class SignalSettings(Section):
         return (own, SHIPPED) if own.is_dir() and not own.samefile(SHIPPED) else (SHIPPED,)
 
 
+class MetricsSettings(Section):
+    """These settings configure the metrics of every service.
+
+    - on: whether each service answers `GET /metrics`.
+    - host: the address that it listens at; beyond 127.0.0.1 anybody who reaches it reads what the books are worth.
+    - port: 0 means a free one, which the service writes to `metrics/SERVICE.json` below `state_dir`, for file_sd.
+    """
+
+    on: bool = False
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 0
+
+
 class Settings(BaseSettings):
     """The config has a section per service.
 
@@ -136,6 +149,7 @@ class Settings(BaseSettings):
     recorder: RecorderSettings = RecorderSettings()
     monitor: MonitorSettings = MonitorSettings()
     alerts: AlertSettings = AlertSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":

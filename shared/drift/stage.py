@@ -173,6 +173,16 @@ class DriftStage(Tick[Message, list[DriftReading]]):
             return DriftState.DECAYED
         return DriftState.WARNING if decay >= self.warn_bars else DriftState.OK
 
+    @property
+    def evidences(self) -> dict[str, float]:
+        """Returns M, E and the evidence of an edge after the last bar, by what they speak for."""
+        return dict(zip(("decay", "claim", "edge"), self._evidence, strict=True))
+
+    @property
+    def is_now(self) -> DriftState:
+        """Returns what is known of the edge after the last bar."""
+        return self._state(self._evidence[0])
+
     def state(self) -> State:
         """Returns all evidence, what the twins hold, and what waits."""
         decay, claim, edge = self._evidence

@@ -36,6 +36,7 @@ class Partition:
     - stored: what lies on the bus. cursors_id: the id under which its cursors hold; under another all is read again.
     - poison: entries at which the stage failed twice, and why.
     - wire: the one that stands on the bus. foreign: entries of a wire that nobody may write here, and why.
+    - given: the entries of the newest commit, for whoever counts them.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Partition:
         self._last_taken: Suspect | None = None
         # The next commit: symbols whose snapshot changes, entries, fields beside the snapshots, moved cursors.
         self._touched: dict[str, Symbol] = {}
+        self.given: list[Message | Outgoing] = []
         self._entries: list[Message | Outgoing] = []
         self._fields: dict[str, bytes | str] = {}
         self._moved: set[str] = set()
@@ -93,6 +95,11 @@ class Partition:
                 known.last.setdefault(stream, Taken())
             self._symbols[name] = known
         return known
+
+    @property
+    def known(self) -> Mapping[str, Symbol]:
+        """Returns the symbols that were asked for, by name."""
+        return self._symbols
 
     @property
     def joint(self) -> Stage | None:
@@ -203,6 +210,7 @@ class Partition:
         for entry_stream in {entry.stream for entry in entries}:
             self._fields[f"out:{entry_stream}"] = str(self.written[Stream(entry_stream)])
         commit = Commit(self.lease, self.seq, self._fields, entries, self.trims)
+        self.given = self._entries
         self._fields, self._entries, self._touched, self.trims = {}, [], {}, {}
         self.seq += 1
         return commit

@@ -27,6 +27,7 @@ class InputCursor:
 
     - stored: the snapshot's field, `cursor position`. hold: whether its cursor may be used; else all is read again.
     - position: the sum of the last n over all symbols, so that producer minus consumer is the lag in entries.
+    - oldest_ns: when the oldest entry was written that the cursor has passed since somebody asked; 0 where none was.
     """
 
     def __init__(self, source: Input, stored: bytes | None, hold: bool) -> None:
@@ -38,6 +39,7 @@ class InputCursor:
         self.read_to = self.cursor
         self._stored = ""
         self.unsettled: deque[Entry] = deque()
+        self.oldest_ns = 0
 
     def offer(self, entries: Sequence[Entry]) -> None:
         """Takes what was read behind `read_to`."""
@@ -47,6 +49,8 @@ class InputCursor:
     def advance(self) -> str | None:
         """Moves the cursor over the settled entries; returns the field for the snapshot, or None if it is the same."""
         unsettled = self.unsettled
+        if unsettled and unsettled[0].settled and not self.oldest_ns:
+            self.oldest_ns = unsettled[0].w
         while unsettled and unsettled[0].settled:
             self.cursor = unsettled.popleft().id
         stored = f"{self.cursor.decode()} {self.position}"

@@ -28,6 +28,7 @@ from shared.record import WIRE, NewerWire
 from shared.runner.backpressure import Backpressure
 from shared.runner.health import Hindrances, tell, touch
 from shared.runner.leases import OtherRuntime, PartitionLeases
+from shared.runner.meter import Meter, ServiceMetrics
 from shared.runner.partition import Partition
 from shared.runner.parts import ExternalStore, ExternalStoreLost, Feeder
 from shared.runner.poison import NewerEntry, StageFailed, Suspects
@@ -42,7 +43,7 @@ class Worker:
     """A worker does one process's part of a service; `run` returns after `stop`.
 
     - partitions: how many the namespace has. limits: of reads, commits and pauses.
-    - store: what must be kept before each commit. close: called at the end.
+    - store: what must be kept before each commit. close: called at the end. metrics: what it counts for the service.
 
     `_parts` holds the memory of each partition that we own. It is true only together with the bus: whoever doubts
     that drops or reloads it, and never mends it.
@@ -58,9 +59,11 @@ class Worker:
         limits: Limits,
         store: ExternalStore | None = None,
         close: Callable[[], Awaitable[None]] | None = None,
+        metrics: ServiceMetrics = ServiceMetrics(),  # noqa: B008  (a tuple)
     ) -> None:
         self.spec = spec
         self.counts: Counter[str] = Counter()
+        self.metrics, self.meter = metrics, Meter(metrics.counters)
         self.alive_file: Path | None = None
         self._bus = bus
         self._feeder = feeder
@@ -89,6 +92,16 @@ class Worker:
         if self._session is not None:
             self._session.wake()
 
+    @property
+    def connected(self) -> bool:
+        """Says whether there is a session with the bus."""
+        return self._session is not None
+
+    async def lags(self) -> dict[tuple[str, int, str], int]:
+        """Returns how far behind what this process writes its readers are, as Backpressure does; raises BusLost."""
+        session = self._session
+        return {} if session is None else await self._pressure.lags(session, list(self._parts.values()))
+
     async def run(self) -> None:
         """Works until stopped. It waits for a lost bus, and nothing uncommitted survives that."""
         try:
@@ -114,6 +127,7 @@ class Worker:
                 await self._pause("cannot get ready", lost)
                 continue
             self._session = session
+            self.meter.sessions += 1
             try:
                 await self._serve(session)
                 await self._give_all_up(session)
@@ -294,6 +308,7 @@ class Worker:
                 failures[part] = error
                 continue
             if commit is not None:
+                self.meter.batch(part, commit)
                 commits.append((part, commit))
         return commits
 
@@ -320,7 +335,9 @@ class Worker:
     async def _commit(self, session: Session, sent: Sequence[tuple[Partition, Commit]]) -> list[Refused]:
         """Has the bus write the commits; returns those that it refused."""
         refused: list[Refused] = []
+        began_s = time.perf_counter()
         outcomes = await session.commit([commit for _, commit in sent])
+        self.meter.answered(outcomes, time.perf_counter() - began_s)
         for (part, _), outcome in zip(sent, outcomes, strict=True):
             p = part.lease.partition.p
             for alarm in part.alarms:
@@ -376,7 +393,9 @@ class Worker:
         p = lease.partition.p
         poison, foreign = self._suspects.poison(p), self._suspects.foreign(p)
         cursors_id, wire = session.cursors_id, self._leases.wire
-        return Partition(self.spec, self._limits, lease, stored, cursors_id, poison, wire, foreign)
+        part = Partition(self.spec, self._limits, lease, stored, cursors_id, poison, wire, foreign)
+        self.meter.begin(part)
+        return part
 
     def _note_failure(self, part: Partition, failure: StageFailed) -> None:
         """Notes at which entry the stage failed: the first time it is retried alone, the second time it is poison."""
@@ -390,6 +409,7 @@ class Worker:
 
     def _drop(self, p: int) -> None:
         self._parts.pop(p, None)
+        self.meter.end(p)
         self._suspects.forget(p)
         self._feeder.forget(p)
 

@@ -87,6 +87,10 @@ async def run_line(settings: Settings, shown: Shown, *, with_fake: bool = False)
             settings = settings.model_copy(update={"gateway": gateway})
             written = write_config(settings.model_copy(update={"bus": own_bus}))  # where `tail` finds a bus that rests
             how = f"{CONFIG_VARIABLE}={shlex.quote(str(written))} {how}"
+        if settings.metrics.on and not settings.metrics.port:
+            from shared.runner.metrics import no_targets_left  # a run without metrics does without
+
+            shown.say(f"metrics: {stack.enter_context(no_targets_left(settings.state_dir))} says where, for file_sd")
         return await _Run(settings, servers, expected, shown, how).run()
 
 

@@ -121,6 +121,11 @@ class ExecutionEngine:
         self._leased_until_s = until_s
 
     @property
+    def account(self) -> AccountSession | None:
+        """Returns the session while the account is ours."""
+        return self._account
+
+    @property
     def heard_ms(self) -> int:
         """Returns when the venue answered last, by our clock; 0 where it has not since the account was taken over."""
         return 0 if self._account is None else self._account.context.risk.heard_ms
