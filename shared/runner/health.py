@@ -16,52 +16,14 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Callable, Container
 from pathlib import Path
 
 MAX_AGE_S = 10.0
 TOUCHED_S = 3.0  # a service at work touches its file several times a second
 HELD = b"held\n"  # stands in a file of which a service holds a lock
-PATIENCE_S = 20.0  # for what keeps a service from its work: a take-over, a deploy, a retry are over by then
 LONGEST = 1_000  # bytes of what a service says of itself
 
 _locks: dict[Path, int] = {}  # file -> what holds its lock, until this process ends
-
-
-class Hindrances:
-    """Hindrances are what keeps a service from its work on a partition, each since when, and seen when last.
-
-    One that is not seen again for PATIENCE_S is over: where there is no work, nothing else shows that it is.
-
-    - clock: seconds that never go back.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._seen_s: dict[tuple[int, str], tuple[float, float]] = {}
-
-    def note(self, p: int, what: str, stands: bool) -> None:
-        """Notes whether something stands in the way of partition `p` now."""
-        if not stands:
-            self._seen_s.pop((p, what), None)
-            return
-        now_s = self._clock()
-        since_s, last_s = self._seen_s.get((p, what), (now_s, now_s))
-        self._seen_s[p, what] = (since_s if now_s - last_s <= PATIENCE_S else now_s, now_s)
-
-    def keep(self, share: Container[int]) -> None:
-        """Forgets what is not of these partitions: they are another's to work on."""
-        self._seen_s = {key: seen for key, seen in self._seen_s.items() if key[0] in share}
-
-    @property
-    def lasting(self) -> str:
-        """Returns what has lasted for too long; empty where nothing has."""
-        now_s = self._clock()
-        return "; ".join(
-            f"partition {p}: {what}"
-            for (p, what), (since_s, last_s) in sorted(self._seen_s.items())
-            if last_s - since_s > PATIENCE_S >= now_s - last_s
-        )
 
 
 def alive_file(folder: Path, service: str) -> Path:

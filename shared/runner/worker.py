@@ -26,17 +26,16 @@ from shared.bus.api import Bus, BusLost, Commit, Lease, Outcome, Session, Stored
 from shared.errors import TicklineError
 from shared.record import WIRE, NewerWire
 from shared.runner.backpressure import Backpressure
-from shared.runner.health import Hindrances, tell, touch
 from shared.runner.leases import OtherRuntime, PartitionLeases
 from shared.runner.meter import Meter, ServiceMetrics
 from shared.runner.partition import Partition
 from shared.runner.parts import ExternalStore, ExternalStoreLost, Feeder
 from shared.runner.poison import NewerEntry, StageFailed, Suspects
 from shared.runner.spec import Limits, ServiceSpec
+from shared.runner.standing import FAILED, REFUSED, Standing
 
 log = structlog.get_logger()
 Refused = tuple[Partition, Outcome]
-ANOTHERS, REFUSED, FAILED = "another one holds it", "its commits are refused", "its stage fails"  # see Hindrances
 
 
 class Worker:
@@ -79,9 +78,7 @@ class Worker:
         self._leases = PartitionLeases(spec.instance, partitions, spec.exclusive, spec.runtime)
         self._pressure = Backpressure(spec, limits)
         self._backoff_s = limits.backoff_s
-        self._stood_by = ""  # why it stood by last: one reason is logged once
-        self._hindrances = Hindrances()
-        self._hindered = ""  # what was said of them last
+        self._standing = Standing(spec.instance)
         self._unanswered: asyncio.Task[list[Refused]] | None = None  # the commit whose answer nobody has awaited yet
 
     def stop(self) -> None:
@@ -175,24 +172,8 @@ class Worker:
 
     async def _stand_by(self, why: NewerWire | OtherRuntime) -> None:
         """Leaves the work to other replicas, and looks again after a while: ours may be the only one left."""
-        if str(why) != self._stood_by:
-            log.warning("stands by", instance=self.spec.instance, why=str(why), remedy=why.remedy)
-            self._stood_by = str(why)
-        if self.alive_file is not None:
-            touch(self.alive_file, f"stands by: {why}")
+        self._standing.stands_by(self.alive_file, why)
         await asyncio.sleep(self._limits.backoff_max_s)
-
-    def _show_health(self) -> None:
-        """Touches the file after a round; where something keeps us from our work for long it says so instead."""
-        for p in self._leases.share:
-            self._hindrances.note(p, ANOTHERS, p not in self._leases.leases)
-        self._hindrances.keep(self._leases.share)
-        why = self._hindrances.lasting
-        if why and why != self._hindered:
-            log.warning("no progress", instance=self.spec.instance, why=why)
-        self._hindered = why
-        if self.alive_file is not None:
-            tell(self.alive_file, why) if why else touch(self.alive_file, self._leases.standing)
 
     async def _serve(self, session: Session) -> None:
         next_round = next_trim = 0.0
@@ -202,7 +183,7 @@ class Worker:
                 await self._settle(session)
                 await self._lease_round(session)
                 next_round = now + self._limits.round_s
-                self._show_health()
+                self._standing.show(self.alive_file, self._leases)
             if now >= next_trim:
                 await self._pressure.trim(session, list(self._parts.values()))
                 next_trim = now + self._limits.trim_every_s
@@ -321,10 +302,7 @@ class Worker:
                 await self._reload(session, part)
 
     async def _send(self, session: Session, commits: Sequence[tuple[Partition, Commit]]) -> None:
-        """Awaits the answer to the commits before, then sends these; `_settle` waits for their answer.
-
-        Where a partition's commit was refused, the bus would refuse its next one too, by its number.
-        """
+        """Awaits the answer to the commits before, since a refused one bars the next; then sends these."""
         if not commits:
             return
         await self._settle(session)
@@ -346,11 +324,11 @@ class Worker:
             for missed in part.missed:
                 log.warning("entries missed", instance=self.spec.instance, p=p, what=f"{missed}: a gap")
             part.missed.clear()
-            self._hindrances.note(p, REFUSED, outcome is not Outcome.OK)
+            self._standing.hindrances.note(p, REFUSED, outcome is not Outcome.OK)
             if outcome is not Outcome.OK:
                 refused.append((part, outcome))
                 continue
-            self._hindrances.note(p, FAILED, False)
+            self._standing.hindrances.note(p, FAILED, False)
             self._backoff_s = self._limits.backoff_s
             self._renewed_by_commit.add(p)
             self.counts.update(part.counts)
@@ -400,7 +378,7 @@ class Worker:
     def _note_failure(self, part: Partition, failure: StageFailed) -> None:
         """Notes at which entry the stage failed: the first time it is retried alone, the second time it is poison."""
         p = part.lease.partition.p
-        self._hindrances.note(p, FAILED, True)
+        self._standing.hindrances.note(p, FAILED, True)
         if self._suspects.failed(p, failure):
             code = {"code": failure.code} if failure.code else {}
             log.error("entry set aside", instance=self.spec.instance, p=p, why=str(failure), **code)
@@ -415,7 +393,7 @@ class Worker:
 
     async def _drop_all(self) -> None:
         self._leases.lose_all()
-        self._hindrances = Hindrances()
+        self._standing.begin_anew()
         await self._drop_lost()
         self._renewed_by_commit.clear()
         self._pressure = Backpressure(self.spec, self._limits)

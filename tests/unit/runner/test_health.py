@@ -10,9 +10,7 @@ from pathlib import Path
 from shared.runner.health import (
     HELD,
     MAX_AGE_S,
-    PATIENCE_S,
     TOUCHED_S,
-    Hindrances,
     abandoned,
     alive_file,
     fresh,
@@ -20,6 +18,7 @@ from shared.runner.health import (
     tell,
     touch,
 )
+from shared.runner.standing import PATIENCE_S, Hindrances
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = """

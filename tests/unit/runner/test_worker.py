@@ -19,7 +19,7 @@ from shared.messages import Gap, Message, Stream, decode
 from shared.messages.codec import pack, unpack
 from shared.models.runtime import Runtime
 from shared.record import WIRE
-from shared.runner import health
+from shared.runner import standing
 from shared.runner.backpressure import BusReader
 from shared.runner.health import HELD
 from shared.runner.partition import Partition
@@ -689,7 +689,7 @@ async def test_a_replica_that_does_not_know_the_wire_owns_nothing(bus: MemoryBus
     bus.wire = WIRE + 1
     waiting = start()
     await writer.write(*SYMBOLS)
-    await until(lambda: waiting.worker._stood_by != "")
+    await until(lambda: waiting.worker._standing.stands_by_why != "")
     assert (bus.replicas, owners(bus)) == ({}, [""] * P)
     bus.wire = WIRE
     await written(bus, 1)
@@ -733,7 +733,7 @@ async def test_a_worker_of_another_runtime_stands_by_until_the_others_end(bus: M
     await written(bus, 1)
     with capture_logs() as logs:
         second = start(replace(echo_plan(), runtime=there))
-        await until(lambda: second.worker._stood_by != "")
+        await until(lambda: second.worker._standing.stands_by_why != "")
         assert set(owners(bus)) == {first.worker._leases.owner}
         (said,) = [each for each in logs if each["event"] == "stands by"]
         assert said["why"] == f"replicas of signal compute with {here.text}, this one with {there.text}"
@@ -752,7 +752,7 @@ async def test_a_worker_of_another_runtime_stands_by_until_the_others_end(bus: M
 async def test_who_is_refused_for_long_is_not_healthy_until_a_commit_succeeds(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(standing, "PATIENCE_S", 0.2)
     bus, file = FlakyBus(lease_s=30), tmp_path / "signal.alive"
     bus.trouble = ["CONFLICT"] * 1_000_000
     running = start(on=bus)
@@ -767,7 +767,7 @@ async def test_who_is_refused_for_long_is_not_healthy_until_a_commit_succeeds(
 async def test_who_is_not_given_its_share_for_long_is_not_healthy(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(standing, "PATIENCE_S", 0.1)
     bus, file = MemoryBus(lease_s=30, maxlens={}), tmp_path / "signal.alive"
     session = await bus.connect()
     held = await session.acquire(PartitionId("signal", 1), "one that is in no register")
