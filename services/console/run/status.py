@@ -10,8 +10,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.console.run.troubles import last_why
-from services.console.status.reader import StatusReader
-from services.console.status.state import LineStatus, how_to_arm
 from services.research.in_process_line import Book, book_from, position_from
 from shared.bus.api import Bus, BusLost, Session
 from shared.config import Settings
@@ -22,6 +20,8 @@ from shared.explain.account import standing
 from shared.lookup import Lookup
 from shared.runner.health import MAX_AGE_S, alive_file, fresh, touched_after
 from shared.runner.progress import Progress, read_progress, read_snapshots
+from shared.status.reader import StatusReader
+from shared.status.state import LineStatus, how_to_arm
 from shared.strategies.identity import decided_by_config, identity_or_none
 from shared.wall_time import WallTime
 

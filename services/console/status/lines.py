@@ -4,23 +4,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from textwrap import wrap
 
-from services.console.status.state import AccountStatus, LineStatus, SymbolStatus
-from services.console.status.stops import stops_line
 from shared.control.latches import HALT
-from shared.drift.days import bars_more
-from shared.drift.reference import DriftReference
 from shared.exchanges.trading.amounts import plain
 from shared.explain.account import latch_with_its_verb, money
 from shared.explain.orders import difference_name, order_line
 from shared.messages import Decision, ExecutionReport
-from shared.messages.monitor import SHOWN, DriftReading
 from shared.plural import plural
+from shared.status.state import AccountStatus, LineStatus, SymbolStatus
+from shared.status.stops import stops_line
 from shared.wall_time import WallTime, age
 
 WIDE = 140  # columns from which on a symbol fits into one line
 DIGITS = 8  # of a quantity or a price; a book has 28
 APART = "  "
-BPS = 10_000
 OTHER_CLOCK_NS = 86_400 * 10**9  # apart from the wall clock: the ticks are of another day
 
 
@@ -182,28 +178,6 @@ def _last(one: SymbolStatus, now_ns: int) -> tuple[str, str, str, str]:
         signed(one.funding_today),
         "" if one.decision is None else decision_text(one.decision, one.outcome, now_ns),
         "" if one.fill is None else fill_text(one.fill, now_ns),
-    )
-
-
-def edge_of(reading: DriftReading, reference: DriftReference | None) -> str:
-    """Returns what the monitor said of the edge. reference: the card's, which tells how long it may take yet."""
-    shown = "edge shown at 95 %" if reading.edge_shown else "no edge shown"
-    said = f"live {shown}: evidence {reading.edge:.3g} of {SHOWN:g} in {plural(reading.held, 'held bar')}"
-    more = None if reference is None or reading.edge_shown else bars_more(reference.mean, reading.edge)
-    said += "" if more is None else f", about {more} more"
-    if not reading.latch_bars:
-        return said
-    return f"{said}; decay {reading.state}: {reading.decay:.3g} of {reading.latch_bars}"
-
-
-def edge_on(reference: DriftReference | None) -> str:
-    """Returns what a model's card says of the edge, before the monitor has said anything."""
-    if reference is None:
-        return "no edge shown: the model's card has no figures out of sample for this strategy and these costs"
-    shown = "edge shown" if reference.shows_edge else "no edge shown"
-    return (
-        f"{shown} by the model's card: out of sample {reference.mean_net * BPS:+.2f} bps a held bar, "
-        f"{plural(reference.held, 'held bar')}"
     )
 
 

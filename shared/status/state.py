@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
-from services.console.status.exchange import AtExchange
 from shared.config import Settings
 from shared.control.arming import Armed
 from shared.exchanges.trading.amounts import plain
@@ -13,6 +12,7 @@ from shared.journal.rows import ArmingRow, ExternalRow, LatchRow, OrderRow
 from shared.messages import Decision, ExecutionReport
 from shared.messages.reasons import StopKind
 from shared.orders.stop_life import StopLife
+from shared.status.exchange import AtExchange
 from shared.strategies.identity import Identity
 from shared.wall_time import WallTime, iso
 
