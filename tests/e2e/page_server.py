@@ -166,6 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
             "Content-Security-Policy": POLICY,
             "Cache-Control": "no-store",
             "X-Content-Type-Options": "nosniff",
+            "Connection": "close",  # one that is kept would be served on after `stop`
             **more,
         }
         for name, value in headers.items():

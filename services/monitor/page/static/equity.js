@@ -4,7 +4,7 @@ import { Chart, colour, columns } from "./chart.js";
 import { el, mark, say } from "./dom.js";
 import { clock, money } from "./format.js";
 
-const HEIGHT = 220;
+const HEIGHT = 170;
 const KEYS = [["equity", "equity"], ["band", "backtest's band"], ["hold", "buy and hold"]];
 
 /** This class draws the chart, or says that there is nothing to draw. */

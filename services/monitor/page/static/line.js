@@ -49,9 +49,12 @@ export class Line {
       const node = el("div", { class: "stream" }, words, figures);
       this.arrows.set(name, ({ per_second, lag, age_s }, elapsed_s) => {
         say(words, name);
-        const only = name === "feed" || name === "exchange";
-        const old = age_s == null ? "–" : `${age(age_s + elapsed_s)} ago`;
-        say(figures, only ? old : `${rate(per_second)} · lag ${lag ?? "–"} · ${old}`);
+        const told = [
+          per_second == null ? null : rate(per_second),
+          lag == null ? null : `lag ${lag}`,
+          age_s == null ? null : `${age(age_s + elapsed_s)} ago`,
+        ].filter((it) => it !== null);
+        say(figures, told.join(" · ") || "nothing yet");
         mark(node, "data-lag", lag >= FEW ? "much" : null);
       });
       return node;

@@ -39,7 +39,7 @@ export class SymbolChart {
     const lower = new Chart(predictions, () => ({
       height: PREDICTIONS_PX, cursor,
       series: [{}, { stroke: colour("--y-hat"), width: 1.5, points: { show: false } }],
-      axes: { y: { values: (_, splits) => splits.map((it) => String(Number(it.toPrecision(3)))) } },
+      axes: { y: { space: 22, values: (_, splits) => splits.map((it) => String(Number(it.toPrecision(3)))) } },
     }));
     upper.show([ms, price]);
     lower.show([ms, y_hat]);
@@ -90,7 +90,7 @@ export class SymbolChart {
     };
     const { node, update } = table("Decisions and fills", [
       { name: "Time", kind: "time", cell: ({ ms }) => clock(ms) },
-      { name: "What", cell: ({ kind, side }) => (side ? `${kind}, ${side}` : kind) },
+      { name: "What", kind: "what", cell: ({ kind, side }) => (side ? `${kind}, ${side}` : kind) },
       { name: "Price", kind: "number", cell: ({ price }) => digits(price) },
       { name: "Says", kind: "sentence", make: open, cell: ({ text }) => text },
     ], ({ trace, kind, ms }) => `${trace} ${kind} ${ms}`);

@@ -36,11 +36,9 @@ export class View {
     byId("halted").hidden = !view.halted;
     say(byId("halted"), view.halted ?? "");
     pairs(byId("facts"), [
-      ["Account", view.account ?? view.venue ?? "paper", null],
+      ["Account", account(view), null],
       ["Armed", armed(view, elapsed_s), null],
       ["Loss budget", budget(view), null],
-      ["Equity", money(view.equity?.now), null],
-      ["Today", signed(view.equity?.today), sense(view.equity?.today)],
       ["As of", clock(view.as_of_ms), null],
     ]);
   }
@@ -50,11 +48,16 @@ export class View {
       ["Now", money(now), null],
       ["Today", signed(today), sense(today)],
       ["Unrealised", signed(unrealised), sense(unrealised)],
-      ["Drawdown", `${percent(drawdown)} (most ${percent(max_drawdown)})`, null],
+      ["Drawdown", max_drawdown == null ? percent(drawdown) : `${percent(drawdown)} (most ${percent(max_drawdown)})`, null],
       ["Fees eaten", fees_of_gross == null ? money(fees) : `${money(fees)} (${percent(fees_of_gross)} of gross)`, null],
     ]);
     this.equity.words(band ?? null);
   }
+}
+
+function account({ account: name, venue, run }) {
+  const where = [name, venue].filter(Boolean).filter((it, i, all) => all.indexOf(it) === i).join(" at ");
+  return run ? `${where || "paper"}, run ${run}` : where || "–";
 }
 
 function armed({ arming, mode }, elapsed_s) {
