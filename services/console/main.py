@@ -28,6 +28,7 @@ VERBS: Final = {
     "report": "report",
     "parity": "parity",
     "status": "status.verb",
+    "page": "page",
     "tail": "tail",
     "why": "why",
     "trace": "trace",

@@ -20,7 +20,7 @@ from services.console.run.processes import (
     keys_environment,
     recordable,
 )
-from services.console.run.status import AccountLine, LiveStatus, View, Watcher, one_history
+from services.console.run.status import AccountLine, LiveStatus, PageLine, View, Watcher, one_history
 from services.console.run.streams import Ended, OrderCollector, RefusalCounter, latencies_us
 from services.console.run.troubles import FolderWatch, SilenceLines, Troubles
 from services.console.run.try_out import SimulatorProcess, write_config
@@ -65,7 +65,7 @@ async def run_line(settings: Settings, shown: Shown, *, with_fake: bool = False)
         need_extras("ccxt", "journal")
     with blaming(", ".join(settings.symbols)):
         expected, own_bus = check_input(settings), settings.bus
-    settings = recordable(settings, shown.say)
+    settings = _with_a_port(recordable(settings, shown.say))
     servers: list[Server] = []
     how = _command()
     with ExitStack() as stack:
@@ -82,6 +82,15 @@ async def run_line(settings: Settings, shown: Shown, *, with_fake: bool = False)
             written = write_config(settings.model_copy(update={"bus": own_bus}))  # where `tail` finds a bus that rests
             how = f"{CONFIG_VARIABLE}={shlex.quote(str(written))} {how}"
         return await _Run(settings, servers, expected, shown, how).run()
+
+
+def _with_a_port(settings: Settings) -> Settings:
+    """Returns the settings, the page on any free port where nobody chose one: another run may be at work beside it."""
+    own = settings.monitor
+    if "port" in own.page.model_fields_set:
+        return settings
+    page = own.page.model_copy(update={"port": 0})
+    return settings.model_copy(update={"monitor": own.model_copy(update={"page": page})})
 
 
 def _ended(collector: OrderCollector | RefusalCounter) -> Ended | None:
@@ -135,6 +144,7 @@ class _Run:
         self._identity = Identity.of(settings)
         self._flatten = f"{how} halt --flatten"
         self._silence = SilenceLines("the bus does not answer", "the bus is back")
+        self._page = PageLine(settings)
         self._first: list[str] = []  # what is said when the services are up
         self._seen: View | None = None
         self._ended = False
@@ -236,7 +246,7 @@ class _Run:
                 if keeping.done():
                     keeping.result()
                 first, self._first = self._first, []
-                for line in (*first, *self._troubles.new(), *ground.news()):
+                for line in (*first, *self._troubles.new(), *ground.news(), *self._page.news()):
                     self._say(line)
                 if self._troubles.code and self._settings.ingestor.source == "replay":
                     return False  # what comes after it is no replay any more

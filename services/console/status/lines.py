@@ -4,13 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from textwrap import wrap
 
-from shared.control.latches import HALT
 from shared.exchanges.trading.amounts import plain
 from shared.explain.account import latch_with_its_verb, money
 from shared.explain.orders import difference_name, order_line
 from shared.messages import Decision, ExecutionReport
 from shared.plural import plural
-from shared.status.state import AccountStatus, LineStatus, SymbolStatus
+from shared.status.state import LineStatus, SymbolStatus
 from shared.status.stops import stops_line
 from shared.wall_time import WallTime, age
 
@@ -53,7 +52,7 @@ def head(status: LineStatus, wall: WallTime) -> Iterator[str]:
         yield f"ticks of {wall.second(status.event_ns)}: today is that day"
     own = status.standing
     if own is not None and own.latches:
-        yield held_line(own, status.now_ns, wall)
+        yield own.held(status.now_ns, wall)
     elif own is not None and (left_ns := own.armed_ns(status.now_ns)) and own.arming is not None:
         until = wall.second(own.arming.expires_at_ms * 1_000_000)
         yield f"armed for {age(left_ns)} yet, until {until}, positions of at most {plain(own.arming.max_notional)}"
@@ -66,15 +65,6 @@ def head(status: LineStatus, wall: WallTime) -> Iterator[str]:
     yield f"equity {money(status.equity)}{APART}{made(status)}"
     if status.worst:
         yield status.worst
-
-
-def held_line(own: AccountStatus, now_ns: int, wall: WallTime) -> str:
-    """Returns what holds an account, and what it does not send; an arming counts only once that is lifted."""
-    what = "nothing is sent" if HALT in own.latches else "nothing that adds exposure is sent"
-    said = f"held by {', '.join(sorted(own.latches))}: {what}"
-    if not own.armed_ns(now_ns) or own.arming is None:
-        return f"{said}, and it is not armed"
-    return f"{said}; the arming, until {wall.second(own.arming.expires_at_ms * 1_000_000)}, counts when that is lifted"
 
 
 def made(status: LineStatus) -> str:
