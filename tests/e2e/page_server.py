@@ -26,7 +26,7 @@ Answer = tuple[int, dict[str, Any]]
 class PageServer:
     """Serves on one port, which it keeps over `stop` and `start`.
 
-    beating: whether beats are sent; None sends nothing at all, as a server that hangs
+    beating: whether beats, and the first view, are sent
     signed_in: whether the page is given, or the login
     acts: what came with each act; answer: what an act is answered
     """
@@ -43,7 +43,7 @@ class PageServer:
             {"done": True, "sentence": f"{name}: done.", "command": None},
         )
         self.told: dict[str, Answer] = {}
-        self._streams: list[Queue[str | None]] = []
+        self._streams: list[Queue[str | threading.Event | None]] = []
         self._port = 0
         self._server: ThreadingHTTPServer | None = None
 
@@ -72,14 +72,23 @@ class PageServer:
             self._server.server_close()
             self._server = None
 
+    def hang(self) -> None:
+        """Nothing is said any more, on streams that stay open; returns when nothing is under way either."""
+        self.beating = False
+        waiting = [threading.Event() for _ in self._streams]
+        for queue, event in zip(self._streams, waiting, strict=True):
+            queue.put(event)
+        for event in waiting:
+            event.wait()
+
     def say(self, view: dict[str, Any]) -> None:
         """Everyone who listens gets this view, and who comes later gets it first."""
         self.view = view
         for queue in [*self._streams]:
-            queue.put(event("view", view))
+            queue.put(sent("view", view))
 
 
-def event(kind: str, data: dict[str, Any]) -> str:
+def sent(kind: str, data: dict[str, Any]) -> str:
     return f"event: {kind}\ndata: {json.dumps(data)}\n\n"
 
 
@@ -123,19 +132,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _events(self) -> None:
         owner = self.server.owner
-        queue: Queue[str | None] = Queue()
+        queue: Queue[str | threading.Event | None] = Queue()
         owner._streams.append(queue)
         if owner.view is not None and owner.beating:
-            queue.put(event("view", owner.view))
+            queue.put(sent("view", owner.view))
         try:
             self._head(200, "text/event-stream", {})
             while True:
                 try:
                     said = queue.get(timeout=BEAT_S)
                 except Empty:
-                    said = event("beat", {"ms": 0, "stale": owner.stale}) if owner.beating else ":\n\n"
+                    said = sent("beat", {"ms": 0, "stale": owner.stale}) if owner.beating else ":\n\n"
                 if said is None:
                     break
+                if isinstance(said, threading.Event):
+                    said.set()
+                    continue
                 self.wfile.write(said.encode())
                 self.wfile.flush()
         except OSError:

@@ -42,11 +42,14 @@ export function keyed(parent, items, keyOf, make) {
     after.set(key, part);
   }
   for (const { node } of before.values()) node.remove();
+  const focused = document.activeElement;
   let next = parent.firstElementChild;
   for (const { node } of after.values()) {
     if (node === next) next = next.nextElementSibling;
     else parent.insertBefore(node, next);
   }
+  // What is moved loses the focus.
+  if (focused !== document.activeElement && parent.contains(focused)) focused.focus({ preventScroll: true });
   kept.set(parent, after);
 }
 

@@ -77,7 +77,7 @@ function box() {
     update(service) {
       say(name, service.service);
       const up = service.up ?? (service.owners?.length ? true : null);
-      mark(node, "data-up", up === null ? "unknown" : up);
+      mark(node, "data-up", up === null ? "unknown" : String(up));
       say(state, up === null ? "not seen" : up ? "at work" : "away");
       say(owners, (service.owners ?? []).map(told).join("; ") || "no owner");
     },

@@ -96,7 +96,7 @@ class Rows {
     this.update = update;
     this.empty = el("p", { class: "empty" }, empty);
     const name = node.querySelector("caption").textContent;
-    this.frame = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": name }, node);
+    this.frame = el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": name }, node);
     parent.append(this.empty, this.frame);
   }
 
