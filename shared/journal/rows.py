@@ -244,9 +244,7 @@ class EpochRow(NamedTuple):
 
 
 # What a person may change from another process, without being the gateway: no order, fill, execution or limit.
-PersonChange: TypeAlias = (
-    LatchRow | DropLatch | ArmingRow | DropArming | EventRow | ExternalRow | SetBusId | RequestRow
-)
+PersonChange: TypeAlias = LatchRow | DropLatch | ArmingRow | DropArming | EventRow | ExternalRow | SetBusId | RequestRow
 Change: TypeAlias = (
     OrderRow | StopLife | NakedRow | FillRow | ExecutionRow | LimitRow | FundingRow | DropExternal | PersonChange
 )
