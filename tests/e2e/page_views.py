@@ -31,6 +31,8 @@ def empty(mode: str = "paper") -> dict[str, Any]:
         "reconciliation": {"differences": [], "checked_age_s": None, "why_not": None},
         "alerts": [],
         "acts": {},
+        "notes": [],
+        "worst": None,
         "stale": [],
     }
 
@@ -107,6 +109,8 @@ def busy(mode: str = "live", **more: Any) -> dict[str, Any]:
             },
             {"ms": AT_MS - 600_000, "kind": "silent feed", "text": "binance: nothing was heard for 60 s", "over": True},
         ],
+        "notes": ["The monitor began 20 s ago: what was before it does not know."],
+        "worst": None if paper else "If everything dies now: at most 312.40 by stops, 1,890.11 by liquidation.",
         "acts": acts(paper),
         **more,
     }

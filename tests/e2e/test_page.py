@@ -63,6 +63,8 @@ def test_every_figure_has_its_place(site: Site) -> None:
         "#figures": ["10,234.57", "+88.42", "1.23%", "41.07 (14.8% of gross)"],
         "#drift": ["ok: 688 held bars", "No edge shown"],
         "#reconciliation": ["ETHUSDT: the exchange holds 0.5"],
+        "#notes": ["what was before it does not know"],
+        "#worst": ["at most 312.40 by stops"],
         "#alerts": ["UNKNOWN order: ETHUSDT", "over: silent feed"],
     }
     for place, texts in said.items():

@@ -2,7 +2,7 @@
 
 import { byId, el, keyed, mark, say } from "./dom.js";
 
-const ANSWER_MS = 8000;
+const ANSWER_MS = 12000; // the server itself waits for a gateway that has begun
 
 // In the order in which one needs them; `command` is what does the same where the monitor is away.
 const ACTS = [

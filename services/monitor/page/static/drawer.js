@@ -25,7 +25,8 @@ export class Drawer {
     const from = this.dialog.open ? this.shown : null;
     const answer = await this.open(`Trace of ${symbol ?? id}`, `/api/trace/${encodeURIComponent(id)}`, from);
     if (!answer) return;
-    const steps = answer.steps.map(({ ms, text }) => el("li", {}, el("time", {}, clock(ms)), " ", text));
+    const steps = answer.steps.map(({ ms, step, text }) =>
+      el("li", {}, ms == null ? null : el("time", {}, clock(ms)), step ? el("strong", {}, `${step} `) : null, text));
     this.body.append(
       el("p", { class: "quiet" }, id),
       steps.length ? el("ol", { class: "steps" }, ...steps) : el("p", { class: "empty" }, "Nothing is known of it any more."),

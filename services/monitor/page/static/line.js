@@ -6,6 +6,8 @@ import { age, rate } from "./format.js";
 const BOXES = ["ingestor", "signal", "strategy", "gateway"];
 const BETWEEN = { signal: ["ticks"], strategy: ["features", "predictions"], gateway: ["decisions", "orders"] };
 const FEW = 1000; // messages behind, from which a lag stands out
+const LONGEST = 12; // characters of a replica's id
+const SHOWN = 8;
 
 /** This class draws the line once, and then says what is new. */
 export class Line {
@@ -77,6 +79,7 @@ function box() {
     update(service) {
       say(name, service.service);
       const up = service.up ?? (service.owners?.length ? true : null);
+      mark(owners, "title", (service.owners ?? []).map(({ replica }) => replica).join("; ") || null);
       mark(node, "data-up", up === null ? "unknown" : String(up));
       say(state, up === null ? "not seen" : up ? "at work" : "away");
       say(owners, (service.owners ?? []).map(told).join("; ") || "no owner");
@@ -86,8 +89,11 @@ function box() {
 
 function told({ replica, partitions, restarts }) {
   const owned = partitions == null ? "" : ` owns ${ranges(partitions)}`;
-  return `${replica}${owned}, ${restarts === 1 ? "1 restart" : `${restarts ?? "–"} restarts`}`;
+  return `${short(replica)}${owned}, ${restarts === 1 ? "1 restart" : `${restarts ?? "–"} restarts`}`;
 }
+
+// The end of a replica's id is what tells it from others.
+const short = (replica) => (replica.length > LONGEST ? `…${replica.slice(-SHOWN)}` : replica);
 
 /** Partitions in a row are told as first–last. */
 function ranges(partitions) {

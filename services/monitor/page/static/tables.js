@@ -56,6 +56,12 @@ export class Tables {
     this.alerts.show((view.alerts ?? []).map(({ ms, kind, text, over }) => ({
       bad: !over, text: `${clock(ms, this.now_ms)} ${over ? "over: " : ""}${kind}: ${text}`,
     })));
+    keyed(byId("notes"), view.notes ?? [], (note) => note, () => {
+      const node = el("li");
+      return { node, update: (note) => say(node, note) };
+    });
+    byId("worst").hidden = !view.worst;
+    say(byId("worst"), view.worst ?? "");
     const { differences, checked_age_s, why_not } = view.reconciliation ?? {};
     this.differences.show(
       (differences ?? []).map((it) => ({ bad: true, text: it.sentence ? `${it.symbol}: ${it.sentence}` : String(it) })),
