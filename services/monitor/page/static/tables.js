@@ -41,8 +41,9 @@ export class Tables {
       symbolColumn,
       { name: "Decision", kind: "sentence", make: trace, cell: ({ sentence }) => sentence, mark: keep },
     ], ({ trace: id, ms, symbol: name }) => `${id ?? name} ${ms}`));
-    this.alerts = new Lines(byId("alerts"), "Nothing is wrong that the monitor knows of.");
-    this.differences = new Lines(byId("reconciliation"), "Exchange and journal agree.");
+    this.alerts = new Lines(byId("alerts"), "Alerts", "Nothing is wrong that the monitor knows of.");
+    this.notes = new Lines(byId("notes"), "To know", "");
+    this.differences = new Lines(byId("reconciliation"), "Differences", "Exchange and journal agree.");
     this.drift = byId("drift").appendChild(el("p"));
     this.verdict = byId("drift").appendChild(el("p", { class: "verdict" }));
   }
@@ -56,10 +57,7 @@ export class Tables {
     this.alerts.show((view.alerts ?? []).map(({ ms, kind, text, over }) => ({
       bad: !over, text: `${clock(ms, this.now_ms)} ${over ? "over: " : ""}${kind}: ${text}`,
     })));
-    keyed(byId("notes"), view.notes ?? [], (note) => note, () => {
-      const node = el("li");
-      return { node, update: (note) => say(node, note) };
-    });
+    this.notes.show((view.notes ?? []).map((text) => ({ bad: false, text })));
     byId("worst").hidden = !view.worst;
     say(byId("worst"), view.worst ?? "");
     const { differences, checked_age_s, why_not } = view.reconciliation ?? {};
@@ -115,17 +113,18 @@ class Rows {
 
 /** Some lines, or the sentence that says why there are none. */
 class Lines {
-  constructor(parent, empty) {
+  constructor(parent, name, empty) {
     this.empty = el("p", { class: "empty" });
     this.words = empty;
-    this.list = el("ul", { class: "lines" });
-    parent.append(this.empty, this.list);
+    this.list = el("ul");
+    this.frame = el("div", { class: "lines", tabindex: "0", role: "group", "aria-label": name }, this.list);
+    parent.append(this.empty, this.frame);
   }
 
   show(items, empty = this.words) {
     this.empty.hidden = items.length > 0;
     say(this.empty, empty);
-    this.list.hidden = items.length === 0;
+    this.frame.hidden = items.length === 0;
     keyed(this.list, items, ({ text }) => text, () => {
       const node = el("li");
       return { node, update: ({ text, bad }) => (say(node, text), mark(node, "data-bad", bad)) };
