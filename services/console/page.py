@@ -14,7 +14,7 @@ def page() -> None:
     own = read_page_file(page_path(settings.state_dir))
     if not own.url or not touched_after(alive_file(settings.state_dir, "monitor"), own.began_ms * 1_000_000):
         raise BusUnreachable(
-            f"page: no monitor serves one with {settings.state_dir}: start the line, with monitor.page.on; in containers "
-            "type `docker compose exec monitor tickline page`"
+            f"page: no monitor serves one with {settings.state_dir}: start the line, with monitor.page.on; in "
+            "containers type `docker compose exec monitor tickline page`"
         )
     typer.echo(page_line(own))

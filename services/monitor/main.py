@@ -176,7 +176,7 @@ def _page(settings: Settings, bus: Bus) -> Callable[[], Coroutine[None, None, No
     if missing := missing_extras("page"):
         log.warning("no page", why=f"{missing} is missing: {to_install('page')}")
         return None
-    from services.monitor.page.main import serve_page
+    from services.monitor.page.server import serve_page
 
     return partial(serve_page, settings, bus)
 

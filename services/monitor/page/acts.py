@@ -1,7 +1,7 @@
-"""What a person may do at the page: stop the account, and ask its gateway to cancel or to close. Nothing arms from here.
+"""What a person may do at the page: stop the account, and ask its gateway to cancel or to close. Nothing arms here.
 
-Each act is a row in the account's journal, as the verbs write it, and is noted there. The monitor has no key: what needs
-the exchange is asked of the gateway. Where nobody carries it out the answer is the command to type.
+Each act is a row in the account's journal, as the verbs write it, and is noted there. The monitor has no key: what
+needs the exchange is asked of the gateway. Where nobody carries it out the answer is the command to type.
 """
 
 import time
@@ -18,7 +18,7 @@ from shared.journal.journal import Journal
 from shared.wall_time import age
 
 BY: Final = "the page"
-PATIENCE_S = 8.0  # for a gateway that has begun; what comes later stands in the journal
+PATIENCE_S = 6.0  # for a gateway that has begun; what comes later stands in the journal
 NS_PER_MS = 1_000_000
 
 log = structlog.get_logger()

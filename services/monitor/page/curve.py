@@ -1,7 +1,13 @@
-"""The equity's curve as the page draws it: bounded, however long the history, with the peak of all that was seen."""
+"""The equity's curve as the page draws it: bounded, however long the history, with the peak of all that was seen.
+
+It stands in a file of the state folder, too, so that it goes on where the monitor was started anew.
+"""
 
 from decimal import Decimal
+from pathlib import Path
 from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.status.state import LineStatus
 
@@ -19,6 +25,19 @@ class CurveFigures(NamedTuple):
     points: tuple[Point, ...]
     drawdown: float
     max_drawdown: float
+
+
+class CurveFile(BaseModel):
+    """What is kept of a curve. line: whose it is. begun: each symbol's first price."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    line: str
+    points: list[Point]
+    apart_ms: int
+    begun: dict[str, Decimal]
+    peak: Decimal
+    deepest: float
 
 
 class EquityCurve:
@@ -66,6 +85,26 @@ class EquityCurve:
         if len(self._points) >= MOST:
             self._points = self._points[::2]
             self._apart_ms = (self._points[-1][0] - self._points[0][0]) // len(self._points)
+
+    def save(self, path: Path, line: str) -> None:
+        """Writes the curve into a file; raises OSError."""
+        kept = CurveFile(
+            line=line, points=self._points, apart_ms=self._apart_ms, begun=self._begun, peak=self._peak,
+            deepest=self._deepest,
+        )  # fmt: skip
+        beside = path.with_suffix(".new")
+        beside.write_text(kept.model_dump_json())
+        beside.replace(path)
+
+    def load(self, path: Path, line: str) -> None:
+        """Goes on with the curve that is in a file, if that is this line's; with none where nothing can be read."""
+        try:
+            kept = CurveFile.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            return
+        if kept.line == line and len(kept.points) <= MOST:
+            self._points, self._apart_ms, self._begun = kept.points, kept.apart_ms, kept.begun
+            self._peak, self._deepest = kept.peak, kept.deepest
 
     def figures(self) -> CurveFigures:
         """Returns the curve as it is now."""

@@ -1,4 +1,4 @@
-"""What a click opens: a tick's chain in the sentences of `tickline trace`, a symbol's prices with what was done at them."""
+"""What a click opens: a chain in the sentences of `tickline trace`, a symbol's prices with what was done at them."""
 
 from contextlib import AsyncExitStack
 from typing import Any
@@ -36,8 +36,13 @@ async def trace_of(settings: Settings, bus: Bus, name: str) -> dict[str, Any] | 
     return {"steps": [*steps, *({"ms": None, "step": "", "text": line.strip()} for line in endings(told))]}
 
 
-async def prices_of(settings: Settings, bus: Bus, sym: str) -> dict[str, Any]:
-    """Returns a symbol's last prices with their predictions, and the decisions and fills of that time."""
+async def prices_of(settings: Settings, bus: Bus, sym: str) -> dict[str, Any] | None:
+    """Returns a symbol's last prices with their predictions, and the decisions and fills of that time.
+
+    None for a symbol that the config does not name.
+    """
+    if sym not in settings.symbols:
+        return None
     lookup = Lookup(settings, bus)
     try:
         predictions = [one.message for one in await lookup.last(Stream.PREDICTIONS, sym, PRICES)]

@@ -12,7 +12,6 @@ from typing import Any
 import structlog
 
 from services.monitor.page.curve import EquityCurve
-from services.monitor.page.details import prices_of, trace_of
 from services.monitor.page.stream import EventHub
 from services.monitor.page.tail import Tail
 from services.monitor.page.view import PageState, Stale, silences, view_of
@@ -27,11 +26,13 @@ from shared.runner.progress import read_progress
 from shared.status.reader import StatusReader
 from shared.wall_time import LOCAL_TIME
 
-LEAST_S = 0.09  # between two views
+LEAST_S = 0.1  # between two views
 SPARED = 4  # times as long as a look takes there is none
 UNSEEN_S = 15.0  # between two looks while nobody looks at the page
 AGAIN_S = 0.5  # after something could not be read
 SILENT_S = 1.5  # without an answer of the bus
+SAVED_S = 60.0  # between two times that the curve is kept
+CURVE = "page-curve.json"
 NS_PER_MS = 1_000_000
 
 log = structlog.get_logger()
@@ -45,6 +46,8 @@ class PageReader:
         self._watch = LineWatch(settings, bus)
         self._tail = Tail(settings, bus, self._watch.see)
         self._curve = EquityCurve(settings.strategy.balance * len(settings.symbols))
+        self._curve_file = settings.state_dir / CURVE
+        self._line, self._saved_s = "", 0.0  # whose curve it is, and when it was kept last
         self._news = asyncio.Event()
         self._state: PageState | None = None
         self._revision = 0
@@ -67,6 +70,8 @@ class PageReader:
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
+            if self._line:
+                await self._keep_curve()
             await self._tail.close()
             await self._watch.close()
 
@@ -95,6 +100,7 @@ class PageReader:
             rule = rule_of(self._settings)
             if not self._tail.decisions:
                 await self._tail.begin(lookup)
+            await self._find_curve(session)
             while True:
                 self._news.clear()
                 began_s = time.monotonic()
@@ -105,11 +111,29 @@ class PageReader:
                 await asyncio.sleep(max(LEAST_S - took_s, SPARED * took_s if hub.watched.is_set() else 0, 0))
                 await self._next(hub)
 
+    async def _find_curve(self, session: Session) -> None:
+        """Goes on with the curve of this line on this bus, once."""
+        if self._line:
+            return
+        bus_id = (await session.meta({})).get("bus_id", "")
+        self._line = f"{self._settings.namespace}:{self._settings.gateway.account}:{bus_id}"
+        await asyncio.to_thread(self._curve.load, self._curve_file, self._line)
+        self._saved_s = time.monotonic()
+
+    async def _keep_curve(self) -> None:
+        self._saved_s = time.monotonic()
+        try:
+            await asyncio.to_thread(self._curve.save, self._curve_file, self._line)
+        except OSError as error:
+            self._say(f"the curve is not kept: {self._curve_file}: {error.strerror}")
+
     async def _look(self, reader: StatusReader, session: Session, rule: Rule) -> None:
         seen, tail, watch = await reader.read(), self._tail, self._watch
         progress = await read_progress(session, self._settings)
         await watch.look(session, time.time_ns() // NS_PER_MS)
         self._curve.add(seen.event_ns // NS_PER_MS, seen)
+        if time.monotonic() - self._saved_s > SAVED_S:
+            await self._keep_curve()
         self._state = PageState(
             self._settings, seen, progress, tail.rates(), tuple(tail.decisions), tuple(tail.orders.values()), rule,
             self._curve.figures(), watch.owners, watch.alerts.shown(), tail.drift, tail.band, self._acts,
@@ -125,12 +149,12 @@ class PageReader:
     def _show(self, hub: EventHub) -> None:
         """Shows the state, if anything in it is new."""
         assert self._state is not None
-        bare = view_of(self._state, None, 0)
+        state, bare = self._state, view_of(self._state, None, 0)
         if bare == self._shown:
             return
         self._shown = bare
-        self._revision += 1
-        hub.show(self._revision, view_of(self._state, time.time_ns() // NS_PER_MS, self._revision, self.stale()))
+        self._revision = revision = self._revision + 1
+        hub.show(revision, lambda: view_of(state, time.time_ns() // NS_PER_MS, revision, self.stale()))
 
     def beat(self) -> dict[str, Any]:
         """Returns what a beat tells."""
@@ -145,16 +169,6 @@ class PageReader:
         silent_s = time.monotonic() - (self._began_s if heard_s is None else heard_s)
         if self._tail.lost or silent_s > SILENT_S:
             yield Stale("bus", round(silent_s, 1), f"The bus has not answered for {silent_s:.0f} s.")
-
-    async def trace(self, name: str) -> dict[str, Any] | None:
-        """Returns a chain in sentences, as `tickline trace` tells it; None where nothing is known of it."""
-        return await trace_of(self._settings, self._bus, name)
-
-    async def symbol(self, name: str) -> dict[str, Any] | None:
-        """Returns a symbol's prices with what was decided and filled; None for one that the config does not name."""
-        if name not in self._settings.symbols:
-            return None
-        return await prices_of(self._settings, self._bus, name)
 
 
 async def _first(news: Any, within_s: float) -> None:

@@ -1,7 +1,7 @@
 """The page's server: what a browser may ask, who is let in, and what every answer says about itself.
 
-It runs in the monitor's loop. No answer is made of data: files are sent as they are, data as JSON, and the browser puts
-them into the page as text.
+It runs in the monitor's loop beside its stage, and nothing of the stage waits for it. No answer is made of data: files
+are sent as they are, data as JSON, and the browser puts them into the page as text.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import json
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from hmac import compare_digest
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,15 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.monitor.page.acts import PageActs
+from services.monitor.page.details import prices_of, trace_of
+from services.monitor.page.reader import PageReader
 from services.monitor.page.session import LASTS_S, Bucket, Sessions, csrf_of
 from services.monitor.page.stream import EventHub
+from shared.bus.api import Bus
+from shared.config import Settings
 from shared.config.monitor import PageSettings
+from shared.status.page_file import page_path
 
 STATIC = Path(__file__).parent / "static"
 HEADERS = {
@@ -41,6 +48,7 @@ HEADERS = {
 }
 MOST_BYTES = 4_096  # of a request's body
 MOST_CONNECTIONS = 64
+AGAIN_S = 10.0  # after the port was not to be had
 NOT_SIGNED_IN = "You are not signed in: the line's terminal, or `tickline page`, shows a one-time code."
 TOO_OFTEN = "That was too often: wait a moment."
 FOREIGN = "That did not come from this page."
@@ -263,3 +271,32 @@ async def serve(app: PageApp, sock: socket.socket, hub: EventHub) -> None:
         hub.close()
         server.should_exit = True
         await asyncio.gather(serving, return_exceptions=True)
+
+
+async def serve_page(settings: Settings, bus: Bus) -> None:
+    """Serves the page until cancelled; where its port is taken it tries again, said once."""
+    own = settings.monitor.page
+    sessions, said = Sessions(page_path(settings.state_dir)), ""
+    while True:
+        try:
+            sock = bound(own, sessions.port)
+            names = names_of(own, sock.getsockname()[1])
+            sessions.serve_at(f"http://{names[0]}", sock.getsockname()[1])
+            break
+        except OSError as error:
+            if str(error) != said:
+                log.error("no page", why=f"{own.host}:{own.port}: {error.strerror or error}: it is tried again")
+            said = str(error)
+        await asyncio.sleep(AGAIN_S)
+    acts = PageActs(settings)
+    reader = PageReader(settings, bus, acts.shown())
+    hub = EventHub(reader.beat)
+    app = PageApp(names, sessions, hub, acts.do, partial(trace_of, settings, bus), partial(prices_of, settings, bus))
+    reading = asyncio.create_task(reader.run(hub))
+    log.info("page", url=f"http://{names[0]}")
+    try:
+        await serve(app, sock, hub)
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        sock.close()

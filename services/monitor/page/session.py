@@ -1,7 +1,7 @@
 """Who may see the page: a code that is typed once becomes a session, which a cookie names.
 
-Each act needs the session's CSRF token beside it. The code stands in a file of the state folder, so whoever can read that folder may enter. Of a session only the hash of
-its token is kept.
+Each act needs the session's CSRF token beside it. The code stands in a file of the state folder, so whoever can read
+that folder may enter. Of a session only the hash of its token is kept.
 """
 
 import hmac

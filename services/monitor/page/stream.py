@@ -18,23 +18,26 @@ class EventHub:
     """The hub hands events to every open stream.
 
     - beat: returns what a beat tells.
+    - watched: is set while a stream is open.
     """
 
     def __init__(self, beat: Callable[[], dict[str, Any]]) -> None:
+        self.watched = asyncio.Event()
         self._beat = beat
+        self._now: Callable[[], bytes] = lambda: b""  # the newest view, with the ages of now
         self._view = b""
         self._open: set[asyncio.Event] = set()
         self._closed = False
-        self.watched = asyncio.Event()  # set while a stream is open
 
     @property
     def full(self) -> bool:
         """Says whether no more streams may be opened."""
         return len(self._open) >= MOST_OPEN
 
-    def show(self, revision: int, view: dict[str, Any]) -> None:
-        """Takes the newest view."""
-        self._view = event("view", view, revision)
+    def show(self, revision: int, view: Callable[[], dict[str, Any]]) -> None:
+        """Takes the newest view; `view` makes it as it is now."""
+        self._now = lambda: event("view", view(), revision)
+        self._view = self._now()
         for news in self._open:
             news.set()
 
@@ -54,8 +57,8 @@ class EventHub:
             while not self._closed:
                 news.clear()
                 if self._view is not sent:
-                    sent = self._view
-                    yield sent
+                    first, sent = not sent, self._view
+                    yield self._now() if first else sent  # it may be old, and its ages with it
                 if time.monotonic() >= beat_s:
                     beat_s = time.monotonic() + BEAT_S
                     yield event("beat", self._beat())

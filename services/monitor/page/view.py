@@ -65,7 +65,7 @@ class PageState(NamedTuple):
 
 
 def view_of(state: PageState, now_ms: int | None, revision: int, stale: Iterable[Stale] = ()) -> dict[str, Any]:
-    """Returns the view. now_ms: None leaves all ages out, so that two views of the same state are equal."""
+    """Returns the view. now_ms: None leaves out what moves with the time, so that two views of a state are equal."""
     status, ages = state.status, _Ages(now_ms, state.status)
     return {
         "revision": revision,
@@ -105,7 +105,9 @@ def silences(state: PageState, now_ns: int) -> Iterator[Stale]:
         if what == "bus" or age_s is None or age_s < (HEARD_S if what == "exchange" or source == "ccxt" else FED_S):
             continue
         over = ", or the replay is over" if source == "replay" else ""
-        yield Stale(what, round(age_s, 1), f"Nothing was heard from the {word.who} for {age(int(age_s * NS_PER_S))}{over}.")
+        yield Stale(
+            what, round(age_s, 1), f"Nothing was heard from the {word.who} for {age(int(age_s * NS_PER_S))}{over}."
+        )
     if status.standing is not None and status.money_from != "journal":
         yield Stale("journal", None, f"The journal cannot be read: {'; '.join(status.notes)}.")
 
@@ -117,6 +119,10 @@ class _Ages:
         self._now_ns = None if now_ms is None else now_ms * NS_PER_MS
         # A replay's and a simulated market's ticks are of another clock.
         self._apart_ns = status.now_ns - status.event_ns
+
+    def moving(self, number: float) -> float | None:
+        """Returns a number that moves with the time, too, as a rate does."""
+        return None if self._now_ns is None else number
 
     def wall(self, at_ns: int | None) -> float | None:
         """Returns the age of something that was written then."""
@@ -191,7 +197,7 @@ def _arrows(state: PageState, ages: _Ages) -> Iterator[dict[str, Any]]:
         rate = state.rates[stream]
         yield {
             "stream": str(stream),
-            "per_second": rate.per_second,
+            "per_second": ages.moving(rate.per_second),
             "lag": state.progress.lag.get(stream),
             "age_s": ages.wall(rate.at_ns),
         }
@@ -233,9 +239,7 @@ def _orders(state: PageState, ages: _Ages) -> Iterator[dict[str, Any]]:
     for row in unknown:
         yield _unknown(row, ages)
     doubtful = {row.client_order_id for row in unknown}
-    newest = [
-        one for one in reversed(state.orders) if one.order is None or one.order.client_order_id not in doubtful
-    ]
+    newest = [one for one in reversed(state.orders) if one.order is None or one.order.client_order_id not in doubtful]
     for one in sorted(newest, key=lambda one: one.report is not None):
         if one.order is not None or (one.report is not None and one.report.leg not in UNASKED):
             yield _order(one, ages)
