@@ -15,7 +15,8 @@ from shared.errors import ConfigError, DataError, JournalUnwritable, TicklineErr
 from shared.explain.edge import edge_of, edge_on
 from shared.journal.journal import Journal
 from shared.lookup import Found, Lookup, Reach
-from shared.lookup.money import KnownBooks, SymbolMoney, money
+from shared.lookup.day_book import KnownBooks
+from shared.lookup.money import SymbolMoney, money
 from shared.messages import Decision, MarketTick, Stream
 from shared.messages.monitor import POOLED, DriftReading
 from shared.messages.reasons import StopKind

@@ -21,7 +21,7 @@ from shared.config import Settings
 from shared.errors import TicklineError
 from shared.explain.decisions import Rule
 from shared.explain.story import rule_of
-from shared.lookup import Lookup
+from shared.lookup.recent import RecentLookup
 from shared.runner.progress import read_progress
 from shared.status.reader import StatusReader
 from shared.wall_time import LOCAL_TIME
@@ -92,7 +92,7 @@ class PageReader:
     async def _look_on(self, hub: EventHub) -> None:
         """Looks whenever something is new, until something cannot be read."""
         async with AsyncExitStack() as stack:
-            lookup = Lookup(self._settings, self._bus)
+            lookup = RecentLookup(self._settings, self._bus)
             stack.push_async_callback(lookup.close)
             session = await self._bus.connect()
             stack.push_async_callback(session.close)

@@ -74,7 +74,7 @@ async def test_reduce_only_and_disarm_fence_the_gateway_and_are_noted(tmp_path: 
 async def test_without_a_journal_the_command_is_told(tmp_path: Path) -> None:
     status, answer = await PageActs(account(tmp_path)).do("halt", "halt")
     assert (status, answer["done"], answer["command"]) == (503, False, "tickline halt")
-    assert not any(name.startswith("journal") for name in os.listdir(tmp_path))  # noqa: PTH208
+    assert not any(name.startswith("journal") for name in os.listdir(tmp_path))
 
 
 def test_nothing_arms() -> None:
