@@ -64,11 +64,8 @@ async def halt(journal: "Journal", by: str, at_ms: int, *, at_work: bool) -> int
 
 async def reduce_only(journal: "Journal", by: str, at_ms: int) -> None:
     """Latches that nothing is added, at once: a gateway that is just about to send is fenced, and reads the latch."""
-    changes = [
-        LatchRow(REDUCE_ONLY, "a person's word: nothing is added", by, at_ms),
-        EventRow(REDUCE_ONLY, "", "", f"by {by}", at_ms),
-    ]
-    await journal.raise_epoch(f"a person, {by}", changes)
+    latch = LatchRow(REDUCE_ONLY, "a person's word: nothing is added", by, at_ms)
+    await journal.raise_epoch(f"a person, {by}", [latch, EventRow(REDUCE_ONLY, "", "", f"by {by}", at_ms)])
 
 
 def to_lift(names: Sequence[str], latches: Mapping[str, LatchRow]) -> list[LatchRow]:

@@ -177,16 +177,19 @@ class Tail:
             on = next((one for one in known if one.n == message.prediction_n), None)
             self.decisions.append(DecisionSeen(message, at_ns, on))
         elif isinstance(message, OrderIntent):
-            self._keep(message.client_order_id, order=message)
+            self._keep(message.client_order_id, self._known(message)._replace(order=message))
         elif isinstance(message, ExecutionReport):
-            self._keep(message.client_order_id, report=message)
+            self._keep(message.client_order_id, self._known(message)._replace(report=message))
         elif isinstance(message, DriftReading):
             self.drift = message
         elif isinstance(message, RangeReading) and message.what is Measure.EQUITY:
             self.band = message
 
-    def _keep(self, name: str, **new: OrderIntent | ExecutionReport) -> None:
-        self.orders[name] = self.orders.pop(name, OrderSeen(None, None))._replace(**new)
+    def _known(self, message: OrderIntent | ExecutionReport) -> OrderSeen:
+        return self.orders.pop(message.client_order_id, OrderSeen(None, None))
+
+    def _keep(self, name: str, seen: OrderSeen) -> None:
+        self.orders[name] = seen
         while len(self.orders) > SHOWN:
             del self.orders[next(iter(self.orders))]
 
