@@ -27,7 +27,7 @@ from shared.status.reader import StatusReader
 from shared.wall_time import LOCAL_TIME
 
 LEAST_S = 0.1  # between two views
-SPARED = 4  # times as long as a look takes there is none
+SPARED, MOST_S = 4, 1.0  # times as long as a look takes there is none, but no longer than that
 UNSEEN_S = 15.0  # between two looks while nobody looks at the page
 AGAIN_S = 0.5  # after something could not be read
 SILENT_S = 1.5  # without an answer of the bus
@@ -108,7 +108,7 @@ class PageReader:
                 self._show(hub)
                 self._why = ""
                 took_s = time.monotonic() - began_s
-                await asyncio.sleep(max(LEAST_S - took_s, SPARED * took_s if hub.watched.is_set() else 0, 0))
+                await asyncio.sleep(max(LEAST_S - took_s, min(SPARED * took_s, MOST_S)))
                 await self._next(hub)
 
     async def _find_curve(self, session: Session) -> None:

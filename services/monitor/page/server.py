@@ -29,9 +29,10 @@ from services.monitor.page.details import prices_of, trace_of
 from services.monitor.page.reader import PageReader
 from services.monitor.page.session import LASTS_S, Bucket, Sessions, csrf_of
 from services.monitor.page.stream import EventHub
-from shared.bus.api import Bus
+from shared.bus.api import Bus, BusLost
 from shared.config import Settings
 from shared.config.monitor import PageSettings
+from shared.errors import TicklineError
 from shared.status.page_file import page_path
 
 STATIC = Path(__file__).parent / "static"
@@ -156,7 +157,10 @@ class PageApp:
                 return _said(401, NOT_SIGNED_IN)
             if not self._asked.take():
                 return _said(429, TOO_OFTEN)
-            found = await ask(request.path_params["name"])
+            try:
+                found = await ask(request.path_params["name"])
+            except (BusLost, TicklineError) as error:
+                return _said(503, f"It cannot be read now: {error}.")
             return _said(404, "Nothing is known of it any more.") if found is None else JSONResponse(found)
 
         return answer
