@@ -124,7 +124,7 @@ class KnownBooks:
             if report.n <= decision.booked_n:
                 book.take(report)
         balance = book.account.balance()
-        if abs(balance - decision.balance) > ROUNDED * max(abs(balance), 1):
+        if abs(balance - decision.balance) > ROUNDED * max(abs(balance), Decimal(1)):
             return None  # something else has changed it
         return book, [report for report in new if report.n > decision.booked_n]
 

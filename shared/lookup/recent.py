@@ -16,10 +16,10 @@ MOST_KEPT = 64  # messages of an answer that is kept
 
 
 class KeptAnswer(NamedTuple):
-    """An answer holds while the stream on the bus ends where it did. count: of messages that were asked for."""
+    """An answer holds while the stream on the bus ends where it did. asked: for so many messages."""
 
     end: bytes
-    count: int
+    asked: int
     found: list[Found]
 
 
@@ -41,7 +41,7 @@ class RecentLookup(Lookup):
             self._answers.pop((stream, sym), None)  # what it had may be cut off when the bus ends there again
             return newest
         kept = self._answers.get((stream, sym))
-        if kept is not None and kept.end == end and kept.count >= count:
+        if kept is not None and kept.end == end and kept.asked >= count:
             return kept.found[-count:]
         found = await super().last(stream, sym, count)
         if count <= MOST_KEPT:

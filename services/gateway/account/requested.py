@@ -51,7 +51,7 @@ async def _carry_out(
     except JournalUnwritable:
         raise
     except (TicklineError, TimeoutError) as error:
-        end = f"not all is done: {error or 'the exchange does not answer in time'}: type `{verb}`"
+        end = f"not all is done: {str(error) or 'the exchange does not answer in time'}: type `{verb}`"
     except asyncio.CancelledError:
         await answer(journal, request, f"the gateway was stopped: type `{verb}`", taken_ms, _now_ms(), well=False)
         raise

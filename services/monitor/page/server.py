@@ -279,19 +279,8 @@ async def serve(app: PageApp, sock: socket.socket, hub: EventHub) -> None:
 
 async def serve_page(settings: Settings, bus: Bus) -> None:
     """Serves the page until cancelled; where its port is taken it tries again, said once."""
-    own = settings.monitor.page
-    sessions, said = Sessions(page_path(settings.state_dir)), ""
-    while True:
-        try:
-            sock = bound(own, sessions.port)
-            names = names_of(own, sock.getsockname()[1])
-            sessions.serve_at(f"http://{names[0]}", sock.getsockname()[1])
-            break
-        except OSError as error:
-            if str(error) != said:
-                log.error("no page", why=f"{own.host}:{own.port}: {error.strerror or error}: it is tried again")
-            said = str(error)
-        await asyncio.sleep(AGAIN_S)
+    sessions = Sessions(page_path(settings.state_dir))
+    sock, names = await _listen(settings.monitor.page, sessions)
     acts = PageActs(settings)
     reader = PageReader(settings, bus, acts.shown())
     hub = EventHub(reader.beat)
@@ -304,3 +293,20 @@ async def serve_page(settings: Settings, bus: Bus) -> None:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
         sock.close()
+
+
+async def _listen(own: PageSettings, sessions: Sessions) -> tuple[socket.socket, list[str]]:
+    """Returns the socket, and the names by which browsers may call it, once it is to be had."""
+    said = ""
+    while True:
+        try:
+            sock = bound(own, sessions.port)
+            names = names_of(own, sock.getsockname()[1])
+            sessions.serve_at(f"http://{names[0]}", sock.getsockname()[1])
+        except OSError as error:
+            if str(error) != said:
+                log.error("no page", why=f"{own.host}:{own.port}: {error.strerror or error}: it is tried again")
+            said = str(error)
+        else:
+            return sock, names
+        await asyncio.sleep(AGAIN_S)
