@@ -23,6 +23,7 @@ export class EquityChart {
     this.empty.hidden = there;
     this.box.hidden = this.keys.hidden = !there;
     if (!there) return;
+    this.keys.children[1].hidden = !points.some((point) => point[2] != null);
     const [first, last] = [points[0], points.at(-1)];
     mark(this.box, "aria-label", `Equity from ${money(first[1])} at ${clock(first[0])} to ${money(last[1])} at ${clock(last[0])}.`);
     this.chart.show(columns(points, 5));
