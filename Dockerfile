@@ -1,4 +1,4 @@
-# One file, five images: `line` for ingestor, strategy, gateway and monitor (no torch), `live` for those of an account whose
+# One file, five images: `line` for ingestor, strategy, gateway and monitor (with its page, no torch), `live` for those of an account whose
 # orders go to a venue (with ccxt, the journal and alerts), `signal` with torch and onnxruntime, `signal-onnx` without torch, `recorder` with
 # pyarrow.
 # Dependencies are installed before the sources are copied: a change of code rebuilds nothing but two small layers.
@@ -17,7 +17,7 @@ COPY pyproject.toml requirements.lock LICENSE ./
 # Editable, so that only dependencies and a pointer to /app are installed; the packages themselves come last.
 RUN --mount=type=cache,target=/root/.cache/pip mkdir tickline shared services \
     && touch tickline/__init__.py shared/__init__.py services/__init__.py \
-    && pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable .
+    && pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable '.[page]'
 
 
 FROM dependencies AS dependencies-torch
@@ -42,7 +42,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 FROM dependencies AS dependencies-live
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable '.[ccxt,journal,alerts]'
+    pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable '.[ccxt,journal,alerts,page]'
 
 
 FROM base AS runtime

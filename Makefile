@@ -10,8 +10,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 # LINE is what `make run` needs: the simulated market, files and recordings. READY is everything.
 LINE   := $(VENV)/.ready-line
-LINE_EXTRAS := torch,parquet
-EXTRAS := torch,onnx,export,parquet,research,ccxt,journal,alerts,notebook,dev
+LINE_EXTRAS := torch,parquet,page
+EXTRAS := torch,onnx,export,parquet,research,ccxt,journal,alerts,page,notebook,dev
 # cpu: a build of PyTorch without CUDA, where pip finds one or else from PyTorch's index; cuda: PyPI's, several GB.
 TORCH  ?= cpu
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu

@@ -29,6 +29,7 @@ VERBS: Final = {
     "parity": "parity",
     "status": "status.verb",
     "partitions": "partitions",
+    "page": "page",
     "tail": "tail",
     "why": "why",
     "trace": "trace",

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from services.gateway.account.requested import carry_out_requests
 from services.gateway.execution.engine import ExecutionEngine, GatewayReader, GatewayStage
 from services.gateway.execution.session_context import SessionConfig
 from services.gateway.metrics import live_metrics
@@ -33,4 +34,5 @@ def make_engine(settings: Settings) -> ExecutionEngine:
     """Returns the engine of the account that the config names."""
     check = RiskCheck(RiskRules.of(settings))
     journal = partial(Journal.open, settings.journal_url, settings.gateway.account, durable=True, reserve=True)
-    return ExecutionEngine(SessionConfig.of(settings), check, journal, partial(make_venue, settings))
+    venue, carry_out = partial(make_venue, settings), partial(carry_out_requests, settings)
+    return ExecutionEngine(SessionConfig.of(settings), check, journal, venue, carry_out)

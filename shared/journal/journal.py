@@ -31,6 +31,7 @@ from shared.journal.rows import (
     NakedRow,
     OrderRow,
     PersonChange,
+    RequestRow,
 )
 from shared.journal.sqlite import SqliteDatabase
 from shared.journal.tables import (
@@ -51,6 +52,7 @@ from shared.journal.tables import (
     naked,
     orders,
     quoted,
+    requests,
     stops,
 )
 from shared.journal.writer import Writer
@@ -242,6 +244,14 @@ class Journal:
     async def arming(self) -> ArmingRow | None:
         """Returns the arming, run out or not, if there is one."""
         return await self._row(armings)
+
+    async def requests(self, now_ms: int) -> list[RequestRow]:
+        """Returns the requests that nobody has begun and that are not too late at that time, the oldest first."""
+        return await self._rows(requests, "AND taken_ms = 0 AND until_ms >= ? ORDER BY at_ms, request_id", now_ms)
+
+    async def request(self, request_id: str) -> RequestRow | None:
+        """Returns the request, if it is known."""
+        return await self._row(requests, "AND request_id = ?", request_id)
 
     async def externals(self, *, adopted: bool | None = None) -> list[ExternalRow]:
         """Returns all differences, or those that are (not) adopted, in the order of their times."""

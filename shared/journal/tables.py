@@ -27,6 +27,7 @@ from shared.journal.rows import (
     LimitRow,
     NakedRow,
     OrderRow,
+    RequestRow,
     SetBusId,
 )
 from shared.messages.reasons import OrderStatus
@@ -127,6 +128,7 @@ externals = Table("externals", ExternalRow, "kind", "sym", "key")
 funding = Table("funding", FundingRow, "sym", "payment_id")
 stops = Table("stops", StopLife, "stop_id")
 naked = Table("naked", NakedRow, "book", "from_ms")
+requests = Table("requests", RequestRow, "request_id")
 
 TABLES: tuple[Table[Any], ...] = (
     orders,
@@ -140,6 +142,7 @@ TABLES: tuple[Table[Any], ...] = (
     funding,
     stops,
     naked,
+    requests,
 )
 
 
@@ -227,6 +230,7 @@ CHANGES: Mapping[type[Change], tuple[str, Table[Any] | None]] = {
     EventRow: (insert(events), events),
     StopLife: (put(stops), stops),
     NakedRow: (put(naked), naked),
+    RequestRow: (put(requests, ["taken_ms", "done_ms", "well", "answer"]), requests),  # what was asked stays
     DropLatch: (drop(latches), None),
     DropArming: (drop(armings), None),
     DropExternal: (drop(externals), None),

@@ -140,6 +140,21 @@ class BusEntries:
             found.setdefault(entry.n, _stored(entry))
         return found
 
+    async def newest(self, stream: Stream, sym: str, count: int) -> tuple[list[StoredEntry], bytes]:
+        """Returns the last entries, in the order of their numbers, each once, and the id at which their stream ends.
+
+        There are fewer where the bus has no more; the id is empty where it has nothing.
+        """
+        source, before, end, found = self._source(stream, sym), b"+", b"", dict[int, StoredEntry]()
+        width = max(NEAR, 2 * count)
+        while len(found) < count and (chunk := await self._session.newest(source, before, width)):
+            end = end or chunk[0].id
+            for entry in chunk:
+                if entry.k == sym and entry.n and (len(found) < count or entry.n in found):
+                    found[entry.n] = _stored(entry)  # of one that a torn log has twice the first counts
+            before, width = b"(" + chunk[-1].id, CHUNK
+        return [found[n] for n in sorted(found)], end
+
     async def times(self, stream: Stream, symbols: Sequence[str]) -> TimeSpan | None:
         """Returns when the first and the last entry of these symbols' partitions were written; None without one."""
         found: list[int] = []

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from shared.config import Settings, load_settings
+from shared.config.monitor import PageSettings
 from shared.messages.reasons import Reason
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +72,7 @@ def test_compose_gives_those_of_an_account_its_journal_and_the_gateway_alone_its
     stage = (
         (ROOT / "Dockerfile").read_text().partition("FROM dependencies AS dependencies-live")[2].partition("FROM ")[0]
     )
-    assert "[ccxt,journal,alerts]" in stage
+    assert "[ccxt,journal,alerts,page]" in stage
     assert {name for name, one in services.items() if one["build"]["target"] == "live"} == set(services)
     for name in ("gateway", "monitor"):
         assert "state:/state" in services[name]["volumes"]
@@ -82,6 +83,18 @@ def test_compose_gives_those_of_an_account_its_journal_and_the_gateway_alone_its
     }
     assert live["volumes"].keys() == {"state"}
     assert {"/keys/", "/secrets/", ".env"} <= set((ROOT / ".gitignore").read_text().split())
+
+
+def test_compose_publishes_the_page_alone_on_this_machine_by_the_name_that_it_knows() -> None:
+    stack = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    published = {name: one["ports"] for name, one in stack["services"].items() if "ports" in one}
+    assert published == {"monitor": ["127.0.0.1:${PAGE_PORT:-8787}:8787"]}
+    told = stack["services"]["monitor"]["environment"]
+    page = {key.rpartition("__")[2].lower(): value for key, value in told.items() if "__PAGE__" in key}
+    page["hosts"] = json.loads(page["hosts"].replace("${PAGE_PORT:-8787}", "8787"))
+    assert PageSettings(**page).hosts == ("127.0.0.1:8787", "localhost:8787")
+    assert stack["networks"]["line"] == {"internal": True}
+    assert stack["networks"]["page"]["driver_opts"] == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
 
 
 def test_the_lock_holds_every_pinned_package() -> None:

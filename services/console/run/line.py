@@ -26,7 +26,7 @@ from services.console.run.processes import (
     keys_environment,
     recordable,
 )
-from services.console.run.status import AccountLine, LiveStatus, View, Watcher, one_history
+from services.console.run.status import AccountLine, LiveStatus, PageLine, View, Watcher, one_history
 from services.console.run.streams import Ended, OrderCollector, RefusalCounter, latencies_us
 from services.console.run.troubles import FolderWatch, SilenceLines, Troubles
 from services.console.run.try_out import SimulatorProcess, write_config
@@ -71,7 +71,7 @@ async def run_line(settings: Settings, shown: Shown, *, with_fake: bool = False)
         need_extras("ccxt", "journal")
     with blaming(", ".join(settings.symbols)):
         expected, own_bus = check_input(settings), settings.bus
-    settings = recordable(settings, shown.say)
+    settings = _with_a_port(recordable(settings, shown.say))
     servers: list[Server] = []
     how = _command()
     with ExitStack() as stack:
@@ -92,6 +92,15 @@ async def run_line(settings: Settings, shown: Shown, *, with_fake: bool = False)
 
             shown.say(f"metrics: {stack.enter_context(no_targets_left(settings.state_dir))} says where, for file_sd")
         return await _Run(settings, servers, expected, shown, how).run()
+
+
+def _with_a_port(settings: Settings) -> Settings:
+    """Returns the settings, the page on any free port where nobody chose one: another run may be at work beside it."""
+    own = settings.monitor
+    if "port" in own.page.model_fields_set:
+        return settings
+    page = own.page.model_copy(update={"port": 0})
+    return settings.model_copy(update={"monitor": own.model_copy(update={"page": page})})
 
 
 def _ended(collector: OrderCollector | RefusalCounter) -> Ended | None:
@@ -145,6 +154,7 @@ class _Run:
         self._identity = Identity.of(settings)
         self._flatten = f"{how} halt --flatten"
         self._silence = SilenceLines("the bus does not answer", "the bus is back")
+        self._page = PageLine(settings)
         self._first: list[str] = []  # what is said when the services are up
         self._seen: View | None = None  # what was on the bus when it was last looked at
         self._ended = False
@@ -246,7 +256,7 @@ class _Run:
                 if supervising.done():
                     supervising.result()  # raises ServiceFailed
                 first, self._first = self._first, []
-                for line in (*first, *self._troubles.new(), *folders.news()):
+                for line in (*first, *self._troubles.new(), *folders.news(), *self._page.news()):
                     self._say(line)
                 if self._troubles.code and self._settings.ingestor.source == "replay":
                     return False  # what comes after it is no replay any more

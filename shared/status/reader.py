@@ -6,19 +6,17 @@ from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.console.status.exchange import ExchangeAnswer, look
-from services.console.status.lines import edge_of, edge_on
-from services.console.status.state import FRESH_S, AccountStatus, Line, LineStatus, SymbolStatus, Word, how_to_arm
-from services.console.status.stops import naked, told_terms, worst_line
 from shared.account.simulated_stop import triggers_of
 from shared.bus.api import Session
 from shared.config import Mode, Settings
 from shared.config.fingerprint import config_hash
 from shared.control.arming import Armed
 from shared.errors import ConfigError, DataError, JournalUnwritable, TicklineError
+from shared.explain.edge import edge_of, edge_on
 from shared.journal.journal import Journal
 from shared.lookup import Found, Lookup, Reach
-from shared.lookup.money import KnownBooks, SymbolMoney, money
+from shared.lookup.day_book import KnownBooks
+from shared.lookup.money import SymbolMoney, money
 from shared.messages import Decision, MarketTick, Stream
 from shared.messages.monitor import POOLED, DriftReading
 from shared.messages.reasons import StopKind
@@ -27,6 +25,9 @@ from shared.recording.checkpoint import TRADED, last_settings
 from shared.runner.health import abandoned, alive_file
 from shared.runner.last_words import LastWords, last_words
 from shared.runner.progress import read_stops
+from shared.status.exchange import ExchangeAnswer, look
+from shared.status.state import FRESH_S, AccountStatus, Line, LineStatus, SymbolStatus, Word, how_to_arm
+from shared.status.stops import naked, told_terms, worst_line
 from shared.strategies.drift import reference_in
 from shared.strategies.identity import Identity, decided_by_config
 from shared.wall_time import WallTime
