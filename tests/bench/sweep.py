@@ -67,7 +67,7 @@ def drawn(bars: int, seed: int) -> Found:
     growth = np.expm1(returns)
     edges = block_edges([ts[:cut]], int(ts[0]), int(ts[cut]))
     ways = predictions(returns)
-    tried = []
+    tried: list[tuple[Trial, tuple[Traded, ...]]] = []
     for name, y_hat in ways.items():
         earned = np.concatenate([[0.0], np.sign(y_hat[: cut - 1]) * growth[1:cut]])
         fold = Traded.of(np.cumprod([100.0, *(1 + earned)]), ts[:cut], edges, fills=cut)
@@ -97,7 +97,7 @@ def engine(bars: int, seed: int, folder: Path) -> Found:
     spec = SweepSpec(grid=tuple(map(Axis.told, ("lags=1,3", "threshold=0,0.0005"))), folds=2, holdout=0.4)
     swept = sweep(settings, spec, Pool("sequential"))
     known = [row.p_value for row in swept.rows if row.p_value is not None]
-    return Found(swept.holdout.results.verdict.shown, swept.overfitting, min(known, default=None))
+    return Found(swept.holdout.results.verdict.edge_shown, swept.overfitting, min(known, default=None))
 
 
 def counted(found: list[Found]) -> dict[str, float]:
