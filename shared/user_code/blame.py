@@ -21,6 +21,7 @@ _MACHINERY = frozenset(
         "batches.py",
         "card.py",
         "check_model.py",
+        "card_of_hash.py",
         "choose.py",
         "code.py",
         "contract.py",

@@ -42,7 +42,7 @@ async def test_a_trade_by_hand_is_two_differences(trading: Gateway) -> None:
     await flat_once(trading)
     by_hand(trading, "-0.004")
     await until(lambda: told(trading, "differences") == {(): 2})
-    assert told(trading, "reconciled") == {(): False}
+    await until(lambda: told(trading, "reconciled") == {(): False})
 
 
 async def test_a_position_that_has_no_stop_yet(tmp_path: Path) -> None:
