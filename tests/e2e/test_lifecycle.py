@@ -50,8 +50,8 @@ def is_whole(done: Done) -> None:
 
 
 def is_small(memory_mb: dict[str, float]) -> None:
-    """What needs neither torch nor ccxt holds below 80 MB."""
-    assert all(memory_mb[name] < 80 for name in SERVICES - {"signal"}), memory_mb
+    """What needs neither torch nor ccxt holds below 80 MB; with the page's server below 100."""
+    assert all(memory_mb[name] < (100 if name == "monitor" else 80) for name in SERVICES - {"signal"}), memory_mb
 
 
 def test_ctrl_c_and_on_again(tickline: Tickline) -> None:
