@@ -232,6 +232,10 @@ class LiveStrategyStage(StrategyStage):
         reason = made if isinstance(made, Reason) else Reason.NO_PREDICTION
         return self._declined(prediction, reason, made)
 
+    def closes_at(self, gap: Gap) -> bool:
+        """Says whether this gap would close the position now."""
+        return self._rules.on_missing == "flat" and self._waiting is None and self._close_at(gap) is not None
+
     def _on_missing(self, gap: Gap) -> list[Message]:
         """Returns what a missing prediction leads to: nothing, or the order that closes the position.
 
@@ -241,15 +245,23 @@ class LiveStrategyStage(StrategyStage):
         if self._rules.on_missing == "hold":
             return []
         self._missing = True
-        close, last, waiting = self.account.close_position(self._sym), self._last, self._waiting
+        waiting, close = self._waiting, self._close_at(gap)
         if waiting is not None:
             self._waiting = None
             return self._decision_of(waiting, Reason.SUPERSEDED, Origin.PREDICTION)
-        if close is None or last is None or not self._may_close(max(gap.ts_event, last.ts_event)):
+        last = self._last
+        if close is None or last is None:
             return []
         # The order's id comes from the trace: neither that of the last decision nor of the prediction behind the gap.
         behind_gap = {"tr": last.tr + _missing(gap), "ts_event": max(gap.ts_event, last.ts_event)}
         return _at_any_price(self._decision_of(last.model_copy(update=behind_gap), [close], Origin.PREDICTION))
+
+    def _close_at(self, gap: Gap) -> Order | None:
+        """Returns the order that a missing prediction leads to where none waits; None where nothing may close."""
+        close, last = self.account.close_position(self._sym), self._last
+        if close is None or last is None or not self._may_close(max(gap.ts_event, last.ts_event)):
+            return None
+        return close
 
     def _on_unknown(self, report: ExecutionReport) -> None:
         """Lets it be booked: the journal is the truth about money."""

@@ -135,8 +135,9 @@ class StrategyReplay:
     - Executions up to that one come first, then messages up to the decision's own. That of a simulated stop comes
       behind the message that fired it.
     - Its wire says whether an order's limit could be read then.
-    - A Gap says neither. Where it closes a position, or supersedes what waits, the decision that comes with it does;
-      else it comes before the next message, and the strategy learns of it only there.
+    - A Gap says neither. Where it closes a position, or supersedes what waits, the decision that comes with it does.
+      Else it led to nothing, and comes as soon as it leads to nothing: where it would close a position, the executions
+      that ended that one, or its order, came first. In any later place it leaves the same.
     """
 
     def __init__(
@@ -213,10 +214,15 @@ class StrategyReplay:
         if gap is None:
             raise Stuck(f"recorded {said.human()}, no prediction has its trace")
         own = decision is not None and (closed_by(gap, decision) or decision.reason is Reason.SUPERSEDED)
-        booked_n = decision.booked_n if decision and own else 0
-        while (row := self._executions.peek()) is not None and (row.n <= booked_n or not self._stage.ready(gap)):
+        while (row := self._executions.peek()) is not None:
+            booked = decision is None or row.n <= decision.booked_n
+            if self._stage.ready(gap) and not (booked and (own or self._closes_at(gap))):
+                break
             self._give(self._executions)
         self._take(gap)
+
+    def _closes_at(self, gap: Gap) -> bool:
+        return isinstance(self._stage, LiveStrategyStage) and self._stage.closes_at(gap)
 
     def _next_decision(self) -> Decision | None:
         """Returns the first decision behind the Gaps that come now."""

@@ -15,8 +15,8 @@ from tests.unit.research.parity.session import SYM, Session, prediction
 from tests.unit.research.parity.test_strategy import gap, replayed, whole
 
 
-def live(on_missing: Literal["flat", "hold"] = "flat") -> LiveStrategyStage:
-    rules = LiveRules(valid_ns=10, stale_ns=50, on_missing=on_missing)
+def live(on_missing: Literal["flat", "hold"] = "flat", again_ns: int = 50) -> LiveStrategyStage:
+    rules = LiveRules(valid_ns=10, stale_ns=50, on_missing=on_missing, again_ns=again_ns)
     return LiveStrategyStage(SYM, BasicTaker(), Decimal(100), "book", rules)
 
 
@@ -88,6 +88,37 @@ def test_a_gap_behind_a_prediction_that_waits(
     said = ("SUPERSEDED" in made, "STALE_PREDICTION" in made)
     assert said == ((then == "superseded", then == "stale") if on_missing == "hold" else (True, False))
     assert whole(replayed(session.record(tmp_path), live(on_missing)), len(made))
+
+
+def test_a_gap_behind_the_report_of_a_close_for_which_nobody_would_wait_any_longer(tmp_path: Path) -> None:
+    """Before that report it would have closed the position once more."""
+    session = Session(live(again_ns=1))
+    session.predict(prediction(1))
+    session.report()
+    session.predict(gap(2, "t:A:2", GapCause.LATE, 2))
+    session.report()
+    session.predict(gap(3, "t:A:3", GapCause.UNFILLED, 3))
+    session.predict(gap(4, "t:A:4", GapCause.UNFILLED, 4))
+    session.predict(prediction(5))
+    session.report()
+    assert reasons(session) == ["None", "gap", "None", "gap", "gap", "None"]
+    assert whole(replayed(session.record(tmp_path), live(again_ns=1)), 6)
+
+
+def test_a_gap_behind_a_stop_that_has_closed_the_position_at_the_exchange(tmp_path: Path) -> None:
+    session = Session(live())
+    session.predict(prediction(1))
+    session.report()
+    session.predict(prediction(2, history=True))  # its decision tells that the position was there
+    opened = session.written[Stream.EXECUTIONS][0]
+    assert isinstance(opened, ExecutionReport)
+    stopped = {"n": 2, "client_order_id": "5" * 32, "leg": Leg.STOP, "last_qty": -opened.last_qty}
+    session.due.append(opened.model_copy(update=stopped))
+    session.report()
+    session.predict(gap(3, "t:A:3", GapCause.LATE, 3))
+    session.predict(prediction(4))
+    assert reasons(session) == ["None", "HISTORY", "gap", "None"]
+    assert whole(replayed(session.record(tmp_path), live()), 4)
 
 
 def test_a_position_closed_at_the_first_gap_behind_a_checkpoint(tmp_path: Path) -> None:
