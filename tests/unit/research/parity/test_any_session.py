@@ -107,8 +107,8 @@ class Anything:
 @pytest.mark.parametrize("seed", range(25))
 def test_a_live_strategy(tmp_path: Path, seed: int, strategy: AnyStrategy) -> None:
     dice = random.Random(seed)
-    on_missing, again_ns = dice.choice(("flat", "hold")), dice.choice((1, 1_000))
-    rules = LiveRules(valid_ns=10, stale_ns=50, on_missing=on_missing, again_ns=again_ns)
+    again_ns = dice.choice((1, 1_000))
+    rules = LiveRules(valid_ns=10, stale_ns=50, on_missing=dice.choice(("flat", "hold")), again_ns=again_ns)
     limits = PriceLimits(dice.choice((None, Decimal(0), Decimal(50))), reducing=dice.random() < 0.5)
 
     def live() -> LiveStrategyStage:
