@@ -75,6 +75,9 @@ def sweep(
     fee: FillFee = None,
     slippage_bps: SlippageBps = None,
     max_slippage_bps: MaxSlippageBps = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Trade all with the exact engine, some hundred times as long.")
+    ] = False,
     jobs: Annotated[int | None, typer.Option(min=1, help="How many at a time; all cores by default.")] = None,
     backend: Annotated[str, typer.Option(help="joblib's: loky, threading, dask, ray ...")] = "loky",
     backend_option: Annotated[
@@ -99,6 +102,7 @@ def sweep(
         "folds": folds,
         "holdout": holdout,
         "earlier_trials": earlier_trials,
+        "exact": exact,
         "fit": {
             "model": kind,
             "params": named_values("--model-param", model_param or ()),

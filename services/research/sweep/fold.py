@@ -1,13 +1,17 @@
 """A fold makes a model of all before a stretch of time, and trades it there in every way."""
 
 from array import array
+from functools import cached_property
+from hashlib import sha256
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from services.research.backtest import Backtest, Inputs, Observer, Totals
-from services.research.in_process_line import LinePlans, line_plans, line_plans_with
+from services.research.fast import Asked, ExactRun, FastRun, Floats, OnlyExact, Terms, predictions, require_same
+from services.research.fast import trade as trade_fast
+from services.research.in_process_line import LinePlans, Tap, line_plans, line_plans_with
 from services.research.sweep.data import BarSeries, Span
 from services.research.sweep.spec import Learner, Trading
 from services.research.train import Fitted, fit
@@ -16,9 +20,12 @@ from shared.config import Settings
 from shared.errors import ConfigError, DataError, UserCodeFailed
 from shared.features.spec import parsed
 from shared.features.vector import FeatureVector
-from shared.models.choose import NO_MODEL
-from shared.models.dataset import Floats, samples, seen
+from shared.models.choose import NO_MODEL, chosen_model
+from shared.models.dataset import samples, seen
+from shared.models.load_model import load_model
 from shared.models.model import Predict
+from shared.models.model_files import weights_bytes
+from shared.models.model_input import resampler_of
 from shared.user_code import blaming
 from shared.user_code.bundle import Bundle
 
@@ -35,6 +42,7 @@ class Task(NamedTuple):
     - learner: what the model is made of; None where it is the settings' own.
     - needs: the groups that model, strategy or stops see of a bar.
     - code: the source of the user's own classes.
+    - exact: the exact engine trades all of it.
     """
 
     name: str
@@ -45,14 +53,20 @@ class Task(NamedTuple):
     tradings: tuple[Trading, ...]
     needs: frozenset[str]
     code: Bundle
+    exact: bool = False
 
 
 class Traded(NamedTuple):
-    """This is what one way to trade gave. returns: one a bar of the span, from the start equity; none after ruin."""
+    """This is what one way to trade gave.
+
+    - returns: one a bar of the span, from the start equity; none after ruin.
+    - exact: why the exact engine traded it; empty where the fast one did.
+    """
 
     returns: Floats
     fills: int
     ruined: bool
+    exact: str = ""
 
 
 def trade(task: Task) -> list[Traded]:
@@ -63,7 +77,8 @@ def trade(task: Task) -> list[Traded]:
     try:
         with task.code.in_use():
             model = learn(task)
-            return [_traded(task, model, trading) for trading in task.tradings]
+            fast = _Fast(task, model)
+            return [_traded(task, model, trading, fast) for trading in task.tradings]
     except (DataError, ConfigError, UserCodeFailed) as error:
         raise type(error)(f"{task.name}: {error}") from error
 
@@ -80,12 +95,16 @@ def learn(task: Task) -> Fitted | None:
         return fit(samples(found, vector, task.learner.window), task.learner.fit)
 
 
-def backtest(task: Task, model: Fitted | None, trading: Trading, observers: list[Observer]) -> Totals:
+def backtest(
+    task: Task, model: Fitted | None, trading: Trading, observers: list[Observer], tap: Tap | None = None
+) -> Totals:
     """Trades the span through the line's own stages, flat at its start; bars before it only warm the features."""
     settings = trading.settings(task.settings)
     with blaming(_sym(task)):
         inputs = Inputs(task.bars.bars(_first_warming(task)), _plans(task, model, settings), task.needs)
-    return Backtest(settings, start_ns=task.span.start_ns, end_ns=task.span.end_ns, inputs=inputs).run(observers)
+    return Backtest(settings, start_ns=task.span.start_ns, end_ns=task.span.end_ns, inputs=inputs).run(
+        observers, tap=tap
+    )
 
 
 def _first_warming(task: Task) -> int:
@@ -113,11 +132,96 @@ def _sym(task: Task) -> str:
     return task.settings.symbols[0]
 
 
-def _traded(task: Task, model: Fitted | None, trading: Trading) -> Traded:
-    equity = _Equity(float(task.settings.strategy.balance))
-    totals = backtest(task, model, trading, [equity])
-    returns, ruined = equity.returns()
-    return Traded(returns, totals.fills, ruined)
+def compare(task: Task) -> int:
+    """Trades each trading with both engines and returns how many bars these were.
+
+    What only the exact engine trades is left out. Raises EnginesDiffer, with the task's name, unless both do the same.
+    """
+    bars = 0
+    with task.code.in_use():
+        model = learn(task)
+        fast = _Fast(task, model)
+        for trading in task.tradings:
+            try:
+                found = fast.run(trading, keep=True)
+            except OnlyExact:
+                continue
+            exact = ExactRun()
+            backtest(task, model, trading, [exact], exact.tap)
+            step = float(task.settings.strategy.step_of(_sym(task)) or 0)
+            times = task.bars.ts[fast.first : fast.last].tolist()
+            require_same(found, fast.y_hat, exact, times, step, f"{task.name}, {trading}")
+            bars += len(times)
+    return bars
+
+
+def _traded(task: Task, model: Fitted | None, trading: Trading, fast: "_Fast") -> Traded:
+    start = float(task.settings.strategy.balance)
+    try:
+        found = fast.run(trading)
+    except OnlyExact as handed_back:
+        watched = _Equity(start)
+        totals = backtest(task, model, trading, [watched])
+        returns, ruined = _returns(watched.values())
+        return Traded(returns, totals.fills, ruined, handed_back.kind)
+    returns, ruined = _returns(np.concatenate([[start], found.equity]))
+    return Traded(returns, found.fills, ruined)
+
+
+class _Fast:
+    """What the fast engine trades of a task: its prices, and the predictions of its model, made when first asked for.
+
+    - first, last: the places of the span's bars.
+    """
+
+    def __init__(self, task: Task, model: Fitted | None) -> None:
+        self._task, self._model = task, model
+        self.first, self.last = (task.bars.count_until(ns) for ns in task.span)
+
+    def run(self, trading: Trading, *, keep: bool = False) -> FastRun:
+        """Trades one way; raises OnlyExact where it may not."""
+        if self._task.exact:
+            raise OnlyExact("asked")
+        terms = Terms.of(trading.settings(self._task.settings))
+        return trade_fast(self._prices[self.first :], self.y_hat, terms, keep=keep)
+
+    @cached_property
+    def _prices(self) -> Floats:
+        return self._task.bars.text[: self.last].astype(np.float64)
+
+    @cached_property
+    def y_hat(self) -> Floats:
+        """The prediction at each bar of the span."""
+        asked = self._asked()
+        with blaming(_sym(self._task)):
+            found = predictions(asked, self._prices, self.first)
+        if found is None:
+            raise OnlyExact("features")
+        if not np.isfinite(found).any() or not np.ptp(self._prices[self.first :]):
+            raise OnlyExact("data")  # the exact engine says what is wrong with the data
+        return found
+
+    def _asked(self) -> Asked:
+        task, model = self._task, self._model
+        if model is not None and task.learner is not None:
+            told = repr((task.learner, task.code)).encode() + weights_bytes(model.module.state_dict())
+            predict = Predict(model.module, batched=model.batched)
+            return Asked(predict, sha256(told).hexdigest(), task.learner.features, task.learner.window)
+        settings = task.settings
+        if settings.signal.model == NO_MODEL:
+            raise OnlyExact("model")
+        loaded = load_model(chosen_model(settings), symbols=settings.symbols, interval=settings.interval)
+        card = loaded.card
+        if resampler_of(settings.interval, card.interval) is not None:
+            raise OnlyExact("model")
+        return Asked(loaded.predict(), loaded.hash, card.features, card.window)
+
+
+def _returns(equity: Floats) -> tuple[Floats, bool]:
+    """Returns the period returns up to ruin, and whether there was one; equity: of the start and of each bar."""
+    ruin = np.flatnonzero(equity <= 0)
+    known = equity[: ruin[0] + 1] if len(ruin) else equity
+    return known[1:] / known[:-1] - 1, bool(len(ruin))
 
 
 class _Equity:
@@ -132,9 +236,6 @@ class _Equity:
     def on_trip(self, trip: RoundTrip) -> None:
         """Does nothing: the equity has it."""
 
-    def returns(self) -> tuple[Floats, bool]:
-        """Returns the period returns up to ruin, and whether there was one."""
-        values = np.frombuffer(self._values)
-        ruin = np.flatnonzero(values <= 0)
-        known = values[: ruin[0] + 1] if len(ruin) else values
-        return known[1:] / known[:-1] - 1, bool(len(ruin))
+    def values(self) -> Floats:
+        """Returns the equity at the start and at each bar."""
+        return np.frombuffer(self._values)

@@ -1,6 +1,7 @@
 """A sweep reports the score of each trial, their ranks and the hold-out, as lines and as CSV."""
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from statistics import variance
 from typing import Annotated, TextIO
@@ -8,6 +9,7 @@ from typing import Annotated, TextIO
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
+from services.research.fast import WHY
 from services.research.metrics import Results
 from services.research.metrics.equity_curve import Moments, periods_per_year
 from services.research.metrics.formats import number, percent
@@ -33,6 +35,7 @@ class Score(BaseModel):
     - total: their product − 1.
     - sharpe: a year's, of 365 days; None where there is no variance, and after ruin.
     - sharpe_per_period, skewness, kurtosis (3 for a normal one): what a deflated Sharpe needs; None likewise.
+    - exact: why the exact engine traded a part of it, a kind of `fast.WHY`; empty where the fast one traded all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -45,6 +48,7 @@ class Score(BaseModel):
     sharpe_per_period: float | None = None
     skewness: float | None = None
     kurtosis: float | None = None
+    exact: str = ""
 
 
 def score(folds: Sequence[Traded], interval: str) -> Score:
@@ -57,8 +61,9 @@ def score(folds: Sequence[Traded], interval: str) -> Score:
     """
     returns = np.concatenate([fold.returns for fold in folds])
     fills, ruined = sum(fold.fills for fold in folds), any(fold.ruined for fold in folds)
+    exact = next((fold.exact for fold in folds if fold.exact), "")
     if ruined:
-        return Score(periods=len(returns), fills=fills, ruined=True)
+        return Score(periods=len(returns), fills=fills, ruined=True, exact=exact)
     moments = Moments()
     moments.add(returns)
     sharpe = moments.mean / moments.std if moments.std else None
@@ -71,6 +76,7 @@ def score(folds: Sequence[Traded], interval: str) -> Score:
         sharpe_per_period=sharpe,
         skewness=moments.skewness,
         kurtosis=moments.kurtosis,
+        exact=exact,
     )
 
 
@@ -97,6 +103,43 @@ class Holdout(BaseModel):
     results: Results
 
 
+class Engines(BaseModel):
+    """This says which engine traded the trials.
+
+    - fast: how many the fast one traded. exact: why the exact one traded the others -> how many.
+    - gated: the bars that both traded, and did the same.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fast: int
+    exact: dict[str, int]
+    gated: int
+
+    @classmethod
+    def of(cls, exact: Sequence[str], gated: int) -> "Engines":
+        """Counts; exact: of each trial why the exact engine traded it, or an empty text."""
+        counted = Counter(exact)
+        fast = counted.pop("", 0)
+        return cls(fast=fast, exact=dict(counted.most_common()), gated=gated)
+
+    def lines(self) -> list[str]:
+        """Returns them for a person.
+
+        >>> for line in Engines.of(["", "", "netting"], 500).lines():
+        ...     print(line)
+        fast engine: 2 of 3 trials; both engines did the same over 500 bars
+        exact engine: 1 trial (netting without a qty_step)
+        """
+        total = self.fast + sum(self.exact.values())
+        gated = f"; both engines did the same over {plural(self.gated, 'bar')}" if self.gated else ""
+        first = [f"fast engine: {self.fast:,} of {plural(total, 'trial')}{gated}"] if self.fast else []
+        return [
+            *first,
+            *(f"exact engine: {plural(count, 'trial')} ({WHY[kind]})" for kind, count in self.exact.items()),
+        ]
+
+
 class Swept(BaseModel):
     """This is the result of a whole sweep.
 
@@ -105,6 +148,7 @@ class Swept(BaseModel):
       known.
     - folds: start and end of each in UTC.
     - rows: all trials, best first; the first is the chosen one, `best`.
+    - engines: which engine traded them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -114,6 +158,7 @@ class Swept(BaseModel):
     folds: tuple[tuple[str, str], ...]
     rows: tuple[RankedTrial, ...]
     holdout: Holdout
+    engines: Engines
     best: Annotated[Trial, SkipValidation] = Field(exclude=True, repr=False)
 
 
@@ -188,6 +233,7 @@ def lines(swept: Swept, top: int = 10) -> list[str]:
         f"best of {plural(swept.trials, 'trial')} without skill: Sharpe {number(swept.expected_max_sharpe)} to expect; "
         f"probability that the chosen one's is above 0: {percent(chosen.deflated_sharpe)}",
         *_holdout(swept),
+        *swept.engines.lines(),
     ]
 
 

@@ -56,6 +56,7 @@ class SweepSpec(BaseModel):
     - folds: of the walk-forward.
     - holdout: the file's last share, which only the chosen trial is scored on.
     - earlier_trials: how many trials on the same data came before this sweep; they deflate too.
+    - exact: the exact engine trades everything; else what the fast one does not.
 
     >>> SweepSpec(grid=(Axis.told("lags=1,3"), Axis.told("leverage=1,2"))).fit.model
     'LinearModel'
@@ -72,6 +73,7 @@ class SweepSpec(BaseModel):
     folds: Annotated[int, Field(ge=1, le=1_000)] = 4
     holdout: Annotated[float, Field(gt=0, le=0.9)] = 0.2
     earlier_trials: Annotated[int, Field(ge=0)] = 0
+    exact: bool = False
 
     def parts(self, settings: Settings) -> Parts:
         """Returns whose parameters the grid has; raises ConfigError where that is not clear."""
