@@ -76,7 +76,7 @@ def sweep(
     slippage_bps: SlippageBps = None,
     max_slippage_bps: MaxSlippageBps = None,
     exact: Annotated[
-        bool, typer.Option("--exact", help="Trade all with the exact engine, some hundred times as long.")
+        bool, typer.Option("--exact", help="Let the exact engine trade all; it takes much longer.")
     ] = False,
     jobs: Annotated[int | None, typer.Option(min=1, help="How many at a time; all cores by default.")] = None,
     backend: Annotated[str, typer.Option(help="joblib's: loky, threading, dask, ray ...")] = "loky",

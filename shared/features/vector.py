@@ -86,7 +86,12 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
             return None
         columns = [feature.array(prices) for feature in self._features]
         known = [column for column in columns if column is not None]
-        return np.concatenate(known, axis=1) if len(known) == len(columns) else None
+        if len(known) < len(columns):
+            return None
+        joined = np.concatenate(known, axis=1)
+        for column in known:
+            joined[np.isnan(column).all(axis=1)] = np.nan
+        return joined
 
     def reset(self) -> None:
         """Forgets all that the features have seen."""

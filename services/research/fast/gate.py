@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.research.fast.engine import FastRun, Fills, Floats
+from services.research.fast.engine import LEGS, FastRun, Fills, Floats
 from shared.account import RoundTrip
 from shared.errors import TicklineError
 from shared.history.times import time_text
@@ -89,15 +89,15 @@ def _predictions(fast: Floats, exact: Floats) -> list[tuple[int, str]]:
 def _fills(kept: Fills | None, exact: Sequence[ExactFill], step: float) -> list[tuple[int, str]]:
     assert kept is not None
     rows = zip(*(column.tolist() for column in kept), strict=True)
-    for (bar, closes, steps, qty, price), theirs in zip(rows, exact, strict=False):
-        same = bar == theirs.bar and bool(closes) == (theirs.leg is Leg.CLOSE) and _near(price, theirs.price)
+    for (bar, number, steps, qty, price, _), theirs in zip(rows, exact, strict=False):
+        leg = LEGS[number]
+        same = bar == theirs.bar and leg is theirs.leg and _near(price, theirs.price)
         size = steps == round(theirs.qty / step) if step else _near(qty, theirs.qty)
         if not (same and size):
-            at = min(bar, theirs.bar)
-            leg = "close" if closes else "open"
+            later = theirs.bar - bar
             return [
-                (at, f"the fast engine fills {leg} {qty} at {price}, the exact one {theirs.leg} {theirs.qty} at "
-                 f"{theirs.price} ({theirs.bar - bar} bars later)")
+                (min(bar, theirs.bar), f"the fast engine fills {leg} {qty} at {price}, the exact one {theirs.leg} "
+                 f"{theirs.qty} at {theirs.price}" + (f", {later} bars later" if later else ""))
             ]  # fmt: skip
     count = len(kept.bar)
     if count == len(exact):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.features.spec import parsed
 from shared.features.vector import FeatureVector
 from shared.models.runtime import LIBRARIES, Runtime
 from shared.tick import Tick
@@ -32,8 +33,15 @@ class Asked(NamedTuple):
     features: tuple[str, ...]
     window: int = 1
 
+    @property
+    def memory(self) -> int:
+        """Returns how many bars before one are enough for its prediction, of features that have arrays."""
+        calls = [parsed(spec) for spec in self.features]
+        numbers = [value for call in calls for value in (*call.args, *call.kwargs.values()) if isinstance(value, int)]
+        return max(numbers, default=1) + self.window
 
-def predictions(asked: Asked, prices: Floats, first: int = 0, kept: Path | None = None) -> Floats | None:
+
+def predict_all(asked: Asked, prices: Floats, first: int = 0, kept: Path | None = None) -> Floats | None:
     """Returns y_hat at each price from the place `first` on, NaN where there is none.
 
     None where a feature has no form for arrays: then only the line's own stages predict. Every y_hat has the bits that

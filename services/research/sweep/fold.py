@@ -9,8 +9,19 @@ import numpy as np
 import torch
 
 from services.research.backtest import Backtest, Inputs, Observer, Totals
-from services.research.fast import Asked, ExactRun, FastRun, Floats, OnlyExact, Terms, predictions, require_same
+from services.research.fast import (
+    Asked,
+    BarColumns,
+    ExactRun,
+    FastRun,
+    Floats,
+    OnlyExact,
+    Terms,
+    predict_all,
+    require_same,
+)
 from services.research.fast import trade as trade_fast
+from services.research.fast.backtest import asked_of
 from services.research.in_process_line import LinePlans, Tap, line_plans, line_plans_with
 from services.research.sweep.data import BarSeries, Span
 from services.research.sweep.spec import Learner, Trading
@@ -20,12 +31,10 @@ from shared.config import Settings
 from shared.errors import ConfigError, DataError, UserCodeFailed
 from shared.features.spec import parsed
 from shared.features.vector import FeatureVector
-from shared.models.choose import NO_MODEL, chosen_model
+from shared.models.choose import NO_MODEL
 from shared.models.dataset import samples, seen
-from shared.models.load_model import load_model
 from shared.models.model import Predict
 from shared.models.model_files import weights_bytes
-from shared.models.model_input import resampler_of
 from shared.user_code import blaming
 from shared.user_code.bundle import Bundle
 
@@ -183,18 +192,27 @@ class _Fast:
         if self._task.exact:
             raise OnlyExact("asked")
         terms = Terms.of(trading.settings(self._task.settings))
-        return trade_fast(self._prices[self.first :], self.y_hat, terms, keep=keep)
+        return trade_fast(self._bars, self.y_hat, terms, keep=keep)
 
     @cached_property
     def _prices(self) -> Floats:
         return self._task.bars.text[: self.last].astype(np.float64)
 
     @cached_property
+    def _bars(self) -> BarColumns:
+        found, close = self._task.bars, self._prices[self.first :]
+        bars = BarColumns.of_closes(found.ts[self.first : self.last], close)
+        if found.columns is None:
+            return bars
+        opens, highs, lows = (found.columns[name][self.first : self.last] for name in ("open", "high", "low"))
+        return bars._replace(open=opens.astype(np.float64), high=highs.astype(np.float64), low=lows.astype(np.float64))
+
+    @cached_property
     def y_hat(self) -> Floats:
         """The prediction at each bar of the span."""
         asked = self._asked()
         with blaming(_sym(self._task)):
-            found = predictions(asked, self._prices, self.first)
+            found = predict_all(asked, self._prices, self.first)
         if found is None:
             raise OnlyExact("features")
         if not np.isfinite(found).any() or not np.ptp(self._prices[self.first :]):
@@ -207,14 +225,7 @@ class _Fast:
             told = repr((task.learner, task.code)).encode() + weights_bytes(model.module.state_dict())
             predict = Predict(model.module, batched=model.batched)
             return Asked(predict, sha256(told).hexdigest(), task.learner.features, task.learner.window)
-        settings = task.settings
-        if settings.signal.model == NO_MODEL:
-            raise OnlyExact("model")
-        loaded = load_model(chosen_model(settings), symbols=settings.symbols, interval=settings.interval)
-        card = loaded.card
-        if resampler_of(settings.interval, card.interval) is not None:
-            raise OnlyExact("model")
-        return Asked(loaded.predict(), loaded.hash, card.features, card.window)
+        return asked_of(task.settings)
 
 
 def _returns(equity: Floats) -> tuple[Floats, bool]:

@@ -2,18 +2,17 @@
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from services.research.fast import OnlyExact
 from tests.examples import examples
-from tests.unit.research.fast.made import bars_of, compared, fast_run, settings_of
+from tests.unit.research.fast.made import bars_of, compared, fast_run, settings_of, whole_bars
 
 COARSE = st.integers(5, 15).map(lambda tick: Decimal(tick) / 2)  # it repeats
 FINE = st.decimals("0.5", "5000", places=3)
@@ -23,35 +22,68 @@ Y_HATS = st.sampled_from([0.0, -0.0, math.nan, math.inf, -math.inf, 0.25, -0.25,
 SIZES = st.sampled_from([{"sizing": "compounding"}, {"sizing": "constant"}, {"sizing": "fraction", "fraction": "0.3"}])
 
 
+STEPS = st.sampled_from([None, "0.001", "0.3", "100"])
+STOPS = st.sampled_from(
+    [
+        {"stop_bps": 300},
+        {"take_profit_bps": 500, "after_stop": "flip"},
+        {"trail_bps": 700, "after_stop": 3},
+        {"stop_bps": 300, "take_profit_bps": 400, "trail_bps": 350},
+    ]
+)
+
+
 @st.composite
-def markets(draw: st.DrawFn) -> tuple[list[Decimal], list[float]]:
-    prices = draw(st.lists(draw(st.sampled_from([COARSE, FINE])), min_size=3, max_size=40))
-    prices[1:2] = [prices[0] + 1]  # it moves, or there is nothing to trade
-    return prices, draw(st.lists(Y_HATS, min_size=len(prices), max_size=len(prices)))
+def markets(draw: st.DrawFn) -> tuple[list[list[Decimal]], list[float]]:
+    """Bars of four prices each, on a coarse tick or on none."""
+    tick = draw(st.sampled_from([COARSE, FINE]))
+    rows = draw(st.lists(st.lists(tick, min_size=4, max_size=4), min_size=3, max_size=40))
+    rows[1][3] = rows[0][3] + 1  # it moves, or there is nothing to trade
+    return rows, draw(st.lists(Y_HATS, min_size=len(rows), max_size=len(rows)))
 
 
-@settings(max_examples=examples(150))
+@settings(max_examples=examples(300))
 @given(
     market=markets(),
     size=SIZES,
     leverage=st.sampled_from(["1", "0.7", "3", "10"]),
-    fee=st.sampled_from(["0", "0.0003", "0.01"]),
-    slippage=st.sampled_from(["0", "5"]),
-    step=st.sampled_from([None, "0.001", "0.3", "100"]),
+    costs=st.tuples(st.sampled_from(["0", "0.0003", "0.01"]), st.sampled_from(["0", "5"])),
+    step=STEPS,
+    netting=st.booleans(),
+    stops=st.one_of(st.none(), STOPS),
+    fill=st.sampled_from(["decision", "next_open"]),
+    margin=st.sampled_from([None, "0", "0.05"]),
+    limit=st.sampled_from(["none", "50", "2000"]),
 )
 def test_both_do_the_same(
-    market: tuple[list[Decimal], Sequence[float]],
+    market: tuple[list[list[Decimal]], Sequence[float]],
     size: dict[str, str],
     leverage: str,
-    fee: str,
-    slippage: str,
+    costs: tuple[str, str],
     step: str | None,
+    netting: bool,
+    stops: dict[str, Any] | None,
+    fill: str,
+    margin: str | None,
+    limit: str,
 ) -> None:
-    prices, y_hats = market
-    params: dict[str, Any] = {"threshold": THRESHOLD, "leverage": leverage, **size}
-    given = settings_of(fee, slippage, name="threshold", params=params, qty_step=step)
-    with suppress(OnlyExact):  # something is close
-        compared(given, bars_of(prices), y_hats)
+    rows, y_hats = market
+    params: dict[str, Any] = {
+        "threshold": THRESHOLD,
+        "leverage": leverage,
+        "netting": netting and step is not None,
+        **size,
+    }
+    if stops is not None and limit == "2000":
+        limit = "none"  # a stop is not nearer than an entry may fill
+    told = {"name": "threshold", "params": params, "qty_step": step, "max_slippage_bps": limit, "protect": stops or {}}
+    handed_back = ""
+    try:
+        found = compared(settings_of(*costs, **told), whole_bars(rows), y_hats, fill=fill, maintenance_margin=margin)
+        event(f"fills: {min(found.fills, 5)}")
+    except OnlyExact as error:
+        handed_back = error.kind
+    event(f"handed back: {handed_back}")
 
 
 def test_most_of_it_is_traded_fast() -> None:
