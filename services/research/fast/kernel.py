@@ -21,17 +21,23 @@ _WAITING, _VENUE, _STOPPING, _DECIDING = 0, 1, 2, 3  # the parts of a bar, in th
 MINUTE_NS = 60 * 10**9
 
 
-@numba.njit(cache=True)
+@numba.njit
 def _near(one: float, other: float) -> bool:
     return abs(one - other) <= CLOSE * abs(other)
 
 
-@numba.njit(cache=True)
-def _fires(first: float, high: float, low: float, close: float, hangs: float, best: float, long: bool, t: Any) -> Any:
-    """Returns which stop a bar fires (-1: close), the price, and whether it opened there; as SimulatedStop.fires."""
+@numba.njit
+def _fires(
+    first: float, high: float, low: float, close: float, hangs: float, best: float, long: bool, shares: Any
+) -> Any:
+    """Returns which stop a bar fires (-1: close), the price, and whether it opened there; as SimulatedStop.fires.
+
+    shares: the distances of stop, take profit and trail.
+    """
+    at_stop, at_profit, at_trail = shares
     side = 1.0 if long else -1.0
     against, along = (low, high) if long else (high, low)
-    stop, trail, profit = hangs * (1 - side * t.stop), best * (1 - side * t.trail), hangs * (1 + side * t.profit)
+    stop, trail, profit = hangs * (1 - side * at_stop), best * (1 - side * at_trail), hangs * (1 + side * at_profit)
     loss = trail if math.isnan(stop) or side * trail > side * stop else stop
     if _near(first, loss) or _near(first, profit):
         return -1, 0.0, False
@@ -47,7 +53,7 @@ def _fires(first: float, high: float, low: float, close: float, hangs: float, be
         return -1, 0.0, False
     if side * along >= side * profit:
         return PROFIT, profit, False
-    moved = (max(best, high) if long else min(best, low)) * (1 - side * t.trail)
+    moved = (max(best, high) if long else min(best, low)) * (1 - side * at_trail)
     if _near(close, moved):
         return -1, 0.0, False
     if side * close <= side * moved:
@@ -55,7 +61,7 @@ def _fires(first: float, high: float, low: float, close: float, hangs: float, be
     return 0, 0.0, False
 
 
-@numba.njit(cache=True)
+@numba.njit
 def _booked(balance: float, lost: float, qty: float, entry: float, after: float, filled: float, fee: float) -> Any:
     """Returns balance, what its sums have lost, and the entry price, after a fill at `filled`; as Account.book."""
     change, gain = after - qty, 0.0
@@ -76,34 +82,43 @@ def _booked(balance: float, lost: float, qty: float, entry: float, after: float,
 def trade(bars: Any, y_hat: Any, t: Any, equities: Any, funded: Any, out: Any) -> Any:
     """Trades n bars and returns (what was close, or DONE; how many fills there were, missed orders, and waiting ones).
 
-    - bars, t: `engine.BarColumns` and `engine.Terms`. y_hat: of each bar; one that is not finite is none.
+    - bars, t: the columns of `engine.BarColumns`, the terms of `engine.Terms`. y_hat: of each bar; one that is not
+      finite is none.
     - equities: of each bar, after its fills; written. funded: the funding paid up to each bar; written, if it has room.
-    - out: `engine.Fills`, written as far as there is room.
+    - out: the columns of `engine.Fills`, written as far as there is room.
+
+    All are plain tuples: what is compiled is kept by the types of its arguments, and a class that was renamed since
+    could not be read back.
     """
-    room, count = len(out.bar), len(y_hat)
-    balance, lost, paid = t.capital, 0.0, 0.0
+    tss, opens, highs, lows, closes, fundings = bars
+    out_bar, out_leg, out_steps, out_qty, out_price, out_market = out
+    capital, least, fee, buy, sell, leverage, sizing, fraction, threshold, step, netting, splits, waits = t[:13]
+    buy_limit, sell_limit, margin, stops, stop, profit, trail, pause = t[13:]
+    shares = (stop, profit, trail)
+    room, count = len(out_bar), len(y_hat)
+    balance, lost, paid = capital, 0.0, 0.0
     qty, steps, entry, last = 0.0, 0, 0.0, 0.0
     lies, hangs, best = False, 0.0, 0.0
     side, fired_ts = 0, -1
     orders, leg, after, steps_after = 0, 0, 0.0, 0
     fills = missed = 0
     for at in range(count):
-        price, first, high, low = bars.close[at], bars.open[at], bars.high[at], bars.low[at]
+        price, first, high, low = closes[at], opens[at], highs[at], lows[at]
         for part in (_WAITING, _VENUE, _STOPPING, _DECIDING):
             reference = first
             if part == _VENUE:  # as BacktestVenue.on_bar: funding, then liquidation
                 if qty == 0:
                     continue
-                if bars.funding[at] != 0:
-                    amount = -qty * bars.funding[at] - lost
+                if fundings[at] != 0:
+                    amount = -qty * fundings[at] - lost
                     total = balance + amount
                     lost = (total - balance) - amount
                     balance = total
-                    paid += qty * bars.funding[at]
-                if math.isnan(t.margin):
+                    paid += qty * fundings[at]
+                if math.isnan(margin):
                     continue
                 way = 1.0 if qty > 0 else -1.0
-                limit = entry * (t.leverage - way) / (t.leverage * (1 - way * t.margin))
+                limit = entry * (leverage - way) / (leverage * (1 - way * margin))
                 worst = low if qty > 0 else high
                 if _near(worst, limit):
                     return LIQUIDATION, fills, missed, 0
@@ -111,7 +126,7 @@ def trade(bars: Any, y_hat: Any, t: Any, equities: Any, funded: Any, out: Any) -
                     continue
                 limit = min(limit, first) if qty > 0 else max(limit, first)
                 if lies:
-                    kind, stopped, beyond = _fires(first, high, low, price, hangs, best, qty > 0, t)
+                    kind, stopped, beyond = _fires(first, high, low, price, hangs, best, qty > 0, shares)
                     if kind < 0 or (kind > 0 and not beyond and _near(stopped, limit)):
                         return STOP, fills, missed, 0
                     if kind > 0 and (kind == LOSS or beyond) and way * stopped >= way * limit:
@@ -120,71 +135,71 @@ def trade(bars: Any, y_hat: Any, t: Any, equities: Any, funded: Any, out: Any) -
             elif part == _STOPPING:  # as ProtectedStage.on_tick
                 if not lies:
                     continue
-                kind, reference, beyond = _fires(first, high, low, price, hangs, best, qty > 0, t)
+                kind, reference, beyond = _fires(first, high, low, price, hangs, best, qty > 0, shares)
                 if kind < 0:
                     return STOP, fills, missed, 0
                 best = max(best, high) if qty > 0 else min(best, low)
                 if kind == 0:
                     continue
                 orders, leg, after, steps_after = 1, STOPS, 0.0, 0
-                side, fired_ts = (1 if qty > 0 else -1) if t.after == FLIP else 0, bars.ts[at]
+                side, fired_ts = (1 if qty > 0 else -1) if pause == FLIP else 0, tss[at]
             elif part == _DECIDING:  # as BasicTaker and Threshold; then AfterStop, and `rounding`
                 y, reference, last = y_hat[at], price, price
-                if not (math.isfinite(y) and abs(y) > t.threshold):
+                if not (math.isfinite(y) and abs(y) > threshold):
                     continue
                 gain = qty * (price - entry)
                 equity = balance + gain
                 size = max(abs(balance), abs(gain))
-                if abs(equity - t.least) <= CLOSE * max(size, t.least) or abs(equity) <= LOST * size:
+                if abs(equity - least) <= CLOSE * max(size, least) or abs(equity) <= LOST * size:
                     return EQUITY, fills, missed, 0
                 after, steps_after, wanted = 0.0, 0, 0
-                if equity > t.least:
+                if equity > least:
                     wanted = 1 if y > 0 else -1
-                    after = (t.capital if t.sizing == CONSTANT else equity * t.fraction) * t.leverage / price
-                    if t.step > 0:
-                        found = after / t.step
+                    after = (capital if sizing == CONSTANT else equity * fraction) * leverage / price
+                    if step > 0:
+                        found = after / step
                         whole = math.floor(found)
                         if found - whole <= CLOSE * found or whole + 1 - found <= CLOSE * found:
                             return STEP, fills, missed, 0
                         steps_after = int(whole)
-                        after = steps_after * t.step
+                        after = steps_after * step
                     after, steps_after = wanted * after, wanted * steps_after
                 elif qty == 0:
                     continue
                 if wanted == -side:
                     side = 0
                 early = fired_ts >= 0 and (
-                    bars.ts[at] <= fired_ts or (t.after > 0 and bars.ts[at] < fired_ts + t.after * MINUTE_NS)
+                    tss[at] <= fired_ts or (pause > 0 and tss[at] < fired_ts + pause * MINUTE_NS)
                 )
                 if early or (side != 0 and wanted == side):
                     continue
-                if not t.netting or wanted == 0:
+                if not netting or wanted == 0:
                     leg = CLOSES if qty != 0 else OPENS
                     orders = (1 if qty != 0 else 0) + (1 if after != 0 else 0)
                 elif steps_after != steps:
-                    turns = t.splits and qty * after < 0
+                    turns = splits and qty * after < 0
                     leg, orders = (CLOSES, 2) if turns else (NETS, 1)
-                if t.waits:
+                if waits:
                     continue
             # What was ordered fills (PaperStage) and is booked; the stops follow (SimulatedStop.follow).
             for number in range(orders):
                 to, to_steps = (0.0, 0) if number == 0 and orders == 2 else (after, steps_after)
                 buys = to > qty
-                filled = reference if leg == LIQUIDATES else reference * (t.buy if buys else t.sell)
+                filled = reference if leg == LIQUIDATES else reference * (buy if buys else sell)
                 adds = qty == 0 or (qty > 0) == buys or abs(to - qty) > abs(qty)
                 if part == _WAITING and adds:
-                    bound = last * (t.buy_limit if buys else t.sell_limit)
+                    bound = last * (buy_limit if buys else sell_limit)
                     if _near(filled, bound):
                         return LIMIT, fills, missed, 0
                     if filled > bound if buys else filled < bound:
                         missed += 1
                         continue
-                balance, lost, entry = _booked(balance, lost, qty, entry, to, filled, t.fee)
+                balance, lost, entry = _booked(balance, lost, qty, entry, to, filled, fee)
                 if fills < room:
-                    out.bar[fills], out.leg[fills], out.price[fills], out.market[fills] = at, leg, filled, reference
-                    out.steps[fills], out.qty[fills] = to_steps - steps, to - qty
+                    out_bar[fills], out_leg[fills], out_price[fills], out_market[fills] = at, leg, filled, reference
+                    out_steps[fills], out_qty[fills] = to_steps - steps, to - qty
                 fills += 1
-                if t.stops:
+                if stops:
                     if to == 0:
                         lies = False
                     elif not lies or (qty > 0) != (to > 0):
