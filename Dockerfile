@@ -1,7 +1,8 @@
-# One file, five images: `line` for ingestor, strategy, gateway and monitor (no torch), `live` for those of an account whose
+# One file, five images: `line` for ingestor, strategy, gateway and monitor (with its page, no torch), `live` for those of an account whose
 # orders go to a venue (with ccxt, the journal and alerts), `signal` with torch and onnxruntime, `signal-onnx` without torch, `recorder` with
 # pyarrow.
 # Dependencies are installed before the sources are copied: a change of code rebuilds nothing but two small layers.
+# --build-arg REVISION=$(git describe --always --dirty) lets `tickline version` tell of which commit an image is.
 # A CPU build of torch is taken where pip finds one (--build-arg PIP_EXTRA_INDEX_URL=...) or PyTorch's index has it;
 # --build-arg TORCH=cuda takes PyPI's.
 
@@ -16,7 +17,7 @@ COPY pyproject.toml requirements.lock LICENSE ./
 # Editable, so that only dependencies and a pointer to /app are installed; the packages themselves come last.
 RUN --mount=type=cache,target=/root/.cache/pip mkdir tickline shared services \
     && touch tickline/__init__.py shared/__init__.py services/__init__.py \
-    && pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable .
+    && pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable '.[page]'
 
 
 FROM dependencies AS dependencies-torch
@@ -41,7 +42,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 FROM dependencies AS dependencies-live
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable '.[ccxt,journal,alerts]'
+    pip --disable-pip-version-check --python /opt/venv/bin/python install -c requirements.lock --editable '.[ccxt,journal,alerts,page]'
 
 
 FROM base AS runtime
@@ -56,7 +57,9 @@ COPY weights ./weights
 COPY shared ./shared
 COPY services ./services
 COPY tickline ./tickline
-RUN python -m compileall -q tickline shared services
+ARG REVISION
+RUN if [ -n "$REVISION" ]; then echo "$REVISION" > shared/revision.txt; fi \
+    && python -m compileall -q tickline shared services
 USER tickline
 CMD ["tickline", "--help"]
 
@@ -67,7 +70,9 @@ COPY weights ./weights
 COPY shared ./shared
 COPY services ./services
 COPY tickline ./tickline
-RUN python -m compileall -q tickline shared services && install --directory --owner tickline --group tickline /recording
+ARG REVISION
+RUN if [ -n "$REVISION" ]; then echo "$REVISION" > shared/revision.txt; fi \
+    && python -m compileall -q tickline shared services && install --directory --owner tickline --group tickline /recording
 USER tickline
 CMD ["python", "-m", "services", "recorder"]
 
@@ -91,6 +96,8 @@ COPY weights ./weights
 COPY shared ./shared
 COPY services ./services
 COPY tickline ./tickline
-RUN python -m compileall -q tickline shared services
+ARG REVISION
+RUN if [ -n "$REVISION" ]; then echo "$REVISION" > shared/revision.txt; fi \
+    && python -m compileall -q tickline shared services
 USER tickline
 CMD ["python", "-m", "services", "signal"]

@@ -10,8 +10,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 # LINE is what `make run` needs: the simulated market, files and recordings. READY is everything.
 LINE   := $(VENV)/.ready-line
-LINE_EXTRAS := torch,parquet
-EXTRAS := torch,onnx,export,parquet,research,ccxt,journal,alerts,notebook,dev
+LINE_EXTRAS := torch,parquet,page
+EXTRAS := torch,onnx,export,parquet,research,ccxt,journal,alerts,page,notebook,dev
 # cpu: a build of PyTorch without CUDA, where pip finds one or else from PyTorch's index; cuda: PyPI's, several GB.
 TORCH  ?= cpu
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
@@ -107,13 +107,14 @@ format: $(READY)  ## rewrite the code as ruff wants it
 #   feed      trades per second, beside bare ccxt and cryptofeed
 #   models    microseconds and memory of a prediction by torch and ONNX, and how far they agree
 #   messages  bytes and microseconds of a tick and a prediction, price alone and full bars, beside bare msgpack
+#   sweep     how often sweeps over pure noise say that there is an edge (ARGS=--noise)
 #   idle      CPU and memory of every service while no tick comes
 #   face      CPU time of `import tickline`
 WHAT ?= line
 BENCH = $(BIN)/python -m tests.bench$(patsubst %,.%,$(filter-out line,$(WHAT)))
 
 .PHONY: bench
-bench: $(READY)  ## measure WHAT=line|backtest|gateway|protected|feed|models|messages|idle|face beside a bare baseline (build/bench*.json)
+bench: $(READY)  ## measure WHAT=line|backtest|gateway|protected|feed|models|messages|sweep|idle|face beside a bare baseline (build/bench*.json)
 	$(BENCH) $(ARGS)
 
 .PHONY: bench-short

@@ -12,7 +12,7 @@ from typing import Final
 
 from shared.errors import ConfigError
 
-MODULES: Final = {"ccxt": ("ccxt", "aiohttp"), "journal": ("sqlalchemy", "alembic")}
+MODULES: Final = {"ccxt": ("ccxt", "aiohttp"), "journal": ("sqlalchemy", "alembic"), "page": ("starlette", "uvicorn")}
 
 
 def need_extras(*extras: str) -> None:
@@ -20,9 +20,17 @@ def need_extras(*extras: str) -> None:
 
     >>> need_extras("ccxt", "journal")
     """
-    missing = [name for extra in extras for name in MODULES[extra] if find_spec(name) is None]
-    if missing:
-        raise ConfigError(f"orders at a venue need {', '.join(missing)}: {to_install(*MODULES)}")
+    if missing := missing_extras(*extras):
+        raise ConfigError(f"orders at a venue need {missing}: {to_install('ccxt', 'journal')}")
+
+
+def missing_extras(*extras: str) -> str:
+    """Returns which modules of these extras are missing, empty where none is.
+
+    >>> missing_extras("page")
+    ''
+    """
+    return ", ".join(name for extra in extras for name in MODULES[extra] if find_spec(name) is None)
 
 
 def to_install(*extras: str) -> str:

@@ -5,9 +5,9 @@ from collections import Counter
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.console.chains import Chains, Told, as_json_of
 from services.console.trace import trace_of
 from shared.config import Settings
+from shared.lookup.chains import Chains, Told, as_json_of
 from shared.messages import Decision, ExecutionReport, MarketTick, Prediction, Reason, Stream
 from shared.messages.reasons import UNASKED
 from shared.wall_time import UTC_TIME

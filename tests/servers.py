@@ -1,11 +1,13 @@
 """Starts, stops and kills real stream servers for tests, each on a port of its own."""
 
 import contextlib
+import os
 import random
 import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import redis
@@ -35,13 +37,17 @@ def free_port() -> int:
 
 
 class Server:
-    """One server process; `options` are redis.conf's. By default it keeps its data (AOF) and needs no password."""
+    """One server process; `options` are redis.conf's. By default it keeps its data (AOF) and needs no password.
 
-    def __init__(self, binary: str, folder: Path, *options: str) -> None:
+    - variables: beside those of this process.
+    """
+
+    def __init__(self, binary: str, folder: Path, *options: str, variables: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.port = free_port()
         self.binary = binary
         self._options = options
+        self._environment = {**os.environ, **(variables or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -57,7 +63,9 @@ class Server:
         command = [self.binary, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
         command += ["--appendonly", "yes", "--save", "", *self._options]
         with (self.folder / "server.log").open("ab") as out:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=self._environment
+            )
         self._await_ready()
         return self
 

@@ -19,9 +19,12 @@ LONGEST = 350  # lines of a file
 KEPT = {
     "services.gateway.execution.naked_time": "what is noted of a time without a stop, and not what is done about it",
     "services.gateway.execution.stop_requests": "how a stop is placed, cancelled and closed, and not when",
+    "services.ingestor.metrics": "each service has this file",
     "services.gateway.live": "paper needs neither the engine nor what it loads",
+    "services.monitor.metrics": "each service has this file",
     "services.monitor.looks": "the worker reads and writes; what the stage is told beside that is another matter",
     "services.research.fast.kernel": "it loads numba and is compiled, which is done when the first trial is traded",
+    "services.strategy.metrics": "each service has this file",
     "services.research.lookahead.restarts": "a check of its own: of memory, and not of the future",
     "services.simulator.hyperliquid.account": "each dialect has this file",
     "services.simulator.hyperliquid.signer": "the SDK's way to sign, written apart from ccxt's: each checks the other",

@@ -5,7 +5,6 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import version
 from typing import Annotated, Any, Final
 
 import typer
@@ -16,6 +15,7 @@ from shared.errors import ConfigError, TicklineError
 from shared.runner.logs import configure_logs
 from shared.runner.process import SAFE_PATH, loading
 from shared.user_code import read_once
+from shared.version import version_line
 
 # Each verb's module in this package, in the order of --help. It has a function, or a group, of the verb's name.
 VERBS: Final = {
@@ -28,6 +28,8 @@ VERBS: Final = {
     "report": "report",
     "parity": "parity",
     "status": "status.verb",
+    "partitions": "partitions",
+    "page": "page",
     "tail": "tail",
     "why": "why",
     "trace": "trace",
@@ -44,6 +46,7 @@ VERBS: Final = {
     "config": "config",
     "doctor": "doctor",
     "data": "data",
+    "version": "version",
 }
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -102,7 +105,7 @@ def app_for(arguments: Sequence[str]) -> typer.Typer:
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"tickline {version('tickline')}")
+        typer.echo(version_line())
         raise typer.Exit
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from services.research.download.download import FetchProgress as Fetched
 
 _BLOCK = 1 << 20
+_LONG_S = 86_400.0  # a step of a job may take many minutes
 
 
 class JobProgress:
@@ -33,8 +34,14 @@ class JobProgress:
 
     def __init__(self, console: Console | None = None) -> None:
         console = console or Console(file=sys.stderr)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        columns = (
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("left:"), TimeRemainingColumn(),
+        )  # fmt: skip
+        self._progress = Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal, speed_estimate_period=_LONG_S
+        )
+        self._what = ""
         self._task = self._progress.add_task("", total=None)
 
     def __enter__(self) -> "JobProgress":
@@ -46,7 +53,11 @@ class JobProgress:
 
     def report(self, what: str, done: int, total: int) -> None:
         """Shows that `what` is so far; a total of 0 is not known."""
-        self._progress.update(self._task, description=what, completed=done, total=total or None)
+        if what != self._what:  # what was done before it began, or kept, says nothing of its speed
+            self._progress.remove_task(self._task)
+            self._task = self._progress.add_task(what, completed=done, total=total or None)
+            self._what = what
+        self._progress.update(self._task, completed=done, total=total or None)
 
 
 class RowProgress:

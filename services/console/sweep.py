@@ -63,6 +63,12 @@ def sweep(
     folds: Annotated[int, typer.Option(help="Of the walk-forward.")] = 4,
     holdout: Annotated[float, typer.Option(help="The file's last share: for the chosen row alone, once.")] = 0.2,
     earlier_trials: Annotated[int, typer.Option(help="Trials on these data before this sweep; they deflate too.")] = 0,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Learn no outcome among the bars that a fold's first features see.")
+    ] = False,
+    embargo: Annotated[
+        float, typer.Option(help="So many bars before each fold are not learned from; below 1 a share of all.")
+    ] = 0.0,
     kind: ModelClass = "LinearModel",
     model_param: Annotated[
         list[str] | None, typer.Option(help="A parameter of that class in all trials, e.g. hidden=32.")
@@ -83,6 +89,9 @@ def sweep(
     backend_option: Annotated[
         list[str] | None, typer.Option(help="An option of it, e.g. scheduler_host=127.0.0.1:8786.")
     ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Keep in this folder what is done; the same sweep goes on from there.")
+    ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 10,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all rows and the hold-out here.")] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write all rows here.")] = None,
@@ -102,6 +111,8 @@ def sweep(
         "folds": folds,
         "holdout": holdout,
         "earlier_trials": earlier_trials,
+        "purge": purge,
+        "embargo": embargo,
         "exact": exact,
         "fit": {
             "model": kind,
@@ -126,7 +137,7 @@ def sweep(
         timezone=timezone,
     )
     settings = settings_for(options)
-    from services.research.sweep import Axis, Pool  # the models' runtime takes seconds to load
+    from services.research.sweep import Axis, Kept, Pool  # the models' runtime takes seconds to load
     from services.research.sweep import sweep as run
     from services.research.sweep.results import described, lines, write_csv
     from services.research.sweep.winner import config_lines, require_savable, saved
@@ -143,8 +154,9 @@ def sweep(
             for option, path in (("--json", json_file), ("--csv", csv_file))
             if path is not None
         }
+        kept = None if resume is None else Kept(resume)
         with JobProgress() as progress:
-            swept = run(settings, spec, pool, progress.report)
+            swept = run(settings, spec, pool, progress.report, kept)
         if "--json" in files:
             said = {"settings": described(settings, spec), **swept.model_dump(mode="json")}
             files["--json"].write(json.dumps(said, indent=2) + "\n")

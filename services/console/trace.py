@@ -11,16 +11,16 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from services.console.cards import card_of_hash
-from services.console.chains import Chains, Told, as_json_of, endings
 from services.console.output import AsJson, InUtc, for_screen, json_text, show, wall_time
 from services.console.run_id import RunId, of_run_id
 from shared.config import Settings, load_settings
 from shared.errors import DataError, ParityBroken
 from shared.explain.chain import Chain
 from shared.explain.story import times, unasked_line
+from shared.lookup.chains import Chains, Told, as_json_of, endings
 from shared.messages import Features, Message, Prediction, Stream
 from shared.models.card import Card
+from shared.models.card_of_hash import card_of_hash
 from shared.models.runtime import Runtime, allowed_difference
 from shared.wall_time import WallTime
 

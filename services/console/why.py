@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from services.console.chains import Chains, Told, as_json_of, endings
 from services.console.options import instant
 from services.console.output import AsJson, InUtc, for_screen, json_text, show, wall_time
 from services.console.run_id import RunId, of_run_id
 from shared.config import Settings, load_settings
 from shared.errors import DataError, TicklineError
 from shared.explain.story import Sentence
+from shared.lookup.chains import Chains, Told, as_json_of, endings
 from shared.messages import Decision
 from shared.wall_time import WallTime, age
 

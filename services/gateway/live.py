@@ -2,8 +2,10 @@
 
 from functools import partial
 
+from services.gateway.account.requested import carry_out_requests
 from services.gateway.execution.engine import ExecutionEngine, GatewayReader, GatewayStage
 from services.gateway.execution.session_context import SessionConfig
+from services.gateway.metrics import live_metrics
 from services.gateway.paper import plan_with
 from services.gateway.risk.check import RiskRules
 from services.gateway.risk.limits import RiskCheck
@@ -19,7 +21,8 @@ from shared.runner.spec import Limits, ServiceSpec
 def live(settings: Settings, limits: Limits) -> ServiceParts:
     """Returns the gateway's parts: orders go from the bus to the engine, reports from the journal to the bus."""
     engine = make_engine(settings)
-    return ServiceParts(live_plan(settings), GatewayReader(BusReader(limits), engine), engine)
+    reader = GatewayReader(BusReader(limits), engine)
+    return ServiceParts(live_plan(settings), reader, engine, metrics=live_metrics(engine))
 
 
 def live_plan(settings: Settings) -> ServiceSpec:
@@ -31,4 +34,5 @@ def make_engine(settings: Settings) -> ExecutionEngine:
     """Returns the engine of the account that the config names."""
     check = RiskCheck(RiskRules.of(settings))
     journal = partial(Journal.open, settings.journal_url, settings.gateway.account, durable=True, reserve=True)
-    return ExecutionEngine(SessionConfig.of(settings), check, journal, partial(make_venue, settings))
+    venue, carry_out = partial(make_venue, settings), partial(carry_out_requests, settings)
+    return ExecutionEngine(SessionConfig.of(settings), check, journal, venue, carry_out)

@@ -11,6 +11,7 @@ from services.ingestor.feeds.feed import LiveFeed
 from services.ingestor.feeds.feed_report import FeedReport
 from services.ingestor.feeds.venues import Venues
 from services.ingestor.live.stage import LiveStage
+from services.ingestor.metrics import live_metrics
 from services.ingestor.plan import live_options, live_spec, make_source, plan, require_live
 from services.ingestor.source import Feed, Source
 from services.ingestor.stage import IngestStage
@@ -98,7 +99,7 @@ class ExchangeFeeder:
     """
 
     def __init__(self, venues: Venues, partitions: int, batch: int = BATCH, report: FeedReport | None = None) -> None:
-        self._venues, self._batch, self._report = venues, batch, report or FeedReport()
+        self.venues, self._batch, self.report = venues, batch, report or FeedReport()
         self._symbols: dict[int, list[str]] = {p: [] for p in range(partitions)}
         for sym in venues.symbols:
             self._symbols[partition_of(sym, partitions)].append(sym)
@@ -115,12 +116,12 @@ class ExchangeFeeder:
     async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
         """Feeds the stages with what has come; then lets each feed fetch what its stage asks for."""
         if self._running is None:
-            self._running = asyncio.create_task(self._venues.run())
+            self._running = asyncio.create_task(self.venues.run())
         if self._running.done():
             self._running.result()
-        if self._report.due(asyncio.get_running_loop().time()):
-            self._report.tell(self._venues.each, self.feeds())
-        if not parts or not (self._venues.ready or self._feeds):
+        if self.report.due(asyncio.get_running_loop().time()):
+            self.report.tell(self.venues.each, self.feeds())
+        if not parts or not (self.venues.ready or self._feeds):
             await asyncio.wait({self._running}, timeout=min(wait_s, CLOCK_S))
             return
         clocks = await self._wait(wait_s)
@@ -151,7 +152,7 @@ class ExchangeFeeder:
                     await self._came.wait()
         clocks: Mapping[LiveVenue, Clock] = {}
         if loop.time() >= self._clock_s + CLOCK_S:
-            clocks, self._clock_s = self._venues.now(), loop.time()
+            clocks, self._clock_s = self.venues.now(), loop.time()
         await asyncio.sleep(BATCH_S)
         self._came.clear()
         return clocks
@@ -160,16 +161,16 @@ class ExchangeFeeder:
         p = part.lease.partition.p
         feeds = self._feeds.setdefault(p, {})
         for sym in self._symbols[p]:
-            venue, feed = self._venues.of(sym), feeds.get(sym)
+            venue, feed = self.venues.of(sym), feeds.get(sym)
             if feed is not None and feed.venue is not venue:
                 self._shut(sym, feeds.pop(sym))
             if sym not in feeds and venue.ready and sym in venue.markets:
                 feeds[sym] = LiveFeed(venue, sym, cast(LiveStage, part.symbol(sym).stage), self._came)
-                self._report.begin(sym, feeds[sym])
+                self.report.begin(sym, feeds[sym])
         return feeds
 
     def _shut(self, sym: str, feed: LiveFeed) -> None:
-        self._report.see(sym, feed)
+        self.report.see(sym, feed)
         for task in feed.close():
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
@@ -183,7 +184,7 @@ class ExchangeFeeder:
         """Gives all connections back."""
         for p in list(self._feeds):
             self.forget(p)
-        self._report.tell(self._venues.each, {})
+        self.report.tell(self.venues.each, {})
         tasks = set(self._closing)
         if self._running is not None:
             self._running.cancel()
@@ -201,7 +202,8 @@ def build(settings: Settings, limits: Limits) -> ServiceParts:
     if settings.ingestor.source == "ccxt":
         options = require_live(settings, live_options(settings))
         live = ExchangeFeeder(Venues(options), settings.bus.partitions)
-        return ServiceParts(live_spec(options, settings.ingestor.instance), live, close=live.close)
+        spec = live_spec(options, settings.ingestor.instance)
+        return ServiceParts(spec, live, close=live.close, metrics=live_metrics(live))
     source = make_source(settings)
     return ServiceParts(plan(settings, source.venue), SourceFeeder(source, settings.bus.partitions, limits))
 

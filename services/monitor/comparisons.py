@@ -1,6 +1,7 @@
-"""What informs only is compared with what the card and the config expect: values, the costs of fills, and equity.
+"""Comparisons only inform: they hold values, the costs of fills and equity against what card and config expect.
 
-Nothing follows from a comparison but a reading that a person sees; what policy follows is drift (`shared/drift`).
+Nothing follows from a comparison but a reading that a person sees; what policy follows is drift (`shared/drift`). There
+are three, each a Tick that gives a MeasuredValue now and then: Ranges (features and y_hat), RealisedCosts, EquityBand.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,8 +20,8 @@ from shared.record import Snapshot
 from shared.tick import State, Tick
 
 WINDOW = 100  # values behind a reading
-LOW, HIGH = 0.01, 0.99  # of the card's distribution
-EXPECTED = 1 - (HIGH - LOW)
+LOW, HIGH = 0.01, 0.99  # quantiles of the card's distribution: its bulk lies between them
+EXPECTED = 1 - (HIGH - LOW)  # the share of values outside
 MOST = EXPECTED + 3 * sqrt(EXPECTED * (1 - EXPECTED) / WINDOW)  # three standard errors of independent values
 
 FILLS = 20  # behind a reading
@@ -138,6 +139,7 @@ class Ranges(Tick[Message, list[MeasuredValue]]):
 
 
 def _shown(what: Measure, name: str, share: float | None) -> list[MeasuredValue]:
+    """Returns a share as a measured value, where there is one."""
     return [] if share is None else [MeasuredValue(what, name, share, 0.0, round(MOST, 6), WINDOW)]
 
 

@@ -7,17 +7,21 @@ alerts. It stands behind the line, and nobody waits for it.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+import structlog
+
 from services.monitor.comparisons import Comparisons
 from services.monitor.looks import DriftLatch, LateSymbols
+from services.monitor.metrics import METRICS
 from services.monitor.stage import MonitorStage, plan
 from shared.bus.api import Bus, Session
 from shared.config import Settings
 from shared.drift.stage import DriftStage
 from shared.errors import ConfigError
+from shared.extras import missing_extras, to_install
 from shared.messages import Message
 from shared.runner.backpressure import Backpressure, BusReader
 from shared.runner.partition import Partition
@@ -33,20 +37,24 @@ LAST_READS_S = 5.0  # after `stop`, for what is there by then
 
 Look = Callable[[Partition], None]
 
+log = structlog.get_logger()
+
 
 def main() -> None:
     """Runs the service, behind the line: no order waits for it."""
     os.nice(NICE)
-    serve_work("monitor", MonitorWorker, ahead=True)
+    serve_work("monitor", partial(MonitorWorker, with_page=True), ahead=True)
 
 
 class MonitorWorker(Worker):
     """The worker of the monitor's process owns one partition, into which it reads all partitions of the line.
 
     After `stop` it takes what is on the bus by then. Raises ConfigError where the config wants no monitor.
+
+    - with_page: serve the page, if the config wants one.
     """
 
-    def __init__(self, settings: Settings, bus: Bus) -> None:
+    def __init__(self, settings: Settings, bus: Bus, *, with_page: bool = False) -> None:
         if not settings.monitor.on:
             raise ConfigError("config: monitor.on is false: there is nothing to run")
         limits = limits_of(settings)
@@ -56,7 +64,19 @@ class MonitorWorker(Worker):
         looks = [LateSymbols().look] if settings.bars_by_clock else []
         looks += [] if latch is None else [latch.look]
         self._reader = PacedReader(limits, settings.monitor.pace_s, looks)
-        super().__init__(spec, bus, self._reader, partitions=1, limits=limits, store=SideTasks(latch, alerts))
+        tasks = SideTasks(latch, alerts)
+        self._page = _page(settings, bus) if with_page and settings.monitor.page.on else None
+        super().__init__(spec, bus, self._reader, partitions=1, limits=limits, store=tasks, metrics=METRICS)
+
+    async def run(self) -> None:
+        """Works until stopped, and serves the page meanwhile."""
+        serving = None if self._page is None else asyncio.create_task(self._page())
+        try:
+            await super().run()
+        finally:
+            if serving is not None:
+                serving.cancel()
+                await asyncio.gather(serving, return_exceptions=True)
 
     def stop(self) -> None:
         """Lets `run` return when what is on the bus was read, or a few seconds are over."""
@@ -151,6 +171,16 @@ class PacedReader:
 
     def forget(self, p: int) -> None:
         """Does nothing: the reader keeps nothing of a partition."""
+
+
+def _page(settings: Settings, bus: Bus) -> Callable[[], Coroutine[None, None, None]] | None:
+    """Returns what serves the page; where what it needs is not installed that is said, and the monitor does without."""
+    if missing := missing_extras("page"):
+        log.warning("no page", why=f"{missing} is missing: {to_install('page')}")
+        return None
+    from services.monitor.page.server import serve_page
+
+    return partial(serve_page, settings, bus)
 
 
 def _alerts(settings: Settings, bus: Bus) -> "AlertWatch | None":

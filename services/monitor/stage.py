@@ -89,7 +89,7 @@ class MonitorStage(Stage):
 
     def __init__(self, drift: DriftStage, compared: Comparisons = NOTHING) -> None:
         self.alarm: DriftAlarm | None = None
-        self._drift, self._compared = drift, compared
+        self.drift, self._compared = drift, compared
         self._predicted: dict[str, int] = {}
         self._ordered: dict[str, int] = {}
         self._numbers: dict[str, int] = {}
@@ -125,7 +125,7 @@ class MonitorStage(Stage):
             self._ordered[val.sym] = val.n
         written: list[Message] = []
         if val.to in DRIFT_INPUTS:
-            readings = self._drift.on_tick(cast(Prediction | Decision | Gap, val)) or []
+            readings = self.drift.on_tick(cast(Prediction | Decision | Gap, val)) or []
             for reading in readings:
                 self._see(reading)
             written += readings
@@ -152,7 +152,7 @@ class MonitorStage(Stage):
     def late(self) -> Iterator[GivenUp]:
         """Yields which symbols hold up what is joined over all: the drift, and what the books made."""
         band = self._compared.band
-        for book, behind in ((False, self._drift.behind()), (True, None if band is None else band.behind())):
+        for book, behind in ((False, self.drift.behind()), (True, None if band is None else band.behind())):
             if behind is not None:
                 yield from (GivenUp(sym, reached, behind.upto, book) for sym, reached in behind.reached.items())
 
@@ -160,7 +160,7 @@ class MonitorStage(Stage):
         sym, since, upto, book = late
         said = LateBars(n=self._next(sym), sym=sym, ts_event=upto, tr=f"late:{sym}:{upto}", since=since, book=book)
         if not book:
-            readings = self._drift.miss(sym, since, upto)
+            readings = self.drift.miss(sym, since, upto)
             for reading in readings:
                 self._see(reading)
             return [said, *readings]
@@ -194,13 +194,13 @@ class MonitorStage(Stage):
         if self.alarm is None:
             return []
         self.alarm = None
-        return list[Message](self._drift.resume(resumed.ts_event))
+        return list[Message](self.drift.resume(resumed.ts_event))
 
     def state(self) -> State:
         """Returns the evidence, and what the comparisons remember."""
         ranges, costs, band = self._compared
         return MonitorSnapshot(
-            drift=self._drift.state(), alarm=self.alarm, ranges={sym: each.state() for sym, each in ranges.items()},
+            drift=self.drift.state(), alarm=self.alarm, ranges={sym: each.state() for sym, each in ranges.items()},
             costs={sym: each.state() for sym, each in costs.items()}, band=None if band is None else band.state(),
             predicted=dict(self._predicted), ordered=dict(self._ordered), numbers=dict(self._numbers),
         )  # fmt: skip
@@ -208,7 +208,7 @@ class MonitorStage(Stage):
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave; a comparison that is new begins anew."""
         saved = MonitorSnapshot.of(state)
-        self._drift.restore(saved.drift)
+        self.drift.restore(saved.drift)
         self.alarm = saved.alarm
         ranges, costs, band = self._compared
         for sym in ranges.keys() & saved.ranges.keys():

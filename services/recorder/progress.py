@@ -1,4 +1,8 @@
-"""The progress is what the recorder has read: what it keeps of that, what waits for a file, and how far it is."""
+"""The progress is what the recorder has read: what it keeps of that, what waits for a file, and how far it is.
+
+An entry goes through the Intake, which leaves out what was recorded before, into the Buffer of its stream. When that is
+due the recorder writes it into a file. Then ProgressOnBus tells the stream's writer, which may forget the entries.
+"""
 
 import asyncio
 from collections import Counter

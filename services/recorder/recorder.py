@@ -26,6 +26,7 @@ from shared.recording.home import folder_for, remove_others
 from shared.recording.layout import NewerRecording, Part, RecordingOrigin, claim, day_of
 from shared.runner.health import touch
 from shared.runner.leases import PartitionLeases
+from shared.runner.meter import LEASES, Gauge, ServiceMetrics
 from shared.runner.progress import read_snapshots
 
 ROUND_S = 0.4
@@ -56,6 +57,7 @@ class Recorder:
         self._stopping = False
         self._session: Session | None = None
         self._leases = PartitionLeases(plan.instance, settings.bus.partitions, exclusive=True)
+        self.metrics = ServiceMetrics((Gauge("leases", LEASES, lambda _: [((), len(self._leases.leases))]),))
         self._backoff_s = BACKOFF_S
         self._intake = Intake(self.counts, self._alarm)
         self._stood_by = ""  # why, since the last file
@@ -74,7 +76,7 @@ class Recorder:
 
         What a newer Tickline wrote is left to a newer recorder: this one stands by, with neither lease nor folder.
         """
-        await self._settle()
+        await self._choose_folder()
         while not self._stopping:
             try:
                 with ExitStack() as stack:
@@ -92,7 +94,7 @@ class Recorder:
                 "start once more"
             )
 
-    async def _settle(self) -> None:
+    async def _choose_folder(self) -> None:
         """Chooses the folder by the bus, where the config names none."""
         while self._home is not None and not self._stopping:
             try:
@@ -111,6 +113,7 @@ class Recorder:
         return (await session.meta({"partitions": str(self._settings.bus.partitions)}))["bus_id"]
 
     async def _record(self) -> None:
+        """Records over one connection after another, until stopped."""
         while not self._stopping:
             try:
                 self._session = await self._bus.connect()
@@ -201,6 +204,7 @@ class Recorder:
         return len(self._leases.leases) == self._settings.bus.partitions
 
     async def _claim(self, session: Session) -> None:
+        """Writes into the folder which bus it is of, or finds that there; raises ConfigError where it is another's."""
         bus_id, partitions = await self._bus_id(session), self._settings.bus.partitions
         origin = RecordingOrigin(bus_id=bus_id, namespace=self._settings.namespace, partitions=partitions)
         try:
@@ -209,13 +213,14 @@ class Recorder:
             raise DiskLost(f"{self._plan.folder}: {error.strerror or error}") from error
 
     async def _round(self, session: Session) -> None:
+        """Renews the leases; raises BusLost where another recorder has taken them."""
         if not await self._owns_all(session):
             raise BusLost(TAKEN)
         self._touch()
 
     def _touch(self) -> None:
         if self.alive_file is not None:
-            touch(self.alive_file)
+            touch(self.alive_file, self._leases.standing)
 
     async def _read(self, recording: RecordingSession, wait_s: float) -> bool:
         """Reads once over all streams; returns whether anything came."""
@@ -259,6 +264,7 @@ class Recorder:
         await self._new_day(session, folder)
 
     async def _new_day(self, session: Session, folder: RecordingFolder) -> None:
+        """Keeps a checkpoint on each new day, and removes what is too old, once a minute at most."""
         today = day_of(b"%d-0" % (time.time_ns() // 1_000_000))
         if self._checked_day and self._checked_day != today:
             await self._checkpoint(session)

@@ -162,7 +162,7 @@ def _read(path: Path, order: Steps | Findings, progress: Callable[[int], None]) 
 def _whole(findings: Findings, rows: int, same: Decimal | None) -> None:
     """Adds what only the whole file shows."""
     try:
-        findings.whole_file()
+        findings.check_whole_file()
     except DataError as error:
         findings.fault(str(error))
     if rows < 2:

@@ -273,21 +273,33 @@ def bootstrap_mean(
     n = len(values)
     if n < 2 or not resamples:
         return None
-    chance = 1 / (block or block_length(n))
     sums = np.concatenate([[0.0], np.cumsum(np.concatenate([values, values]))])
+    drawn = stationary_pieces(n, block or block_length(n), resamples, seed)
+    means = [(sums[first + lengths] - sums[first]).sum() / n for first, lengths in drawn]
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(low), float(high))
+
+
+def stationary_pieces(
+    n: int, block: int, resamples: int = RESAMPLES, seed: int = 0
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yields the pieces of each resample of a stationary bootstrap, of n values in a ring.
+
+    They are their first places, and their lengths, which are geometric with mean `block` and whose sum is n.
+
+    >>> [int(lengths.sum()) for first, lengths in stationary_pieces(8, 2, resamples=3)]
+    [8, 8, 8]
+    """
+    chance = 1 / block
     rng = np.random.default_rng(seed)
     room = math.ceil(n * chance + 6 * math.sqrt(n * chance) + 20)
-    means = np.empty(resamples)
-    for at in range(resamples):
+    for _ in range(resamples):
         lengths = np.minimum(rng.geometric(chance, room), n)
         while (drawn := np.cumsum(lengths))[-1] < n:
             lengths = np.concatenate([lengths, np.minimum(rng.geometric(chance, room), n)])
         last = int(np.searchsorted(drawn, n))
         lengths[last] -= drawn[last] - n
-        first = rng.integers(n, size=last + 1)
-        means[at] = (sums[first + lengths[: last + 1]] - sums[first]).sum() / n
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(low), float(high))
+        yield rng.integers(n, size=last + 1), lengths[: last + 1]
 
 
 def student_quantile(probability: float, freedom: int) -> float:

@@ -111,6 +111,7 @@ class SignalStage(Stage):
         return any(getattr(tick.bar, field) is None for field in self._fields)
 
     def _prediction(self, tick: MarketTick, y_hat: float | None) -> Prediction:
+        """Returns the tick's prediction; y_hat None: there is none."""
         if self._carried:
             groups = {group: getattr(tick, group) for group in self._carried}
             return _prediction(
@@ -123,6 +124,7 @@ class SignalStage(Stage):
         )  # fmt: skip
 
     def _emptied(self, gap: Gap) -> list[Message]:
+        """Empties the windows; returns the gap as that of both streams."""
         self._anew = False
         if self._input is not None:
             self._input.reset()
@@ -155,6 +157,7 @@ _ANEW = "anew"  # no hash: the stage that reads it owes the Gap, too
 
 
 def _unfilled(tick: MarketTick) -> Gap:
+    """Returns the gap that stands in a tick's place."""
     return Gap(
         n=tick.n, sym=tick.sym, ts_event=tick.ts_event, tr=tick.tr, stream=Stream.TICKS, cause=GapCause.UNFILLED
     )  # fmt: skip

@@ -104,9 +104,9 @@ class LiveStrategyStage(StrategyStage):
         super().__init__(sym, strategy, balance, book, rules.valid_ns, qty_step=qty_step, by=by, limits=limits)
         self._rules = rules
         self._last: Prediction | None = None  # the last message: what a closing order is priced by
-        self._missing = False
-        self._closing: tuple[str, ...] = ()
-        self._closed_ns = 0
+        self._missing = False  # a prediction is missing, and since then the model has not predicted again
+        self._closing: tuple[str, ...] = ()  # ids of the orders in flight that reduce the position
+        self._closed_ns = 0  # the tick's time of the last of them
         self.takes_limits = True
 
     def ready(self, val: Message) -> bool:
@@ -116,46 +116,58 @@ class LiveStrategyStage(StrategyStage):
     def on_tick(self, val: Message) -> list[Message] | None:
         """Takes a Prediction, an ExecutionReport or a Gap."""
         if isinstance(val, Gap):
-            return [self._gap(val), *self._on_missing(val)]
+            return [self._on_gap(val), *self._on_missing(val)]
         return super().on_tick(val)
 
     def _on_message(self, prediction: Prediction) -> list[Message]:
         self._last = prediction
         if prediction.y_hat is not None:
             self._missing = False
-        if not self._in_flight:
-            # Without a model there is nothing to wait for: the strategy's rules go on.
-            led_out = self._missing and prediction.model and not prediction.history
-            return self._led_out(prediction) if led_out else super()._on_message(prediction)
-        self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
-        made: Made = None if self._stateful is None else self._ticked(prediction)
-        if prediction.history:
-            return self._unasked(prediction, Reason.HISTORY, made)
-        in_flight = Reason.IN_FLIGHT if isinstance(made, list) else None
-        led_out = bool(self._missing and prediction.model)
-        passing = self._passing(made if isinstance(made, list) else [], led_out, prediction.ts_event)
-        if prediction.y_hat is None:
-            if passing:
-                said = self._decided(prediction, passing, Origin.TICK)
-                return _at_any_price(said) if led_out else said
-            reason = made if isinstance(made, Reason) else in_flight or Reason.NO_PREDICTION
-            return self._unasked(prediction, reason, made)
-        older, self._waiting = self._waiting, prediction
-        if passing:
-            said = self._decided(prediction, passing, Origin.TICK)
-        else:
-            said = self._unasked(prediction, in_flight or Reason.WAITING, made)
-        return said if older is None else said + self._decided(older, Reason.SUPERSEDED, Origin.PREDICTION)
+        if self._in_flight:
+            return self._on_message_in_flight(prediction)
+        if self._leads_out(prediction) and not prediction.history:
+            return self._decision_to_leave(prediction)
+        return super()._on_message(prediction)
 
-    def _passing(self, wanted: list[Order], led_out: bool, now_ns: int) -> list[Order]:
+    def _leads_out(self, prediction: Prediction) -> bool:
+        """Says whether a missing prediction still leads out of the market.
+
+        Without a model there is nothing to wait for: the strategy's rules go on.
+        """
+        return self._missing and bool(prediction.model)
+
+    def _on_message_in_flight(self, prediction: Prediction) -> list[Message]:
+        """Takes a message while orders are in flight: `on_tick` runs now, the newest prediction waits."""
+        self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
+        made: Made = None if self._stateful is None else self._call_on_tick(prediction)
+        if prediction.history:
+            return self._declined(prediction, Reason.HISTORY, made)
+        wanted = made if isinstance(made, list) else []
+        in_flight = Reason.IN_FLIGHT if isinstance(made, list) else None
+        leaving = self._leads_out(prediction)
+        beside = self._orders_beside(wanted, leaving, prediction.ts_event)
+        if prediction.y_hat is None:
+            if beside:
+                messages = self._decision_of(prediction, beside, Origin.TICK)
+                return _at_any_price(messages) if leaving else messages
+            reason = made if isinstance(made, Reason) else in_flight or Reason.NO_PREDICTION
+            return self._declined(prediction, reason, made)
+        older, self._waiting = self._waiting, prediction
+        if beside:
+            messages = self._decision_of(prediction, beside, Origin.TICK)
+        else:
+            messages = self._declined(prediction, in_flight or Reason.WAITING, made)
+        return messages if older is None else messages + self._decision_of(older, Reason.SUPERSEDED, Origin.PREDICTION)
+
+    def _orders_beside(self, wanted: list[Order], leaving: bool, now_ns: int) -> list[Order]:
         """Returns what may go beside orders in flight: what reduces the position as it is, unless that is under way.
 
-        So a stop does not wait for an entry of which nobody knows what became of it. led_out: all that is held goes.
+        So a stop does not wait for an entry of which nobody knows what became of it. leaving: all that is held goes.
         """
         position = self.account.position(self._sym)
         if position is None or not self._may_close(now_ns):
             return []
-        return [position.close()] if led_out else self._reducing(wanted)
+        return [position.close()] if leaving else self._reducing(wanted)
 
     def _may_close(self, now_ns: int) -> bool:
         """Says whether another close may go: none is under way, or nothing was heard of it for long."""
@@ -165,26 +177,28 @@ class LiveStrategyStage(StrategyStage):
     def _reducing(self, wanted: list[Order]) -> list[Order]:
         """Returns the part of these orders that reduces the position as it is."""
         position = self.account.position(self._sym)
-        passing, held = list[Order](), position.signed_qty if position else Decimal(0)
+        reducing, held = list[Order](), position.signed_qty if position else Decimal(0)
         for order in wanted:
             if held and order.signed_qty.is_signed() is not held.is_signed():
-                if abs(order.signed_qty) > abs(held):
+                if abs(order.signed_qty) > abs(held):  # a flip: only what closes
                     order = Order(self._sym, held.copy_negate(), Leg.CLOSE, limit_price=order.limit_price)
-                passing.append(order)
+                reducing.append(order)
                 held += order.signed_qty
-        return passing
+        return reducing
 
-    def _decided(
+    def _decision_of(
         self, prediction: Prediction, made: Made, origin: Origin, wanted: list[Order] | None = None
     ) -> list[Message]:
+        """Returns the Decision and its orders; of what adds within a limit none while an older Tickline takes part."""
         if not self.takes_limits and isinstance(made, list):
             position = self.account.position(self._sym)
             sent = self._limits.sent(made, position.signed_qty if position else Decimal(0), prediction.price)
             if any(one.limit_price is not None and not one.reduce_only for one in sent):
                 wanted, made = made, self._reducing(made) or Reason.NO_LIMIT_PRICE
-        return super()._decided(prediction, made, origin, wanted)
+        return super()._decision_of(prediction, made, origin, wanted)
 
     def _intents(self, orders: list[Order], prediction: Prediction, origin: Origin) -> list[Message]:
+        """Returns the orders' messages, and remembers which of them reduce the position."""
         position, made = self.account.position(self._sym), super()._intents(orders, prediction, origin)
         if position is not None:
             long = position.signed_qty > 0
@@ -193,7 +207,7 @@ class LiveStrategyStage(StrategyStage):
                 if (one.signed_qty > 0) is not long and one.after is None:
                     self._closing += (one.client_order_id,)
                     self._closed_ns = prediction.ts_event
-        # What nobody could read is not written, so that the same order has the same content at each wire.
+        # A limit that nobody could read is not written, so that the same order has the same content at each wire.
         return made if self.takes_limits else [one.model_copy(update=_AT_ANY_PRICE) for one in made]
 
     def _on_execution(self, report: ExecutionReport) -> None:
@@ -201,27 +215,28 @@ class LiveStrategyStage(StrategyStage):
         if self._closing:
             self._closing = tuple(name for name in self._closing if name != report.client_order_id)
 
-    def _take_up(self, now_ns: int) -> list[Message]:
+    def _take_up_waiting(self, now_ns: int) -> list[Message]:
+        """Returns the decision on the prediction that waited, unless it has waited too long."""
         waiting = self._waiting
         if waiting is not None and now_ns - waiting.ts_event > self._rules.stale_ns:
             self._waiting = None
-            return self._decided(waiting, Reason.STALE_PREDICTION, Origin.PREDICTION)
-        return super()._take_up(now_ns)
+            return self._decision_of(waiting, Reason.STALE_PREDICTION, Origin.PREDICTION)
+        return super()._take_up_waiting(now_ns)
 
-    def _led_out(self, prediction: Prediction) -> list[Message]:
+    def _decision_to_leave(self, prediction: Prediction) -> list[Message]:
         """Returns the decision on a message without y_hat behind a gap: to close what is held, and to add nothing."""
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
-        made: Made = None if self._stateful is None else self._ticked(prediction)
+        made: Made = None if self._stateful is None else self._call_on_tick(prediction)
         if close := self.account.close_position(self._sym):
-            return _at_any_price(self._decided(prediction, [close], Origin.TICK))
+            return _at_any_price(self._decision_of(prediction, [close], Origin.TICK))
         reason = made if isinstance(made, Reason) else Reason.NO_PREDICTION
-        return self._unasked(prediction, reason, made)
+        return self._declined(prediction, reason, made)
 
     def _on_missing(self, gap: Gap) -> list[Message]:
-        """What a missing prediction leads to: nothing, or the order that closes the position, at any later time.
+        """Returns what a missing prediction leads to: nothing, or the order that closes the position.
 
-        While such an order is in flight, a later tick closes what is left; a prediction from before the gap is not
-        decided on.
+        That order may be sent at any later time. While another such one is in flight, a later tick closes what is
+        left. A prediction that waits from before the gap is not decided on.
         """
         if self._rules.on_missing == "hold":
             return []
@@ -229,15 +244,15 @@ class LiveStrategyStage(StrategyStage):
         close, last, waiting = self.account.close_position(self._sym), self._last, self._waiting
         if waiting is not None:
             self._waiting = None
-            return self._decided(waiting, Reason.SUPERSEDED, Origin.PREDICTION)
+            return self._decision_of(waiting, Reason.SUPERSEDED, Origin.PREDICTION)
         if close is None or last is None or not self._may_close(max(gap.ts_event, last.ts_event)):
             return []
         # The order's id comes from the trace: neither that of the last decision nor of the prediction behind the gap.
-        missing = {"tr": last.tr + _missing(gap), "ts_event": max(gap.ts_event, last.ts_event)}
-        return _at_any_price(self._decided(last.model_copy(update=missing), [close], Origin.PREDICTION))
+        behind_gap = {"tr": last.tr + _missing(gap), "ts_event": max(gap.ts_event, last.ts_event)}
+        return _at_any_price(self._decision_of(last.model_copy(update=behind_gap), [close], Origin.PREDICTION))
 
     def _on_unknown(self, report: ExecutionReport) -> None:
-        """It is booked."""
+        """Lets it be booked: the journal is the truth about money."""
 
     def state(self) -> State:
         """Returns the book's state, and the predictions that it keeps."""
@@ -253,11 +268,12 @@ class LiveStrategyStage(StrategyStage):
         self._waiting, self._last, self._missing = saved.waiting, saved.last, saved.missing
         self._closing, self._closed_ns = saved.closing, saved.closed_ns
 
-    def _kept(self) -> Prediction | None:
-        return None  # it stands beside the book
+    def _waiting_to_save(self) -> Prediction | None:
+        return None  # the live snapshot has it beside the book's
 
 
 def _at_any_price(made: list[Message]) -> list[Message]:
+    """Returns the messages with orders that take any price, at any later time."""
     return [one.model_copy(update=_OUT_AT_ANY_PRICE) if isinstance(one, OrderIntent) else one for one in made]
 
 
@@ -267,6 +283,7 @@ def closed_by(gap: Gap, decision: Decision) -> bool:
 
 
 def _missing(gap: Gap) -> str:
+    """Returns the end of the trace of what a missing prediction led to."""
     return f"{MISSING}{gap.n}"
 
 

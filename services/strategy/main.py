@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import structlog
 
 from services.strategy.live_stage import LIMITS_SINCE, LiveStrategyStage
+from services.strategy.metrics import METRICS
 from services.strategy.plan import plan
 from services.strategy.stage import StrategyStage
 from shared.bus.api import Session
@@ -73,7 +74,7 @@ def _check_capital(settings: Settings, sym: str, stage: StrategyStage) -> None:
 
 def build(settings: Settings, limits: Limits) -> ServiceParts:
     """Returns the parts of this process."""
-    return ServiceParts(plan(settings), StrategyFeeder(BusReader(limits), settings))
+    return ServiceParts(plan(settings), StrategyFeeder(BusReader(limits), settings), metrics=METRICS)
 
 
 def main() -> None:

@@ -74,7 +74,7 @@ class ProtectedStage(StrategyStage):
         else:  # nothing else was decided since the orders that led to it
             self.stop.follow(position.signed_qty, price)
 
-    def _stop_lies(self) -> StopSnapshot | None:
+    def _stop_to_save(self) -> StopSnapshot | None:
         return self.stop.lies
 
     def restore(self, state: State) -> None:

@@ -7,7 +7,11 @@ and decides the same however fast the executions come back. The way of a message
                                                                   └─ none ───────────────────────▶ on_prediction
 
 Every message leaves one Decision when it arrives. Where `on_tick` gave orders, the prediction of the same message
-waits until they are done and leaves a second one. Without a y_hat there is no `on_prediction`.
+waits until they are done and leaves a second one. Without a y_hat there is no `on_prediction`. A strategy without a
+memory (a Decider) has no `on_tick`: its `decide(prediction, account)` stands in the place of `on_prediction`.
+
+`on_tick` below takes each message to `_on_message`, `_on_execution` or `_on_gap`; what the strategy answers becomes a
+Decision, and its orders, in `_decision_of` alone.
 """
 
 from decimal import Decimal
@@ -105,17 +109,18 @@ class StrategyStage(Stage):
         self.last_price: Decimal | None = None
         self.last_tick_n = 0
         self._sym = sym
+        # Either `_decide`, or a strategy with a memory: its template is never run, each restore makes a fresh one.
         self._decide = strategy.decide if isinstance(strategy, Decider) else None
-        self._new = None if isinstance(strategy, Decider) else strategy  # never run
-        self._stateful = None if self._new is None else self._new.fresh().bind(sym, self.account)
+        self._template = None if isinstance(strategy, Decider) else strategy
+        self._stateful = None if self._template is None else self._template.fresh().bind(sym, self.account)
         self._step = qty_step
         self._limits = limits
         self._numbers = SequenceNumbers()
         self._writer = OrderWriter(sym, book, valid_ns, by, limits, self._numbers)
         self._in_flight: list[str] = []
-        self._waiting: Prediction | None = None
-        self._stopped_at: Prediction | None = None  # waits whole; see ProtectedStage
-        self._missed: Gap | None = None
+        self._waiting: Prediction | None = None  # for the orders in flight: `on_tick` was called, `on_prediction` not
+        self._stopped_at: Prediction | None = None  # waits whole for a simulated stop; see ProtectedStage
+        self._missed: Gap | None = None  # which the strategy learns of before its next message
         self._booked_n, self._fees = 0, Decimal(0)
 
     @property
@@ -130,7 +135,7 @@ class StrategyStage(Stage):
 
     @property
     def in_flight(self) -> tuple[str, ...]:
-        """Ids of the orders whose end it does not know yet."""
+        """Returns the ids of the orders whose end it does not know yet."""
         return tuple(self._in_flight)
 
     def equity(self) -> Decimal:
@@ -140,7 +145,7 @@ class StrategyStage(Stage):
         return self.account.equity(self._sym, self.last_price)
 
     def ready(self, val: Message) -> bool:
-        """Executions always; predictions when no order is in flight."""
+        """Says whether it takes the message now: executions always, others when no order is in flight."""
         return not self._in_flight or type(val) is ExecutionReport
 
     def on_tick(self, val: Message) -> list[Message] | None:
@@ -152,12 +157,13 @@ class StrategyStage(Stage):
             if self._stopped_at is not None:
                 message, self._stopped_at = self._stopped_at, None
                 return self._on_message(message)
-            return self._take_up(val.ts_event) if self._waiting is not None else []
+            return self._take_up_waiting(val.ts_event) if self._waiting is not None else []
         if type(val) is Gap:
-            return [self._gap(val)]
+            return [self._on_gap(val)]
         return self._on_message(cast(Prediction, val))
 
-    def _gap(self, gap: Gap) -> Gap:
+    def _on_gap(self, gap: Gap) -> Gap:
+        """Keeps the gap for a strategy with a memory; returns it as that of the decisions."""
         if self._stateful is not None:
             self._missed = gap
         return gap.model_copy(update={"n": self._numbers.next(_DECISIONS), "stream": _DECISIONS})
@@ -165,18 +171,18 @@ class StrategyStage(Stage):
     def _on_message(self, prediction: Prediction) -> list[Message]:
         """Takes a message while nothing is in flight."""
         self.last_price, self.last_tick_n = prediction.price, prediction.tick_n
-        made: Made = None if self._stateful is None else self._ticked(prediction)
+        made: Made = None if self._stateful is None else self._call_on_tick(prediction)
         if prediction.history:
-            return self._unasked(prediction, Reason.HISTORY, made)
-        if isinstance(made, list):
+            return self._declined(prediction, Reason.HISTORY, made)
+        if isinstance(made, list):  # orders
             if prediction.y_hat is not None:
                 self._waiting = prediction
-            return self._decided(prediction, made, _TICK)
+            return self._decision_of(prediction, made, _TICK)
         if prediction.y_hat is None:
-            return self._decided(prediction, made or Reason.NO_PREDICTION, _TICK)
-        return self._predicted(prediction)
+            return self._decision_of(prediction, made or Reason.NO_PREDICTION, _TICK)
+        return self._answer_prediction(prediction)
 
-    def _ticked(self, prediction: Prediction) -> Made:
+    def _call_on_tick(self, prediction: Prediction) -> Made:
         """Returns what `on_tick` makes of the message's market data: orders that may be traded, a Reason, or None."""
         strategy, missed, sym = self._stateful, self._missed, self._sym
         assert strategy is not None
@@ -187,11 +193,11 @@ class StrategyStage(Stage):
         made = strategy.on_tick(Bar.of(sym, p.ts_event, p.price, p.bar, p.quote, p.funding))
         return self._tradable(checked_orders(made, sym, strategy.on_tick))
 
-    def _predicted(self, prediction: Prediction) -> list[Message]:
-        """Returns the decision on a prediction while nothing is in flight; what is no number is nobody's to trade."""
+    def _answer_prediction(self, prediction: Prediction) -> list[Message]:
+        """Returns the decision on a prediction while nothing is in flight; a y_hat that is no number trades nothing."""
         asked: AskedPrediction = prediction  # type: ignore[assignment]  # its y_hat is there
         if not isfinite(asked.y_hat):
-            return self._decided(prediction, Reason.NAN_PREDICTION, _PREDICTION)
+            return self._decision_of(prediction, Reason.NAN_PREDICTION, _PREDICTION)
         if self._stateful is not None:
             call = self._stateful.on_prediction
             made = checked_orders(call(asked), self._sym, call)
@@ -201,13 +207,16 @@ class StrategyStage(Stage):
             made = decide(asked, self.account)
             if made.__class__ is not Reason:
                 require_orders(made, self._sym, decide)
-        return self._decided(prediction, self._tradable(made) or Reason.NO_CHANGE, _PREDICTION)
+        return self._decision_of(prediction, self._tradable(made) or Reason.NO_CHANGE, _PREDICTION)
 
     def _tradable(self, made: Made) -> Made:
-        """Returns orders that may be traded, or NO_CHANGE; anything else as it is, but no orders as None."""
+        """Returns orders rounded to what may be traded, or NO_CHANGE where nothing is left of them.
+
+        What is no list of orders comes back as it is, an empty list as None.
+        """
         if not isinstance(made, list) or not made:
             return made or None
-        if self._step is None:  # the most
+        if self._step is None:  # the most common case: only a target, of leg NET, has to be looked at
             for order in made:
                 if order.leg is _NET:
                     break
@@ -216,23 +225,30 @@ class StrategyStage(Stage):
         position = self.account.position(self._sym)
         return tradable(made, position.signed_qty if position else _ZERO, self._step)
 
-    def _take_up(self, now_ns: int) -> list[Message]:
+    def _take_up_waiting(self, now_ns: int) -> list[Message]:
         """Returns the decision on the prediction that waited, now that nothing is in flight."""
         waiting, self._waiting = self._waiting, None
         assert waiting is not None
-        return self._predicted(waiting)
+        return self._answer_prediction(waiting)
 
-    def _unasked(self, prediction: Prediction, reason: Reason, made: Made) -> list[Message]:
-        """Returns the decision that the strategy is not asked, or does not get what it wanted in `on_tick`."""
+    def _declined(self, prediction: Prediction, reason: Reason, made: Made) -> list[Message]:
+        """Returns a decision without orders: the strategy is not asked, or does not get what `on_tick` wanted.
+
+        - reason: why. made: what `on_tick` gave, which the decision tells as its target.
+        """
         wanted = made if isinstance(made, list) else None
         is_tick = wanted is not None or prediction.y_hat is None or reason is not Reason.HISTORY
-        origin = _TICK if is_tick else _PREDICTION  # as a prediction of history always had
-        return self._decided(prediction, reason, origin, wanted)
+        origin = _TICK if is_tick else _PREDICTION  # a prediction of history has always had this one
+        return self._decision_of(prediction, reason, origin, wanted)
 
-    def _decided(
+    def _decision_of(
         self, prediction: Prediction, made: Made, origin: Origin, wanted: list[Order] | None = None
     ) -> list[Message]:
-        """Returns the decision and its orders, from now on in flight. wanted: orders that are not sent."""
+        """Returns the Decision and its orders, which are in flight from now on.
+
+        - made: the orders, or the reason why there are none.
+        - wanted: orders that are not sent, and that the decision tells as its target all the same.
+        """
         orders, reason = (made, None) if isinstance(made, list) else ([], made)
         intents = self._intents(orders, prediction, origin) if orders else []
         if _DECISIONS in self.muted:
@@ -264,6 +280,7 @@ class StrategyStage(Stage):
         return [*made]
 
     def _on_execution(self, report: ExecutionReport) -> None:
+        """Books the report, and tells it to a strategy with a memory."""
         if report.client_order_id in self._in_flight:
             self._in_flight.remove(report.client_order_id)
         elif report.leg not in NO_ORDER:
@@ -275,7 +292,7 @@ class StrategyStage(Stage):
             require_nothing(call(report), call)
 
     def _on_unknown(self, report: ExecutionReport) -> None:
-        """A report of an order that this book does not remember."""
+        """Refuses a report of an order that this book does not remember."""
         raise ValueError(f"execution n={report.n} is for order {report.client_order_id}, which is not in flight")
 
     def state(self) -> State:
@@ -284,15 +301,15 @@ class StrategyStage(Stage):
             account=self.account.state(), capital=self.account.capital, in_flight=list(self._in_flight),
             booked_n=self._booked_n, last_price=self.last_price, last_tick_n=self.last_tick_n, fees=self._fees,
             numbers=self._numbers.state(), strategy=None if self._stateful is None else self._stateful.state(),
-            waiting=self._kept(), gap=self._missed, named=self._writer.named, named_tr=self._writer.named_tr,
-            stop=self._stop_lies(), stopped_at=self._stopped_at,
+            waiting=self._waiting_to_save(), gap=self._missed, named=self._writer.named, named_tr=self._writer.named_tr,
+            stop=self._stop_to_save(), stopped_at=self._stopped_at,
         )  # fmt: skip
 
-    def _stop_lies(self) -> StopSnapshot | None:
-        """Returns what its snapshot of the book is to hold of a simulated stop."""
+    def _stop_to_save(self) -> StopSnapshot | None:
+        """Returns what the book's snapshot keeps of a simulated stop: nothing, where nobody simulates one."""
 
-    def _kept(self) -> Prediction | None:
-        """Returns the prediction that its snapshot of the book is to hold."""
+    def _waiting_to_save(self) -> Prediction | None:
+        """Returns the prediction that waits, as the book's snapshot keeps it."""
         return self._waiting
 
     def restore(self, state: State) -> None:
@@ -306,13 +323,13 @@ class StrategyStage(Stage):
         self.last_price, self.last_tick_n = saved.last_price, saved.last_tick_n
         self._numbers.restore(saved.numbers)
         self._waiting, self._missed, self._stopped_at = saved.waiting, saved.gap, saved.stopped_at
-        if self._new is not None:
-            self._stateful = self._new.fresh().bind(self._sym, self.account)
+        if self._template is not None:
+            self._stateful = self._template.fresh().bind(self._sym, self.account)
             if saved.strategy is not None:  # None: the strategy of then had no memory
                 self._stateful.restore(saved.strategy)
 
 
-# The strategy has no aim where it is not asked.
+# Where the strategy is not asked, the decision has no target.
 _NOT_ASKED = frozenset({
     Reason.HISTORY, Reason.WAITING, Reason.SUPERSEDED, Reason.STALE_PREDICTION, Reason.NO_PREDICTION,
     Reason.NAN_PREDICTION,

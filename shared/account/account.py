@@ -280,12 +280,12 @@ def _merge(held: Position | None, fill: Position) -> tuple[Position | None, Deci
     if held is None:
         return fill, _ZERO
     total = held.signed_qty + fill.signed_qty
-    if held.signed_qty.is_signed() == fill.signed_qty.is_signed():
+    if held.signed_qty.is_signed() == fill.signed_qty.is_signed():  # it adds
         price = (held.signed_qty * held.price + fill.signed_qty * fill.price) / total
         return Position(fill.sym, total, price), _ZERO
-    if not total or total.is_signed() == fill.signed_qty.is_signed():
+    if not total or total.is_signed() == fill.signed_qty.is_signed():  # it closes all, and perhaps opens the other side
         return (Position(fill.sym, total, fill.price) if total else None), held.unrealised(fill.price)
-    closed = fill.signed_qty.copy_negate()
+    closed = fill.signed_qty.copy_negate()  # it closes a part
     return Position(fill.sym, total, held.price), closed * (fill.price - held.price)
 
 

@@ -1,6 +1,8 @@
 """The live book is what became of a strategy's decisions: one symbol's book with its real fills, bar by bar.
 
-Beside the paper twin (`shared/drift/twin.py`) it says what the same bars really made.
+Beside the paper twin (`shared/drift/twin.py`) it says what the same bars really made. A Prediction brings a bar's
+price. The first Decision on it ends the bar: it becomes a mark, with the book as the strategy saw it. The mark waits
+until the executions come that the strategy had booked by then. Then the bar is told.
 """
 
 from collections import deque
@@ -20,7 +22,11 @@ _ZERO = Decimal(0)
 
 
 class BookMark(Record):
-    """A mark is a decision that waits for its executions. qty, balance: of the book as the decision found it."""
+    """A mark is the end of a bar, at a decision that waits for the executions before it.
+
+    - booked_n: the last execution that the strategy had booked.
+    - qty, balance: of the book as the decision found it.
+    """
 
     ts_event: int
     tr: str
@@ -55,13 +61,17 @@ class LiveBook(Tick[Message, list[TwinBar]]):
 
     def __init__(self, sym: str) -> None:
         self._sym = sym
+        # The book; known: whether it has had every execution since it was last seen flat.
         self._account, self._known, self._booked_n = Account(_ZERO), False, 0
+        # What waits: reports and marks for one another, prices by prediction_n for the decision on it.
         self._due: deque[ExecutionReport] = deque()
         self._marks: deque[BookMark] = deque()
         self._prices: dict[str, Decimal] = {}
-        self._marked_n = 0
-        self._profit = self._price = self._notional = _ZERO
-        self._owed = 0.0
+        self._marked_n = 0  # the last prediction that ended a bar
+        # At the end of the last bar: all profit so far, and the price; 0 where the book was not known.
+        self._profit = self._price = _ZERO
+        self._notional = _ZERO  # of the position in the last bar through which one was held
+        self._owed = 0.0  # what bars without a position have cost since, per unit of that notional
 
     def on_tick(self, val: Message) -> list[TwinBar]:
         """Takes a message; any other kind says nothing."""
@@ -76,7 +86,7 @@ class LiveBook(Tick[Message, list[TwinBar]]):
             self._due.append(val)
         elif isinstance(val, Gap) and val.stream is Stream.EXECUTIONS:
             self._known = False
-        return list(self._marked())
+        return list(self._bars())
 
     def _on_decision(self, decision: Decision) -> None:
         price = self._prices.get(str(decision.prediction_n))
@@ -91,7 +101,8 @@ class LiveBook(Tick[Message, list[TwinBar]]):
             )
         )  # fmt: skip
 
-    def _marked(self) -> Iterator[TwinBar]:
+    def _bars(self) -> Iterator[TwinBar]:
+        """Yields the bars whose executions have come; the oldest mark waits no longer where too many do."""
         while self._marks:
             mark = self._marks[0]
             while self._due and self._due[0].n <= mark.booked_n:
@@ -106,25 +117,33 @@ class LiveBook(Tick[Message, list[TwinBar]]):
             book_report(self._account, report)
 
     def _bar(self, mark: BookMark) -> TwinBar:
-        sym, account, before = self._sym, self._account, self._price
+        return TwinBar(self._sym, mark.ts_event, mark.tr, "", self._net(mark))
+
+    def _net(self, mark: BookMark) -> float | None:
+        """Returns the bar's net return per unit of notional; None where nothing is held, or the book is not known."""
+        sym, account, price_before = self._sym, self._account, self._price
         held = account.held(sym)
         qty = _ZERO if held is None else held.signed_qty
         if not self._known or self._booked_n < mark.booked_n or qty != mark.qty:
-            self._known = not mark.qty
-            self._account, self._booked_n = Account(mark.balance), mark.booked_n
-            self._profit, self._price, self._owed = _ZERO, mark.price if self._known else _ZERO, 0.0
-            self._notional = _ZERO
-            return TwinBar(sym, mark.ts_event, mark.tr, "", None)
+            self._begin(mark)
+            return None
         profit = account.equity(sym, mark.price) - account.capital
         made, self._profit, self._price = profit - self._profit, profit, mark.price
-        if not before:
-            return TwinBar(sym, mark.ts_event, mark.tr, "", None)
+        if not price_before:
+            return None
         if not qty:
             self._owed += float(made / self._notional) if self._notional else 0.0
-            return TwinBar(sym, mark.ts_event, mark.tr, "", None)
-        self._notional = qty.copy_abs() * before
+            return None
+        self._notional = qty.copy_abs() * price_before
         net, self._owed = float(made / self._notional) + self._owed, 0.0
-        return TwinBar(sym, mark.ts_event, mark.tr, "", net)
+        return net
+
+    def _begin(self, mark: BookMark) -> None:
+        """Begins the book anew, as a decision found it; what it holds is known only where that is nothing."""
+        self._known = not mark.qty
+        self._account, self._booked_n = Account(mark.balance), mark.booked_n
+        self._profit, self._price, self._owed = _ZERO, mark.price if self._known else _ZERO, 0.0
+        self._notional = _ZERO
 
     def state(self) -> State:
         """Returns the book, and what waits."""

@@ -1,7 +1,9 @@
 """A simulated stop says when, and at which price, a stop at an exchange would have closed a position. Pure.
 
-Backtest, replay and paper ask it once a bar. Real stops wait for the exchange's mark price, and these for the prices of
-the bar, which are of trades: docs/stops.md has the difference.
+Backtest, replay and paper ask it once a bar. A position may have three stops: one that limits its loss, a take-profit,
+and a trailing one that follows the best price. The first two hang on the decision price at which it was opened. Real
+stops wait for the exchange's mark price, and these for the prices of the bar, which are of trades: docs/stops.md has
+the difference.
 """
 
 from decimal import Decimal
@@ -95,7 +97,7 @@ class SimulatedStop:
         fired = self.fires(seen)
         lies = self._lies
         if lies is not None and self._terms.trail_bps is not None:
-            best = max(lies.best, seen.high) if lies.long else min(lies.best, seen.low)
+            best = _better(lies, seen)
             if best != lies.best:
                 self._lies = lies.model_copy(update={"best": best})
         return fired
@@ -106,7 +108,8 @@ class SimulatedStop:
         if lies is None:
             return None
         against, along = (seen.low, seen.high) if lies.long else (seen.high, seen.low)
-        loss, profit = self._against(lies, lies.best), self._price(_PROFIT, lies.hangs_on, lies.long)
+        loss, profit = self._nearest_loss(lies), self._price(_PROFIT, lies.hangs_on, lies.long)
+        # In the order of what came first, as far as a bar tells: its open, then low or high, then its close.
         if loss is not None and _reached(seen.open, loss[1], down=lies.long):
             return FiredStop(*loss, seen.open)
         if profit is not None and _reached(seen.open, profit, down=not lies.long):
@@ -115,7 +118,7 @@ class SimulatedStop:
             return FiredStop(*loss, loss[1])
         if profit is not None and _reached(along, profit, down=not lies.long):
             return FiredStop(_PROFIT, profit, profit)
-        best = max(lies.best, seen.high) if lies.long else min(lies.best, seen.low)
+        best = _better(lies, seen)
         moved = self._price(_TRAIL, best, lies.long)
         if moved is not None and _reached(seen.close, moved, down=lies.long):
             return FiredStop(_TRAIL, moved, moved)
@@ -125,9 +128,9 @@ class SimulatedStop:
         """Returns the price of each stop that lies now."""
         return {} if self._lies is None else triggers_of(self._terms, self._lies)
 
-    def _against(self, lies: StopSnapshot, best: Decimal) -> tuple[StopKind, Decimal] | None:
+    def _nearest_loss(self, lies: StopSnapshot) -> tuple[StopKind, Decimal] | None:
         """Returns which of stop and trailing stop the price comes to first, when it goes against the position."""
-        stop, trail = self._price(_STOP, lies.hangs_on, lies.long), self._price(_TRAIL, best, lies.long)
+        stop, trail = self._price(_STOP, lies.hangs_on, lies.long), self._price(_TRAIL, lies.best, lies.long)
         if trail is None:
             return None if stop is None else (_STOP, stop)
         if stop is None or (trail > stop if lies.long else trail < stop):
@@ -166,6 +169,11 @@ def triggers_of(terms: ProtectTerms, lies: StopSnapshot) -> dict[StopKind, Decim
     hangs_on = {_STOP: lies.hangs_on, _PROFIT: lies.hangs_on, _TRAIL: lies.best}
     found = {kind: terms.price(kind, price, long=lies.long) for kind, price in hangs_on.items()}
     return {kind: price for kind, price in found.items() if price is not None}
+
+
+def _better(lies: StopSnapshot, seen: BarPrices) -> Decimal:
+    """Returns the best price for the position with this bar."""
+    return max(lies.best, seen.high) if lies.long else min(lies.best, seen.low)
 
 
 def _reached(price: Decimal, trigger: Decimal, *, down: bool) -> bool:

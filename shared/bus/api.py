@@ -151,8 +151,8 @@ class Session(Protocol):
     def wake(self) -> None:
         """Makes a waiting `read` return soon."""
 
-    async def join(self, instance: str, owner: str, wire: int = WIRE) -> Joined:
-        """Registers or renew a replica that knows `wire`; see Joined."""
+    async def join(self, instance: str, owner: str, wire: int = WIRE, note: str = "") -> Joined:
+        """Registers or renews a replica that knows `wire`; see Joined. note: for a person who looks at the register."""
 
     async def wire(self) -> int | None:
         """Returns the wire that stands on the bus; None where no replica ever came."""

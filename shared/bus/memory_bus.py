@@ -1,4 +1,8 @@
-"""The bus in memory: the fast double of RedisBus for tests and for a line within one process."""
+"""The bus in memory: the fast double of RedisBus for tests and for a line within one process.
+
+A MemoryBus has what a server would have, a MemorySession what one process does with it. Both keep the promises of
+`shared/bus/api.py`: the same contract suite runs on this bus and on real servers.
+"""
 
 import asyncio
 import time
@@ -19,6 +23,7 @@ class _Partition:
     owner: str = ""
     epoch: int = 0
     until: float = 0.0
+    taken: float = 0.0
     seq: int = 0
     fields: dict[str, bytes] = field(default_factory=dict)
 
@@ -62,13 +67,17 @@ class MemoryBus:
         """Returns the partition's state, made when it is new."""
         return self.partitions.setdefault(partition, _Partition())
 
+    def over(self, until: float) -> bool:
+        """Says whether a lease until then is over: by the clock, or by one that was set back since."""
+        return not 0 <= until - self.clock() <= 2 * self.lease_s
+
     def raise_wire(self, now: float) -> None:
-        """Raises it, where all replicas know a newer one, and have for long enough."""
+        """Raises the wire where all replicas know a newer one, and have for long enough."""
         lowest = min(replica.wire for replica in self.replicas.values())
         if self.wire is None or lowest <= self.wire:
             self._next = None
             return
-        if self._next is None or self._next[0] != lowest:
+        if self._next is None or self._next[0] != lowest or self._next[1] > now:
             self._next = (lowest, now)
         if now - self._next[1] >= self.raise_after_s:
             self.wire, self._next = lowest, None
@@ -108,26 +117,28 @@ class MemorySession:
             raise BusLost("bus in memory: the session is over")
 
     async def acquire(self, partition: PartitionId, owner: str) -> Lease | None:
-        """Owns the partition, unless somebody else's lease is still good."""
+        """Takes the partition, unless somebody else's lease is still good; returns the lease, or None."""
         self._check()
-        held, now = self._bus.partition(partition), self._bus.clock()
-        if held.owner not in ("", owner) and held.until >= now:
+        held = self._bus.partition(partition)
+        if held.owner not in ("", owner) and not self._bus.over(held.until):
             return None
-        held.owner, held.epoch, held.until = owner, held.epoch + 1, now + self._bus.lease_s
+        now = self._bus.clock()
+        held.owner, held.epoch, held.until, held.taken = owner, held.epoch + 1, now + self._bus.lease_s, now
         return Lease(partition, owner, held.epoch)
 
     def _held(self, lease: Lease) -> _Partition | None:
+        """Returns the partition's state where the lease's owner and epoch still stand."""
         held = self._bus.partition(lease.partition)
         return held if (held.owner, held.epoch) == (lease.owner, lease.epoch) else None
 
     async def renew(self, leases: Sequence[Lease]) -> list[bool]:
-        """Lengthens the leases; False where it is ours no more."""
+        """Lengthens the leases; returns False for each partition that is not ours any more."""
         self._check()
-        now, kept = self._bus.clock(), []
+        kept = []
         for lease in leases:
             held = self._held(lease)
-            if held is not None and held.until >= now:
-                held.until = now + self._bus.lease_s
+            if held is not None and not self._bus.over(held.until):
+                held.until = self._bus.clock() + self._bus.lease_s
                 kept.append(True)
             else:
                 kept.append(False)
@@ -157,8 +168,10 @@ class MemorySession:
         """Returns a field as it would stand in the server's hash, with those of the lease beside the snapshot's."""
         if name == "owner" and held.epoch:
             return held.owner.encode()
-        if name == "until" and held.epoch:
-            return b"%d" % round(held.until * 1_000)
+        if name == "epoch" and held.epoch:
+            return b"%d" % held.epoch
+        if name in ("until", "taken") and held.epoch:
+            return b"%d" % round((held.until if name == "until" else held.taken) * 1_000)
         return held.fields.get(name)
 
     async def commit(self, commits: Sequence[Commit]) -> list[Outcome]:
@@ -170,8 +183,9 @@ class MemorySession:
         return outcomes
 
     def _write(self, commit: Commit) -> Outcome:
-        held, now = self._held(commit.lease), self._bus.clock()
-        if held is None or held.until < now:
+        """Does what the script COMMIT does: all checks first, then the writes."""
+        held = self._held(commit.lease)
+        if held is None or self._bus.over(held.until):
             return Outcome.FENCED
         if held.seq != commit.seq:
             return Outcome.CONFLICT
@@ -190,7 +204,7 @@ class MemorySession:
             kept = self._bus.streams.get((stream, commit.lease.partition), [])
             kept[:] = [entry for entry in kept if EntryId.of(entry.id) >= EntryId.of(lowest.encode())]
         held.seq += 1
-        held.until = now + self._bus.lease_s
+        held.until = self._bus.clock() + self._bus.lease_s
         return Outcome.OK
 
     async def read(
@@ -242,8 +256,8 @@ class MemorySession:
         async with self._bus.changed:
             self._bus.changed.notify_all()
 
-    async def join(self, instance: str, owner: str, wire: int = WIRE) -> Joined:
-        """Registers or renew a replica that knows `wire`; see Joined."""
+    async def join(self, instance: str, owner: str, wire: int = WIRE, note: str = "") -> Joined:
+        """Registers or renews a replica that knows `wire`; see Joined. Nobody looks at its note here."""
         self._check()
         bus, me, now = self._bus, (instance, owner), self._bus.clock()
         if bus.wire is None:
@@ -251,7 +265,7 @@ class MemorySession:
         if wire < bus.wire:
             return Joined(bus.wire, [])
         for name, other in list(bus.replicas.items()):
-            if other.until < now and name != me:
+            if bus.over(other.until) and name != me:
                 del bus.replicas[name]
         orders = [other.order for (of, _), other in bus.replicas.items() if of == instance]
         order = bus.replicas[me].order if me in bus.replicas else max(orders, default=0) + 1
@@ -271,7 +285,7 @@ class MemorySession:
         self._bus.replicas.pop((instance, owner), None)
 
     async def meta(self, defaults: Mapping[str, str]) -> dict[str, str]:
-        """Returns a value that holds for the whole namespace; stores the default where there is none yet."""
+        """Returns the values that hold for the whole namespace; stores the defaults of those that are not there yet."""
         self._check()
         for name, value in defaults.items():
             self._bus.meta.setdefault(name, value)

@@ -1,4 +1,9 @@
-"""The bus on a Redis or Valkey server. Replay runs each have a namespace of their own there; only the last are kept."""
+"""The bus on a Redis or Valkey server; `shared/bus/api.py` says what each method promises.
+
+A RedisBus knows the address. A RedisSession is what works: two connections to one server process, which end with it.
+All that must be atomic is a Lua script (`shared/bus/scripts.py`): to take, renew and give up a partition, to commit,
+and to register. The rest are single commands. Replay runs each have a namespace of their own; only the last are kept.
+"""
 
 import asyncio
 import time
@@ -17,7 +22,7 @@ from shared.record import WIRE
 
 ONE_SERVER = "one server"
 MODE = ("redis_mode", "server_mode")  # by Redis, and by Valkey
-OWN_FIELDS = {"owner", "epoch", "until", "seq"}  # of the state hash; all others are snapshot
+OWN_FIELDS = {"owner", "epoch", "until", "taken", "seq"}  # of the state hash; all others are snapshot
 
 
 class RedisBus:
@@ -33,7 +38,7 @@ class RedisBus:
         password: SecretStr | None = None, raise_after_s: float = 0.0,
     ) -> None:  # fmt: skip
         self._password = password
-        self._link(url, timeout_s)  # what is no address is refused now, not at the first connect
+        self._connection(url, timeout_s)  # refuses what is no address now, not at the first connect
         self.url = url
         self.names = names
         self.lease_ms = round(lease_s * 1000)
@@ -43,7 +48,7 @@ class RedisBus:
 
     async def connect(self) -> "RedisSession":
         """Returns a new session; raises BusLost."""
-        commands, reads = self._link(self.url, self.timeout_s), self._link(self.url, self.timeout_s)
+        commands, reads = self._connection(self.url, self.timeout_s), self._connection(self.url, self.timeout_s)
         try:
             await commands.open()
             await reads.open()
@@ -59,12 +64,15 @@ class RedisBus:
             raise
         return RedisSession(self, commands, reads, run_id, cursors_id, reader_id, Storage.of(info.decode()))
 
-    def _link(self, url: str, timeout_s: float) -> BusConnection:
+    def _connection(self, url: str, timeout_s: float) -> BusConnection:
         return BusConnection(url, timeout_s, self._password)
 
 
 class RedisSession:
-    """A session has a connection for commands and one for waiting reads, to one server process."""
+    """A session has a connection for commands and one for waiting reads, to one server process.
+
+    - run_id: of that process. cursors_id: see `cursors_id`. reader_id: the server's id of the connection for reads.
+    """
 
     def __init__(
         self,
@@ -98,13 +106,13 @@ class RedisSession:
         return self._cursors_id
 
     async def acquire(self, partition: PartitionId, owner: str) -> Lease | None:
-        """Owns the partition, unless somebody else's lease is still good."""
+        """Takes the partition, unless somebody else's lease is still good; returns the lease, or None."""
         keys = [self._names.state(partition)]
         (epoch,) = await self._commands.scripts(ACQUIRE, [(keys, (owner, self._bus.lease_ms))])
         return Lease(partition, owner, epoch) if epoch else None
 
     async def renew(self, leases: Sequence[Lease]) -> list[bool]:
-        """Lengthens the leases; False where it is ours no more."""
+        """Lengthens the leases; returns False for each partition that is not ours any more."""
         return await self._lengthen(leases, self._bus.lease_ms)
 
     async def release(self, leases: Sequence[Lease]) -> None:
@@ -136,22 +144,23 @@ class RedisSession:
         return [Outcome(reply.decode()) for reply in await self._commands.scripts(COMMIT, calls)]
 
     def _commit_call(self, commit: Commit) -> tuple[list[str], list[Arg]]:
+        """Returns the keys and arguments of the script COMMIT, which says what they mean."""
         lease = commit.lease
         streams: dict[str, list[Arg]] = {}
         for out in commit.entries:
-            written = streams.get(out.stream)
-            if written is None:
-                written = streams[out.stream] = []
-            written += out[1:]
+            entries = streams.get(out.stream)
+            if entries is None:
+                entries = streams[out.stream] = []
+            entries += out[1:]
         stream_key = partial(self._names.stream, partition=lease.partition)
         keys = [self._names.state(lease.partition), *map(stream_key, streams), *map(stream_key, commit.trims)]
         args: list[Arg] = [lease.owner, lease.epoch, commit.seq, self._bus.lease_ms, time.time_ns()]
         args += (len(commit.fields), len(streams))
         for item in commit.fields.items():
             args += item
-        for stream, written in streams.items():
-            args += (self._bus.maxlens.get(stream, 0), len(written) // len(NAMES[:-1]))
-            args += written
+        for stream, entries in streams.items():
+            args += (self._bus.maxlens.get(stream, 0), len(entries) // len(NAMES[:-1]))
+            args += entries
         args += commit.trims.values()
         return keys, args
 
@@ -184,27 +193,27 @@ class RedisSession:
         except BusLost:
             return  # the waiting read finds the loss by itself
 
-    async def join(self, instance: str, owner: str, wire: int = WIRE) -> Joined:
-        """Registers or renew a replica that knows `wire`; see Joined."""
-        return await self._register(instance, owner, self._bus.lease_ms, wire)
+    async def join(self, instance: str, owner: str, wire: int = WIRE, note: str = "") -> Joined:
+        """Registers or renews a replica that knows `wire`; see Joined."""
+        return await self._register(instance, owner, self._bus.lease_ms, wire, note)
 
     async def leave(self, instance: str, owner: str) -> None:
         """Strikes a replica off the register."""
-        await self._register(instance, owner, 0, WIRE)
+        await self._register(instance, owner, 0, WIRE, "")
 
     async def wire(self) -> int | None:
         """Returns the wire that stands on the bus; None where no replica ever came."""
         stands = await self._commands.call("HGET", self._names.replicas(), "wire")
-        return int(stands) if stands and stands.isdigit() else None  # as JOIN has it
+        return int(stands) if stands and stands.isdigit() else None  # as the script JOIN writes it
 
-    async def _register(self, instance: str, owner: str, ttl_ms: int, wire: int) -> Joined:
-        arguments = (instance, self._names.replica(instance, owner), ttl_ms, wire, self._bus.raise_after_ms)
+    async def _register(self, instance: str, owner: str, ttl_ms: int, wire: int, note: str) -> Joined:
+        arguments = (instance, self._names.replica(instance, owner), ttl_ms, wire, self._bus.raise_after_ms, note)
         ((stands, *flat),) = await self._commands.scripts(JOIN, [([self._names.replicas()], arguments)])
         arrived = sorted(zip(flat[1::2], flat[::2], strict=True))
         return Joined(stands, [field.decode().partition(" ")[2] for _, field in arrived])
 
     async def meta(self, defaults: Mapping[str, str]) -> dict[str, str]:
-        """Returns a value that holds for the whole namespace; stores the default where there is none yet."""
+        """Returns the values that hold for the whole namespace; stores the defaults of those that are not there yet."""
         key = self._names.meta()
         *_, flat = await self._replies([*(("HSETNX", key, *item) for item in defaults.items()), ("HGETALL", key)])
         return {k.decode(): v.decode() for k, v in zip(flat[::2], flat[1::2], strict=True)}
@@ -235,11 +244,11 @@ def _info(text: bytes, *names: str) -> str:
     raise BusLost(f"the server's INFO has no {' or '.join(names)}")
 
 
-_SCAN = 1_000
+_SCAN = 1_000  # keys to look at in one command
 
 
 async def register_run(session: RedisSession, namespace: str, run_id: str, keep: int) -> list[str]:
-    """Notes a replay run, and delete what is older than the last `keep`; returns the run ids that were deleted."""
+    """Notes a replay run, and deletes all but the last `keep`; returns the run ids that were deleted."""
     key = f"{namespace}:runs"
     await session.call("ZADD", key, time.time_ns() // 1000, run_id)
     old = [name.decode() for name in await session.call("ZRANGE", key, 0, -keep - 1)]

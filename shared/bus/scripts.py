@@ -3,6 +3,10 @@
 Rules: all checks come before the first write (a script is not rolled back); the time is the server's; every key of one
 script has the same hash tag.
 
+That time may be set. Set forward, it ends every lease. Set back, it would let a lease last for as long as the step is,
+and nobody could take what a dead owner held: so one that lasts for more than two leases from now is over, too. Nobody
+trusts the time for more than who may try: the epoch decides who may write.
+
 Memory, disk and replica refusals are asked for by the server at a script's first write only, so they find nothing half
 done. A right taken away amid a script is not foreseen; so entries come before the snapshot that says they were written:
 an entry written twice is skipped by its n, one that is missing would be lost.
@@ -20,14 +24,16 @@ class Script:
 
 
 _NOW = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)"
+_OVER = "local function over(till, lease) return till < now or till > now + 2 * lease end"
 
 # KEYS: state, then the streams that get entries, then those that are trimmed. ARGV: owner, epoch, expected commit
 # number, lease in ms, wall clock, number of fields, of streams that get entries; field, value ...; for each stream:
 # maxlen (0: none), number of entries, each entry's t, k, n, h, tr, d; for each stream to trim: the lowest id to keep.
 COMMIT = Script(f"""
 {_NOW}
+{_OVER}
 local held = redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'until', 'seq')
-if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] or tonumber(held[3]) < now then return 'FENCED' end
+if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] or over(tonumber(held[3]), tonumber(ARGV[4])) then return 'FENCED' end
 if (held[4] or '0') ~= ARGV[3] then return 'CONFLICT' end
 for i = 2, #KEYS do
   local kind = redis.call('TYPE', KEYS[i]).ok
@@ -67,47 +73,57 @@ return 'OK'
 # KEYS: state. ARGV: owner, lease in ms. Returns the new epoch, or 0 when somebody else's lease is good.
 ACQUIRE = Script(f"""
 {_NOW}
+{_OVER}
 local held = redis.call('HMGET', KEYS[1], 'owner', 'until')
-if held[1] and held[1] ~= '' and held[1] ~= ARGV[1] and tonumber(held[2]) >= now then return 0 end
+if held[1] and held[1] ~= '' and held[1] ~= ARGV[1] and not over(tonumber(held[2]), tonumber(ARGV[2])) then return 0 end
 local epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
-redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'until', string.format('%.0f', now + tonumber(ARGV[2])))
+redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'until', string.format('%.0f', now + tonumber(ARGV[2])),
+  'taken', string.format('%.0f', now))
 return epoch
 """)
 
 # KEYS: state. ARGV: owner, epoch, lease in ms (0 gives the partition up). Returns 1, or 0 when it is not ours.
 RENEW = Script(f"""
 {_NOW}
+{_OVER}
 local held = redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'until')
 if held[1] ~= ARGV[1] or held[2] ~= ARGV[2] then return 0 end
 if ARGV[3] == '0' then
   redis.call('HSET', KEYS[1], 'owner', '', 'until', '0')
   return 1
 end
-if tonumber(held[3]) < now then return 0 end
+if over(tonumber(held[3]), tonumber(ARGV[3])) then return 0 end
 redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + tonumber(ARGV[3])))
 return 1
 """)
 
 # KEYS: replicas. ARGV: instance, `instance owner`, time to live in ms (0 leaves), wire that it knows, ms for which all
-# must know a newer one before it is raised. Returns the wire that stands here, then field, order of coming, ... of the
-# instance's living ones. Who does not know that wire is not taken in: nothing is shared with it. A later version may
-# write more behind a replica's three numbers; what has no three numbers is no replica's, and struck off.
+# must know a newer one before it is raised, a note for a person. Returns the wire that stands here, then field, order
+# of coming, ... of the instance's living ones; to who leaves, the wire alone. Who does not know that wire is not taken
+# in: nothing is shared with it. A replica has four numbers, the last its time to live, since not all may have the same,
+# and its note; a version before wrote three, and a later one may write more. What has no three numbers is no replica's,
+# and struck off.
 JOIN = Script(f"""
 {_NOW}
-local mine, living, known, highest = tonumber(ARGV[4]), {{}}, false, 0
+{_OVER}
+local mine, ttl, living, known, highest = tonumber(ARGV[4]), tonumber(ARGV[3]), {{}}, false, 0
 local stands = tonumber(redis.call('HGET', KEYS[1], 'wire') or ARGV[4]) or mine
-if mine < stands and ARGV[3] ~= '0' then return {{stands}} end
+if ttl == 0 then
+  redis.call('HDEL', KEYS[1], ARGV[2])
+  return {{stands}}
+end
+if mine < stands then return {{stands}} end
 local lowest = mine
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   local instance = string.match(all[i], '^(%S+) ')
   if instance then
-    local order, till, wire = string.match(all[i + 1], '^(%d+) (%d+) (%d+)')
+    local order, till, wire, theirs = string.match(all[i + 1], '^(%d+) (%d+) (%d+) ?(%d*)')
     order = tonumber(order)
     if order and instance == ARGV[1] and order > highest then highest = order end
     if all[i] == ARGV[2] then
       known = order or false
-    elseif not order or tonumber(till) < now then
+    elseif not order or over(tonumber(till), math.max(ttl, tonumber(theirs) or 0)) then
       redis.call('HDEL', KEYS[1], all[i])
     else
       lowest = math.min(lowest, tonumber(wire))
@@ -118,16 +134,12 @@ for i = 1, #all, 2 do
     end
   end
 end
-if ARGV[3] == '0' then
-  redis.call('HDEL', KEYS[1], ARGV[2])
-  return {{stands, unpack(living)}}
-end
 if lowest <= stands then
   redis.call('HSET', KEYS[1], 'wire', string.format('%.0f', stands))
   redis.call('HDEL', KEYS[1], 'next')
 else
   local wire, since = string.match(redis.call('HGET', KEYS[1], 'next') or '', '^(%d+) (%d+)$')
-  if tonumber(wire) ~= lowest then
+  if tonumber(wire) ~= lowest or tonumber(since) > now then
     since = now
     redis.call('HSET', KEYS[1], 'next', string.format('%.0f %.0f', lowest, now))
   end
@@ -138,7 +150,8 @@ else
   end
 end
 local order = known or (highest + 1)
-redis.call('HSET', KEYS[1], ARGV[2], string.format('%.0f %.0f %.0f', order, now + tonumber(ARGV[3]), mine))
+local entry = string.format('%.0f %.0f %.0f %.0f %s', order, now + ttl, mine, ttl, ARGV[6])
+redis.call('HSET', KEYS[1], ARGV[2], entry)
 living[#living + 1] = ARGV[2]
 living[#living + 1] = order
 return {{stands, unpack(living)}}

@@ -6,15 +6,37 @@ Addresses are secrets: each stands in a file.
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from shared.config.section import Instance, Positive, Section
 from shared.errors import ConfigError
 
 MAX_BYTES = 65_536
 MOST_URLS = 20
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 Bars = Annotated[int, Field(ge=2)]
+
+
+class PageSettings(Section):
+    """These settings configure the page, which the monitor serves.
+
+    - on: whether it is served.
+    - host, port: where it listens. Port 0: the one that it had last, else any that is free; `tickline run` wants that.
+    - hosts: the names, each with its port, by which a browser reaches it, e.g. that of a published port; without them
+      127.0.0.1 and localhost. Whoever listens elsewhere must name them.
+    """
+
+    on: bool = True
+    host: Annotated[str, Field(pattern=r"^[0-9A-Za-z.:-]{1,64}$")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8_787
+    hosts: tuple[Annotated[str, Field(pattern=r"^[0-9A-Za-z.\[\]:-]{1,260}$")], ...] = ()
+
+    @model_validator(mode="after")
+    def _names_its_hosts(self) -> "PageSettings":
+        if not self.hosts and self.host not in LOOPBACK:
+            raise ValueError(f'page.host is {self.host}: name in page.hosts how it is reached, e.g. ["127.0.0.1:8787"]')
+        return self
 
 
 class MonitorSettings(Section):
@@ -26,6 +48,7 @@ class MonitorSettings(Section):
       them 1 and 10 years of such bars. The first warns. The second latches DRIFT in the journal: nothing is added until
       `tickline resume DRIFT`.
     - pace_s: the least time between two looks at the bus.
+    - page: where a browser sees the line.
     """
 
     on: bool = True
@@ -34,6 +57,7 @@ class MonitorSettings(Section):
     warn_bars: Bars | None = None
     latch_bars: Bars | None = None
     pace_s: Positive = 0.25
+    page: PageSettings = PageSettings()
 
 
 class AlertSettings(Section):

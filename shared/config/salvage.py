@@ -1,7 +1,8 @@
 """The verbs that stop an account read what they need from a config that does not load; nothing else may use this.
 
 They need the account's name, exchange, keys and journal. Every other setting may be wrong. Where one of these is wrong,
-it is left out and named.
+it is left out and named. `salvage` reads the file line by line where it is no TOML as a whole, puts the variables over
+its values, and keeps what is valid by itself.
 """
 
 import json
@@ -45,8 +46,8 @@ class Salvaged(NamedTuple):
 def salvage() -> Salvaged:
     """Reads file and variables; no content of theirs makes it raise."""
     unread: list[str] = []
-    values = _file(unread)
-    _variables(values, unread)
+    values = _file_values(unread)
+    _apply_variables(values, unread)
     gateway = values.get("gateway")
     strategy = values.get("strategy")
     own = {name: value for name, value in (gateway if isinstance(gateway, dict) else {}).items() if name in GATEWAY}
@@ -54,9 +55,9 @@ def salvage() -> Salvaged:
     instance = strategy.get("instance") if isinstance(strategy, dict) else None
     named = {} if instance is None else {"instance": instance}
     return Salvaged(
-        gateway=_right(GatewaySettings, "gateway", own, unread),
+        gateway=_valid(GatewaySettings, "gateway", own, unread),
         state_dir=Path(folder) if isinstance(folder, str) else STATE_DIR,
-        instance=_right(StrategySettings, "strategy", named, unread).get("instance", StrategySettings().instance),
+        instance=_valid(StrategySettings, "strategy", named, unread).get("instance", StrategySettings().instance),
         unread=unread,
     )
 
@@ -74,7 +75,7 @@ def readable(text: str) -> tuple[dict[str, Any], list[int]]:
     found: dict[str, Any] = {}
     bad: list[int] = []
     header, at, lines = "", 0, text.splitlines()
-    while at < len(lines):
+    while at < len(lines):  # one header, or one value under the last header, at a time
         named = _HEADER.match(lines[at])
         if named:
             header = f"[{named[1].strip()}]"
@@ -93,7 +94,7 @@ def readable(text: str) -> tuple[dict[str, Any], list[int]]:
 
 
 def _lengths(lines: list[str], at: int) -> Iterator[int]:
-    """Yields how many lines a value may have: up to the next header."""
+    """Yields how many lines the value that begins at line `at` may have: up to the next header."""
     for used in range(1, min(MOST_LINES, len(lines) - at) + 1):
         if used > 1 and _HEADER.fullmatch(lines[at + used - 1].rstrip().removesuffix("]")):
             return
@@ -108,6 +109,7 @@ def _parsed(text: str) -> dict[str, Any] | None:
 
 
 def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Adds values, table by table; the first one of a name stays."""
     for name, value in more.items():
         if isinstance(value, dict) and isinstance(into.get(name), dict):
             _merge(into[name], value)
@@ -115,7 +117,8 @@ def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
             into.setdefault(name, value)
 
 
-def _file(unread: list[str]) -> dict[str, Any]:
+def _file_values(unread: list[str]) -> dict[str, Any]:
+    """Returns what can be read of the config file, without secrets; adds a line for what cannot."""
     path: Path | None = None
     try:
         path = config_path()
@@ -133,7 +136,7 @@ def _file(unread: list[str]) -> dict[str, Any]:
     return values
 
 
-def _variables(values: dict[str, Any], unread: list[str]) -> None:
+def _apply_variables(values: dict[str, Any], unread: list[str]) -> None:
     """Puts the variables over the file's values: first whole sections as JSON, then single keys."""
     for name, text in sorted(os.environ.items(), key=lambda pair: pair[0].count("__")):
         path = name.removeprefix(PREFIX).lower().split("__")
@@ -158,7 +161,7 @@ def _variables(values: dict[str, Any], unread: list[str]) -> None:
             values[path[0]] = {**(section if isinstance(section, dict) else {}), path[1]: value}
 
 
-def _right(kind: type[Section], name: str, values: dict[str, Any], unread: list[str]) -> dict[str, Any]:
+def _valid(kind: type[Section], name: str, values: dict[str, Any], unread: list[str]) -> dict[str, Any]:
     """Returns the values that are valid by themselves; whether they fit together does not matter here."""
     kept = dict(values)
     while kept:

@@ -106,6 +106,19 @@ class SignalSettings(Section):
         return (own, SHIPPED) if own.is_dir() and not own.samefile(SHIPPED) else (SHIPPED,)
 
 
+class MetricsSettings(Section):
+    """These settings configure the metrics of every service.
+
+    - on: whether each service answers `GET /metrics`.
+    - host: the address that it listens at; beyond 127.0.0.1 anybody who reaches it reads what the books are worth.
+    - port: 0 means a free one, which the service writes to `metrics/SERVICE.json` below `state_dir`, for file_sd.
+    """
+
+    on: bool = False
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 0
+
+
 class Settings(BaseSettings):
     """The config has a section per service.
 
@@ -136,6 +149,7 @@ class Settings(BaseSettings):
     recorder: RecorderSettings = RecorderSettings()
     monitor: MonitorSettings = MonitorSettings()
     alerts: AlertSettings = AlertSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
@@ -155,6 +169,7 @@ class Settings(BaseSettings):
         return self
 
     def _ingestor_fits(self) -> None:
+        """Raises ValueError where the ingestor's section does not go with the rest; see `_fits_together`."""
         own = self.ingestor
         if own.source != "ccxt":
             return
@@ -167,6 +182,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"interval trade needs ingestor.{key} = trades")
 
     def _gateway_fits(self) -> None:
+        """Raises ValueError where the gateway's section does not go with the rest."""
         own = self.gateway
         if (own.venue == "ccxt" or own.markets) and set(own.markets) != set(self.symbols):
             raise ValueError("gateway.markets must name one market for each of symbols, and no other")
@@ -232,8 +248,8 @@ def load_settings(**given: object) -> Settings:
         first = error.errors(include_url=False, include_input=False)[0]
         where = "".join(f"{part}." for part in first["loc"]).removesuffix(".")
         name = next((str(part) for part in reversed(first["loc"]) if isinstance(part, str)), "")
-        said = _said(first["type"], first["msg"], name)
-        raise ConfigError(f"config: {where}{': ' if where else ''}{said}") from error
+        what = _what_is_wrong(first["type"], first["msg"], name)
+        raise ConfigError(f"config: {where}{': ' if where else ''}{what}") from error
     except SettingsError as error:  # of a variable that holds more than one value
         field = re.search(r'field "(\w+)"', str(error))
         name = f"{PREFIX}{field[1].upper()}" if field else "a variable"
@@ -246,7 +262,7 @@ def load_settings(**given: object) -> Settings:
     return settings
 
 
-def _said(kind: str, text: str, name: str) -> str:
+def _what_is_wrong(kind: str, text: str, name: str) -> str:
     """Returns Pydantic's message, or a better one where its own helps nobody. name: the key's."""
     if kind in ("tuple_type", "list_type"):
         return f'it must be a list, also of one: write {name} = ["..."]'

@@ -22,7 +22,7 @@ from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow
 from shared.messages.reasons import OrderPhase
 
-TIMES = 20  # that a gateway may be faster than a person's change
+TIMES = 20  # how often a gateway may be faster than a person's change
 
 Say: TypeAlias = Callable[[str], None]  # shows a line to the person
 
@@ -93,7 +93,7 @@ class WayOut(NamedTuple):
 
 
 class AccountToStop:
-    """An account and its open journal. Its config is `settings`, or where that cannot be loaded `salvaged`."""
+    """An account to stop has its open journal. Its config is `settings`, or where that cannot be loaded `salvaged`."""
 
     def __init__(self, account: str, journal: Journal, settings: Settings | None, salvaged: Salvaged | None) -> None:
         self.account = account
@@ -113,25 +113,19 @@ class AccountToStop:
             settings = self._settings
             configured, syms = dict(settings.gateway.markets), set(settings.gateway.markets) | held
         else:
-            assert self._salvaged is not None
-            whole = self._whole(self._salvaged, known)
-            configured, syms = dict(whole.pop("markets")), await self._book_syms()
-            settings = _Given(
-                state_dir=self._salvaged.state_dir,
-                symbols=("-",),
-                gateway=GatewaySettings(**whole),
-                strategy=StrategySettings(instance=known.instance or self._salvaged.instance),
-            )
+            settings, configured = self._salvaged_settings(known)
+            syms = await self._book_syms()
         before = known.markets if known.place in ({}, Whereabouts.of(settings).place) else {}
         newest = next(reversed([*before.values(), *configured.values()]), "")
-        # An account has one kind: the newest. What the other kind left is of an earlier account.
-        kept = {sym: market for sym, market in before.items() if (":" in market) == (":" in newest)}
-        at_first = {**configured, **{sym: kept[sym] for sym in held & kept.keys()}}
-        found = {sym: market for sym in sorted(syms) if (market := at_first.get(sym) or kept.get(sym))}
+        # An account has one kind, swaps or spot: the newest. What the other kind left is of an earlier account.
+        kept = {sym: market for sym, market in before.items() if _is_swap(market) == _is_swap(newest)}
+        # Where a book holds something, the market that it traded; else the config's; else the one that it traded.
+        preferred = {**configured, **{sym: kept[sym] for sym in held & kept.keys()}}
+        found = {sym: market for sym in sorted(syms) if (market := preferred.get(sym) or kept.get(sym))}
         for sym in found.keys() & configured.keys():
             if found[sym] != configured[sym]:
                 say(f"{sym}: its book traded {found[sym]}, the config names {configured[sym]}: taken is the first")
-        markets = {sym: market for sym, market in found.items() if (":" in market) == (":" in newest)}
+        markets = {sym: market for sym, market in found.items() if _is_swap(market) == _is_swap(newest)}
         unplaced = sorted(syms - markets.keys())
         if not markets:
             shown = f" ({', '.join(unplaced)})" if unplaced else ""
@@ -147,7 +141,20 @@ class AccountToStop:
         placed = settings.model_copy(update={"symbols": tuple(markets), "gateway": gateway})
         return WayOut(placed, unplaced, others, traded)
 
-    def _whole(self, salvaged: Salvaged, known: Whereabouts) -> dict[str, Any]:
+    def _salvaged_settings(self, known: Whereabouts) -> tuple[Settings, dict[str, str]]:
+        """Returns settings of what is readable in a config that cannot be loaded, and its markets."""
+        assert self._salvaged is not None
+        gateway = self._salvaged_gateway(self._salvaged, known)
+        configured = dict(gateway.pop("markets"))
+        settings = _Given(
+            state_dir=self._salvaged.state_dir,
+            symbols=("-",),
+            gateway=GatewaySettings(**gateway),
+            strategy=StrategySettings(instance=known.instance or self._salvaged.instance),
+        )
+        return settings, configured
+
+    def _salvaged_gateway(self, salvaged: Salvaged, known: Whereabouts) -> dict[str, Any]:
         """Returns what is right in the config, and where that is not enough what the journal knows."""
         values = {**known.gateway, **salvaged.gateway, "account": self.account}
         markets = values.pop("markets", {})
@@ -207,6 +214,11 @@ async def account_to_stop(named: str | None, warn: Say) -> AsyncIterator[Account
     url = salvaged.gateway.get("journal") or f"sqlite:///{salvaged.state_dir.absolute() / f'journal-{account}.db'}"
     async with await Journal.open(url, account, durable=True, create=False) as journal:
         yield AccountToStop(account, journal, None, salvaged)
+
+
+def _is_swap(market: str) -> bool:
+    """Says of a market whether it is a swap's, by ccxt's way to write it."""
+    return ":" in market
 
 
 def _check_name(named: str | None, account: str) -> None:

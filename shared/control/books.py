@@ -32,11 +32,15 @@ class Retired(NamedTuple):
 
 
 class Books:
-    """Books have an account per symbol, each with its own capital; and what the journal's retired books hold."""
+    """Books have an account per symbol, each with its own capital; and what the journal's retired books hold.
+
+    A retired book belongs to a symbol, or a strategy, that is traded no more: nothing is booked there, but what it
+    holds is in the account all the same.
+    """
 
     def __init__(self, symbols: Iterable[str], capital: Decimal) -> None:
         self._accounts = {sym: Account(capital) for sym in symbols}
-        self._opened: dict[str, str] = {}
+        self._opened: dict[str, str] = {}  # by symbol: see `opened_by`
         self._retired: list[Retired] = []
 
     def begin(self, sym: str, capital: Decimal) -> None:

@@ -1,4 +1,4 @@
-"""The capital of each book: what it was begun with stands in the journal, and every change is a report of its sequence.
+"""Each book has a capital: the journal says what it was begun with, and every change is a report of its sequence.
 
 The config's `strategy.balance` is what a new book begins with. From then on the books decide: a person changes the
 capital (`tickline capital`), and a config that says neither what a book was begun with nor what it has now is refused.

@@ -15,6 +15,7 @@ DRAWDOWN = "DRAWDOWN"
 DAILY_FUNDING = "DAILY_FUNDING"
 OTHER_BUS = "OTHER_BUS"
 DRIFT = "DRIFT"  # the monitor sets it: the edge is gone
+REDUCE_ONLY = "REDUCE_ONLY"  # a person at the page sets it
 SYMBOL = "SYMBOL:"  # and the symbol that it stops
 
 MONITOR = "monitor"  # who sets it
@@ -59,6 +60,12 @@ async def halt(journal: "Journal", by: str, at_ms: int, *, at_work: bool) -> int
     owner = f"{AT_WORK} by {by}" if at_work else f"a person, {by}"
     latch = LatchRow(HALT, "a person's word", by, at_ms)
     return await journal.raise_epoch(owner, [latch, EventRow("HALT", "", "", f"by {by}", at_ms)])
+
+
+async def reduce_only(journal: "Journal", by: str, at_ms: int) -> None:
+    """Latches that nothing is added, at once: a gateway that is just about to send is fenced, and reads the latch."""
+    latch = LatchRow(REDUCE_ONLY, "a person's word: nothing is added", by, at_ms)
+    await journal.raise_epoch(f"a person, {by}", [latch, EventRow(REDUCE_ONLY, "", "", f"by {by}", at_ms)])
 
 
 def to_lift(names: Sequence[str], latches: Mapping[str, LatchRow]) -> list[LatchRow]:

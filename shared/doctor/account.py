@@ -1,4 +1,4 @@
-"""An account: its journal, its key and what that may do, and the exchanges that are asked; nothing is set there."""
+"""The doctor looks at an account: its journal, its key, and the exchanges, which are asked; nothing is set there."""
 
 import asyncio
 import time
@@ -102,11 +102,9 @@ async def account_findings(settings: Settings) -> AsyncIterator[Finding]:
 
 async def _of_account(venue: "CcxtVenue", settings: Settings, where: str) -> AsyncIterator[Finding]:
     own = settings.gateway
-    before_ms, told_ms, after_ms = (
-        time.time_ns() // 1_000_000,
-        await venue.server_time_ms(),
-        time.time_ns() // 1_000_000,
-    )
+    before_ms = time.time_ns() // 1_000_000
+    told_ms = await venue.server_time_ms()
+    after_ms = time.time_ns() // 1_000_000
     ahead_ms = told_ms - (before_ms + after_ms) // 2
     if abs(ahead_ms) > own.max_clock_skew_ms:
         what = (

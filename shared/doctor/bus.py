@@ -1,4 +1,4 @@
-"""The bus: which server it is, whether it keeps what it has, and how the namespace stands on it."""
+"""The doctor looks at the bus: which server it is, whether it keeps what it has, and how the namespace fits."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""This machine: its Python and packages, disks and their kind, clock, and who may read or write what matters."""
+"""The doctor looks at this machine: Python and packages, disks, the clock, and who may read or write what matters."""
 
 import ctypes
 import os

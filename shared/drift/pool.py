@@ -28,7 +28,7 @@ class PooledBar(NamedTuple):
 
 
 class HeldBar(Record):
-    """A symbol's bar that waits for the other symbols."""
+    """A held bar is a symbol's, and waits for the other symbols."""
 
     sym: str
     ts_event: int
@@ -38,7 +38,7 @@ class HeldBar(Record):
 
 
 class MissedSpan(Record):
-    """A span of time in which a symbol was not waited for: behind `since`, up to and with `upto`."""
+    """In this span of time nobody waited for a symbol: behind `since`, up to and with `upto`."""
 
     sym: str
     since: int
@@ -136,6 +136,7 @@ class SymbolPool(Tick[TwinBar, list[PooledBar]]):
         return reached
 
     def _close(self) -> list[PooledBar]:
+        """Returns the bars to whose end every symbol has come, and what nobody waits for any longer."""
         waiting, upto, closed = self._waiting, min(map(self._come_to, self._reached)), []
         for end in sorted(waiting):
             if end > upto and len(waiting) <= MAX_BEHIND:
@@ -175,7 +176,7 @@ class SymbolPool(Tick[TwinBar, list[PooledBar]]):
 
 def _pooled(end: int, bars: list[TwinBar]) -> PooledBar:
     nets = tuple(bar.net or 0.0 for bar in bars)
-    total = 0.0
+    total = 0.0  # `sum` rounds otherwise in some versions of Python, and a replay must give the same
     for net in nets:
         total += net
     most = max(bars, key=lambda bar: abs(bar.net or 0.0))

@@ -1,4 +1,9 @@
-"""The drift stage reads what signal and strategy wrote, and says bar by bar whether the edge is still there."""
+"""The drift stage reads what signal and strategy wrote, and says bar by bar whether the edge is still there.
+
+    messages of a symbol ─▶ its Twin ─ its bars ─▶ SymbolPool ─ one bar ─▶ Scale ─ x ─▶ decay, claim, edge ─▶ reading
+
+docs/drift.md has the method and its letters: M is the evidence of decay, E that of the card's claim, m the floor.
+"""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -83,12 +88,12 @@ class DriftStage(Tick[Message, list[DriftReading]]):
         self._twins = {sym: Twin(sym, costs, all_of_8h=all_of_8h) for sym in symbols}
         self._pool = SymbolPool(self._symbols)
         self.warn_bars, self.latch_bars = _bars_of(reference, rules) if floored else (0, 0)
-        # Without what is at its default, or says no more than it, so that evidence goes on where a field is added.
+        # `_about` leaves out what is at its default, or says no more: so evidence goes on where a field is added.
         known = None if reference is None else reference.model_dump(mode="json", exclude_defaults=True)
         if known is not None and not known.get("funded"):
             known.pop("funded", None)
-        told = (self._symbols, costs, self.least_mean, known)
-        self._about = sha256(repr(told).encode()).hexdigest()[:16]
+        about = (self._symbols, costs, self.least_mean, known)
+        self._about = sha256(repr(about).encode()).hexdigest()[:16]
         self._model, self._n = "", 0
         self._begin(DriftMoved.BEGUN)
 
@@ -131,6 +136,7 @@ class DriftStage(Tick[Message, list[DriftReading]]):
         return [self._read(bar, 0.0, DriftMoved.RESUMED)]
 
     def _on_bar(self, bar: PooledBar) -> DriftReading | None:
+        """Returns the evidence after a bar; None while too few bars are known to scale it."""
         if bar.model != self._model:
             if self._model:
                 self._begin(DriftMoved.BEGUN)
@@ -167,6 +173,16 @@ class DriftStage(Tick[Message, list[DriftReading]]):
             return DriftState.DECAYED
         return DriftState.WARNING if decay >= self.warn_bars else DriftState.OK
 
+    @property
+    def evidences(self) -> dict[str, float]:
+        """Returns M, E and the evidence of an edge after the last bar, by what they speak for."""
+        return dict(zip(("decay", "claim", "edge"), self._evidence, strict=True))
+
+    @property
+    def is_now(self) -> DriftState:
+        """Returns what is known of the edge after the last bar."""
+        return self._state(self._evidence[0])
+
     def state(self) -> State:
         """Returns all evidence, what the twins hold, and what waits."""
         decay, claim, edge = self._evidence
@@ -202,7 +218,7 @@ class DriftStage(Tick[Message, list[DriftReading]]):
 
 
 def _bars_of(reference: DriftReference | None, rules: DriftRules) -> tuple[int, int]:
-    """Returns A of the warning and of the latch."""
+    """Returns what M has to come to for the warning and for the latch, in held bars."""
     a_year = reference.held_a_year if reference is not None else 0.0
     warn = rules.warn_bars or max(round(WARN_YEARS * a_year), 1)
     return warn, rules.latch_bars or max(round(LATCH_YEARS * a_year), 1)

@@ -111,10 +111,14 @@ class Twin(Tick[Message, list[TwinBar]]):
 
     def __init__(self, sym: Symbol, costs: Costs, *, all_of_8h: bool = False) -> None:
         self._sym, self._costs, self._all_of_8h = sym, costs, all_of_8h
+        # What waits: a mark for a decision on a later tick, a wish for its prediction.
         self._marks: deque[Mark] = deque()
         self._wishes: deque[Wish] = deque()
-        self._marked_n = self._decided_n = 0
-        self._side, self._lost, self._owed = 0, False, 0.0
+        self._marked_n = self._decided_n = 0  # ticks: of the last prediction that came, of the last wish that was taken
+        self._side = 0  # the position wanted
+        self._lost = False  # a decision is missing, so nobody knows the position wanted
+        self._owed = 0.0  # costs that no bar has paid yet
+        # At the last mark.
         self._price: float | None = None
         self._ts_event = 0
 
@@ -134,20 +138,21 @@ class Twin(Tick[Message, list[TwinBar]]):
         return list(self._completed())
 
     def _on_prediction(self, prediction: Prediction) -> None:
-        p = prediction
-        if p.tick_n <= self._marked_n:  # the ingestor counts anew: what waits is of another life
+        if prediction.tick_n <= self._marked_n:  # the ingestor counts anew: what waits is of another life
             self._marks.clear()
             self._wishes.clear()
             self._decided_n, self._price, self._lost = 0, None, True
-        self._marked_n = p.tick_n
-        rate, interval_h = (None, None) if p.funding is None else (p.funding.rate, p.funding.interval_h)
-        price = float(p.price)
+        self._marked_n = prediction.tick_n
+        funding = prediction.funding
         mark = _mark(
-            tick_n=p.tick_n, ts_event=p.ts_event, tr=p.tr, model=p.model, price=price, rate=rate, interval_h=interval_h
+            tick_n=prediction.tick_n, ts_event=prediction.ts_event, tr=prediction.tr, model=prediction.model,
+            price=float(prediction.price), rate=None if funding is None else funding.rate,
+            interval_h=None if funding is None else funding.interval_h,
         )  # fmt: skip
         self._marks.append(mark)
 
     def _completed(self) -> Iterable[TwinBar]:
+        """Yields the bars up to the next tick to which only one of the two streams has come."""
         marks, wishes = self._marks, self._wishes
         while True:
             while marks and (marks[0].tick_n <= self._decided_n or len(marks) > MAX_WAITING):
@@ -165,7 +170,7 @@ class Twin(Tick[Message, list[TwinBar]]):
             self._decided(wishes.popleft())
 
     def _marked(self, mark: Mark, forced: bool = False) -> Iterable[TwinBar]:
-        """Yields the bar that ended at a mark."""
+        """Yields the bar that ended at a mark. forced: its decision did not come, so it does not count."""
         before, since = self._price, self._ts_event
         self._price, self._ts_event = (mark.price if mark.tick_n else None), mark.ts_event
         if not mark.ts_event:
@@ -179,6 +184,7 @@ class Twin(Tick[Message, list[TwinBar]]):
         yield TwinBar(self._sym, mark.ts_event, mark.tr, mark.model, net)
 
     def _decided(self, wish: Wish) -> None:
+        """Takes the position that a decision wanted; the change is owed."""
         if not wish.tick_n:
             self._lost = True
             return
@@ -211,10 +217,10 @@ def _wish_of(decision: Decision) -> Wish:
 
     Without orders a target says where the book is, which the twin need not follow, but for the reasons that mean it.
     """
-    d = decision
-    wanted = d.target is not None and (bool(d.orders) or d.reason in _SENT_LATER)
-    side = _side(d.target) if wanted and d.target is not None else None
-    return _wish(tick_n=d.tick_n, side=side, traded=bool(d.orders), held=_side(d.signed_qty))
+    traded, target = bool(decision.orders), decision.target
+    wanted = traded or decision.reason in _SENT_LATER
+    side = _side(target) if wanted and target is not None else None
+    return _wish(tick_n=decision.tick_n, side=side, traded=traded, held=_side(decision.signed_qty))
 
 
 def _side(qty: object) -> int:

@@ -1,4 +1,8 @@
-"""A decision in one sentence: what the rule saw, the limit that it met, and the orders or the reason for none. Pure."""
+"""A decision in one sentence: what the rule saw, the limit that it met, and the orders or the reason for none. Pure.
+
+`decision_line` makes the sentence. Where there is no order it ends with the number that met a limit: NUMBERS, the table
+at the end, has the function that finds it for each reason, and `_as_it_was` is for all others.
+"""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -88,8 +92,9 @@ def _by(case: Decided) -> str:
     if decision.origin is Origin.PREDICTION:
         return f"by {_y_hat(case)}"
     said = ORIGINS[decision.origin]
-    led_out = case.prediction is not None and case.prediction.model and decision.y_hat is None and not decision.target
-    return f"{said}, or behind a gap by on_missing = flat," if led_out else said
+    # Nothing on the bus tells these two apart: the strategy may have wanted it, or a missing prediction led out.
+    leaves = case.prediction is not None and case.prediction.model and decision.y_hat is None and not decision.target
+    return f"{said}, or behind a gap by on_missing = flat," if leaves else said
 
 
 def figures(number: float, count: int, sign: str = "-") -> str:

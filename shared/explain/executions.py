@@ -1,4 +1,8 @@
-"""An order's way after the decision in sentences: risk check, exchange, report, with their numbers. Pure."""
+"""An order's way after the decision in sentences: risk check, exchange, report, with their numbers. Pure.
+
+`order_lines` yields a sentence for each step. A sentence about a reason ends with the number that met a limit: NUMBERS,
+the table at the end, has the function that finds it for each reason, and `_noted` is for all others.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal

@@ -30,12 +30,17 @@ class RuleBroken(AssertionError):
 def check_feature(make: Make, values: Sequence[Any] | None = None, *, may_be_infinite: bool = False) -> None:
     """Raises RuleBroken unless the features that `make` makes keep the rules.
 
-    1. The spec builds an equal feature. 2. None comes until it has seen enough, and never again. 3. A result has
-    `width` numbers, finite (unless `may_be_infinite`), in memory that no later tick changes, and `numbers` gives
-    `on_tick`'s as float32. 4. Restored from `state()` over the wire, at any point and over anything, it goes on as one
-    never stopped. 5. After `reset` it is as new. 6. A new one gives the same for the same values, and for a beginning
-    of them the beginning: it knows no future, no clock, no chance, and shares nothing with others. 7. What it
-    remembers does not grow. 8. It does not keep the given Bar. 9. Its `array`, where it has one, gives the same bits.
+    1. The spec builds an equal feature.
+    2. None comes until it has seen enough, and never again.
+    3. A result has `width` numbers, finite (unless `may_be_infinite`), in memory that no later tick changes, and
+       `numbers` gives `on_tick`'s as float32.
+    4. Restored from `state()` over the wire, at any point and over anything, it goes on as one never stopped.
+    5. After `reset` it is as new.
+    6. A new one gives the same for the same values, and for a beginning of them the beginning: it knows no future, no
+       clock, no chance, and shares nothing with others.
+    7. What it remembers does not grow.
+    8. It does not keep the given Bar.
+    9. Its `array`, where it has one, gives the same bits.
 
     - make: e.g. `lambda: Momentum(20)`; called many times.
     - values: prices or bars to check with; by default several markets, of which bars have the groups that `needs`
@@ -91,6 +96,7 @@ def _bar(feature: AnyFeature[Any, Any], n: int, opened: float, close: float, rng
 
 
 def _check_spec(feature: AnyFeature[Any, Any]) -> None:
+    """Checks rule 1."""
     spec = feature.spec
     call = parsed(spec)
     again = type(feature)(*call.args, **call.kwargs)
@@ -99,6 +105,7 @@ def _check_spec(feature: AnyFeature[Any, Any]) -> None:
 
 
 def _ticks_to_warm(make: Make) -> int:
+    """Returns after how many ticks the feature has seen enough."""
     feature = make()
     for n, value in enumerate(islice(market(feature, _MARKETS["a market that moves"]), _LONGEST), 1):
         if feature.on_tick(value) is not None:
@@ -107,6 +114,7 @@ def _ticks_to_warm(make: Make) -> int:
 
 
 def _check(make: Make, values: list[Any], may_be_infinite: bool) -> None:
+    """Checks rules 2 to 6 and 8 on these values: one feature sees them all, and others are held against it."""
     feature, states = make(), []
     spec, results = feature.spec, []
     for value in values:
@@ -162,6 +170,7 @@ def _result(feature: AnyFeature[Any, Any], value: Any, may_be_infinite: bool) ->
 def _check_same(
     spec: str, who: str, feature: AnyFeature[Any, Any], values: list[Any], results: list[bytes | None]
 ) -> None:
+    """Raises RuleBroken where a feature gives other results for these values."""
     for n, (value, expected) in enumerate(zip(values, results, strict=True)):
         numbers = feature.numbers(value)
         if (None if numbers is None else numbers.tobytes()) != expected:
@@ -183,6 +192,7 @@ def _check_array(feature: AnyFeature[Any, Any], values: list[Any], results: list
 
 
 def _check_numbers(feature: AnyFeature[Any, Any], values: list[Any], results: list[bytes | None]) -> None:
+    """Checks that `on_tick` gives what `numbers` did, in memory that no later tick changes."""
     kept = []
     for value in values:
         result = feature.on_tick(value)
@@ -201,11 +211,12 @@ def _cuts(length: int, warm: int) -> list[int]:
 
 
 def _check_memory(make: Make, warm: int) -> None:
+    """Checks rule 7: the state after many ticks is no larger than after half of them, but for a few digits."""
     feature, sizes = make(), []
     values = market(feature, _MARKETS["a market that moves"])
     for _ in range(2):
         for value in islice(values, 2 * warm + 200):
             feature.on_tick(value)
         sizes.append(len(_saved(feature)))
-    if sizes[1] > sizes[0] + 64:
+    if sizes[1] > sizes[0] + 64:  # bytes
         raise RuleBroken(f"{feature.spec} remembers ever more: its state grew from {sizes[0]} to {sizes[1]} bytes")

@@ -60,7 +60,6 @@ def bars(
     bars (`bars_of_trades`). Commas, semicolons or tabs separate the fields; a file may be packed (`packed.py`).
 
     - groups: what is read beside the prices; columns of others are not looked at, which is faster.
-
     - timezone: an IANA name, of times that have no offset; bars of whole days are then days there, which end at local
       midnight. By default UTC.
 
@@ -180,7 +179,7 @@ def _bars(path: Path, order: RowOrder, skip: int, groups: Set[str]) -> Iterator[
     else:
         yield first
         yield from found
-        order.whole_file()
+        order.check_whole_file()
 
 
 def _made_of_trades(path: Path, order: RowOrder, skip: int, groups: Set[str]) -> Iterator[HistoryBar]:

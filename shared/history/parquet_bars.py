@@ -144,6 +144,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _bars(path: Path, file: Any, order: RowOrder, skip: int, groups: Set[str]) -> Iterator[HistoryBar]:
+    """Yields the bars of a file. A row's cells are those of the prices, then those of the extras, in one tuple."""
     schema, total = file.schema_arrow, file.metadata.num_rows
     found = columns_of(str(path), schema.names)
     time, *columns = (schema.names[at] for at in (found.time, *found.prices))
@@ -182,7 +183,10 @@ def _value(column: Column[V], cell: Any) -> V:
 
 
 def _batches(file: Any, columns: list[str], skip: int) -> Iterator[tuple[int, Any]]:
-    """Batches behind the first `skip` rows, each with the number of its first row. Skips whole row groups unread."""
+    """Yields the batches behind the first `skip` rows, each with the number of its first row.
+
+    Row groups that lie before that are not read at all.
+    """
     sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
     before, group = 0, 0
     while group < len(sizes) and before + sizes[group] <= skip:

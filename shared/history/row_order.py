@@ -1,4 +1,9 @@
-"""The rows of one file have one form of time, ascend strictly, and lie whole intervals apart."""
+"""The rows of one file have one form of time, ascend strictly, and lie whole intervals apart.
+
+A RowOrder is shown each row in turn, and refuses the one that does not follow. It counts how far the rows are apart
+(their steps), so that an error can say what the interval should have been. Steps only counts them, to find the
+interval; a TradeOrder is for trades, which have none.
+"""
 
 from shared.errors import DataError
 from shared.history.times import MAX_NS, Instant, time_text
@@ -40,8 +45,10 @@ class RowOrder:
         self.closest_rows = (0, 0)
         self._days = zone if interval_ns % DAY_NS == 0 else None
         self._last_ns = 0  # of the last row, on the clock that the interval is of
-        self._steps: dict[int, int] = {}  # apart from the closest
-        self._closest_count = self._other = 0
+        # How often each step was there: the closest, which most rows have, the others, and those beyond DISTINCT.
+        self._closest_count = 0
+        self._steps: dict[int, int] = {}
+        self._other = 0
 
     def end(self, row: int, start: Instant) -> int:
         """Returns when the bar of a row is known; raises DataError where the row does not follow."""
@@ -63,6 +70,7 @@ class RowOrder:
         return end
 
     def _require_fit(self, row: int, start: Instant, last: Instant, apart: int) -> None:
+        """Raises DataError unless a row that is not just one interval behind the last one follows all the same."""
         if apart < self.interval_ns or apart % self.interval_ns or start.form != last.form:
             raise DataError(f"{self.name}: {self._fault(row, start, last, apart)}")
 
@@ -110,7 +118,7 @@ class RowOrder:
         steps = self._all_steps()
         return max(steps.values()) / self.differences if steps else 0.0
 
-    def whole_file(self) -> None:
+    def check_whole_file(self) -> None:
         """Refuses a whole file whose bars are longer than the interval: their closes would be used too early."""
         commonest = self.commonest_ns()
         if commonest is None or self.closest_ns is None or self.differences < 2 or commonest <= self.interval_ns:
@@ -130,6 +138,7 @@ class RowOrder:
             )
 
     def _fault(self, row: int, start: Instant, last: Instant, apart: int) -> str:
+        """Returns what is wrong about a row that does not follow, and what to do about it."""
         if start.form != last.form:
             return f"row {row}: time is {start.form}, but row {self.row} has {last.form}: use one form in a file"
         if start.ns == last.ns:

@@ -179,6 +179,7 @@ def parse_url(url: str) -> Address:
 
 
 def _options(query: str) -> dict[str, str]:
+    """Returns the parameters of a URL; those of several servers, `host=A:1&host=B:2`, as libpq takes them."""
     given = parse_qsl(query)
     options = dict(given)
     if hosts := [value for name, value in given if name == "host"]:

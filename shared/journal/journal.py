@@ -1,7 +1,9 @@
 """The journal of one account: one transaction per write, fenced by an epoch, read by anybody.
 
-Whoever writes holds the newest epoch. Who raises it fences whoever held one before, in the middle of whatever that one
-does. A person's commands come from another process. A command that gives a right (arm, resume, adopt) is a
+One thread writes (`Writer`), another one reads. What a change does to the tables is `Store`'s matter (tables.py).
+
+Whoever writes holds the newest epoch. Whoever raises it fences the holder of an older one, in the middle of whatever
+that one does. A person's commands come from another process. A command that gives a right (arm, resume, adopt) is a
 `write_by_person`, and the gateway reads it when it next looks. One that takes a right away (halt, disarm) is a
 `raise_epoch` with its changes: from that commit on the gateway's next write is Fenced, so it sends nothing before it
 has read the journal anew.
@@ -29,6 +31,7 @@ from shared.journal.rows import (
     NakedRow,
     OrderRow,
     PersonChange,
+    RequestRow,
 )
 from shared.journal.sqlite import SqliteDatabase
 from shared.journal.tables import (
@@ -49,6 +52,7 @@ from shared.journal.tables import (
     naked,
     orders,
     quoted,
+    requests,
     stops,
 )
 from shared.journal.writer import Writer
@@ -241,6 +245,14 @@ class Journal:
         """Returns the arming, run out or not, if there is one."""
         return await self._row(armings)
 
+    async def requests(self, now_ms: int) -> list[RequestRow]:
+        """Returns the requests that nobody has begun and that are not too late at that time, the oldest first."""
+        return await self._rows(requests, "AND taken_ms = 0 AND until_ms >= ? ORDER BY at_ms, request_id", now_ms)
+
+    async def request(self, request_id: str) -> RequestRow | None:
+        """Returns the request, if it is known."""
+        return await self._row(requests, "AND request_id = ?", request_id)
+
     async def externals(self, *, adopted: bool | None = None) -> list[ExternalRow]:
         """Returns all differences, or those that are (not) adopted, in the order of their times."""
         wanted = {None: "", True: "AND adopted_by != '' ", False: "AND adopted_by = '' "}[adopted]
@@ -275,9 +287,8 @@ class Journal:
 
     async def newest_orders(self, sym: str, limit: int) -> list[OrderRow]:
         """Returns the symbol's orders that changed last, the last one last."""
-        return (await self._rows(orders, "AND sym = ? ORDER BY updated_ms DESC, order_n DESC LIMIT ?", sym, limit))[
-            ::-1
-        ]
+        newest_first = "AND sym = ? ORDER BY updated_ms DESC, order_n DESC LIMIT ?"
+        return (await self._rows(orders, newest_first, sym, limit))[::-1]
 
     async def bus_id(self) -> str | None:
         """Returns the bus that this account belongs to, once it is known (SetBusId)."""
@@ -289,17 +300,16 @@ class Journal:
         return found[0] if found else None
 
     async def _rows(self, table: Table[Row], wanted: str = "", *given: Any) -> list[Row]:
-        """Returns the account's rows. wanted: what follows the first condition."""
+        """Returns the account's rows of a table. wanted: the SQL that follows the condition on the account."""
         columns = quoted(table.columns[1:])
         found = await self._select(f'SELECT {columns} FROM "{table.name}" WHERE account = ? {wanted}', *given)
         return list(map(table.row, found))
 
     async def _select(self, text: str, *given: Any) -> list[Any]:
-        """Returns what the statement finds; its first value is the account."""
+        """Returns what the statement finds; its first `?` is the account, the others are `given`."""
         self._writer.check_open()
         statement = self._database.statement(text)
-        work = asyncio.get_running_loop().run_in_executor(self._threads, self._read, statement, given)
-        return await work
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, statement, given)
 
     def _read(self, statement: str, given: tuple[Any, ...]) -> list[Any]:
         self._database.check_place()

@@ -191,6 +191,26 @@ class NakedRow(NamedTuple):
     why: str
 
 
+class RequestRow(NamedTuple):
+    """A request is what a person at the page wants of the gateway that has the account. Key: request_id.
+
+    - kind: CANCEL_ALL or FLATTEN, see shared/control/requests.py.
+    - until_ms: nobody begins it later.
+    - taken_ms: when a gateway began it; done_ms: when that was over; 0 until then.
+    - well: whether all of it was done. answer: what was done, in words.
+    """
+
+    request_id: str
+    kind: str
+    by: str
+    at_ms: int
+    until_ms: int
+    taken_ms: int = 0
+    done_ms: int = 0
+    well: bool = False
+    answer: str = ""
+
+
 class DropLatch(NamedTuple):
     """Take a latch away; no error where there is none."""
 
@@ -224,7 +244,7 @@ class EpochRow(NamedTuple):
 
 
 # What a person may change from another process, without being the gateway: no order, fill, execution or limit.
-PersonChange: TypeAlias = LatchRow | DropLatch | ArmingRow | DropArming | EventRow | ExternalRow | SetBusId
+PersonChange: TypeAlias = LatchRow | DropLatch | ArmingRow | DropArming | EventRow | ExternalRow | SetBusId | RequestRow
 Change: TypeAlias = (
     OrderRow | StopLife | NakedRow | FillRow | ExecutionRow | LimitRow | FundingRow | DropExternal | PersonChange
 )

@@ -27,6 +27,7 @@ from shared.journal.rows import (
     LimitRow,
     NakedRow,
     OrderRow,
+    RequestRow,
     SetBusId,
 )
 from shared.messages.reasons import OrderStatus
@@ -86,6 +87,7 @@ class Table(Generic[Row]):
 
 
 def _column(name: str, annotation: Any) -> RowField:
+    """Returns how a field of this type is written and read; the type may be optional."""
     kind = next((each for each in get_args(annotation) if each is not type(None)), annotation)
     if kind is Decimal:
         return RowField(name, kind, _exact, Decimal)
@@ -95,14 +97,14 @@ def _column(name: str, annotation: Any) -> RowField:
 
 
 def _exact(value: Decimal) -> str:
-    """A finite amount as its text: every digit, the exponent and the sign of zero come back."""
+    """Returns a finite amount as its text: every digit, the exponent and the sign of zero come back."""
     if not value.is_finite():
         raise ValueError(f"{value!r} is no amount")
     return str(value)
 
 
 def _member(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
-    """A value that this code does not know is refused, not guessed."""
+    """Returns what reads a value of an enum; one that this code does not know is refused, not guessed."""
 
     def read(value: str) -> StrEnum:
         try:
@@ -126,6 +128,7 @@ externals = Table("externals", ExternalRow, "kind", "sym", "key")
 funding = Table("funding", FundingRow, "sym", "payment_id")
 stops = Table("stops", StopLife, "stop_id")
 naked = Table("naked", NakedRow, "book", "from_ms")
+requests = Table("requests", RequestRow, "request_id")
 
 TABLES: tuple[Table[Any], ...] = (
     orders,
@@ -139,6 +142,7 @@ TABLES: tuple[Table[Any], ...] = (
     funding,
     stops,
     naked,
+    requests,
 )
 
 
@@ -226,6 +230,7 @@ CHANGES: Mapping[type[Change], tuple[str, Table[Any] | None]] = {
     EventRow: (insert(events), events),
     StopLife: (put(stops), stops),
     NakedRow: (put(naked), naked),
+    RequestRow: (put(requests, ["taken_ms", "done_ms", "well", "answer"]), requests),  # what was asked stays
     DropLatch: (drop(latches), None),
     DropArming: (drop(armings), None),
     DropExternal: (drop(externals), None),
@@ -269,7 +274,7 @@ class Store:
             )
 
     def put(self, connection: Connection, changes: Sequence[Change]) -> None:
-        """Writes the changes in their order."""
+        """Writes the changes in their order; raises WriteRefused where one contradicts what stands there."""
         for change in changes:
             try:
                 if isinstance(change, ExecutionRow):
@@ -316,6 +321,7 @@ class Store:
 
 
 def _why_not(before: OrderRow, after: OrderRow) -> str:
+    """Returns why an order's row was not replaced; see PUT_ORDER."""
     if (before.content, before.book) != (after.content, after.book):
         return f"this id is known with other content, of book {before.book}"
     return f"it is {before.state}, which is final"

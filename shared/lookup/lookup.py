@@ -15,8 +15,9 @@ from shared.errors import BusUnreachable, DataError
 from shared.extras import to_install
 from shared.lookup.series import SymbolSeries
 from shared.lookup.stores import BusEntries, EntryStore, Found, RecordedEntries, TimeSpan
-from shared.lookup.trace import TickTrace, messages_of_event, messages_of_order, messages_of_tick
+from shared.lookup.trace import messages_of_event, messages_of_order, messages_of_tick
 from shared.messages import Stream
+from shared.messages.market import TickTrace
 from shared.recording.home import recording_of
 from shared.recording.layout import read_origin
 from shared.recording.part import recorded_symbols

@@ -5,30 +5,29 @@ reports need not reach back to the first: a decision tells the balance and the p
 where the book was flat, at midnight or before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol
 
-from shared.account import Account, Position
+from shared.account import Account
 from shared.account.account import book_report
 from shared.config import Mode, Settings
-from shared.control.books import book_of, reports_of
+from shared.control.books import book_of
 from shared.control.capital import begun_with
 from shared.errors import ConfigError, JournalUnwritable
 from shared.intervals import NS_PER_S, TRADE, interval_ns
 from shared.journal.journal import Journal
 from shared.journal.rows import ExternalRow, OrderRow
+from shared.lookup.day_book import MOST, ROUNDED, Day, DayBook, KnownBooks, fills
 from shared.lookup.stores import Found
-from shared.messages import Decision, ExecutionReport, Leg, MarketTick, Stream
+from shared.messages import Decision, ExecutionReport, MarketTick, Stream
 from shared.messages.reasons import UNASKED, OrderPhase
 from shared.wall_time import LOCAL_TIME, WallTime
 
 NS_PER_MS = 1_000_000
 FIRST = 64  # reports that are read at first; then ever more
-MOST = 65_536  # that are read of one symbol on paper
 NEAR = (3, 300)  # intervals around midnight in which its price is looked for, and then
-ROUNDED = Decimal("1e-18")  # sums of 28 digits are not taken back to the last of them
 _ZERO = Decimal(0)
 
 Place = Literal["journal", "bus", "recording", "nothing"]
@@ -79,23 +78,6 @@ class SymbolMoney(NamedTuple):
         return self.balance - self.capital
 
 
-class KnownBooks:
-    """Known books are what an earlier look at an account's journal has booked: the next one reads what is new."""
-
-    def __init__(self) -> None:
-        self._books: dict[str, tuple[Decimal, _DayBook]] = {}
-
-    async def of(self, journal: Journal, name: str, sym: str, capital: Decimal, midnight_ns: int) -> "_DayBook":
-        """Returns a book with all its reports. capital: what it was begun with."""
-        begun, book = self._books.get(name, (None, None))
-        if book is None or begun != capital or book.midnight_ns != midnight_ns:
-            book = _DayBook(Account(capital), sym, midnight_ns)
-            self._books[name] = capital, book
-        async for report in reports_of(journal, name, book.taken_n):
-            book.take(report)
-        return book
-
-
 class Money(NamedTuple):
     """The money of a line's symbols.
 
@@ -124,7 +106,7 @@ async def money(
     """
     midnight_ns = wall.midnight_ns(now_ms * NS_PER_MS)
     if settings.gateway.mode is Mode.PAPER:
-        return await _on_paper(settings, lookup, midnight_ns)
+        return await _on_paper(settings, lookup, midnight_ns, known or KnownBooks())
     async with AsyncExitStack() as stack:
         if journal is None:
             own = settings.journal_url, settings.gateway.account
@@ -146,7 +128,7 @@ async def _in_journal(
         book = book_of(settings, sym)
         capital = settings.strategy.balance if (begun := begun_with(limits, book)) is None else begun
         booked = await known.of(journal, book, sym, capital, midnight_ns)
-        found = await _valued(settings, lookup, booked.account, sym, booked.day(), midnight_ns)
+        found = await _valued(settings, lookup, booked.account, sym, booked.day(), midnight_ns, known)
         symbols[sym] = found._replace(
             unknown=tuple(row for row in unknown if row.sym == sym),
             differences=tuple(row for row in differences if row.sym == sym),
@@ -154,7 +136,7 @@ async def _in_journal(
     return Money("journal", now_ms * NS_PER_MS, symbols, _untold(symbols))
 
 
-async def _on_paper(settings: Settings, lookup: MessageSource, midnight_ns: int) -> Money:
+async def _on_paper(settings: Settings, lookup: MessageSource, midnight_ns: int, known: KnownBooks) -> Money:
     symbols: dict[str, SymbolMoney] = {}
     origins, at_ns = set[str](), list[int]()
     for sym in settings.symbols:
@@ -164,34 +146,64 @@ async def _on_paper(settings: Settings, lookup: MessageSource, midnight_ns: int)
             continue
         origins.add(decided[-1].origin)
         at_ns.append(decided[-1].at_ns)
-        symbols[sym] = await _decided(settings, lookup, sym, decision, midnight_ns)
+        symbols[sym] = await _decided(settings, lookup, sym, decision, midnight_ns, known)
     origin: Place = "bus" if "bus" in origins else "recording" if origins else "nothing"
     return Money(origin, max(at_ns, default=None), symbols, _untold(symbols))
 
 
 async def _decided(
-    settings: Settings, lookup: MessageSource, sym: str, decision: Decision, midnight_ns: int
+    settings: Settings, lookup: MessageSource, sym: str, decision: Decision, midnight_ns: int, known: KnownBooks
 ) -> SymbolMoney:
     """Returns a book on paper by its last decision, and by its reports since it was flat where these are known."""
+
+    async def last(count: int) -> list[ExecutionReport]:
+        found = [each.message for each in await lookup.last(Stream.EXECUTIONS, sym, count)]
+        return [report for report in found if isinstance(report, ExecutionReport)]
+
+    goes_on = await known.on_paper(sym, decision, midnight_ns, last)
+    if goes_on is not None:
+        return await _behind_decision(settings, lookup, decision, *goes_on, known)
     reports, begin = await _since_flat(lookup, sym, decision, midnight_ns)
-    last_fill = next((report for report in reversed(reports) if _fills(report)), None)
+    last_fill = next((report for report in reversed(reports) if fills(report)), None)
     last_report = next((report for report in reversed(reports) if report.leg not in UNASKED), None)
     account = Account(settings.strategy.balance)
     if begin is None:
         account.update(decision.balance - account.capital)
-        day = _Day(_ZERO, None, _ZERO, _ZERO, last_fill, last_report)
-        found = await _valued(settings, lookup, account, sym, day, midnight_ns)
+        day = Day(_ZERO, None, _ZERO, _ZERO, last_fill, last_report)
+        found = await _valued(settings, lookup, account, sym, day, midnight_ns, known)
         return found._replace(qty=decision.signed_qty + _traded(reports, decision), today=None)
     account.update(decision.balance - _balance_after(reports[begin:], decision) - account.capital)
-    book = _DayBook(account, sym, midnight_ns)
+    book = DayBook(account, sym, midnight_ns)
     for report in (report for report in reports[begin:] if report.n <= decision.booked_n):
         book.take(report)
+    book.last_fill, book.last_report = _newest(fills, reports, decision), _newest(_asked, reports, decision)
+    return await _behind_decision(settings, lookup, decision, book, reports[begin:], known)
+
+
+async def _behind_decision(
+    settings: Settings, lookup: MessageSource, decision: Decision, book: DayBook, reports: Sequence[ExecutionReport],
+    known: KnownBooks,
+) -> SymbolMoney:  # fmt: skip
+    """Returns a book that has what its decision found, with the reports behind that."""
     # The balance is what the decision found, to the last digit: a sum that began elsewhere is rounded in other places.
-    account.update(decision.balance - account.balance())
-    for report in (report for report in reports[begin:] if report.n > decision.booked_n):
-        book.take(report)
-    day = book.day()._replace(last_fill=last_fill, last_report=last_report)
-    return await _valued(settings, lookup, account, sym, day, midnight_ns)
+    book.account.update(decision.balance - book.account.balance())
+    book.taken_n = decision.booked_n
+    book = known.keep_on_paper(decision.sym, book)
+    for report in reports:
+        if report.n > decision.booked_n:
+            book.take(report)
+    return await _valued(settings, lookup, book.account, decision.sym, book.day(), book.midnight_ns, known)
+
+
+def _newest(
+    wanted: Callable[[ExecutionReport], bool], reports: Sequence[ExecutionReport], decision: Decision
+) -> ExecutionReport | None:
+    """Returns the newest report of this kind that the decision had booked."""
+    return next((one for one in reversed(reports) if one.n <= decision.booked_n and wanted(one)), None)
+
+
+def _asked(report: ExecutionReport) -> bool:
+    return report.leg not in UNASKED
 
 
 async def _since_flat(
@@ -243,66 +255,10 @@ def _balance_after(reports: Sequence[ExecutionReport], decision: Decision) -> De
     return account.balance()
 
 
-class _Day(NamedTuple):
-    """A day is what a book has made since midnight.
-
-    - made: balance less capital when it began.
-    - held: the position then.
-    """
-
-    made: Decimal
-    held: Position | None
-    fees: Decimal
-    funding: Decimal
-    last_fill: ExecutionReport | None
-    last_report: ExecutionReport | None
-
-
-class _DayBook:
-    """A day's book takes an account's reports, and knows what the day has brought so far.
-
-    The day begins with the first report of its time. One of before that comes later, e.g. late funding, is the day's.
-    """
-
-    def __init__(self, account: Account, sym: str, midnight_ns: int) -> None:
-        self.account, self.midnight_ns = account, midnight_ns
-        self.taken_n = 0
-        self._sym = sym
-        self._made, self._begun = _ZERO, False
-        self._held: Position | None = None
-        self._fees = self._funding = _ZERO
-        self._last_fill: ExecutionReport | None = None
-        self._last_report: ExecutionReport | None = None
-
-    def take(self, report: ExecutionReport) -> None:
-        account = self.account
-        if not self._begun and report.ts_event >= self.midnight_ns:
-            self._begun = True
-            self._made, self._held = account.balance() - account.capital, account.held(self._sym)
-        cost, self.taken_n = book_report(account, report), report.n
-        if _fills(report):
-            self._last_fill = report
-        if report.leg not in UNASKED:
-            self._last_report = report
-        if self._begun and report.leg is Leg.FUNDING:
-            self._funding -= cost
-        elif self._begun:
-            self._fees += cost
-
-    def day(self) -> _Day:
-        made, held = self._made, self._held
-        if not self._begun:
-            made, held = self.account.balance() - self.account.capital, self.account.held(self._sym)
-        return _Day(made, held, self._fees, self._funding, self._last_fill, self._last_report)
-
-
-def _fills(report: ExecutionReport) -> bool:
-    return report.last_px is not None and bool(report.last_qty)
-
-
 async def _valued(
-    settings: Settings, lookup: MessageSource, account: Account, sym: str, day: _Day, midnight_ns: int
-) -> SymbolMoney:
+    settings: Settings, lookup: MessageSource, account: Account, sym: str, day: Day, midnight_ns: int,
+    known: KnownBooks,
+) -> SymbolMoney:  # fmt: skip
     """Returns a book at the newest tick's price, and what it has made since the day began."""
     ticks = await lookup.last(Stream.TICKS, sym)
     tick = ticks[-1].message if ticks else None
@@ -311,7 +267,9 @@ async def _valued(
     unrealised = _ZERO if price is None else account.equity(sym, price) - balance
     then = _ZERO
     if day.held is not None:
-        at_midnight = await _price_at(settings, lookup, sym, midnight_ns)
+        if (sym, midnight_ns) not in known.prices:
+            known.prices[sym, midnight_ns] = await _price_at(settings, lookup, sym, midnight_ns)
+        at_midnight = known.prices[sym, midnight_ns]
         told = at_midnight is not None and price is not None
         then = day.held.unrealised(at_midnight) if at_midnight is not None else _ZERO
     else:

@@ -76,22 +76,24 @@ class SymbolSeries:
         ]
 
     async def number_at(self, ts_event: int) -> int:
-        """Returns the number, less a margin, of about the first message of this time or later.
-
-        It halves the numbers between, and looks at the first messages behind each middle.
-        """
+        """Returns the number, less a margin, of about the first message of this time or later."""
         span = await self.span()
-        if span is None:
-            return 1
-        low, high = span[0], span[1] + 1
+        return 1 if span is None else max(span[0], (await self._around(span, ts_event))[0] - MARGIN_N)
+
+    async def _around(self, span: tuple[int, int], ts_event: int) -> tuple[int, int]:
+        """Returns two numbers: behind the first, and not behind the second, lies what `number_at` looks for.
+
+        It halves the numbers between, and looks at the first messages behind each middle, which may be far behind it.
+        """
+        low, high, reached = span[0], span[1] + 1, span[1] + 1
         while high - low > MARGIN_N:
             middle = (low + high) // 2
             found = await self._some(middle, high - 1)
-            if not found or max(each.message.ts_event for each in found) >= ts_event:
-                high = middle
-            else:
+            if found and max(each.message.ts_event for each in found) < ts_event:
                 low = middle
-        return max(span[0], low - MARGIN_N)
+            else:
+                high, reached = middle, found[-1].message.n if found else reached
+        return low, reached
 
     @property
     def _margin_ns(self) -> int:
@@ -100,10 +102,10 @@ class SymbolSeries:
     async def _end(self, until_ns: int | None) -> int:
         """Returns a number behind which no message has this time or an earlier one."""
         span = await self.span()
-        last = 0 if span is None else span[1]
-        if until_ns is None:
-            return last
-        return min(last, await self.number_at(until_ns + self._margin_ns + 1) + 2 * MARGIN_N)
+        if span is None or until_ns is None:
+            return 0 if span is None else span[1]
+        _, reached = await self._around(span, until_ns + self._margin_ns + 1)
+        return min(span[1], reached + MARGIN_N)
 
     async def _some(self, first: int, last: int) -> list[Found]:
         """Returns the first messages with one of these numbers."""

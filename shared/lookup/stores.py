@@ -122,12 +122,15 @@ class BusEntries:
         """
         source = self._source(stream, sym)
         begin = await self._before(source, sym, first)
-        found = await self._from(source, sym, begin, first, last)
+        found = await self._read_behind(begin, source, sym, first, last)
         if first not in found and begin != START:  # the search was led astray by what stands there twice
-            found = await self._from(source, sym, START, first, last)
+            found = await self._read_behind(START, source, sym, first, last)
         return [found[n] for n in sorted(found)]
 
-    async def _from(self, source: "_Source", sym: str, begin: bytes, first: int, last: int) -> dict[int, StoredEntry]:
+    async def _read_behind(
+        self, begin: bytes, source: "_Source", sym: str, first: int, last: int
+    ) -> dict[int, StoredEntry]:
+        """Returns the symbol's entries behind an id, by their numbers, from `first` to `last`."""
         found: dict[int, StoredEntry] = {}
         async for entry in self._behind(source, begin, NEAR if last - first < NEAR else CHUNK):
             if entry.k != sym or entry.n < first:
@@ -136,6 +139,21 @@ class BusEntries:
                 break
             found.setdefault(entry.n, _stored(entry))
         return found
+
+    async def newest(self, stream: Stream, sym: str, count: int) -> tuple[list[StoredEntry], bytes]:
+        """Returns the last entries, in the order of their numbers, each once, and the id at which their stream ends.
+
+        There are fewer where the bus has no more; the id is empty where it has nothing.
+        """
+        source, before, end, found = self._source(stream, sym), b"+", b"", dict[int, StoredEntry]()
+        width = max(NEAR, 2 * count)
+        while len(found) < count and (chunk := await self._session.newest(source, before, width)):
+            end = end or chunk[0].id
+            for entry in chunk:
+                if entry.k == sym and entry.n and (len(found) < count or entry.n in found):
+                    found[entry.n] = _stored(entry)  # of one that a torn log has twice the first counts
+            before, width = b"(" + chunk[-1].id, CHUNK
+        return [found[n] for n in sorted(found)], end
 
     async def times(self, stream: Stream, symbols: Sequence[str]) -> TimeSpan | None:
         """Returns when the first and the last entry of these symbols' partitions were written; None without one."""
@@ -153,7 +171,8 @@ class BusEntries:
     async def _before(self, source: "_Source", sym: str, n: int) -> bytes:
         """Returns an entry id behind which every entry of the symbol from `n` on lies, and not many others.
 
-        It halves the time between two entries whose numbers are known, and keeps what it finds.
+        An id begins with its time in ms. The search halves the time between two entries whose numbers are known, and
+        keeps what it finds.
         """
         known = self._known.setdefault((source, sym), [])
         if len(known) > MOST_KNOWN:
@@ -208,7 +227,7 @@ class BusEntries:
 
 
 class _Source(NamedTuple):
-    """A stream's key."""
+    """A source is the key of one partition's stream."""
 
     stream: str
     place: PartitionId
@@ -264,6 +283,7 @@ class RecordedEntries:
         return TimeSpan(min(found), max(found)) if found else None
 
     def _span(self, stream: Stream, sym: str) -> tuple[int, int] | None:
+        """Finds the first file with a row of the symbol: where one has none, its last number leads to the next."""
         known = self._parts(stream)
         last = self._last_n(known, len(known) - 1, stream, sym)
         i = 0
@@ -286,6 +306,7 @@ class RecordedEntries:
         return [found[n] for n in sorted(found)]
 
     def _parts(self, stream: Stream) -> list[Part]:
+        """Returns the stream's files in the order of writing, as of a second ago at most."""
         listed_s, known = self._listed.get(stream, (float("-inf"), []))
         if time.monotonic() - listed_s > LISTED_S:
             listed_s, known = time.monotonic(), parts(self.folder, stream)
@@ -309,6 +330,7 @@ class RecordedEntries:
         return 0
 
     def _positions(self, part: Part) -> dict[tuple[str, str], int] | None:
+        """Returns how far each instance's symbols were recorded when a file was written; None for a damaged one."""
         if part.path not in self._last:
             try:
                 positions = read_positions(part.path)

@@ -1,38 +1,18 @@
 """A trace leads through the streams: the tick, its features and prediction, its decisions, their orders and reports."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeGuard
+from typing import TypeGuard
 
 from shared.lookup.series import MARGIN_N, SymbolSeries
 from shared.lookup.stores import Found
 from shared.messages import Decision, ExecutionReport, Leg, Message, OrderIntent, Reason, Stream
+from shared.messages.market import TickTrace
 from shared.messages.monitor import POOLED
 
 # A decision for one of these reasons may stand before one of an earlier tick, which waited.
 MEANWHILE = frozenset({Reason.WAITING, Reason.IN_FLIGHT, Reason.SUPERSEDED})
 
 SeriesOf = Callable[[Stream, str], SymbolSeries]
-
-
-class TickTrace(NamedTuple):
-    """A tick's trace id tells these of it.
-
-    >>> TickTrace.of("replay:BTC/USDT:USDT:1730203200000000000:17")
-    TickTrace(sym='BTC/USDT:USDT', ts_event=1730203200000000000, n=17)
-    >>> TickTrace.of("halt:BTCUSDT:1730203200000")
-    """
-
-    sym: str
-    ts_event: int
-    n: int
-
-    @classmethod
-    def of(cls, tr: str) -> "TickTrace | None":
-        """Reads a trace id; None for one of what is no tick's, e.g. a funding payment's."""
-        sym, *numbers = tr.partition(":")[2].rsplit(":", 2)
-        if sym and len(numbers) == 2 and all(number.isascii() and number.isdigit() for number in numbers):
-            return cls(sym, int(numbers[0]), int(numbers[1]))
-        return None
 
 
 async def messages_of_tick(series: SeriesOf, tr: str, tick: TickTrace) -> list[Found]:

@@ -45,10 +45,11 @@ class DecodeError(ValueError):
     """The bytes are no message; the text says why in one line."""
 
 
-_new = tuple.__new__  # an ExtType is a named tuple; its constructor only checks what is right here
+_new = tuple.__new__  # of an ExtType, a named tuple, without its constructor, which only checks what is right here
 
 
 def _pack_other(value: object) -> ExtType | dict[str, Any]:
+    """Returns what msgpack can pack in place of a Decimal or a record."""
     if value.__class__ is Decimal:
         return _new(ExtType, (DECIMAL_EXT, str(value).encode()))
     if isinstance(value, Record):
@@ -121,6 +122,7 @@ _ZERO = Decimal(0)
 
 
 def _deciding(value: object) -> ExtType | dict[str, Any]:
+    """Returns the same for `content`: equal numbers in one form, and of a record only what decides."""
     if isinstance(value, Decimal):
         return _new(ExtType, (DECIMAL_EXT, str(_EXACT.normalize(value) or _ZERO).encode()))
     if isinstance(value, Record):
@@ -192,6 +194,7 @@ def newer(tag: str | bytes) -> NewerWire | None:
 
 
 def _kind(tag: str | bytes) -> tuple[type[Message], int]:
+    """Returns the type and the wire that a tag names; raises NewerWire, or DecodeError."""
     found = _KNOWN.get(tag)
     if found is not None:
         return found

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
@@ -22,6 +22,27 @@ def trace_id(venue: str, sym: str, ts_event: int, n: int) -> str:
     'replay:BTCUSDT:1730203200000000000:1'
     """
     return f"{venue}:{sym}:{ts_event}:{n}"
+
+
+class TickTrace(NamedTuple):
+    """A tick's trace id tells these of it.
+
+    >>> TickTrace.of("replay:BTC/USDT:USDT:1730203200000000000:17")
+    TickTrace(sym='BTC/USDT:USDT', ts_event=1730203200000000000, n=17)
+    >>> TickTrace.of("halt:BTCUSDT:1730203200000")
+    """
+
+    sym: str
+    ts_event: int
+    n: int
+
+    @classmethod
+    def of(cls, tr: str) -> "TickTrace | None":
+        """Reads a trace id; None for one of what is no tick's, e.g. a funding payment's."""
+        sym, *numbers = tr.partition(":")[2].rsplit(":", 2)
+        if sym and len(numbers) == 2 and all(number.isascii() and number.isdigit() for number in numbers):
+            return cls(sym, int(numbers[0]), int(numbers[1]))
+        return None
 
 
 class Group(StrEnum):

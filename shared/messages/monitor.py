@@ -1,4 +1,4 @@
-"""The monitor says, bar by bar, whether the edge is still there."""
+"""The monitor's messages say, bar by bar, whether the edge is still there; docs/drift.md has M, E and A."""
 
 import math
 from enum import StrEnum

@@ -129,7 +129,7 @@ def samples(found: Iterable[Seen], vector: FeatureVector, window: int = 1) -> Da
     for tick in found:
         moved = log_return.on_tick(tick.close)
         y = 0.0 if moved is None else float(moved)
-        rows.outcome(y, before, last, tick.ts_event)
+        rows.outcome(y, before, last, tick.ts_event)  # of the tick before: its sample has to wait for this one
         last, before = y, tick
         if takes_bars and tick.bar is None:
             vector.reset()
@@ -144,13 +144,17 @@ def samples(found: Iterable[Seen], vector: FeatureVector, window: int = 1) -> Da
         at = time_text(times[int(np.argmax(bad))][0])
         specs = ", ".join(vector.specs)
         raise ValueError(f"{specs} is not finite at {at}: correct the feature, or the prices before")
-    columns = np.array(numbers, np.float64).reshape(len(x), 3).T.copy()
-    stamps = np.array(times, np.int64).reshape(len(x), 2).T.copy()
-    return Dataset(x, columns[0], stamps[0], stamps[1], columns[1], columns[2])
+    y_all, price, last_all = np.array(numbers, np.float64).reshape(len(x), 3).T.copy()
+    ts, ts_next = np.array(times, np.int64).reshape(len(x), 2).T.copy()
+    return Dataset(x, y_all, ts, ts_next, price, last_all)
 
 
 class _Rows:
-    """Gathers feature vectors, and what came after those at which a window was full."""
+    """The rows gather feature vectors, and what came after those at which a window was full.
+
+    All vectors lie in one array, and each sample names the place of its newest one: with a window the samples are
+    views of that array, which holds each vector once.
+    """
 
     def __init__(self, width: int, window: int) -> None:
         self._window = window
@@ -181,6 +185,7 @@ class _Rows:
             self._times.append((before.ts_event, ts_event))
 
     def arrays(self) -> tuple[npt.NDArray[np.float32], list[tuple[float, float, float]], list[tuple[int, int]]]:
+        """Returns the samples' x, and for each its numbers and times; x is a plain slice where no vector is skipped."""
         count, window = len(self._ends), self._window
         if window == 1:
             first = self._ends[0] if self._ends else 0

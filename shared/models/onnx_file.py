@@ -1,10 +1,10 @@
 """An ONNX file must be all that predicts: nothing beside it, no operator from elsewhere, nothing random.
 
-Here files are looked through, and written by torch's exporter.
+`check_onnx` looks through a file before onnxruntime sees it, and `onnx_bytes` has torch's exporter write one.
 
 onnxruntime would read tensors that lie in other files (paths are relative to the working directory where a model comes
-from bytes), and their contents are in no hash. So the file is looked through before onnxruntime sees it. Only what
-matters of the format is declared here, with the field numbers of onnx.proto; protobuf keeps the rest aside.
+from bytes), and their contents are in no hash. Only what matters of the format is declared here, with the field numbers
+of onnx.proto; protobuf keeps the rest aside.
 """
 
 import logging
@@ -96,7 +96,7 @@ def check_onnx(data: bytes, where: str) -> None:
     if not model.graph.node:
         raise ModelRefused(f"model {where} is no ONNX file with a graph: export it anew")
     own = {(function.domain, function.name) for function in model.functions}
-    false = set(_false(model))
+    false = set(_false_constants(model))
     for part in _parts(model):
         kind = part.DESCRIPTOR.name
         if kind == "TensorProto" and (part.external_data or part.data_location):
@@ -114,7 +114,7 @@ def check_onnx(data: bytes, where: str) -> None:
                 )
 
 
-def _false(model: Any) -> Iterator[str]:
+def _false_constants(model: Any) -> Iterator[str]:
     """Yields the names of the constants that are false, and of an input that is left out."""
     yield ""
     for part in _parts(model):
@@ -131,6 +131,7 @@ def _is_false(tensor: Any) -> bool:
 
 
 def _check_operator(node: Any, own: set[tuple[str, str]], where: str) -> None:
+    """Raises ModelRefused for an operator that neither ONNX nor the file itself has, and for a random one."""
     shown = f"model {where}: operator {node.op_type!r:.80} of node {node.name!r:.80}"
     if node.domain not in STANDARD_DOMAINS and (node.domain, node.op_type) not in own:
         raise ModelRefused(f"{shown} is of {node.domain!r:.80}, not of ONNX: custom operators are not allowed")
@@ -139,7 +140,7 @@ def _check_operator(node: Any, own: set[tuple[str, str]], where: str) -> None:
 
 
 def _parts(model: Any) -> Iterator[Any]:
-    """Yields every message in it, however deep: graphs in attributes, functions, sparse tensors."""
+    """Yields a model, and every message in it, however deep: graphs in attributes, functions, sparse tensors."""
     waiting = [model]
     while waiting:
         part = waiting.pop()
@@ -150,6 +151,7 @@ def _parts(model: Any) -> Iterator[Any]:
 
 
 def _declare() -> Any:
+    """Returns protobuf's class of a ModelProto with the fields in DECLARED."""
     file = descriptor_pb2.FileDescriptorProto(name="tickline_onnx.proto", package="tickline.onnx", syntax="proto2")
     for name, fields in DECLARED.items():
         message = file.message_type.add(name=name)
@@ -195,20 +197,12 @@ def onnx_bytes(module: "nn.Module", shape: tuple[int, ...], where: str) -> bytes
     except Exception as error:  # the exporter runs the user's code, and has many errors of its own
         why = described(error, "torch.onnx.export").splitlines()[0]
         raise ModelRefused(f"{where} cannot be written as ONNX: {why:.300}") from error
-    for part in _all_parts(model):
+    for part in _parts(model):
         for field in TOLD:
             if field in part.DESCRIPTOR.fields_by_name:
                 part.ClearField(field)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
-
-
-def _all_parts(message: Any) -> Iterator[Any]:
-    yield message
-    for field, value in message.ListFields():
-        if field.message_type is not None:
-            for part in value if field.is_repeated else [value]:
-                yield from _all_parts(part)
 
 
 @contextmanager

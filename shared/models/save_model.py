@@ -88,6 +88,7 @@ def save_model(
 def _saved(
     module: nn.Module, saving: Saving, format: Format | None, model: str | None, params: Mapping[str, Any] | None
 ) -> LoadedModel:
+    """Asks the module, saves it, loads what was saved, compares the two, and writes files only then."""
     where = f"model {saving.name}"
     own = _own_copy(module, where)
     data = saving.read()
@@ -209,6 +210,7 @@ def found_params(module: nn.Module, no_features: int) -> dict[str, Any]:
 
 
 def _own_copy(module: nn.Module, where: str) -> nn.Module:
+    """Returns a copy on the CPU, in eval mode and frozen; raises ModelRefused where it does not compute in float32."""
     if not isinstance(module, nn.Module):
         raise ConfigError(f"{where}: save a torch.nn.Module, not a {type(module).__name__}")
     strange = sorted({str(each.dtype) for each in module.parameters()} - {"torch.float32"})

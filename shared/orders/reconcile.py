@@ -1,5 +1,8 @@
 """Reconciliation compares the venue's account with journal and books. It shows differences and never trades them away.
 
+In what follows `shown` is the account as the venue shows it, `known` as journal and books know it. Orders, fills,
+positions, funding and balance are compared one after the other, each by a function of its own.
+
 It tolerates orders in flight. One that was sent and is not over may or may not have been filled, so a position may lie
 anywhere between none and all of its quantity, its trades need not be in the journal, and the balance is compared only
 after it is over. What is younger than `settle_ms` may not be visible on the venue yet.
@@ -66,7 +69,6 @@ def persistent(before: Iterable[Difference], now: Iterable[Difference]) -> list[
     return [difference for difference in now if (difference.kind, difference.key) in known]
 
 
-_STOP = " and closes the position then"
 SIGN = ":sign"  # the end of the id of a booking that sets another's sign right
 _ZERO = Decimal(0)
 # A person adopts these by changing what is expected.
@@ -74,7 +76,7 @@ _AMOUNTS = frozenset({DifferenceKind.BALANCE, DifferenceKind.POSITION, Differenc
 
 
 class VenueView(NamedTuple):
-    """The account as the venue shows it.
+    """The view has the account as the venue shows it.
 
     - at_ms: when we sent the first of the reads.
     - fills, funding: all since `since_ms`.
@@ -113,7 +115,7 @@ class FiringStop(NamedTuple):
 
 
 class OwnView(NamedTuple):
-    """The account as journal and books have it.
+    """The view has the account as journal and books have it.
 
     - orders: by client_order_id, all that are not over and those that could have traded since `since_ms`.
     - positions: what the books hold of each symbol that one of them trades (0 when flat), and what a person adopted.
@@ -140,7 +142,7 @@ class OwnView(NamedTuple):
 
 
 class Reconciliation(NamedTuple):
-    """It results in differences to show, and funding payments to book on their symbol's book, oldest first."""
+    """A comparison results in differences to show, and in payments to book on their symbol's book, oldest first."""
 
     differences: list[Difference]
     bookings: list[FundingPayment]
@@ -166,57 +168,46 @@ def reconcile(shown: VenueView, known: OwnView, settle_ms: int, tolerance: Decim
 
 
 def _orders(shown: VenueView, known: OwnView) -> Iterator[Difference]:
-    open_ids, ids = set(), _ids(known)
+    client_ids, open_ids = _client_ids(known), set()
     for order in shown.orders:
-        sym, venue_id = order.sym, order.report.venue_order_id
-        if known.stops & {venue_id, order.client_order_id}:
+        if known.stops & {order.report.venue_order_id, order.client_order_id}:
             continue
-        ours = ids.get((sym, venue_id), "") or order.client_order_id
-        own, key = known.orders.get(ours), ours or venue_id
-        what = f"{sym}: the venue has order {key} open, {order.report.filled_qty} filled"
-        if order.waits:
-            own, what = None, f"{sym}: the venue has order {key}, which waits for a price{_STOP * order.of_position}"
-        if own is None or own.state.phase is OrderPhase.INTENT:
-            whose = f"it is the venue's own: {order.forced}" if order.forced else "it was not sent here"
-            yield Difference(DifferenceKind.EXTERNAL_ORDER, key, sym, f"{what}; {whose}", "no order", "open")
-        elif own.state.venue_order_id and venue_id not in (own.state.venue_order_id, own.state.became):
-            text = f"{what}, as {venue_id}; ours of that id is {own.state.venue_order_id}"
-            yield Difference(DifferenceKind.EXTERNAL_ORDER, venue_id, sym, text, own.state.venue_order_id, venue_id)
-        elif own.state.ended:
-            text = f"{what}; here it ended as {own.state.phase}"
-            yield Difference(DifferenceKind.ORDER_STILL_OPEN, key, sym, text, own.state.phase, "open")
+        client_id = client_ids.get((order.sym, order.report.venue_order_id), "") or order.client_order_id
+        difference = _open_order(order, client_id, known.orders.get(client_id))
+        if difference is None:
+            open_ids.add(client_id)
         else:
-            open_ids.add(ours)
+            yield difference
     for key, own in known.orders.items():
         if own.state.phase in SHOWN and key not in open_ids and not own.of_stop:
             text = f"{own.sym}: order {key} is {own.state.phase} here, and not among the venue's open orders"
             yield Difference(DifferenceKind.ORDER_NOT_OPEN, key, own.sym, text, own.state.phase, "not open")
 
 
+def _open_order(order: VenueOrder, client_id: str, own: OwnOrder | None) -> Difference | None:
+    """Returns what is wrong about an order that the venue has open; None where it is `own`, and open here, too."""
+    sym, venue_id = order.sym, order.report.venue_order_id
+    key = client_id or venue_id
+    what = f"{sym}: the venue has order {key} open, {order.report.filled_qty} filled"
+    if order.waits:  # no order of ours does
+        then = " and closes the position then" if order.of_position else ""
+        own, what = None, f"{sym}: the venue has order {key}, which waits for a price{then}"
+    if own is None or own.state.phase is OrderPhase.INTENT:
+        whose = f"it is the venue's own: {order.forced}" if order.forced else "it was not sent here"
+        return Difference(DifferenceKind.EXTERNAL_ORDER, key, sym, f"{what}; {whose}", "no order", "open")
+    if own.state.venue_order_id and venue_id not in (own.state.venue_order_id, own.state.became):
+        text = f"{what}, as {venue_id}; ours of that id is {own.state.venue_order_id}"
+        return Difference(DifferenceKind.EXTERNAL_ORDER, venue_id, sym, text, own.state.venue_order_id, venue_id)
+    if own.state.ended:
+        text = f"{what}; here it ended as {own.state.phase}"
+        return Difference(DifferenceKind.ORDER_STILL_OPEN, key, sym, text, own.state.phase, "open")
+    return None
+
+
 def _fills(shown: VenueView, known: OwnView, settle_ms: int) -> Iterator[Difference]:
     journaled = {(fill.sym, fill.trade_id): fill for fill in known.fills}
     on_venue = {(fill.sym, fill.trade_id): fill for fill in shown.fills}
-    ids = _ids(known)
-    unseen = {own.sym for own in known.orders.values() if own.state.in_flight and not own.state.venue_order_id}
-    for place, fill in on_venue.items():
-        if place in journaled:
-            continue
-        sym, key = fill.sym, f"{fill.sym}:{fill.trade_id}"
-        by_id = ids.get((sym, fill.venue_order_id), "")
-        ours = by_id or fill.client_order_id
-        own = known.orders.get(ours)
-        if own is None and not ours and sym in unseen:
-            continue  # the venue does not tell whose it is: it may be that order's
-        if own is None and not fill.forced and any(fill.at_ms >= one.since_ms for one in known.firing.get(sym, ())):
-            continue  # likewise of a stop that has just fired
-        if own is None:
-            text, qty = external_text(fill), f"{fill.signed_qty}"
-            yield Difference(DifferenceKind.EXTERNAL_FILL, key, sym, text, "no trade", qty, fill)
-        elif not own.state.in_flight:
-            text = (
-                f"{_text(fill)} is not in the journal, where its order is {own.state.phase} of {own.state.filled_qty}"
-            )
-            yield Difference(DifferenceKind.MISSING_FILL, key, sym, text, "no trade", f"{fill.signed_qty}", fill)
+    yield from _fills_not_journaled([fill for place, fill in on_venue.items() if place not in journaled], known)
     for place, fill in journaled.items():
         if place not in on_venue and _visible(fill.at_ms, shown, settle_ms):
             text = f"{_text(fill)} is in the journal, and the venue does not show it"
@@ -224,7 +215,28 @@ def _fills(shown: VenueView, known: OwnView, settle_ms: int) -> Iterator[Differe
             yield Difference(DifferenceKind.FILL_NOT_SHOWN, key, fill.sym, text, f"{fill.signed_qty}", "no trade")
 
 
-def _ids(known: OwnView) -> dict[tuple[str, str], str]:
+def _fills_not_journaled(fills: Iterable[VenueFill], known: OwnView) -> Iterator[Difference]:
+    """Yields those that are no order's of ours, or of one that is over; the journal may lack all others for a while."""
+    client_ids = _client_ids(known)
+    unseen = {own.sym for own in known.orders.values() if own.state.in_flight and not own.state.venue_order_id}
+    for fill in fills:
+        sym, key = fill.sym, f"{fill.sym}:{fill.trade_id}"
+        client_id = client_ids.get((sym, fill.venue_order_id), "") or fill.client_order_id
+        own = known.orders.get(client_id)
+        if own is None and not client_id and sym in unseen:
+            continue  # the venue does not tell whose it is: it may be that order's
+        if own is None and not fill.forced and any(fill.at_ms >= one.since_ms for one in known.firing.get(sym, ())):
+            continue  # likewise of a stop that has just fired
+        if own is None:
+            text, qty = external_text(fill), f"{fill.signed_qty}"
+            yield Difference(DifferenceKind.EXTERNAL_FILL, key, sym, text, "no trade", qty, fill)
+        elif not own.state.in_flight:
+            its_order = f"where its order is {own.state.phase} of {own.state.filled_qty}"
+            text = f"{_text(fill)} is not in the journal, {its_order}"
+            yield Difference(DifferenceKind.MISSING_FILL, key, sym, text, "no trade", f"{fill.signed_qty}", fill)
+
+
+def _client_ids(known: OwnView) -> dict[tuple[str, str], str]:
     """Maps symbol and venue_order_id to client_order_id, for venues that do not tell the latter everywhere."""
     return {
         (own.sym, id_): key
@@ -245,6 +257,7 @@ def _positions(shown: VenueView, known: OwnView) -> Iterator[Difference]:
         mine = known.mine.get(sym, _ZERO)
         booked, found = known.positions.get(sym, _ZERO), held.get(sym, _ZERO) - mine
         before = known.before.get(sym, booked)
+        # Between the reads what was booked changed; what is in flight or fires may be filled, in part or not at all.
         low, high = min(booked, before), max(booked, before)
         for qty in (*_in_flight(known.orders.values(), sym), *(one.signed_qty for one in known.firing.get(sym, ()))):
             low, high = low + min(qty, _ZERO), high + max(qty, _ZERO)

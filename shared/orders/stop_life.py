@@ -1,5 +1,7 @@
 """A stop goes from phase to phase by one pure function, `on_stop_event(life, event, grace_ms)`.
 
+    SENT -> UNKNOWN -> WAITING -> TRIGGERING -> TRIGGERED;  any of these -> CANCELING -> CANCELED;  any -> FAILED
+
 A stop is placed once under its id; what replaces it has an id of its own. The rules:
 
 1. **An answer that says nothing** makes one that is SENT UNKNOWN, and changes nothing later.
@@ -13,7 +15,7 @@ A stop is placed once under its id; what replaces it has an id of its own. The r
 6. **TRIGGERED is its end**: it has become an order, whose life `transitions.py` has.
 7. **A cancel is a question**, as an order's: only its answer, or what the exchange tells later, ends the stop.
 
-    SENT -> UNKNOWN -> WAITING -> TRIGGERING -> TRIGGERED;  any of these -> CANCELING -> CANCELED;  any -> FAILED
+`_RULES` has the function for each event. Each returns the life after it, or the very same one where nothing is new.
 """
 
 from collections.abc import Callable
@@ -90,6 +92,11 @@ class StopLife(NamedTuple):
         return self._replace(seen_ms=0, absent_ms=0, epoch=0, updated_ms=0)
 
     @property
+    def fired_name(self) -> str:
+        """Returns the client order id, in our journal, of the order that it becomes."""
+        return "stop" + self.stop_id[:28]
+
+    @property
     def report(self) -> StopReport:
         """Returns it as the exchange's side names it, e.g. to cancel it."""
         qty = Decimal(0) if self.whole else -self.held_qty
@@ -101,7 +108,9 @@ class StopLife(NamedTuple):
 
 LIVE = frozenset({StopPhase.SENT, StopPhase.UNKNOWN, StopPhase.WAITING, StopPhase.CANCELING, StopPhase.TRIGGERING})
 UNANSWERED = frozenset({StopPhase.SENT, StopPhase.UNKNOWN})
-_FURTHER = {StopPhase.WAITING: 1, StopPhase.TRIGGERING: 2}
+# How far a phase is on a stop's way: before WAITING 0, an end _RANK_OF_END.
+_RANK = {StopPhase.WAITING: 1, StopPhase.TRIGGERING: 2}
+_RANK_OF_END = 3
 
 
 class Placed(NamedTuple):
@@ -155,12 +164,12 @@ def on_stop_event(life: StopLife, event: StopEvent, grace_ms: int) -> StopLife:
 
 
 def _placed(life: StopLife, event: Placed, _: int) -> StopLife:
-    answer, shown = event.answer, bool(life.seen_ms)
+    answer = event.answer
     if isinstance(answer, StopReport):
         return _joined(life, answer, event.heard_ms)
     if isinstance(answer, Ambiguous):
         return _to(life, StopPhase.UNKNOWN, event.heard_ms, answer.cause) if life.phase is StopPhase.SENT else life
-    if shown:
+    if life.seen_ms:  # rule 3: it was shown
         return life
     if isinstance(answer, Occupied):
         return _to(life, StopPhase.CANCELED, event.heard_ms, f"{OCCUPIED}: {answer.text}")
@@ -173,6 +182,7 @@ def _told(life: StopLife, event: Told, _: int) -> StopLife:
 
 
 def _missed(life: StopLife, event: Absent, grace_ms: int) -> StopLife:
+    """Rule 5: the first such answer is noted, a second one long after it ends the stop."""
     settled_ms = max(life.valid_until_ms, life.heard_ms) + grace_ms
     if life.phase is StopPhase.TRIGGERING or event.at_ms <= settled_ms:
         return life
@@ -216,7 +226,7 @@ _RULES: dict[type[Any], Callable[[StopLife, Any, int], StopLife]] = {
 
 def _joined(life: StopLife, told: StopReport, heard_ms: int) -> StopLife:
     """Takes over what is told, unless it is behind."""
-    if _FURTHER.get(told.phase, 3) < _FURTHER.get(life.phase, 0):
+    if _RANK.get(told.phase, _RANK_OF_END) < _RANK.get(life.phase, 0):
         return life
     life = life._replace(
         venue_id=told.venue_id or life.venue_id,
@@ -228,9 +238,9 @@ def _joined(life: StopLife, told: StopReport, heard_ms: int) -> StopLife:
         reason=None,
     )
     if told.phase is StopPhase.WAITING:
-        asked = life.phase is StopPhase.CANCELING
-        waits = life if asked or life.phase is StopPhase.WAITING else _to(life, StopPhase.WAITING, heard_ms, "")
-        return waits._replace(seen_ms=max(life.seen_ms, heard_ms))
+        if life.phase not in (StopPhase.CANCELING, StopPhase.WAITING):  # a cancel that was sent stands
+            life = _to(life, StopPhase.WAITING, heard_ms, "")
+        return life._replace(seen_ms=max(life.seen_ms, heard_ms))
     if told.phase is life.phase:
         return life
     life = _to(life, told.phase, heard_ms, told.text)
@@ -240,4 +250,5 @@ def _joined(life: StopLife, told: StopReport, heard_ms: int) -> StopLife:
 
 
 def _to(life: StopLife, phase: StopPhase, at_ms: int, text: str) -> StopLife:
+    """Returns the stop in another phase, since `at_ms`."""
     return life._replace(phase=phase, heard_ms=max(life.heard_ms, at_ms), text=text)

@@ -1,5 +1,7 @@
 """An order goes from phase to phase by one pure function, `on_event(order, event, grace_ms)`.
 
+`MAY_BECOME` says which phase may follow which, and `_TABLE`, beneath the functions, which of them takes an event.
+
 An order is sent once. After that only the venue knows what became of it, and its answers come late, twice, in another
 order than they were asked for, out of a replica that lags, or not at all. The rules:
 
@@ -44,9 +46,26 @@ from shared.messages.reasons import OrderPhase, Reason
 from shared.orders.answers import Absent, Ambiguous, Answer, CancelAccepted, OrderStatusReport, Refused, Triggered
 from shared.orders.state import ENDED, Cancel, Event, Expire, Note, NoteKind, OrderState, Resolve, Send, Step
 
-_AGREED = 2
-_FURTHER: dict[OrderPhase | None, int] = {None: 0, OrderPhase.NEW: 1, OrderPhase.PARTIALLY_FILLED: 2}
-_OVER = 3
+# fmt: off
+_ENDS = "FILLED CANCELED REJECTED EXPIRED"
+MAY_BECOME: dict[OrderPhase, frozenset[OrderPhase]] = {
+    phase: frozenset(OrderPhase(name) for name in names.split()) for phase, names in {
+        OrderPhase.INTENT:           "SENT REJECTED EXPIRED",
+        OrderPhase.SENT:             f"UNKNOWN NEW PARTIALLY_FILLED CANCELING TRIGGERED {_ENDS}",
+        OrderPhase.UNKNOWN:          f"        NEW PARTIALLY_FILLED CANCELING TRIGGERED {_ENDS}",
+        OrderPhase.NEW:              f"UNKNOWN     PARTIALLY_FILLED CANCELING TRIGGERED {_ENDS}",
+        OrderPhase.PARTIALLY_FILLED: f"UNKNOWN                      CANCELING TRIGGERED {_ENDS}",
+        OrderPhase.CANCELING:        f"UNKNOWN                                TRIGGERED {_ENDS}",
+        OrderPhase.TRIGGERED:        f"UNKNOWN                                          {_ENDS}",
+        **dict.fromkeys(ENDED, ""),
+    }.items()
+}
+# fmt: on
+
+_AGREED = 2  # so many agreeing answers in a row count (rule 4)
+# How far a phase that the venue tells is on an order's way; None: it has told none. All others are ends.
+_RANK: dict[OrderPhase | None, int] = {None: 0, OrderPhase.NEW: 1, OrderPhase.PARTIALLY_FILLED: 2}
+_RANK_OF_END = 3
 
 
 def _same(order: OrderState, _: Event, __: int) -> Step:
@@ -61,9 +80,8 @@ def _bug(order: OrderState, event: Event, _: int) -> Step:
 
 def _send(order: OrderState, event: Send, _: int) -> Step:
     """The request may reach the venue from now on."""
-    return Step(
-        replace(order, phase=OrderPhase.SENT, at_ms=event.at_ms, valid_until_ms=event.at_ms + event.validity_ms)
-    )
+    valid_until_ms = event.at_ms + event.validity_ms
+    return Step(replace(order, phase=OrderPhase.SENT, at_ms=event.at_ms, valid_until_ms=valid_until_ms))
 
 
 def _expire(order: OrderState, event: Expire, _: int) -> Step:
@@ -79,9 +97,8 @@ def _doubt(order: OrderState, _: Ambiguous, __: int) -> Step:
 def _refuse(order: OrderState, event: Refused, _: int) -> Step:
     """Our own check or the venue refused the request, which contradicts an order that the venue has shown."""
     if order.seen:
-        return _contradiction(
-            order, f"the venue refused an order that it had shown as {order.venue_order_id}: {event.text}"
-        )
+        text = f"the venue refused an order that it had shown as {order.venue_order_id}: {event.text}"
+        return _contradiction(order, text)
     return Step(replace(order, phase=OrderPhase.REJECTED, reason=event.reason))
 
 
@@ -93,7 +110,7 @@ def _refuse_late(order: OrderState, event: Refused, _: int) -> Step:
 
 
 def _missed(order: OrderState, event: Absent, grace_ms: int) -> Step:
-    """The venue does not know it."""
+    """The venue does not know the order."""
     if event.traded_qty is not None and (order.canceled_ms or order.phase is OrderPhase.CANCELING):
         return _forgotten(order, event, event.traded_qty, grace_ms)
     if order.seen:
@@ -128,6 +145,7 @@ def _learn(order: OrderState, event: Answer, grace_ms: int) -> Step:
         return _contradiction(order, impossible)
     if _before_it_became(order, told):
         return Step(order)
+    # Rules 2 and 3: what is new, and what counts at once.
     joined = _joined(order, event)
     if told.phase is OrderPhase.FILLED and told.filled_qty == joined.filled_qty == order.asked_qty and told.paid > 0:
         return Step(_end(joined, OrderPhase.FILLED))
@@ -137,6 +155,7 @@ def _learn(order: OrderState, event: Answer, grace_ms: int) -> Step:
         return Step(joined, _other_quantity(joined))
     if (told.filled_qty, told.paid) != (order.filled_qty, order.paid) or _rank(told.phase) < _rank(order.told):
         return _stale(order, event.at_ms, f"{_text(told)} is less than was known")
+    # Rule 4: it repeats just what we know. An order that we know as open is none the wiser for being open.
     if told.phase not in ENDED and not order.unanswered:
         return Step(replace(order, agreeing=0, asked_ms=max(order.asked_ms, event.at_ms)))
     order = _agree(order, event.at_ms, grace_ms)
@@ -229,9 +248,8 @@ def _resolve(order: OrderState, event: Resolve, grace_ms: int) -> Step:
     if impossible := _impossible(order, said):
         raise ValueError(impossible)
     if abs(said.filled_qty) < abs(order.filled_qty) or said.paid < order.paid:
-        raise ValueError(
-            f"{order.filled_qty} was filled for {order.paid} already, not {said.filled_qty} for {said.paid}"
-        )
+        known = f"{order.filled_qty} was filled for {order.paid} already"
+        raise ValueError(f"{known}, not {said.filled_qty} for {said.paid}")
     joined = _joined(order, Answer(event.at_ms, said, event.at_ms))
     return Step(replace(joined, phase=said.phase, reason=Reason.RESOLVED), _other_quantity(joined))
 
@@ -258,23 +276,6 @@ _COLUMN = {
     OrderPhase.CANCELING: 4, OrderPhase.TRIGGERED: 5,
 }
 _ENDED = 6
-
-_ENDS = "FILLED CANCELED REJECTED EXPIRED"
-MAY_BECOME: dict[OrderPhase, frozenset[OrderPhase]] = {
-    state: frozenset(OrderPhase(name) for name in names.split()) for state, names in {
-        OrderPhase.INTENT:           "SENT REJECTED EXPIRED",
-        OrderPhase.SENT:             f"UNKNOWN NEW PARTIALLY_FILLED CANCELING TRIGGERED {_ENDS}",
-        OrderPhase.UNKNOWN:          f"        NEW PARTIALLY_FILLED CANCELING TRIGGERED {_ENDS}",
-        OrderPhase.NEW:              f"UNKNOWN     PARTIALLY_FILLED CANCELING TRIGGERED {_ENDS}",
-        OrderPhase.PARTIALLY_FILLED: f"UNKNOWN                      CANCELING TRIGGERED {_ENDS}",
-        OrderPhase.CANCELING:        f"UNKNOWN                                TRIGGERED {_ENDS}",
-        OrderPhase.TRIGGERED:        f"UNKNOWN                                          {_ENDS}",
-        OrderPhase.FILLED:           "",
-        OrderPhase.CANCELED:         "",
-        OrderPhase.REJECTED:         "",
-        OrderPhase.EXPIRED:          "",
-    }.items()
-}
 # fmt: on
 
 
@@ -315,20 +316,20 @@ def _before_it_became(order: OrderState, told: OrderStatusReport) -> bool:
 def _joined(order: OrderState, answer: Answer) -> OrderState:
     """Returns the larger part of what we know and what the venue tells; `order` itself where nothing is new."""
     told = answer.what
-    state = told.phase if _rank(told.phase) > _rank(order.told) or _other_end(order, told) else order.told
+    furthest = told.phase if _rank(told.phase) > _rank(order.told) or _other_end(order, told) else order.told
     filled = max(order.filled_qty, told.filled_qty, key=abs)
     paid = max(order.paid, told.paid)
     own_id = "" if told.venue_order_id == order.became else told.venue_order_id
     venue_order_id = order.venue_order_id or own_id
-    if (state, filled, paid, venue_order_id) == (order.told, order.filled_qty, order.paid, order.venue_order_id):
+    if (furthest, filled, paid, venue_order_id) == (order.told, order.filled_qty, order.paid, order.venue_order_id):
         return order
-    doubtful = order.phase is OrderPhase.UNKNOWN or state in ENDED
-    where = OrderPhase.UNKNOWN if doubtful else _open_phase(order, filled)
-    over = order.phase is OrderPhase.CANCELING and state in ENDED  # which says as much as the answer to the cancel
+    doubtful = order.phase is OrderPhase.UNKNOWN or furthest in ENDED
+    phase = OrderPhase.UNKNOWN if doubtful else _open_phase(order, filled)
+    cancel_taken = order.phase is OrderPhase.CANCELING and furthest in ENDED  # says as much as the cancel's answer
     return replace(
-        order, phase=where, told=state, filled_qty=filled, paid=paid, venue_order_id=venue_order_id,
+        order, phase=phase, told=furthest, filled_qty=filled, paid=paid, venue_order_id=venue_order_id,
         news_ms=max(order.news_ms, answer.heard_ms), agreeing=0,
-        canceled_ms=order.canceled_ms or (answer.heard_ms if over else 0), cause=told.cause or order.cause,
+        canceled_ms=order.canceled_ms or (answer.heard_ms if cancel_taken else 0), cause=told.cause or order.cause,
     )  # fmt: skip
 
 
@@ -348,6 +349,7 @@ def _proven_short(order: OrderState, told: OrderStatusReport) -> bool:
 
 
 def _open_phase(order: OrderState, filled: Decimal) -> OrderPhase:
+    """Returns the phase of an order that is open, and that the venue has shown."""
     if order.became:
         return OrderPhase.TRIGGERED
     if order.canceled_ms or order.phase is OrderPhase.CANCELING:
@@ -355,12 +357,12 @@ def _open_phase(order: OrderState, filled: Decimal) -> OrderPhase:
     return OrderPhase.PARTIALLY_FILLED if filled else OrderPhase.NEW
 
 
-def _rank(state: OrderPhase | None) -> int:
-    return _FURTHER.get(state, _OVER)
+def _rank(phase: OrderPhase | None) -> int:
+    return _RANK.get(phase, _RANK_OF_END)
 
 
 def _agree(order: OrderState, asked_ms: int, grace_ms: int) -> OrderState:
-    """Counts an answer that repeats what we know, if it was asked late enough and after the one before."""
+    """Counts an answer that repeats what we know, if it was asked for late enough and after the one before (rule 4)."""
     arrived_ms = order.canceled_ms if order.seen else order.valid_until_ms
     settled_ms = max(arrived_ms, order.news_ms) + grace_ms
     if asked_ms <= max(settled_ms, order.asked_ms):
@@ -368,14 +370,14 @@ def _agree(order: OrderState, asked_ms: int, grace_ms: int) -> OrderState:
     return replace(order, agreeing=order.agreeing + 1, asked_ms=asked_ms)
 
 
-def _end(order: OrderState, state: OrderPhase) -> OrderState:
-    return replace(order, phase=state, reason=None if state is OrderPhase.FILLED else Reason.ENDED_BY_VENUE)
+def _end(order: OrderState, phase: OrderPhase) -> OrderState:
+    return replace(order, phase=phase, reason=None if phase is OrderPhase.FILLED else Reason.ENDED_BY_VENUE)
 
 
 def _other_quantity(order: OrderState) -> tuple[Note, ...]:
-    if abs(order.filled_qty) <= abs(order.asked_qty) and (
-        order.told is not OrderPhase.FILLED or order.filled_qty == order.asked_qty
-    ):
+    """Returns a note where more was filled than asked for, or FILLED is not the quantity asked for."""
+    in_part = order.told is not OrderPhase.FILLED and abs(order.filled_qty) <= abs(order.asked_qty)
+    if in_part or order.filled_qty == order.asked_qty:
         return ()
     return (Note(NoteKind.OTHER_QUANTITY, f"asked for {order.asked_qty}, filled {order.filled_qty}"),)
 

@@ -1,4 +1,4 @@
-"""Checkpoints: the settings, the model, and each stage's state at one moment, so that parity can go on from there.
+"""A checkpoint has the settings, the model, and each stage's state at one moment: parity can go on from there.
 
 A snapshot names the last n of each input that its stage had taken, so it need not be of the moment where a part ends.
 """

@@ -80,7 +80,7 @@ def _columns(kind: type[Record], path: tuple[str, ...]) -> Iterator[MessageColum
 
 
 def _plain_type(annotation: Any) -> Any:
-    """Without Annotated and `| None`."""
+    """Returns the type without Annotated and `| None`."""
     if get_origin(annotation) is Annotated:
         return _plain_type(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
@@ -160,10 +160,12 @@ def _message(stream: Stream, entry: Entry) -> Message | None:
 
 
 def _fitting(number: int) -> int:
+    """Returns a number that an int64 holds; 0 for one that is damaged."""
     return number if number < 2**63 else 0
 
 
 def _cell(message: Message | None, path: tuple[str, ...]) -> Any:
+    """Returns the value at the end of a path; None where the message has none, or there is no message."""
     value: Any = message
     for name in path:
         value = getattr(value, name, None)
@@ -274,7 +276,7 @@ def one_of(column: Any, texts: Sequence[str]) -> Any:
 
 
 def _rows(part: Part, instance: str = "", symbols: Sequence[str] = ()) -> Iterator[tuple[str, RecordedEntry]]:
-    """Each row behind its instance; of these, or of all."""
+    """Yields each row behind its instance; only those of this instance and of these symbols, or of all."""
     import pyarrow as pa
     from pyarrow import parquet
 

@@ -69,6 +69,17 @@ class Backpressure:
             if EntryId.of(lowest).ms < EntryId.of(part.trims[output.stream]).ms:
                 part.trims[output.stream] = lowest.decode()
 
+    async def lags(self, session: Session, parts: Sequence[Partition]) -> dict[tuple[str, int, str], int]:
+        """Returns by stream, partition and reader how many entries the reader has not committed; raises BusLost."""
+        found: dict[tuple[str, int, str], int] = {}
+        for recorders in (False, True):
+            for part, output, stored in await self._ask(session, parts, self._bounded, recorders=recorders):
+                readers = output.recorders if recorders else output.consumers
+                for reader, field in zip(readers, stored, strict=True):
+                    behind = part.written[output.stream] - position_in(field)
+                    found[str(output.stream), part.lease.partition.p, reader] = max(behind, 0)
+        return found
+
     @staticmethod
     def _ms_ago(seconds: float) -> int:
         return int((time.time() - seconds) * 1000)

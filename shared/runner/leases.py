@@ -7,6 +7,7 @@ from shared.bus.api import Lease, Session
 from shared.bus.names import PartitionId
 from shared.models.runtime import Runtime, runtimes_in
 from shared.record import WIRE, NewerWire
+from shared.version import full_version, process_name
 
 
 def share(members: Sequence[str], owner: str, partitions: int, exclusive: bool) -> set[int]:
@@ -57,6 +58,7 @@ class PartitionLeases:
         self.owner = uuid4().hex if runtime is None else f"{uuid4().hex}.{runtime.mark}"
         self.wire = WIRE  # the one that stands on the bus, as of the last round
         self.leases: dict[int, Lease] = {}
+        self.share: set[int] = set()  # the partitions that fall to us, held or not, as of the last round
         self._instance = instance
         self._partitions = partitions
         self._exclusive = exclusive
@@ -64,6 +66,7 @@ class PartitionLeases:
         self._runtime = runtime
         self.changed_from: tuple[str, ...] = ()  # runtimes that have computed here before, as of the first round
         self._told = False
+        self._note = f"{process_name()} {full_version()}"
 
     async def round(self, session: Session, renewed: Container[int] = ()) -> list[Lease]:
         """Renews leases, gives up excess, takes what is ours and free; returns the newly taken ones.
@@ -71,12 +74,12 @@ class PartitionLeases:
         - renewed: partitions whose lease a commit has lengthened just now. A partition whose lease is gone is no longer
           in `leases` afterwards. Raises NewerWire where the bus's wire is not known here, and OtherRuntime.
         """
-        joined = await session.join(self._instance, self.owner)
+        joined = await session.join(self._instance, self.owner, note=self._note)
         if joined.wire > WIRE:
             raise NewerWire("this namespace", joined.wire)
         self.wire = joined.wire
         members = await self._of_our_runtime(session, joined.members)
-        mine = share(members, self.owner, self._partitions, self._exclusive)
+        mine = self.share = share(members, self.owner, self._partitions, self._exclusive)
         await self._give_up([lease for p, lease in self.leases.items() if p not in mine], session)
         held = [lease for p, lease in self.leases.items() if p not in renewed]
         for lease, kept in zip(held, await session.renew(held), strict=True):
@@ -101,6 +104,18 @@ class PartitionLeases:
             self._told = True
             self.changed_from = tuple(text for mark, text in sorted(known.items()) if mark != own.mark)
         return [member for member in members if _mark(member) in ("", ruling)]
+
+    @property
+    def standing(self) -> str:
+        """Returns what is ours, for a person.
+
+        >>> PartitionLeases("gateway", 8, exclusive=True).standing
+        'stands by'
+        """
+        owned = ", ".join(map(str, sorted(self.leases)))
+        if owned:
+            return f"owns {owned} of {self._partitions} partitions"
+        return "waits for its partitions" if self.share else "stands by"
 
     def lose(self, p: int) -> None:
         """Drops the lease of `p`, which is gone; of an exclusive instance, all."""

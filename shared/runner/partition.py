@@ -1,13 +1,14 @@
-"""One partition's work, without I/O: entries in, the next commit out.
+"""One partition's work, without I/O: `offer` entries, let the stages `work`, and take the next `commit`.
 
-The rules, for each symbol and input stream:
-- n as expected: the stage takes the message, when it is ready for it.
+An entry is settled when it needs no more work: it was taken, skipped, set aside or buried. What is not settled is read
+again after a restart. The rules, for each symbol and input stream, in the order in which `_take` goes through them:
+- a stopped symbol: what comes on a strict stream is put aside in its snapshot, market data are dropped.
 - n smaller or equal: seen already, skipped. The same n with another trace id, or with another content, is a
   divergence: the symbol stops.
-- n jumps: entries are missing. The stage gets a Gap first; on a strict stream the symbol stops.
 - an entry that cannot be read, or at which the stage failed twice: to the dead letters, then as if it were missing.
 - an entry of a wire that does not stand on the bus: as one that cannot be read. Where that wire may stand: NewerEntry.
-- a stopped symbol: what comes on a strict stream is put aside in its snapshot, market data are dropped.
+- n jumps: entries are missing. The stage gets a Gap first; on a strict stream the symbol stops.
+- n as expected: the stage takes the message, when it is ready for it.
 """
 
 from collections import Counter, deque
@@ -35,6 +36,7 @@ class Partition:
     - stored: what lies on the bus. cursors_id: the id under which its cursors hold; under another all is read again.
     - poison: entries at which the stage failed twice, and why.
     - wire: the one that stands on the bus. foreign: entries of a wire that nobody may write here, and why.
+    - given: the entries of the newest commit, for whoever counts them.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class Partition:
         self.wire = wire
         self.counts: Counter[str] = Counter()
         self.alarms: list[str] = []
-        self.missed: list[str] = []  # what was cut before it was read
+        self.missed: list[str] = []  # what was trimmed before it was read, for the log
         hold = stored.fields.get("run") == cursors_id.encode()
         self.cursors = {x.key: InputCursor(x, stored.fields.get(f"in:{x.key}"), hold) for x in spec.inputs}
         streams = [output.stream for output in spec.outputs]
@@ -64,16 +66,18 @@ class Partition:
         self._poison = poison
         self._decoder = EntryDecoder(lease.partition.p, foreign)
         self._symbols: dict[str, Symbol] = {}
-        self._active: dict[str, Symbol] = {}
-        self._touched: dict[str, Symbol] = {}
-        self._entries: list[Message | Outgoing] = []
-        self._kept: list[Message] = []  # for the external store
+        self._active: dict[str, Symbol] = {}  # those with entries that may be taken now
         self._last_taken: Suspect | None = None
+        # The next commit: symbols whose snapshot changes, entries, fields beside the snapshots, moved cursors.
+        self._touched: dict[str, Symbol] = {}
+        self.given: list[Message | Outgoing] = []
+        self._entries: list[Message | Outgoing] = []
         self._fields: dict[str, bytes | str] = {}
+        self._moved: set[str] = set()
+        self._kept: list[Message] = []  # for the external store, before that commit
         # Under a new id the cursors are renewed in all streams, also where nothing came yet.
         renewed = {f"in:{stream}": f"{x.cursor.decode()} {x.position}" for stream, x in self.cursors.items()}
         self._on_attach: dict[str, bytes | str] = {} if hold else {"run": cursors_id, **renewed}
-        self._moved: set[str] = set()
         self._joint = JointStage(spec.make_stage(""), stored.fields.get(JOINT)) if spec.joint else None
         self._told: dict[str, str] = {}
         self._snapshots = {k.removeprefix(FIELD): v for k, v in stored.fields.items() if k.startswith(FIELD)}
@@ -91,6 +95,11 @@ class Partition:
                 known.last.setdefault(stream, Taken())
             self._symbols[name] = known
         return known
+
+    @property
+    def known(self) -> Mapping[str, Symbol]:
+        """Returns the symbols that were asked for, by name."""
+        return self._symbols
 
     @property
     def joint(self) -> Stage | None:
@@ -120,7 +129,7 @@ class Partition:
         """Gives a symbol's stage a value that did not come over the bus."""
         symbol = self.symbol(name)
         self._touched[name] = symbol
-        self._send(symbol, symbol.stage.on_tick(value) or [])
+        self._write(symbol, symbol.stage.on_tick(value) or [])
 
     def tell(self, name: str, text: str) -> None:
         """Writes a field beside the snapshot with the next commit, for whoever looks; nothing where it says so already.
@@ -133,7 +142,7 @@ class Partition:
     def work(self, limit: int) -> None:
         """Runs the stages until nothing more is ready, or `limit` entries wait to be written.
 
-        Inputs that are always taken do not mind the limit.
+        An input that is `always` taken is taken beyond the limit, too.
         """
         for name, symbol in list(self._active.items()):
             if self._drain(symbol, limit):
@@ -160,9 +169,9 @@ class Partition:
         """Says whether the partition has taken this entry."""
         stream, entry_id = suspect
         cursor = self.cursors[stream]
-        return all(entry.id != entry_id for entry in cursor.unsettled) and EntryId.of(cursor.read_to) >= EntryId.of(
-            entry_id
-        )
+        if any(entry.id == entry_id for entry in cursor.unsettled):
+            return False
+        return EntryId.of(cursor.read_to) >= EntryId.of(entry_id)
 
     @property
     def busy(self) -> bool:
@@ -179,14 +188,17 @@ class Partition:
         if not self._touched and not self._entries and not self._fields:
             return None
         try:
-            return self._packed()
+            return self._pack()
         except Exception as error:
             if self._last_taken is None:
                 raise
             raise StageFailed("a commit", self._last_taken, error) from error
 
-    def _packed(self) -> Commit:
-        """Puts all in its wire form, after all stages have worked: many of one kind in a row are faster."""
+    def _pack(self) -> Commit:
+        """Puts all that changed into its wire form.
+
+        It is called after all stages have worked, because many of one kind in a row are faster.
+        """
         if self._on_attach:
             self._fields = {**self._on_attach, **self._fields}
             self._on_attach = {}
@@ -198,6 +210,7 @@ class Partition:
         for entry_stream in {entry.stream for entry in entries}:
             self._fields[f"out:{entry_stream}"] = str(self.written[Stream(entry_stream)])
         commit = Commit(self.lease, self.seq, self._fields, entries, self.trims)
+        self.given = self._entries
         self._fields, self._entries, self._touched, self.trims = {}, [], {}, {}
         self.seq += 1
         return commit
@@ -222,6 +235,7 @@ class Partition:
         return True
 
     def _take(self, symbol: Symbol, cursor: InputCursor, entry: Entry) -> bool:
+        """Does what the rules say of the symbol's next entry; False where that has to wait."""
         stream = cursor.key
         last = symbol.last[stream]
         if symbol.stopped:
@@ -240,9 +254,9 @@ class Partition:
         message = None if poison else entry.message
         if message is None:
             cause = GapCause.FAILED if poison else GapCause.UNREADABLE
-            return self._bad(symbol, cursor, entry, poison or entry.cause, cause)
-        if entry.n > last.n + 1:
-            return self._missing(symbol, cursor, message, GapCause.MISSED, upto=entry.n - 1)
+            return self._take_bad(symbol, cursor, entry, poison or entry.cause, cause)
+        if entry.n > last.n + 1:  # the gap alone: the entry itself is taken next
+            return self._give_gap(symbol, cursor, message, GapCause.MISSED, upto=entry.n - 1)
         if not self._give(symbol, cursor, entry, message):
             return False
         cursor.position += 1
@@ -251,6 +265,7 @@ class Partition:
         return True
 
     def _give(self, symbol: Symbol, cursor: InputCursor, entry: Entry, message: Message) -> bool:
+        """Gives the message to the stage; False where the stage is not ready for it."""
         stage = cast(Stage, symbol.stage)
         try:
             if not stage.ready(message):
@@ -258,13 +273,14 @@ class Partition:
             outputs = stage.on_tick(message)
             self._touched[symbol.name] = symbol
             if outputs:
-                self._send(symbol, outputs)
+                self._write(symbol, outputs)
         except Exception as error:
             raise StageFailed(symbol.name, (cursor.key, entry.id), error) from error
         self._last_taken = (cursor.key, entry.id)
         return True
 
-    def _send(self, symbol: Symbol, outputs: list[Message]) -> None:
+    def _write(self, symbol: Symbol, outputs: list[Message]) -> None:
+        """Puts what the stage gave into the next commit, or into what is kept; ValueError where a number is wrong."""
         for message in outputs:
             stream = message.to
             if stream in self.spec.kept:
@@ -279,11 +295,12 @@ class Partition:
             self._entries.append(message)
 
     def _writer(self, name: str) -> Symbol:
-        """Returns the symbol in whose name a joint stage writes; of any other stage the symbol is its own."""
+        """Returns the symbol in whose name a joint stage writes; any other stage writes in its own symbol's name."""
         self._touched[name] = symbol = self.symbol(name)
         return symbol
 
-    def _bad(self, symbol: Symbol, cursor: InputCursor, entry: Entry, cause: str, gap: GapCause) -> bool:
+    def _take_bad(self, symbol: Symbol, cursor: InputCursor, entry: Entry, cause: str, gap: GapCause) -> bool:
+        """Buries an entry that cannot be taken; the symbol stops, or its stage gets a Gap in the entry's place."""
         stream = cursor.key
         if cursor.source.strict:
             self._bury(entry, stream, cause)
@@ -293,24 +310,27 @@ class Partition:
         if gap is GapCause.FAILED or entry.n == last_n + 1:
             tr = entry.tr[:MAX_TRACE] or "?"
             stand_in = Gap(n=entry.n, sym=symbol.name, ts_event=0, tr=tr, stream=cursor.source.stream, cause=gap)
-            if not self._missing(symbol, cursor, stand_in, gap, upto=entry.n):
+            if not self._give_gap(symbol, cursor, stand_in, gap, upto=entry.n):
                 return False
         # else its number is not believed: the next entry that can be read shows what is missing
         self._bury(entry, stream, cause)
         entry.settled = True
         return True
 
-    def _missing(self, symbol: Symbol, cursor: InputCursor, before: Message, cause: GapCause, upto: int) -> bool:
-        """Tells the stage, when it is ready for it, that everything up to n = `upto` is missing."""
+    def _give_gap(self, symbol: Symbol, cursor: InputCursor, behind: Message, cause: GapCause, upto: int) -> bool:
+        """Tells the stage, when it is ready for it, that everything up to n = `upto` is missing.
+
+        behind: the message that shows it, from which the Gap has its time and trace.
+        """
         stream, missed = cursor.key, cursor.source.stream
         if cursor.source.strict:
             self._stop(symbol, f"{stream} n={upto} is missing")
             return True
-        gap = Gap(n=upto, sym=symbol.name, ts_event=before.ts_event, tr=before.tr, stream=missed, cause=cause)
+        gap = Gap(n=upto, sym=symbol.name, ts_event=behind.ts_event, tr=behind.tr, stream=missed, cause=cause)
         try:
             if not cast(Stage, symbol.stage).ready(gap):
                 return False
-            self._send(symbol, symbol.stage.on_tick(gap) or [])
+            self._write(symbol, symbol.stage.on_tick(gap) or [])
         except Exception as error:  # noqa: BLE001  (a stage may raise anything; its symbol stops, with an alarm)
             self._stop(symbol, described(error, "the stage failed at a gap"))
             return True
@@ -324,6 +344,7 @@ class Partition:
         return True
 
     def _bury(self, entry: Entry, stream: str, cause: str) -> None:
+        """Writes the entry to the dead letters, and raises an alarm."""
         self.counts["dead"] += 1
         self.written[Stream.DEAD] += 1
         why = f"{stream} {entry.id.decode()} {cause}"[:400]
@@ -332,6 +353,7 @@ class Partition:
         self.alarms.append(f"dead letter: {entry.k or 'no symbol'}: {why}")
 
     def _stop(self, symbol: Symbol, why: str) -> None:
+        """Lets the symbol take nothing any more until a person lets it go on."""
         symbol.stopped = why[:400]
         self._touched[symbol.name] = symbol
         self.alarms.append(f"symbol stopped: {symbol.name}: {symbol.stopped}")

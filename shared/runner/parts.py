@@ -1,14 +1,31 @@
 """A service's parts: its spec, the feeder that brings its input, and the store that it keeps beside the bus."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from shared.bus.api import Session
 from shared.config import Settings
 from shared.messages import Message
 from shared.runner.backpressure import Backpressure
+from shared.runner.meter import ServiceMetrics
 from shared.runner.partition import Partition
 from shared.runner.spec import Limits, ServiceSpec
+
+
+class Work(Protocol):
+    """A process does this work: a Worker, or a loop of its own; metrics: those that it has beside all services'."""
+
+    counts: Counter[str]
+    alive_file: Path | None
+    metrics: ServiceMetrics
+
+    async def run(self) -> None:
+        """Works until stopped."""
+
+    def stop(self) -> None:
+        """Lets `run` return soon."""
 
 
 class Feeder(Protocol):
@@ -51,12 +68,16 @@ class ExternalStore(Protocol):
 
 
 class ServiceParts(NamedTuple):
-    """The parts say what a process does, what its input is, and what it keeps beside the bus; close: at the end."""
+    """The parts say what a process does, what its input is, and what it keeps beside the bus.
+
+    - close: called at the end. metrics: those that it has beside all services'.
+    """
 
     spec: ServiceSpec
     feeder: Feeder
     store: ExternalStore | None = None
     close: Callable[[], Awaitable[None]] | None = None
+    metrics: ServiceMetrics = ServiceMetrics()
 
 
 Build = Callable[[Settings, Limits], ServiceParts]

@@ -64,6 +64,23 @@ async def read_progress(session: Session, settings: Settings) -> Progress:
     return Progress(written, {stream: written[stream] - taken[stream] for stream in taken})
 
 
+async def read_lags(session: Session, settings: Settings) -> dict[PartitionId, int]:
+    """Returns how many entries each consumer has not committed yet, by its partition; the recorder is one of them.
+
+    What the recorder has not begun to read is not counted. Consumers are asked first, so no lag is understated.
+    """
+    made, recorder = producers(settings), settings.recorder.instance
+    readers = [*consumers(settings).items(), *((stream, recorder) for stream in made)]
+    rows = [(stream, PartitionId(who, p)) for stream, who in readers for p in range(settings.bus.partitions)]
+    taken = await session.fields([(place, f"in:{stream}") for stream, place in rows])
+    written = await session.fields([(PartitionId(made[stream], place.p), f"out:{stream}") for stream, place in rows])
+    lags = {place: 0 for _, place in rows}
+    for (_, place), position, count in zip(rows, taken, written, strict=True):
+        if position is not None or place.instance != recorder:
+            lags[place] += _number("out:", count) - position_in(position)
+    return lags
+
+
 async def _sums(session: Session, asked: Mapping[Stream, tuple[str, str]], partitions: range) -> dict[Stream, int]:
     wanted = [(PartitionId(instance, p), field) for instance, field in asked.values() for p in partitions]
     answers = iter(await session.fields(wanted))

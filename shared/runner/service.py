@@ -7,10 +7,7 @@ import gc
 import os
 import signal
 import sys
-from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
-from typing import Protocol
 from uuid import uuid4
 
 import structlog
@@ -27,26 +24,14 @@ from shared.messages import Stream
 from shared.record import WIRE
 from shared.runner.health import alive_file
 from shared.runner.logs import configure_logs
-from shared.runner.parts import Build
+from shared.runner.meter import ServiceMetrics
+from shared.runner.parts import Build, Work
 from shared.runner.process import GC_ALLOCATIONS, stop_with_parent
 from shared.runner.spec import Limits
 from shared.runner.worker import Worker
 from shared.user_code import blaming, read_once
 
 log = structlog.get_logger()
-
-
-class Work(Protocol):
-    """A process does this work: a Worker, or a loop of its own."""
-
-    counts: Counter[str]
-    alive_file: Path | None
-
-    async def run(self) -> None:
-        """Works until stopped."""
-
-    def stop(self) -> None:
-        """Lets `run` return soon."""
 
 
 def serve(name: str, build: Build, *, ahead: bool = False) -> None:
@@ -57,8 +42,11 @@ def serve(name: str, build: Build, *, ahead: bool = False) -> None:
 
     def worker(settings: Settings, bus: RedisBus) -> Worker:
         limits = limits_of(settings)
-        spec, feeder, store, close = build(settings, limits)
-        return Worker(spec, bus, feeder, partitions=settings.bus.partitions, limits=limits, store=store, close=close)
+        spec, feeder, store, close, metrics = build(settings, limits)
+        return Worker(
+            spec, bus, feeder, partitions=settings.bus.partitions, limits=limits, store=store, close=close,
+            metrics=metrics if settings.metrics.on else ServiceMetrics(),
+        )  # fmt: skip
 
     serve_work(name, worker, ahead=ahead)
 
@@ -81,7 +69,7 @@ def serve_work(name: str, build: Callable[[Settings, RedisBus], Work], *, ahead:
         if ahead and settings.ingestor.works_ahead:
             os.nice(settings.ingestor.ahead_nice)
         _calm_garbage_collector()
-        uvloop.run(_run(work, bus, settings))
+        uvloop.run(_run(name, work, bus, settings))
     except TicklineError as error:
         log.error("cannot go on", why=str(error), exit_code=error.exit_code)
         sys.exit(error.exit_code)
@@ -172,7 +160,16 @@ async def _meta(bus: Bus, partitions: int, why: list[str]) -> tuple[dict[str, st
             await asyncio.sleep(0.2)  # a server that is not there gives nothing to wait on
 
 
-async def _run(work: Work, bus: Bus, settings: Settings) -> None:
+async def _run(name: str, work: Work, bus: Bus, settings: Settings) -> None:
+    with contextlib.ExitStack() as stack:
+        if settings.metrics.on:
+            from shared.runner.metrics import answering  # a service whose metrics nobody wants does without
+
+            stack.enter_context(answering(name, work, settings))
+        await _work(work, bus, settings)
+
+
+async def _work(work: Work, bus: Bus, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     checking = asyncio.ensure_future(check_bus(bus, settings))
 

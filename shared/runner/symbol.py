@@ -1,7 +1,7 @@
-"""A partition remembers of each input stream a cursor, and of each symbol its stage, its numbers and what waits.
+"""A partition remembers a cursor for each input stream, and for each symbol its stage, its numbers and what waits.
 
-The committed cursor stands before the oldest entry that still waits. After a restart the partition reads later entries
-again and skips those that it had taken by their n. So a waiting entry costs nothing in the snapshot.
+The committed cursor stands before the oldest entry that still waits. After a restart the partition reads everything
+behind it again, and skips by their n the entries that it had taken. So a waiting entry costs nothing in the snapshot.
 """
 
 from collections import deque
@@ -23,8 +23,11 @@ from shared.tick import Tick
 class InputCursor:
     """A cursor knows how far one input stream of a partition was read, and which entries are not settled yet.
 
-    - hold: whether the stored cursor may be used; else everything is read again.
+    `read_to` is the last entry that was read, `cursor` the last before which all are settled: only that one is stored.
+
+    - stored: the snapshot's field, `cursor position`. hold: whether its cursor may be used; else all is read again.
     - position: the sum of the last n over all symbols, so that producer minus consumer is the lag in entries.
+    - oldest_ns: when the oldest entry was written that the cursor has passed since somebody asked; 0 where none was.
     """
 
     def __init__(self, source: Input, stored: bytes | None, hold: bool) -> None:
@@ -36,6 +39,7 @@ class InputCursor:
         self.read_to = self.cursor
         self._stored = ""
         self.unsettled: deque[Entry] = deque()
+        self.oldest_ns = 0
 
     def offer(self, entries: Sequence[Entry]) -> None:
         """Takes what was read behind `read_to`."""
@@ -43,10 +47,12 @@ class InputCursor:
         self.read_to = entries[-1].id
 
     def advance(self) -> str | None:
-        """Moves the cursor over the settled entries; what the snapshot is to keep, `cursor position`, if it changed."""
-        waiting = self.unsettled
-        while waiting and waiting[0].settled:
-            self.cursor = waiting.popleft().id
+        """Moves the cursor over the settled entries; returns the field for the snapshot, or None if it is the same."""
+        unsettled = self.unsettled
+        if unsettled and unsettled[0].settled and not self.oldest_ns:
+            self.oldest_ns = unsettled[0].w
+        while unsettled and unsettled[0].settled:
+            self.cursor = unsettled.popleft().id
         stored = f"{self.cursor.decode()} {self.position}"
         if stored == self._stored:
             return None
@@ -99,9 +105,9 @@ class SymbolSnapshot(Snapshot):
 
 @dataclass(slots=True)
 class Taken:
-    """It remembers the last entry taken of one input stream.
+    """A Taken remembers the entry of one input stream that a symbol took last.
 
-    - said: the message, or its content's hash, or nothing after a gap.
+    - said: the message, or its content's hash, or nothing after a gap. The hash is computed when it is asked for.
     """
 
     n: int = 0
@@ -110,7 +116,7 @@ class Taken:
 
     @property
     def content(self) -> bytes:
-        """Returns the hash of what it said, which is computed once."""
+        """Returns the hash of what the entry said; empty after a gap."""
         if not isinstance(self.said, bytes):
             self.said = content_hash(self.said)
         return self.said
@@ -121,8 +127,9 @@ class Symbol:
     """A symbol has what the snapshot keeps in one field, and its queues, which the snapshot leaves out.
 
     - last: by input stream, what was taken last. sent: by output stream, the n written last.
-    - stopped: why the symbol takes nothing any more.
-    - quarantined: the entries about money that arrived since then. aside: by input stream, the n that arrived last.
+    - stopped: why the symbol takes nothing any more; empty while it works.
+    - quarantined: the entries about money that arrived since it stopped.
+    - aside: by input stream, the n that arrived last since it stopped.
     """
 
     name: str

@@ -144,7 +144,7 @@ class StatefulStrategy(BaseModel):
         own = deepcopy(self._attributes())  # Ticks are restored in place
         known = {name: value for name, value in own.items() if name in saved.memory}
         values = {name: saved.memory[name] for name in known}
-        with suppress(ValueError):
+        with suppress(ValueError):  # one does not fit: all keep their first values
             cast(dict[str, Any], self.__pydantic_private__).update(restored_attributes(saved.kind, known, values))
 
     def _memory(self) -> dict[str, State]:

@@ -1,4 +1,8 @@
-"""The finder imports the modules of users' folders, each under a name of its own, and from what was hashed alone."""
+"""The finder imports the modules of users' folders, each under a name of its own, and from what was hashed alone.
+
+Python asks the UserFinder for a module whose name begins with PACKAGE. It has a Folder for each state of a user's
+folder (an edition: files that were edited are another one), with the bytes of its modules; a SourceLoader runs one.
+"""
 
 import builtins
 import sys
@@ -18,10 +22,10 @@ from shared.user_code.sources import (
     NO_PYTHON,
     CodeFile,
     Reading,
+    has_module,
     installed,
-    own,
+    own_module,
     shadows,
-    there,
 )
 
 PACKAGE = "shared.user_code.folders"
@@ -106,7 +110,7 @@ class Folder:
             for prefix in ("", f"{importer.package}." * bool(importer.package)):
                 if prefix + top in self.sources:
                     return prefix + name
-        meant = own(self.path, name, importer)
+        meant = own_module(self.path, name, importer)
         if meant is None and (path := shadows(self.path, top)) is not None and top not in INNER:
             raise UserCodeFailed(
                 f"{self._line(importer)}: import {top}: {path} has the same name as a module of "
@@ -202,7 +206,7 @@ class UserFinder(MetaPathFinder):
             folder.admit(self.sources(folder.path, name))
         source = folder.sources.get(name)
         if source is None:
-            if there(folder.path, name):
+            if has_module(folder.path, name):
                 raise UserCodeFailed(
                     f"{folder.path}: {name} was not hashed: it was not there when your code was loaded, or no "
                     "`import` statement names it: write one, or start again"

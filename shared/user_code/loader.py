@@ -177,6 +177,7 @@ def _of_file(spec: str, root: Path, path: Path, what: str) -> _Named:
 
 
 def _sources(named: _Named) -> dict[str, CodeFile]:
+    """Returns the modules and data files that a spec leads to, by name; ConfigError where its own file is not there."""
     found = FINDER.sources(named.folder, named.module)
     if FINDER.reads_once:
         FINDER.opened(named.folder, found)
@@ -190,11 +191,13 @@ _NOTHING = CodeFile("", "", b"", is_package=True)
 
 
 def _hashed(named: _Named, sources: Mapping[str, CodeFile]) -> tuple[str, tuple[str, ...]]:
+    """Returns the hash of a spec's files, and their paths."""
     files = {source.path: source.data for source in sources.values() if source.path}
     return hash_of(f"{named.module}:{named.what}", files), tuple(sorted(files))
 
 
 def _of_package(spec: str, point: EntryPoint | None) -> Loaded:
+    """Loads what a spec names in an installed package. point: the entry point that named it."""
     where, _, what = spec.partition(":")
     blame.also_authors(str(path.parent) for _, path in package_files(where))
     with blame.blaming(spec):
@@ -212,6 +215,7 @@ def _of_package(spec: str, point: EntryPoint | None) -> Loaded:
 
 
 def _noted(loaded: Loaded) -> Loaded:
+    """Keeps the hash for `code_of`."""
     with suppress(TypeError):  # of what nobody can refer to weakly, which is no class
         _codes[loaded.object] = loaded.hash
     return loaded

@@ -1,4 +1,10 @@
-"""The files of a user's folder that decide: modules, what their import statements name, and the data they declare."""
+"""The files of a user's folder that decide: modules, what their import statements name, and the data they declare.
+
+`Reading.closure(module)` is what all of this is for: from one module it follows the import statements, which it reads
+without running them, and gives every file of the folder that may take part. A module's name is dotted, from the folder
+on. Beside the folder there are Tickline's own modules, Python's library and installed packages: `installed` says which
+of them has a name, and they come first.
+"""
 
 import ast
 import os
@@ -26,7 +32,7 @@ MAX_BYTES = 256_000_000  # of one data file: it is kept in memory, and goes alon
 
 
 class CodeFile(NamedTuple):
-    """A source is one module of the folder, read once: what is hashed is what is compiled.
+    """A code file is one module of the folder, read once: what is hashed is what is compiled.
 
     - name: the module's, dotted, from the folder on; empty for the folder itself.
     - path: the file's, from the folder on, with slashes; empty for a folder without `__init__.py`.
@@ -44,7 +50,7 @@ class CodeFile(NamedTuple):
         return self.name if self.is_package else self.name.rpartition(".")[0]
 
 
-def at(folder: Path, name: str) -> CodeFile | None:
+def module_at(folder: Path, name: str) -> CodeFile | None:
     """Returns the module of a dotted name as it lies in the folder now, or None.
 
     Only source counts: no `.pyc`, and no compiled extension, whose code nobody can hash as it was loaded. Raises
@@ -107,7 +113,7 @@ def _in_site_packages(places: object) -> bool:
     return any(not _PACKAGES.isdisjoint(Path(place).parts) for place in places or ())  # type: ignore[attr-defined]
 
 
-def own(folder: Path, name: str, importer: CodeFile) -> str | None:
+def own_module(folder: Path, name: str, importer: CodeFile) -> str | None:
     """Returns which module of the folder an absolute import means, or None where it means another's.
 
     It is looked for in the folder, then beside the module that imports it. Raises ConfigError where both have it.
@@ -116,7 +122,7 @@ def own(folder: Path, name: str, importer: CodeFile) -> str | None:
     if top == FACE or (folder == _ROOT if top in INNER else installed(top, folder)):
         return None
     beside = importer.package
-    found = [prefix for prefix in dict.fromkeys(("", f"{beside}." * bool(beside))) if there(folder, prefix + top)]
+    found = [prefix for prefix in dict.fromkeys(("", f"{beside}." * bool(beside))) if has_module(folder, prefix + top)]
     if len(found) > 1:
         raise ConfigError(
             f"{folder / importer.path}: there are two modules {top}, in {folder} and beside this file: write "
@@ -132,14 +138,14 @@ def shadows(folder: Path, top: str) -> Path | None:
     return next((path for path in (folder / f"{top}.py", folder / top / "__init__.py") if path.is_file()), None)
 
 
-def there(folder: Path, name: str) -> bool:
+def has_module(folder: Path, name: str) -> bool:
     """Says whether the folder has a module, or a folder, of this name now; reads nothing."""
     place = folder.joinpath(*name.split("."))
     names = (f"{place.name}.py", *(place.name + suffix for suffix in EXTENSION_SUFFIXES))
     return place.is_dir() or any(place.with_name(file).is_file() for file in names)
 
 
-def imported(folder: Path, source: CodeFile) -> Iterator[str]:
+def imported_names(folder: Path, source: CodeFile) -> Iterator[str]:
     """Yields the names of the folder's modules that a module's import statements may load, wherever they stand.
 
     So what is imported only when a function runs is among them. Raises SyntaxError or ValueError where it is no Python.
@@ -147,7 +153,7 @@ def imported(folder: Path, source: CodeFile) -> Iterator[str]:
     for node in ast.walk(ast.parse(source.data, str(folder / source.path))):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield from _parents(own(folder, alias.name, source))
+                yield from _parents(own_module(folder, alias.name, source))
         elif isinstance(node, ast.ImportFrom):
             base = _base(folder, node, source)
             if base is None:
@@ -161,8 +167,9 @@ def imported(folder: Path, source: CodeFile) -> Iterator[str]:
 
 
 def _base(folder: Path, node: ast.ImportFrom, source: CodeFile) -> str | None:
+    """Returns the folder's module that stands behind `from`; None where it is another's."""
     if not node.level:
-        return own(folder, node.module or "", source)
+        return own_module(folder, node.module or "", source)
     parts = source.package.split(".") if source.package else []
     if node.level - 1 > len(parts):
         return None  # beyond the folder: the import itself raises
@@ -216,20 +223,21 @@ class Reading:
 
     def _file(self, name: str) -> CodeFile | None:
         if name not in self._files:
-            self._files[name] = at(self._folder, name)
+            self._files[name] = module_at(self._folder, name)
         return self._files[name]
 
     def _imported(self, source: CodeFile) -> tuple[str, ...]:
         if source.name not in self._imports:
             try:
-                names, data = tuple(imported(self._folder, source)), tuple(declared(self._folder, source))
+                names = tuple(imported_names(self._folder, source))
+                data = tuple(declared_files(self._folder, source))
             except NO_PYTHON:
                 names, data = (), ()
             self._imports[source.name], self._data[source.name] = names, data
         return self._imports[source.name]
 
 
-def declared(folder: Path, source: CodeFile) -> Iterator[CodeFile]:
+def declared_files(folder: Path, source: CodeFile) -> Iterator[CodeFile]:
     """Yields the files that a module declares, as `data_files = ("prices.csv",)` in a class or in the module.
 
     They are named from the module's own folder on. Raises ConfigError for a missing one, and for what is no literal.

@@ -3,6 +3,7 @@
 make bench                                    everything, about ten minutes
 make bench ARGS=--short                       a quick look
 make bench ARGS="--only redis_py,faststream"
+make bench ARGS="--only line,watched --rate 350 --repeat 5"     what it costs to be watched and recorded
 """
 
 import argparse
@@ -13,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.bench.contestants import ALL
+from tests.bench.contestants import ALL, BESIDE
 from tests.bench.processes import ROOT
 from tests.bench.report import about, show
 from tests.bench.rounds import Rounds
@@ -26,7 +27,7 @@ SHORT_S = 3.0
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="the line beside its baselines")
-    parser.add_argument("--only", help=f"some of {','.join(ALL)}; all without it")
+    parser.add_argument("--only", help=f"some of {','.join(ALL)}; {','.join(BESIDE)} without it")
     parser.add_argument("--short", action="store_true", help=f"{SHORT_S:g} s a measurement, once: a look, no verdict")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of a measurement")
     parser.add_argument("--repeat", type=int, default=3, help="rounds; the best of each contestant counts")
@@ -39,7 +40,7 @@ def arguments() -> argparse.Namespace:
     given = parser.parse_args()
     if given.short:
         given.seconds, given.repeat, given.quiet_wait = min(given.seconds, SHORT_S), 1, 0.0
-    given.names = given.only.split(",") if given.only else list(ALL)
+    given.names = given.only.split(",") if given.only else list(BESIDE)
     for name in given.names:
         if name not in ALL:
             parser.error(f"--only {name}: there are {', '.join(ALL)}")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.bench.contestant import Baseline, Contestant
-from tests.bench.tickline_line import TicklineLine
+from tests.bench.tickline_line import TicklineLine, WatchedLine
 
 
 class FastStream(Baseline):
@@ -34,8 +34,11 @@ ALL: dict[str, Contestant] = {
         Baseline("redis_py", "tests.bench.bare_redis"),
         FastStream("faststream", "tests.bench.faststream_each"),
         FastStream("faststream_batch", "tests.bench.faststream_batch"),
+        WatchedLine(),
     )
 }
+
+BESIDE = ("line", "redis_py", "faststream", "faststream_batch")  # what is measured where nobody asks for others
 
 
 def by_name(name: str) -> Contestant:

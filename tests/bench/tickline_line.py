@@ -13,10 +13,10 @@ from tests.bench.contestant import Command
 class TicklineLine:
     """`python -m services STAGE`, configured by the environment only."""
 
-    name = "line"
     groups = False
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "line") -> None:
+        self.name = name
         self._state = Path(tempfile.gettempdir()) / "tickline-bench-state"
 
     def commands(self, run: Run) -> dict[str, Command]:
@@ -56,3 +56,31 @@ class TicklineLine:
     def written_ns(self, tick: Mapping[bytes, bytes]) -> int:
         """The field `w`."""
         return int(tick[b"w"])
+
+
+class WatchedLine(TicklineLine):
+    """The same with all that looks on: recorder and monitor, which tells alerts to an address where nobody listens."""
+
+    def __init__(self) -> None:
+        super().__init__("watched")
+
+    def commands(self, run: Run) -> dict[str, Command]:
+        """The four services, and two that look on. They begin first, since they are to see all of it."""
+        environment = self._environment(run)
+        return {
+            stage: Command([sys.executable, "-m", "services", stage], environment)
+            for stage in ("recorder", "monitor", *STAGES)
+        }
+
+    def _environment(self, run: Run) -> dict[str, str]:
+        self._state.mkdir(exist_ok=True)
+        nobody = self._state / "alert-urls"
+        nobody.touch(0o600)
+        nobody.write_text("json://127.0.0.1:9/\n")
+        alerts = {"urls_file": str(nobody)}
+        recording = {"folder": str(self._state / "recording" / run.namespace)}
+        return {
+            **super()._environment(run),
+            "TICKLINE_ALERTS": json.dumps(alerts),
+            "TICKLINE_RECORDER": json.dumps(recording),
+        }

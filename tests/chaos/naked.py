@@ -61,10 +61,11 @@ class _Carried:
     """What the orders of one market have carried; versions: of their stops, as they came."""
 
     def __init__(self, fills: Sequence[EngineFill], versions: Sequence[EngineStop], over_ms: Mapping[int, int]) -> None:
-        self._first, self._over_ms = dict[int, EngineFill](), dict[int, int]()
+        self._first, self._over_ms, self._filled = dict[int, EngineFill](), dict[int, int](), dict[int, Decimal]()
         for fill in fills:
             self._first.setdefault(fill.order_id, fill)
             self._over_ms[fill.order_id] = over_ms.get(fill.order_id, fill.at_ms)
+            self._filled[fill.order_id] = self._filled.get(fill.order_id, ZERO) + fill.qty
         self._newest = {stop.parent: stop for stop in versions if stop.parent}
         self._awake: set[int] = set()
 
@@ -90,6 +91,10 @@ class _Carried:
         ):
             return FOLLOWS
         return REFUSED if stop.unattached or (stop.state == StopState.FAILED and not stop.fired_ms) else ATTACHED
+
+    def fits_its_order(self, stop: EngineStop) -> bool:
+        """Says whether a stop is of what the order that has carried it has filled."""
+        return stop.qty == abs(self._filled.get(stop.parent, ZERO))
 
     def parted(self, span: Span, order_id: int) -> list[Span]:
         """Returns the part of a span in which the order that carries the stop was being filled, and the rest."""
@@ -141,6 +146,7 @@ class _Book:
         self._stops = dict[int, EngineStop]()
         self._held_ms = self._naked_ms = -1
         self._cause, self._order_id = "", 0
+        self._unfit = False  # the stop that the order has carried lies there, and something else has closed a part
 
     def take(self, at_ms: int, what: EngineFill | EngineStop) -> None:
         """Takes what has happened."""
@@ -160,6 +166,8 @@ class _Book:
             self._cause, self._order_id = self._why(what, there)
         elif not bare:
             self._dress(at_ms)
+        if bare and isinstance(what, EngineStop) and what.parent == self._order_id and what.state == StopState.WAITING:
+            self._unfit = self._position * what.side < 0 and self._carried.fits_its_order(what)
 
     def close(self, at_ms: int) -> None:
         """Ends what goes on."""
@@ -170,8 +178,10 @@ class _Book:
 
     def _dress(self, at_ms: int) -> None:
         if 0 <= self._naked_ms < at_ms:
-            self.naked += self._carried.parted(Span(self._naked_ms, at_ms, self._cause), self._order_id)
-        self._naked_ms = -1
+            parts = self._carried.parted(Span(self._naked_ms, at_ms, self._cause), self._order_id)
+            late = FOLLOWS if self._unfit else ATTACHED
+            self.naked += [part._replace(cause=late) if part.cause == ATTACHED else part for part in parts]
+        self._naked_ms, self._unfit = -1, False
 
     def _why(self, what: EngineFill | EngineStop, there: Decimal) -> tuple[str, int]:
         if isinstance(what, EngineFill):

@@ -5,7 +5,7 @@ import random
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -24,11 +24,14 @@ START_TIMEOUT_S = 300.0
 class Server:
     """AOF with fsync every second, as the embedded bus and compose have it.
 
-    rewrite_at: the size at which the log is rewritten; small, so that kills meet rewrites.
+    rewrite_at: the size at which the log is rewritten; small, so that kills meet rewrites. variables: of its process.
     It starts behind a unix socket and opens its port only when the test has looked at what survived.
     """
 
-    def __init__(self, folder: Path, command: str = "", preload: Path | None = None, rewrite_at: str = "64mb") -> None:
+    def __init__(
+        self, folder: Path, command: str = "", preload: Path | None = None, rewrite_at: str = "64mb",
+        variables: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self.folder = folder
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
@@ -36,7 +39,7 @@ class Server:
         self._rewrite_at = rewrite_at
         self._socket = folder / "sock"
         self._hold = folder / "hold"
-        self._environment = dict(os.environ)
+        self._environment = {**os.environ, **(variables or {})}
         if preload is not None:
             self._environment |= {"LD_PRELOAD": str(preload), "HOLD_FSYNC": str(self._hold)}
         self._process: subprocess.Popen[bytes] | None = None

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from services.console.chains import Chains
 from services.console.trace import recomputed
 from shared.bus.names import PartitionId
 from shared.config import Settings, load_settings
+from shared.lookup.chains import Chains
 from shared.messages import MarketTick, Stream
 from shared.messages.reasons import OrderPhase
 from shared.models.card import Card

@@ -103,7 +103,10 @@ class Rounds:
         ids = [listed(self._place, sym) for sym in syms]
         sent, fills, began_ms = self._sent.all, len(fake.engine.fills), fake.state.now_ms()
         entries.enter(syms)
-        await until(lambda: self._sent.all > sent)
+        await until(lambda: self._sent.all > sent or entries.settled)
+        if self._sent.all == sent:
+            self.counts["refused"] += 1  # by the gateway, which has just begun: it does not know the equity yet
+            return
         await asyncio.sleep(rng.uniform(0, rng.choice(LATEST_S)))
         self._line.kill(GATEWAY)
         self.counts["kills"] += 1

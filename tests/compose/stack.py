@@ -20,10 +20,10 @@ FLOWING_WITHIN_S = 60.0
 class Stack:
     """`docker compose` in one folder under one project name."""
 
-    def __init__(self, folder: Path, project: str) -> None:
+    def __init__(self, folder: Path, project: str, revision: str) -> None:
         self.folder = folder
         self.login: tuple[str, ...] = ()
-        self._env = {**os.environ, "COMPOSE_PROJECT_NAME": project}
+        self._env = {**os.environ, "COMPOSE_PROJECT_NAME": project, "REVISION": revision}
 
     def use(self, *files: str) -> None:
         """These compose files from now on."""
@@ -97,7 +97,8 @@ def cloned(folder: Path, prepare: Callable[[Stack], None] = lambda stack: None) 
     if not shutil.which("docker") or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
         pytest.skip("no Docker engine answers")
     subprocess.run(["git", "clone", "--quiet", str(REPOSITORY), str(folder)], check=True)
-    stack = Stack(folder, f"tickline-test-{os.getpid()}-{folder.parent.name}")
+    head = subprocess.check_output(["git", "rev-parse", "--short=12", "HEAD"], cwd=folder, text=True).strip()
+    stack = Stack(folder, f"tickline-test-{os.getpid()}-{folder.parent.name}", head)
     try:
         prepare(stack)
         stack.compose("up", "--build", "--detach", "--wait", timeout_s=840)

@@ -4,6 +4,7 @@ The tests build on one another, in the order in which a person would do it. The 
 whatever happens.
 """
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -47,10 +48,35 @@ def test_a_person_reads_an_entry_in_redis_cli(stack: Stack) -> None:
     assert entry["k"] in entry["h"]
 
 
-def test_nothing_is_published_and_nobody_is_root(stack: Stack) -> None:
+def test_the_page_alone_is_published_on_this_machine_and_nobody_is_root(stack: Stack) -> None:
     for row in stack.containers():
-        assert not [p for p in row["Publishers"] or [] if p["PublishedPort"]], row["Service"]
+        published = {p["URL"] for p in row["Publishers"] or [] if p["PublishedPort"]}
+        assert published == ({"127.0.0.1"} if row["Service"] == "monitor" else set()), row["Service"]
         assert stack.compose("exec", "-T", row["Service"], "id", "-u").strip() != "0", row["Service"]
+
+
+def test_every_container_is_closed_up(stack: Stack) -> None:
+    engine = json.loads(subprocess.check_output(["docker", "info", "--format", "{{json .}}"]))
+    for row in stack.containers():
+        (told,) = json.loads(subprocess.check_output(["docker", "inspect", row["Name"]]))
+        host = told["HostConfig"]
+        assert (host["ReadonlyRootfs"], host["Privileged"], host["CapDrop"]) == (True, False, ["ALL"]), row["Service"]
+        assert "no-new-privileges:true" in host["SecurityOpt"], row["Service"]
+        assert host["LogConfig"]["Config"]["max-size"], row["Service"]
+        if engine["PidsLimit"]:  # an engine discards what its kernel cannot limit
+            assert host["PidsLimit"], row["Service"]
+        if engine["MemoryLimit"] and row["Service"] != "redis":
+            assert host["Memory"], row["Service"]
+    policy = stack.compose("exec", "-T", "redis", "redis-cli", *stack.login, "CONFIG", "GET", "maxmemory-policy")
+    assert "noeviction" in policy
+
+
+def test_an_image_tells_its_commit_and_so_does_the_register(stack: Stack) -> None:
+    head = subprocess.check_output(["git", "rev-parse", "--short=12", "HEAD"], cwd=stack.folder, text=True).strip()
+    told = json.loads(stack.compose("exec", "-T", "gateway", "tickline", "partitions", "--json"))
+    assert head in stack.compose("exec", "-T", "signal", "tickline", "version")
+    assert {one["version"].rpartition("g")[2] for one in told["replicas"]} == {head}
+    assert {one["state"] for one in told["partitions"]} == {"held"}
 
 
 @pytest.mark.parametrize("service", ["ingestor", "strategy", "gateway"])

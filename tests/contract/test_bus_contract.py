@@ -421,6 +421,20 @@ async def test_single_fields_of_several_places(session: Session) -> None:
     assert await session.fields(wanted) == [b"3", b"2", None, None]
 
 
+async def test_who_looks_sees_the_epoch_and_since_when(session: Session) -> None:
+    wanted = [(PLACE, "epoch"), (PLACE, "taken"), (OTHER_PLACE, "epoch"), (OTHER_PLACE, "taken")]
+    assert await session.fields(wanted) == [None] * 4
+    first = await acquired(session)
+    _, taken, *_ = await session.fields(wanted)
+    assert await session.renew([first]) == [True]
+    assert await session.commit([commit(first, 0)]) == [Outcome.OK]
+    assert await session.fields(wanted) == [b"1", taken, None, None]  # neither renewal nor commit is a hand-over
+    await acquired(session)
+    epoch, later, *_ = await session.fields(wanted)
+    assert epoch == b"2"
+    assert int(later or 0) >= int(taken or 0) > 0
+
+
 async def test_a_trim_keeps_what_is_not_below(session: Session) -> None:
     lease = await acquired(session)
     await write(session, lease, 0, *(out(n) for n in range(1, 1_001)), *(out(n, "features") for n in range(1, 1_001)))

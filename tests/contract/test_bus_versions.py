@@ -208,7 +208,9 @@ def test_a_recording_of_any_version_is_replayed(wire: int) -> None:
 def test_a_recording_is_proved(wire: int) -> None:
     seen = parity(recording(wire))
     assert seen.proved
-    assert seen.identical == {Stream.FEATURES: 12, Stream.PREDICTIONS: 18, Stream.DECISIONS: 22, Stream.ORDERS: 8}
+    equal = {stream: n + seen.near.get(stream, 0) for stream, n in seen.identical.items()}
+    assert equal == {Stream.FEATURES: 12, Stream.PREDICTIONS: 18, Stream.DECISIONS: 22, Stream.ORDERS: 8}
+    assert bool(seen.near) <= bool(seen.other_runtime)
 
 
 def test_a_recording_of_when_not_each_tick_had_a_prediction_is_refused_in_one_line() -> None:

@@ -24,6 +24,7 @@ from shared.journal.rows import (
     LatchRow,
     LimitRow,
     NakedRow,
+    RequestRow,
     SetBusId,
 )
 from shared.journal.tables import ACCOUNTS, TABLES
@@ -455,6 +456,18 @@ async def test_a_stop_is_replaced_by_its_next_row_and_found_while_it_may_be_at_t
     assert await journal.stops(opened_by="before") == [live, older]
     assert await journal.stops(since_ms=200) == [live, ended, older]
     assert [life.phase for life in await journal.stops(since_ms=0) if not life.live] == [ended.phase, older.phase]
+
+
+async def test_a_request_gets_its_answer_and_stays_what_was_asked(journal: Journal, epoch: int) -> None:
+    asked = RequestRow("a1", "FLATTEN", "ann", at_ms=5, until_ms=10)
+    await journal.write_by_person([asked])
+    assert await journal.requests(10) == [asked]
+    assert await journal.requests(11) == [], "too late"
+    answer = {"taken_ms": 6, "done_ms": 7, "well": True, "answer": "flat"}
+    await journal.write([asked._replace(kind="CANCEL_ALL", by="bob", until_ms=99, **answer)], epoch)
+    assert await journal.request("a1") == asked._replace(**answer)
+    assert await journal.request("a2") is None
+    assert await journal.requests(5) == []
 
 
 async def test_a_time_without_a_stop_gets_its_end(journal: Journal, epoch: int) -> None:

@@ -491,7 +491,7 @@ async def test_entries_are_readable_for_a_person(start_server: StartServer, own:
         b"MarketTick/4", b"BTCUSDT", b"1", b"BTCUSDT 1", b"replay:BTCUSDT:1",
     )  # fmt: skip
     state = await owned.session.call("HGETALL", owned.bus.names.state(PLACE))
-    assert set(state[::2]) == {b"owner", b"epoch", b"until", b"seq", b"a"}
+    assert set(state[::2]) == {b"owner", b"epoch", b"until", b"taken", b"seq", b"a"}
 
 
 async def test_commit_number_and_epoch_are_exact_up_to_two_to_the_53(start_server: StartServer, own: Own) -> None:
@@ -511,7 +511,7 @@ async def test_a_register_that_another_version_wrote_is_worked_with(start_server
     session = await bus.connect()
     key = bus.names.replicas()
     await session.join("signal", "old")
-    order, till, _ = (await session.call("HGET", key, "signal old")).split()
+    order, till, *_ = (await session.call("HGET", key, "signal old")).split()
     await session.call("HSET", key, "signal later", b"%d %b %d host-7" % (int(order) + 1, till, WIRE + 1))
     await session.call("HSET", key, "signal strange", "no numbers", "signal old", "1")
     assert (await session.join("signal", "new")).members == ["later", "new"]

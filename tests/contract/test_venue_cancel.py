@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.simulator.engine.events import NewOrder
+from services.simulator.engine.events import Lags, NewOrder
 from services.simulator.engine.faults import Fault, FaultMode
 from shared.exchanges.hyperliquid.rows import EVER_LATE_MS
 from shared.messages import OrderPhase
@@ -57,3 +57,22 @@ async def test_a_cancel_that_is_not_answered_may_have_been_taken_or_not(place: P
         pair.fake.server.faults.append(Fault(FaultMode.STATUS, path, after=True))
         assert isinstance(await pair.venue.cancel(SYM, request.client_order_id, ""), Ambiguous)
         assert isinstance(await pair.venue.cancel(SYM, request.client_order_id, ""), Absent)
+
+
+@pytest.mark.parametrize("place", [place for place in SWAPS + SPOTS if place != HYPERLIQUID], ids=named)
+async def test_what_was_filled_before_the_cancel_is_in_its_row_though_reads_lagged(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hyperliquid's market orders are over at once."""
+    async with trading(place) as pair:
+        faults, request = pair.fake.state.random_faults, pair.request("0.020")
+        monkeypatch.setattr(faults, "lags", lambda client_id: Lags(end_ms=3_600_000))
+        await rests(pair, 1)
+        ours = await pair.venue.find(SYM, request.client_order_id)
+        assert isinstance(ours, OrderStatusReport)
+        assert (ours.phase, ours.filled_qty) == (OrderPhase.NEW, 0)
+        assert await pair.venue.cancel(SYM, request.client_order_id, "") is None
+        found = await pair.venue.find(SYM, request.client_order_id)
+        assert isinstance(found, OrderStatusReport)
+        assert found.phase is OrderPhase.CANCELED
+        assert found.filled_qty == sum(fill.qty for fill in pair.fake.engine.fills) != 0

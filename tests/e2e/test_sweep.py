@@ -55,6 +55,8 @@ def test_a_sweep_on_two_processes(tickline: Tickline) -> None:
         (("--sizing", "half"), 2, "sizing=half: strategy basic_taker, parameter 'sizing'"),
         (("--holdout", "1"), 2, "--holdout: "),
         (("--earlier-trials", "-1"), 2, "--earlier-trials: "),
+        (("--embargo", "1.5"), 2, "--embargo: 1.5 is neither a number of bars nor a share below 1"),
+        (("--resume", "/dev/null"), 2, "--resume /dev/null: cannot be written: File exists"),
         (("--class", "Oracle"), 2, "--class: model 'Oracle' is unknown"),
         (("--fee", "1"), 2, "gateway.fee"),
         (("--folds", "99"), 2, "use fewer folds"),

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from shared.config import Settings, load_settings
+from shared.config.monitor import PageSettings
 from shared.messages.reasons import Reason
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,28 @@ def test_compose_shows_the_users_folder_to_those_that_decide_and_not_to_the_gate
     assert not any("/user" in volume for volume in services["gateway"].get("volumes", ()))
 
 
+def test_compose_closes_every_container_up() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    for name, service in services.items():
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert "no-new-privileges:true" in service["security_opt"], name
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
+        assert {"tmpfs", "pids_limit", "ulimits", "stop_grace_period", "healthcheck"} <= service.keys(), name
+        assert "mem_limit" in service or name == "redis", name
+        assert "ports" not in service, name
+        assert service.get("build", {"args": {"REVISION": ""}})["args"].keys() == {"REVISION"}, name
+
+
+def test_compose_has_a_bus_that_drops_nothing_with_users_and_without() -> None:
+    plain = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["redis"]["command"]
+    users = yaml.safe_load((ROOT / "docker-compose.users.yml").read_text())["services"]["redis"]["command"]
+    assert users == [*plain, "--aclfile", "/run/secrets/users.acl"]
+    options = dict(zip(plain[1::2], plain[2::2], strict=True))
+    assert (options["--maxmemory-policy"], options["--maxmemory"]) == ("noeviction", "${BUS_MEMORY:-2gb}")
+    assert options["--appendonly"] == "yes"
+
+
 def test_compose_gives_those_of_an_account_its_journal_and_the_gateway_alone_its_keys() -> None:
     """Testnet and live: the monitor reads the gateway's journal, and needs the packages for it."""
     live = yaml.safe_load((ROOT / "docker-compose.live.yml").read_text())
@@ -49,7 +72,7 @@ def test_compose_gives_those_of_an_account_its_journal_and_the_gateway_alone_its
     stage = (
         (ROOT / "Dockerfile").read_text().partition("FROM dependencies AS dependencies-live")[2].partition("FROM ")[0]
     )
-    assert "[ccxt,journal,alerts]" in stage
+    assert "[ccxt,journal,alerts,page]" in stage
     assert {name for name, one in services.items() if one["build"]["target"] == "live"} == set(services)
     for name in ("gateway", "monitor"):
         assert "state:/state" in services[name]["volumes"]
@@ -60,6 +83,18 @@ def test_compose_gives_those_of_an_account_its_journal_and_the_gateway_alone_its
     }
     assert live["volumes"].keys() == {"state"}
     assert {"/keys/", "/secrets/", ".env"} <= set((ROOT / ".gitignore").read_text().split())
+
+
+def test_compose_publishes_the_page_alone_on_this_machine_by_the_name_that_it_knows() -> None:
+    stack = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    published = {name: one["ports"] for name, one in stack["services"].items() if "ports" in one}
+    assert published == {"monitor": ["127.0.0.1:${PAGE_PORT:-8787}:8787"]}
+    told = stack["services"]["monitor"]["environment"]
+    page = {key.rpartition("__")[2].lower(): value for key, value in told.items() if "__PAGE__" in key}
+    page["hosts"] = json.loads(page["hosts"].replace("${PAGE_PORT:-8787}", "8787"))
+    assert PageSettings(**page).hosts == ("127.0.0.1:8787", "localhost:8787")
+    assert stack["networks"]["line"] == {"internal": True}
+    assert stack["networks"]["page"]["driver_opts"] == {"com.docker.network.bridge.enable_ip_masquerade": "false"}
 
 
 def test_the_lock_holds_every_pinned_package() -> None:

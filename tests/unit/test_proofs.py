@@ -99,6 +99,11 @@ TRIGGERED = STOP._replace(state=StopState.TRIGGERING, at_trigger="fails", fired_
             [Span(100, 160, FILLING), Span(160, 200, ATTACHED)],
         ),
         (
+            [fill(2, 100), fill(-1, 130, 2), fill(1, 160)],
+            [CARRIED._replace(qty=D(3)), CARRIED._replace(qty=D(3), state=StopState.WAITING, updated_ms=180)],
+            [Span(100, 160, FILLING), Span(160, 200, FOLLOWS)],
+        ),
+        (
             [fill(2, 100)],
             [
                 CARRIED._replace(unattached=True),
@@ -130,6 +135,7 @@ TRIGGERED = STOP._replace(state=StopState.TRIGGERING, at_trigger="fails", fired_
         "carried",
         "in parts",
         "too little",
+        "some closed meanwhile",
         "refused",
         "in part",
         "failed",

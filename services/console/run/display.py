@@ -17,11 +17,11 @@ from services.console.output import plain_data
 from services.console.run.status import View
 from services.console.run.streams import Ended
 from services.console.status.lines import APART, cut, folded, made, status_screen, table
-from services.console.status.state import LineStatus
 from services.research.parity.orders import OrderParity
 from shared.explain.orders import not_filled, open_line
 from shared.messages import Stream
 from shared.plural import plural
+from shared.status.state import LineStatus
 from shared.strategies.identity import Identity
 from shared.wall_time import WallTime
 

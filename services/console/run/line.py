@@ -1,4 +1,10 @@
-"""`tickline run`: the whole line on this machine, from the bus to the summary."""
+"""`tickline run`: the whole line on this machine, from the bus to the summary.
+
+    servers up ─▶ look at the bus ─▶ services up ─▶ watch: say what is new ─▶ services down ─▶ compare, sum up
+
+`run_line` starts the servers that the run has to bring along: the embedded bus, and the fake exchange of a try-out.
+Then a _Run does the rest. The services work without it: it only starts them again when they die, and looks on.
+"""
 
 import asyncio
 import shlex
@@ -20,7 +26,7 @@ from services.console.run.processes import (
     keys_environment,
     recordable,
 )
-from services.console.run.status import AccountLine, LiveStatus, View, Watcher, one_history
+from services.console.run.status import AccountLine, LiveStatus, PageLine, View, Watcher, one_history
 from services.console.run.streams import Ended, OrderCollector, RefusalCounter, latencies_us
 from services.console.run.troubles import FolderWatch, SilenceLines, Troubles
 from services.console.run.try_out import SimulatorProcess, write_config
@@ -43,7 +49,7 @@ from shared.strategies.identity import Identity
 from shared.user_code import blaming
 
 MONITOR, RECORDER = "monitor", "recorder"
-LEFT = {  # undone by who is killed at the end
+LEFT = {  # what becomes of the work that a service leaves undone when it is killed at the end
     MONITOR: "what it had not read is on the bus, and the next run's monitor goes on there",
     RECORDER: "what the bus still holds is recorded by the next run on the same bus",
 }
@@ -65,7 +71,7 @@ async def run_line(settings: Settings, shown: Shown, *, with_fake: bool = False)
         need_extras("ccxt", "journal")
     with blaming(", ".join(settings.symbols)):
         expected, own_bus = check_input(settings), settings.bus
-    settings = recordable(settings, shown.say)
+    settings = _with_a_port(recordable(settings, shown.say))
     servers: list[Server] = []
     how = _command()
     with ExitStack() as stack:
@@ -81,7 +87,20 @@ async def run_line(settings: Settings, shown: Shown, *, with_fake: bool = False)
             settings = settings.model_copy(update={"gateway": gateway})
             written = write_config(settings.model_copy(update={"bus": own_bus}))  # where `tail` finds a bus that rests
             how = f"{CONFIG_VARIABLE}={shlex.quote(str(written))} {how}"
+        if settings.metrics.on and not settings.metrics.port:
+            from shared.runner.metrics import no_targets_left  # a run without metrics does without
+
+            shown.say(f"metrics: {stack.enter_context(no_targets_left(settings.state_dir))} says where, for file_sd")
         return await _Run(settings, servers, expected, shown, how).run()
+
+
+def _with_a_port(settings: Settings) -> Settings:
+    """Returns the settings, the page on any free port where nobody chose one: another run may be at work beside it."""
+    own = settings.monitor
+    if "port" in own.page.model_fields_set:
+        return settings
+    page = own.page.model_copy(update={"port": 0})
+    return settings.model_copy(update={"monitor": own.model_copy(update={"page": page})})
 
 
 def _ended(collector: OrderCollector | RefusalCounter) -> Ended | None:
@@ -94,7 +113,7 @@ def _command() -> str:
 
 
 class _Run:
-    """One run, from a bus that is up to the summary."""
+    """A run lasts from a bus that is up to the summary."""
 
     def __init__(
         self,
@@ -112,7 +131,7 @@ class _Run:
         self._watcher = Watcher(self._bus, settings)
         logs = settings.state_dir / "logs"
         recorder = (RECORDER,) if settings.recorder.on else ()
-        asked_for = settings.recorder.folder is not None  # then the run ends where nothing can be recorded
+        asked_for = settings.recorder.folder is not None  # a person asked: the run ends where nothing can be recorded
         beside = (*((MONITOR,) if settings.monitor.on else ()), *recorder)
         self._readers = (*beside, *SERVICES[:-1])
         self._real = settings.gateway.mode is not Mode.PAPER
@@ -129,14 +148,15 @@ class _Run:
         self._troubles = Troubles(logs, (*beside, *SERVICES))
         self._stop = asyncio.Event()
         self._began_ns = time.time_ns()
-        self._comparable = True
+        self._comparable = True  # whether a backtest can have the same ticks as this run
         self._account = AccountLine(settings, how, shown.wall) if self._real else None
         self._status = LiveStatus(self._bus, settings, shown.wall, how)
         self._identity = Identity.of(settings)
         self._flatten = f"{how} halt --flatten"
         self._silence = SilenceLines("the bus does not answer", "the bus is back")
+        self._page = PageLine(settings)
         self._first: list[str] = []  # what is said when the services are up
-        self._seen: View | None = None
+        self._seen: View | None = None  # what was on the bus when it was last looked at
         self._ended = False
 
     async def run(self) -> Summary:
@@ -164,14 +184,14 @@ class _Run:
             loop.add_signal_handler(number, self._stop.set)
         collector = self._collector()
         collecting = asyncio.create_task(collector.run())
-        keeping = asyncio.create_task(self._supervisor.run())
+        supervising = asyncio.create_task(self._supervisor.run())
         try:
-            finished = await self._watch(keeping, collector)
+            finished = await self._watch(supervising, collector)
         finally:
             self._ended = True
             self._say_open()
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+            supervising.cancel()
+            await asyncio.gather(supervising, return_exceptions=True)
             await self._supervisor.stop()
             if self._account is not None:
                 await self._account.close()
@@ -225,18 +245,18 @@ class _Run:
         finally:
             await session.close()
 
-    async def _watch(self, keeping: "asyncio.Task[None]", collector: OrderCollector | RefusalCounter) -> bool:
+    async def _watch(self, supervising: "asyncio.Task[None]", collector: OrderCollector | RefusalCounter) -> bool:
         """Reports progress until the end; returns whether the source was drained."""
         stopping = asyncio.create_task(self._stop.wait())
         reading = asyncio.create_task(self._status.run()) if self._live else None
-        ground = FolderWatch(self._folders())
+        folders = FolderWatch(self._folders())
         try:
             while not self._stop.is_set():
-                await asyncio.wait((keeping, stopping), timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
-                if keeping.done():
-                    keeping.result()
+                await asyncio.wait((supervising, stopping), timeout=POLL_S, return_when=asyncio.FIRST_COMPLETED)
+                if supervising.done():
+                    supervising.result()  # raises ServiceFailed
                 first, self._first = self._first, []
-                for line in (*first, *self._troubles.new(), *ground.news()):
+                for line in (*first, *self._troubles.new(), *folders.news(), *self._page.news()):
                     self._say(line)
                 if self._troubles.code and self._settings.ingestor.source == "replay":
                     return False  # what comes after it is no replay any more
@@ -256,13 +276,13 @@ class _Run:
             return False
         finally:
             stopping.cancel()
-            ground.close()
+            folders.close()
             if reading is not None:
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)
 
     def _folders(self) -> dict[str, Path]:
-        """Returns what is written -> the folder where, if it is one of this machine."""
+        """Returns the folders of this machine that are written to, each by what is written there."""
         own = self._settings
         kept = "logs, the journal" if self._real else "logs"
         folders = {kept: own.state_dir} if own.state_dir.is_dir() else {}

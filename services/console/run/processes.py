@@ -47,7 +47,10 @@ class Servers:
         return bool(self._servers)
 
     def revive(self, *, last: bool) -> None:
-        """Starts again what has died; what hinders that is raised with `last`, else said once, and tried again."""
+        """Starts each server again that has died.
+
+        - last: nobody tries it later, so an error is raised. Else it is said once, and the next call tries again.
+        """
         for server in self._servers:
             if server.alive():
                 continue
@@ -165,16 +168,17 @@ class Deaths:
 class Supervisor:
     """A supervisor starts `python -P -m services NAME` for each name, and keeps it alive, with its log in `logs`.
 
-    It starts again whoever dies, `restarts` times within `within_s`.
+    It starts a service again when it dies, up to `restarts` times within `within_s`. One that dies more often ends the
+    run, unless it is `spare` or there is `lasting`. One that is refused at its first start always ends the run, unless
+    it is `spare`.
 
     - own_env: variables of one service; no other is given them, not even from our own environment.
     - ready: returns when the service may start.
-    - lasting: is told of a service that keeps dying, after which it is started again and again, with a growing pause,
-      and the others stay; without it such a service ends the run, as does always one that is refused at its first
-      start.
-    - last: those of them that are stopped when the others have ended, one after another; each with what becomes of what
-      it leaves undone where it is killed.
-    - spare: those that the others go on without: each has who is told that it is gone, and why.
+    - lasting: called with a line about a service that keeps dying. It is then started again and again, with a growing
+      pause, and the others stay.
+    - last: services that are stopped only when the others have ended, one after another. Each has a text: what becomes
+      of the work that it leaves undone when it is killed.
+    - spare: services that the others go on without. Each has what is called with a line when it is gone.
     """
 
     def __init__(
@@ -254,6 +258,7 @@ class Supervisor:
             self._spare[name](said)
 
     async def _stop(self, names: Sequence[str]) -> None:
+        """Sends these SIGTERM, waits, and kills those that did not end in time."""
         known = {name: self._processes.get(name) for name in names}
         living = {
             name: process for name, process in known.items() if process is not None and process.returncode is None
@@ -271,6 +276,7 @@ class Supervisor:
                     await process.wait()
 
     async def _keep(self, name: str) -> None:
+        """Starts a service, again and again, until that is given up; raises ServiceFailed."""
         if self._ready is not None:
             await self._ready(name)
         deaths = Deaths(self._restarts, self._within_s)
@@ -280,14 +286,17 @@ class Supervisor:
             code = await process.wait()
             deaths.add(began_s, asyncio.get_running_loop().time())
             if code in NO_RESTART or deaths.too_many:
-                pause_s = self._give_up(name, code, deaths)
+                pause_s = self._after_failure(name, code, deaths)
                 if pause_s is None:
                     return
                 await asyncio.sleep(pause_s)
             self.restarted += 1
 
-    def _give_up(self, name: str, code: int, deaths: "Deaths") -> float | None:
-        """Returns after what pause the service is started all the same; None: never. Raises ServiceFailed."""
+    def _after_failure(self, name: str, code: int, deaths: "Deaths") -> float | None:
+        """Returns the pause before a service that fails for good, or too often, is started all the same; None: never.
+
+        Raises ServiceFailed where the run ends with it.
+        """
         said = f"{name} ended with code {code}: {self._last_word(name)}"
         if name in self._spare and code in NO_RESTART:
             self._given_up.add(name)
@@ -326,6 +335,7 @@ class Supervisor:
             return Path(os.devnull).open("ab")
 
     def _last_word(self, name: str) -> str:
+        """Returns the last line of a service's log, and where that lies."""
         path = self._logs / f"{name}.log"
         lines = path.read_text(errors="replace").splitlines() if path.exists() else []
         last = lines[-1] if lines else "it said nothing"

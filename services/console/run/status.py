@@ -4,14 +4,12 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.console.run.troubles import last_why
-from services.console.status.reader import StatusReader
-from services.console.status.state import LineStatus, how_to_arm
 from services.research.in_process_line import Book, book_from, position_from
 from shared.bus.api import Bus, BusLost, Session
 from shared.config import Settings
@@ -22,6 +20,9 @@ from shared.explain.account import standing
 from shared.lookup import Lookup
 from shared.runner.health import MAX_AGE_S, alive_file, fresh, touched_after
 from shared.runner.progress import Progress, read_progress, read_snapshots
+from shared.status.page_file import page_line, page_path, read_page_file
+from shared.status.reader import StatusReader
+from shared.status.state import LineStatus, how_to_arm
 from shared.strategies.identity import decided_by_config, identity_or_none
 from shared.wall_time import WallTime
 
@@ -247,6 +248,25 @@ class AccountLine:
             long = ", for more than a minute" if runs_s > MINUTE_S else ""
             return f"the gateway is starting{long} (log: {self._log})"
         return f"the gateway is not at work: {why or 'it said nothing'} (log: {self._log})"
+
+
+class PageLine:
+    """The line of the page says where it is served, and its code, once, and again when its monitor was started anew."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = page_path(settings.state_dir)
+        self._began_ms = time.time_ns() // 1_000_000
+        self._said_ms = 0
+
+    def news(self) -> Iterator[str]:
+        """Yields the line when it is new."""
+        try:
+            found = read_page_file(self._path)
+        except ConfigError:
+            return  # the next look says it
+        if found.began_ms >= self._began_ms and found.began_ms != self._said_ms:
+            self._said_ms = found.began_ms
+            yield page_line(found)
 
 
 async def one_history(bus: Bus, settings: Settings) -> bool:

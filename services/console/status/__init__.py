@@ -1,1 +1,1 @@
-"""A line's status: what it holds, made and decided last, and how old each word of it is. For the verb and for `run`."""
+"""A line's status for a person: as `tickline status` prints it, and as `run` shows it."""

@@ -4,23 +4,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from textwrap import wrap
 
-from services.console.status.state import AccountStatus, LineStatus, SymbolStatus
-from services.console.status.stops import stops_line
-from shared.control.latches import HALT
-from shared.drift.days import bars_more
-from shared.drift.reference import DriftReference
 from shared.exchanges.trading.amounts import plain
 from shared.explain.account import latch_with_its_verb, money
 from shared.explain.orders import difference_name, order_line
 from shared.messages import Decision, ExecutionReport
-from shared.messages.monitor import SHOWN, DriftReading
 from shared.plural import plural
+from shared.status.state import LineStatus, SymbolStatus
+from shared.status.stops import stops_line
 from shared.wall_time import WallTime, age
 
 WIDE = 140  # columns from which on a symbol fits into one line
 DIGITS = 8  # of a quantity or a price; a book has 28
 APART = "  "
-BPS = 10_000
 OTHER_CLOCK_NS = 86_400 * 10**9  # apart from the wall clock: the ticks are of another day
 
 
@@ -57,7 +52,7 @@ def head(status: LineStatus, wall: WallTime) -> Iterator[str]:
         yield f"ticks of {wall.second(status.event_ns)}: today is that day"
     own = status.standing
     if own is not None and own.latches:
-        yield held_line(own, status.now_ns, wall)
+        yield own.held(status.now_ns, wall)
     elif own is not None and (left_ns := own.armed_ns(status.now_ns)) and own.arming is not None:
         until = wall.second(own.arming.expires_at_ms * 1_000_000)
         yield f"armed for {age(left_ns)} yet, until {until}, positions of at most {plain(own.arming.max_notional)}"
@@ -70,15 +65,6 @@ def head(status: LineStatus, wall: WallTime) -> Iterator[str]:
     yield f"equity {money(status.equity)}{APART}{made(status)}"
     if status.worst:
         yield status.worst
-
-
-def held_line(own: AccountStatus, now_ns: int, wall: WallTime) -> str:
-    """Returns what holds an account, and what it does not send; an arming counts only once that is lifted."""
-    what = "nothing is sent" if HALT in own.latches else "nothing that adds exposure is sent"
-    said = f"held by {', '.join(sorted(own.latches))}: {what}"
-    if not own.armed_ns(now_ns) or own.arming is None:
-        return f"{said}, and it is not armed"
-    return f"{said}; the arming, until {wall.second(own.arming.expires_at_ms * 1_000_000)}, counts when that is lifted"
 
 
 def made(status: LineStatus) -> str:
@@ -182,28 +168,6 @@ def _last(one: SymbolStatus, now_ns: int) -> tuple[str, str, str, str]:
         signed(one.funding_today),
         "" if one.decision is None else decision_text(one.decision, one.outcome, now_ns),
         "" if one.fill is None else fill_text(one.fill, now_ns),
-    )
-
-
-def edge_of(reading: DriftReading, reference: DriftReference | None) -> str:
-    """Returns what the monitor said of the edge. reference: the card's, which tells how long it may take yet."""
-    shown = "edge shown at 95 %" if reading.edge_shown else "no edge shown"
-    said = f"live {shown}: evidence {reading.edge:.3g} of {SHOWN:g} in {plural(reading.held, 'held bar')}"
-    more = None if reference is None or reading.edge_shown else bars_more(reference.mean, reading.edge)
-    said += "" if more is None else f", about {more} more"
-    if not reading.latch_bars:
-        return said
-    return f"{said}; decay {reading.state}: {reading.decay:.3g} of {reading.latch_bars}"
-
-
-def edge_on(reference: DriftReference | None) -> str:
-    """Returns what a model's card says of the edge, before the monitor has said anything."""
-    if reference is None:
-        return "no edge shown: the model's card has no figures out of sample for this strategy and these costs"
-    shown = "edge shown" if reference.shows_edge else "no edge shown"
-    return (
-        f"{shown} by the model's card: out of sample {reference.mean_net * BPS:+.2f} bps a held bar, "
-        f"{plural(reference.held, 'held bar')}"
     )
 
 

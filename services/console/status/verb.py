@@ -9,14 +9,14 @@ from services.console.output import AsJson, InUtc, json_text, show, wall_time
 from services.console.run_id import RunId, of_run
 from services.console.settings import with_bus
 from services.console.status.lines import status_lines
-from services.console.status.reader import StatusReader
-from services.console.status.state import LineStatus
 from shared.bus.api import BusLost
 from shared.bus.embedded import running_url
 from shared.config import Mode, Settings, load_settings
 from shared.errors import BusUnreachable
 from shared.lookup import Lookup
 from shared.messages import Stream
+from shared.status.reader import StatusReader
+from shared.status.state import LineStatus
 from shared.wall_time import WallTime
 
 if TYPE_CHECKING:

@@ -1,5 +1,8 @@
 """A flatten closes positions through the venue itself, each order in the journal before it is sent, until all is flat.
 
+    load ─▶ cancel what rests ─▶ look: close what is held, and again, until nothing is ─▶ once nothing can arrive any
+    more: cancel the stops too, and look until no order and no position is shown ─▶ end the orders of other books
+
 What the fenced gateway had sent may arrive until its validity is over: until then, and once more after it, the flatten
 looks again. The stops of a position stay until it is closed, and go last. What closes our own position is an order of
 its book: it stays SENT in the journal, and the gateway settles it, like any other, when it is back. All books of the
@@ -82,11 +85,13 @@ class Flatten:
         self._trouble = False  # whether the venue has not answered since the last pause
         self._syms = tuple(sym for sym in settings.gateway.markets if sym not in venue.out_of_reach)
         self._not_seen = (*unplaced, *(sym for sym in settings.gateway.markets if sym in venue.out_of_reach))
+        # By symbol: closing orders without an end; quantities of orders that the journal has not settled; what each
+        # book holds, that of the config first; and what a person has called no book's.
         self._on_its_way: dict[str, list[tuple[OrderRequest, ClosingOrder]]] = {}
         self._unsettled: dict[str, tuple[Decimal, ...]] = {}
-        self._booked: dict[str, dict[str, Decimal]] = {}  # by symbol and book, that of the config first
-        self._of_others: list[OrderRow] = []
+        self._booked: dict[str, dict[str, Decimal]] = {}
         self._mine: dict[str, Decimal] = {}
+        self._of_others: list[OrderRow] = []  # orders of books that no gateway trades
         self._traded_books = frozenset(
             book_of(settings, sym) for sym in (settings.symbols if traded is None else traded)
         )
@@ -103,14 +108,14 @@ class Flatten:
         """
         quiet_ms = await self._load()
         await self._resting.cancel()
-        flat_since: float | None = None
+        flat_since: float | None = None  # since when every look has shown no position
         nothing_rests = False  # since it is flat, and nothing can arrive any more
         while True:
-            late = self._venue.now_ms() <= quiet_ms
-            last = flat_since is not None and not (late or nothing_rests)
-            rests = await self._resting.cancel_last() if last else ""
+            can_arrive = self._venue.now_ms() <= quiet_ms
+            cancels_stops = flat_since is not None and not (can_arrive or nothing_rests)
+            rests = await self._resting.cancel_last() if cancels_stops else ""
             left, seen_s = await self._look(), time.monotonic()  # behind the orders: what rested may have been filled
-            if last:
+            if cancels_stops:
                 nothing_rests = not (left or rests)
             elif again := self._resting.failed | self._refused:  # what no list showed may be in a close's way
                 await self._resting.cancel(again)
@@ -120,7 +125,8 @@ class Flatten:
             elif flat_since is None:
                 flat_since = seen_s
                 but = f", but for {', '.join(self._not_seen)}: not looked at" if self._not_seen else ""
-                self._say("flat" + but + (": what was on its way can still arrive, looking again" if late else ""))
+                still = ": what was on its way can still arrive, looking again" if can_arrive else ""
+                self._say(f"flat{but}{still}")
             elif rests:
                 flat_since = seen_s
             if nothing_rests and flat_since is not None and time.monotonic() - flat_since > SURE_S:
@@ -178,7 +184,10 @@ class Flatten:
         return await self._each(is_flat)
 
     async def _settle(self, sym: str) -> None:
-        """Strikes off what has ended; what the venue does not know counts as on its way until its validity is over."""
+        """Strikes off the closing orders that have ended.
+
+        One that the venue does not know counts as on its way until its validity is over.
+        """
         still = []
         for request, order in self._on_its_way.get(sym, []):
             asked_ms = self._venue.now_ms()
@@ -190,6 +199,7 @@ class Flatten:
         self._on_its_way[sym] = still
 
     def _ended(self, sym: str, order: ClosingOrder, snapshot: OrderStatusReport) -> None:
+        """Adds what was filled to the book that the order closes."""
         if order.book:
             self._booked[sym][order.book] += snapshot.filled_qty
 
@@ -216,6 +226,7 @@ class Flatten:
         return bool(wanted)
 
     def _rules(self, sym: str) -> MarketRules:
+        """Returns the market's rules, with the most that the venue has been seen to take at once."""
         rules = self._venue.rules(sym)
         if sym not in self._most:
             return rules
@@ -224,7 +235,7 @@ class Flatten:
         return rules._replace(most_qty=most if rules.most_qty is None else min(most, rules.most_qty))
 
     async def _send(self, sym: str, order: ClosingOrder, number: int, price: Decimal) -> bool:
-        """Sends an order; returns False where the venue refuses it, or refuses no more: the rest is looked at anew."""
+        """Sends an order; returns False where the position is to be looked at anew before the next one goes."""
         own = self._settings.gateway
         at_ms = self._venue.now_ms()
         name = f"halt|{own.mode}|{own.venue}|{own.account}|{sym}|{order.row}|{at_ms}|{number}"
@@ -236,22 +247,31 @@ class Flatten:
         self._say(f"{side} {abs(order.signed_qty)} {sym} ({whose}), order {order_id}")
         answer = await self._placed(request)
         if isinstance(answer, Refused):
-            self._say(f"{sym}: refused: {answer.reason} {answer.text}")
-            self._refused.add(sym)
-            self._in_row[sym] = self._in_row.get(sym, 0) + 1
-            self._trouble = self._trouble or self._in_row[sym] > REFUSED_TIMES
-            if answer.reason is Reason.VENUE_REFUSED:  # it may be too large, whatever the market's rules say
-                self._most[sym] = abs(order.signed_qty) / 2
+            self._on_refusal(sym, order, answer)
             return False
+        size_mattered = self._after_refusals(sym, order)
+        if isinstance(answer, OrderStatusReport) and answer.phase in ENDED:
+            self._ended(sym, order, answer)
+        else:
+            self._on_its_way.setdefault(sym, []).append((request, order))
+        return size_mattered
+
+    def _on_refusal(self, sym: str, order: ClosingOrder, refused: Refused) -> None:
+        """Counts a refusal; the next order is half as large where the venue did not say what is wrong."""
+        self._say(f"{sym}: refused: {refused.reason} {refused.text}")
+        self._refused.add(sym)
+        self._in_row[sym] = self._in_row.get(sym, 0) + 1
+        self._trouble = self._trouble or self._in_row[sym] > REFUSED_TIMES
+        if refused.reason is Reason.VENUE_REFUSED:  # it may be too large, whatever the market's rules say
+            self._most[sym] = abs(order.signed_qty) / 2
+
+    def _after_refusals(self, sym: str, order: ClosingOrder) -> bool:
+        """Lets the next order be larger, since this one was not refused; False where its size was not what mattered."""
         size_mattered = self._in_row.pop(sym, 0) <= REFUSED_TIMES
         if not size_mattered:
             self._most.pop(sym, None)  # the smallest was refused, too
         elif sym in self._most:  # or it had another cause, which may be over
             self._most[sym] = max(self._most[sym], abs(order.signed_qty) * 2)
-        if isinstance(answer, OrderStatusReport) and answer.phase in ENDED:
-            self._ended(sym, order, answer)
-        else:
-            self._on_its_way.setdefault(sym, []).append((request, order))
         return size_mattered
 
     async def _placed(self, request: OrderRequest) -> OrderStatusReport | Refused | Ambiguous:
@@ -263,40 +283,23 @@ class Flatten:
             return Ambiguous("no answer while the request was good")
 
     def _row(self, request: OrderRequest, book: str, price: Decimal) -> OrderRow:
+        """Returns the journal's row of a closing order of a book, as SENT."""
         zero, now_ms = Decimal(0), time.time_ns() // NS_PER_MS
         row = OrderRow(
-            client_order_id=request.client_order_id,
-            book=book,
-            sym=request.sym,
-            tick_n=0,
-            tr=f"halt:{request.sym}:{request.at_ms}"[:160],
-            ts_event=now_ms * NS_PER_MS,
-            leg=Leg.CLOSE,
-            intended_qty=request.signed_qty,
-            reduce_only=True,
-            price=price,
-            valid_until_ns=request.valid_until_ms * NS_PER_MS,
-            after="",
-            content=request.client_order_id,
-            order_n=0,
-            state=OrderPhase.SENT,
-            signed_qty=request.signed_qty,
-            at_ms=request.at_ms,
-            valid_until_ms=request.valid_until_ms,
-            venue_order_id="",
-            filled_qty=zero,
-            paid=zero,
-            commission=zero,
-            reason=None,
-            epoch=self._epoch,
-            updated_ms=now_ms,
-        )
+            client_order_id=request.client_order_id, book=book, sym=request.sym, tick_n=0,
+            tr=f"halt:{request.sym}:{request.at_ms}"[:160], ts_event=now_ms * NS_PER_MS, leg=Leg.CLOSE,
+            intended_qty=request.signed_qty, reduce_only=True, price=price,
+            valid_until_ns=request.valid_until_ms * NS_PER_MS, after="", content=request.client_order_id, order_n=0,
+            state=OrderPhase.SENT, signed_qty=request.signed_qty, at_ms=request.at_ms,
+            valid_until_ms=request.valid_until_ms, venue_order_id="", filled_qty=zero, paid=zero, commission=zero,
+            reason=None, epoch=self._epoch, updated_ms=now_ms,
+        )  # fmt: skip
         if book not in self._traded_books:
             self._of_others.append(row)
         return row
 
     async def _settle_others(self, until: float) -> None:
-        """Ends the orders of books that no gateway trades; what the venue does not tell now is for a person."""
+        """Ends the orders of books that no gateway trades; one whose end the venue does not tell is for a person."""
         for row in self._of_others:
             changes: list[Change] = []
             self._waiting.on = f"it is flat; what became of order {row.client_order_id} of {row.book} is asked"
@@ -324,6 +327,7 @@ class Flatten:
 
 
 def _note(request: OrderRequest) -> EventRow:
+    """Returns the journal's note of a closing order that is no book's."""
     text = f"closes {-request.signed_qty}{f' in {request.row}' if request.row else ''} that is not ours"
     return EventRow("FLATTEN", request.sym, request.client_order_id, text, request.at_ms)
 
@@ -331,7 +335,7 @@ def _note(request: OrderRequest) -> EventRow:
 async def settled(journal: Journal, venue: Venue, row: OrderRow, grace_ms: int) -> list[Change]:
     """Returns what ends an order whose book no gateway trades, as a gateway would write it.
 
-    It is nothing while the venue does not tell how the order ended, or not all of its trades.
+    It is empty while the venue does not tell how the order ended, or not all of its trades.
     """
     asked_ms = venue.now_ms()
     found = await venue.find(row.sym, row.client_order_id, row.at_ms)

@@ -297,10 +297,12 @@ class AccountSession:
             await self._go_on()
 
     async def _look_at_controls(self) -> None:
-        """Reads latches and arming, and whether the account is still ours: a person may have acted on it."""
+        """Reads latches, arming and requests, and whether the account is still ours: a person may have acted on it."""
         holder = await self._journal.epoch()
         if holder.epoch != self.context.fenced.epoch:
             raise ExternalStoreLost(fenced_by(holder.owner))
+        if requests := await self._journal.requests(now_ms()):
+            raise ExternalStoreLost(f"{requests[0].by} asks for {requests[0].kind}: the session ends, and it is done")
         risk = self.context.risk
         risk.latches = await self._journal.latches()
         risk.arming = await self._journal.arming()

@@ -30,6 +30,7 @@ from shared.runner.spec import SequenceNumbers, Stage
 from shared.tick import State
 
 MakeVenue = Callable[[], Venue]
+CarryOut = Callable[[Journal, Venue], Awaitable[None]]
 OpenJournal = Callable[[], Awaitable[Journal]]
 
 
@@ -70,10 +71,17 @@ class ExecutionEngine:
 
     Whatever goes wrong in a session ends it: the worker drops everything, waits, and attaches again from what the
     journal says. outbox: reports on their way to the bus.
+
+    - carry_out: does what a person has asked for in the journal, while no session has the account.
     """
 
     def __init__(
-        self, config: SessionConfig, check: RiskCheck, open_journal: OpenJournal, make_venue: MakeVenue
+        self,
+        config: SessionConfig,
+        check: RiskCheck,
+        open_journal: OpenJournal,
+        make_venue: MakeVenue,
+        carry_out: CarryOut | None = None,
     ) -> None:
         self.outbox = Outbox(config.partitions)
         self._recent = RecentOrders()
@@ -81,6 +89,7 @@ class ExecutionEngine:
         self._check = check
         self._open_journal = open_journal
         self._make_venue = make_venue
+        self._carry_out = carry_out
         self._owner = f"gateway {uuid4().hex[:12]}"
         self._leased_until_s = 0.0
         self._account: AccountSession | None = None
@@ -88,7 +97,19 @@ class ExecutionEngine:
         self._venue: Venue | None = None
 
     async def prepare(self) -> None:
-        """Opens journal and venue, and leaves them open: a stand-by is ready to take over at once."""
+        """Opens journal and venue, and leaves them open: a stand-by is ready to take over at once.
+
+        What a person has asked for is carried out now: no session has the account.
+        """
+        await self._open()
+        if self._carry_out is not None and self._journal is not None and self._venue is not None:
+            try:
+                await self._carry_out(self._journal, self._venue)
+            except JournalUnwritable as error:
+                await self._close_journal()
+                raise ExternalStoreLost(str(error)) from error
+
+    async def _open(self) -> None:
         try:
             if self._journal is None:
                 self._journal = await self._open_journal()
@@ -101,7 +122,7 @@ class ExecutionEngine:
 
     async def attach(self, session: Session, parts: Sequence[Partition]) -> None:
         """Takes the account over: the epoch first, then what the journal says is open."""
-        await self.prepare()  # a journal that failed is opened anew
+        await self._open()  # a journal that failed is opened anew
         assert self._journal is not None
         assert self._venue is not None
         self.outbox.wake = session.wake
@@ -119,6 +140,11 @@ class ExecutionEngine:
     def renewed(self, until_s: float) -> None:
         """Lets orders be sent until then."""
         self._leased_until_s = until_s
+
+    @property
+    def account(self) -> AccountSession | None:
+        """Returns the session while the account is ours."""
+        return self._account
 
     @property
     def heard_ms(self) -> int:

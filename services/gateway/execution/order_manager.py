@@ -1,5 +1,8 @@
 """A manager works on one symbol's orders, each sent once and followed until the venue has settled it.
 
+    take ─▶ _advance ─ ready? ─▶ _judge ─ risk check ─▶ _prepare_send ─ SENT in the journal ─▶ _send, at the venue
+            then it is followed, until it has ended: _follow ─ asks the venue ─▶ _on_answer ─ writes what is new
+
 Several may be in flight: the risk check says which may go beside which. Everything is written to the journal before it
 is done or told. Steps of one symbol come one after the other; symbols work side by side, and what they write at the
 same time shares one commit of the journal. When a write fails the session drops all of its memory, so what was changed
@@ -9,6 +12,7 @@ here before a failed write is never acted upon.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 
 import structlog
@@ -71,7 +75,7 @@ class OrderManager(OrderSteps):
             if row.state is OrderPhase.SENT:
                 self._move(order, Ambiguous("the gateway was stopped before the answer"), step)
         for order in self.open_orders.values():
-            await self._recall(order.row)
+            await self._recall_ended(order.row)
             if order.state.in_flight:
                 self._context.spawn(self._follow(order))
         if step.changes:
@@ -88,7 +92,7 @@ class OrderManager(OrderSteps):
                     row = row_of(intent, self.book, context.fenced.epoch, now_ms())
                     context.recent.add(row)
                     self.open_orders[row.client_order_id] = open_order_of(row)
-                    await self._recall(row)
+                    await self._recall_ended(row)
                     step.changes.append(row)
                 elif content != content_of(intent):
                     self._alarm(intent.client_order_id, "its id is known with other content: not sent", step)
@@ -127,8 +131,8 @@ class OrderManager(OrderSteps):
 
     # From the journal to the venue.
 
-    async def _recall(self, row: OrderRow) -> None:
-        """Remembers how the order ended that this one comes after, if it is not open here."""
+    async def _recall_ended(self, row: OrderRow) -> None:
+        """Reads from the journal how the order ended that this one comes after, if that is not open here."""
         if row.after and row.after not in self.open_orders:
             before = await self._context.journal.order(row.after)
             self._ended[row.after] = OrderPhase.EXPIRED if before is None else self._ended_as(before)
@@ -140,18 +144,19 @@ class OrderManager(OrderSteps):
             if order.state.in_flight:
                 continue
             dusty = bool(books.dust(self.sym))
-            turn = readiness(order, self.open_orders.values(), self._ended, now_ns, dust=dusty)
-            if turn is Readiness.GO:
+            ready = readiness(order, self.open_orders.values(), self._ended, now_ns, dust=dusty)
+            if ready is Readiness.GO:
                 self._judge(order, step)
-            elif isinstance(turn, Reason):
-                if turn is Reason.PAST_VALID_UNTIL and order.held is not None:
-                    turn = order.held  # what it waited for in vain says more than that it did
-                    self._say(order, order.why, step)
-                self._end(order, on_event(order.state, Expire(turn), 0).state, NO_TRADES, step)
+            elif isinstance(ready, Reason):
+                reason = ready
+                if reason is Reason.PAST_VALID_UNTIL and order.held is not None:
+                    reason = order.held  # what it waited for in vain says more than that it did
+                    self._note_why(order, order.why, step)
+                self._end(order, on_event(order.state, Expire(reason), 0).state, NO_TRADES, step)
         await self._write(step)
 
     def _judge(self, order: OpenOrder, step: SymbolStep) -> None:
-        """Sends the order, refuses it, or leaves it waiting."""
+        """Has the risk check decide: the order is sent, perhaps cut, or refused, or goes on waiting."""
         context, row, rules = self._context, order.row, self._context.venue.rules(self.sym)
         verdict = Pass(row.intended_qty, True, None, ()) if of_protector(row) else context.risk.judge(row)
         step.changes += verdict.changes
@@ -160,29 +165,38 @@ class OrderManager(OrderSteps):
         if isinstance(verdict, Hold):
             return
         if isinstance(verdict, Refusal):
-            self._say(order, verdict.why, step)
+            self._note_why(order, verdict.why, step)
             self._refuse(order, verdict.reason, step)
             return
         held = context.books.position(self.sym)
         free = context.risk.free(row) if rules.kind == "spot" else held
         qty, cut_by = to_send(row, verdict, rules, held, free)
         if isinstance(qty, Reason):
-            self._say(order, unsent(row, qty, rules, free), step)
+            self._note_why(order, unsent(row, qty, rules, free), step)
             self._refuse(order, qty, step)
             return
         if cut_by is not None:
             text = f"only {qty} of {row.intended_qty} is sent: {cut_by}"
             why = f": {verdict.why}" if cut_by is verdict.cut_by and verdict.why else ""
             step.changes.append(self._event("CUT", order.name, text + why))
+        self._prepare_send(order, qty, verdict.reduce_only, step)
+
+    def _prepare_send(self, order: OpenOrder, qty: Decimal, reduce_only: bool, step: SymbolStep) -> None:
+        """Moves the order to SENT, and adds its request to the step, which lets it go once that is written.
+
+        The journal and the request have the very same timestamp and validity. An entry carries the stops of its
+        position with it, where the venue can.
+        """
+        context, row = self._context, order.row
         limit = None if row.limit_price is None else limit_at(context.venue.rules(self.sym), row.limit_price, qty)
         request = OrderRequest(
-            self.sym, order.name, qty, verdict.reduce_only, context.venue.now_ms(), context.config.validity_ms,
+            self.sym, order.name, qty, reduce_only, context.venue.now_ms(), context.config.validity_ms,
             type=row.type, limit_price=limit, time_in_force=row.time_in_force, trigger_price=row.trigger_price,
         )  # fmt: skip
         order.state, order.row = replace(order.state, asked_qty=qty), row._replace(sent_price=limit)
-        order.only_reduces = verdict.reduce_only
+        order.only_reduces = reduce_only
         self._move(order, Send(request.at_ms, request.validity_ms), step)
-        stops = [] if verdict.reduce_only else context.protector.carried(row, qty, request.at_ms)
+        stops = [] if reduce_only else context.protector.carried(row, qty, request.at_ms)
         step.changes += stops
         sending = partial(self._send, order, request, [request_of(stop) for stop in stops])
         send = PreparedSend(sending, context.spawn, partial(self._barred, request))
@@ -204,11 +218,14 @@ class OrderManager(OrderSteps):
         answer = await self._context.venue.place(request, cleared, stops)
         if isinstance(answer, Refused) and answer.reason in OF_OTHER_RULES:
             self._context.markets_in_doubt.set()
-        await self._answered(order, event_of(self._context.venue, answer, request.at_ms))
+        await self._on_answer(order, event_of(self._context.venue, answer, request.at_ms))
         await self._follow(order)
 
     def _barred(self, request: OrderRequest) -> str:
-        """Returns why what is in the journal as SENT must not go; the venue is asked then, as if it had gone."""
+        """Returns why an order that is in the journal as SENT must not go after all; empty where it may.
+
+        The venue is asked about it all the same, as if it had gone.
+        """
         context = self._context
         if context.leased() and not context.fenced.broken and context.venue.now_ms() < request.valid_until_ms:
             return ""
@@ -235,15 +252,15 @@ class OrderManager(OrderSteps):
             elif isinstance(event, Ambiguous) and event.ended_with not in (None, order.ended_with):
                 order.ended_with = event.ended_with
                 context.protector.look(self.sym)
-            await self._answered(order, _of_its_size(order, event))
+            await self._on_answer(order, _of_its_size(order, event))
             await self._call_for_a_person(order)
 
     def _cancel_what_adds(self, step: SymbolStep) -> None:
-        """Cancels what rests and adds while something stops adding: asked for again until the venue has taken it."""
+        """Cancels what rests and adds while something stops adding; it is asked for again until the venue took it."""
         context, at_ms = self._context, self._context.venue.now_ms()
         for order in self.open_orders.values():
-            waits = at_ms - order.cancel_sent_ms < CANCEL_AGAIN_MS
-            if not order.rests or order.state.canceled_ms or waits:
+            just_asked = at_ms - order.cancel_sent_ms < CANCEL_AGAIN_MS
+            if not order.rests or order.state.canceled_ms or just_asked:
                 continue
             stops = context.risk.stops(order)
             if stops is None:
@@ -256,18 +273,18 @@ class OrderManager(OrderSteps):
             step.cancels.append(partial(self._cancel, order))
 
     async def _cancel(self, order: OpenOrder) -> None:
-        """Asks for the cancel, which does no harm twice, and looks then how the order has ended."""
+        """Asks for the cancel, which does no harm twice; then the venue is asked how the order has ended."""
         taken = await ask_cancel(self._context.venue, self.sym, order.name, order.state)
         if taken is not None:
-            await self._answered(order, taken)
+            await self._on_answer(order, taken)
         if order.state.in_flight:
             self._context.resting.look(order)
 
     async def let_nothing_rest(self) -> None:
         """Cancels what rests and adds, since nobody will look after it: asked once, and written where we still may."""
-        await asyncio.gather(*(self._let_go(order) for order in self.resting()), return_exceptions=True)
+        await asyncio.gather(*(self._cancel_for_good(order) for order in self.resting()), return_exceptions=True)
 
-    async def _let_go(self, order: OpenOrder) -> None:
+    async def _cancel_for_good(self, order: OpenOrder) -> None:
         at_ms = self._context.venue.now_ms()
         taken = await ask_cancel(self._context.venue, self.sym, order.name, order.state)
         async with self._lock:
@@ -293,7 +310,7 @@ class OrderManager(OrderSteps):
     def _waited_long(self, since_ms: int) -> bool:
         return (self._context.venue.now_ms() - since_ms) / MS > self._context.config.unknown_alarm_s
 
-    async def _answered(self, order: OpenOrder, event: Event) -> None:
+    async def _on_answer(self, order: OpenOrder, event: Event) -> None:
         """Writes what the venue said, then believes it. An order ends when the trades of all its quantity are known.
 
         They are asked for before the step begins: a step never waits for the venue.
@@ -316,7 +333,7 @@ class OrderManager(OrderSteps):
                 order.rests = rests(order, event, grace_ms)
                 await self._write(step)
             elif self._end(order, moved.state, trades, step):
-                self._say(order, event.text if isinstance(event, Refused) else moved.state.cause, step)
+                self._note_why(order, event.text if isinstance(event, Refused) else moved.state.cause, step)
                 await self._advance(step)
             elif trades.unpriced:
                 coins, quote = ", ".join(trades.unpriced), context.venue.rules(self.sym).quote
@@ -325,7 +342,7 @@ class OrderManager(OrderSteps):
 
 
 def _of_its_size(order: OpenOrder, heard: Event) -> Event:
-    """Takes over how much the order of a stop asks for that is sized by the position: all of what it has filled."""
+    """Returns what was heard. The order of a stop that is sized by the position asks for all that it has filled."""
     if order.row.stop_id and isinstance(heard, Answer) and heard.what.phase is OrderPhase.FILLED:
         order.state = replace(order.state, asked_qty=heard.what.filled_qty)
     return heard

@@ -46,8 +46,8 @@ class OrderSteps:
             self._book(report, step)
             await self._write(step)
 
-    def _say(self, order: OpenOrder, why: str, step: SymbolStep) -> None:
-        """Keeps which number met which limit, for a person who asks later."""
+    def _note_why(self, order: OpenOrder, why: str, step: SymbolStep) -> None:
+        """Notes which number met which limit, for a person who asks later; nothing where that is not known."""
         if why:
             step.changes.append(self._event(REFUSED, order.name, why))
 
@@ -80,17 +80,20 @@ class OrderSteps:
         self._book(end.report, step)
         step.changes += context.protector.ended(order.row)
         self._ended[order.name] = self._ended_as(order.row)
-        wanted = {other.row.after for other in self.open_orders.values()}
-        self._ended = {name: phase for name, phase in self._ended.items() if name in wanted}
+        awaited = {other.row.after for other in self.open_orders.values()}
+        self._ended = {name: phase for name, phase in self._ended.items() if name in awaited}
         return True
 
     def _book(self, report: ExecutionReport, step: SymbolStep) -> None:
-        """Books it: the next order sees it at once, the bus gets it when it is in the journal."""
+        """Books a report: the next order sees it at once, the bus gets it when it is in the journal."""
         self._context.books.book(report)
         step.reports.append(report)
 
     async def _write(self, step: SymbolStep) -> None:
-        """Writes the step; then its reports go to the bus, and its order out."""
+        """Writes the step; then its reports go to the bus, its orders go out, and its cancels begin.
+
+        While the disk is at work the requests are made, so that they only have to be sent then.
+        """
         sends = step.sends
         if step.changes:
             await self._context.fenced.write(step.changes, step.prepare if sends else None)
@@ -107,7 +110,7 @@ class OrderSteps:
             self._context.spawn(cancel())
 
     async def _alarm_once(self, order: OpenOrder, text: str) -> None:
-        """Alarms, within a step, however often it is found while the order is open."""
+        """Raises an alarm, in a step of its own, once for as long as the order is open."""
         if text not in order.alarmed:
             order.alarmed.add(text)
             step = SymbolStep()

@@ -7,7 +7,7 @@ the state came to be. So a restart, a lost answer and a stop that shows up late 
 - Held: of each kind that is wanted one stop waits, at its price and for what is held. Where there is none, another is
   placed under the next revision; where one does not fit, the new one comes first, and then the old one is cancelled.
 - A stop that was triggered, and the position is still there when that should be over; a price that the market is
-  beyond already: the position is closed at market.
+  beyond already; a position that a stop has opened: it is closed at market.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -102,11 +102,21 @@ class TakenPlace(NamedTuple):
 
 
 class CloseAtMarket(NamedTuple):
-    """The position is closed at market; life: the stop that did not."""
+    """The position is closed at market.
+
+    - life: the stop that did not, or that opened it.
+    """
 
     held_qty: Decimal
+    opened_by: str
     life: StopLife
     reason: Reason
+
+    @property
+    def text(self) -> str:
+        """Returns why, in one line."""
+        did = "has opened" if self.opened_by == self.life.fired_name else "did not close"
+        return f"{self.reason}: {self.life.kind} at {self.life.price} {did} {self.held_qty}: closed at market"
 
 
 Action: TypeAlias = Place | CancelStop | GiveUp | TakenPlace | CloseAtMarket
@@ -127,11 +137,12 @@ def plan(
     if not holding.held:
         return found
     own = [life for life in known if life.opened_by == holding.opened_by]
-    broken = next((life for life in own if _broken(life, now_ms, holding, times)), None)
+    turned = (life for life in known if life.fired_name == holding.opened_by)
+    broken = next((life for life in own if _broken(life, now_ms, holding, times)), None) or next(turned, None)
     if broken is not None:
         if not holding.closing and now_ms >= holding.closed_ms + _again_ms(holding):
             reason = broken.reason if broken.reason in FAILURES else Reason.STOP_FAILED
-            found.append(CloseAtMarket(holding.held, broken, reason or Reason.STOP_FAILED))
+            found.append(CloseAtMarket(holding.held, holding.opened_by, broken, reason or Reason.STOP_FAILED))
         return found
     if not holding.fired:
         for kind, wanted in holding.wanted.items():

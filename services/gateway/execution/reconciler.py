@@ -206,6 +206,7 @@ class Reconciler:
             if self._alarmed.get((one.kind, one.key)) != (one.expected, one.found)
         ]  # fmt: skip
         self._alarmed = now
+        self._context.risk.differences = len(now)
         changes: list[ExternalRow | EventRow] = []
         for one in new:
             log.error("alarm", what=one.text, kind=one.kind, sym=one.sym)

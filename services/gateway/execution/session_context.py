@@ -1,6 +1,11 @@
-"""The parts of an account session share these.
+"""The parts of an account session share these: by the SessionContext, at the end, they reach one another.
 
-Its config; how it writes to the journal, and sends what it has written; the orders that it knows; its outbox.
+- SessionConfig: what is traded, and how long everything waits.
+- FencedJournal: the way to write, under the session's epoch; SymbolStep: what is written together.
+- PreparedSend: an order's request, which goes out when the order is in the journal as SENT.
+- RecentOrders: the ids that are known without a read of the journal.
+- Outbox: reports that are written, and not on the bus yet.
+- SessionTasks: what works beside one another for as long as the session lasts.
 """
 
 import asyncio
@@ -110,7 +115,7 @@ class SessionConfig:
 
 
 class FencedJournal:
-    """A session writes to the journal through it, under its epoch; the first write that fails is the last.
+    """A session writes to the journal through a FencedJournal, under its epoch; the first write that fails is the last.
 
     - broken: why nothing can be written any more; empty while it can.
     - refused: whether that is because of what was to be written.
@@ -178,6 +183,7 @@ class PreparedSend:
         self.prepare()
 
     async def _cleared(self) -> None:
+        """Returns when the request may be written to the socket; raises NotCleared when it may not go any more."""
         await self._journaled.wait()
         if why := self._barred():
             raise NotCleared(why)
@@ -207,13 +213,13 @@ class SymbolStep:
 class RecentOrders:
     """The newest orders are known by client id: most need no read of the journal on their way to the venue.
 
-    `begin` has the time of the newest tick that any order in the journal comes from. An order of a later tick is known
-    only if it was added since. When the newest are too many, the oldest goes, and that time moves up to its tick's.
-    So what is not here and is later cannot be in the journal; all else is looked up there.
+    `begin` reads the time of the newest tick that any order in the journal comes from. An order of a later tick is in
+    the journal only if it was added here since. So what is later and not here is new; all else is looked up there. When
+    too many are here the oldest is dropped, and that time moves up to its tick's.
     """
 
     def __init__(self, most: int = MOST_RECENT) -> None:
-        self._contents: dict[str, tuple[str, int]] = {}
+        self._contents: dict[str, tuple[str, int]] = {}  # client id -> content, and its tick's time
         self._most = most
         self._complete_after_ns: int | None = None  # None: all are looked up
         self._doubted = False
@@ -224,7 +230,7 @@ class RecentOrders:
         self._complete_after_ns = None if self._doubted else await journal.newest_tick_ns()
 
     def doubt(self) -> None:
-        """Has all looked up from `begin` on: the journal refused an order, e.g. an old id with a later tick."""
+        """Has all looked up from the next `begin` on: the journal refused an order, e.g. an old id at a later tick."""
         self._doubted = True
 
     async def content(self, journal: Journal, intent: OrderIntent) -> str | None:
@@ -247,15 +253,17 @@ class RecentOrders:
 
 
 class Outbox:
-    """Reports that are in the journal wait here until their partition puts them on the bus; wake: called for each.
+    """Reports that are in the journal wait in the outbox until their partition puts them on the bus.
 
     One that is added twice, or before an earlier one, does no harm: they are taken by their numbers.
+
+    - wake: called for each.
     """
 
     def __init__(self, partitions: int) -> None:
         self.wake: Callable[[], None] = lambda: None
         self._partitions = partitions
-        self._waiting: dict[int, dict[str, dict[int, ExecutionReport]]] = defaultdict(dict)
+        self._waiting: dict[int, dict[str, dict[int, ExecutionReport]]] = defaultdict(dict)  # by partition, symbol, n
 
     def add(self, report: ExecutionReport) -> None:
         """Adds a report of its book."""
@@ -285,7 +293,7 @@ class Outbox:
 class SessionTasks:
     """A session's tasks work beside one another; the first that fails loses the session.
 
-    lost: why, which whoever waits for the outbox is woken for; empty while nothing has failed.
+    - lost: why, empty while nothing has failed. Whoever waits for the outbox is woken then.
     """
 
     def __init__(self, outbox: Outbox) -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from services.gateway.execution.protection import CloseAtMarket, Holding, ProtectTimes, WantedStop
-from services.gateway.execution.stop_records import fired_name, nearest_stop, wanted_stops
+from services.gateway.execution.stop_records import nearest_stop, wanted_stops
 from shared.journal.rows import OrderRow
 from shared.messages.reasons import OrderPhase, StopKind
 from shared.orders.state import ENDED
@@ -76,7 +76,7 @@ class StopHolding:
 
     def note_close(self, action: CloseAtMarket) -> None:
         """Takes that it is closed at market now."""
-        opened_by, held = action.life.opened_by, action.held_qty
+        opened_by, held = action.opened_by, action.held_qty
         self._closed = opened_by, held, self._in_vain(opened_by, held) + 1
         self._closed_ms = self._context.venue.now_ms()
 
@@ -102,7 +102,7 @@ class StopHolding:
         """Returns the position's stops whose order was filled whole."""
         fired = [life for life in lives if life.phase is StopPhase.TRIGGERED and life.opened_by == opened_by]
         for life in [one for one in fired if one.stop_id not in self._filled]:
-            row = await self._context.journal.order(fired_name(life))
+            row = await self._context.journal.order(life.fired_name)
             if row is not None:
                 self.note_end(row)
         self._filled.intersection_update(life.stop_id for life in lives)

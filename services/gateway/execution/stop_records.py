@@ -70,11 +70,6 @@ def request_of(life: StopLife) -> StopRequest:
     )  # fmt: skip
 
 
-def fired_name(life: StopLife) -> str:
-    """Returns the client order id of the order that a stop has become."""
-    return "stop" + life.stop_id[:28]
-
-
 def fired_row(life: StopLife, held: Decimal, opener: OrderRow | None, since_ms: int, now_ms: int) -> OrderRow:
     """Returns the row of the order that a stop has become.
 
@@ -82,7 +77,7 @@ def fired_row(life: StopLife, held: Decimal, opener: OrderRow | None, since_ms: 
     - since_ms: its trades are not older, by the venue's clock. now_ms: the wall clock.
     """
     qty = -held if life.whole and held else -life.held_qty
-    return _row(life, fired_name(life), qty, opener, now_ms)._replace(
+    return _row(life, life.fired_name, qty, opener, now_ms)._replace(
         state=OrderPhase.TRIGGERED, signed_qty=qty, at_ms=since_ms, valid_until_ms=since_ms, became=life.order_id,
         reason=FIRED[life.kind], stop_id=life.stop_id,
     )  # fmt: skip

@@ -147,11 +147,10 @@ class StopRequests:
     async def _close(self, action: CloseAtMarket) -> None:
         life, now_ms = action.life, _wall_ms()
         self._holding.note_close(action)
-        opener = await self._holding.opener(life.opened_by)
+        opener = await self._holding.opener(action.opened_by)
         row = closing_row(life, action.held_qty, opener, action.reason, now_ms)
-        text = f"{action.reason}: {life.kind} at {life.price} did not close {action.held_qty}: closed at market"
-        log.error("alarm", sym=life.sym, stop=life.stop_id, what=text, told=life.text)
-        await self._manager.close_at_market(row, EventRow(ALARM, life.sym, row.client_order_id, text, now_ms))
+        log.error("alarm", sym=life.sym, stop=life.stop_id, what=action.text, told=life.text)
+        await self._manager.close_at_market(row, EventRow(ALARM, life.sym, row.client_order_id, action.text, now_ms))
 
 
 def _wall_ms() -> int:

@@ -71,7 +71,12 @@ class SymbolStops:
     @property
     def bare(self) -> bool:
         """Says whether the journal has a time without a stop that has no end yet."""
-        return self._naked.row is not None
+        return self.naked is not None
+
+    @property
+    def naked(self) -> NakedRow | None:
+        """Returns that time, which goes on; None where there is none."""
+        return self._naked.row
 
     def carried(self, row: OrderRow, qty: Decimal, at_ms: int) -> list[StopLife]:
         """Returns the stops that an entry carries which opens a position, as far as the exchange takes them with it.

@@ -102,20 +102,19 @@ def exposure(
     >>> str(change.reduces), str(change.worst), str(change.lets_open)
     ('-3', '-5', '-3')
     """
-    sign, free = 1 if signed_qty > 0 else -1, tuple(unlimited)
-    unsure = (*limited, *free)
-    others = (*in_flight, *unsure)
-    along = position + sum((qty for qty in others if qty * sign > 0), _ZERO)
-    against = [qty for qty in others if qty * sign < 0]
-    sure = along - sum((qty for qty in unsure if qty * sign > 0), _ZERO)
-    left = max(-sure * sign, _ZERO)
-    left_behind = max(-(sure + sum((qty for qty in free if qty * sign > 0), _ZERO)) * sign, _ZERO)
+    sign, unlimited = 1 if signed_qty > 0 else -1, tuple(unlimited)
+    unknown = (*limited, *unlimited)
+    others = (*in_flight, *unknown)
+    # The position, should all that goes in the order's direction be filled; and should nothing of what is UNKNOWN be.
+    all_filled = position + sum((qty for qty in others if qty * sign > 0), _ZERO)
+    without_unknown = all_filled - sum((qty for qty in unknown if qty * sign > 0), _ZERO)
+    behind_unlimited = without_unknown + sum((qty for qty in unlimited if qty * sign > 0), _ZERO)
     size = signed_qty.copy_abs()
-    reduces = min(size, left)
-    ends = (along + signed_qty, position + sum(against, _ZERO) if against else _ZERO)
-    return ExposureChange(
-        reduces * sign, (size - reduces) * sign, max(ends, key=abs), (reduces - min(reduces, left_behind)) * sign
-    )
+    reduces = min(size, max(-without_unknown * sign, _ZERO))
+    still_reduces = min(reduces, max(-behind_unlimited * sign, _ZERO))
+    against = [qty for qty in others if qty * sign < 0]
+    ends = (all_filled + signed_qty, position + sum(against, _ZERO) if against else _ZERO)
+    return ExposureChange(reduces * sign, (size - reduces) * sign, max(ends, key=abs), (reduces - still_reduces) * sign)
 
 
 class Context(NamedTuple):

@@ -23,6 +23,7 @@ class RiskContext:
     - limits, latches, arming: as they stand in the journal.
     - quotes: the venue's newest, by symbol.
     - reconciled: journal and venue agreed when they were last compared.
+    - differences: so many were found then, and before.
     - blocked: why nothing is added in any symbol, and why_blocked in words; stopped: symbols in which nothing is added,
       by reason, and why.
     - heard_ms: when the venue answered something last, by our clock; 0 before the first answer.
@@ -46,6 +47,7 @@ class RiskContext:
         self.arming: ArmingRow | None = None
         self.quotes: dict[str, VenueQuote] = {}
         self.reconciled = False
+        self.differences = 0
         self.blocked: tuple[Reason, ...] = ()
         self.why_blocked = ""
         self.stopped: dict[tuple[str, Reason], str] = {}
@@ -136,7 +138,7 @@ class RiskContext:
         return Context(
             now_ns=time.time_ns(), position=self._books.position(row.sym) + filled + _filled(others),
             limited=self._limits_reducing(row.sym), in_flight=tuple(_in_flight(others)),
-            other_notional=self._other_notional(row.sym), equity=self._known_equity(),
+            other_notional=self._other_notional(row.sym), equity=self.equity,
             books_balance=self._books.balance(), limits=self.limits, latches=self.latches, arming=self.arming,
             quote=self.quotes.get(row.sym), reconciled=self.reconciled, clearing=self._clearing(row.sym),
             dust=self._books.dust(row.sym),
@@ -149,7 +151,9 @@ class RiskContext:
     def _others(self, row: OrderRow) -> list[OpenOrder]:
         return [order for name, order in self._of(row.sym).items() if name != row.client_order_id]
 
-    def _known_equity(self) -> Decimal | None:
+    @property
+    def equity(self) -> Decimal | None:
+        """Returns what the account is worth; None while that is not known."""
         if self._equity is None or time.monotonic() - self._equity[1] > self._equity_max_age_s:
             return None
         return self._equity[0]

@@ -40,8 +40,9 @@ LATCHED = {
 
 
 class Subject(NamedTuple):
-    """A limit looks at it.
+    """A subject is what a limit looks at: an order, and all that is known around it.
 
+    - exposure: what the order adds, and what it reduces.
     - standing: limits of the equity that are reached, latched in the journal or not yet.
     - suspected: those that only the newest observation is past.
     """
@@ -328,7 +329,7 @@ class RiskCheck(Tick[ProposedOrder, Verdict]):
     def on_tick(self, val: ProposedOrder) -> Verdict:
         """Takes an order and its context."""
         subject, changes = self._subject(val)
-        parts, limited = subject.exposure, val.context.limited
+        parts, limited = subject.exposure, val.context.limited  # limited: the venue lets reduce-only orders only reduce
         passing = any(order.passing for order in val.context.in_flight)
         for limit in self._limits:
             holds_all = limit.applies_to_reducing and not (limit.unless_limited and limited)
@@ -337,6 +338,7 @@ class RiskCheck(Tick[ProposedOrder, Verdict]):
             reason = limit.violation(subject)
             if reason is None:
                 continue
+            # What is left is the first limit that refuses, and what it refuses: all of the order, or what it adds.
             why = measured(reason, subject)
             if limit.defers and (holds_all or passing or not (limit.unless_limited and parts.reduces)):
                 return Hold(reason, changes, why)

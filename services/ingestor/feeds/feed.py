@@ -38,10 +38,11 @@ STOOD_S = 5.0  # a connection that stood for so long was no failure
 class LiveFeed:
     """A LiveFeed holds one symbol's events, in order, until its stage takes them.
 
-    - came: is set when there are new ones.
+    Three kinds of tasks put events into the queue: one keeps a connection and hears, one answers each question of the
+    stage by REST, and one fetches funding rates. After each batch the owner shows the feed its stage (`follow`): what
+    that asks for is fetched, and if it is deaf the connection is made anew, by a new exchange instance.
 
-    Its connection and its questions are tasks of it. After each batch the owner shows it the stage (`follow`): what
-    that asks for is fetched, and if it is deaf the connection is remade, by a new exchange instance.
+    - came: is set when there are new events.
     """
 
     def __init__(
@@ -111,27 +112,29 @@ class LiveFeed:
         self._events.extend(events)
         self._came.set()
 
+    # Questions, by REST.
+
     async def _answer(self, asked: Missing) -> None:
-        venue = self._venue
+        """Puts what is asked for into the queue, and behind it whether that is all."""
+        about = f"{self._sym} {asked.what}"
         try:
-            if asked.what == "trades":
-                complete = await history.trades(
-                    venue.caller, venue.profile, self._market, asked, self._put, venue.pages
-                )
-            else:
-                await self._wait_for_end(asked)
-                caller, own, interval = venue.caller, venue.profile, venue.options.interval
-                if Group.BAR in venue.options.groups and venue.options.stream == "trades":
-                    complete = await history.bars_of_trades(
-                        caller, own, self._market, interval, asked, self._put, venue.pages
-                    )
-                else:
-                    complete = await history.bars(caller, own, self._market, interval, asked, self._put)
-            venue.troubles.over(f"{self._sym} {asked.what}")
+            complete = await self._fetch(asked)
+            self._venue.troubles.over(about)
         except VenueError as error:
-            venue.troubles.say(f"{self._sym} {asked.what}", str(error))
+            self._venue.troubles.say(about, str(error))
             complete = False
         self._put(Answered(asked.no, asked.what, complete))
+
+    async def _fetch(self, asked: Missing) -> bool:
+        """Fetches trades, or bars once they are over; returns whether the answer is complete."""
+        venue, market = self._venue, self._market
+        caller, profile, own = venue.caller, venue.profile, venue.options
+        if asked.what == "trades":
+            return await history.trades(caller, profile, market, asked, self._put, venue.pages)
+        await self._wait_for_end(asked)
+        if Group.BAR in own.groups and own.stream == "trades":
+            return await history.bars_of_trades(caller, profile, market, own.interval, asked, self._put, venue.pages)
+        return await history.bars(caller, profile, market, own.interval, asked, self._put)
 
     async def _wait_for_end(self, asked: Missing) -> None:
         """Waits until the exchange's time is past the last bar by the grace: what is not there then had no trade."""
@@ -139,7 +142,10 @@ class LiveFeed:
         if left_ns > 0:
             await asyncio.sleep(left_ns / 1e9)
 
+    # The connection.
+
     async def _keep_connected(self) -> None:
+        """Makes a connection, and another one whenever it ends; each waits its turn, and for as long as it must."""
         loop = asyncio.get_running_loop()
         backoff, about = Backoff(), f"{self._sym} connection"
         while True:
@@ -168,7 +174,7 @@ class LiveFeed:
         if not hearing.done() and not self._connected_s:
             if self._venue.profile.acknowledged is not None:
                 return f"not acknowledged within {timeout_s:g} s"
-            self._acknowledged()  # as far as anybody can tell: if nothing comes, it is asked whether something traded
+            self._acknowledged()  # as far as anybody can tell: if nothing comes, the stage asks for all trades
         await asyncio.wait({hearing})
         if hearing.cancelled():
             return "no data came over it"
@@ -221,7 +227,10 @@ class LiveFeed:
             await asyncio.sleep(max(due - venue.now().now, 0) / NS_PER_S + random.uniform(0, SPREAD_S))  # noqa: S311
 
     def _hooks(self) -> WebsocketHooks:
-        """Lets trades or candles come by themselves where the profile can read them; watching is only waiting then."""
+        """Returns what is called for each message; where the profile reads trades or candles, they come this way.
+
+        Then watching is only waiting.
+        """
         venue, market = self._venue, self._venue.client.market(self._market)
         profile, own, id_ = venue.profile, venue.options, market["id"]
         read: Callable[[Any], Trade | Candle | None] | None = None
@@ -249,6 +258,7 @@ class LiveFeed:
         self._came.set()
 
     def _check_room(self) -> None:
+        """Raises Overflow where too many events wait."""
         if len(self._events) > self._most:
             raise Overflow(f"more than {self._most} events wait")
 
@@ -269,6 +279,7 @@ class LiveFeed:
             self._put(Disconnected(), self._venue.now(), Connected())
 
     def _watches(self, client: Any) -> list[Callable[[], Any]]:
+        """Returns what is watched over a connection, each as a call that gives what came."""
         own = self._venue.options
         quotes = Group.QUOTE in own.groups
         if own.price == "mid":

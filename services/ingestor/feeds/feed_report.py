@@ -36,6 +36,11 @@ class FeedCounters:
         before, self._seen[sym] = self._seen[sym], counts
         self._total.update({name: count - before.get(name, 0) for name, count in counts.items()})
 
+    @property
+    def total(self) -> Mapping[str, int]:
+        """Returns all counts by now."""
+        return self._total
+
     def news(self) -> dict[str, int] | None:
         """Returns all counts that are not 0, by name; None when none is another than the last time."""
         if self._total == self._told:
@@ -64,6 +69,10 @@ class FeedReport:
     def see(self, sym: str, feed: LiveFeed) -> None:
         """Looks at what it has counted."""
         self._counters[feed.venue.options.venue].see(sym, feed.counts)
+
+    def totals(self) -> dict[str, Mapping[str, int]]:
+        """Returns all counts by exchange, as of when its feeds were looked at."""
+        return {venue: counters.total for venue, counters in self._counters.items()}
 
     def due(self, now_s: float) -> bool:
         """Says whether it is time; not before the first `every_s` are over."""

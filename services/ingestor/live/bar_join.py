@@ -1,4 +1,11 @@
-"""One series of bars out of two: those that were sampled or streamed, and those that were fetched."""
+"""One series of bars out of two: those that were sampled or streamed, and those that were fetched.
+
+What becomes of a bar:
+
+    bar ─▶ _put ─┬─ the next one ─▶ _give, then _follow: what waited behind it
+                 ├─ of a time that was given ─▶ counted
+                 └─ beyond a hole ─▶ waits, and _missing asks ─ Bars, Answered ─▶ _settle ─▶ _fill: bars, or a Cut
+"""
 
 from decimal import Decimal
 from typing import Annotated, NamedTuple, TypeAlias
@@ -81,8 +88,8 @@ class BarJoin(Tick[Joining, list[Joined]]):
     - grouped: bars have a group; one that comes without is fetched, and goes out with its price alone where it cannot
       be.
 
-    It counts bars whose time had been given (`repeated`), those of them with another price (`other`), and bars that
-    came only because it asked (`fetched`), and those that went out without their group (`bare`).
+    It counts bars whose time had been given (`repeated`), those of them with another price (`other`), bars that came
+    only because it asked (`fetched`), and those that went out without their group (`bare`).
 
     >>> join = BarJoin(interval_ns=10, warm=0)
     >>> join.on_tick(ClosedBar(10, Decimal(1))), join.on_tick(ClosedBar(10, Decimal(1)))
@@ -107,10 +114,10 @@ class BarJoin(Tick[Joining, list[Joined]]):
         self.repeated = self.other = self.fetched = self.bare = 0
         self._interval_ns, self._warm, self._fetch = interval_ns, warm, fetch
         self._most, self._grouped = waiting, grouped
-        self._last: Close | None = None
-        self._after = 0  # bars until here are not given any more
+        self._last: Close | None = None  # None before the first one, and behind a Cut
+        self._after = 0  # the end of the last bar that was given or cut: until here none is given any more
         self._lost_ns = 0  # bars until here will not come by themselves
-        self._waiting: dict[int, ClosedBar] = {}
+        self._waiting: dict[int, ClosedBar] = {}  # by their ends, beyond a hole
         self._bare: dict[int, Decimal] = {}  # of bars that came without their group: what goes out if it does not come
         self._like: BarGroup | None = None  # the last group: a silent bar tells of the same
         self._questions = Questions("bars", fill_ns)
@@ -153,6 +160,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
         return None
 
     def _bar(self, bar: ClosedBar) -> list[Joined]:
+        """Takes a bar that was sampled or streamed; asks for what is missing before it."""
         if self._grouped and bar.bar is None and bar.price is not None and self._after < bar.ts_event:
             self._bare[bar.ts_event] = bar.price
             return self._lost(bar.ts_event)
@@ -162,6 +170,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
         return given + self._missing(min(self._waiting) - self._interval_ns)
 
     def _put(self, bar: ClosedBar) -> list[Joined]:
+        """Gives a bar where it is the next one, with what waited behind it; else it waits, or is counted."""
         end, price, _ = bar
         if end <= self._after or end in self._waiting:
             self.repeated += 1
@@ -178,6 +187,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
         return []
 
     def _give(self, bar: ClosedBar) -> list[Joined]:
+        """Gives a bar as the next one; without a price, one in which nothing traded."""
         end, price, group = bar
         if price is None:
             if self._last is None:
@@ -208,6 +218,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
         )
 
     def _follow(self) -> list[Joined]:
+        """Gives the bars that wait directly behind the last one."""
         given: list[Joined] = []
         waiting = self._waiting
         while waiting and (end := self._after + self._interval_ns) in waiting:
@@ -215,13 +226,14 @@ class BarJoin(Tick[Joining, list[Joined]]):
         return given
 
     def _missing(self, until: int) -> list[Joined]:
-        """Asks for the missing bars until `until`, or cut."""
+        """Asks for the missing bars until `until`; where it cannot, or too many wait, it fills or cuts."""
         if self._fetch and self._questions.open is None and len(self._waiting) <= self._most:
             return [self._questions.ask(self._now, self._after + self._interval_ns, until)]
         self._questions.end()
         return self._fill(until, complete=False)
 
     def _lost(self, end: int) -> list[Joined]:
+        """Takes that the bar that ended then will not come by itself."""
         if end in self._waiting:
             return []  # it was fetched
         if not self._after:  # nothing was before it
@@ -231,10 +243,12 @@ class BarJoin(Tick[Joining, list[Joined]]):
         return self._missing_lost()
 
     def _missing_lost(self) -> list[Joined]:
+        """Asks for the bars that are lost, unless a question is open."""
         asks = self._after < self._lost_ns and self._questions.open is None
         return self._missing(self._lost_ns) if asks else []
 
     def _late(self, end: int) -> list[Joined] | None:
+        """Takes that the bar that ended then was wrong: one that waits is missing, behind one that is out is a Cut."""
         self._waiting.pop(end, None)  # then it is missing
         self._bare.pop(end, None)
         if end > self._after or not self._after:

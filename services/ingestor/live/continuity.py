@@ -1,6 +1,9 @@
 """One symbol's trades without repetition, in order and without a hole; where a hole stays, MissingTrades say so.
 
-The rules:
+    trades, heard and fetched ─▶ put in order ─▶ given: trades, Watermark, MissingTrades
+                                     └─ something may be missing ─▶ Missing: a question ─ Page, Answered ─▶ settled
+
+The order is by id where ids are consecutive (OrderById), else by time (OrderByTime): `_certain` says which. The rules:
 - Consecutive ids alone decide what comes next: a trade that follows the last one proves that nothing is missing before
   it. Other trades go by time, and a hole is suspected after a lost connection, after a longer silence, and where a
   trade was not believed.
@@ -94,7 +97,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         self.ahead = self.fetched = self.holes = self.deaf = 0
         self._rules = rules
         self._order = OrderById() if rules.consecutive else OrderByTime(rules.order_ns, rules.order_count)
-        self._certain = rules.consecutive  # the order itself shows every hole
+        self._certain = rules.consecutive  # ids are consecutive: the order itself shows every hole
 
         # Times: `_now` ones are by the last Clock, `_ns` ones by the trades.
         self._now = 0
@@ -165,6 +168,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         return self._by_id(trade, ts_event) if self._certain else self._by_time(trade, ts_event)
 
     def _by_id(self, trade: Trade, ts_event: int) -> list[Ordered] | None:
+        """Takes a trade whose id says what comes next: it goes out, waits behind a hole, or is old."""
         given = self._order.put(trade)
         if given:
             self._begun, self._doubt = True, False
@@ -188,6 +192,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         return behind and ts_event - self._order.last_ns > rules.silence_ns + rules.ahead_ns
 
     def _begin_anew(self, trade: Trade) -> list[Ordered]:
+        """Takes a trade as the first one of new numbers."""
         since = self._order.last_ns  # that nothing traded after it was an answer about the old numbers
         self._order, self._hole_now = OrderById(self._order.old), 0
         self._questions.end()
@@ -195,6 +200,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         return [MissingTrades(trade.ts_event, since), *(self._by_id(trade, trade.ts_event) or ())]
 
     def _by_time(self, trade: Trade, ts_event: int) -> list[Ordered] | None:
+        """Takes a trade that goes by its time: it goes out, or waits while something is in doubt."""
         if self._begun and ts_event - self._heard_ns > self._rules.silence_ns:
             self._doubt = True
         given = self._order.put(trade, hold=self._doubt or self._questions.open is not None)
@@ -207,6 +213,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         return cast(list[Ordered], given) or None
 
     def _clock(self, now: int) -> list[Ordered]:
+        """Takes a time: asks where that is due, else says until when everything was given."""
         self._now = now = max(self._now, now)
         self._believed_ns = now + self._rules.ahead_ns
         self._heard_ns = self._heard_ns or now
@@ -222,11 +229,13 @@ class Continuity(Tick[Event, list[Ordered]]):
         return [*self._order.release(now), Watermark(self._order.given_until(now))]
 
     def _page(self, page: Page) -> list[Ordered]:
+        """Takes trades that were fetched, and notes whether one of them should have been heard."""
         given: list[Ordered] = []
         question = self._questions.open
         order_ns = self._rules.order_ns
-        due_ns = question.to_ns - order_ns if question is not None and question.to_id is None else -1
+        # A trade between these times, of an answer about all trades, should have come over the connection.
         heard_since_ns = self._connected_ns + order_ns
+        due_ns = question.to_ns - order_ns if question is not None and question.to_id is None else -1
         hold = self._doubt or question is not None
         for trade in sorted(page.trades, key=_BY_ID if self._certain else _BY_TIME):
             if trade.ts_event > self._believed_ns:
@@ -234,7 +243,7 @@ class Continuity(Tick[Event, list[Ordered]]):
                 continue
             old = self._order.old
             given += self._order.put(trade, hold)
-            if self._order.old == old:
+            if self._order.old == old:  # it was new
                 self.fetched += 1
                 self._unheard = self._unheard or heard_since_ns < trade.ts_event <= due_ns
         self._begun = self._begun or bool(given)
@@ -248,20 +257,11 @@ class Continuity(Tick[Event, list[Ordered]]):
         given: list[Ordered] = [*self._order.settle(question, complete, doubtful_ns, self._heard_ns)]
         holes = sum(isinstance(val, MissingTrades) for val in given)
         self.holes += holes
-        if question.to_id is None and complete:  # everything until `to_ns` is known
-            self._heard_ns = max(self._heard_ns, question.to_ns)
-            if self._connected and question.to_ns > self._connected_ns:
-                self._doubt, self._doubtful_ns = False, 0
-        elif not complete and not holes and not self._certain and self._order.waiting:
-            self._doubt = True  # what was fetched may stand behind what was not
-        elif question.to_id is None and self._silent():  # neither heard nor answered
-            given.append(FeedSilent())
-        elif holes and not self._certain:  # the hole was told, and what waited behind it went out
-            self._doubt, self._doubtful_ns = False, 0
-        if self._connected and self._unheard and not any(isinstance(val, FeedSilent) for val in given):
-            given.append(FeedSilent())
+        deaf = self._settle_doubt(question, complete, holes) or (self._connected and self._unheard)
         self._unheard = False
-        self.deaf += sum(isinstance(val, FeedSilent) for val in given)
+        if deaf:
+            self.deaf += 1
+            given.append(FeedSilent())
         if self._certain and self._order.waiting:
             given.append(self._ask_for_hole())
         elif not self._doubt:
@@ -269,6 +269,20 @@ class Continuity(Tick[Event, list[Ordered]]):
         if question.to_id is None and complete and not self._order.waiting:
             given.append(Watermark(self._order.given_until(question.to_ns)))
         return given
+
+    def _settle_doubt(self, question: Missing, complete: bool, holes: int) -> bool:
+        """Ends or begins the doubt by an answer; returns whether the feed is silent: neither heard nor answered."""
+        if question.to_id is None and complete:  # everything until `to_ns` is known
+            self._heard_ns = max(self._heard_ns, question.to_ns)
+            if self._connected and question.to_ns > self._connected_ns:
+                self._doubt, self._doubtful_ns = False, 0
+        elif not complete and not holes and not self._certain and self._order.waiting:
+            self._doubt = True  # what was fetched may stand behind what was not
+        elif question.to_id is None and self._silent():
+            return True
+        elif holes and not self._certain:  # the hole was told, and what waited behind it went out
+            self._doubt, self._doubtful_ns = False, 0
+        return False
 
     def _silent(self) -> bool:
         """Says whether nothing at all came for too long over a connection that stands."""
@@ -284,6 +298,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         return self._settle(question, complete=False)
 
     def _ask_for_hole(self) -> Missing:
+        """Asks for what is missing before the first trade that waits."""
         self._unheard = False
         return self._questions.ask(self._now, *self._hole())
 
@@ -295,6 +310,7 @@ class Continuity(Tick[Event, list[Ordered]]):
         return self._order.last_ns, first.ts_event, self._order.next_id, to_id
 
     def _ask_for_all(self) -> Missing:
+        """Asks for all trades since the last one that went out."""
         self._unheard = False
         since = self._order.last_ns or self._heard_ns
         return self._questions.ask(self._now, since, self._now, self._order.next_id)
@@ -314,28 +330,12 @@ class Continuity(Tick[Event, list[Ordered]]):
         """Returns all of it but the rules."""
         question, asked_now, no = self._questions.saved()
         return _snapshot(
-            order=self._order.state(),
-            ahead=self.ahead,
-            fetched=self.fetched,
-            holes=self.holes,
-            deaf=self.deaf,
-            now=self._now,
-            believed_ns=self._believed_ns,
-            heard_ns=self._heard_ns,
-            begun=self._begun,
-            connected=self._connected,
-            connected_ns=self._connected_ns,
-            doubt=self._doubt,
-            doubtful_ns=self._doubtful_ns,
-            hole_now=self._hole_now,
-            hole_ns=self._hole_ns,
-            question=question,
-            asked_now=asked_now,
-            ask_after=self._ask_after,
-            unheard=self._unheard,
-            no=no,
-            began_ns=self._began_ns,
-        )
+            order=self._order.state(), ahead=self.ahead, fetched=self.fetched, holes=self.holes, deaf=self.deaf,
+            now=self._now, believed_ns=self._believed_ns, heard_ns=self._heard_ns, begun=self._begun,
+            connected=self._connected, connected_ns=self._connected_ns, doubt=self._doubt,
+            doubtful_ns=self._doubtful_ns, hole_now=self._hole_now, hole_ns=self._hole_ns, question=question,
+            asked_now=asked_now, ask_after=self._ask_after, unheard=self._unheard, no=no, began_ns=self._began_ns,
+        )  # fmt: skip
 
     def restore(self, state: State) -> None:
         """Takes back what `state()` gave."""

@@ -1,7 +1,7 @@
 """The bus is watched in two ways: who is at work on it and was heard when, and what the streams bring.
 
-Both only read. Leases and last words are looked at, again and again; messages are seen as the monitor's stage takes and
-gives them, so nobody reads the streams once more.
+Both only read. A BusWatch looks at leases and last words, again and again. A StreamWatch sees the messages that the
+monitor's stage takes and gives (an OverheardStage shows them), so nobody reads the streams once more.
 """
 
 import time
@@ -65,7 +65,7 @@ class BusWatch:
         self._owner = b""  # of the monitor's partition while it is ours
 
     def begin(self) -> None:
-        """Takes that the monitor's partition is ours from now on."""
+        """Notes that the monitor's partition is ours from now on."""
         self._owner, self.ours = b"", True
 
     async def look(self, now_ms: int) -> tuple[Condition, ...]:
@@ -107,6 +107,7 @@ class BusWatch:
             self.ours = False
 
     async def _look_at(self, session: Session, service: str, instance: str) -> None:
+        """Sees which of a service's leases have moved, and who its replicas are."""
         known = self._replicas[service]
         partitions = range(self._settings.bus.partitions)
         asked = [(PartitionId(instance, p), name) for name in ("until", "owner") for p in partitions]
@@ -142,6 +143,7 @@ class BusWatch:
         self._awaited = set(away)
 
     def _away(self, known: Replicas) -> list[int]:
+        """Returns the partitions whose lease has not moved for too long."""
         now_s, away_s = self._clock(), self._settings.alerts.away_s
         return [p for p, moved_s in known.moved_s.items() if now_s - moved_s > away_s]
 
@@ -215,10 +217,10 @@ class StreamWatch:
         elif isinstance(message, Features):  # a prediction is taken with its decision, and nobody may decide
             self._heard_s[message.sym] = self._clock()
             self._ticked_ns[message.sym] = message.ts_event
-            self._mind(message.sym)
+            self._note_undecided(message.sym)
         elif isinstance(message, LateBars) and not message.book:
             self._late[message.sym] = message
-            self._mind(message.sym)
+            self._note_undecided(message.sym)
         elif isinstance(message, Decision) and message.sym in self._late:
             if message.ts_event >= self._late[message.sym].ts_event:
                 del self._late[message.sym]
@@ -228,13 +230,16 @@ class StreamWatch:
             if message.sym in self._gaps and (message.y_hat is not None or not message.model):
                 del self._gaps[message.sym]
 
-    def _mind(self, sym: str) -> None:
-        """Notes that one that is late has ticks, if it has: then nobody decides on them. Else its feed is silent."""
+    def _note_undecided(self, sym: str) -> None:
+        """Notes where a symbol that is late has ticks all the same: then nobody decides on them.
+
+        Without ticks its feed is silent, which is another condition.
+        """
         if sym in self._late and self._ticked_ns.get(sym, 0) >= self._late[sym].ts_event:
             self._undecided_s.setdefault(sym, self._clock())
 
     def state(self) -> StreamWatchSnapshot:
-        """Returns what stands; a stage that goes on where it was does not say it once more."""
+        """Returns what stands, so that a watch that goes on there does not say it once more."""
         return StreamWatchSnapshot(
             gaps=list(self._gaps.values()), drift=self._drift, outside=list(self._outside.values()),
             silent=[sym for sym in self._heard_s if self._is_silent(sym)], late=list(self._undecided()),
@@ -284,7 +289,7 @@ class StreamWatch:
 class OverheardStage(MonitorStage):
     """An overheard stage is the monitor's, to the last bit; `see` gets what it takes and gives.
 
-    So the alerts need not read the streams once more. They mind no message that comes twice, after a reload.
+    So the alerts need not read the streams once more. A message that comes twice, after a reload, does them no harm.
     """
 
     def __init__(self, see: Callable[[Message], None], drift: DriftStage, compared: Comparisons = NOTHING) -> None:

@@ -54,7 +54,7 @@ class AlertSnapshot(Snapshot):
 
 
 class Absence:
-    """An absence is that of the bus, or of the journal: for how long it was not read."""
+    """An absence says for how long the bus, or the journal, could not be read."""
 
     def __init__(self, kind: AlertKind, remedy: str, clock: Callable[[], float]) -> None:
         self._kind, self._remedy, self._clock = kind, remedy, clock
@@ -62,12 +62,12 @@ class Absence:
         self.why = ""
 
     def lost(self, why: str) -> None:
-        """Takes that it could not be read."""
+        """Notes that it could not be read."""
         self._since_s = self._clock() if self._since_s is None else self._since_s
         self.why = why
 
     def over(self) -> None:
-        """Takes that it was read."""
+        """Notes that it was read."""
         self._since_s, self.why = None, ""
 
     def conditions(self) -> tuple[Condition, ...]:
@@ -101,10 +101,10 @@ class AlertWatch:
         self._no_journal = Absence(AlertKind.JOURNAL, "tickline doctor", clock)
         self._daily = Daily(settings.alerts.daily_at)
         self._file = settings.state_dir / STATE
-        self._kept: tuple[object, ...] = ()
+        self._kept: tuple[object, ...] = ()  # what the file has of `_beside`
         self._told: dict[str, str] = {}  # channels in trouble, and why, as the log has it
-        self._happened: list[Condition] = []
-        self._failure = ""
+        self._happened: list[Condition] = []  # which the next look tells
+        self._failure = ""  # why the last look failed, as it was told
         self._beating: asyncio.Task[None] | None = None
         self._writing: asyncio.Task[None] | None = None  # the daily line
 
@@ -121,7 +121,7 @@ class AlertWatch:
         return cls(settings, bus, open_channels(urls, own.timeout_s) if urls else Channels([]), heartbeat)
 
     def begin(self) -> None:
-        """Takes that the monitor's work is this process's from now on."""
+        """Notes that the monitor's work is this process's from now on."""
         self._bus.begin()
 
     def see(self, message: Message) -> None:

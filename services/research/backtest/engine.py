@@ -1,4 +1,8 @@
-"""A backtest takes a file through the very stages that the services run."""
+"""A backtest takes a file through the very stages that the services run.
+
+A Backtest has the settings, and reads the file in batches. A _Run has the line, and the sums: each bar goes to the
+venue (what waits fills, funding is paid, stops fire), then through signal, strategy and gateway, and last to observers.
+"""
 
 import math
 from collections.abc import Callable, Generator, Iterable, Sequence, Set
@@ -161,6 +165,7 @@ class Backtest:
             raise
 
     def _venue(self) -> BacktestVenue:
+        """Returns the venue of the rules; raises ConfigError where they do not go with the strategy."""
         own, strategy = self._settings.gateway, self._settings.strategy
         leverage = getattr(innermost(make_strategy(strategy)), "leverage", None)
         margin = self._rules.maintenance_margin
@@ -183,6 +188,7 @@ class Backtest:
         )
 
     def _require_sense(self, run: "_Run", rows: int) -> None:
+        """Raises DataError where nothing was traded on, nothing was predicted, or no price moved."""
         if not run.bars:
             raise DataError(
                 f"{self._path}: {plural(rows, 'row')}, none in the time to be traded: give another --from or --to"
@@ -266,6 +272,7 @@ class _Run:
             self._mark(bar)
 
     def _fires(self, bar: HistoryBar) -> Fires | None:
+        """Returns what tells the venue which stop the bar fires; None where the strategy has none."""
         strategy = self._line.strategy
         if not isinstance(strategy, ProtectedStage):
             return None
@@ -298,6 +305,7 @@ class _Run:
         )
 
     def _mark(self, bar: HistoryBar) -> None:
+        """Shows the observers how the book stands at a bar's end."""
         account, price = self._account, float(bar.close)
         position = account.position(self._sym)
         if position is None:
@@ -359,6 +367,7 @@ class _Run:
 
 
 def _both(first: Tap | None, second: Tap) -> Tap:
+    """Returns a tap that calls both, in this order."""
     if first is None:
         return second
 

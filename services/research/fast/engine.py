@@ -222,9 +222,7 @@ def trade(bars: BarColumns, y_hat: Floats, terms: Terms, *, keep: bool = False) 
         np.empty(room, np.int64), np.empty(room, np.int8), np.empty(room, np.int64), np.empty(room), np.empty(room),
         np.empty(room),
     )  # fmt: skip
-    close_call, fills, missed, expired = _kernel().trade(
-        tuple(bars), y_hat, tuple(terms), equity, funded, tuple(kept)
-    )
+    close_call, fills, missed, expired = _kernel().trade(tuple(bars), y_hat, tuple(terms), equity, funded, tuple(kept))
     if close_call:
         raise OnlyExact(_KINDS[close_call - 1])
     if not keep:

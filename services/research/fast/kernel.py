@@ -97,6 +97,7 @@ def trade(bars: Any, y_hat: Any, t: Any, equities: Any, funded: Any, out: Any) -
     shares = (stop, profit, trail)
     room, count = len(out_bar), len(y_hat)
     balance, lost, paid = capital, 0.0, 0.0
+    most = capital  # that the balance was; with a constant size an error of then does not shrink with the equity
     qty, steps, entry, last = 0.0, 0, 0.0, 0.0
     lies, hangs, best = False, 0.0, 0.0
     side, fired_ts = 0, -1
@@ -112,6 +113,8 @@ def trade(bars: Any, y_hat: Any, t: Any, equities: Any, funded: Any, out: Any) -
                 if fundings[at] != 0:
                     amount = -qty * fundings[at] - lost
                     total = balance + amount
+                    if abs(total) <= LOST * abs(balance):
+                        return EQUITY, fills, missed, 0
                     lost = (total - balance) - amount
                     balance = total
                     paid += qty * fundings[at]
@@ -149,7 +152,7 @@ def trade(bars: Any, y_hat: Any, t: Any, equities: Any, funded: Any, out: Any) -
                     continue
                 gain = qty * (price - entry)
                 equity = balance + gain
-                size = max(abs(balance), abs(gain))
+                size = max(abs(balance), abs(gain), most if sizing == CONSTANT else 0.0)
                 if abs(equity - least) <= CLOSE * max(size, least) or abs(equity) <= LOST * size:
                     return EQUITY, fills, missed, 0
                 after, steps_after, wanted = 0.0, 0, 0
@@ -194,7 +197,11 @@ def trade(bars: Any, y_hat: Any, t: Any, equities: Any, funded: Any, out: Any) -
                     if filled > bound if buys else filled < bound:
                         missed += 1
                         continue
+                before = balance
                 balance, lost, entry = _booked(balance, lost, qty, entry, to, filled, fee)
+                if abs(balance) <= LOST * abs(before):
+                    return EQUITY, fills, missed, 0
+                most = max(most, abs(balance))
                 if fills < room:
                     out_bar[fills], out_leg[fills], out_price[fills], out_market[fills] = at, leg, filled, reference
                     out_steps[fills], out_qty[fills] = to_steps - steps, to - qty
@@ -208,7 +215,7 @@ def trade(bars: Any, y_hat: Any, t: Any, equities: Any, funded: Any, out: Any) -
             orders = 0
         gain = qty * (price - entry)
         equity = balance + gain
-        if abs(equity) <= LOST * max(abs(balance), abs(gain)):
+        if abs(equity) <= LOST * max(abs(balance), abs(gain), most if sizing == CONSTANT else 0.0):
             return EQUITY, fills, missed, 0
         equities[at] = equity
         if len(funded):

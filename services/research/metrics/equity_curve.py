@@ -1,6 +1,7 @@
 """A curve, of equity or of a price that is held, gives its returns and drawdowns; it may come in pieces of any size."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -127,6 +128,20 @@ class Moments:
         self.highest: float | None = None
         self._m2 = self._m3 = self._m4 = self._down = 0.0
 
+    def numbers(self) -> tuple[float, ...]:
+        """Returns all that it holds, for `of`."""
+        low, high = (math.nan if each is None else each for each in (self.lowest, self.highest))
+        return self.n, self.mean, self._m2, self._m3, self._m4, self._down, low, high
+
+    @classmethod
+    def of(cls, numbers: Sequence[float]) -> "Moments":
+        """Returns the moments that had these `numbers`."""
+        found = cls()
+        n, found.mean, found._m2, found._m3, found._m4, found._down, low, high = numbers
+        found.n = int(n)
+        found.lowest, found.highest = (None if math.isnan(each) else each for each in (low, high))
+        return found
+
     def add(self, values: Floats) -> None:
         """Takes the next values."""
         if not len(values):
@@ -142,6 +157,15 @@ class Moments:
         # Sums, not dot products: BLAS would wake its threads for these.
         m3, m4 = float((squares * apart).sum()), float((squares * squares).sum())
         self._merge(len(values), mean, float(squares.sum()), m3, m4)
+
+    def merge(self, other: "Moments") -> None:
+        """Takes the values of another series."""
+        if not other.n or other.lowest is None or other.highest is None:
+            return
+        self.lowest = other.lowest if self.lowest is None else min(self.lowest, other.lowest)
+        self.highest = other.highest if self.highest is None else max(self.highest, other.highest)
+        self._down += other._down
+        self._merge(other.n, other.mean, other._m2, other._m3, other._m4)
 
     def _merge(self, n: int, mean: float, m2: float, m3: float, m4: float) -> None:
         before, total = self.n, self.n + n

@@ -2,8 +2,14 @@
 
 An entry is a field of its section. The field's name and type are those of the JSON, its label and form those of the
 tables in the terminal and on the HTML page, and its function computes the value out of what was `Measured`, or of
-round trips out of their `TripSums`. A new entry stands in all three by itself. In the entries m is what was measured,
-e and p are the curves of equity and price, t the sums of trips, s is the section itself.
+round trips out of their `TripSums`. A new entry stands in all three by itself.
+
+    metric(label, form, of)     a row of its own
+    joint_row(label, form, of)  a row that tells of other fields of its section, too
+    stored(of)                  no row: it stands in the JSON alone
+
+In the entries m is what was measured, e and p are the curves of equity and price, t the sums of trips, v a verdict, and
+s is the section itself.
 """
 
 import math

@@ -147,7 +147,8 @@ class Comparison:
             self.identical[stream] += 1
             return
         found = message_of(row)
-        if self.tolerance is not None and self.tolerance.near(found, computed):
+        near = None if self.tolerance is None else self.tolerance.with_floats_of(found, computed)
+        if near is not None and is_said(near, row.t, row.d):
             self.near[stream] += 1
             return
         if not self.identical[stream]:

@@ -1,6 +1,11 @@
-"""A recorded session has parity where every stage computes the same of its recorded inputs again."""
+"""A recorded session has parity where every stage computes the same of its recorded inputs again.
 
-from collections.abc import Callable, Mapping, Sequence
+A checkpoint begins a span, and a span has the plans of its settings. Each stage is restored from the first checkpoint
+and takes its recorded inputs; what it gives is compared with what was recorded. Where settings change, or rows are
+missing, it goes on from a later checkpoint.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,6 +103,7 @@ def parity(folder: Path, model: str | None = None, report: Report = lambda sym: 
 
 
 def _refuse_older(folder: Path) -> None:
+    """Raises DataError for a recording of before wire 4."""
     row = next(read_rows(folder, Stream.PREDICTIONS), None)
     wire = None if row is None else row.t.rpartition("/")[2]
     if wire == "3":
@@ -139,6 +145,7 @@ class _Span(NamedTuple):
 
 
 def _spans(folder: Path, model: str | None) -> list[_Span]:
+    """Returns a span for each checkpoint; those with equal settings share their plans, and their number."""
     spans: list[_Span] = []
     for checkpoint in read_checkpoints(folder):
         if spans and _deciding(checkpoint) == _deciding(spans[-1].checkpoint):
@@ -158,11 +165,12 @@ def _spans(folder: Path, model: str | None) -> list[_Span]:
 
 
 def _deciding(checkpoint: Checkpoint) -> dict[str, object]:
+    """Returns the settings of a checkpoint that decide what is computed."""
     return {name: value for name, value in checkpoint.settings.items() if name != RUNTIMES}
 
 
 class _Symbol:
-    """Replays one symbol's stages, each from the first checkpoint on.
+    """It replays one symbol's stages, each from the first checkpoint on.
 
     Behind missing rows, or new settings, it goes on from the next checkpoint.
     """
@@ -186,30 +194,21 @@ class _Symbol:
         plan_of: Callable[[_Span], ServiceSpec],
         replay: Callable[[_Span, Symbol, int | None], None],
     ) -> None:
-        at: int | None = 0
-        while at is not None:
-            span = self._spans[at]
-            other = next((i for i in range(at, len(self._spans)) if self._spans[i].number != span.number), None)
-            upto = None
-            if other is not None:
-                after = self._spans[other]
-                upto = after.restored(plan_of(after), self._sym).sent.get(output, 0)
-            try:
-                replay(span, span.restored(plan_of(span), self._sym), upto)
-                at = other
-            except NotRecorded as missing:
-                at = self._behind(missing, at or 0, plan_of)
-                later = "" if at is not None else ", and no checkpoint behind that"
-                self._comparison.not_compared.append(f"{self._sym}: {missing}{later}")
+        """Replays a stage span by span. replay: is given the symbol, and the last output before settings change."""
 
-    def _behind(self, missing: NotRecorded, at: int, plan_of: Callable[[_Span], ServiceSpec]) -> int | None:
-        """Returns the first later checkpoint at which the missing rows had been taken, or written."""
-        for i in range(at + 1, len(self._spans)):
-            symbol = self._spans[i].restored(plan_of(self._spans[i]), self._sym)
-            taken = max(symbol.taken(missing.stream), symbol.sent.get(missing.stream, 0))
-            if taken >= missing.upto:
-                return i
-        return None
+        def symbol_at(span: _Span) -> Symbol:
+            return span.restored(plan_of(span), self._sym)
+
+        def replay_span(span: _Span, after: _Span | None) -> None:
+            upto = None if after is None else symbol_at(after).sent.get(output, 0)
+            replay(span, symbol_at(span), upto)
+
+        def has_taken(span: _Span, missing: NotRecorded) -> bool:
+            symbol = symbol_at(span)
+            return max(symbol.taken(missing.stream), symbol.sent.get(missing.stream, 0)) >= missing.upto
+
+        for missing in _over_spans(self._spans, replay_span, has_taken):
+            self._comparison.not_compared.append(f"{self._sym}: {missing}")
 
     def _signal(self, span: _Span, symbol: Symbol, upto: int | None) -> None:
         made = self._streams & {Stream.FEATURES, Stream.PREDICTIONS}
@@ -245,7 +244,7 @@ class _Symbol:
 
 
 class _Monitor:
-    """Replays the monitor's stage, from the first checkpoint on; behind missing rows, or new settings, from a later."""
+    """It replays the monitor's stage, as _Symbol does those of a symbol."""
 
     def __init__(self, folder: Path, spans: list[_Span], comparison: Comparison) -> None:
         self._folder, self._spans, self._comparison = folder, spans, comparison
@@ -253,34 +252,23 @@ class _Monitor:
     def run(self) -> None:
         """Replays it over the spans: what policy follows, then what informs only, which needs more streams."""
         for replay in (self._drift, self._ranges):
-            self._over_spans(replay)
-
-    def _over_spans(self, replay: Callable[[_Span, Mapping[str, int] | None], None]) -> None:
-        at: int | None = 0
-        while at is not None:
-            span = self._spans[at]
-            other = next((i for i in range(at, len(self._spans)) if self._spans[i].number != span.number), None)
-            try:
-                replay(span, None if other is None else self._start(self._spans[other]).sent)
-                at = other
-            except NotRecorded as missing:
-                at = self._behind(missing, at or 0)
-                later = "" if at is not None else ", and no checkpoint behind that"
-                self._comparison.not_compared.append(f"{Stream.MONITOR}: {missing}{later}")
+            for missing in _over_spans(self._spans, replay, self._has_taken):
+                self._comparison.not_compared.append(f"{Stream.MONITOR}: {missing}")
 
     def _start(self, span: _Span) -> MonitorStart:
         own = span.settings
         snapshots = span.checkpoint.snapshots.get(own.monitor.instance, {})
         return monitor_start(monitor_plan(own), snapshots, own.symbols)
 
-    def _drift(self, span: _Span, upto: Mapping[str, int] | None) -> None:
+    def _drift(self, span: _Span, after: _Span | None) -> None:
+        upto = None if after is None else self._start(after).sent.get(POOLED, 0)
         start, sent = self._start(span), self._start(span).sent.get(POOLED, 0)
         recorded = RecordedRows(self._folder, Stream.MONITOR, span.settings.monitor.instance, POOLED, sent)
         inputs, late = self._inputs(span, start, DRIFT_STREAMS), self._late(span, start)
-        replay = MonitorReplay(start.stage, inputs, recorded, self._comparison, late)
-        replay.run(None if upto is None else upto.get(POOLED, 0))
+        MonitorReplay(start.stage, inputs, recorded, self._comparison, late).run(upto)
 
-    def _ranges(self, span: _Span, upto: Mapping[str, int] | None) -> None:
+    def _ranges(self, span: _Span, after: _Span | None) -> None:
+        upto = None if after is None else self._start(after).sent
         own, start = span.settings, self._start(span)
         recorded = recorded_ranges(self._folder, own.monitor.instance, own.symbols, start.sent, upto)
         inputs, late = self._inputs(span, start, LINE), self._late(span, start)
@@ -295,15 +283,34 @@ class _Monitor:
     def _late(self, span: _Span, start: MonitorStart) -> list[GivenUp]:
         return list(late_bars(self._folder, span.settings.monitor.instance, start.sent, span.settings.symbols))
 
-    def _behind(self, missing: NotRecorded, at: int) -> int | None:
-        """Returns the first later checkpoint at which the missing rows had been taken, or written."""
-        for i in range(at + 1, len(self._spans)):
-            start = self._start(self._spans[i])
-            counts = [n for (stream, _), n in start.taken.items() if stream is missing.stream]
-            sent = start.sent.get(POOLED, 0)
-            if (sent if missing.stream is Stream.MONITOR else min(counts, default=0)) >= missing.upto:
-                return i
-        return None
+    def _has_taken(self, span: _Span, missing: NotRecorded) -> bool:
+        start = self._start(span)
+        if missing.stream is Stream.MONITOR:
+            return start.sent.get(POOLED, 0) >= missing.upto
+        counts = [n for (stream, _), n in start.taken.items() if stream is missing.stream]
+        return min(counts, default=0) >= missing.upto
+
+
+def _over_spans(
+    spans: Sequence[_Span],
+    replay: Callable[[_Span, _Span | None], None],
+    has_taken: Callable[[_Span, NotRecorded], bool],
+) -> Iterator[str]:
+    """Replays the spans, as far as rows were recorded; yields a line for each place where some are missing.
+
+    - replay: is given a span, and the first one behind it with other settings.
+    - has_taken: says whether the missing rows had been taken, or written, at a span's checkpoint.
+    """
+    at: int | None = 0
+    while at is not None:
+        here, number = at, spans[at].number
+        other = next((i for i in range(here, len(spans)) if spans[i].number != number), None)
+        try:
+            replay(spans[here], None if other is None else spans[other])
+            at = other
+        except NotRecorded as missing:
+            at = next((i for i in range(here + 1, len(spans)) if has_taken(spans[i], missing)), None)
+            yield f"{missing}" if at is not None else f"{missing}, and no checkpoint behind that"
 
 
 def _stage(symbol: Symbol) -> Stage:

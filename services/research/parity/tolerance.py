@@ -35,28 +35,29 @@ class Tolerance(NamedTuple):
             return cls(None, None, why)
         return cls(training.y_hat.std, tuple(each.std for each in training.features), why)
 
-    def near(self, found: Message | None, computed: Message) -> bool:
-        """Says whether two messages differ by no more than that in their floats, and in nothing else."""
+    def with_floats_of(self, found: Message | None, computed: Message) -> Message | None:
+        """Returns the computed message with the recorded floats; None where these differ by more than they may."""
         if isinstance(found, Prediction) and isinstance(computed, Prediction):
             a, b = found.y_hat, computed.y_hat
             if a is None or b is None or not _near([a], [b], None if self.y_hat is None else [self.y_hat]):
-                return False
-            return found.model_copy(update={"y_hat": b}) == computed
+                return None
+            return computed.model_copy(update={"y_hat": a})
         if isinstance(found, Features) and isinstance(computed, Features):
             ours, theirs = computed.values.numpy(), found.values.numpy()
             if ours.shape != theirs.shape:
-                return False
+                return None
             stds = None if self.features is None else np.broadcast_to(self.features, ours.shape).ravel().tolist()
             if not _near(theirs.ravel().tolist(), ours.ravel().tolist(), stds):
-                return False
-            return found.model_copy(update={"values": computed.values}) == computed
-        return False
+                return None
+            return computed.model_copy(update={"values": found.values})
+        return None
 
 
 def tolerance(checkpoints: Sequence[Checkpoint], card: Card | None) -> Tolerance | None:
     """Returns the tolerance for a recording; None where the runtime that is here made it, and each bit counts.
 
-    A recording of before runtimes were kept counts as made here.
+    Where no snapshot names a runtime, all that the namespace knew may have made it: then it counts as made here only if
+    this one is among them. A recording of before runtimes were kept counts as made here.
     """
     if card is None or not checkpoints:
         return None
@@ -64,6 +65,8 @@ def tolerance(checkpoints: Sequence[Checkpoint], card: Card | None) -> Tolerance
     first, last = (each.settings.get(RUNTIMES, {}) for each in (checkpoints[0], checkpoints[-1]))
     instance = checkpoints[-1].settings["signal"]["instance"]
     marks = {mark for each in checkpoints for mark in _marks(each, instance)} | (last.keys() - first.keys())
+    if not marks and here.mark not in last:
+        marks = set(last)
     others = sorted(marks - {here.mark})
     if not others:
         return None

@@ -1,6 +1,7 @@
 """A fold makes a model of all before a stretch of time, and trades it there in every way."""
 
 from array import array
+from collections.abc import Iterable
 from functools import cached_property
 from hashlib import sha256
 from typing import NamedTuple
@@ -25,6 +26,7 @@ from services.research.fast.backtest import asked_of
 from services.research.in_process_line import LinePlans, Tap, line_plans, line_plans_with
 from services.research.sweep.data import BarSeries, Span
 from services.research.sweep.spec import Learner, Trading
+from services.research.sweep.traded import Ints, Traded
 from services.research.train import Fitted, fit
 from shared.account import RoundTrip
 from shared.config import Settings
@@ -32,7 +34,7 @@ from shared.errors import ConfigError, DataError, UserCodeFailed
 from shared.features.spec import parsed
 from shared.features.vector import FeatureVector
 from shared.models.choose import NO_MODEL
-from shared.models.dataset import samples, seen
+from shared.models.dataset import Seen, samples, seen
 from shared.models.model import Predict
 from shared.models.model_files import weights_bytes
 from shared.user_code import blaming
@@ -51,6 +53,8 @@ class Task(NamedTuple):
     - learner: what the model is made of; None where it is the settings' own.
     - needs: the groups that model, strategy or stops see of a bar.
     - code: the source of the user's own classes.
+    - edges: of the blocks, by which the returns are summed: see `block_edges`.
+    - purge, embargo: see `learns_until`; bars.
     - exact: the exact engine trades all of it.
     """
 
@@ -62,20 +66,10 @@ class Task(NamedTuple):
     tradings: tuple[Trading, ...]
     needs: frozenset[str]
     code: Bundle
+    edges: Ints
+    purge: bool = False
+    embargo: int = 0
     exact: bool = False
-
-
-class Traded(NamedTuple):
-    """This is what one way to trade gave.
-
-    - returns: one a bar of the span, from the start equity; none after ruin.
-    - exact: why the exact engine traded it; empty where the fast one did.
-    """
-
-    returns: Floats
-    fills: int
-    ruined: bool
-    exact: str = ""
 
 
 def trade(task: Task) -> list[Traded]:
@@ -93,15 +87,48 @@ def trade(task: Task) -> list[Traded]:
 
 
 def learn(task: Task) -> Fitted | None:
-    """Makes the model of all bars before the span; not even the span's first price is seen."""
+    """Makes the model of all bars before the span, or before the gap; not even the span's first price is seen."""
     if task.learner is None:
         return None
     torch.set_num_threads(1)
     with blaming(_sym(task)):
         vector = FeatureVector(task.learner.features)
-        known = task.bars.until(task.span.start_ns)
-        found = seen(known.bars(), vector, _sym(task)) if vector.takes_bars else known.closes()
-        return fit(samples(found, vector, task.learner.window), task.learner.fit)
+        known = task.bars.until(learns_until(task))
+        return fit(samples(_seen(task, known, vector), vector, task.learner.window), task.learner.fit)
+
+
+def learns_until(task: Task) -> int:
+    """Returns the time, ns, before which the bars lie that the model learns from: the span's start, less the gap.
+
+    An outcome is the next bar's, so none that is learned lies in the span. The gap has the bars of the embargo, and
+    with `purge` those that the features of the span's first sample see: then no outcome that is learned is among them.
+    """
+    gap = task.embargo + (_bars_of_sample(task) - 1 if task.purge else 0)
+    if task.learner is None or not gap:
+        return task.span.start_ns
+    return int(task.bars.ts[max(task.bars.count_until(task.span.start_ns) - gap, 0)])
+
+
+def _bars_of_sample(task: Task) -> int:
+    """Returns how many bars a sample is made of: those until the features are there, and its window's."""
+    if task.learner is None:
+        return 1
+    count = 0
+    with blaming(_sym(task)):
+        vector = FeatureVector(task.learner.features)
+        for tick in _seen(task, task.bars, vector):
+            if vector.takes_bars and tick.bar is None:
+                vector.reset()
+                count = 0
+                continue
+            count += 1
+            if (vector.on_price(tick.close) if tick.bar is None else vector.on_tick(tick.bar)) is not None:
+                break
+    return count + task.learner.window - 1
+
+
+def _seen(task: Task, bars: BarSeries, vector: FeatureVector) -> Iterable[Seen]:
+    return seen(bars.bars(), vector, _sym(task)) if vector.takes_bars else bars.closes()
 
 
 def backtest(
@@ -169,12 +196,12 @@ def _traded(task: Task, model: Fitted | None, trading: Trading, fast: "_Fast") -
     try:
         found = fast.run(trading)
     except OnlyExact as handed_back:
-        watched = _Equity(start)
-        totals = backtest(task, model, trading, [watched])
-        returns, ruined = _returns(watched.values())
-        return Traded(returns, totals.fills, ruined, handed_back.kind)
-    returns, ruined = _returns(np.concatenate([[start], found.equity]))
-    return Traded(returns, found.fills, ruined)
+        seen = _Equity(start)
+        totals = backtest(task, model, trading, [seen])
+        equity, ts = np.frombuffer(seen.values), np.frombuffer(seen.ts, np.int64)
+        return Traded.of(equity, ts, task.edges, totals.fills, handed_back.kind)
+    ts = task.bars.ts[fast.first : fast.last]
+    return Traded.of(np.concatenate([[start], found.equity]), ts, task.edges, found.fills)
 
 
 class _Fast:
@@ -228,25 +255,16 @@ class _Fast:
         return asked_of(task.settings)
 
 
-def _returns(equity: Floats) -> tuple[Floats, bool]:
-    """Returns the period returns up to ruin, and whether there was one; equity: of the start and of each bar."""
-    ruin = np.flatnonzero(equity <= 0)
-    known = equity[: ruin[0] + 1] if len(ruin) else equity
-    return known[1:] / known[:-1] - 1, bool(len(ruin))
-
-
 class _Equity:
     """Watches a backtest (an Observer) and keeps the equity at each bar."""
 
     def __init__(self, start: float) -> None:
-        self._values = array("d", [start])
+        self.values = array("d", [start])
+        self.ts = array("q")
 
     def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float, paid: float) -> None:
-        self._values.append(equity)
+        self.values.append(equity)
+        self.ts.append(ts_event)
 
     def on_trip(self, trip: RoundTrip) -> None:
         """Does nothing: the equity has it."""
-
-    def values(self) -> Floats:
-        """Returns the equity at the start and at each bar."""
-        return np.frombuffer(self._values)

@@ -7,10 +7,12 @@ from pathlib import Path
 from services.research.fast import compile_kernel
 from services.research.metrics import Metrics
 from services.research.sweep.data import MIN_BARS, BarSeries, Periods, Span, periods
-from services.research.sweep.fold import Task, Traded, backtest, compare, learn, trade
+from services.research.sweep.fold import Task, backtest, compare, learn, learns_until, trade
+from services.research.sweep.kept import Kept
 from services.research.sweep.pool import Pool
-from services.research.sweep.results import Engines, Holdout, Score, Swept, best_first, highest_by_luck, ranked, score
+from services.research.sweep.results import Engines, Holdout, Swept, best_first, highest_by_luck, ranked, scored
 from services.research.sweep.spec import Plan, SweepSpec, Trial, planned
+from services.research.sweep.traded import Ints, Traded, block_edges
 from services.research.verdict.held import EVERY_BAR, Sample
 from shared.config import Settings
 from shared.errors import DataError
@@ -25,13 +27,20 @@ Progress = Callable[[str, int, int], None]  # what is being done, how far, of ho
 GATED_BARS = 20_000  # at the beginning, and at the end, that both engines trade in every sweep
 
 
-def sweep(settings: Settings, spec: SweepSpec, pool: Pool | None = None, progress: Progress | None = None) -> Swept:
+def sweep(
+    settings: Settings,
+    spec: SweepSpec,
+    pool: Pool | None = None,
+    progress: Progress | None = None,
+    kept: Kept | None = None,
+) -> Swept:
     """Tries every trial of `spec` on the file of the settings' first symbol, walking forward.
 
     The fast engine trades what it can; the first and the last 20,000 bars, and the best trial whole, are traded by both
     engines, which must do the same. Then it scores the best one, once, on the hold-out. A model is made once for each
     interval, learner and fold, on that fold's past, and traded in all ways: that is a task of the pool. Results do not
-    depend on the pool. Of the settings it takes the file and its interval, the strategy, balance, fee and slippage.
+    depend on the pool, nor on what of the tasks was done and `kept` before. Of the settings it takes the file and its
+    interval, the strategy, balance, fee and slippage.
 
     Raises DataError for a file that cannot be used, ConfigError for what cannot be done with it or for the pool, and
     EnginesDiffer.
@@ -51,10 +60,13 @@ def sweep(settings: Settings, spec: SweepSpec, pool: Pool | None = None, progres
     }
     cuts = periods(BarSeries.of(own, base).ts, spec.folds, spec.holdout)
     _require_bars(series, cuts, path)
+    edges = block_edges([each.ts for each in series.values()], cuts.folds[0].start_ns, cuts.folds[-1].end_ns)
     if not spec.exact:
         compile_kernel(lambda what: say(what, 0, 0))
     pool = pool or Pool()
-    as_tried = _scores(settings, spec, plan, pool, series, cuts, say)
+    folds = _walk_forward(settings, spec, plan, pool, series, cuts, edges, say, kept)
+    say("ranking", 0, 0)
+    as_tried, overfitting = scored(folds, len(edges) - 1)
     scores = best_first(as_tried)
     best, first = scores[0]
     if first.sharpe is None:
@@ -62,14 +74,17 @@ def sweep(settings: Settings, spec: SweepSpec, pool: Pool | None = None, progres
             f"{path}: {plural(len(scores), 'trial')}, none with a Sharpe ratio, all were ruined or never traded: "
             "use lower thresholds or leverage"
         )
-    gated = _gate(settings, plan, pool, series, cuts, [trial for trial, one in as_tried if not one.exact], best, say)
+    fast = [trial for trial, found in as_tried if not found.exact]
+    gated = _gate(settings, spec, plan, pool, series, cuts, edges, fast, best, say)
     say("hold-out", 0, 0)
     return Swept(
         trials=len(scores) + spec.earlier_trials,
         expected_max_sharpe=highest_by_luck([found for _, found in scores], spec.earlier_trials),
         folds=tuple((time_text(span.start_ns), time_text(span.end_ns)) for span in cuts.folds),
         rows=tuple(ranked(scores, spec.earlier_trials)),
-        holdout=_holdout(settings, plan, series[best.interval], cuts.holdout, best),
+        overfitting=overfitting,
+        earlier_trials=spec.earlier_trials,
+        holdout=_holdout(settings, spec, plan, series[best.interval], cuts.holdout, edges, best),
         engines=Engines.of([score.exact for _, score in scores], gated),
         best=best,
     )
@@ -87,16 +102,18 @@ def _require_bars(series: Mapping[str, BarSeries], cuts: Periods, path: Path) ->
                 )
 
 
-def _scores(
+def _walk_forward(
     settings: Settings,
     spec: SweepSpec,
     plan: Plan,
     pool: Pool,
     series: Mapping[str, BarSeries],
     cuts: Periods,
+    edges: Ints,
     say: Progress,
-) -> list[tuple[Trial, Score]]:
-    """Returns each trial with its score, as the grid has them."""
+    kept: Kept | None,
+) -> list[tuple[Trial, tuple[Traded, ...]]]:
+    """Returns each trial with its folds, as the grid has them."""
     path = settings.ingestor.files[settings.symbols[0]]
     known = {interval: found.until(cuts.holdout.start_ns) for interval, found in series.items()}
     models = list(product(spec.intervals, plan.learners))
@@ -110,30 +127,39 @@ def _scores(
             plan.tradings,
             plan.needs | stop_needs(settings),
             plan.code,
+            edges,
+            spec.purge,
+            spec.embargo_of(len(known[interval])),
             spec.exact,
         )
         for interval, learner in models
         for number, span in enumerate(cuts.folds, 1)
     ]
-    say("walk-forward", 0, len(tasks))
-    found: dict[int, list[Traded]] = {}
-    for at, traded in pool.map(trade, tasks):
-        found[at] = traded
+    before = {} if kept is None else {at: kept.find(task) for at, task in enumerate(tasks)}
+    found = {at: traded for at, traded in before.items() if traded is not None}
+    left = [at for at in range(len(tasks)) if at not in found]
+    say("walk-forward", len(found), len(tasks))
+    for place, traded in pool.map(trade, [tasks[at] for at in left]):
+        found[left[place]] = traded
+        if kept is not None:
+            kept.add(tasks[left[place]], traded)
         say("walk-forward", len(found), len(tasks))
-    scores = []
+    joined = []
     for at, (interval, learner) in enumerate(models):
         folds = [found[at * spec.folds + number] for number in range(spec.folds)]
-        for way, joined in zip(plan.tradings, zip(*folds, strict=True), strict=True):
-            scores.append((Trial(interval, learner, way), score(joined, interval)))
-    return scores
+        for way, each in zip(plan.tradings, zip(*folds, strict=True), strict=True):
+            joined.append((Trial(interval, learner, way), each))
+    return joined
 
 
 def _gate(
     settings: Settings,
+    spec: SweepSpec,
     plan: Plan,
     pool: Pool,
     series: Mapping[str, BarSeries],
     cuts: Periods,
+    edges: Ints,
     fast: Sequence[Trial],
     best: Trial,
     say: Progress,
@@ -162,6 +188,9 @@ def _gate(
             (trial.trading,),
             needs,
             plan.code,
+            edges,
+            spec.purge,
+            spec.embargo_of(series[trial.interval].count_until(cuts.holdout.start_ns)),
         )
         for trial, span in wanted
     ]
@@ -173,14 +202,17 @@ def _gate(
     return bars
 
 
-def _holdout(settings: Settings, plan: Plan, series: BarSeries, span: Span, best: Trial) -> Holdout:
-    way = best.trading
-    needs = plan.needs | stop_needs(settings)
-    task = Task("hold-out", _settings(settings, best.interval), series, span, best.learner, (way,), needs, plan.code)
+def _holdout(
+    settings: Settings, spec: SweepSpec, plan: Plan, series: BarSeries, span: Span, edges: Ints, best: Trial
+) -> Holdout:
+    own, way, needs = _settings(settings, best.interval), best.trading, plan.needs | stop_needs(settings)
+    embargo = spec.embargo_of(series.count_until(span.start_ns))
+    task = Task("hold-out", own, series, span, best.learner, (way,), needs, plan.code, edges, spec.purge, embargo)
     sample = EVERY_BAR if best.learner is not None else Sample.of(chosen_card(settings))
     metrics = Metrics(best.interval, float(settings.strategy.balance), sample=sample)
-    totals = backtest(task, learn(task), way, [metrics])
-    return Holdout(trained_until=time_text(int(series.until(span.start_ns).ts[-1])), results=metrics.result(totals))
+    totals, until = backtest(task, learn(task), way, [metrics]), learns_until(task)
+    last = time_text(int(series.until(until).ts[-1]))
+    return Holdout(trained_until=last, until=time_text(until), results=metrics.result(totals))
 
 
 def _settings(settings: Settings, interval: str) -> Settings:

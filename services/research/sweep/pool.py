@@ -29,7 +29,7 @@ class Pool(NamedTuple):
     options: Mapping[str, object] = {}
 
     def map(self, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[tuple[int, R]]:
-        """Yields the results as they come (Ray: when all are there), each with its task's place, in any order.
+        """Yields the results as they come, each with its task's place, in any order; Ray and sequential at the end.
 
         Function and tasks must be picklable. Raises ConfigError for a backend that cannot be had; what the function
         raises goes through.

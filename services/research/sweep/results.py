@@ -1,6 +1,7 @@
 """A sweep reports the score of each trial, their ranks and the hold-out, as lines and as CSV."""
 
 import csv
+import math
 from collections import Counter
 from collections.abc import Sequence
 from statistics import variance
@@ -11,12 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from services.research.fast import WHY
 from services.research.metrics import Results
-from services.research.metrics.equity_curve import Moments, periods_per_year
+from services.research.metrics.equity_curve import periods_per_year
 from services.research.metrics.formats import number, percent
+from services.research.overfitting import overfitting_probability, stepdown_p_values
 from services.research.statistics import deflated_sharpe, expected_max_sharpe
-from services.research.sweep.fold import Traded
 from services.research.sweep.grid import Value
 from services.research.sweep.spec import SweepSpec, Trial
+from services.research.sweep.traded import Traded, joined_blocks, joined_moments
 from shared.config import Settings
 from shared.intervals import interval_ns
 from shared.plural import plural
@@ -24,9 +26,11 @@ from shared.plural import plural
 COLUMNS = {
     "sharpe": ("Sharpe", 8),
     "deflated_sharpe": ("deflated", 9),
+    "p_value": ("p of all", 9),
     "total": ("total", 11),
     "fills": ("fills", 8),
 }  # of the table, behind those of the grid: heading and width
+_SMALL = 0.05
 
 
 class Score(BaseModel):
@@ -35,6 +39,7 @@ class Score(BaseModel):
     - total: their product − 1.
     - sharpe: a year's, of 365 days; None where there is no variance, and after ruin.
     - sharpe_per_period, skewness, kurtosis (3 for a normal one): what a deflated Sharpe needs; None likewise.
+    - p_value: of "no edge", adjusted for all trials of the sweep (Romano and Wolf); None likewise, or for too few bars.
     - exact: why the exact engine traded a part of it, a kind of `fast.WHY`; empty where the fast one traded all.
     """
 
@@ -48,36 +53,53 @@ class Score(BaseModel):
     sharpe_per_period: float | None = None
     skewness: float | None = None
     kurtosis: float | None = None
+    p_value: float | None = None
     exact: str = ""
 
 
-def score(folds: Sequence[Traded], interval: str) -> Score:
+def score(folds: Sequence[Traded], interval: str, p_value: float | None = None) -> Score:
     """Returns the score of folds in the order of time.
 
-    >>> fold = Traded(np.array([0.01, -0.005]), fills=2, ruined=False)
+    >>> fold = Traded.of(np.array([100, 101, 100.495]), np.array([1, 2]), np.array([0, 3]), fills=2)
     >>> found = score([fold, fold], "1d")
     >>> found.periods, round(found.sharpe_per_period, 4), round(found.sharpe, 2)
     (4, 0.2887, 5.52)
     """
-    returns = np.concatenate([fold.returns for fold in folds])
+    moments = joined_moments(folds)
     fills, ruined = sum(fold.fills for fold in folds), any(fold.ruined for fold in folds)
     exact = next((fold.exact for fold in folds if fold.exact), "")
     if ruined:
-        return Score(periods=len(returns), fills=fills, ruined=True, exact=exact)
-    moments = Moments()
-    moments.add(returns)
+        return Score(periods=moments.n, fills=fills, ruined=True, exact=exact)
     sharpe = moments.mean / moments.std if moments.std else None
     return Score(
         periods=moments.n,
         fills=fills,
         ruined=False,
-        total=float(np.prod(1 + returns)) - 1,
+        total=math.prod(fold.growth for fold in folds) - 1,
         sharpe=None if sharpe is None else sharpe * periods_per_year(interval_ns(interval)) ** 0.5,
         sharpe_per_period=sharpe,
         skewness=moments.skewness,
         kurtosis=moments.kurtosis,
+        p_value=None if sharpe is None else p_value,
         exact=exact,
     )
+
+
+def scored(
+    tried: list[tuple[Trial, tuple[Traded, ...]]], blocks: int
+) -> tuple[list[tuple[Trial, Score]], float | None]:
+    """Returns each trial with its score, and the probability of backtest overfitting.
+
+    - tried: each trial with its folds in the order of time. blocks: how many all folds have.
+    """
+    sums = np.array([joined_blocks(folds, blocks) for _, folds in tried])
+    ruined = np.array([any(fold.ruined for fold in folds) for _, folds in tried])
+    a_year = np.array([periods_per_year(interval_ns(trial.interval)) for trial, _ in tried])
+    p_values = stepdown_p_values(np.ascontiguousarray(sums[:, :, 1].T))
+    scores = [
+        (trial, score(folds, trial.interval, p_value)) for (trial, folds), p_value in zip(tried, p_values, strict=True)
+    ]
+    return scores, overfitting_probability(sums, a_year, ruined)
 
 
 class RankedTrial(Score):
@@ -95,11 +117,15 @@ class RankedTrial(Score):
 
 
 class Holdout(BaseModel):
-    """The hold-out scores the chosen trial once, on what no ranking has seen. All times are UTC."""
+    """The hold-out scores the chosen trial once, on what no ranking has seen. All times are UTC.
+
+    - trained_until: the last bar that the model learned from. until: what was known before this time was learned.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     trained_until: str
+    until: str
     results: Results
 
 
@@ -146,17 +172,22 @@ class Swept(BaseModel):
     - trials: how many count, with earlier ones.
     - expected_max_sharpe: a year's Sharpe to expect of the best of so many trials without skill; None where that is not
       known.
+    - earlier_trials: how many of them came before this sweep.
     - folds: start and end of each in UTC.
     - rows: all trials, best first; the first is the chosen one, `best`.
+    - overfitting: how often the best of one half of the time is below the median in the other, of the rows; None for a
+      single one, or for too few bars.
     - engines: which engine traded them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     trials: int
+    earlier_trials: int = 0
     expected_max_sharpe: float | None
     folds: tuple[tuple[str, str], ...]
     rows: tuple[RankedTrial, ...]
+    overfitting: float | None = None
     holdout: Holdout
     engines: Engines
     best: Annotated[Trial, SkipValidation] = Field(exclude=True, repr=False)
@@ -232,9 +263,27 @@ def lines(swept: Swept, top: int = 10) -> list[str]:
         "",
         f"best of {plural(swept.trials, 'trial')} without skill: Sharpe {number(swept.expected_max_sharpe)} to expect; "
         f"probability that the chosen one's is above 0: {percent(chosen.deflated_sharpe)}",
+        *_chosen_by_luck(swept),
         *_holdout(swept),
         *swept.engines.lines(),
     ]
+
+
+def _chosen_by_luck(swept: Swept) -> list[str]:
+    """Returns a line for each figure that is about all rows at once."""
+    count, p = len(swept.rows), swept.rows[0].p_value
+    below = sum(row.p_value is not None and row.p_value <= _SMALL for row in swept.rows)
+    known = f"; {plural(swept.earlier_trials, 'earlier trial')} not in it, as their returns are not known"
+    return [
+        f"probability of backtest overfitting: {percent(swept.overfitting)} (how often the best row of one half of the "
+        "time is below the median in the other; 50 % by luck)",
+        f"p-value of the chosen row among {plural(count, 'row')}: {_p_text(p)} (Romano-Wolf: how often luck gives one "
+        f"as good); {plural(below, 'row')} at {_SMALL:g} or less" + (known if swept.earlier_trials else ""),
+    ]
+
+
+def _p_text(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def described(settings: Settings, spec: SweepSpec) -> dict[str, object]:
@@ -281,5 +330,5 @@ def _holdout(swept: Swept) -> list[str]:
 def _cells(row: RankedTrial) -> list[str]:
     sharpe = "ruined" if row.ruined else number(row.sharpe)
     values = [f"{value:g}" if isinstance(value, float) else str(value) for value in row.values.values()]
-    scores = [sharpe, number(row.deflated_sharpe), percent(row.total), f"{row.fills:,}"]
+    scores = [sharpe, number(row.deflated_sharpe), _p_text(row.p_value), percent(row.total), f"{row.fills:,}"]
     return [str(row.rank), row.interval, *values, *scores]

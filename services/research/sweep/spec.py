@@ -1,5 +1,6 @@
 """A spec says what a sweep tries, and makes the grid of trials."""
 
+import math
 from collections.abc import Hashable
 from typing import Annotated, NamedTuple, TypeVar
 
@@ -44,6 +45,12 @@ def _intervals(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _bars_or_share(value: float) -> float:
+    if value >= 1 and not value.is_integer():
+        raise ValueError(f"{value:g} is neither a number of bars nor a share below 1")
+    return value
+
+
 class SweepSpec(BaseModel):
     """A spec names the values to try; every combination of the intervals and the grid is a trial.
 
@@ -56,6 +63,9 @@ class SweepSpec(BaseModel):
     - folds: of the walk-forward.
     - holdout: the file's last share, which only the chosen trial is scored on.
     - earlier_trials: how many trials on the same data came before this sweep; they deflate too.
+    - purge: no outcome that a model learns is among the bars that the features of its fold's first sample see.
+    - embargo: so many bars more, before each fold and the hold-out, are not learned from; below 1 a share of the
+      interval's bars before the hold-out.
     - exact: the exact engine trades everything; else what the fast one does not.
 
     >>> SweepSpec(grid=(Axis.told("lags=1,3"), Axis.told("leverage=1,2"))).fit.model
@@ -73,13 +83,26 @@ class SweepSpec(BaseModel):
     folds: Annotated[int, Field(ge=1, le=1_000)] = 4
     holdout: Annotated[float, Field(gt=0, le=0.9)] = 0.2
     earlier_trials: Annotated[int, Field(ge=0)] = 0
+    purge: bool = False
+    embargo: Annotated[float, Field(ge=0, le=1e9), AfterValidator(_bars_or_share)] = 0.0
     exact: bool = False
+
+    def embargo_of(self, bars: int) -> int:
+        """Returns the embargo in bars. bars: how many an interval has before the hold-out.
+
+        >>> [SweepSpec(embargo=value).embargo_of(1_001) for value in (0.0, 0.01, 24.0)]
+        [0, 11, 24]
+        """
+        return int(self.embargo) if self.embargo >= 1 else math.ceil(self.embargo * bars)
 
     def parts(self, settings: Settings) -> Parts:
         """Returns whose parameters the grid has; raises ConfigError where that is not clear."""
         found = Parts.of(self.grid, self.features, [str(wrapper["name"]) for wrapper in settings.strategy.wrappers])
         if not self.trained and found.model:
             raise ConfigError(f"{option_of(found.model[0].name)}: no model is made here: leave it out, or --model")
+        if not self.trained and (self.purge or self.embargo):
+            option = "--purge" if self.purge else "--embargo"
+            raise ConfigError(f"{option}: no model is made here that could know too much: leave it out, or --model")
         return found
 
 

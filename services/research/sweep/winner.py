@@ -39,7 +39,7 @@ def saved(settings: Settings, swept: Swept, name: str, folder: Path, *, force: b
             features=best.learner.features,
             window=best.learner.window,
             fit=best.learner.fit,
-            until=swept.folds[-1][1],
+            until=swept.holdout.until,
             fee=float(settings.gateway.fee),
             timezone=settings.ingestor.timezone,
         )

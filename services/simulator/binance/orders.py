@@ -1,5 +1,9 @@
 """Orders and trades of Binance's USD-M futures, and orders that wait for a price.
 
+Each public method answers one endpoint. BinanceOrders has those of orders and trades (spot's are a subclass of it),
+BinanceConditionalOrders those of what waits for a price, which is another service there. A `P` says that the page has
+it: see shared/exchanges/profile.py.
+
 https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api
 """
 
@@ -47,7 +51,7 @@ def leg_of(form: Mapping[str, str], hedged: bool) -> str:
 
 
 class BinanceOrders:
-    """Handles requests about orders and trades."""
+    """It answers requests about orders and trades."""
 
     SPAN_MS: ClassVar[int] = WEEK_MS  # of trades, in one question
     TOO_LONG: ClassVar[tuple[int, str]] = (-4165, "Maximum time interval is 7 days")
@@ -103,7 +107,7 @@ class BinanceOrders:
 
     def cancel(self, request: HttpRequest) -> object:
         """Answers DELETE order."""
-        order = self._found(request, self._state.now_ms())
+        order = self._found(request, None)
         if order is None or order.state not in OPEN:
             raise api_error(-2011, "Unknown order sent.")
         return self._row(self._state.engine.cancel(order, self._state.now_ms()))
@@ -184,7 +188,8 @@ class BinanceOrders:
             raise api_error(-1121, "Invalid symbol.")
         return form["symbol"]
 
-    def _found(self, request: HttpRequest, seen_ms: int) -> EngineOrder | None:
+    def _found(self, request: HttpRequest, seen_ms: int | None) -> EngineOrder | None:
+        """Returns the order that a request names, as it could be seen then; None where this service knows none."""
         form, engine = request.form, self._state.engine
         self._sym(form)
         if "origClientOrderId" in form:
@@ -194,9 +199,9 @@ class BinanceOrders:
         return found if found is None or self._is_listed(found) else None
 
     def _is_listed(self, order: EngineOrder) -> bool:
-        """Returns whether orders tell of this one: what waits for a price lies in another service.
+        """Says whether this service tells of an order.
 
-        One that came to nothing is found for three days.
+        What waits for a price lies in another service. An order that came to nothing is found for three days.
         """
         forgotten = order.came_to_nothing(self._state.now_ms() - FORGOTTEN_MS)
         return not forgotten and not self._state.engine.kept_apart(order)
@@ -228,9 +233,8 @@ class BinanceOrders:
 def client_id_of(order: EngineOrder) -> str:
     """Returns the account's client id, or that of an order of Binance's own.
 
-    BINANCE_DOCS/user-data-streams/Event-Order-Update (P).
-
-    The digits behind it are as in its example of trade/rest-api/Users-Force-Orders.
+    How these begin: user-data-streams/Event-Order-Update (P). The digits behind are as in the example of
+    trade/rest-api/Users-Force-Orders.
     """
     start = {"liquidation": "autoclose-", "settlement": "settlement_autoclose-"}.get(order.origin)
     if start is not None:
@@ -239,7 +243,7 @@ def client_id_of(order: EngineOrder) -> str:
 
 
 class BinanceConditionalOrders:
-    """Handles requests about orders that wait for a price: since December 2025 in a service of their own.
+    """It answers requests about orders that wait for a price: since December 2025 in a service of their own.
 
     They are neither in openOrders nor cancelled by allOpenOrders.
     https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Current-All-Algo-Open-Orders

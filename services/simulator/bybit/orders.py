@@ -133,7 +133,7 @@ class BybitOrders:
         """Answers POST order/cancel."""
         content = request.content
         listing = listing_of(self._state, content)
-        order = self._order_named(content, self._state.now_ms())
+        order = self._order_named(content, None)
         if order is None or order.state not in LIVE:
             code = 110001 if listing.kind == "swap" else 170213
             raise BybitError(code, "order not exists or too late to cancel")
@@ -210,7 +210,7 @@ class BybitOrders:
     def _every(self, sym: str | None, seen_ms: int) -> list[EngineOrder]:
         return self._state.engine.orders(sym, seen_ms)
 
-    def _order_named(self, fields: Mapping[str, str], seen_ms: int) -> EngineOrder | None:
+    def _order_named(self, fields: Mapping[str, str], seen_ms: int | None) -> EngineOrder | None:
         if "orderId" in fields:
             return self._state.engine.by_id(number_of(fields["orderId"]), seen_ms)
         return self._state.engine.by_client(fields["orderLinkId"], seen_ms)

@@ -202,11 +202,12 @@ class BybitEntries(BybitOrders):
         stops = [stop for stop in self._state.engine.stops.all(seen_ms) if not stop.order_id]
         return super()._every(sym, seen_ms) + [_view(stop) for stop in stops if sym in (None, stop.sym)]
 
-    def _order_named(self, fields: Mapping[str, str], seen_ms: int) -> EngineOrder | None:
+    def _order_named(self, fields: Mapping[str, str], seen_ms: int | None) -> EngineOrder | None:
         stop = self._state.engine.stops.by_id(number_of(fields.get("orderId", "")))
         if stop is None or stop.order_id:
             return super()._order_named(fields, seen_ms)
-        hidden = stop.state in (StopState.DORMANT, StopState.DISCARDED) or stop.shown_ms > seen_ms
+        late = seen_ms is not None and stop.shown_ms > seen_ms
+        hidden = late or stop.state in (StopState.DORMANT, StopState.DISCARDED)
         return None if hidden else _view(stop)
 
     def _recent(self) -> frozenset[int]:

@@ -54,7 +54,7 @@ FEE_IN, FEE_COIN, EXTRA_FEE = "fee_in", "fee_coin", "extra_fee"
 
 
 class MatchingEngine:
-    """Keeps the orders of one account over some markets. What it has accepted, filled and paid only grows.
+    """The engine keeps the orders of one account over some markets. What it accepted, filled and paid only grows.
 
     - listings: the markets.
     - prices: what market orders fill at.
@@ -80,9 +80,9 @@ class MatchingEngine:
         self.settings: dict[str, str] = {}
         # Where an exchange makes a new order of one that was triggered: that order's client id.
         self.triggered_client_id: Callable[[EngineOrder], str] | None = None
-        self._versions: dict[int, list[EngineOrder]] = {}
+        self._versions: dict[int, list[EngineOrder]] = {}  # of each order, the newest last
         self._by_client: dict[str, list[int]] = {}
-        self._open: dict[int, None] = {}
+        self._open: dict[int, None] = {}  # ids of those that are live, in order
         self._ended: list[int] = []
         self._fills_of: defaultdict[int, list[EngineFill]] = defaultdict(list)
         self._lags: dict[int, Lags] = {}
@@ -130,7 +130,7 @@ class MatchingEngine:
         return self._newest(order.id)
 
     def advance(self, now_ms: int) -> None:
-        """Fills what is due."""
+        """Fills what is due by then."""
         for id_ in list(self._open):
             self._work(self._newest(id_), now_ms)
         self.stops.advance(now_ms)
@@ -151,7 +151,9 @@ class MatchingEngine:
         return self._newest(order.id)
 
     def cancel(self, order: EngineOrder, now_ms: int) -> EngineOrder:
-        """Cancels an order that is live."""
+        """Cancels what is left of a live order now, whatever of it a read shows."""
+        order = self._newest(order.id)
+        assert order.state in LIVE
         gone = order._replace(state=State.CANCELED, updated_ms=now_ms, late_ms=0)
         self._keep([gone])
         return gone
@@ -255,6 +257,7 @@ class MatchingEngine:
         return tuple(part for part, price in zip(parts, prices, strict=True) if side * price <= side * new.limit)
 
     def _reached(self, new: NewOrder | EngineOrder, now_ms: int) -> bool:
+        """Says whether the price is where the order waits for it."""
         mid = self.prices.quote(new.sym, now_ms).mid
         return new.trigger is not None and (mid >= new.trigger if new.rises else mid <= new.trigger)
 
@@ -277,6 +280,7 @@ class MatchingEngine:
         return triggered
 
     def _work(self, order: EngineOrder, now_ms: int) -> None:
+        """Does all that is due of one order: it is triggered, filled part by part, and ends."""
         if order.state is State.UNTRIGGERED:
             if not self._reached(order, now_ms):
                 return
@@ -293,6 +297,7 @@ class MatchingEngine:
             order = self._fill(order, now_ms, lags)
 
     def _fill(self, order: EngineOrder, now_ms: int, lags: Lags) -> EngineOrder:
+        """Fills the order's next part; returns the order after it."""
         listing, part = self.listings[order.sym], order.parts[order.done]
         price = self._price(listing, part.qty, order.done, now_ms)
         notional = abs(part.qty) * price
@@ -341,6 +346,7 @@ class MatchingEngine:
         return (self.fee * qty, listing.base) if in_base else (self.fee * notional, listing.quote)
 
     def _price(self, listing: Listing, qty: Decimal, part: int, now_ms: int) -> Decimal:
+        """Returns at what price the part with this number fills, each further one a tick worse."""
         bid, ask = self.prices.quote(listing.id, now_ms)
         return ask + listing.tick * part if qty > 0 else max(bid - listing.tick * part, listing.tick)
 
@@ -348,6 +354,7 @@ class MatchingEngine:
         return self._versions[id_][-1]
 
     def _as_of(self, id_: int, at_ms: int | None) -> EngineOrder | None:
+        """Returns the newest version of an order that could be seen at a time; None before the first."""
         seen = (order for order in reversed(self._versions[id_]) if at_ms is None or self._seen_ms(order) <= at_ms)
         return next(seen, None)
 
@@ -355,11 +362,13 @@ class MatchingEngine:
         return order.updated_ms + order.late_ms
 
     def _keep(self, events: Sequence[NamedTuple]) -> None:
+        """Writes events to the file, all or none, then takes them into memory."""
         self._file.write(events)
         for event in events:
             self._take(event)
 
     def _take(self, event: NamedTuple) -> None:
+        """Takes an event into memory, one that happens now or one of the file."""
         if isinstance(event, EngineFill):
             self.fills.append(event)
             self._fills_of[event.order_id].append(event)

@@ -1,5 +1,8 @@
 """Orders and fills of OKX, and orders that wait for a price, of swap and spot; sizes of a swap are contracts.
 
+Each public method answers one endpoint. OkxOrders has those of orders and fills, OkxConditionalOrders those of what
+waits for a price. `P` and `U` say against what a fact was checked: see shared/exchanges/profile.py.
+
 https://www.okx.com/docs-v5/en/#order-book-trading-trade
 """
 
@@ -64,7 +67,7 @@ AVERAGE = Decimal("0.1")  # an average price is rounded, so it does not tell wha
 
 
 class OkxOrders:
-    """Handles requests about orders and fills."""
+    """It answers requests about orders and fills."""
 
     def __init__(self, state: SimulatorState) -> None:
         self._state = state
@@ -89,7 +92,7 @@ class OkxOrders:
 
     def cancel(self, request: HttpRequest) -> object:
         """Answers POST trade/cancel-order."""
-        order = self._found(request.content, self._state.now_ms())
+        order = self._found(request.content, None)
         if order is None or order.state not in OPEN:
             raise order_error("51400", "Cancellation failed as the order has been filled, canceled or does not exist.")
         self._state.engine.cancel(order, self._state.now_ms())
@@ -149,10 +152,12 @@ class OkxOrders:
         )
 
     def _for_money(self, listing: Listing, money: Decimal) -> Decimal:
+        """Returns how much a market order buys for an amount of the quote currency."""
         ask = self._state.engine.prices.quote(listing.id, self._state.now_ms()).ask
         return (money / ask / listing.step).to_integral_value(ROUND_DOWN) * listing.step
 
-    def _found(self, query: dict[str, str], seen_ms: int) -> EngineOrder | None:
+    def _found(self, query: dict[str, str], seen_ms: int | None) -> EngineOrder | None:
+        """Returns the order that a request names, as it could be seen then; None where there is none."""
         engine = self._state.engine
         if query.get("clOrdId"):
             found = engine.by_client(query["clOrdId"], seen_ms)
@@ -190,7 +195,7 @@ class OkxOrders:
     def _algo(self, order: EngineOrder) -> dict[str, object]:
         """Returns of which waiting order this one was made.
 
-        source 6: a trigger order, 7: a take-profit or stop-loss order
+        - source: 6 is a trigger order, 7 a take-profit or stop-loss order.
         """
         was = self._state.engine.by_id(order.was)
         if was is None:
@@ -225,7 +230,7 @@ def _mode(listing: Listing, leg: str) -> str:
 
 
 class OkxConditionalOrders:
-    """Handles requests about orders that wait for a price.
+    """It answers requests about orders that wait for a price.
 
     They are not among the pending orders, and each kind is asked for by its name.
     https://www.okx.com/docs-v5/en/#order-book-trading-algo-trading-get-algo-order-list

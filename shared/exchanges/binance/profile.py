@@ -1,6 +1,8 @@
 """Binance: how its markets are read, and how USD-M futures and spot are traded.
 
-The letters: shared/exchanges/profile.py.
+In this order: the market data half; the errors that refuse an order; the facts of futures and of spot; and the trading
+half, a class with the calls that Binance makes otherwise than ccxt's common interface. The letters behind a fact (P, C,
+K, U) say against what it was checked: shared/exchanges/profile.py has them.
 """
 
 import re

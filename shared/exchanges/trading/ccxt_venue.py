@@ -1,4 +1,10 @@
-"""A venue through ccxt takes orders at market, and IOC with a limit, on linear swaps and on spot, each sent once."""
+"""A venue through ccxt takes orders at market, and IOC with a limit, on linear swaps and on spot, each sent once.
+
+A CcxtVenue answers in our words (symbols, VenueOrder, VenueFill …) what it asks of the exchange in ccxt's. Its parts
+know how: `_caller` asks, again where that does no harm; `_profile` says what is special at this exchange; `_markets`
+has the rules and quotes; `_setup` checks key, account and modes; `_sender` sends an order, and `_lookup` finds it;
+`stops` are the stops of positions.
+"""
 
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -181,7 +187,10 @@ class CcxtVenue:
         return self._clock.now_ms()
 
     async def server_time_ms(self) -> int:
-        """Asks the exchange's clock; what was asked before in vain does not count for the way of the answer."""
+        """Asks the exchange for its time, and sets the clock by it; returns the time.
+
+        Each try is timed by itself, so that a try that failed does not count for the way of the answer.
+        """
         if self._client.has["fetchTime"] is not True:
             return self.now_ms()
 
@@ -218,11 +227,11 @@ class CcxtVenue:
         return await cancel_order(self._caller, self._profile, market, client_order_id, venue_order_id, self.now_ms())
 
     async def open_orders(self, sym: str) -> list[VenueOrder]:
-        """Returns anybody's."""
+        """Returns the open orders of a symbol, anybody's."""
         return await self.all_open_orders([sym])
 
     async def all_open_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
-        """Returns anybody's, of these symbols or of all, by the fewest questions."""
+        """Returns the open orders of these symbols or of all, anybody's, by the fewest questions."""
         names = {self._rules[sym].market: sym for sym in syms or self._rules}
 
         def read(rows: Any) -> list[VenueOrder]:
@@ -245,7 +254,7 @@ class CcxtVenue:
         return found
 
     async def waiting_orders(self, syms: Sequence[str] = ()) -> list[VenueOrder]:
-        """Returns those that wait for a price: asked for together, which costs at some exchanges as much as one."""
+        """Returns the orders that wait for a price, by one question where the exchange allows that."""
         names = self._markets.listed(syms)
         found = await self._profile.waiting(self._caller, list(names))
         return [
@@ -302,13 +311,13 @@ class CcxtVenue:
         return found
 
     async def positions(self) -> list[VenuePosition]:
-        """Returns those of every configured symbol."""
+        """Returns the positions of every configured symbol."""
         found: list[VenuePosition] = []
         swaps = self._swaps()
         if swaps:
 
             def read(rows: Any) -> list[VenuePosition]:
-                return [place for market, sym in swaps.items() for place in self._rows(sym, market, rows)]
+                return [place for market, sym in swaps.items() for place in self._positions_in(sym, market, rows)]
 
             found += await self._caller.ask(self._profile.positions, self._caller, list(swaps), read=read)
         if len(swaps) < len(self._rules):
@@ -345,38 +354,44 @@ class CcxtVenue:
 
     async def cancel_all(self, sym: str, shown: Sequence[VenueOrder] | None = None, keep: Collection[str] = ()) -> None:
         """Cancels orders of every kind: those that rest, and those that wait for a price; no stop of a position."""
-        market, ids = self._rules[sym].market, dict[bool, list[str] | None]({False: None, True: None})
+        market = self._rules[sym].market
+        resting: list[str] | None = None  # ids at the exchange; None: all, whichever there are
+        waiting: list[str] | None = None
         if keep:
             shown = shown or [*await self.open_orders(sym), *await self.waiting_orders([sym])]
             shown = [one for one in shown if not {one.client_order_id, one.report.venue_order_id} & set(keep)]
         if shown is not None:
             taken = [one for one in shown if not one.of_position]
-            ids = {waits: [one.report.venue_order_id for one in taken if one.waits is waits] for waits in ids}
-        await self._profile.cancel_resting(self._caller, market, ids[False])
+            resting = [one.report.venue_order_id for one in taken if not one.waits]
+            waiting = [one.report.venue_order_id for one in taken if one.waits]
+        await self._profile.cancel_resting(self._caller, market, resting)
         if not keep:
-            await self._profile.cancel_waiting(self._caller, market, ids[True])
-        for id_ in ids[True] or () if keep else ():
+            await self._profile.cancel_waiting(self._caller, market, waiting)
+            return
+        for id_ in waiting or ():  # one by one: all at once would take those that are kept
             answer = await self.stops.cancel(StopReport(sym, None, StopPhase.WAITING, id_))
             if isinstance(answer, Ambiguous):
                 raise VenueError(f"{sym}: {id_} is not cancelled: {answer.cause}")
 
-    def _rows(self, sym: str, market: str, rows: Any) -> list[VenuePosition]:
-        """One for each position in this market; a flat one where there is none."""
+    def _positions_in(self, sym: str, market: str, rows: Any) -> list[VenuePosition]:
+        """Returns each position in this market; a flat one where there is none."""
         rules, own = self._rules[sym], [row for row in rows if row["symbol"] == market]
         found = [parse.position(rules, sym, row, self._profile.row_of(row)) for row in own]
         held = [position for position in found if position.signed_qty]
         return held or [parse.position(rules, sym, {})]
 
     async def _held(self) -> Mapping[str, Decimal]:
+        """Asks what the account holds of each currency."""
         found: Mapping[str, Decimal] = await self._caller.ask(
             self._client.fetch_balance, self._profile.balance_params(), read=self._profile.held
         )
         return found
 
     def _coins(self, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
+        """Returns what is held of each symbol that is traded on spot."""
         return {sym: held.get(rules.base, Decimal(0)) for sym, rules in self._rules.items() if rules.kind == "spot"}
 
     def _coins_also(self, held: Mapping[str, Decimal]) -> dict[str, Decimal]:
-        """By the coin's name, which a market that is gone has left."""
+        """Returns what is held of the symbols of `also`, by the coin's name: their market may be gone."""
         coins = {sym: market.partition("/")[0] for sym, market in self._markets.also.items() if ":" not in market}
         return {sym: held.get(coin, Decimal(0)) for sym, coin in coins.items()}

@@ -1,6 +1,8 @@
 """The trading half of a profile is a class whose defaults are ccxt's common interface.
 
-Each exchange has a folder beside this one; nowhere else does the code ask which exchange it is.
+Each exchange has a folder beside this one; nowhere else does the code ask which exchange it is. An exchange's class
+says anew only what differs there. Its methods come in this order: lists of orders, trades and positions; the same of
+many markets at once; single rows; the account: its rights, orders by name, balance, funding, and modes.
 """
 
 import math
@@ -56,8 +58,9 @@ class Modes(NamedTuple):
 class TradingProfile:
     """A TradingProfile trades at an exchange of which nothing is known but what ccxt has in common for all.
 
-    Subclasses say what is known. kind: `swap` or `spot`: an account here holds one of them, and the two may be two
-    APIs.
+    Subclasses say what is known.
+
+    - kind: `swap` or `spot`. An account here holds one of them, and the two may be two APIs.
     """
 
     name: ClassVar[str] = ""

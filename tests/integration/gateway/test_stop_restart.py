@@ -9,7 +9,7 @@ import pytest
 
 from services.simulator.engine.events import NewOrder
 from services.simulator.engine.faults import Fault, FaultMode
-from services.simulator.engine.stop_faults import DEFAULTS
+from services.simulator.engine.stop_faults import DEFAULTS, StopFate
 from shared.messages import Leg, Reason
 from shared.messages.reasons import OrderPhase
 from shared.orders.stops import StopPhase
@@ -24,7 +24,7 @@ from tests.integration.gateway.test_stops import (
     protected,
     told,
 )
-from tests.simulator_venues import BINANCE, Place, named
+from tests.simulator_venues import BINANCE, OKX, Place, named
 from tests.until import until
 
 D = Decimal
@@ -61,6 +61,37 @@ async def test_what_has_fired_while_nobody_was_there_is_booked(tmp_path: Path, p
         assert trading.held == 0
         trading.start()
         assert told((await trading.reported(2))[1]) == STOPPED_OUT
+        await trading.agreed()
+
+
+@pytest.mark.parametrize("dead", [True, False], ids=["while nobody was there", "at work"])
+async def test_what_a_stop_has_opened_is_closed_at_market(
+    tmp_path: Path, dead: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OKX: what an entry has carried lies there beside the one that is to take its place, and is filled after that."""
+    async with protected(tmp_path, OKX) as trading:
+        fates = iter([StopFate(order_ms=300)])
+        monkeypatch.setattr(trading.fake.state.stop_faults, "fate", lambda words: next(fates, StopFate()))
+        trading.fake.server.faults.append(Fault(FaultMode.DROP, "cancel-algos", times=1_000))
+        await trading.write(trading.intent("0.010"))
+        await until(lambda: len(trading.stops) == 2)
+        if dead:
+            await trading.kill()
+        trading.price(BELOW)
+
+        def turned() -> bool:
+            trading.price(BELOW)
+            return trading.held == -LONG
+
+        await until(turned)
+        trading.fake.server.faults.clear()
+        if dead:
+            trading.start()
+        reports = await trading.reported(4)
+        assert sum(report.last_qty for report in reports) == trading.held == 0
+        assert (reports[3].leg, reports[3].reason, reports[3].last_qty) == (Leg.STOP, Reason.STOP_FAILED, LONG)
+        assert any("has opened -0.01: closed at market" in text for text in await trading.alarms())
+        await trading.cleared()
         await trading.agreed()
 
 

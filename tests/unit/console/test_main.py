@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from typer.testing import CliRunner
 from services.console import main as module
 from services.console.main import app_for
 from shared.runner.process import SAFE_PATH
+from shared.version import version_line
 from tests.e2e.account import CONFIG
 
 ROOT = Path(__file__).parents[3]
@@ -34,8 +34,9 @@ VERBS = (
 
 
 def test_the_version() -> None:
-    shown = RUNNER.invoke(app, ["--version"])
-    assert (shown.exit_code, shown.output) == (0, f"tickline {version('tickline')}\n")
+    for typed in ("--version", "version"):
+        shown = RUNNER.invoke(app, [typed])
+        assert (shown.exit_code, shown.output) == (0, f"{version_line()}\n")
 
 
 @pytest.mark.parametrize("verb", [[], *VERBS], ids=" ".join)
@@ -64,6 +65,8 @@ def test_short_help_of_the_verbs_on_an_account(verb: str) -> None:
         ("arm --help", 0, {*RESEARCH, *EXTRAS}),
         ("config show", 0, {*RESEARCH, *EXTRAS}),
         ("status", 0, RESEARCH),
+        ("partitions", 4, {*RESEARCH, *EXTRAS}),
+        ("version", 0, {*RESEARCH, *EXTRAS}),
         ("status --help", 0, {*RESEARCH, *EXTRAS}),
         ("doctor --offline", 0, {*RESEARCH, *EXTRAS} - {"numpy"}),  # it makes the model's features
         ("tail --help", 0, {*RESEARCH, *EXTRAS}),

@@ -10,7 +10,6 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from services.console.chains import _intent
 from services.gateway.account.resolution import ResolveRequest, resolution
 from services.gateway.execution.protection import Place, WantedStop
 from services.gateway.execution.records import (
@@ -39,6 +38,7 @@ from shared.exchanges.trading.orders import failed
 from shared.exchanges.trading.venue import MarketRules
 from shared.explain.executions import ALARM, CUT, REFUSED, Executed, OrderLife, order_lines, report_line
 from shared.journal.rows import EventRow, OrderRow
+from shared.lookup.chains import _intent
 from shared.messages import (
     ExecutionReport,
     Leg,

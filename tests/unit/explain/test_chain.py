@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from shared.explain.chain import Chain, Hop
 from shared.messages import ExecutionReport, OrderIntent
-from tests.unit.console.test_chains import PRICES, Session
+from tests.unit.lookup.test_chains import PRICES, Session
 
 SESSION = Session().take(*PRICES)
 TRACES = sorted({order.tr for order in SESSION.orders()})

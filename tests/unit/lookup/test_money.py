@@ -19,9 +19,11 @@ from shared.control.books import book_of, execution_row
 from shared.control.capital import begun_row, capital_report
 from shared.journal.journal import Journal
 from shared.journal.rows import ExternalRow, OrderRow
-from shared.lookup import money as of_money
-from shared.lookup.money import ROUNDED, KnownBooks, SymbolMoney, money
-from shared.messages import Decision, ExecutionReport, Leg, MarketTick, OrderStatus, Stream
+from shared.lookup import day_book
+from shared.lookup.day_book import ROUNDED, KnownBooks
+from shared.lookup.money import SymbolMoney, money
+from shared.lookup.recent import RecentLookup
+from shared.messages import Decision, ExecutionReport, Leg, MarketTick, Message, OrderStatus, Stream
 from shared.messages.reasons import OrderPhase
 from shared.wall_time import UTC_TIME
 from tests.unit.lookup.world import World
@@ -199,6 +201,36 @@ async def test_an_account_s_money_is_the_journal_s_whatever_the_bus_says(account
     assert (one.unknown, one.differences) == ((order,), (difference,))
 
 
+@given(HOURS, st.integers(0, 23))
+def test_who_looks_often_sees_the_same_on_paper(hours: list[Hour], since: int) -> None:
+    """After each message; and executions that the bus has trimmed meanwhile are known all the same."""
+    life = played(hours, since)
+    written: list[Message] = []
+    for tick_, decided in zip(life.ticks, life.decisions, strict=True):
+        written += [tick_, decided, *(one for one in life.reports if one.ts_event == decided.ts_event)]
+
+    async def look() -> None:
+        whole, trimmed = (World(Path("nothing-recorded"), symbols=(SYM,)) for _ in range(2))
+        lookup, fresh, known = RecentLookup(trimmed.settings, trimmed.bus), whole.lookup(), KnownBooks()
+        place = (str(Stream.EXECUTIONS), trimmed.place(Stream.EXECUTIONS, SYM))
+        for message in written:
+            whole.write(message)
+            trimmed.write(message)
+            now_ms = message.ts_event // 1_000_000
+            found = (await money(trimmed.settings, lookup, now_ms, UTC_TIME, known=known)).symbols[SYM]
+            wanted = (await money(whole.settings, fresh, now_ms, UTC_TIME)).symbols[SYM]
+            for mine, other in zip(found, wanted, strict=True):
+                same = mine == other or abs(mine - other) <= ROUNDED * 1_000  # type: ignore[operator]
+                assert same, (mine, other)
+            if isinstance(message, Decision):
+                kept = [one for one in trimmed.bus.streams.get(place, []) if one.n > message.booked_n]
+                trimmed.bus.streams[place] = kept
+        await lookup.close()
+        await fresh.close()
+
+    asyncio.run(look())
+
+
 async def test_who_looks_often_reads_what_is_new_and_sees_the_same(
     account_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,7 +249,7 @@ async def test_who_looks_often_reads_what_is_new_and_sees_the_same(
             read.append(one.n)
             yield one
 
-    monkeypatch.setattr(of_money, "reports_of", counted)
+    monkeypatch.setattr(day_book, "reports_of", counted)
     now_ms = life.ticks[-1].ts_event // 1_000_000
     async with await Journal.open(own.journal_url, "main", durable=False) as journal:
         epoch = await journal.raise_epoch("test")

@@ -1,13 +1,26 @@
 """A service's file tells whether it is at work, from the moment on at which it is killed."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.runner.health import HELD, TOUCHED_S, abandoned, fresh, touch
+from shared.runner.health import (
+    HELD,
+    MAX_AGE_S,
+    TOUCHED_S,
+    abandoned,
+    alive_file,
+    fresh,
+    seen,
+    tell,
+    touch,
+)
+from shared.runner.standing import PATIENCE_S, Hindrances
 
+ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -92,3 +105,63 @@ def test_of_a_file_that_nobody_ever_held_its_time_tells(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_is_no_error(tmp_path: Path) -> None:
     touch(tmp_path / "moved" / "signal.alive")
+
+
+def asked(folder: Path) -> "subprocess.CompletedProcess[str]":
+    """As a container's health check asks."""
+    command = [sys.executable, "-m", "shared.runner.health", "signal"]
+    given = {**os.environ, "TICKLINE_STATE_DIR": str(folder)}
+    return subprocess.run(command, env=given, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_check_says_what_the_service_is_at(tmp_path: Path) -> None:
+    path = alive_file(tmp_path, "signal")
+    assert (asked(tmp_path).returncode, "not there yet" in asked(tmp_path).stdout) == (1, True)
+    touch(path, "owns 0, 1 of 2 partitions")
+    touch(path, "stands by")  # shorter than before
+    healthy = asked(tmp_path)
+    assert (healthy.returncode, healthy.stdout, healthy.stderr) == (0, "stands by\n", "")
+
+
+def test_who_makes_no_progress_says_why_and_is_not_fresh_for_that(tmp_path: Path) -> None:
+    path = alive_file(tmp_path, "signal")
+    touch(path, "owns 0 of 1 partitions")
+    at_ns = path.stat().st_mtime_ns
+    tell(path, "partition 0: its commits are refused")
+    assert path.stat().st_mtime_ns == at_ns
+    healthy, said = seen(path, at_ns / 1e9 + MAX_AGE_S + 1)
+    assert not healthy
+    assert "for 11 s; partition 0: its commits are refused" in said
+
+
+class Clock:
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_what_lasts_is_told_and_what_ends_is_not() -> None:
+    clock = Clock()
+    hindrances = Hindrances(clock)
+    for _ in range(3):
+        hindrances.note(3, "its commits are refused", True)
+        hindrances.note(4, "its stage fails", True)
+        assert hindrances.lasting == ""
+        clock.now_s += PATIENCE_S / 2
+        hindrances.note(4, "its stage fails", False)
+    hindrances.note(3, "its commits are refused", True)
+    assert hindrances.lasting == "partition 3: its commits are refused"
+    hindrances.keep({4})
+    assert hindrances.lasting == ""
+
+
+def test_what_is_not_seen_again_is_over() -> None:
+    """E.g. a commit that was refused once, on a market in which nothing happens for hours."""
+    clock = Clock()
+    hindrances = Hindrances(clock)
+    hindrances.note(3, "its commits are refused", True)
+    clock.now_s += 10 * PATIENCE_S
+    assert hindrances.lasting == ""
+    hindrances.note(3, "its commits are refused", True)
+    assert hindrances.lasting == ""

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -18,7 +19,9 @@ from shared.messages import Gap, Message, Stream, decode
 from shared.messages.codec import pack, unpack
 from shared.models.runtime import Runtime
 from shared.record import WIRE
+from shared.runner import standing
 from shared.runner.backpressure import BusReader
+from shared.runner.health import HELD
 from shared.runner.partition import Partition
 from shared.runner.parts import ExternalStore, ExternalStoreLost
 from shared.runner.spec import Input, Limits, Output, ServiceSpec
@@ -686,7 +689,7 @@ async def test_a_replica_that_does_not_know_the_wire_owns_nothing(bus: MemoryBus
     bus.wire = WIRE + 1
     waiting = start()
     await writer.write(*SYMBOLS)
-    await until(lambda: waiting.worker._stood_by != "")
+    await until(lambda: waiting.worker._standing.stands_by_why != "")
     assert (bus.replicas, owners(bus)) == ({}, [""] * P)
     bus.wire = WIRE
     await written(bus, 1)
@@ -730,7 +733,7 @@ async def test_a_worker_of_another_runtime_stands_by_until_the_others_end(bus: M
     await written(bus, 1)
     with capture_logs() as logs:
         second = start(replace(echo_plan(), runtime=there))
-        await until(lambda: second.worker._stood_by != "")
+        await until(lambda: second.worker._standing.stands_by_why != "")
         assert set(owners(bus)) == {first.worker._leases.owner}
         (said,) = [each for each in logs if each["event"] == "stands by"]
         assert said["why"] == f"replicas of signal compute with {here.text}, this one with {there.text}"
@@ -741,3 +744,45 @@ async def test_a_worker_of_another_runtime_stands_by_until_the_others_end(bus: M
         (changed,) = [each for each in logs if each["event"] == "other runtimes before"]
         assert changed["before"] == (here.text,)
     assert set(owners(bus)) == {second.worker._leases.owner}
+
+
+# Health
+
+
+async def test_who_is_refused_for_long_is_not_healthy_until_a_commit_succeeds(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "PATIENCE_S", 0.2)
+    bus, file = FlakyBus(lease_s=30), tmp_path / "signal.alive"
+    bus.trouble = ["CONFLICT"] * 1_000_000
+    running = start(on=bus)
+    running.worker.alive_file = file
+    await (await Writer.on(bus)).write(*SYMBOLS)
+    await until(lambda: file.exists() and b"partition 1: its commits are refused" in file.read_bytes())
+    bus.trouble = []
+    await until(lambda: file.read_bytes() == HELD + b"owns 0, 1, 2, 3 of 4 partitions")
+    await written(bus, 1)
+
+
+async def test_who_is_not_given_its_share_for_long_is_not_healthy(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "PATIENCE_S", 0.1)
+    bus, file = MemoryBus(lease_s=30, maxlens={}), tmp_path / "signal.alive"
+    session = await bus.connect()
+    held = await session.acquire(PartitionId("signal", 1), "one that is in no register")
+    assert held is not None
+    running = start(on=bus)
+    running.worker.alive_file = file
+    await until(lambda: file.exists() and file.read_bytes() == HELD + b"partition 1: another one holds it")
+    await session.release([held])
+    await until(lambda: file.read_bytes() == HELD + b"owns 0, 1, 2, 3 of 4 partitions")
+
+
+async def test_a_stand_by_is_healthy_and_says_so(bus: MemoryBus, start: Start, tmp_path: Path) -> None:
+    plan = replace(echo_plan(), exclusive=True)
+    start(plan)
+    await until(lambda: all(owners(bus)))
+    stand_by, file = start(plan), tmp_path / "signal.alive"
+    stand_by.worker.alive_file = file
+    await until(lambda: file.exists() and file.read_bytes() == HELD + b"stands by")

@@ -187,10 +187,12 @@ def recipe(target: str, *variables: str) -> str:
 
 
 def test_make_run_installs_what_it_runs_with_and_make_test_the_rest() -> None:
-    assert "--editable '.[torch,parquet]'" in recipe("run")
+    assert "--editable '.[torch,parquet,page]'" in recipe("run")
     assert "dev" not in recipe("run").partition("--editable")[2].partition("\n")[0]
     for target in ("test", "lint", "setup"):
-        assert "--editable '.[torch,onnx,export,parquet,research,ccxt,journal,alerts,notebook,dev]'" in recipe(target)
+        assert "--editable '.[torch,onnx,export,parquet,research,ccxt,journal,alerts,page,notebook,dev]'" in recipe(
+            target
+        )
     assert "tools/torch_build.py 'cpu' 'https://" in recipe("run")
     assert "tools/torch_build.py 'cuda'" in recipe("setup", "TORCH=cuda")
 

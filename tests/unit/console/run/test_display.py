@@ -12,10 +12,10 @@ from services.console.run.display import Display, Summary
 from services.console.run.status import View
 from services.console.run.streams import Ended, percentiles
 from services.console.status.lines import status_lines, table
-from services.console.status.state import LineStatus
 from services.research.parity.orders import OrderParity
 from shared.messages import Stream
 from shared.runner.progress import Progress
+from shared.status.state import LineStatus
 from shared.strategies.identity import Identity
 from shared.wall_time import UTC_TIME
 from tests.unit.console.status.test_lines import BTC, TRADES

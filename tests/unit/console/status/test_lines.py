@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.console.output import json_text
-from services.console.status.exchange import AtExchange
 from services.console.status.lines import DIGITS, columns, cut, number, status_lines
-from services.console.status.state import AccountStatus, LineStatus, SymbolStatus, Word
 from shared.control.arming import Armed
 from shared.journal.rows import ArmingRow, ExternalRow, LatchRow, OrderRow
 from shared.messages import Decision, ExecutionReport, Leg, OrderStatus, Reason
 from shared.messages.reasons import OrderPhase
+from shared.status.exchange import AtExchange
+from shared.status.state import AccountStatus, LineStatus, SymbolStatus, Word
 from shared.strategies.identity import Identity
 from shared.wall_time import UTC_TIME
 

@@ -162,7 +162,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("life", "reason"), BROKEN)
 def test_what_did_not_close_it_is_closed_at_market_once_at_a_time(life: StopLife, reason: Reason) -> None:
-    assert actions(life) == [CloseAtMarket(D(2), life, reason)]
+    assert actions(life) == [CloseAtMarket(D(2), "entry", life, reason)]
     assert actions(life, holding=HELD._replace(closing=True)) == []
     assert actions(life, holding=HELD._replace(closed_ms=NOW_MS - 1)) == []
     again = HELD._replace(closed_ms=NOW_MS - 3 * AGAIN_MS)
@@ -178,6 +178,19 @@ def test_what_was_bought_beside_a_stop_that_was_filled_has_one_of_its_own() -> N
     assert not covered(bought, [fired], NOW_MS, TIMES)
 
 
+def test_what_a_stop_has_opened_is_closed_at_market() -> None:
+    """One that an entry of OKX carries may be filled when another one has closed the position already."""
+    fired = stop(StopPhase.TRIGGERED, order_id="7", heard_ms=NOW_MS)
+    turned = Holding(D(-2), fired.fired_name, {STOP: WantedStop(D(105))})
+    (close,) = actions(fired, holding=turned, form=OKX)
+    assert close == CloseAtMarket(D(-2), fired.fired_name, fired, Reason.STOP_FAILED)
+    assert close.text == "STOP_FAILED: stop at 95 has opened -2: closed at market"
+    assert actions(fired, holding=turned._replace(closing=True), form=OKX) == []
+    assert actions(fired, holding=HELD._replace(opened_by="next"), form=OKX) == [
+        Place(STOP, WANTED[STOP], D(2), "next", 0, True)
+    ]
+
+
 def test_what_is_triggered_has_its_time() -> None:
     firing = stop(StopPhase.TRIGGERING, heard_ms=NOW_MS)
     assert actions(firing) == []
@@ -187,7 +200,7 @@ def test_what_is_triggered_has_its_time() -> None:
     assert actions(fired, holding=going) == []
     assert covered(going, [fired], NOW_MS, TIMES)
     late_ms = NOW_MS + TIMES.trigger_ms + 1
-    assert actions(fired, holding=going, now_ms=late_ms) == [CloseAtMarket(D(2), fired, Reason.STOP_FAILED)]
+    assert actions(fired, holding=going, now_ms=late_ms) == [CloseAtMarket(D(2), "entry", fired, Reason.STOP_FAILED)]
     flat = Holding(D(0), "", {})
     assert actions(firing, holding=flat) == []
     assert actions(firing, holding=flat, now_ms=late_ms) == [GiveUp(firing)]

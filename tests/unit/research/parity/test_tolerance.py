@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from services.research.parity.tolerance import Tolerance, tolerance
-from shared.messages import Features, Prediction, Tensor
+from shared.messages import Features, Message, Prediction, Tensor
 from shared.models.choose import card_at
 from shared.models.runtime import Runtime
 from shared.recording.checkpoint import RUNTIMES, Checkpoint
@@ -48,6 +48,8 @@ BOTH = {HERE.mark: HERE.text, THERE.mark: THERE.text}
         ([checkpoint()], False),
         ([checkpoint(HERE.mark, HERE.mark)], False),
         ([checkpoint("")], False),  # of before runtimes were kept
+        ([checkpoint(runtimes={THERE.mark: THERE.text})], True),  # no symbol had begun
+        ([checkpoint(runtimes=BOTH)], False),
         ([checkpoint(HERE.mark, THERE.mark, runtimes=BOTH)], True),
         ([checkpoint(HERE.mark), checkpoint(THERE.mark, runtimes=BOTH)], True),
         ([checkpoint(), checkpoint(HERE.mark, runtimes={HERE.mark: HERE.text})], False),
@@ -61,6 +63,10 @@ def test_another_runtime_is_known_from_the_checkpoints(checkpoints: list[Checkpo
     if found is not None:
         assert found.why == f"recorded with {THERE.text}; computed with {HERE.text}"
     assert tolerance(checkpoints, None) is None  # without a model nothing is computed in floats
+
+
+def is_near(within: Tolerance, found: Message | None, computed: Message) -> bool:
+    return found is not None and within.with_floats_of(found, computed) == found
 
 
 def said(y_hat: float | None) -> Prediction:
@@ -78,16 +84,21 @@ def said(y_hat: float | None) -> Prediction:
     ],
 )
 def test_predictions_are_near_within_the_outputs_sd(found: float | None, computed: float | None, near: bool) -> None:
-    assert Tolerance.of(CARD, "why").near(said(found), said(computed)) == near
+    assert is_near(Tolerance.of(CARD, "why"), said(found), said(computed)) == near
 
 
 def test_nothing_but_the_float_may_differ() -> None:
     within = Tolerance.of(CARD, "why")
     other = said(0.002 + 0.5 * ALLOWED)
-    assert within.near(said(0.002), other)
+    assert is_near(within, said(0.002), other)
     for field, value in (("model", "other"), ("n", 2), ("history", True), ("tr", "t:A:9")):
-        assert not within.near(said(0.002), other.model_copy(update={field: value}))
-    assert not within.near(None, other)
+        assert not is_near(within, said(0.002), other.model_copy(update={field: value}))
+    assert within.with_floats_of(None, other) is None
+
+
+def test_what_the_recorded_wire_did_not_know_stays_as_computed() -> None:
+    later = said(0.002 + 0.5 * ALLOWED).model_copy(update={"model": "of a later wire"})
+    assert Tolerance.of(CARD, "why").with_floats_of(said(0.002), later) == later.model_copy(update={"y_hat": 0.002})
 
 
 def test_features_each_by_its_own_sd() -> None:
@@ -100,12 +111,12 @@ def test_features_each_by_its_own_sd() -> None:
 
     within = Tolerance.of(CARD, "why")
     at = np.array([0.01, -0.02, 0.03])
-    assert within.near(features(at), features(at + 0.9e-6 * stds))
-    assert not within.near(features(at), features(at + np.array([0, 0, 1.1e-6 * stds[2]])))
-    assert not within.near(features(at), features(at[:2]))
+    assert is_near(within, features(at), features(at + 0.9e-6 * stds))
+    assert not is_near(within, features(at), features(at + np.array([0, 0, 1.1e-6 * stds[2]])))
+    assert not is_near(within, features(at), features(at[:2]))
 
 
 def test_without_distributions_it_is_of_the_value_itself() -> None:
     within = Tolerance.of(CARD.model_copy(update={"training": None}), "why")
-    assert within.near(said(0.002), said(0.002 * (1 + 0.9e-6)))
-    assert not within.near(said(0.002), said(0.002 * (1 + 1.1e-6)))
+    assert is_near(within, said(0.002), said(0.002 * (1 + 0.9e-6)))
+    assert not is_near(within, said(0.002), said(0.002 * (1 + 1.1e-6)))

@@ -6,6 +6,7 @@ from pathlib import Path
 from services.research.sweep import Learner, Trading
 from services.research.sweep.data import BarSeries, Span
 from services.research.sweep.fold import Task
+from services.research.sweep.traded import Traded, block_edges
 from services.research.train import FitSpec
 from shared.config import Settings, load_settings
 from shared.history import bars
@@ -41,4 +42,12 @@ def task_of(path: Path, first: int = 200, last: int = 250, ways: tuple[Trading, 
     series = BarSeries.of("1h", bars(path, "1h"))
     span = Span(*series.ts[[first, last]].tolist())
     learner = Learner(("log_return_lags(2)",), FitSpec(), 1, (("lags", 2),))
-    return Task("one", settings_of(path), series, span, learner, ways, frozenset(), Bundle.of([]))
+    edges = block_edges([series.ts], *span)
+    return Task("one", settings_of(path), series, span, learner, ways, frozenset(), Bundle.of([]), edges)
+
+
+def bits(found: list[Traded]) -> list[object]:
+    """Returns all that the tradings gave, so that one bit more or less shows."""
+    return [
+        (vars(each.moments), each.growth, each.fills, each.ruined, each.blocks.tobytes(), each.exact) for each in found
+    ]

@@ -12,15 +12,16 @@ from torch import nn
 from services.research.backtest import Backtest
 from services.research.fast import EnginesDiffer
 from services.research.sweep import Trading
-from services.research.sweep.fold import Task, compare, learn, trade
+from services.research.sweep.fold import Task, compare, learn, learns_until, trade
 from services.research.train import TrainSpec, fit, train
 from shared.errors import DataError
 from shared.features.log_return_lags import LogReturnLags
+from shared.features.vector import FeatureVector
 from shared.history import bars
-from shared.models.dataset import dataset
+from shared.models.dataset import dataset, samples
 from shared.models.model_files import weights_bytes
 from tests.unit.research.backtest.helpers import Seen
-from tests.unit.research.sweep.made import PRICES, SYM, WAYS, task_of, written
+from tests.unit.research.sweep.made import PRICES, SYM, WAYS, bits, task_of, written
 
 
 def learned(task: Task) -> nn.Module:
@@ -37,11 +38,47 @@ def test_a_model_is_made_of_the_bars_before_its_fold(tmp_path: Path) -> None:
     assert weights_bytes(learned(task).state_dict()) == weights_bytes(expected.state_dict())
 
 
+@pytest.mark.parametrize(
+    ("features", "window", "purge", "embargo", "left_out"),
+    [
+        (("log_return_lags(2)",), 1, False, 0, 0),
+        (("log_return_lags(2)",), 1, False, 7, 7),
+        (("log_return_lags(2)",), 1, True, 0, 2),  # the first sample sees 3 prices: the fold's own, and two before
+        (("log_return_lags(2)", "log_return_lags(5)"), 4, True, 7, 5 + 3 + 7),
+        (("log_return_lags(2)",), 1, False, 999, 200),
+    ],
+)
+def test_purge_and_embargo_leave_out_the_last_bars(
+    tmp_path: Path, features: tuple[str, ...], window: int, purge: bool, embargo: int, left_out: int
+) -> None:
+    task = task_of(written(tmp_path))
+    assert task.learner is not None
+    learner = task.learner._replace(features=features, window=window)
+    task = task._replace(learner=learner, purge=purge, embargo=embargo)
+    until = learns_until(task)
+    assert task.bars.count_until(until) == 200 - left_out
+    if purge:  # no outcome that is learned is a bar that the fold's first sample sees
+        first_sample = samples(task.bars.closes(), FeatureVector(features), window)
+        at = int(np.searchsorted(first_sample.ts, task.span.start_ns))
+        learned = samples(task.bars.until(until).closes(), FeatureVector(features), window)
+        seen_from = task.bars.ts[200 - (left_out - embargo)]
+        assert learned.ts_next[-1] < seen_from
+        assert first_sample.ts[0] - task.bars.ts[0] == first_sample.ts[at] - seen_from
+
+
+def test_a_purged_model_knows_no_bar_of_the_gap(tmp_path: Path) -> None:
+    task = task_of(written(tmp_path))._replace(purge=True, embargo=3)
+    (tmp_path / "other").mkdir()
+    other = written(tmp_path / "other", PRICES[:195] + [price * 2 for price in PRICES[195:]])
+    known, same = (learned(each) for each in (task, task_of(other)._replace(purge=True, embargo=3)))
+    assert weights_bytes(known.state_dict()) == weights_bytes(same.state_dict())
+    assert weights_bytes(known.state_dict()) != weights_bytes(learned(task_of(other)).state_dict())
+
+
 def test_nothing_after_the_fold_matters(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other = written(tmp_path / "other", PRICES[:250] + [price * 2 for price in PRICES[250:]])
-    for here, there in zip(trade(task_of(written(tmp_path))), trade(task_of(other)), strict=True):
-        assert here.returns.tolist() == there.returns.tolist()
+    assert bits(trade(task_of(written(tmp_path)))) == bits(trade(task_of(other)))
 
 
 def test_a_fold_is_a_backtest_of_that_time_with_that_model(tmp_path: Path) -> None:
@@ -63,8 +100,12 @@ def test_a_fold_is_a_backtest_of_that_time_with_that_model(tmp_path: Path) -> No
         seen = Seen()
         totals = Backtest(settings, start_ns=task.span.start_ns, end_ns=task.span.end_ns).run([seen])
         equity = np.array([100.0, *(mark[2] for mark in seen.marks)])
-        assert traded.returns.tolist() == (equity[1:] / equity[:-1] - 1).tolist()
-        assert len(traded.returns) == 50
+        returns = equity[1:] / equity[:-1] - 1
+        assert (traded.moments.n, traded.first) == (50, 0)
+        assert traded.growth == np.prod(1 + returns)
+        sums = [np.bincount(np.searchsorted(task.edges, [mark[0] for mark in seen.marks], "right") - 1, weights)
+                for weights in (np.ones(50), returns, returns**2)]  # fmt: skip
+        assert traded.blocks.T.tolist() == [each.tolist() for each in sums]
         assert (traded.fills, traded.ruined) == (totals.fills, False)
 
 
@@ -75,7 +116,8 @@ def test_the_fast_engine_trades_a_fold_as_the_exact_one(tmp_path: Path) -> None:
     assert [each.exact for each in exact] == ["asked"] * 2
     for here, there in zip(fast, exact, strict=True):
         assert (here.fills, here.ruined) == (there.fills, there.ruined)
-        np.testing.assert_allclose(here.returns, there.returns, rtol=0, atol=1e-12)
+        assert (here.first, here.moments.n) == (there.first, there.moments.n)
+        np.testing.assert_allclose(here.blocks, there.blocks, rtol=0, atol=1e-12)
     assert compare(task) == 50
 
 
@@ -99,7 +141,7 @@ def test_tradings_do_not_touch_each_other_and_a_task_travels(tmp_path: Path) -> 
     both = trade(pickle.loads(pickle.dumps(task)))
     for way, traded in zip(WAYS, both, strict=True):
         (alone,) = trade(task._replace(tradings=(way,)))
-        assert alone.returns.tolist() == traded.returns.tolist()
+        assert bits([alone]) == bits([traded])
 
 
 def test_ruin_ends_the_returns(tmp_path: Path) -> None:
@@ -110,8 +152,8 @@ def test_ruin_ends_the_returns(tmp_path: Path) -> None:
     found = [trade(task_of(path, ways=ways))[0] for path in (written(tmp_path / "up", ruin), written(tmp_path, down))]
     assert [each.ruined for each in found].count(True) == 1, "up or down, but not both"
     (lost,) = [each for each in found if each.ruined]
-    assert len(lost.returns) == 21
-    assert lost.returns[-1] <= -1
+    assert lost.moments.n == lost.blocks[:, 0].sum() == 21
+    assert (lost.moments.lowest or 0) <= -1
 
 
 def test_an_error_says_where(tmp_path: Path) -> None:

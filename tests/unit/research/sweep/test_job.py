@@ -62,12 +62,24 @@ def test_the_holdout_is_the_last_share_and_the_model_learned_from_all_before(tmp
     assert swept.folds[-1][1] == "2024-01-11T02:00:00Z"  # the end of the hold-out's first bar
 
 
+def test_purge_and_embargo_hold_for_the_folds_and_the_hold_out(tmp_path: Path) -> None:
+    settings = settings_of(written(tmp_path))
+    spec = SweepSpec(grid=(Axis.told("lags=2"),), folds=2)
+    plain = sweep(settings, spec, Pool(jobs=1))
+    gone = sweep(settings, spec.model_copy(update={"purge": True, "embargo": 0.05}), Pool(jobs=1))
+    assert (plain.holdout.trained_until, plain.holdout.until) == ("2024-01-11T01:00:00Z", "2024-01-11T02:00:00Z")
+    assert gone.holdout.trained_until == "2024-01-10T10:00:00Z"  # 15 bars sooner: 2, and 5 % of 241
+    assert gone.folds == plain.folds
+    assert gone.rows[0].total != plain.rows[0].total
+
+
 @pytest.mark.parametrize(
     ("spec", "error", "said"),
     [
         (SweepSpec(intervals=("90m",)), DataError, r"its bars are 1h long, which make no 90m: pass --interval 1h or"),
         (SweepSpec(intervals=("30m",)), DataError, r"its bars are 1h long, which make no 30m: pass --interval 1h or"),
         (SweepSpec(intervals=("2d",)), DataError, r"[012] bars? of 2d from 2024-.* on, 3 are the least"),
+        (SweepSpec(trained=False, purge=True), ConfigError, r"--purge: no model is made here that could know too much"),
         (SweepSpec(folds=99), ConfigError, r"a hold-out of 0\.2 and 99 folds in 301 bars"),
         (SweepSpec(grid=(Axis.told("lags=70"),)), DataError, r"1h, lags=70, fold 1 of 4: 0 samples to fit 70 features"),
         (SweepSpec(grid=(Axis.told("threshold=9"),)), DataError, r"1 trial, none with a Sharpe ratio"),

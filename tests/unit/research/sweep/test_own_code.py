@@ -10,12 +10,13 @@ from services.research.sweep import Axis, Learner, Pool, SweepSpec, Trading, swe
 from services.research.sweep.data import BarSeries, Span
 from services.research.sweep.fold import Task, trade
 from services.research.sweep.spec import planned
+from services.research.sweep.traded import block_edges
 from services.research.train import FitSpec
 from shared.config import Settings
 from shared.errors import DataError, UserCodeFailed
 from shared.history.resampled import bars_of
 from shared.user_code.bundle import Bundle
-from tests.unit.research.sweep.made import SYM, settings_of, written
+from tests.unit.research.sweep.made import SYM, bits, settings_of, written
 
 FEATURES = """
 from collections import deque
@@ -114,18 +115,19 @@ def own_task(path: Path) -> Task:
     series = BarSeries.of("1h", bars_of(path, "1h", "1h"))
     span = Span(*series.ts[[200, 250]].tolist())
     plan = planned(settings, SPEC)
-    return Task("one", settings, series, span, plan.learners[0], plan.tradings[:2], plan.needs, plan.code)
+    edges = block_edges([series.ts], *span)
+    return Task("one", settings, series, span, plan.learners[0], plan.tradings[:2], plan.needs, plan.code, edges)
 
 
 def test_a_task_travels_without_the_folder_and_is_not_changed_by_it(folder: Path, tmp_path: Path) -> None:
     task = own_task(written(tmp_path))
-    wanted = [each.returns.tolist() for each in trade(task)]
+    wanted = bits(trade(task))
     packed = pickle.dumps(task)
     assert b"def change(new, old)" in packed
     (folder / "helper.py").write_text(HELPER.replace("- 1", "- 2"))
-    assert [each.returns.tolist() for each in trade(pickle.loads(packed))] == wanted
+    assert bits(trade(pickle.loads(packed))) == wanted
     shutil.rmtree(folder)
-    assert [each.returns.tolist() for each in trade(pickle.loads(packed))] == wanted
+    assert bits(trade(pickle.loads(packed))) == wanted
 
 
 def test_an_error_names_the_line_where_it_lay(folder: Path, tmp_path: Path) -> None:

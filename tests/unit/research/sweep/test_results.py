@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import scipy  # which loads its parts when they are asked for
 
-from services.research.statistics import probabilistic_sharpe
+from services.research.statistics import Floats, probabilistic_sharpe
 from services.research.sweep import Axis, Pool, RankedTrial, SweepSpec, Swept, Trading, Trial, sweep
-from services.research.sweep.fold import Traded
 from services.research.sweep.results import Score, described, highest_by_luck, lines, ranked, score, write_csv
+from services.research.sweep.traded import Traded
 from tests.unit.research.sweep.made import settings_of, written
 
 YEAR = 365
@@ -88,8 +88,13 @@ def test_a_single_trial_is_not_deflated_and_a_variance_that_is_not_known_deflate
 RETURNS = np.random.default_rng(3).normal(0.001, 0.01, 300)
 
 
+def fold_of(returns: Floats, fills: int) -> Traded:
+    ts = np.arange(len(returns))
+    return Traded.of(np.cumprod([100.0, *(1 + returns)]), ts, np.array([0, len(returns)]), fills)
+
+
 def test_folds_are_joined() -> None:
-    found = score([Traded(RETURNS[:100], 5, False), Traded(RETURNS[100:], 6, False)], "12h")
+    found = score([fold_of(RETURNS[:100], 5), fold_of(RETURNS[100:], 6)], "12h")
     assert (found.periods, found.fills, found.ruined) == (300, 11, False)
     ratio = RETURNS.mean() / RETURNS.std(ddof=1)
     assert found.sharpe_per_period == pytest.approx(ratio)
@@ -100,9 +105,9 @@ def test_folds_are_joined() -> None:
 
 
 def test_without_trades_or_after_ruin_there_is_no_sharpe() -> None:
-    flat = score([Traded(np.zeros(10), 0, False)], "1d")
+    flat = score([fold_of(np.zeros(10), 0)], "1d")
     assert (flat.sharpe, flat.sharpe_per_period, flat.total, flat.ruined) == (None, None, 0.0, False)
-    lost = score([Traded(RETURNS, 5, False), Traded(np.array([0.1, -1.2]), 2, True)], "1d")
+    lost = score([fold_of(RETURNS, 5), fold_of(np.array([0.1, -1.2]), 2)], "1d")
     assert (lost.sharpe, lost.total, lost.ruined, lost.periods, lost.fills) == (None, None, True, 302, 7)
 
 
@@ -122,14 +127,24 @@ def test_lines_of_a_sweep(swept: Swept) -> None:
     table = shown[2:8]
     assert len({len(line) for line in table}) == 1
     assert [line.split()[0] for line in table] == ["rank", "1", "2", "3", "4", "5"]
-    assert table[-1].split()[4:6] == ["-", "-"]  # a threshold that nothing exceeds
+    assert table[-1].split()[4:7] == ["-", "-", "-"]  # a threshold that nothing exceeds
     assert shown[8] == "... and 1 more"
+    assert shown[-5].startswith(
+        f"probability of backtest overfitting: {100 * (swept.overfitting or 0):.2f} % (how often"
+    )
+    assert shown[-4].startswith(f"p-value of the chosen row among 6 rows: {swept.rows[0].p_value:.3f} (Romano-Wolf")
+    assert shown[-4].endswith(" at 0.05 or less")
     assert shown[-3].startswith("hold-out, once, trained until 2024-01-11T01:00:00Z: 60 bars to 2024-01-13, total ")
     assert shown[-2] == f"verdict on the hold-out: {swept.holdout.results.verdict.words}"
     bars = swept.engines.gated
     assert shown[-1] == f"fast engine: 6 of 6 trials; both engines did the same over {bars} bars"
     assert bars == 2 * (80 + 81) + 161 + 60, "two trials at both ends, which are the folds here; the best one whole"
     assert not any(line.startswith("...") for line in lines(swept, top=6))
+
+
+def test_earlier_trials_have_no_returns_and_that_is_said(swept: Swept) -> None:
+    told = lines(swept.model_copy(update={"earlier_trials": 3}))[-4]
+    assert told.endswith("at 0.05 or less; 3 earlier trials not in it, as their returns are not known")
 
 
 def test_ruin_is_shown(swept: Swept) -> None:

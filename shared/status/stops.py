@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from services.console.status.state import SymbolStatus
 from shared.config import Mode, Settings
 from shared.config.protect import DISTANCES
 from shared.exchanges.trading.amounts import plain
@@ -13,6 +12,7 @@ from shared.messages.protect import ProtectTerms
 from shared.messages.reasons import StopKind
 from shared.orders.stop_life import StopLife
 from shared.orders.stops import StopPhase
+from shared.status.state import SymbolStatus
 
 _ZERO = Decimal(0)
 

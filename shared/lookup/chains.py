@@ -7,7 +7,6 @@ from decimal import Decimal
 from statistics import median_low
 from typing import Any, NamedTuple
 
-from services.console.cards import card_of_hash
 from shared.bar import Bar
 from shared.config import Mode, Settings
 from shared.errors import ConfigError, DataError
@@ -34,6 +33,7 @@ from shared.messages import (
 )
 from shared.messages.codec import kept
 from shared.models.card import Card, ModelRefused
+from shared.models.card_of_hash import card_of_hash
 from shared.recording.checkpoint import TRADED, settings_at
 from shared.wall_time import WallTime, iso
 

@@ -10,10 +10,6 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from services.console.status.exchange import look
-from services.console.status.lines import edge_of, edge_on
-from services.console.status.reader import CORE, StatusReader, _health
-from services.console.status.state import LineStatus, Word
 from services.simulator.engine.events import NewOrder
 from services.simulator.simulator import serving
 from services.strategy.plan import plan as strategy_plan
@@ -30,6 +26,7 @@ from shared.control.books import book_of, execution_row
 from shared.control.capital import begun_row
 from shared.drift.reference import DriftReference
 from shared.exchanges.trading.ccxt_venue import make_venue
+from shared.explain.edge import edge_of, edge_on
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, LatchRow
 from shared.lookup import Found, Lookup
@@ -41,6 +38,9 @@ from shared.record import WIRE
 from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpoint
 from shared.runner.health import HELD, alive_file
 from shared.runner.symbol import FIELD, Symbol
+from shared.status.exchange import look
+from shared.status.reader import CORE, StatusReader, _health
+from shared.status.state import LineStatus, Word
 from shared.strategies.identity import decided_by_config
 from shared.wall_time import UTC_TIME
 from tests.simulator_venues import HYPERLIQUID, SPOTS, SWAPS, SYM, Place, named

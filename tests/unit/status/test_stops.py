@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from services.console.status.lines import status_lines
-from services.console.status.state import SymbolStatus
-from services.console.status.stops import naked, stops_line, worst_line
 from shared.config import Settings, load_settings
 from shared.messages.reasons import StopKind
 from shared.orders.stop_life import StopLife
 from shared.orders.stops import StopPhase
+from shared.status.state import SymbolStatus
+from shared.status.stops import naked, stops_line, worst_line
 from shared.wall_time import UTC_TIME
 from tests.unit.console.status.test_lines import BTC, ETH, TRADES
 

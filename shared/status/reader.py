@@ -6,19 +6,17 @@ from contextlib import AsyncExitStack
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.console.status.exchange import ExchangeAnswer, look
-from services.console.status.lines import edge_of, edge_on
-from services.console.status.state import FRESH_S, AccountStatus, Line, LineStatus, SymbolStatus, Word, how_to_arm
-from services.console.status.stops import naked, told_terms, worst_line
 from shared.account.simulated_stop import triggers_of
 from shared.bus.api import Session
 from shared.config import Mode, Settings
 from shared.config.fingerprint import config_hash
 from shared.control.arming import Armed
 from shared.errors import ConfigError, DataError, JournalUnwritable, TicklineError
+from shared.explain.edge import edge_of, edge_on
 from shared.journal.journal import Journal
 from shared.lookup import Found, Lookup, Reach
-from shared.lookup.money import KnownBooks, SymbolMoney, money
+from shared.lookup.day_book import KnownBooks
+from shared.lookup.money import SymbolMoney, money
 from shared.messages import Decision, MarketTick, Stream
 from shared.messages.monitor import POOLED, DriftReading
 from shared.messages.reasons import StopKind
@@ -27,6 +25,9 @@ from shared.recording.checkpoint import TRADED, last_settings
 from shared.runner.health import abandoned, alive_file
 from shared.runner.last_words import LastWords, last_words
 from shared.runner.progress import read_stops
+from shared.status.exchange import ExchangeAnswer, look
+from shared.status.state import FRESH_S, AccountStatus, Line, LineStatus, SymbolStatus, Word, how_to_arm
+from shared.status.stops import naked, told_terms, worst_line
 from shared.strategies.drift import reference_in
 from shared.strategies.identity import Identity, decided_by_config
 from shared.wall_time import WallTime
@@ -76,9 +77,9 @@ class StatusReader:
         self._event_time = replay or settings.ingestor.source in EVENT_TIME
         self._reach: Reach | None = None
         self._reach_s = 0.0
-        self._fixed = self._who()
+        self._notes = self._identify()
 
-    def _who(self) -> list[str]:
+    def _identify(self) -> list[str]:
         """Reads what trades, once; returns why it cannot be told, if so."""
         if self._replay:
             return []
@@ -90,7 +91,7 @@ class StatusReader:
             return [f"what trades cannot be told: {error}"]
         return []
 
-    def _replayed(self) -> list[str]:
+    def _identify_replay(self) -> list[str]:
         """Reads what traded in a replay, which its recording knows; returns why it cannot be told, if so."""
         folder = self._lookup.recording
         if folder is None:
@@ -104,6 +105,7 @@ class StatusReader:
 
     async def read(self) -> LineStatus:
         """Returns the status as it is now; what cannot be read stands in its notes. Raises BusLost where it had one."""
+        # What bus, recording and journal have.
         now_ns, own, once = time.time_ns(), self._settings, _Once(self._lookup)
         ticks = {sym: await once.newest(Stream.TICKS, sym) for sym in own.symbols}
         decisions = {sym: await once.newest(Stream.DECISIONS, sym) for sym in own.symbols}
@@ -115,19 +117,19 @@ class StatusReader:
             account, limits = await self._account(journal)
             found = await money(own, once, event_ns // NS_PER_MS, self._wall, journal, self._books)
             stops = [] if journal is None else await journal.stops()
-        decisions = {sym: await self._answered(one, found.symbols.get(sym)) for sym, one in decisions.items()}
+        decisions = {sym: await self._decision_of_report(one, found.symbols.get(sym)) for sym, one in decisions.items()}
         reach = await self._reaches()
         if self._replay and self._identity is None:
-            self._fixed = self._replayed()
+            self._notes = self._identify_replay()
         simulated = await self._simulated()
+        # Who was heard when, whether the line is at work, and what the exchange says where it is not.
         words = await self._words(ticks, decisions, reach.no_bus)
         health = _health(own, now_ns, words) if self._session is not None and not self._rests else NOT_AT_WORK
         heard_ns = [word.at_ns for word in words]
-        seen = ExchangeAnswer({}, 0)
-        if self._asks and own.gateway.mode is not Mode.PAPER and health.line != "up":
-            seen = await look(own, limits)
-            words = [word for word in words if word.who != EXCHANGE or not seen.at_ns]
-            words += [Word(EXCHANGE, seen.at_ns)] if seen.at_ns else []
+        seen = await self._exchange(health, limits)
+        if seen.at_ns:  # its answer is its last word now
+            words = [*(word for word in words if word.who != EXCHANGE), Word(EXCHANGE, seen.at_ns)]
+        # All of it together.
         now_ns = time.time_ns()
         symbols = {
             sym: _symbol(sym, found.symbols.get(sym), ticks[sym], decisions[sym], seen)._replace(
@@ -156,21 +158,27 @@ class StatusReader:
             edge=await self._edge(),
             worst=worst_line(own, symbols, equity),
             naked=tuple(naked(own, symbols.values())),
-            notes=(*self._fixed, *([found.why] if found.why else [])),
+            notes=(*self._notes, *([found.why] if found.why else [])),
         )
 
-    async def _answered(self, decision: Found | None, held: SymbolMoney | None) -> Found | None:
-        """Returns a symbol's last decision; where its orders' reports were read later, the one that the last answers.
+    async def _exchange(self, health: "_Health", limits: Mapping[str, bytes]) -> ExchangeAnswer:
+        """Asks the exchange for the account, where that is wanted and the line is not at work; else an empty answer."""
+        if not self._asks or self._settings.gateway.mode is Mode.PAPER or health.line == "up":
+            return ExchangeAnswer({}, 0)
+        return await look(self._settings, limits)
 
-        A line goes on while it is read, and beside a later one's report an earlier decision looks unanswered.
+    async def _decision_of_report(self, decision: Found | None, held: SymbolMoney | None) -> Found | None:
+        """Returns a symbol's last decision, or a later one where the last report is about an order of that.
+
+        The line goes on while it is read: beside the report of a later decision the earlier one looks unanswered.
         """
         report = None if held is None else held.last_report
         if decision is None or report is None or report.ts_event <= decision.message.ts_event:
             return decision
         at_ns = report.ts_event
-        of_it = await self._lookup.messages(Stream.DECISIONS, report.sym, at_ns, at_ns)
+        of_then = await self._lookup.messages(Stream.DECISIONS, report.sym, at_ns, at_ns)
         named = [
-            one for one in of_it if isinstance(one.message, Decision) and report.client_order_id in one.message.orders
+            one for one in of_then if isinstance(one.message, Decision) and report.client_order_id in one.message.orders
         ]
         return named[-1] if named else decision
 
@@ -262,7 +270,7 @@ EXCHANGE = "exchange"
 
 
 class _Once:
-    """The newest messages, each asked for once, so that all of a status is of one moment."""
+    """It asks for each newest message once, so that all of a status is of one moment."""
 
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
@@ -284,6 +292,8 @@ class _Once:
 
 
 class _Health(NamedTuple):
+    """The health says whether the line is at work, and which services are not."""
+
     line: Line
     missing: tuple[str, ...]
 
@@ -294,7 +304,7 @@ NOT_AT_WORK = _Health("down", CORE)  # no service works without its bus
 def _health(settings: Settings, now_ns: int, words: list[Word]) -> _Health:
     """Returns whether the line's services are at work, by the files that they touch, else by the bus.
 
-    One without a file has its folder elsewhere, e.g. in a container, where the bus has news.
+    Where the bus has news, a service without a file has its folder elsewhere, e.g. in a container.
     """
     touched = {name: _touched_ns(settings, name) for name in (*CORE, *BESIDE)}
     newest = max((word.at_ns for word in words if word.at_ns is not None), default=0)
@@ -321,6 +331,7 @@ def _touched_ns(settings: Settings, service: str) -> int:
 
 
 def _venue(settings: Settings) -> str:
+    """Returns where orders go, for a person; empty on paper."""
     own = settings.gateway
     return {"ccxt": own.exchange, "fake": "the simulator"}.get(own.venue, "")
 

@@ -4,15 +4,16 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
-from services.console.status.exchange import AtExchange
 from shared.config import Settings
 from shared.control.arming import Armed
+from shared.control.latches import HALT
 from shared.exchanges.trading.amounts import plain
 from shared.explain.account import standing
 from shared.journal.rows import ArmingRow, ExternalRow, LatchRow, OrderRow
 from shared.messages import Decision, ExecutionReport
 from shared.messages.reasons import StopKind
 from shared.orders.stop_life import StopLife
+from shared.status.exchange import AtExchange
 from shared.strategies.identity import Identity
 from shared.wall_time import WallTime, iso
 
@@ -154,6 +155,15 @@ class AccountStatus(NamedTuple):
         """Returns whether the account may add exposure, what keeps it from that, and what is typed to change it."""
         waiting = len(self.differences)
         return standing(self.latches, self.arming, self.armed, waiting, now_ns / 1e6, self.how, self.arm, wall)
+
+    def held(self, now_ns: int, wall: WallTime) -> str:
+        """Returns what holds it, and what it does not send; an arming counts only once that is lifted."""
+        what = "nothing is sent" if HALT in self.latches else "nothing that adds exposure is sent"
+        said = f"held by {', '.join(sorted(self.latches))}: {what}"
+        if not self.armed_ns(now_ns) or self.arming is None:
+            return f"{said}, and it is not armed"
+        until = wall.second(self.arming.expires_at_ms * 1_000_000)
+        return f"{said}; the arming, until {until}, counts when that is lifted"
 
     def armed_ns(self, now_ns: int) -> int:
         """Returns how long the account is armed yet, ns; 0 where it is not."""

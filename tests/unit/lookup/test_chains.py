@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.console.chains import Chains, as_json_of
 from services.console.trace import lines as trace_lines
 from services.console.trace import recomputed, trace_of
 from services.console.why import lines
@@ -29,6 +28,7 @@ from shared.errors import DataError
 from shared.exchanges.trading.venue import MarketRules
 from shared.journal.journal import Journal
 from shared.journal.rows import EventRow, FillRow, OrderRow
+from shared.lookup.chains import Chains, as_json_of
 from shared.messages import ExecutionReport, Gap, GapCause, MarketTick, Message, OrderIntent, OrderPhase, Stream
 from shared.messages.market import trace_id
 from shared.messages.reasons import StopKind

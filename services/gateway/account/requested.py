@@ -1,0 +1,81 @@
+"""The gateway carries out what a person at the page has asked for: its session is over then, as behind a halt's verb.
+
+It cancels and closes as `tickline halt` does, with the venue that it has open, and answers in the request's row. Then
+it takes the account over again, still halted, and settles what was sent.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from services.gateway.account.flatten import Flatten
+from services.gateway.account.resting import Resting, stops_of
+from services.gateway.account.waiting import VenueWait
+from shared.config import Settings
+from shared.control.accounts import AccountToStop
+from shared.control.requests import FLATTEN, VERBS, answer, take
+from shared.errors import JournalUnwritable, TicklineError
+from shared.exchanges.trading.venue import Venue
+from shared.journal.journal import Journal
+from shared.journal.rows import RequestRow
+
+WITHIN_S = 20.0  # shorter than a halt may hold the account
+LATE_S = 1.0
+LINES = 12  # of an answer: the last ones
+
+log = structlog.get_logger()
+
+
+async def carry_out_requests(settings: Settings, journal: Journal, venue: Venue) -> None:
+    """Carries out what is asked for and not too late; raises JournalUnwritable."""
+    for request in await journal.requests(_now_ms()):
+        taken_ms = _now_ms()
+        epoch = await take(journal, request, taken_ms)
+        if epoch is not None:
+            await _carry_out(settings, journal, venue, request, epoch, taken_ms)
+
+
+async def _carry_out(
+    settings: Settings, journal: Journal, venue: Venue, request: RequestRow, epoch: int, taken_ms: int
+) -> None:
+    log.warning("a person's request", kind=request.kind, by=request.by, request=request.request_id)
+    said: list[str] = []
+    well, verb = False, VERBS[request.kind]
+    try:
+        async with asyncio.timeout(WITHIN_S + LATE_S):
+            left = await _leave(settings, journal, venue, request, epoch, said)
+        well = not left
+        end = f"not looked at: {', '.join(left)}: type `{verb}`" if left else "done"
+    except JournalUnwritable:
+        raise
+    except (TicklineError, TimeoutError) as error:
+        end = f"not all is done: {str(error) or 'the exchange does not answer in time'}: type `{verb}`"
+    except asyncio.CancelledError:
+        await answer(journal, request, f"the gateway was stopped: type `{verb}`", taken_ms, _now_ms(), well=False)
+        raise
+    text = "; ".join([*said[-LINES:], end])
+    log.warning("a person's request is over", request=request.request_id, well=well, what=text)
+    await answer(journal, request, text, taken_ms, _now_ms(), well=well)
+
+
+async def _leave(
+    settings: Settings, journal: Journal, venue: Venue, request: RequestRow, epoch: int, said: list[str]
+) -> Sequence[str]:
+    """Cancels and, where that is asked for, closes; returns the symbols of books that this venue does not reach."""
+    account, own = settings.gateway.account, settings.gateway.markets
+    way = await AccountToStop(account, journal, settings, None).way_out(said.append)
+    left = sorted({*way.unplaced, *(way.settings.gateway.markets.keys() - own.keys())})
+    waiting, until = VenueWait(account, said.append, WITHIN_S), time.monotonic() + WITHIN_S
+    if request.kind == FLATTEN:
+        flatten = Flatten(settings, journal, venue, epoch, request.by, said.append, left, way.traded, waiting)
+        await flatten.flatten(until)
+    else:
+        reached = [sym for sym in own if sym not in venue.out_of_reach]
+        await Resting(venue, reached, said.append, await stops_of(journal)).cancel_all(until, waiting)
+    return left
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,52 @@
+"""What the page's stream tells a browser, and when."""
+
+from contextlib import aclosing
+from pathlib import Path
+
+from tests.unit.monitor.page.site import serving, settings_at
+from tests.unit.monitor.session import SYMBOLS, bars
+
+
+async def test_a_view_comes_with_a_commit_and_none_without(tmp_path: Path) -> None:
+    async with serving(settings_at(tmp_path), bars(1, 3, 0.01)) as site:
+        await site.browser.sign_in(site.file.code)
+        stream = site.browser.events()
+        revisions, beats = [], 0
+        async for event in stream:
+            if event.name == "beat":
+                beats += 1
+            else:
+                revisions.append(event.data["revision"])
+                beats = 0
+                shown = event.data
+            if revisions and beats == 3:
+                break
+        known = [(one["symbol"], one["ms"]) for one in shown["decisions"]]
+        assert len(known) == 3 * len(SYMBOLS)
+        await site.line.write(bars(4, 4, 0.01))
+        async for event in stream:
+            if event.name == "view" and len(event.data["decisions"]) == 4 * len(SYMBOLS):
+                break
+        assert event.data["revision"] > revisions[-1]
+        assert event.data["mode"] == "paper"
+        assert "goes by" in event.data["decisions"][0]["sentence"]
+        await stream.aclose()
+
+
+async def test_no_page_is_made_of_data(tmp_path: Path) -> None:
+    """A hostile name comes as JSON in a stream, and nowhere else."""
+    hostile = "<script>alert(1)</script>"
+    settings = settings_at(tmp_path, symbols=(hostile,))
+    async with serving(settings) as site:
+        await site.browser.sign_in(site.file.code)
+        for path in ("/", "/login", f"/api/symbol/{hostile}", f"/api/trace/{hostile}"):
+            answer = await site.browser.get(path)
+            if answer.content_type == "text/html":
+                assert hostile not in await answer.text()
+            else:
+                assert answer.content_type == "application/json"
+        async with aclosing(site.browser.events()) as stream:
+            async for event in stream:
+                if event.name == "view":
+                    break
+        assert event.data["positions"][0]["symbol"] == hostile
