@@ -21,12 +21,12 @@ _WAITING, _VENUE, _STOPPING, _DECIDING = 0, 1, 2, 3  # the parts of a bar, in th
 MINUTE_NS = 60 * 10**9
 
 
-@numba.njit
+@numba.njit()
 def _near(one: float, other: float) -> bool:
     return abs(one - other) <= CLOSE * abs(other)
 
 
-@numba.njit
+@numba.njit()
 def _fires(
     first: float, high: float, low: float, close: float, hangs: float, best: float, long: bool, shares: Any
 ) -> Any:
@@ -61,7 +61,7 @@ def _fires(
     return 0, 0.0, False
 
 
-@numba.njit
+@numba.njit()
 def _booked(balance: float, lost: float, qty: float, entry: float, after: float, filled: float, fee: float) -> Any:
     """Returns balance, what its sums have lost, and the entry price, after a fill at `filled`; as Account.book."""
     change, gain = after - qty, 0.0

@@ -125,3 +125,12 @@ def test_what_is_close_is_handed_back(step: str | None, kind: str) -> None:
 def test_what_only_the_exact_engine_decides_is_said(strategy: dict[str, Any], why: str) -> None:
     with pytest.raises(OnlyExact, match=why):
         fast_run(settings_of(**strategy), bars_of([Decimal(1), Decimal(2)]), [0.0, 0.5])
+
+
+@pytest.mark.parametrize("size", [{"sizing": "constant"}, {"sizing": "compounding"}])
+def test_a_balance_of_which_no_digits_are_left_is_handed_back(size: dict[str, str]) -> None:
+    """A liquidation without a maintenance margin takes all that the position has: 0, or what float64 makes of it."""
+    given = settings_of("0", params={"leverage": "10", **size})
+    rows = [[*map(Decimal, row.split())] for row in ("7 7", "7 7.3", "7.3 7 5.5 6", "6 7")]
+    with pytest.raises(OnlyExact, match="equity too near"):
+        fast_run(given, whole_bars(rows), [0.0, 0.5, 0.5, 0.5], maintenance_margin="0")
