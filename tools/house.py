@@ -23,7 +23,6 @@ KEPT = {
     "services.gateway.live": "paper needs neither the engine nor what it loads",
     "services.monitor.metrics": "each service has this file",
     "services.monitor.looks": "the worker reads and writes; what the stage is told beside that is another matter",
-    "services.research.fast.kernel": "it loads numba and is compiled, which is done when the first trial is traded",
     "services.strategy.metrics": "each service has this file",
     "services.research.lookahead.restarts": "a check of its own: of memory, and not of the future",
     "services.simulator.hyperliquid.account": "each dialect has this file",
