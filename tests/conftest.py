@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Generator, Iterator
 from contextlib import nullcontext
 from decimal import DefaultContext, setcontext
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.quick_journals import quick_journals
 from tests.worker_order import order_for_workers
 
 HERE = Path(__file__).parent
+_NUMBERS = count()
 WAITING = ("integration", "contract")  # more than they compute; they begin early
 
 # Examples have no deadline of their own: a busy machine is no failure. The time-out per test is pytest's.
@@ -31,6 +33,12 @@ settings.load_profile("tickline")
 def _decimal_context_of_its_own() -> None:
     """Gives each test a decimal context of its own: ccxt without our guard changes how Decimals are rounded."""
     setcontext(DefaultContext.copy())
+
+
+@pytest.fixture(autouse=True)
+def _predictions_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps predictions of tests out of a person's, and a test's out of another's."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / f"cache-{next(_NUMBERS)}"))
 
 
 @pytest.fixture(autouse=True)

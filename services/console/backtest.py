@@ -22,9 +22,12 @@ from services.console.settings import RunOptions, settings_for
 from shared.errors import ConfigError
 from shared.history import infer_interval
 from shared.history.times import text_time
+from shared.plural import plural
 
 if TYPE_CHECKING:
     from services.research.backtest import VenueRules
+    from services.research.backtest.variants import TimeRange, VariantResult
+    from shared.config import Settings
 
 
 def backtest(
@@ -52,6 +55,9 @@ def backtest(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write settings, totals and metrics here.")] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the closed round trips here.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write an HTML report here.")] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Trade arrays, one variant, with totals and metrics alone.")
+    ] = False,
     check_lookahead: Annotated[
         bool, typer.Option("--check-lookahead", help="First change the future: no earlier decision may move.")
     ] = False,
@@ -73,6 +79,8 @@ def backtest(
         run_id="backtest",
         timezone=timezone,
     )
+    if fast and (csv_file is not None or report is not None):
+        raise ConfigError("--fast keeps neither round trips nor a curve: leave out --csv and --report")
     settings = settings_for(options)
     with contextlib.ExitStack() as stack:
         guard = None
@@ -100,8 +108,13 @@ def backtest(
             with JobProgress() as job:
                 checked = LookaheadCheck(settings, rules, *traded, guard).run(cuts, job.report)
         rows = [CsvRows(files["--csv"])] if "--csv" in files else []
-        with RowProgress(data) as progress:
-            done = run_variants(settings, rules, traded, rows, report is not None, progress.report)
+        how: str | None = None
+        done: dict[str, VariantResult] = {}
+        if fast:
+            how, done = _fast(settings, rules, traded, data)
+        if not done:
+            with RowProgress(data) as progress:
+                done = run_variants(settings, rules, traded, rows, report is not None, progress.report)
         said = described(settings, rules, traded)
         if "--json" in files:
             files["--json"].write(json.dumps(as_json(said, done), indent=2) + "\n")
@@ -110,8 +123,26 @@ def backtest(
     for line in table({name: result.results for name, result in done.items()}):
         typer.echo(line)
     typer.echo(str(Identity.of(settings)))
+    if how is not None:
+        typer.echo(how)
     if checked is not None:
         typer.echo(checked)
+
+
+def _fast(
+    settings: "Settings", rules: "VenueRules", traded: "TimeRange", data: Path
+) -> tuple[str, dict[str, "VariantResult"]]:
+    """Returns which engine traded, in a line, and the result; none where only the exact engine trades it."""
+    from services.research.fast import OnlyExact
+    from services.research.fast.backtest import run_fast
+
+    try:
+        with RowProgress(data) as progress:
+            found = run_fast(settings, rules, traded, progress.report)
+    except OnlyExact as why:
+        return f"exact engine: {why}", {}
+    said = f"fast engine; both engines did the same over {plural(found.gated, 'bar')}"
+    return said, {found.name: found.result}
 
 
 def rules_of(**options: object) -> "VenueRules":

@@ -81,6 +81,9 @@ def sweep(
     fee: FillFee = None,
     slippage_bps: SlippageBps = None,
     max_slippage_bps: MaxSlippageBps = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Let the exact engine trade all; it takes much longer.")
+    ] = False,
     jobs: Annotated[int | None, typer.Option(min=1, help="How many at a time; all cores by default.")] = None,
     backend: Annotated[str, typer.Option(help="joblib's: loky, threading, dask, ray ...")] = "loky",
     backend_option: Annotated[
@@ -110,6 +113,7 @@ def sweep(
         "earlier_trials": earlier_trials,
         "purge": purge,
         "embargo": embargo,
+        "exact": exact,
         "fit": {
             "model": kind,
             "params": named_values("--model-param", model_param or ()),

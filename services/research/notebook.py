@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from services.research.backtest import Totals, VenueRules
 from services.research.backtest.variants import TimeRange, VariantResult, as_html, described, run_variants
+from services.research.fast import OnlyExact
+from services.research.fast.backtest import FastResult, run_fast
 from services.research.metrics import Results, table
 from shared.account import RoundTrip
 from shared.config import load_settings
@@ -18,6 +20,7 @@ from shared.extras import to_install
 from shared.history import infer_interval
 from shared.history.tables import PriceData, price_file
 from shared.history.times import text_time
+from shared.plural import plural
 from shared.registry import Registry
 from shared.strategies import AnyStrategy, Decider, StatefulStrategy, Wrapper
 from shared.strategies.registry import STRATEGIES, WRAPPERS
@@ -37,20 +40,31 @@ class BacktestResult:
     - trips: a polars DataFrame, one row for each closed round trip.
     - curve: a polars DataFrame, one row for each bar that was traded on: datetime (its end, UTC), price, equity,
       exposure (the position's value, signed, / equity) and y_hat (null where there was none).
-    - settings: how it was run, as text.
+    - settings: how it was run, as text. engine: which engine traded, and what was looked at.
+    - Of the fast engine the trips have no y_hat, no exit price and no equity, and there is no report.
     """
 
-    def __init__(self, variants: Mapping[str, VariantResult], watched: "_Watched", settings: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        variants: Mapping[str, VariantResult],
+        trips: "polars.DataFrame",
+        curve: "polars.DataFrame",
+        settings: Mapping[str, str],
+        engine: str,
+    ) -> None:
         self._variants = variants
         first = next(iter(variants.values()))
         self.totals: Totals = first.totals
         self.metrics: Results = first.results
-        self.trips: polars.DataFrame = frame(watched.trips)
-        self.curve: polars.DataFrame = _curve(watched.marks)
+        self.trips = trips
+        self.curve = curve
         self.settings = dict(settings)
+        self.engine = engine
 
     def report(self, path: str | Path) -> Path:
         """Writes the report, a page that opens without network, and returns its path."""
+        if any(one.curve is None for one in self._variants.values()):
+            raise ConfigError("a fast backtest has no report: leave out fast=True")
         path = Path(path)
         path.write_text(as_html(self.settings, self._variants))
         return path
@@ -80,6 +94,7 @@ def backtest(
     fill: str = "decision",
     maintenance_margin: Number | None = None,
     funding: str | Path | None = None,
+    fast: bool = False,
 ) -> BacktestResult:
     """Trades a history with the line's own stages, as `tickline backtest` does, and measures what came of it.
 
@@ -94,6 +109,7 @@ def backtest(
     - max_slippage_bps: how far from the decision price an order that adds may fill, or `none`; farther it misses.
     - start, end: only bars that end at or after, and before, these times (UTC) are traded on.
     - fill, maintenance_margin, funding: as in `docs/research/backtest.md`.
+    - fast: the fast engine trades where it can, the configured variant alone; `engine` of the result says which did.
 
     What is not given comes from the config, as it does for the command. Raises ConfigError or DataError, in one line.
 
@@ -133,12 +149,48 @@ def backtest(
             ),
             gateway=_present(fee=_exact(fee), slippage_bps=_exact(slippage_bps)),
         )
+        said = described(settings, rules, traded)
+        if path.name not in str(data):
+            said["data"] = path.name
+        engine = "exact engine"
+        if fast:
+            try:
+                return _fast_result(run_fast(settings, rules, traded), said)
+            except OnlyExact as why:
+                engine = f"{engine}: {why}"
         watched = _Watched()
         done = run_variants(settings, rules, traded, [watched], curves=True)
-        said = described(settings, rules, traded)
-    if path.name not in str(data):
-        said["data"] = path.name
-    return BacktestResult(done, watched, said)
+    return BacktestResult(done, frame(watched.trips), _curve(watched.marks), said, engine)
+
+
+def _fast_result(found: FastResult, said: Mapping[str, str]) -> BacktestResult:
+    marks, trips = found.marks, found.trips
+    curve = _curve({name: marks["ts" if name == "datetime" else name] for name in _Mark._fields})
+    table = _table({name: trips[column] for name, column in _TRIP_COLUMNS.items()})
+    engine = f"fast engine; both engines did the same over {plural(found.gated, 'bar')}"
+    variants = {found.name: found.result}
+    return BacktestResult(variants, table, curve, said, engine)
+
+
+# Of a fast backtest's trips: the names of RoundTrip, and those of TRIP.
+_TRIP_COLUMNS = {
+    "datetime": "entry_ts",
+    "exit_datetime": "exit_ts",
+    "dir_signal": "side",
+    "signed_qty": "qty",
+    "entry_price": "price",
+    "trade_log_return": "log_return",
+    "gross_pnl": "gross",
+    "fee": "fee",
+}
+
+
+def _table(columns: Mapping[str, Any]) -> "polars.DataFrame":
+    import polars
+
+    time = polars.Datetime("ns", "UTC")
+    made = polars.DataFrame({name: column.copy() for name, column in columns.items()})
+    return made.with_columns(polars.col("datetime", "exit_datetime").cast(time))
 
 
 class _Mark(NamedTuple):
@@ -163,14 +215,18 @@ class _Watched:
         self.trips.append(trip)
 
 
-def _curve(marks: list[_Mark]) -> "polars.DataFrame":
+def _curve(marks: list[_Mark] | Mapping[str, Any]) -> "polars.DataFrame":
     try:
         import polars
     except ImportError as error:
         raise ConfigError(f"a backtest's curve needs polars: {to_install('research')}") from error
     time = polars.Datetime("ns", "UTC")
     schema = {name: time if name == "datetime" else polars.Float64() for name in _Mark._fields}
-    return polars.DataFrame(marks, schema=schema, orient="row").with_columns(polars.col("y_hat").fill_nan(None))
+    if isinstance(marks, Mapping):
+        made = polars.DataFrame({name: column.copy() for name, column in marks.items()}).cast({"datetime": time})
+    else:
+        made = polars.DataFrame(marks, schema=schema, orient="row")
+    return made.with_columns(polars.col("y_hat").fill_nan(None))
 
 
 @contextmanager

@@ -158,7 +158,7 @@ def _no_change(case: Decided) -> str:
 
 
 def _no_equity(case: Decided) -> str:
-    return f"balance {amount(case.decision.balance)} with nothing held, and it must be above 0"
+    return f"balance {amount(case.decision.balance)} with nothing held, and it must be above a millionth of the capital"
 
 
 def _history(case: Decided) -> str:

@@ -7,6 +7,8 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from shared.bar import Bar
 from shared.errors import UserCodeFailed
 from shared.features.feature import AnyFeature, BarFeature, as_numbers
@@ -38,6 +40,7 @@ def check_feature(make: Make, values: Sequence[Any] | None = None, *, may_be_inf
        clock, no chance, and shares nothing with others.
     7. What it remembers does not grow.
     8. It does not keep the given Bar.
+    9. Its `array`, where it has one, gives the same bits.
 
     - make: e.g. `lambda: Momentum(20)`; called many times.
     - values: prices or bars to check with; by default several markets, of which bars have the groups that `needs`
@@ -124,6 +127,7 @@ def _check(make: Make, values: list[Any], may_be_infinite: bool) -> None:
         raise RuleBroken(f"{spec} gave None at tick {at + 1}, after it had given numbers at tick {full[0] + 1}")
     _check_same(spec, "a new one", make(), values, results)
     _check_numbers(make(), values, results)
+    _check_array(make(), values, results)
     for cut in _cuts(len(values), full[0] if full else 0):
         _check_same(spec, f"a new one, with the first {cut} values alone,", make(), values[:cut], results[:cut])
         restored = make()
@@ -171,6 +175,20 @@ def _check_same(
         numbers = feature.numbers(value)
         if (None if numbers is None else numbers.tobytes()) != expected:
             raise RuleBroken(f"{spec}: {who} gave another result at its tick {n + 1}")
+
+
+def _check_array(feature: AnyFeature[Any, Any], values: list[Any], results: list[bytes | None]) -> None:
+    rows = None if _of_bars(feature) else feature.array(np.array(values, np.float64))
+    if rows is None:
+        return
+    if rows.shape != (len(values), feature.width) or rows.dtype != np.float32:
+        raise RuleBroken(
+            f"{feature.spec}: array gave {rows.dtype} of shape {rows.shape}, not float32 of "
+            f"{(len(values), feature.width)}"
+        )
+    for n, (row, expected) in enumerate(zip(rows, results, strict=True), 1):
+        if row.tobytes() != expected if expected is not None else not np.isnan(row).all():
+            raise RuleBroken(f"{feature.spec}: array gave {row.tolist()} at tick {n}, where on_tick gives otherwise")
 
 
 def _check_numbers(feature: AnyFeature[Any, Any], values: list[Any], results: list[bytes | None]) -> None:

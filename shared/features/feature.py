@@ -147,6 +147,14 @@ class AnyFeature(Tick[T, R], Generic[T, R]):
             )
         return numbers
 
+    def array(self, prices: NDArray[np.float64]) -> NDArray[np.float32] | None:
+        """Returns what a new one's `numbers` gives for each of n prices, to the last bit, of shape (n, width).
+
+        Rows are NaN until there are numbers. None where the feature has no such form, and goes tick by tick. It writes
+        each price's row out of that price and those before.
+        """
+        return None
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._attributes().items())})"
 

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.features.feature import Feature
 from shared.record import Snapshot, fields_of
@@ -56,6 +57,12 @@ class LogReturn(Feature[float]):
             result = np.log(price) - np.log(before)
         return result
 
+    def array(self, prices: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Returns the log returns of n prices, of shape (n, 1)."""
+        rows = np.full((len(prices), 1), np.nan, np.float32)
+        rows[1:, 0] = log_returns(prices)
+        return rows
+
     def state(self) -> State:
         """Returns the last one or two prices."""
         return _snapshot(prices=self._window.state())
@@ -66,3 +73,22 @@ class LogReturn(Feature[float]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(window={self._window})"
+
+
+def log_returns(prices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the n − 1 log returns of n prices, as LogReturn computes each; ValueError for what is no price.
+
+    >>> log_returns(np.array([90.0, 100.0]))
+    array([0.10536052])
+    """
+    if not ((prices > 0.0) & (prices < math.inf)).all():
+        raise ValueError("prices must be finite and positive")
+    with np.errstate(over="ignore", under="ignore"):
+        ratios = prices[1:] / prices[:-1]
+    with np.errstate(divide="ignore"):
+        results: NDArray[np.float64] = np.log(ratios)
+    apart = ~((ratios > _LEAST_RATIO) & (ratios < _EXACT_RATIO))
+    if apart.any():
+        logs = np.log(prices)
+        results[apart] = (logs[1:] - logs[:-1])[apart]
+    return results

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.features.feature import Feature
-from shared.features.log_return import LogReturn
+from shared.features.log_return import LogReturn, log_returns
 from shared.record import Snapshot, fields_of
 from shared.tick import State
 from shared.windows.capacity import whole
@@ -64,6 +64,14 @@ class LogReturnLags(Feature["torch.Tensor"]):
         if lags.append_left(log_return) is None and not lags.is_full():
             return None
         return lags.astype(_FLOAT32)
+
+    def array(self, prices: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Returns the lags at each of n prices, of shape (n, no_lags)."""
+        rows = np.full((len(prices), self.width), np.nan, np.float32)
+        if len(prices) > self.width:
+            returns = log_returns(prices).astype(_FLOAT32)
+            rows[self.width :] = np.lib.stride_tricks.sliding_window_view(returns, self.width)[:, ::-1]
+        return rows
 
     def state(self) -> State:
         """Returns the lags and the last prices."""

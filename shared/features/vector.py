@@ -80,6 +80,19 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
                 at += feature.width
         return None if at is None else joined
 
+    def array(self, prices: NDArray[np.float64]) -> NDArray[np.float32] | None:
+        """Returns what a new one gives for each of n prices, of shape (n, width); see `Feature.array`."""
+        if self.takes_bars:
+            return None
+        columns = [feature.array(prices) for feature in self._features]
+        known = [column for column in columns if column is not None]
+        if len(known) < len(columns):
+            return None
+        joined = np.concatenate(known, axis=1)
+        for column in known:
+            joined[np.isnan(column).all(axis=1)] = np.nan
+        return joined
+
     def reset(self) -> None:
         """Forgets all that the features have seen."""
         for feature in self._features:

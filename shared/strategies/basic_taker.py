@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _ZERO = Decimal(0)
 _OPEN, _NET = Leg.OPEN, Leg.NET
 Sizing = Literal["compounding", "constant", "fraction"]
+LEAST_EQUITY = Decimal("1e-6")  # of the capital; what is left of less is the last digits of sums
 
 
 class BasicTaker(Decider):
@@ -26,7 +27,7 @@ class BasicTaker(Decider):
 
     The target in base units is sign(y_hat) × money × leverage / price. The orders are the legs [close, open], without a
     close leg when flat; without equity only the close leg. Source: the notebook's BasicTakerStrat, with its size
-    divided by the price.
+    divided by the price. Equity that is not above a millionth of the capital is none.
 
     - leverage: of the money.
     - netting: one order for target − held instead of two legs.
@@ -60,7 +61,7 @@ class BasicTaker(Decider):
             return Reason.ZERO_PREDICTION
         close = account.close_position(sym)
         equity = account.equity(sym, price)
-        if equity <= 0:
+        if equity <= account.capital * LEAST_EQUITY:
             return [close] if close else Reason.NO_EQUITY
         money = equity if self.sizing == "compounding" else self._money(equity, account)
         size = money * self.leverage / price

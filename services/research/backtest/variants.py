@@ -63,7 +63,7 @@ def run_variants(
     for name, job in jobs.items():
         own = found[name]
         start_equity = float(own.strategy.balance)
-        sample, at_open = _sample(own), rules.fill == "next_open"
+        sample, at_open = sample_of(own), rules.fill == "next_open"
         metrics = Metrics(own.interval, start_equity, sample=sample, at_open=at_open)
         curve = new_curve(start_equity) if curves else None
         observers: list[Observer] = [metrics]
@@ -76,7 +76,8 @@ def run_variants(
     return done
 
 
-def _sample(settings: Settings) -> Sample:
+def sample_of(settings: Settings) -> Sample:
+    """Returns which bars the settings' model has not learned from."""
     try:
         return Sample.of(chosen_card(settings))
     except ModelRefused:

@@ -7,6 +7,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.research.metrics import formats
 from services.research.metrics.equity_curve import EquityCurve, periods_per_year
@@ -154,6 +155,14 @@ class Metrics:
         if at == len(self._trips):
             self._take_trips()
 
+    def take(self, marks: NDArray[np.void], trips: NDArray[np.void]) -> None:
+        """Takes many bars and round trips at once, behind those before: rows of MARK and TRIP."""
+        self._take_marks()
+        self._take_trips()
+        for at in range(0, len(marks), CHUNK):
+            self._add_marks(marks[at : at + CHUNK])
+        self._add_trips(trips)
+
     def result(self, totals: "Totals") -> Results:
         """Returns the metrics of all that was taken so far. totals: what the backtest gave at its end."""
         return Results.of(self.measured(totals))
@@ -185,8 +194,10 @@ class Metrics:
     def _take_marks(self) -> None:
         marks = np.frombuffer(self._marks, MARK, self._marks_at // _MARK_SIZE)
         self._marks_at = 0
-        if not len(marks):
-            return
+        if len(marks):
+            self._add_marks(marks)
+
+    def _add_marks(self, marks: NDArray[np.void]) -> None:
         ts, price, equity = marks["ts"].copy(), marks["price"].copy(), marks["equity"].copy()
         if self._equity is None or self._price is None:
             self._equity = EquityCurve(self._start_equity, int(ts[0]) - self._interval_ns)
@@ -207,5 +218,8 @@ class Metrics:
     def _take_trips(self) -> None:
         trips = np.frombuffer(self._trips, TRIP, self._trips_at // _TRIP_SIZE)
         self._trips_at = 0
+        self._add_trips(trips)
+
+    def _add_trips(self, trips: NDArray[np.void]) -> None:
         self._long += TripSums.of(trips[trips["side"] > 0])
         self._short += TripSums.of(trips[trips["side"] < 0])

@@ -2,13 +2,28 @@
 
 from array import array
 from collections.abc import Iterable
+from functools import cached_property
+from hashlib import sha256
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from services.research.backtest import Backtest, Inputs, Observer, Totals
-from services.research.in_process_line import LinePlans, line_plans, line_plans_with
+from services.research.fast import (
+    Asked,
+    BarColumns,
+    ExactRun,
+    FastRun,
+    Floats,
+    OnlyExact,
+    Terms,
+    predict_all,
+    require_same,
+)
+from services.research.fast import trade as trade_fast
+from services.research.fast.backtest import asked_of
+from services.research.in_process_line import LinePlans, Tap, line_plans, line_plans_with
 from services.research.sweep.data import BarSeries, Span
 from services.research.sweep.spec import Learner, Trading
 from services.research.sweep.traded import Ints, Traded
@@ -21,6 +36,7 @@ from shared.features.vector import FeatureVector
 from shared.models.choose import NO_MODEL
 from shared.models.dataset import Seen, samples, seen
 from shared.models.model import Predict
+from shared.models.model_files import weights_bytes
 from shared.user_code import blaming
 from shared.user_code.bundle import Bundle
 
@@ -39,6 +55,7 @@ class Task(NamedTuple):
     - code: the source of the user's own classes.
     - edges: of the blocks, by which the returns are summed: see `block_edges`.
     - purge, embargo: see `learns_until`; bars.
+    - exact: the exact engine trades all of it.
     """
 
     name: str
@@ -52,6 +69,7 @@ class Task(NamedTuple):
     edges: Ints
     purge: bool = False
     embargo: int = 0
+    exact: bool = False
 
 
 def trade(task: Task) -> list[Traded]:
@@ -62,7 +80,8 @@ def trade(task: Task) -> list[Traded]:
     try:
         with task.code.in_use():
             model = learn(task)
-            return [_traded(task, model, trading) for trading in task.tradings]
+            fast = _Fast(task, model)
+            return [_traded(task, model, trading, fast) for trading in task.tradings]
     except (DataError, ConfigError, UserCodeFailed) as error:
         raise type(error)(f"{task.name}: {error}") from error
 
@@ -112,12 +131,16 @@ def _seen(task: Task, bars: BarSeries, vector: FeatureVector) -> Iterable[Seen]:
     return seen(bars.bars(), vector, _sym(task)) if vector.takes_bars else bars.closes()
 
 
-def backtest(task: Task, model: Fitted | None, trading: Trading, observers: list[Observer]) -> Totals:
+def backtest(
+    task: Task, model: Fitted | None, trading: Trading, observers: list[Observer], tap: Tap | None = None
+) -> Totals:
     """Trades the span through the line's own stages, flat at its start; bars before it only warm the features."""
     settings = trading.settings(task.settings)
     with blaming(_sym(task)):
         inputs = Inputs(task.bars.bars(_first_warming(task)), _plans(task, model, settings), task.needs)
-    return Backtest(settings, start_ns=task.span.start_ns, end_ns=task.span.end_ns, inputs=inputs).run(observers)
+    return Backtest(settings, start_ns=task.span.start_ns, end_ns=task.span.end_ns, inputs=inputs).run(
+        observers, tap=tap
+    )
 
 
 def _first_warming(task: Task) -> int:
@@ -145,10 +168,91 @@ def _sym(task: Task) -> str:
     return task.settings.symbols[0]
 
 
-def _traded(task: Task, model: Fitted | None, trading: Trading) -> Traded:
-    equity = _Equity(float(task.settings.strategy.balance))
-    totals = backtest(task, model, trading, [equity])
-    return Traded.of(np.frombuffer(equity.values), np.frombuffer(equity.ts, np.int64), task.edges, totals.fills)
+def compare(task: Task) -> int:
+    """Trades each trading with both engines and returns how many bars these were.
+
+    What only the exact engine trades is left out. Raises EnginesDiffer, with the task's name, unless both do the same.
+    """
+    bars = 0
+    with task.code.in_use():
+        model = learn(task)
+        fast = _Fast(task, model)
+        for trading in task.tradings:
+            try:
+                found = fast.run(trading, keep=True)
+            except OnlyExact:
+                continue
+            exact = ExactRun()
+            backtest(task, model, trading, [exact], exact.tap)
+            step = float(task.settings.strategy.step_of(_sym(task)) or 0)
+            times = task.bars.ts[fast.first : fast.last].tolist()
+            require_same(found, fast.y_hat, exact, times, step, f"{task.name}, {trading}")
+            bars += len(times)
+    return bars
+
+
+def _traded(task: Task, model: Fitted | None, trading: Trading, fast: "_Fast") -> Traded:
+    start = float(task.settings.strategy.balance)
+    try:
+        found = fast.run(trading)
+    except OnlyExact as handed_back:
+        seen = _Equity(start)
+        totals = backtest(task, model, trading, [seen])
+        equity, ts = np.frombuffer(seen.values), np.frombuffer(seen.ts, np.int64)
+        return Traded.of(equity, ts, task.edges, totals.fills, handed_back.kind)
+    ts = task.bars.ts[fast.first : fast.last]
+    return Traded.of(np.concatenate([[start], found.equity]), ts, task.edges, found.fills)
+
+
+class _Fast:
+    """What the fast engine trades of a task: its prices, and the predictions of its model, made when first asked for.
+
+    - first, last: the places of the span's bars.
+    """
+
+    def __init__(self, task: Task, model: Fitted | None) -> None:
+        self._task, self._model = task, model
+        self.first, self.last = (task.bars.count_until(ns) for ns in task.span)
+
+    def run(self, trading: Trading, *, keep: bool = False) -> FastRun:
+        """Trades one way; raises OnlyExact where it may not."""
+        if self._task.exact:
+            raise OnlyExact("asked")
+        terms = Terms.of(trading.settings(self._task.settings))
+        return trade_fast(self._bars, self.y_hat, terms, keep=keep)
+
+    @cached_property
+    def _prices(self) -> Floats:
+        return self._task.bars.text[: self.last].astype(np.float64)
+
+    @cached_property
+    def _bars(self) -> BarColumns:
+        found, close = self._task.bars, self._prices[self.first :]
+        bars = BarColumns.of_closes(found.ts[self.first : self.last], close)
+        if found.columns is None:
+            return bars
+        opens, highs, lows = (found.columns[name][self.first : self.last] for name in ("open", "high", "low"))
+        return bars._replace(open=opens.astype(np.float64), high=highs.astype(np.float64), low=lows.astype(np.float64))
+
+    @cached_property
+    def y_hat(self) -> Floats:
+        """The prediction at each bar of the span."""
+        asked = self._asked()
+        with blaming(_sym(self._task)):
+            found = predict_all(asked, self._prices, self.first)
+        if found is None:
+            raise OnlyExact("features")
+        if not np.isfinite(found).any() or not np.ptp(self._prices[self.first :]):
+            raise OnlyExact("data")  # the exact engine says what is wrong with the data
+        return found
+
+    def _asked(self) -> Asked:
+        task, model = self._task, self._model
+        if model is not None and task.learner is not None:
+            told = repr((task.learner, task.code)).encode() + weights_bytes(model.module.state_dict())
+            predict = Predict(model.module, batched=model.batched)
+            return Asked(predict, sha256(told).hexdigest(), task.learner.features, task.learner.window)
+        return asked_of(task.settings)
 
 
 class _Equity:

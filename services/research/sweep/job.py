@@ -1,15 +1,16 @@
 """A job runs the whole sweep, from a price file to ranked trials and one score of the best."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
+from services.research.fast import compile_kernel
 from services.research.metrics import Metrics
 from services.research.sweep.data import MIN_BARS, BarSeries, Periods, Span, periods
-from services.research.sweep.fold import Task, backtest, learn, learns_until, trade
+from services.research.sweep.fold import Task, backtest, compare, learn, learns_until, trade
 from services.research.sweep.kept import Kept
 from services.research.sweep.pool import Pool
-from services.research.sweep.results import Holdout, Swept, best_first, highest_by_luck, ranked, scored
+from services.research.sweep.results import Engines, Holdout, Swept, best_first, highest_by_luck, ranked, scored
 from services.research.sweep.spec import Plan, SweepSpec, Trial, planned
 from services.research.sweep.traded import Ints, Traded, block_edges
 from services.research.verdict.held import EVERY_BAR, Sample
@@ -23,6 +24,7 @@ from shared.needs import stop_needs
 from shared.plural import plural
 
 Progress = Callable[[str, int, int], None]  # what is being done, how far, of how much (0: not known)
+GATED_BARS = 20_000  # at the beginning, and at the end, that both engines trade in every sweep
 
 
 def sweep(
@@ -34,12 +36,14 @@ def sweep(
 ) -> Swept:
     """Tries every trial of `spec` on the file of the settings' first symbol, walking forward.
 
-    Then it scores the best one, once, on the hold-out. A model is made once for each interval, learner and fold, on
-    that fold's past, and traded in all ways: that is a task of the pool. Results do not depend on the pool, nor on what
-    of the tasks was done and `kept` before. Of the settings it takes the file and its interval, the strategy, balance,
-    fee and slippage.
+    The fast engine trades what it can; the first and the last 20,000 bars, and the best trial whole, are traded by both
+    engines, which must do the same. Then it scores the best one, once, on the hold-out. A model is made once for each
+    interval, learner and fold, on that fold's past, and traded in all ways: that is a task of the pool. Results do not
+    depend on the pool, nor on what of the tasks was done and `kept` before. Of the settings it takes the file and its
+    interval, the strategy, balance, fee and slippage.
 
-    Raises DataError for a file that cannot be used, ConfigError for what cannot be done with it or for the pool.
+    Raises DataError for a file that cannot be used, ConfigError for what cannot be done with it or for the pool, and
+    EnginesDiffer.
     """
     say = progress or _silent
     path = settings.ingestor.files[settings.symbols[0]]
@@ -57,16 +61,21 @@ def sweep(
     cuts = periods(BarSeries.of(own, base).ts, spec.folds, spec.holdout)
     _require_bars(series, cuts, path)
     edges = block_edges([each.ts for each in series.values()], cuts.folds[0].start_ns, cuts.folds[-1].end_ns)
-    folds = _walk_forward(settings, spec, plan, pool or Pool(), series, cuts, edges, say, kept)
+    if not spec.exact:
+        compile_kernel(lambda what: say(what, 0, 0))
+    pool = pool or Pool()
+    folds = _walk_forward(settings, spec, plan, pool, series, cuts, edges, say, kept)
     say("ranking", 0, 0)
-    scores, overfitting = scored(folds, len(edges) - 1)
-    scores = best_first(scores)
+    as_tried, overfitting = scored(folds, len(edges) - 1)
+    scores = best_first(as_tried)
     best, first = scores[0]
     if first.sharpe is None:
         raise DataError(
             f"{path}: {plural(len(scores), 'trial')}, none with a Sharpe ratio, all were ruined or never traded: "
             "use lower thresholds or leverage"
         )
+    fast = [trial for trial, found in as_tried if not found.exact]
+    gated = _gate(settings, spec, plan, pool, series, cuts, edges, fast, best, say)
     say("hold-out", 0, 0)
     return Swept(
         trials=len(scores) + spec.earlier_trials,
@@ -76,6 +85,7 @@ def sweep(
         overfitting=overfitting,
         earlier_trials=spec.earlier_trials,
         holdout=_holdout(settings, spec, plan, series[best.interval], cuts.holdout, edges, best),
+        engines=Engines.of([score.exact for _, score in scores], gated),
         best=best,
     )
 
@@ -120,6 +130,7 @@ def _walk_forward(
             edges,
             spec.purge,
             spec.embargo_of(len(known[interval])),
+            spec.exact,
         )
         for interval, learner in models
         for number, span in enumerate(cuts.folds, 1)
@@ -139,6 +150,56 @@ def _walk_forward(
         for way, each in zip(plan.tradings, zip(*folds, strict=True), strict=True):
             joined.append((Trial(interval, learner, way), each))
     return joined
+
+
+def _gate(
+    settings: Settings,
+    spec: SweepSpec,
+    plan: Plan,
+    pool: Pool,
+    series: Mapping[str, BarSeries],
+    cuts: Periods,
+    edges: Ints,
+    fast: Sequence[Trial],
+    best: Trial,
+    say: Progress,
+) -> int:
+    """Lets both engines trade the ends of the time and the best trial whole; returns how many bars these were.
+
+    fast: the trials of the fast engine, as the grid has them; the ends are traded by its first and its last one.
+    """
+    wanted = []
+    for trial in (*fast[:1], *fast[1:][-1:]):
+        ts, first, last = series[trial.interval].ts, cuts.folds[0], cuts.folds[-1]
+        begins = ts[ts >= first.start_ns][:GATED_BARS]
+        ends = ts[ts < last.end_ns][-GATED_BARS:]
+        wanted.append((trial, Span(first.start_ns, min(int(begins[-1]) + 1, first.end_ns))))
+        wanted.append((trial, Span(max(int(ends[0]), last.start_ns), last.end_ns)))
+    if best in fast:
+        wanted += [(best, span) for span in (*cuts.folds, cuts.holdout)]
+    needs = plan.needs | stop_needs(settings)
+    tasks = [
+        Task(
+            f"{settings.ingestor.files[settings.symbols[0]]}: {trial.interval}",
+            _settings(settings, trial.interval),
+            series[trial.interval].until(span.end_ns),
+            span,
+            trial.learner,
+            (trial.trading,),
+            needs,
+            plan.code,
+            edges,
+            spec.purge,
+            spec.embargo_of(series[trial.interval].count_until(cuts.holdout.start_ns)),
+        )
+        for trial, span in wanted
+    ]
+    say("both engines", 0, len(tasks))
+    bars = 0
+    for done, (_, compared) in enumerate(pool.map(compare, tasks), 1):
+        bars += compared
+        say("both engines", done, len(tasks))
+    return bars
 
 
 def _holdout(

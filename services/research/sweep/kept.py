@@ -18,7 +18,7 @@ from shared.errors import ConfigError
 from shared.models.choose import chosen_card
 from shared.models.runtime import Runtime
 
-_FORM = b"1"  # of the files, and of what a task gives; raised when one of them changes
+_FORM = b"2"  # of the files, and of what a task gives; raised when one of them changes
 
 
 class Kept:
@@ -81,7 +81,7 @@ class Kept:
 def _decides(task: Task) -> Iterator[bytes]:
     """Yields what decides beside the bars: settings, model, ways to trade, time, and what computes."""
     yield task.settings.model_dump_json().encode()
-    yield repr((task.span, task.needs and sorted(task.needs), task.purge, task.embargo)).encode()
+    yield repr((task.span, task.needs and sorted(task.needs), task.purge, task.embargo, task.exact)).encode()
     if task.learner is None:
         card = chosen_card(task.settings)
         yield b"" if card is None else card.model_dump_json().encode()
@@ -103,6 +103,7 @@ def packed(found: Sequence[Traded]) -> bytes:
         growth=np.array([each.growth for each in found]),
         counts=np.array([(each.fills, each.ruined, each.first, len(each.blocks)) for each in found], np.int64),
         blocks=np.concatenate([each.blocks for each in found]),
+        exact=np.array([each.exact for each in found], np.str_),
     )
     return file.getvalue()
 
@@ -110,11 +111,12 @@ def packed(found: Sequence[Traded]) -> bytes:
 def unpacked(data: bytes) -> list[Traded]:
     """Returns the tradings of `packed`; raises what numpy and zipfile raise for other bytes."""
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        moments, growth, counts, blocks = (file[name] for name in ("moments", "growth", "counts", "blocks"))
+        names = ("moments", "growth", "counts", "blocks", "exact")
+        moments, growth, counts, blocks, exact = (file[name] for name in names)
     parts = np.split(blocks, np.cumsum(counts[:, 3])[:-1])
     return [
-        Traded(Moments.of(numbers), grown, fills, bool(ruined), first, part)
-        for numbers, grown, (fills, ruined, first, _), part in zip(
-            moments.tolist(), growth.tolist(), counts.tolist(), parts, strict=True
+        Traded(Moments.of(numbers), grown, fills, bool(ruined), first, part, why)
+        for numbers, grown, (fills, ruined, first, _), part, why in zip(
+            moments.tolist(), growth.tolist(), counts.tolist(), parts, exact.tolist(), strict=True
         )
     ]

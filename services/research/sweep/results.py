@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Sequence
 from statistics import variance
 from typing import Annotated, TextIO
@@ -9,6 +10,7 @@ from typing import Annotated, TextIO
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
+from services.research.fast import WHY
 from services.research.metrics import Results
 from services.research.metrics.equity_curve import periods_per_year
 from services.research.metrics.formats import number, percent
@@ -38,6 +40,7 @@ class Score(BaseModel):
     - sharpe: a year's, of 365 days; None where there is no variance, and after ruin.
     - sharpe_per_period, skewness, kurtosis (3 for a normal one): what a deflated Sharpe needs; None likewise.
     - p_value: of "no edge", adjusted for all trials of the sweep (Romano and Wolf); None likewise, or for too few bars.
+    - exact: why the exact engine traded a part of it, a kind of `fast.WHY`; empty where the fast one traded all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -51,6 +54,7 @@ class Score(BaseModel):
     skewness: float | None = None
     kurtosis: float | None = None
     p_value: float | None = None
+    exact: str = ""
 
 
 def score(folds: Sequence[Traded], interval: str, p_value: float | None = None) -> Score:
@@ -63,8 +67,9 @@ def score(folds: Sequence[Traded], interval: str, p_value: float | None = None) 
     """
     moments = joined_moments(folds)
     fills, ruined = sum(fold.fills for fold in folds), any(fold.ruined for fold in folds)
+    exact = next((fold.exact for fold in folds if fold.exact), "")
     if ruined:
-        return Score(periods=moments.n, fills=fills, ruined=True)
+        return Score(periods=moments.n, fills=fills, ruined=True, exact=exact)
     sharpe = moments.mean / moments.std if moments.std else None
     return Score(
         periods=moments.n,
@@ -76,6 +81,7 @@ def score(folds: Sequence[Traded], interval: str, p_value: float | None = None) 
         skewness=moments.skewness,
         kurtosis=moments.kurtosis,
         p_value=None if sharpe is None else p_value,
+        exact=exact,
     )
 
 
@@ -123,6 +129,43 @@ class Holdout(BaseModel):
     results: Results
 
 
+class Engines(BaseModel):
+    """This says which engine traded the trials.
+
+    - fast: how many the fast one traded. exact: why the exact one traded the others -> how many.
+    - gated: the bars that both traded, and did the same.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fast: int
+    exact: dict[str, int]
+    gated: int
+
+    @classmethod
+    def of(cls, exact: Sequence[str], gated: int) -> "Engines":
+        """Counts; exact: of each trial why the exact engine traded it, or an empty text."""
+        counted = Counter(exact)
+        fast = counted.pop("", 0)
+        return cls(fast=fast, exact=dict(counted.most_common()), gated=gated)
+
+    def lines(self) -> list[str]:
+        """Returns them for a person.
+
+        >>> for line in Engines.of(["", "", "netting"], 500).lines():
+        ...     print(line)
+        fast engine: 2 of 3 trials; both engines did the same over 500 bars
+        exact engine: 1 trial (netting without a qty_step)
+        """
+        total = self.fast + sum(self.exact.values())
+        gated = f"; both engines did the same over {plural(self.gated, 'bar')}" if self.gated else ""
+        first = [f"fast engine: {self.fast:,} of {plural(total, 'trial')}{gated}"] if self.fast else []
+        return [
+            *first,
+            *(f"exact engine: {plural(count, 'trial')} ({WHY[kind]})" for kind, count in self.exact.items()),
+        ]
+
+
 class Swept(BaseModel):
     """This is the result of a whole sweep.
 
@@ -134,6 +177,7 @@ class Swept(BaseModel):
     - rows: all trials, best first; the first is the chosen one, `best`.
     - overfitting: how often the best of one half of the time is below the median in the other, of the rows; None for a
       single one, or for too few bars.
+    - engines: which engine traded them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -145,6 +189,7 @@ class Swept(BaseModel):
     rows: tuple[RankedTrial, ...]
     overfitting: float | None = None
     holdout: Holdout
+    engines: Engines
     best: Annotated[Trial, SkipValidation] = Field(exclude=True, repr=False)
 
 
@@ -220,6 +265,7 @@ def lines(swept: Swept, top: int = 10) -> list[str]:
         f"probability that the chosen one's is above 0: {percent(chosen.deflated_sharpe)}",
         *_chosen_by_luck(swept),
         *_holdout(swept),
+        *swept.engines.lines(),
     ]
 
 

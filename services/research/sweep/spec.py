@@ -66,6 +66,7 @@ class SweepSpec(BaseModel):
     - purge: no outcome that a model learns is among the bars that the features of its fold's first sample see.
     - embargo: so many bars more, before each fold and the hold-out, are not learned from; below 1 a share of the
       interval's bars before the hold-out.
+    - exact: the exact engine trades everything; else what the fast one does not.
 
     >>> SweepSpec(grid=(Axis.told("lags=1,3"), Axis.told("leverage=1,2"))).fit.model
     'LinearModel'
@@ -84,6 +85,7 @@ class SweepSpec(BaseModel):
     earlier_trials: Annotated[int, Field(ge=0)] = 0
     purge: bool = False
     embargo: Annotated[float, Field(ge=0, le=1e9), AfterValidator(_bars_or_share)] = 0.0
+    exact: bool = False
 
     def embargo_of(self, bars: int) -> int:
         """Returns the embargo in bars. bars: how many an interval has before the hold-out.

@@ -41,6 +41,7 @@ class Traded(NamedTuple):
     - growth: the product of 1 + return.
     - first: the first block in which the fold has a bar.
     - blocks: float64 (m, 3), of that block and the following ones: n, Σ return, Σ return².
+    - exact: why the exact engine traded it, a kind of `fast.WHY`; empty where the fast one did.
     """
 
     moments: Moments
@@ -49,9 +50,10 @@ class Traded(NamedTuple):
     ruined: bool
     first: int
     blocks: Floats
+    exact: str = ""
 
     @classmethod
-    def of(cls, equity: Floats, ts: Ints, edges: Ints, fills: int) -> "Traded":
+    def of(cls, equity: Floats, ts: Ints, edges: Ints, fills: int, exact: str = "") -> "Traded":
         """Sums up a fold.
 
         - equity: float64 (n + 1,), quote units: at the start, and at the end of each of its n bars.
@@ -69,7 +71,7 @@ class Traded(NamedTuple):
         places = np.searchsorted(edges, ts[: len(returns)], side="right") - 1
         first = int(places[0]) if len(places) else 0
         sums = [np.bincount(places - first, weights) for weights in (np.ones_like(returns), returns, returns * returns)]
-        return cls(moments, float(np.prod(1 + returns)), fills, bool(len(ruin)), first, np.stack(sums, axis=-1))
+        return cls(moments, float(np.prod(1 + returns)), fills, bool(len(ruin)), first, np.stack(sums, axis=-1), exact)
 
 
 def joined_blocks(folds: Sequence[Traded], blocks: int) -> Floats:

@@ -2,6 +2,7 @@
 
 make bench WHAT=backtest                   everything, with 10 million bars for the memory: many minutes
 make bench WHAT=backtest ARGS="--bars 100000 --repeat 5"
+make bench WHAT=backtest ARGS="--part arrays"   the fast engine beside the exact one, and vectorbt, if installed
 make bench-short WHAT=backtest             a quick look
 """
 
@@ -11,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.bench.backtest import memory, ours, theirs
+from tests.bench.backtest import arrays, memory, ours, theirs
 from tests.bench.backtest.agreement import Agreed
 from tests.bench.backtest.market import make_market
 from tests.bench.backtest.report import about, show
@@ -29,13 +30,15 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.backtest", description="the backtest's speed")
     parser.add_argument("--short", action="store_true", help=f"{SHORT_BARS:,} bars, twice: a look, no verdict")
+    parser.add_argument("--part", choices=("all", "arrays"), default="all", help="arrays: the fast engine's")
+    parser.add_argument("--array-bars", type=int, default=5_000_000, help="of the arrays")
     parser.add_argument("--bars", type=int, default=50_000, help="of a timed run")
     parser.add_argument("--repeat", type=int, default=5, help="rounds; the best of each counts")
     parser.add_argument("--memory-bars", type=int, default=1_000_000, help="memory is of these and of ten times these")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     given = parser.parse_args()
     if given.short:
-        given.bars, given.repeat, given.memory_bars = SHORT_BARS, 2, SHORT_MEMORY
+        given.bars, given.repeat, given.memory_bars, given.array_bars = SHORT_BARS, 2, SHORT_MEMORY, SHORT_MEMORY
     return given
 
 
@@ -43,6 +46,10 @@ def main() -> None:
     """Measure, print the tables, write the file."""
     given = arguments()
     with tempfile.TemporaryDirectory(prefix="tickline-backtest-") as folder:
+        if given.part == "arrays":
+            found = arrays.measured(Path(folder), given.array_bars, given.bars, given.repeat)
+            arrays.show(found)
+            return
         result = _measured(Path(folder), given.bars, given.repeat)
     result["memory"] = _memory(given.memory_bars)
     reached = show(result)

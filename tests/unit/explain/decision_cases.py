@@ -209,7 +209,7 @@ DECISIONS: dict[Reason, list[Case]] = {
         )
     ],
     Reason.NO_CHANGE: [Case(_no_change, ("y_hat +0.02", "position +2", "aim +2"))],
-    Reason.NO_EQUITY: [Case(_no_equity, ("balance 0", "must be above 0"))],
+    Reason.NO_EQUITY: [Case(_no_equity, ("balance 0", "must be above a millionth of the capital"))],
     Reason.HISTORY: [
         Case(
             lambda: Line().take(prediction(1, history=True)).told(Reason.HISTORY, tick_at_ns=91 * S),

@@ -152,3 +152,36 @@ def test_each_refusal_is_one_line(given: dict[str, Any], error: type[TicklineErr
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
     assert "Longs" not in STRATEGIES
+
+
+def test_the_fast_engine_gives_the_same_table_and_curve_or_says_why_not() -> None:
+    exact, fast = (backtest(BARS, "BTCUSDT", balance=100.0, fee=0.0003, fast=fast) for fast in (False, True))
+    assert exact.engine == "exact engine"
+    assert fast.engine == "fast engine; both engines did the same over 80 bars"
+    assert fast.metrics.risk.sharpe == pytest.approx(exact.metrics.risk.sharpe, rel=1e-9)
+    assert fast.curve.columns == exact.curve.columns
+    for name in ("price", "equity", "exposure"):
+        assert fast.curve[name].to_list() == pytest.approx(exact.curve[name].to_list(), rel=1e-9), name
+    for name in ("datetime", "y_hat"):
+        assert fast.curve[name].to_list() == exact.curve[name].to_list(), name
+    assert fast.trips.height == exact.trips.height
+    with pytest.raises(ConfigError, match="leave out fast=True"):
+        fast.report("report.html")
+    assert backtest(BARS, "BTCUSDT", Longs, fast=True).engine == (
+        "exact engine: another strategy than basic_taker or threshold, or wrappers"
+    )
+
+
+def test_the_command_says_which_engine_traded(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def typed(*more: str) -> list[str]:
+        monkeypatch.setattr(sys, "argv", ["tickline", "backtest", "--data", "bars.csv", "--sym", "BTCUSDT", *more])
+        with pytest.raises(SystemExit):
+            main()
+        said = capsys.readouterr()
+        return (said.out + said.err).splitlines()
+
+    assert typed("--fast")[-1] == "fast engine; both engines did the same over 80 bars"
+    assert typed("--fast", "--param", "netting=true")[-1] == "exact engine: netting without a qty_step"
+    assert "leave out --csv and --report" in typed("--fast", "--csv", "rows.csv")[-1]

@@ -418,3 +418,24 @@ def test_the_paper_twin_holds_what_paper_holds_also_where_an_order_misses(
         assert isinstance(state, TwinSnapshot)
         assert state.side == held
     event("some missed" if missed else "none missed")
+
+
+@pytest.mark.parametrize(("price", "left"), [("99.99995", "0.0001"), ("99.999949", "0.000102")])
+def test_what_is_left_of_a_millionth_of_the_capital_is_no_equity(price: str, left: str) -> None:
+    """A short of all the money at 50, and the price all but doubles. Of the millionth only the way out is taken."""
+    stage, venue = strategy(), PaperStage(Decimal(0), Decimal(0))
+    legs: list[list[Leg]] = []
+    reasons: list[Reason | None] = []
+    for n, at in enumerate(("50", price, price), 1):
+        decision, *orders = stage.on_tick(prediction(n, -0.01, Decimal(at))) or []
+        assert isinstance(decision, Decision)
+        reasons.append(decision.reason)
+        legs.append([order.leg for order in orders if isinstance(order, OrderIntent)])
+        for order in orders:
+            stage.on_tick((venue.on_tick(order) or [])[0])
+    assert stage.account.balance() == Decimal(left)
+    both = [Leg.CLOSE, Leg.OPEN]
+    if left == "0.0001":
+        assert (legs, reasons) == ([[Leg.OPEN], [Leg.CLOSE], []], [None, None, Reason.NO_EQUITY])
+    else:
+        assert (legs, reasons) == ([[Leg.OPEN], both, both], [None, None, None])

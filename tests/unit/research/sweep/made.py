@@ -48,4 +48,6 @@ def task_of(path: Path, first: int = 200, last: int = 250, ways: tuple[Trading, 
 
 def bits(found: list[Traded]) -> list[object]:
     """Returns all that the tradings gave, so that one bit more or less shows."""
-    return [(vars(each.moments), each.growth, each.fills, each.ruined, each.blocks.tobytes()) for each in found]
+    return [
+        (vars(each.moments), each.growth, each.fills, each.ruined, each.blocks.tobytes(), each.exact) for each in found
+    ]

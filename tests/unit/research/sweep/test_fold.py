@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from torch import nn
 
 from services.research.backtest import Backtest
+from services.research.fast import EnginesDiffer
 from services.research.sweep import Trading
-from services.research.sweep.fold import Task, learn, learns_until, trade
+from services.research.sweep.fold import Task, compare, learn, learns_until, trade
 from services.research.train import TrainSpec, fit, train
 from shared.errors import DataError
+from shared.features.log_return_lags import LogReturnLags
 from shared.features.vector import FeatureVector
 from shared.history import bars
 from shared.models.dataset import dataset, samples
@@ -81,7 +84,7 @@ def test_nothing_after_the_fold_matters(tmp_path: Path) -> None:
 def test_a_fold_is_a_backtest_of_that_time_with_that_model(tmp_path: Path) -> None:
     """The same model out of its files, the same prices out of theirs, and the engine as the command calls it."""
     path = written(tmp_path)
-    task = task_of(path)
+    task = task_of(path)._replace(exact=True)
     (tmp_path / "past").mkdir()
     spec = TrainSpec(
         data=written(tmp_path / "past", PRICES[:200]),
@@ -104,6 +107,31 @@ def test_a_fold_is_a_backtest_of_that_time_with_that_model(tmp_path: Path) -> No
                 for weights in (np.ones(50), returns, returns**2)]  # fmt: skip
         assert traded.blocks.T.tolist() == [each.tolist() for each in sums]
         assert (traded.fills, traded.ruined) == (totals.fills, False)
+
+
+def test_the_fast_engine_trades_a_fold_as_the_exact_one(tmp_path: Path) -> None:
+    task = task_of(written(tmp_path))
+    fast, exact = trade(task), trade(task._replace(exact=True))
+    assert [each.exact for each in fast] == ["", "netting"]
+    assert [each.exact for each in exact] == ["asked"] * 2
+    for here, there in zip(fast, exact, strict=True):
+        assert (here.fills, here.ruined) == (there.fills, there.ruined)
+        assert (here.first, here.moments.n) == (there.first, there.moments.n)
+        np.testing.assert_allclose(here.blocks, there.blocks, rtol=0, atol=1e-12)
+    assert compare(task) == 50
+
+
+def test_the_gate_sees_a_last_bit(tmp_path: Path) -> None:
+    """Planted: the features' array is another one in the last bit of its numbers."""
+
+    def planted(self: LogReturnLags, prices: NDArray[np.float64]) -> NDArray[np.float32]:
+        return np.nextafter(array(self, prices), np.float32(1))
+
+    task, array = task_of(written(tmp_path)), LogReturnLags.array
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LogReturnLags, "array", planted)
+        with pytest.raises(EnginesDiffer, match=r"^one, .*2024-01-.*Z the fast engine predicts .*--exact"):
+            compare(task)
 
 
 def test_tradings_do_not_touch_each_other_and_a_task_travels(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ CHANGES: dict[str, Callable[[Task], dict[str, Any]]] = {
     "needs": lambda task: {"needs": frozenset(["bar"])},
     "purge": lambda task: {"purge": True},
     "embargo": lambda task: {"embargo": 1},
+    "exact": lambda task: {"exact": True},
 }
 
 

@@ -129,18 +129,21 @@ def test_lines_of_a_sweep(swept: Swept) -> None:
     assert [line.split()[0] for line in table] == ["rank", "1", "2", "3", "4", "5"]
     assert table[-1].split()[4:7] == ["-", "-", "-"]  # a threshold that nothing exceeds
     assert shown[8] == "... and 1 more"
-    assert shown[-4].startswith(
+    assert shown[-5].startswith(
         f"probability of backtest overfitting: {100 * (swept.overfitting or 0):.2f} % (how often"
     )
-    assert shown[-3].startswith(f"p-value of the chosen row among 6 rows: {swept.rows[0].p_value:.3f} (Romano-Wolf")
-    assert shown[-3].endswith(" at 0.05 or less")
-    assert shown[-2].startswith("hold-out, once, trained until 2024-01-11T01:00:00Z: 60 bars to 2024-01-13, total ")
-    assert shown[-1] == f"verdict on the hold-out: {swept.holdout.results.verdict.words}"
+    assert shown[-4].startswith(f"p-value of the chosen row among 6 rows: {swept.rows[0].p_value:.3f} (Romano-Wolf")
+    assert shown[-4].endswith(" at 0.05 or less")
+    assert shown[-3].startswith("hold-out, once, trained until 2024-01-11T01:00:00Z: 60 bars to 2024-01-13, total ")
+    assert shown[-2] == f"verdict on the hold-out: {swept.holdout.results.verdict.words}"
+    bars = swept.engines.gated
+    assert shown[-1] == f"fast engine: 6 of 6 trials; both engines did the same over {bars} bars"
+    assert bars == 2 * (80 + 81) + 161 + 60, "two trials at both ends, which are the folds here; the best one whole"
     assert not any(line.startswith("...") for line in lines(swept, top=6))
 
 
 def test_earlier_trials_have_no_returns_and_that_is_said(swept: Swept) -> None:
-    told = lines(swept.model_copy(update={"earlier_trials": 3}))[-3]
+    told = lines(swept.model_copy(update={"earlier_trials": 3}))[-4]
     assert told.endswith("at 0.05 or less; 3 earlier trials not in it, as their returns are not known")
 
 

@@ -1,0 +1,85 @@
+"""Runs of both engines over the same prices and predictions."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from services.research.backtest import Backtest, Inputs, VenueRules
+from services.research.fast import BarColumns, ExactRun, FastRun, Terms, require_same, trade
+from services.research.in_process_line import line_plans_with
+from shared.config import Settings, load_settings
+from shared.history import HistoryBar
+from shared.needs import stop_needs
+from shared.tick import Tick
+
+SYM = "BTCUSDT"
+MINUTE_NS = 60 * 10**9
+
+
+class Told(Tick[Any, float]):
+    """A model that says what it was told, one number after the other."""
+
+    def __init__(self, y_hats: Sequence[float]) -> None:
+        self._y_hats: Iterator[float] = iter(y_hats)
+
+    def on_tick(self, val: Any) -> float | None:
+        return next(self._y_hats)
+
+
+def settings_of(fee: str = "0.0003", slippage_bps: str = "0", **strategy: Any) -> Settings:
+    made: Settings = load_settings(
+        interval="1m",
+        symbols=(SYM,),
+        run_id="fast",
+        ingestor={"source": "replay", "files": {SYM: Path("none.csv")}},
+        strategy={"balance": Decimal(100), **strategy},
+        gateway={"fee": fee, "slippage_bps": slippage_bps},
+    )
+    return made
+
+
+def bars_of(prices: Sequence[Decimal]) -> list[HistoryBar]:
+    """Minutes of one price each."""
+    return [HistoryBar(at * MINUTE_NS, *[price] * 4, at, True) for at, price in enumerate(prices, 1)]
+
+
+def whole_bars(rows: Sequence[Sequence[Decimal]]) -> list[HistoryBar]:
+    """Minutes, each of any four prices: the first is its open, the last its close."""
+    return [
+        HistoryBar(at * MINUTE_NS, row[0], max(row), min(row), row[-1], at, volume=Decimal(0))
+        for at, row in enumerate(rows, 1)
+    ]
+
+
+def exact_run(settings: Settings, bars: Sequence[HistoryBar], y_hats: Sequence[float], **rules: Any) -> ExactRun:
+    """The first bar warms the feature, so it has no prediction."""
+    plans = line_plans_with(settings, Told(y_hats[1:]), ["log_return_lags(1)"], "told")
+    watched = ExactRun()
+    inputs = Inputs(bars, plans, stop_needs(settings))
+    Backtest(settings, VenueRules(**rules), inputs=inputs).run([watched], tap=watched.tap)
+    return watched
+
+
+def fast_run(
+    settings: Settings, bars: Sequence[HistoryBar], y_hats: Sequence[float], paid: Any = None, **rules: Any
+) -> FastRun:
+    columns = np.array([[float(price) for price in bar[1:5]] for bar in bars]).T.copy()
+    ts = np.array([bar.ts_event for bar in bars])
+    funding = np.zeros(len(ts)) if paid is None else paid
+    return trade(BarColumns(ts, *columns, funding), shown(y_hats), Terms.of(settings, VenueRules(**rules)), keep=True)
+
+
+def shown(y_hats: Sequence[float]) -> Any:
+    return np.array([np.nan, *y_hats[1:]])
+
+
+def compared(settings: Settings, bars: Sequence[HistoryBar], y_hats: Sequence[float], **rules: Any) -> FastRun:
+    """Both engines, which must have done the same; raises OnlyExact where the fast one hands it back."""
+    fast = fast_run(settings, bars, y_hats, **rules)
+    step = float(settings.strategy.step_of(SYM) or 0)
+    exact = exact_run(settings, bars, y_hats, **rules)
+    require_same(fast, shown(y_hats), exact, [bar.ts_event for bar in bars], step, "a test")
+    return fast

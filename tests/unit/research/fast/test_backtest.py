@@ -1,0 +1,98 @@
+"""A backtest of a file by the fast engine: totals and metrics are the exact one's."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from services.research.backtest import Totals, VenueRules
+from services.research.backtest.variants import TimeRange, run_variants
+from services.research.fast import OnlyExact
+from services.research.fast.backtest import run_fast
+from shared.config import Settings, load_settings
+from tests.unit.research.train.market import prices_of, reverting_returns, write_prices
+
+WHOLE = TimeRange(None, None)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    path = write_prices(tmp_path / "bars.csv", prices_of(reverting_returns(400)))
+    made: Settings = load_settings(
+        interval="1h",
+        symbols=("BTCUSDT",),
+        run_id="backtest",
+        signal={"model": str(_card(tmp_path))},
+        gateway={"fee": "0.0003", "slippage_bps": "2"},
+        strategy={"balance": 100},
+        ingestor={"source": "replay", "files": {"BTCUSDT": path}},
+    )
+    return made
+
+
+def _card(folder: Path) -> Path:
+    from services.research.train import TrainSpec, train
+
+    data = write_prices(folder / "past.csv", prices_of(reverting_returns(300)))
+    made = train(TrainSpec(data=data, sym="BTCUSDT", interval="1h", features=("log_return_lags(2)",), test_share=0.0))
+    return made.save(folder / "models")[1]
+
+
+@pytest.mark.parametrize(
+    ("traded", "strategy", "rules"),
+    [
+        (WHOLE, {}, {}),
+        (TimeRange(1_704_400_000 * 10**9, 1_705_000_000 * 10**9), {}, {}),
+        (WHOLE, {"params": {"netting": True}, "qty_step": "0.0013"}, {"funding": True}),
+        (WHOLE, {"params": {"leverage": 30}, "protect": {"stop_bps": 150, "trail_bps": 310}}, {"fill": "next_open"}),
+        (WHOLE, {"params": {"leverage": 30}}, {"maintenance_margin": "0.01", "funding": True, "fill": "next_open"}),
+    ],
+)
+def test_totals_and_metrics_are_those_of_the_exact_engine(
+    settings: Settings, tmp_path: Path, traded: TimeRange, strategy: dict[str, Any], rules: dict[str, Any]
+) -> None:
+    own = settings.strategy.model_validate({**settings.strategy.model_dump(exclude_unset=True), **strategy})
+    settings = settings.model_copy(update={"strategy": own})
+    if rules.get("funding"):
+        rows = [f"{datetime(2024, 1, 2, tzinfo=UTC) + timedelta(hours=5 * n):%Y-%m-%dT%H:%M},0.0{n}" for n in range(10)]
+        rules["funding"] = tmp_path / "funding.csv"
+        rules["funding"].write_text("\n".join(["datetime,rate", *rows]) + "\n")
+    venue = VenueRules(**rules)
+    name, fast, gated, marks, trips = run_fast(settings, venue, traded)
+    exact = run_variants(settings, venue, traded, (), curves=False)[name]
+    assert gated == len(marks) == exact.totals.bars
+    assert len(trips) == exact.results.trades.trades
+    for name in Totals._fields:
+        here, there = getattr(fast.totals, name), getattr(exact.totals, name)
+        if here is None:
+            assert there is None
+        elif name == "open_trip":
+            assert here[:3] == there[:3]
+            np.testing.assert_allclose([float(x) for x in here[3:]], [float(x) for x in there[3:]], rtol=1e-12)
+        else:
+            assert math.isclose(float(here), float(there), rel_tol=1e-12, abs_tol=1e-12), name
+    _near(fast.results.model_dump(), exact.results.model_dump())
+
+
+def _near(here: object, there: object, name: str = "") -> None:
+    if isinstance(there, dict):
+        assert isinstance(here, dict) and here.keys() == there.keys()
+        for key, value in there.items():
+            _near(here[key], value, f"{name}.{key}")
+    elif isinstance(there, float):
+        assert isinstance(here, float) and math.isclose(here, there, rel_tol=1e-9, abs_tol=1e-12), name
+    elif isinstance(there, list | tuple):
+        assert isinstance(here, list | tuple) and len(here) == len(there)
+        for one, other in zip(here, there, strict=True):
+            _near(one, other, name)
+    else:
+        assert here == there, name
+
+
+def test_what_only_the_exact_engine_trades_is_handed_back(settings: Settings) -> None:
+    netted = settings.strategy.model_copy(update={"params": {"netting": True}})
+    with pytest.raises(OnlyExact, match="netting without a qty_step"):
+        run_fast(settings.model_copy(update={"strategy": netted}), VenueRules(), WHOLE)
