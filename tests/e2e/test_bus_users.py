@@ -1,5 +1,6 @@
 """A bus with a user for each service: the line runs as ever, and nobody may do what is another's."""
 
+import json
 import stat
 import time
 from collections.abc import Iterator
@@ -68,6 +69,11 @@ def test_the_line_runs_and_nobody_does_what_is_anothers(
     monkeypatch.setenv("TICKLINE_BUS__PARTITIONS", "2")
     tail = command("tail", "executions", "--json", "--limit", "3")
     assert (tail.code, len(tail.out.splitlines())) == (0, 3), tail.err
+
+    seen = command("partitions", "--json")
+    assert seen.code == 0, seen.err
+    told = json.loads(seen.out)
+    assert {one["epoch"] > 0 for one in told["partitions"] if one["instance"] in SERVICES} == {True}
 
     for user, denied in {
         "ingestor": ("XADD", "tickline:orders:{strategy.0}", "*", "d", "x"),

@@ -81,6 +81,11 @@ def test_prometheus_finds_and_scrapes_a_run(tickline: Observed, prometheus: Prom
     wait_for(lambda: prometheus.ask(written)["signal"] > before["signal"], "it goes on")
     assert prometheus.ask("sum by (service) (tickline_hop_seconds_count) > 0").keys() >= {"signal", "strategy"}
     assert prometheus.ask("sum by (service) (tickline_leases)").items() >= {"signal": 8, "gateway": 8}.items()
+    assert prometheus.ask("sum by (service) (tickline_book_equity_quote) > 0").keys() == {"strategy"}
+    assert prometheus.ask('tickline_decisions_total{answer="ORDERED"} > 0').keys() == {"strategy"}
+    wait_for(
+        lambda: prometheus.ask("sum by (service) (tickline_drift_state)") == {"monitor": 1}, "the edge has a state"
+    )
     began = prometheus.ask("process_start_time_seconds")["signal"]
     tickline.service("signal").kill()
     again = f'process_start_time_seconds{{service="signal"}} > {began} and on (service) up == 1'

@@ -1,11 +1,14 @@
 """What a gateway knows after a restart: all that it knew before, out of its journal alone."""
 
 import sqlite3
+import time
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from shared.bus.names import PartitionId
 from shared.errors import SafetyRefusal
 from shared.exchanges.bybit.profile import BybitProfile
 from shared.exchanges.trading.paging import Row
@@ -76,3 +79,32 @@ async def test_a_book_whose_capital_nobody_has_written_down_is_not_given_the_con
     trading.start()
     await until(lambda: trading.engine is not None and trading.engine._account is not None)
     assert ((await trading.books()).capital(SYM), len(trading.reports())) == (800, 1), "said, not changed"
+
+
+class SetClock:
+    """The clock of the bus server, as somebody sets it."""
+
+    ahead_s = 0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead_s
+
+
+async def test_no_order_goes_out_twice_whatever_the_bus_servers_clock_does(trading: Gateway) -> None:
+    """Another gateway takes over while this one still trusts its lease, and back: the journal's epoch decides."""
+    clock = trading.bus.clock = SetClock()
+    other = Gateway(trading.settings, trading.bus, trading.fake)
+    other.start()
+    written: list[str] = []
+    for step_s in (-3_600, 3_600, -3_600, 3_600, 3_600, -3_600):
+        orders = [trading.intent("0.005") for _ in range(3)]
+        written += [order.client_order_id for order in orders]
+        await trading.write(*orders)
+        clock.ahead_s += step_s
+        await trading.reported(len(written))
+    await other.kill()
+    sent = Counter(order.client_id for order in trading.fake.engine.accepted)
+    assert set(sent.values()) == {1}
+    assert sent.keys() <= set(written)
+    assert sorted(report.client_order_id for report in trading.reports()) == sorted(written)
+    assert trading.bus.partition(PartitionId("gateway", 0)).epoch > 3, "it has changed hands"

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.ingestor.feeds.feed_report import FeedReport
+from services.ingestor.metrics import live_metrics
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.simulator import TradePlan
 from services.simulator.websocket.faults import MessageFault, Trouble
@@ -52,6 +53,7 @@ async def test_each_trouble_is_counted() -> None:
                 await until(lambda: bool(lines(logs)) and lines(logs)[-1].get("ticks", 0) >= 3)
                 during = lines(logs)[-1]
                 feed = ingestor.feeder.feeds()[BTC]
+                heard, events = (dict(one.of(())) for one in live_metrics(ingestor.feeder).gauges)
             last = lines(logs)[-1]
     assert (during["venue"], during["open"]) == ("binance", 1)
     assert not ingestor.feeder.feeds()
@@ -61,6 +63,9 @@ async def test_each_trouble_is_counted() -> None:
     assert last["heard_fetched"] >= 3
     assert last["joined_fetched"] >= 5
     assert 200 < last["clock_ms"] < 600
+    assert heard["binance",] > 1.7e9
+    assert events["binance", "remade"] == 1
+    assert events["binance", "heard_old"] >= 3
     assert last["history"] >= sum(tick.history for tick in came) > 0
     assert last["ticks"] >= sum(not tick.history for tick in came) > 0
     assert not {name for name in last if name.startswith("gaps_")}
