@@ -19,7 +19,8 @@ from shared.errors import TicklineError
 from shared.extras import to_install
 from shared.runner.process import PYTHON, WITH_PARENT
 
-STOP_TIMEOUT_S = 30.0  # the monitor works with what the others leave, and may need that long on a busy machine
+STOP_TIMEOUT_S = 30.0
+LAST_TIMEOUT_S = 120.0  # who ends last works with what others leave of the machine, and on a busy one that is little
 NO_RESTART = (2, 3, 5, 7)  # bad config, bad data, refused for safety, code that raises: it would end the same again
 PAUSE_S, PAUSE_MAX_S = 1.0, 60.0  # before what keeps dying is started again, where nothing is given up
 
@@ -240,9 +241,9 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Sends SIGTERM to all, SIGKILL to those that do not end in time; ServiceFailed where one of `last` failed."""
-        await self._stop([name for name in self._names if name not in self._last])
+        await self._stop([name for name in self._names if name not in self._last], STOP_TIMEOUT_S)
         for name in self._last:
-            await self._stop([name])
+            await self._stop([name], LAST_TIMEOUT_S)
         for name in self._last:
             code = self._processes[name].returncode if name in self._processes else 0
             if code in (0, -signal.SIGTERM, None) or name in self._given_up:
@@ -250,14 +251,14 @@ class Supervisor:
             said = f"{name} ended with code {code}: {self._last_word(name)}"
             if code < 0:
                 when = (
-                    f"since it did not end within {STOP_TIMEOUT_S:g} s" if name in self._cut else "just before the end"
+                    f"since it did not end within {LAST_TIMEOUT_S:g} s" if name in self._cut else "just before the end"
                 )
                 said = f"{name} was killed {when}: {self._last[name]} (log: {self._logs / f'{name}.log'})"
             if name not in self._spare:
                 raise ServiceFailed(said, code if code > 0 else 1)
             self._spare[name](said)
 
-    async def _stop(self, names: Sequence[str]) -> None:
+    async def _stop(self, names: Sequence[str], within_s: float) -> None:
         """Sends these SIGTERM, waits, and kills those that did not end in time."""
         known = {name: self._processes.get(name) for name in names}
         living = {
@@ -266,7 +267,7 @@ class Supervisor:
         for process in living.values():
             process.send_signal(signal.SIGTERM)
         try:
-            async with asyncio.timeout(STOP_TIMEOUT_S):
+            async with asyncio.timeout(within_s):
                 await asyncio.gather(*(process.wait() for process in living.values()))
         except TimeoutError:
             for name, process in living.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.simulator.engine.events import NewOrder
-from shared.journal.rows import DropLatch
+from shared.journal.rows import DropLatch, LatchRow
 from shared.messages import Leg, OrderStatus, Reason
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
 from tests.until import until
@@ -33,6 +33,20 @@ def quoted(trading: Gateway) -> bool:
     assert trading.engine is not None
     session = trading.engine._account
     return session is not None and SYM in (quotes := session.context.risk.quotes) and quotes[SYM].trading
+
+
+async def lift(trading: Gateway, name: str) -> LatchRow:
+    """As a person does, who finds the latch in the journal; returns it when the gateway has seen that it is gone."""
+    async with trading._opened() as journal:
+
+        async def kept() -> bool:
+            return name in await journal.latches()
+
+        await until(kept)
+        latch = (await journal.latches())[name]
+        await journal.write_by_person([DropLatch(name)])
+    await until(lambda: not trading.latches())
+    return latch
 
 
 async def bought(trading: Gateway) -> None:
@@ -116,11 +130,8 @@ async def test_another_step_stops_adding_until_a_person_lifts_it_and_closing_use
     added, closed = (await watched.reported(3))[1:]
     assert (added.status, added.reason) == (OrderStatus.REJECTED, Reason.SYMBOL_STOPPED)
     assert closed.status is OrderStatus.FILLED
-    async with watched._opened() as journal:
-        (latch,) = (await journal.latches()).values()
-        assert latch.reason == "binance BTC/USDT:USDT: the quantity's step was 0.001 and is 0.01"
-        await journal.write_by_person([DropLatch(latch.name)])
-    await until(lambda: not watched.latches())
+    latch = await lift(watched, f"SYMBOL:{SYM}")
+    assert latch.reason == "binance BTC/USDT:USDT: the quantity's step was 0.001 and is 0.01"
     await watched.write(watched.intent("0.025"))
     assert (await watched.reported(4))[3].last_qty == Decimal("0.020"), "in the new step"
 
@@ -133,9 +144,7 @@ async def test_a_contract_that_changes_between_two_runs_is_seen_once(watched: Ga
     watched.fake.engine.listings[SYM] = listing._replace(step=Decimal("0.010"), min_qty=Decimal("0.010"))
     watched.start()
     await until(lambda: watched.latches() == [f"SYMBOL:{SYM}"])
-    async with watched._opened() as journal:
-        await journal.write_by_person([DropLatch(f"SYMBOL:{SYM}")])
-    await until(lambda: not watched.latches())
+    await lift(watched, f"SYMBOL:{SYM}")
     await watched.stop()
     watched.start()
     await watched.write(watched.intent("0.025"))

@@ -272,7 +272,7 @@ async def test_of_one_that_was_killed_just_before_the_end_it_is_said_what_that_m
 
 
 async def test_so_it_is_of_one_that_did_not_end_in_time(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "STOP_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(module, "LAST_TIMEOUT_S", 0.5)
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SLEEP
     supervisor = make({"reader": deaf}, last={"reader": "the next run reads on"})
     async with kept(supervisor):
