@@ -141,7 +141,7 @@ endif
 
 .PHONY: chaos-short
 chaos-short: export CHAOS_SHORT = 1
-chaos-short: $(READY)  ## the same with few kills (11 minutes)
+chaos-short: $(READY)  ## the same with few kills (15 minutes)
 ifneq ($(ARGS),)
 	$(BIN)/python -m pytest tests/chaos $(ARGS)
 else

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 import structlog
+from playwright.sync_api import Browser
 
 from services.console.main import main
 from tests.e2e.command import Command, Done, Tickline
+from tests.e2e.page_browser import browser
 
 BARS = 150
 
@@ -40,6 +42,13 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Capt
     yield call
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
+
+
+@pytest.fixture(scope="session")
+def chrome() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with browser() as launched:
+        yield launched
 
 
 @pytest.fixture(scope="session")

@@ -7,18 +7,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.page_browser import Site, browser, is_in, row
+from tests.e2e.page_browser import Site, is_in, row
 from tests.e2e.page_server import PageServer
 from tests.e2e.page_views import ON_PAPER, busy, empty, hostile, symbol, trace
 
 MODES = ("paper", "testnet", "live")
 WIDTHS = (1440, 800, 390)
 
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Browser]:
-    with browser() as launched:
-        yield launched
+pytestmark = pytest.mark.session
 
 
 @pytest.fixture

@@ -4,9 +4,11 @@ What it trades it trades as the exact engine does (`services.research.backtest`)
 differs by less than 1e-9 of it. The gate beside it looks whether that is so.
 """
 
+import fcntl
 import math
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -222,7 +224,11 @@ def trade(bars: BarColumns, y_hat: Floats, terms: Terms, *, keep: bool = False) 
         np.empty(room, np.int64), np.empty(room, np.int8), np.empty(room, np.int64), np.empty(room), np.empty(room),
         np.empty(room),
     )  # fmt: skip
-    close_call, fills, missed, expired = _kernel().trade(tuple(bars), y_hat, tuple(terms), equity, funded, tuple(kept))
+    given = tuple(_read_only(column) for column in bars)
+    kernel = _kernel()
+    close_call, fills, missed, expired = kernel.trade(
+        given, _read_only(y_hat), tuple(terms), equity, funded, tuple(kept)
+    )
     if close_call:
         raise OnlyExact(_KINDS[close_call - 1])
     if not keep:
@@ -232,15 +238,41 @@ def trade(bars: BarColumns, y_hat: Floats, terms: Terms, *, keep: bool = False) 
 
 def compile_kernel(say: Callable[[str], None]) -> None:
     """Compiles the kernel where this machine has not done so yet, which takes some seconds; say: is told so before."""
-    source = Path(_kernel().__file__)
-    kept = Path(_kernel().trade.stats.cache_path).glob(f"{source.stem}.trade-*.nbi")
+    source, folder = _source()
+    kept = folder.glob(f"{source.stem}.trade-*.nbi")
     if not any(path.stat().st_mtime >= source.stat().st_mtime for path in kept):
         say(COMPILING)
-    none = BarColumns.of_closes(np.empty(0, np.int64), np.empty(0))
-    trade(none, none.close, Terms(1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0, 1.0, 0.0, 0.0))
+    _kernel()
 
 
+def _read_only(column: Any) -> Any:
+    """Returns the column as the kernel is compiled for it: other processes' memory comes so, and ours may."""
+    shown = np.ascontiguousarray(column).view()
+    shown.flags.writeable = False
+    return shown
+
+
+def _source() -> tuple[Path, Path]:
+    """Returns the kernel's file, and the folder in which what is compiled is kept."""
+    module = _imported()
+    return Path(module.__file__), Path(module.trade.stats.cache_path)
+
+
+@cache
 def _kernel() -> Any:
+    """Returns the kernel, compiled: by the process that comes first, while the others wait for it."""
+    module, (_, folder) = _imported(), _source()
+    none, ts = _read_only(np.empty(0)), _read_only(np.empty(0, np.int64))
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "kernel.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        terms = Terms(1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0, 1.0, 0.0, 0.0)
+        kept = Fills(*(np.empty(0, kind) for kind in (np.int64, np.int8, np.int64, float, float, float)))
+        module.trade((ts, *[none] * 5), none, tuple(terms), np.empty(0), np.empty(0), tuple(kept))
+    return module
+
+
+def _imported() -> Any:
     try:
         from services.research.fast import kernel
     except ImportError as error:
