@@ -43,6 +43,7 @@ class Gateway:
         self._engine = ClockedEngine(SessionConfig.of(settings), self.risk, self._journal, self._venue)
         self._engine.places = self.places
         self._seqs = dict.fromkeys(range(P), 0)
+        self._reports: dict[int, list[bytes]] = {p: [] for p in range(P)}  # the ids of those that were awaited
 
     async def _journal(self) -> ClockedJournal:
         own = self._settings
@@ -77,11 +78,14 @@ class Gateway:
             await task
 
     async def write(self, intent: OrderIntent) -> None:
-        """Onto the bus, as the strategy does."""
+        """Onto the bus, as the strategy does: with how far it has read, without which the gateway would soon wait."""
         p = partition_of(intent.sym, P)
         lease = self._leases[p]
         assert lease is not None
-        (done,) = await self._session.commit([Commit(lease, self._seqs[p], {}, [Outgoing.of(intent)])])
+        read: dict[str, str | bytes] = {}
+        if seen := self._reports[p]:
+            read[f"in:{Stream.EXECUTIONS}"] = b"%b %d" % (seen[-1], len(seen))
+        (done,) = await self._session.commit([Commit(lease, self._seqs[p], read, [Outgoing.of(intent)])])
         assert done is Outcome.OK, done
         self._seqs[p] += 1
 
@@ -95,6 +99,7 @@ class Gateway:
                     if isinstance(report, ExecutionReport) and report.client_order_id == intent.client_order_id:
                         if report.status is not OrderStatus.FILLED:
                             raise RuntimeError(f"{report.status} {report.reason}")
+                        self._reports[place.p].append(entry.id)
                         return
                 await self._bus.changed.wait()
 
