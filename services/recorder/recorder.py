@@ -54,7 +54,7 @@ class Recorder:
         self.alive_file: Path | None = None
         self._plan, self._bus, self._settings = plan, bus, settings
         self._home = plan.folder if settings.recorder.folder is None else None
-        self._stopping = False
+        self._stopped = asyncio.Event()
         self._session: Session | None = None
         self._leases = PartitionLeases(plan.instance, settings.bus.partitions, exclusive=True)
         self.metrics = ServiceMetrics((Gauge("leases", LEASES, lambda _: [((), len(self._leases.leases))]),))
@@ -67,7 +67,7 @@ class Recorder:
 
     def stop(self) -> None:
         """Lets `run` write what was read, tell the bus, and return."""
-        self._stopping = True
+        self._stopped.set()
         if self._session is not None:
             self._session.wake()
 
@@ -77,7 +77,7 @@ class Recorder:
         What a newer Tickline wrote is left to a newer recorder: this one stands by, with neither lease nor folder.
         """
         await self._choose_folder()
-        while not self._stopping:
+        while not self._stopped.is_set():
             try:
                 with ExitStack() as stack:
                     await self._lock(stack)
@@ -96,7 +96,7 @@ class Recorder:
 
     async def _choose_folder(self) -> None:
         """Chooses the folder by the bus, where the config names none."""
-        while self._home is not None and not self._stopping:
+        while self._home is not None and not self._stopped.is_set():
             try:
                 session = await self._bus.connect()
                 try:
@@ -114,7 +114,7 @@ class Recorder:
 
     async def _record(self) -> None:
         """Records over one connection after another, until stopped."""
-        while not self._stopping:
+        while not self._stopped.is_set():
             try:
                 self._session = await self._bus.connect()
             except BusLost as lost:
@@ -153,7 +153,7 @@ class Recorder:
             try:
                 stack.enter_context(locked(self._plan.folder))
             except FolderInUse:
-                if self._stopping or time.monotonic() > until:
+                if self._stopped.is_set() or time.monotonic() > until:
                     raise
                 if self._stood_by:
                     self._touch()  # it waits as long as a fresh file may be old
@@ -169,7 +169,7 @@ class Recorder:
     async def _serve(self, session: Session) -> None:
         """Records over one connection; raises BusLost, DiskLost, or NewerWire behind what could be written."""
         while not await self._owns_all(session):
-            if self._stopping:
+            if self._stopped.is_set():
                 return
             self._touch()
             await asyncio.sleep(ROUND_S)  # another recorder of this name holds the lease
@@ -187,11 +187,18 @@ class Recorder:
         await self._write(recording, everything=True)
 
     async def _read_and_write(self, recording: RecordingSession) -> None:
-        """Goes on until stopped, then a little longer for what is there by then."""
-        next_round = time.monotonic() + ROUND_S
-        while not self._stopping:
-            await self._read(recording, max(0.001, next_round - time.monotonic()))
+        """Goes on until stopped, then a little longer for what is there by then.
+
+        It waits between two reads, unless the last one left something: a read of so many streams costs the bus more
+        than what it brings, and who reads at each commit makes each order wait for it.
+        """
+        next_round, pace_s = time.monotonic() + ROUND_S, self._settings.recorder.pace_s
+        while not self._stopped.is_set():
+            began_s = time.monotonic()
+            full = await self._read(recording, max(0.001, next_round - began_s)) >= self._settings.bus.read_count
             await self._write(recording, everything=False)
+            if not full:
+                await self._rest(min(began_s + pace_s, next_round) - time.monotonic())
             if time.monotonic() >= next_round:
                 await self._round(recording.session)
                 next_round = time.monotonic() + ROUND_S
@@ -222,8 +229,14 @@ class Recorder:
         if self.alive_file is not None:
             touch(self.alive_file, self._leases.standing)
 
-    async def _read(self, recording: RecordingSession, wait_s: float) -> bool:
-        """Reads once over all streams; returns whether anything came."""
+    async def _rest(self, seconds: float) -> None:
+        """Waits so long, but not once it is stopped."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(seconds, 0.0)):
+                await self._stopped.wait()
+
+    async def _read(self, recording: RecordingSession, wait_s: float) -> int:
+        """Reads once over all streams; returns how many entries came of the stream of which most came."""
         session = recording.session
         batches = await session.read(recording.cursors, self._settings.bus.read_count, int(wait_s * 1000))
         now_s = time.monotonic()
@@ -231,7 +244,7 @@ class Recorder:
             recording.cursors[source] = entries[-1].id
             for entry in entries:
                 await self._intake.take(recording, source, entry, now_s)
-        return bool(batches)
+        return max((len(entries) for _, entries in batches), default=0)
 
     def _alarm(self, what: str) -> None:
         log.error("alarm", instance=self._plan.instance, what=what)

@@ -18,6 +18,7 @@ class RecorderSettings(Section):
     - folder: where the recording goes. Without it each line, and each replay, has a folder of its own below
       `state_dir/recording`, named after its namespace and bus.
     - streams: those of the line's instances. also: further ones, as `predictions@signal-shadow`.
+    - pace_s: the least time between two looks at the bus.
     - max_rows, max_bytes, max_age_s: the recorder writes a stream's rows into a file when there are so many of them, or
       the oldest is so old.
     - keep_days, keep_bytes: the recorder removes the oldest files beyond these; 0 keeps all.
@@ -30,6 +31,7 @@ class RecorderSettings(Section):
     folder: Path | None = None
     streams: tuple[Stream, ...] = tuple(Stream)
     also: tuple[Annotated[str, Field(pattern=rf"^({'|'.join(Stream)})@[A-Za-z0-9_-]{{1,60}}$")], ...] = ()
+    pace_s: Positive = 0.25
     max_rows: Count = 20_000
     max_bytes: Count = 64_000_000
     max_age_s: Positive = 60.0

@@ -1,6 +1,7 @@
 """The page's reader looks at the line whenever something was committed, and shows what it has seen.
 
-It reads what `tickline status` reads, and as that does; it writes nothing. While nobody looks it reads seldom.
+It reads what `tickline status` reads, and as that does; it writes nothing. While nobody looks it reads seldom, and
+does not follow the streams: a second reader of them all costs the bus, and each order, much.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ from shared.status.reader import StatusReader
 from shared.wall_time import LOCAL_TIME
 
 LEAST_S = 0.1  # between two views
+FOLLOW_S = 0.05  # between two reads of the streams' ends
 SPARED, MOST_S = 4, 1.0  # times as long as a look takes there is none, but no longer than that
 UNSEEN_S = 15.0  # between two looks while nobody looks at the page
 AGAIN_S = 0.5  # after something could not be read
@@ -53,11 +55,10 @@ class PageReader:
         self._revision = 0
         self._shown: dict[str, Any] = {}
         self._why = ""
-        self._began_s = time.monotonic()
 
     async def run(self, hub: EventHub) -> None:
         """Looks for ever."""
-        following = asyncio.create_task(self._follow())
+        following = asyncio.create_task(self._follow(hub))
         try:
             while True:
                 try:
@@ -80,12 +81,16 @@ class PageReader:
             log.warning("the page cannot be read", why=why, exc_info=error)
         self._why = why
 
-    async def _follow(self) -> None:
-        """Reads the streams' ends for ever."""
+    async def _follow(self, hub: EventHub) -> None:
+        """Reads the streams' ends for ever, while somebody looks."""
         while True:
+            if not hub.watched.is_set():
+                await self._tail.forget()
+            await self._tail.begun.wait()
             try:
                 if await self._tail.read():
                     self._news.set()
+                await asyncio.sleep(FOLLOW_S)
             except BusLost:
                 await asyncio.sleep(AGAIN_S)
 
@@ -98,13 +103,13 @@ class PageReader:
             stack.push_async_callback(session.close)
             status = StatusReader(self._settings, lookup, LOCAL_TIME, session=session)
             rule = rule_of(self._settings)
-            if not self._tail.decisions:
-                await self._tail.begin(lookup)
             await self._find_curve(session)
             while True:
                 self._news.clear()
-                began_s = time.monotonic()
-                await self._look(status, session, rule)
+                began_s, watched = time.monotonic(), hub.watched.is_set()
+                if watched and not self._tail.begun.is_set():
+                    await self._tail.begin(lookup)
+                await self._look(status, session, rule, watched)
                 self._show(hub)
                 self._why = ""
                 took_s = time.monotonic() - began_s
@@ -127,10 +132,11 @@ class PageReader:
         except OSError as error:
             self._say(f"the curve is not kept: {self._curve_file}: {error.strerror}")
 
-    async def _look(self, reader: StatusReader, session: Session, rule: Rule) -> None:
+    async def _look(self, reader: StatusReader, session: Session, rule: Rule, watched: bool) -> None:
         seen, tail, watch = await reader.read(), self._tail, self._watch
         progress = await read_progress(session, self._settings)
-        await watch.look(session, time.time_ns() // NS_PER_MS)
+        if watched:  # it is told of messages by the tail, without which all feeds would be silent
+            await watch.look(session, time.time_ns() // NS_PER_MS)
         self._curve.add(seen.event_ns // NS_PER_MS, seen)
         if time.monotonic() - self._saved_s > SAVED_S:
             await self._keep_curve()
@@ -166,7 +172,7 @@ class PageReader:
 
     def _silent_bus(self) -> Iterator[Stale]:
         heard_s = self._tail.heard_s
-        silent_s = time.monotonic() - (self._began_s if heard_s is None else heard_s)
+        silent_s = time.monotonic() - (self._tail.began_s if heard_s is None else heard_s)
         if self._tail.lost or silent_s > SILENT_S:
             yield Stale("bus", round(silent_s, 1), f"The bus has not answered for {silent_s:.0f} s.")
 

@@ -3,6 +3,7 @@
 It keeps the last few decisions, orders and reports, and no more.
 """
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -62,9 +63,11 @@ class StreamRate(NamedTuple):
 
 
 class Tail:
-    """The tail of one line's streams; `read` waits for what is new.
+    """The tail of one line's streams; once it has begun, `read` waits for what is new.
 
-    - heard_s: when the bus answered last, on `clock`, which never goes back; None before the first answer.
+    - began_s, heard_s: when it began, and when the bus answered last, on `clock`, which never goes back; None before
+      the first answer.
+    - begun: is set while it knows what was there before, and misses nothing since.
     - decisions: newest last. orders: by client order id, the newest last.
     - drift, band: the monitor's last readings of the edge, and of the books' equity.
     - see: is told of every message.
@@ -73,7 +76,9 @@ class Tail:
     def __init__(
         self, settings: Settings, bus: Bus, see: Callable[[Message], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
+        self.began_s = clock()
         self.heard_s: float | None = None
+        self.begun = asyncio.Event()
         self.lost = ""  # why the bus does not answer
         self.decisions: deque[DecisionSeen] = deque(maxlen=SHOWN)
         self.orders: dict[str, OrderSeen] = {}
@@ -86,10 +91,12 @@ class Tail:
         self._predictions: dict[str, deque[Prediction]] = {}
         self._counts: dict[str, deque[tuple[int, int]]] = {}  # by stream: second, and entries in it
         self._newest_ns: dict[str, int] = {}
-        self._began_s = clock()
 
     async def begin(self, lookup: Lookup) -> None:
-        """Takes the last decisions and orders that were there before."""
+        """Takes the last decisions and orders that were there before; raises BusLost."""
+        self.began_s, self.heard_s = self._clock(), None
+        if self._session is None:
+            await self._connect()  # first, so that nothing is missed between
         found: list[Found] = []
         for sym in self._settings.symbols:
             for stream in (Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS):
@@ -98,6 +105,14 @@ class Tail:
             found += await lookup.last(Stream.MONITOR, sym)
         for one in sorted(found, key=lambda one: one.at_ns):  # as they were written
             self._see(one.message, one.at_ns)
+        self.begun.set()
+
+    async def forget(self) -> None:
+        """Forgets all but what is counted: it begins anew at the streams' ends."""
+        self.begun.clear()
+        await self.close()
+        for kept in (self.decisions, self.orders, self._predictions, self._cursors, self._counts):
+            kept.clear()
 
     async def read(self) -> bool:
         """Waits, not for long, for what is new; returns whether anything is. Raises BusLost."""
@@ -125,7 +140,7 @@ class Tail:
     def rates(self) -> dict[Stream, StreamRate]:
         """Returns how fast each stream grows, and how long ago it grew last."""
         now_s = self._clock()
-        over_s = min(max(now_s - self._began_s, 1.0), RATED_S)
+        over_s = min(max(now_s - self.began_s, 1.0), RATED_S)
         made = {}
         for stream in producers(self._settings):
             counted = self._counts.get(str(stream), deque())
@@ -173,6 +188,8 @@ class Tail:
         if isinstance(message, Prediction):
             self._predictions.setdefault(message.sym, deque(maxlen=PREDICTIONS)).append(message)
         elif isinstance(message, Decision):
+            if any(one.decision.tr == message.tr for one in self.decisions):
+                return  # it was committed while this began, and comes once more
             known = self._predictions.get(message.sym, ())
             on = next((one for one in known if one.n == message.prediction_n), None)
             self.decisions.append(DecisionSeen(message, at_ns, on))

@@ -1,10 +1,17 @@
 """What the page's stream tells a browser, and when."""
 
+import asyncio
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from services.monitor.page.reader import PageReader
+from shared.bus.memory_bus import MemorySession
 from tests.unit.monitor.page.site import serving, settings_at
 from tests.unit.monitor.session import SYMBOLS, bars
+from tests.until import until
 
 
 async def test_a_view_comes_with_a_commit_and_none_without(tmp_path: Path) -> None:
@@ -31,6 +38,32 @@ async def test_a_view_comes_with_a_commit_and_none_without(tmp_path: Path) -> No
         assert event.data["mode"] == "paper"
         assert "goes by" in event.data["decisions"][0]["sentence"]
         await stream.aclose()
+
+
+async def test_while_nobody_looks_nobody_follows_the_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads, look = 0, asyncio.Event()
+    read, find = MemorySession.read, PageReader._look
+
+    async def counted(self: MemorySession, *given: Any) -> Any:
+        nonlocal reads
+        reads += given[-1] > 0  # it waits for what comes
+        return await read(self, *given)
+
+    async def told(self: PageReader, *given: Any) -> None:
+        await find(self, *given)
+        look.set()
+
+    monkeypatch.setattr(MemorySession, "read", counted)
+    monkeypatch.setattr(PageReader, "_look", told)
+    async with serving(settings_at(tmp_path), bars(1, 3, 0.01)) as site:
+        await site.browser.sign_in(site.file.code)
+        await look.wait()
+        assert reads == 0
+        async with aclosing(site.browser.events()) as stream:
+            async for event in stream:
+                if event.name == "view" and event.data["decisions"]:
+                    break
+        await until(lambda: reads > 0)
 
 
 async def test_no_page_is_made_of_data(tmp_path: Path) -> None:

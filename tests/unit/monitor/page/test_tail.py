@@ -33,6 +33,26 @@ async def test_it_begins_with_the_last_and_goes_on_with_what_is_new(tmp_path: Pa
     await lookup.close()
 
 
+async def test_it_begins_anew_without_what_came_meanwhile_twice_or_not_at_all(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    line = Line(settings)
+    await line.write(bars(1, 3, 0.01))
+    tail, lookup = Tail(settings, line.bus, lambda message: None), Lookup(settings, line.bus)
+    await tail.begin(lookup)
+    await tail.forget()
+    assert not tail.decisions
+    assert not tail.begun.is_set()
+    await line.write(bars(4, 5, 0.01))
+    await tail.begin(lookup)
+    await line.write(bars(6, 6, 0.01))
+    while sum(one.decision.n == 6 for one in tail.decisions) < len(SYMBOLS):
+        assert await tail.read()
+    numbers = [one.decision.n for one in tail.decisions if one.decision.sym == SYMBOLS[0]]
+    assert numbers == [1, 2, 3, 4, 5, 6]
+    await tail.close()
+    await lookup.close()
+
+
 async def test_the_replicas_at_work_and_those_before_them(tmp_path: Path) -> None:
     settings = settings_at(tmp_path, bus={"partitions": 2})
     line, place = Line(settings), PartitionId(settings.gateway.instance, 0)
