@@ -3,6 +3,15 @@
 from typing import ClassVar
 
 
+def printable(text: str) -> str:
+    """Returns the text with `?` for each character on which a terminal would act, or that no file or database takes.
+
+    >>> printable("a\x00b\ud800c")
+    'a?b?c'
+    """
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
 class TicklineError(Exception):
     """An error says in one line what went wrong, where, and what to do.
 
@@ -17,8 +26,7 @@ class TicklineError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str) -> None:
-        line = " ".join(message.splitlines())
-        super().__init__("".join(char if char.isprintable() else "?" for char in line))
+        super().__init__(printable(" ".join(message.splitlines())))
 
 
 class ConfigError(TicklineError):

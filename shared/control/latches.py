@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from shared.errors import ConfigError, SafetyRefusal
-from shared.journal.rows import DropLatch, EventRow, LatchRow, SetBusId
+from shared.journal.rows import DropLatch, EpochRow, EventRow, LatchRow, SetBusId
 
 if TYPE_CHECKING:
     from shared.journal.journal import Journal
@@ -20,8 +20,9 @@ SYMBOL = "SYMBOL:"  # and the symbol that it stops
 
 MONITOR = "monitor"  # who sets it
 
-# An epoch whose owner begins with this is cancelling and closing: a gateway leaves the account to it.
+# An epoch whose owner begins with this is cancelling and closing: a gateway leaves the account to it, for so long.
 AT_WORK = "halt"
+AT_WORK_MS = 30_000
 
 
 def symbol_latch(sym: str) -> str:
@@ -49,6 +50,18 @@ def bus_changes(known: str | None, present: str, now_ms: int) -> tuple[SetBusId 
     if known == present:
         return ()
     return (LatchRow(OTHER_BUS, f"bus {present[:12]} instead of {known[:12]}", "gateway", now_ms),)
+
+
+def is_at_work(holder: EpochRow, now_ms: int) -> bool:
+    """Says whether a halt is cancelling and closing on the account just now.
+
+    One that began later than now is over: it was the clock that was set back.
+
+    >>> holder = EpochRow(7, f"{AT_WORK} by ann", 100_000)
+    >>> [is_at_work(holder, now_ms) for now_ms in (60_000, 100_005, 129_999, 130_000)]
+    [False, True, True, False]
+    """
+    return holder.owner.startswith(AT_WORK) and abs(now_ms - holder.raised_ms) < AT_WORK_MS
 
 
 async def halt(journal: "Journal", by: str, at_ms: int, *, at_work: bool) -> int:

@@ -144,11 +144,16 @@ class Journal:
     ) -> None:
         await self.close()
 
-    async def raise_epoch(self, owner: str, changes: Sequence[PersonChange] = ()) -> int:
-        """Returns a new epoch, written with these changes; every older one is fenced when this returns."""
+    async def raise_epoch(self, owner: str, changes: Sequence[PersonChange] = (), after: int | None = None) -> int:
+        """Returns a new epoch, written with these changes; every older one is fenced when this returns.
+
+        Raises WriteRefused, and Fenced where `after` is not the newest epoch any more: then nothing is raised.
+        """
         _check_commands(changes)
 
         def work(connection: Connection) -> int:
+            if after is not None:
+                self._store.check_epoch(connection, after)
             epoch = self._store.raise_epoch(connection, owner)
             self._store.put(connection, changes)
             return epoch
@@ -192,11 +197,12 @@ class Journal:
         """Returns the stops that may be at the exchange, in the order in which they were placed.
 
         - since_ms: with them those that were last changed then or later.
-        - opened_by: with them those of the position that this order opened.
+        - opened_by: with them those of the position that this order opened, and the stop that it was itself.
         """
         live = f"phase IN ({', '.join(map(repr, LIVE_STOPS))})"
-        wanted = f"AND ({live} OR updated_ms >= ? OR opened_by = ?) ORDER BY at_ms, revision, stop_id"
-        return await self._rows(stops, wanted, since_ms, opened_by or "-")
+        was = "stop_id = (SELECT stop_id FROM orders WHERE account = stops.account AND client_order_id = ?)"
+        wanted = f"AND ({live} OR updated_ms >= ? OR opened_by = ? OR {was}) ORDER BY at_ms, revision, stop_id"
+        return await self._rows(stops, wanted, since_ms, *[opened_by or "-"] * 2)
 
     async def stop(self, stop_id: str) -> StopLife | None:
         """Returns the stop, if it is known."""
@@ -247,7 +253,12 @@ class Journal:
 
     async def requests(self, now_ms: int) -> list[RequestRow]:
         """Returns the requests that nobody has begun and that are not too late at that time, the oldest first."""
-        return await self._rows(requests, "AND taken_ms = 0 AND until_ms >= ? ORDER BY at_ms, request_id", now_ms)
+        wanted = "AND taken_ms = 0 AND done_ms = 0 AND until_ms >= ? ORDER BY at_ms, request_id"
+        return await self._rows(requests, wanted, now_ms)
+
+    async def begun_requests(self) -> list[RequestRow]:
+        """Returns the requests that somebody has begun and that are not over, the oldest first."""
+        return await self._rows(requests, "AND taken_ms > 0 AND done_ms = 0 ORDER BY at_ms, request_id")
 
     async def request(self, request_id: str) -> RequestRow | None:
         """Returns the request, if it is known."""

@@ -205,6 +205,12 @@ PUT_ORDER = (
     "AND orders.content = excluded.content AND orders.book = excluded.book"
 )
 
+# What was asked stays. A request is begun once, and ended once: by who began it, or, where nobody has, by anybody.
+PUT_REQUEST = (
+    f"{put(requests, ['taken_ms', 'done_ms', 'well', 'answer'])} WHERE requests.done_ms = 0 "
+    "AND requests.taken_ms = CASE WHEN excluded.done_ms = 0 THEN 0 ELSE excluded.taken_ms END"
+)
+
 RAISE_EPOCH = (
     f"INSERT INTO {ACCOUNTS} (account, epoch, owner, raised_ms, bus_id) VALUES (?, 1, ?, ?, '') "
     f"ON CONFLICT (account) DO UPDATE SET epoch = {ACCOUNTS}.epoch + 1, owner = excluded.owner, "
@@ -230,7 +236,7 @@ CHANGES: Mapping[type[Change], tuple[str, Table[Any] | None]] = {
     EventRow: (insert(events), events),
     StopLife: (put(stops), stops),
     NakedRow: (put(naked), naked),
-    RequestRow: (put(requests, ["taken_ms", "done_ms", "well", "answer"]), requests),  # what was asked stays
+    RequestRow: (PUT_REQUEST, requests),
     DropLatch: (drop(latches), None),
     DropArming: (drop(armings), None),
     DropExternal: (drop(externals), None),
@@ -285,6 +291,8 @@ class Store:
             if isinstance(change, OrderRow):
                 if done.rowcount != 1:
                     raise self._refused(change, _why_not(self._read(connection, orders, change), change))
+            elif isinstance(change, RequestRow) and done.rowcount != 1:
+                raise self._refused(change, "somebody else has begun it, or it is over")
             elif isinstance(change, FillRow):
                 self._check_fill(connection, change)
             elif isinstance(change, FundingRow):

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import make_url
@@ -454,6 +455,9 @@ async def test_a_stop_is_replaced_by_its_next_row_and_found_while_it_may_be_at_t
     assert await journal.stop("f" * 32) is None
     assert await journal.stops() == [live]
     assert await journal.stops(opened_by="before") == [live, older]
+    became = order(1, stop_id=older.stop_id)
+    await journal.write([became], epoch)
+    assert await journal.stops(opened_by=became.client_order_id) == [live, older], "the order opened the reverse"
     assert await journal.stops(since_ms=200) == [live, ended, older]
     assert [life.phase for life in await journal.stops(since_ms=0) if not life.live] == [ended.phase, older.phase]
 
@@ -463,11 +467,60 @@ async def test_a_request_gets_its_answer_and_stays_what_was_asked(journal: Journ
     await journal.write_by_person([asked])
     assert await journal.requests(10) == [asked]
     assert await journal.requests(11) == [], "too late"
+    begun = asked._replace(taken_ms=6)
+    await journal.write([begun], epoch)
+    assert await journal.begun_requests() == [begun]
     answer = {"taken_ms": 6, "done_ms": 7, "well": True, "answer": "flat"}
     await journal.write([asked._replace(kind="CANCEL_ALL", by="bob", until_ms=99, **answer)], epoch)
+    assert await journal.begun_requests() == []
     assert await journal.request("a1") == asked._replace(**answer)
     assert await journal.request("a2") is None
     assert await journal.requests(5) == []
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        {"taken_ms": 6},
+        {"taken_ms": 9},
+        {"done_ms": 9, "answer": "nobody came"},
+        {"taken_ms": 9, "done_ms": 9, "answer": "by another"},
+    ],
+)
+async def test_a_request_is_begun_once(journal: Journal, epoch: int, late: dict[str, Any]) -> None:
+    """Also in the same millisecond, and whoever raises the epoch with it: then that stays, too."""
+    asked = RequestRow("a1", "FLATTEN", "ann", at_ms=5, until_ms=10)
+    begun = asked._replace(taken_ms=6)
+    await journal.write_by_person([asked])
+    await journal.write([begun], epoch)
+    with pytest.raises(WriteRefused, match="somebody else has begun it, or it is over"):
+        await journal.raise_epoch("another", [asked._replace(**late)])
+    assert await journal.request("a1") == begun
+    assert (await journal.epoch()).epoch == epoch
+    over = begun._replace(done_ms=8, answer="flat")
+    await journal.write([over], epoch)
+    for row in (begun, over._replace(answer="again"), asked._replace(done_ms=9)):
+        with pytest.raises(WriteRefused):
+            await journal.write_by_person([row])
+    assert await journal.request("a1") == over
+
+
+async def test_what_nobody_has_begun_is_taken_back_once(journal: Journal) -> None:
+    asked = RequestRow("a1", "FLATTEN", "ann", at_ms=5, until_ms=10)
+    await journal.write_by_person([asked])
+    await journal.write_by_person([over := asked._replace(done_ms=8, answer="nobody came")])
+    assert await journal.requests(5) == await journal.begun_requests() == []
+    with pytest.raises(WriteRefused):
+        await journal.write_by_person([asked._replace(taken_ms=9)])
+    assert await journal.request("a1") == over
+
+
+async def test_an_epoch_is_raised_only_behind_the_one_that_was_seen(journal: Journal, epoch: int) -> None:
+    later = await journal.raise_epoch("you", after=epoch)
+    with pytest.raises(Fenced):
+        await journal.raise_epoch("me", [note("late")], after=epoch)
+    assert (await journal.epoch()).epoch == later
+    assert await journal.events(5) == []
 
 
 async def test_a_time_without_a_stop_gets_its_end(journal: Journal, epoch: int) -> None:

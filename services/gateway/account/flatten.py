@@ -25,7 +25,7 @@ from services.gateway.account.closing_orders import (
     last_valid_ms,
 )
 from services.gateway.account.resting import Resting, stops_of
-from services.gateway.account.waiting import POLL_S, VenueWait
+from services.gateway.account.waiting import POLL_S, Overtaken, VenueWait
 from services.gateway.execution.account_reader import trades_of
 from services.gateway.execution.baseline import elsewhere_row, mine_of
 from services.gateway.execution.records import ending, open_order_of
@@ -91,7 +91,7 @@ class Flatten:
         self._unsettled: dict[str, tuple[Decimal, ...]] = {}
         self._booked: dict[str, dict[str, Decimal]] = {}
         self._mine: dict[str, Decimal] = {}
-        self._of_others: list[OrderRow] = []  # orders of books that no gateway trades
+        self._of_others: dict[str, OrderRow] = {}  # orders, by id, of books that no gateway trades
         self._traded_books = frozenset(
             book_of(settings, sym) for sym in (settings.symbols if traded is None else traded)
         )
@@ -100,18 +100,21 @@ class Flatten:
         self._refused: set[str] = set()  # since the last look
         self._in_row: dict[str, int] = {}  # refusals since something was taken, by symbol
         self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
+        self._quiet_ms = 0  # when the last order that was under way cannot arrive any more
+        self._retaking = asyncio.Lock()
 
     async def flatten(self, until: float) -> None:
         """Cancels, and closes until the venue shows no position and nothing can arrive any more.
 
-        VenueError after `until` (monotonic). A symbol that cannot be asked holds up no other.
+        VenueError after `until` (monotonic), Overtaken where another halt is at work since. A symbol that cannot be
+        asked holds up no other.
         """
-        quiet_ms = await self._load()
+        await self._load()
         await self._resting.cancel()
         flat_since: float | None = None  # since when every look has shown no position
         nothing_rests = False  # since it is flat, and nothing can arrive any more
         while True:
-            can_arrive = self._venue.now_ms() <= quiet_ms
+            can_arrive = self._venue.now_ms() <= self._quiet_ms
             cancels_stops = flat_since is not None and not (can_arrive or nothing_rests)
             rests = await self._resting.cancel_last() if cancels_stops else ""
             left, seen_s = await self._look(), time.monotonic()  # behind the orders: what rested may have been filled
@@ -150,10 +153,16 @@ class Flatten:
 
         return ", ".join(filter(None, await asyncio.gather(*map(tried, self._syms))))
 
-    async def _load(self) -> int:
-        """Reads books and unsettled orders of the journal; returns when the last of these cannot arrive any more."""
+    async def _load(self) -> None:
+        """Reads books and unsettled orders of the journal, among these what we have sent ourselves."""
         rows = [row for row in await self._journal.orders() if row.state is not OrderPhase.INTENT]
-        self._of_others += (row for row in rows if row.book not in self._traded_books and row.sym in self._syms)
+        for row in rows:
+            if row.sym in self._syms:
+                self._note_other(row)
+        self._on_its_way = {
+            sym: [(request, order._replace(book="")) for request, order in sent]  # the journal has what was filled
+            for sym, sent in self._on_its_way.items()
+        }
         self._mine = mine_of(await self._journal.limits(), self._syms)
         known = sorted(await self._journal.last_seqs())
         for sym in self._syms:
@@ -164,7 +173,7 @@ class Flatten:
         late = (row.valid_until_ms for row in rows if not row.venue_order_id)  # others have arrived
         stops = (life.valid_until_ms for life in await self._journal.stops() if life.phase in UNANSWERED)
         quiet_ms = last_valid_ms((*late, *stops))
-        return quiet_ms + MARGIN_MS if quiet_ms else 0
+        self._quiet_ms = max(self._quiet_ms, quiet_ms + MARGIN_MS if quiet_ms else 0)
 
     async def _look(self) -> str:
         """Looks at the positions, and sends what is needed; returns what is not flat yet."""
@@ -241,7 +250,10 @@ class Flatten:
         name = f"halt|{own.mode}|{own.venue}|{own.account}|{sym}|{order.row}|{at_ms}|{number}"
         order_id = blake2b(name.encode(), digest_size=16).hexdigest()
         request = OrderRequest(sym, order_id, order.signed_qty, True, at_ms, own.request_validity_ms, order.row)
-        await self._write([self._row(request, order.book, price) if order.book else _note(request)])
+        row = self._row(request, order.book, price) if order.book else None
+        await self._write([row or _note(request)], seen=True)
+        if row is not None:
+            self._note_other(row)
         side = "BUY" if order.signed_qty > 0 else "SELL"
         whose = f"{order.row}, " * bool(order.row) + (f"ours: {order.book}" if order.book else "not ours")
         self._say(f"{side} {abs(order.signed_qty)} {sym} ({whose}), order {order_id}")
@@ -285,7 +297,7 @@ class Flatten:
     def _row(self, request: OrderRequest, book: str, price: Decimal) -> OrderRow:
         """Returns the journal's row of a closing order of a book, as SENT."""
         zero, now_ms = Decimal(0), time.time_ns() // NS_PER_MS
-        row = OrderRow(
+        return OrderRow(
             client_order_id=request.client_order_id, book=book, sym=request.sym, tick_n=0,
             tr=f"halt:{request.sym}:{request.at_ms}"[:160], ts_event=now_ms * NS_PER_MS, leg=Leg.CLOSE,
             intended_qty=request.signed_qty, reduce_only=True, price=price,
@@ -294,13 +306,14 @@ class Flatten:
             valid_until_ms=request.valid_until_ms, venue_order_id="", filled_qty=zero, paid=zero, commission=zero,
             reason=None, epoch=self._epoch, updated_ms=now_ms,
         )  # fmt: skip
-        if book not in self._traded_books:
-            self._of_others.append(row)
-        return row
+
+    def _note_other(self, row: OrderRow) -> None:
+        if row.book not in self._traded_books:
+            self._of_others[row.client_order_id] = row
 
     async def _settle_others(self, until: float) -> None:
         """Ends the orders of books that no gateway trades; one whose end the venue does not tell is for a person."""
-        for row in self._of_others:
+        for row in self._of_others.values():
             changes: list[Change] = []
             self._waiting.on = f"it is flat; what became of order {row.client_order_id} of {row.book} is asked"
             with suppress(VenueError):
@@ -314,16 +327,35 @@ class Flatten:
             else:
                 self._say(f"{row.book}: order {row.client_order_id} is not told yet: `tickline resolve` lists it")
 
-    async def _write(self, changes: Sequence[Change]) -> None:
-        """Writes under the newest epoch: the latch stops a gateway from sending, whatever epoch it takes meanwhile."""
+    async def _write(self, changes: Sequence[Change], *, seen: bool = False) -> None:
+        """Writes under the newest epoch: the latch stops a gateway from sending, whatever epoch it takes meanwhile.
+
+        Another halt stops us, since it closes what it has seen: the newest one goes on alone.
+
+        - seen: the changes follow from what was seen. Where somebody has acted on the account since, that may be done
+          already: nothing is written then, and all is read and looked at again (VenueError).
+        """
         for _ in range(FENCED_TIMES):
+            epoch = self._epoch
             try:
-                await self._journal.write(changes, self._epoch)
+                await self._journal.write(changes, epoch)
                 return
             except Fenced:
-                note = EventRow("HALT", "", "", f"took the epoch back, by {self._by}", time.time_ns() // NS_PER_MS)
-                self._epoch = await self._journal.raise_epoch(f"{AT_WORK} by {self._by}", [note])
+                async with self._retaking:
+                    if self._epoch == epoch:  # else another symbol's order has taken it back meanwhile
+                        await self._retake()
+                if seen:
+                    raise VenueError("somebody else has acted on the account: looking again") from None
         raise VenueError("another process keeps taking the journal's epoch: stop the gateway")
+
+    async def _retake(self) -> None:
+        holder = await self._journal.epoch()
+        if holder.owner.startswith(AT_WORK):
+            raise Overtaken(f"another {holder.owner} is at work on the account since: this one leaves it alone")
+        note = EventRow("HALT", "", "", f"took the epoch back, by {self._by}", time.time_ns() // NS_PER_MS)
+        with suppress(Fenced):  # taken meanwhile, perhaps by another halt: it is looked at again
+            self._epoch = await self._journal.raise_epoch(f"{AT_WORK} by {self._by}", [note], after=holder.epoch)
+            await self._load()
 
 
 def _note(request: OrderRequest) -> EventRow:

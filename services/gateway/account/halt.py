@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from services.gateway.account.waiting import RETRY_S, VenueWait, longer
+from services.gateway.account.waiting import RETRY_S, Overtaken, VenueWait, longer
 from shared.config import Settings
 from shared.control.accounts import AccountToStop, Say
 from shared.control.whereabouts import Whereabouts
@@ -31,7 +31,7 @@ async def leave(
     - say, warn: show what is done, and what is not.
     - within_s: how long the venue is asked, VenueError then; None: one that is silent is asked until it answers.
     """
-    waiting = VenueWait(stopped.account, say, within_s)
+    waiting, ours = VenueWait(stopped.account, say, within_s), True
     telling = asyncio.create_task(waiting.tell())
     try:
         async with asyncio.timeout(None if within_s is None else within_s + LATE_S):
@@ -44,9 +44,13 @@ async def leave(
         raise VenueError(f"the exchange does not answer in time: {stopped.account} stays halted: {AGAIN}") from None
     except VenueError as error:
         raise VenueError(f"{error}: {stopped.account} stays halted: {AGAIN}") from None
+    except Overtaken:
+        ours = False  # the other one's, which gives it back
+        raise
     finally:
         telling.cancel()
-        await stopped.journal.raise_epoch(f"a person, {by}, after a halt")
+        if ours:
+            await stopped.journal.raise_epoch(f"a person, {by}, after a halt")
 
 
 async def _leave(

@@ -12,11 +12,13 @@ import structlog
 
 from services.gateway.account.flatten import Flatten
 from services.gateway.account.resting import Resting, stops_of
-from services.gateway.account.waiting import VenueWait
+from services.gateway.account.waiting import Overtaken, VenueWait
 from shared.config import Settings
 from shared.control.accounts import AccountToStop
-from shared.control.requests import FLATTEN, VERBS, answer, take
-from shared.errors import JournalUnwritable, TicklineError
+from shared.control.books import book_of
+from shared.control.requests import FLATTEN, VERBS, answer, left_amid, take
+from shared.control.whereabouts import Whereabouts
+from shared.errors import JournalUnwritable
 from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.journal.rows import RequestRow
@@ -30,6 +32,7 @@ log = structlog.get_logger()
 
 async def carry_out_requests(settings: Settings, journal: Journal, venue: Venue) -> None:
     """Carries out what is asked for and not too late; raises JournalUnwritable."""
+    await left_amid(journal, _now_ms())
     for request in await journal.requests(_now_ms()):
         taken_ms = _now_ms()
         epoch = await take(journal, request, taken_ms)
@@ -42,7 +45,7 @@ async def _carry_out(
 ) -> None:
     log.warning("a person's request", kind=request.kind, by=request.by, request=request.request_id)
     said: list[str] = []
-    well, verb = False, VERBS[request.kind]
+    well, ours, verb = False, True, VERBS[request.kind]
     try:
         async with asyncio.timeout(WITHIN_S + LATE_S):
             left = await _leave(settings, journal, venue, request, epoch, said)
@@ -50,21 +53,30 @@ async def _carry_out(
         end = f"not looked at: {', '.join(left)}: type `{verb}`" if left else "done"
     except JournalUnwritable:
         raise
-    except (TicklineError, TimeoutError) as error:
-        end = f"not all is done: {str(error) or 'the exchange does not answer in time'}: type `{verb}`"
+    except Overtaken as error:
+        ours, end = False, f"not all is done: {error}"
     except asyncio.CancelledError:
         await answer(journal, request, f"the gateway was stopped: type `{verb}`", taken_ms, _now_ms(), well=False)
         raise
+    except Exception as error:  # noqa: BLE001  (whatever it is, who asked must hear of it)
+        end = f"not all is done: {str(error) or 'the exchange does not answer in time'}: type `{verb}`"
     text = "; ".join([*said[-LINES:], end])
     log.warning("a person's request is over", request=request.request_id, well=well, what=text)
-    await answer(journal, request, text, taken_ms, _now_ms(), well=well)
+    await answer(journal, request, text, taken_ms, _now_ms(), well=well, ours=ours)
 
 
 async def _leave(
     settings: Settings, journal: Journal, venue: Venue, request: RequestRow, epoch: int, said: list[str]
 ) -> Sequence[str]:
-    """Cancels and, where that is asked for, closes; returns the symbols of books that this venue does not reach."""
+    """Cancels and, where that is asked for, closes; returns the symbols of books that this venue does not reach.
+
+    Raises SafetyRefusal, or ConfigError, where no session would begin on this account either.
+    """
     account, own = settings.gateway.account, settings.gateway.markets
+    here, before = Whereabouts.of(settings), Whereabouts.known(await journal.limits())
+    seqs = await journal.last_seqs()
+    here.check(before, [sym for sym in settings.symbols if book_of(settings, sym) in seqs])
+    here.of_account(venue, before, account)
     way = await AccountToStop(account, journal, settings, None).way_out(said.append)
     left = sorted({*way.unplaced, *(way.settings.gateway.markets.keys() - own.keys())})
     waiting, until = VenueWait(account, said.append, WITHIN_S), time.monotonic() + WITHIN_S

@@ -4,11 +4,15 @@ import asyncio
 import time
 
 from shared.control.accounts import Say
-from shared.errors import VenueError
+from shared.errors import SafetyRefusal, VenueError
 
 SAY_EVERY_S = 10.0
 POLL_S = 0.2  # between two looks at an exchange that answers
 RETRY_S, RETRY_MAX_S = 0.5, 5.0
+
+
+class Overtaken(SafetyRefusal):
+    """Another halt has taken the account over since, and closes what is left: two at once would close it twice."""
 
 
 class VenueWait:

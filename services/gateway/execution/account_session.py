@@ -28,7 +28,7 @@ from services.gateway.risk.limits import RiskCheck
 from shared.bus.names import partition_of
 from shared.control.books import Books, reports_of, retire_others
 from shared.control.capital import begun_row, begun_with, check_capital, unknown_capital
-from shared.control.latches import AT_WORK, bus_changes
+from shared.control.latches import bus_changes, is_at_work
 from shared.control.whereabouts import Whereabouts
 from shared.errors import SafetyRefusal
 from shared.exchanges.trading.amounts import plain
@@ -46,7 +46,6 @@ log = structlog.get_logger()
 
 BEGAN = "began"
 LAST_CANCELS_S = 3.0
-HALT_WORKS_MS = 30_000  # how long a halt's own cancel and flatten may hold the account
 
 
 class Began(Record):
@@ -98,7 +97,7 @@ class AccountSession:
         - bus_id: of the bus that the parts are on. Another one than the journal's latches until a person adopts it.
         """
         holder = await self._journal.epoch()
-        if holder.owner.startswith(AT_WORK) and now_ms() - holder.raised_ms < HALT_WORKS_MS:
+        if is_at_work(holder, now_ms()):
             raise ExternalStoreLost("a halt is at work on this account")
         epoch = await self._journal.raise_epoch(owner)
         self.context = self._new_context(epoch)

@@ -110,10 +110,15 @@ class StopLives:
             await self._manager.take_fired(self.by_id[life.stop_id], row)
 
     def forget(self, opened_by: str) -> None:
-        """Forgets what is over. opened_by: whose stops stay: one that nothing but silence has ended may show up yet."""
+        """Forgets what is over.
+
+        - opened_by: whose stops stay: one that nothing but silence has ended may show up yet. So does the stop that has
+          opened it: what that has opened is closed, however long it takes.
+        """
         oldest_ms = self._context.venue.now_ms() - SEEN_AGAIN_MS
         for life in list(self.by_id.values()):
-            if not life.live and life.opened_by != opened_by and life.heard_ms < oldest_ms:
+            of_position = opened_by in (life.opened_by, life.fired_name)
+            if not life.live and not of_position and life.heard_ms < oldest_ms:
                 del self.by_id[life.stop_id], self._written[life.stop_id]
 
     def _news(self, life: StopLife) -> bool:

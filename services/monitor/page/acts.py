@@ -15,6 +15,7 @@ from shared.control import arming, latches, requests
 from shared.errors import TicklineError
 from shared.extras import missing_extras, to_install
 from shared.journal.journal import Journal
+from shared.journal.rows import RequestRow
 from shared.wall_time import age
 
 BY: Final = "the page"
@@ -130,15 +131,26 @@ def _asking(kind: str) -> Callable[[str, Journal], Awaitable[Done]]:
     async def do(account: str, journal: Journal) -> Done:
         verb = requests.VERBS[kind]
         request = await requests.ask(journal, kind, BY, _now_ms())
-        found = await requests.answered(journal, request, _now_ms, PATIENCE_S)
-        if found is None:
-            return Done(False, f"{account} is halted, but no gateway is at work on it: type the command.", verb)
+        found = await requests.answered(journal, request, PATIENCE_S)
+        if not found.taken_ms:
+            return await _not_begun(account, journal, found, verb)
         begun = age((found.taken_ms - found.at_ms) * NS_PER_MS)
         if not found.done_ms:
             return Done(False, f"{account} is halted; its gateway began after {begun}, and is still at it.", verb)
         return Done(found.well, f"{account} is halted; its gateway: {found.answer}.", None if found.well else verb)
 
     return do
+
+
+async def _not_begun(account: str, journal: Journal, request: RequestRow, verb: str) -> Done:
+    """Says why nobody has begun it. A halt that is at work may have died, and a newer one takes the account from it."""
+    holder = await journal.epoch()
+    if latches.is_at_work(holder, _now_ms()):
+        at_work = f"Not begun: a {holder.owner} is at work on {account}. Should that not end, type the command."
+        return Done(False, at_work, verb)
+    if request.answer != requests.NOBODY:
+        return Done(False, f"Not begun: {request.answer}: type the command.", verb)
+    return Done(False, f"{account} is halted, but no gateway is at work on it: type the command.", verb)
 
 
 _DO: Final[dict[str, Callable[[str, Journal], Awaitable[Done]]]] = {

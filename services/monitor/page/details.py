@@ -1,6 +1,7 @@
 """What a click opens: a chain in the sentences of `tickline trace`, a symbol's prices with what was done at them."""
 
 from contextlib import AsyncExitStack
+from math import isfinite
 from typing import Any
 
 from shared.bus.api import Bus
@@ -63,8 +64,13 @@ async def prices_of(settings: Settings, bus: Bus, sym: str) -> dict[str, Any] | 
         for one in reports
         if isinstance(one, ExecutionReport) and one.last_px is not None and one.last_qty and one.ts_event >= since_ns
     ]
-    points = [[one.ts_event // NS_PER_MS, float(one.price), one.y_hat] for one in shown]
+    points = [[one.ts_event // NS_PER_MS, float(one.price), _number(one.y_hat)] for one in shown]
     return {"points": points, "marks": sorted(marks, key=lambda one: int(one["ms"]))[-MARKS:]}
+
+
+def _number(y_hat: float | None) -> float | None:
+    """Returns it, if JSON has it: a model may give what is no number."""
+    return y_hat if y_hat is not None and isfinite(y_hat) else None
 
 
 def _mark(kind: str, message: Decision | ExecutionReport, price: float | None, sign: int) -> dict[str, Any]:

@@ -144,12 +144,14 @@ class PageApp:
         return answer
 
     async def _events(self, request: Request) -> Response:
-        if self._token(request) is None:
+        token = self._token(request)
+        if token is None:
             return _said(401, NOT_SIGNED_IN)
         if self._hub.full:
             return _said(503, "Too many pages are open: close one.")
         headers = {"x-accel-buffering": "no"}
-        return StreamingResponse(self._hub.stream(), media_type="text/event-stream", headers=headers)
+        events = self._hub.stream(partial(self._sessions.knows, token))
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
     def _asking(self, ask: Ask) -> Answer:
         async def answer(request: Request) -> Response:
@@ -299,11 +301,14 @@ async def _listen(own: PageSettings, sessions: Sessions) -> tuple[socket.socket,
     """Returns the socket, and the names by which browsers may call it, once it is to be had."""
     said = ""
     while True:
+        sock = None
         try:
             sock = bound(own, sessions.port)
             names = names_of(own, sock.getsockname()[1])
             sessions.serve_at(f"http://{names[0]}", sock.getsockname()[1])
         except OSError as error:
+            if sock is not None:  # nobody can be told where: a full disk, or a folder that is not ours
+                sock.close()
             if str(error) != said:
                 log.error("no page", why=f"{own.host}:{own.port}: {error.strerror or error}: it is tried again")
             said = str(error)

@@ -47,14 +47,14 @@ class EventHub:
         for news in self._open:
             news.set()
 
-    async def stream(self) -> AsyncIterator[bytes]:
-        """Yields one browser's events until it, or the page, goes away."""
+    async def stream(self, lasts: Callable[[], bool] = lambda: True) -> AsyncIterator[bytes]:
+        """Yields one browser's events until it, its session or the page goes away. lasts: of the session."""
         news, sent, beat_s = asyncio.Event(), b"", 0.0
         self._open.add(news)
         self.watched.set()
         try:
             yield b"retry: 1000\n\n"
-            while not self._closed:
+            while not self._closed and lasts():
                 news.clear()
                 if self._view is not sent:
                     first, sent = not sent, self._view

@@ -14,6 +14,7 @@ from shared.features.spec import parsed
 from shared.features.vector import FeatureVector
 from shared.models.runtime import LIBRARIES, Runtime
 from shared.tick import Tick
+from shared.version import full_version
 
 Floats = NDArray[np.float64]
 
@@ -77,6 +78,7 @@ def _predicted(asked: Asked, rows: NDArray[np.float32], first: int) -> Floats:
 def _key(asked: Asked, prices: Floats, first: int) -> str:
     told = (
         FORM,
+        full_version(),  # features and model classes that ship
         asked.identity,
         asked.features,
         asked.window,

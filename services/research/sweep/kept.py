@@ -5,7 +5,6 @@ import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from services.research.sweep.traded import Traded
 from shared.errors import ConfigError
 from shared.models.choose import chosen_card
 from shared.models.runtime import Runtime
+from shared.version import full_version
 
 _FORM = b"2"  # of the files, and of what a task gives; raised when one of them changes
 
@@ -91,7 +91,7 @@ def _decides(task: Task) -> Iterator[bytes]:
     yield repr([trading.chosen for trading in task.tradings]).encode()
     yield task.edges.tobytes()
     yield repr(task.code.packed).encode()
-    yield f"tickline {version('tickline')}, {Runtime.here('torch').text}".encode()
+    yield f"tickline {full_version()}, {Runtime.here('torch').text}".encode()
 
 
 def packed(found: Sequence[Traded]) -> bytes:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from shared.config import Mode, Settings
 from shared.config.gateway import read_keys
-from shared.errors import ConfigError
+from shared.errors import ConfigError, printable
 from shared.exchanges.registry import trading_class
 
 HIDDEN = "***"
@@ -62,16 +62,18 @@ class Credentials:
             raise ConfigError(f"[gateway] exchange {exchange} asks for {', '.join(lacking)}: it cannot be traded here")
 
     def redact(self, text: str) -> str:
-        """Returns the text in one line, without keys and signatures, and no longer than a person reads.
+        """Returns the text in one line that can be kept and shown, without keys, and no longer than a person reads.
 
         >>> keys = Credentials(SecretStr("abc"), SecretStr("def"))
         >>> keys.redact("GET https://x/y?key=abc&signature=0123456789 failed")
         'GET https://x/y?key=***&signature=*** failed'
+        >>> keys.redact("bad\\x00 symbol\\ud800")
+        'bad? symbol?'
         """
         for secret in (self.api_key, self.secret, self.password):
             if secret is not None and secret.get_secret_value():
                 text = text.replace(secret.get_secret_value(), HIDDEN)
-        return " ".join(_SIGNED.sub(rf"\g<1>{HIDDEN}", text).split())[:MOST]
+        return printable(" ".join(_SIGNED.sub(rf"\g<1>{HIDDEN}", text).split())[:MOST])
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """A flatten while requests fail at random ends flat, never goes through zero, and journals before it sends."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from decimal import Decimal
@@ -10,17 +11,20 @@ import pytest
 
 from services.gateway.account.flatten import Flatten
 from services.gateway.account.resting import Resting
-from services.gateway.account.waiting import VenueWait
+from services.gateway.account.waiting import Overtaken, VenueWait
 from services.gateway.execution.baseline import mine_row
 from services.simulator.engine.events import LIVE, NewOrder
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.simulator import Simulator, serving
 from shared.config import Settings, load_settings
+from shared.control.books import execution_row
+from shared.control.latches import halt
 from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.journal.journal import Journal
-from shared.orders.answers import VenueOrder
+from shared.messages import ExecutionReport, Leg, OrderStatus
+from shared.orders.answers import VenueOrder, VenuePosition
 from tests.integration.gateway.conftest import SYM
-from tests.journal_rows import order
+from tests.journal_rows import BOOK, order
 from tests.simulator_venues import BINANCE, BYBIT, HYPERLIQUID, OKX, Place, named
 
 WEATHER = {
@@ -47,6 +51,69 @@ def stranger(fake: Simulator, qty: str) -> None:
 class _Content:
     def __init__(self, content: dict[str, str]) -> None:
         self.content = content
+
+
+async def test_another_halt_that_begins_has_the_account_alone(tmp_path: Path) -> None:
+    """Two at once would sell twice; on spot that is somebody's savings. A gateway that takes the account is no halt."""
+    async with serving("binance", chances={}) as fake:
+        settings = settings_of(tmp_path, fake)
+        stranger(fake, "0.050")
+        venue = make_venue(settings)
+        await venue.open(only_out=True)
+        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+            epoch = await halt(journal, "ann", 1, at_work=True)
+            first = Flatten(settings, journal, venue, epoch, "ann", print)
+            second = await halt(journal, "bob", 1, at_work=True)
+            with pytest.raises(Overtaken, match="another halt by bob is at work on the account since"):
+                await first.flatten(time.monotonic() + 60)
+            assert (await journal.epoch()).epoch == second
+            assert fake.engine.wallet.holding(SYM).qty == Decimal("0.050")
+            await journal.raise_epoch("gateway 1")
+            await Flatten(settings, journal, venue, second, "bob", print).flatten(time.monotonic() + 60)
+        await venue.close()
+        assert fake.engine.wallet.holding(SYM).qty == 0
+
+
+async def test_what_another_halt_has_closed_meanwhile_is_not_sold_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That one is over, and what is left in the account is somebody's savings."""
+    async with serving("binance-spot", chances={}) as fake:
+        settings = settings_of(tmp_path, fake, markets={SYM: "BTC/USDT"})
+        stranger(fake, "0.020")
+        bought = ExecutionReport(
+            n=1, sym=SYM, ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id="bought00", leg=Leg.OPEN,
+            status=OrderStatus.FILLED, last_qty=Decimal("0.010"), last_px=Decimal(42_000), commission=Decimal(0),
+            reason=None,
+        )  # fmt: skip
+        savings = fake.engine.wallet.cash["BTC"] - bought.last_qty
+        venues = make_venue(settings), make_venue(settings)
+        for venue in venues:
+            await venue.open(only_out=True)
+        asked, over, shown = asyncio.Event(), asyncio.Event(), venues[0].positions
+
+        async def late() -> list[VenuePosition]:
+            asked.set()
+            await over.wait()
+            return await shown()
+
+        monkeypatch.setattr(venues[0], "positions", late)
+        said: list[str] = []
+        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+            epoch = await halt(journal, "ann", 1, at_work=True)
+            await journal.write([execution_row(BOOK, bought, 1), mine_row(SYM, savings)], epoch)
+            first = Flatten(settings, journal, venues[0], epoch, "ann", said.append)
+            closing = asyncio.create_task(first.flatten(time.monotonic() + 60))
+            await asked.wait()
+            second = await halt(journal, "bob", 1, at_work=True)
+            await Flatten(settings, journal, venues[1], second, "bob", print).flatten(time.monotonic() + 60)
+            await journal.raise_epoch("a person, bob, after a halt")
+            assert fake.engine.wallet.cash["BTC"] == savings
+            over.set()
+            await closing
+        for venue in venues:
+            await venue.close()
+        assert fake.engine.wallet.cash["BTC"] == savings, said
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -1,5 +1,6 @@
 """What a person at the page asks for is carried out by the gateway that is at work, and by none that comes later."""
 
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from services.monitor.page.acts import PageActs
 from shared.control import requests
+from shared.errors import SafetyRefusal
 from shared.journal.rows import RequestRow
 from shared.messages import Leg, OrderStatus, Reason
 from tests.integration.gateway.conftest import SYM, Gateway
@@ -80,9 +82,22 @@ async def test_where_no_gateway_is_at_work_the_command_is_told_and_none_does_it_
     assert not (await request(trading)).taken_ms
 
 
-async def test_of_two_that_take_a_request_one_has_it(trading: Gateway) -> None:
+async def test_nothing_is_closed_on_an_account_that_is_not_the_journals(
+    trading: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway that begins with another key finds the request before it is refused."""
+    monkeypatch.setattr(requests, "BEGUN_MS", 60_000)
+    await trading.write(trading.intent(str(QTY)))
+    await trading.reported(1)
     await trading.stop()
+    trading.fake.engine.set("uid", "another")
     async with trading._opened() as journal:
-        wanted = await requests.ask(journal, requests.FLATTEN, "test", 1)
-        assert await requests.take(journal, wanted, 2) is not None
-        assert await requests.take(journal, wanted, 3) is None
+        wanted = await requests.ask(journal, requests.FLATTEN, "test", time.time_ns() // 1_000_000)
+        trading.start()
+        answered = await requests.answered(journal, wanted, 60.0)
+    assert not answered.well
+    assert "this key is of another account" in answered.answer
+    assert held(trading) == QTY
+    assert trading.task is not None
+    with pytest.raises(SafetyRefusal):
+        await trading.task

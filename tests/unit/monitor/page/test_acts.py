@@ -9,7 +9,8 @@ import pytest
 
 from services.monitor.page.acts import ACTS, BY, PageActs
 from shared.config import Settings, load_settings
-from shared.control.latches import HALT, REDUCE_ONLY
+from shared.control import requests
+from shared.control.latches import HALT, REDUCE_ONLY, halt
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow
 
@@ -75,6 +76,32 @@ async def test_without_a_journal_the_command_is_told(tmp_path: Path) -> None:
     status, answer = await PageActs(account(tmp_path)).do("halt", "halt")
     assert (status, answer["done"], answer["command"]) == (503, False, "tickline halt")
     assert not any(name.startswith("journal") for name in os.listdir(tmp_path))
+
+
+async def test_what_no_gateway_begins_is_taken_back_and_the_command_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "BEGUN_MS", 100)
+    settings = account(tmp_path)
+    async with await opened(settings) as journal:
+        epoch = await journal.raise_epoch("gateway")
+        _, answer = await PageActs(settings).do("flatten", "main")
+        assert (answer["done"], answer["command"]) == (False, "tickline halt --flatten")
+        assert "no gateway is at work" in answer["sentence"]
+        assert (await journal.epoch()).epoch == epoch + 1
+        assert await journal.requests(0) == []
+
+
+async def test_beside_a_halt_at_work_none_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two at once each would close what it sees: on spot the second sells somebody's savings."""
+    monkeypatch.setattr(requests, "BEGUN_MS", 100)
+    settings = account(tmp_path)
+    async with await opened(settings) as journal:
+        epoch = await halt(journal, "ann", 1, at_work=True)
+        _, answer = await PageActs(settings).do("flatten", "main")
+        assert answer["sentence"].startswith("Not begun: a halt by ann is at work on main. Should that not end, ")
+        assert (answer["done"], answer["command"]) == (False, "tickline halt --flatten")
+        assert (await journal.epoch()).epoch == epoch
 
 
 def test_nothing_arms() -> None:

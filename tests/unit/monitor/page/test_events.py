@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from services.monitor.page.reader import PageReader
 from shared.bus.memory_bus import MemorySession
+from shared.messages import Prediction
 from tests.unit.monitor.page.site import serving, settings_at
 from tests.unit.monitor.session import SYMBOLS, bars
 from tests.until import until
@@ -83,3 +85,15 @@ async def test_no_page_is_made_of_data(tmp_path: Path) -> None:
                 if event.name == "view":
                     break
         assert event.data["positions"][0]["symbol"] == hostile
+
+
+async def test_a_model_that_gives_no_number_hides_no_price(tmp_path: Path) -> None:
+    wrong = (
+        one.model_copy(update={"y_hat": nan}) if isinstance(one, Prediction) and one.n == 2 else one
+        for one in bars(1, 3, 0.01)
+    )
+    async with serving(settings_at(tmp_path), wrong) as site:
+        await site.browser.sign_in(site.file.code)
+        answer = await site.browser.get(f"/api/symbol/{SYMBOLS[0]}")
+        assert answer.status == 200
+        assert [y_hat for *_, y_hat in (await answer.json())["points"]] == [0.01, None, 0.01]

@@ -1,11 +1,16 @@
 """Who is let in to the page, and what is refused; asked over a real connection."""
 
+import asyncio
+import os
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from services.monitor.page import server
+from services.monitor.page.session import Sessions
+from shared.config.monitor import PageSettings
 from shared.status.page_file import page_path, read_page_file
 from tests.unit.monitor.page.site import Site, serving, settings_at
 
@@ -106,3 +111,35 @@ async def test_a_session_outlives_the_monitor_and_so_does_the_port(tmp_path: Pat
         assert later.file.port == site.file.port
         assert later.file.code != site.file.code
         assert (await later.browser.get("/", Cookie=cookie)).status == 200
+
+
+async def test_who_signs_out_sees_no_more(site: Site) -> None:
+    browser = site.browser
+    await browser.sign_in(site.file.code)
+    stream = browser.events()
+    await anext(stream)
+    assert (await browser.post("/logout", **{"X-CSRF": await browser.csrf()})).status == 204
+    async for _ in stream:
+        pass
+
+
+async def test_where_nobody_can_be_told_of_it_no_socket_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk may be full for a night, and the alerts need what is left of the process's files."""
+    told, asked = tmp_path / "state", 0
+
+    def serve_at(sessions: Sessions, url: str, port: int) -> None:
+        nonlocal asked
+        asked += 1
+        if asked < 20:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(server, "AGAIN_S", 0.0)
+    monkeypatch.setattr(Sessions, "serve_at", serve_at)
+    before = len(os.listdir("/proc/self/fd"))
+    async with asyncio.timeout(60):
+        sock, _ = await server._listen(PageSettings(port=0), Sessions(told))
+    assert asked == 20
+    assert len(os.listdir("/proc/self/fd")) == before + 1
+    sock.close()

@@ -56,3 +56,14 @@ async def test_they_end_with_the_page_and_are_bounded() -> None:
     async with asyncio.timeout(60):
         await asyncio.gather(*map(rest, streams))
     assert not hub.full
+
+
+async def test_a_stream_ends_with_its_session() -> None:
+    hub, signed_in = EventHub(dict), [True]
+    stream = hub.stream(lambda: signed_in[0])
+    hub.show(1, lambda: {"view": 1})
+    assert await next_view(stream) == {"view": 1}
+    signed_in[0] = False
+    hub.show(2, lambda: {"view": 2})
+    assert not [event async for event in stream if event.startswith(b"event: view")]
+    assert not hub.watched.is_set()

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from services.research.fast import Asked, Floats, predict_all, predictions
+from shared import version
 from shared.models.linear_model import LinearModel
 from shared.models.model import Predict
 from shared.models.model_input import ModelInput
@@ -42,7 +43,7 @@ def test_they_have_the_bits_of_the_lines(tmp_path: Path, window: int, first: int
     assert np.isfinite(found).sum() == 60 - max(first, 3 + window - 1)
 
 
-def test_they_are_asked_for_once(tmp_path: Path) -> None:
+def test_they_are_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Counting()
     asked = Asked(model, "one", FEATURES)
     first = predict_all(asked, PRICES, 10, tmp_path)
@@ -57,6 +58,9 @@ def test_they_are_asked_for_once(tmp_path: Path) -> None:
         assert model.asked == 50
     predict_all(asked, np.nextafter(PRICES, 0), 10, tmp_path)
     assert model.asked == 100
+    monkeypatch.setattr(version, "revision", lambda: "0123456789ab")  # whose features may be others
+    predict_all(asked, PRICES, 10, tmp_path)
+    assert model.asked == 150
 
 
 def test_what_cannot_be_kept_is_predicted_all_the_same(tmp_path: Path) -> None:

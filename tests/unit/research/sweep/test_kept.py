@@ -10,6 +10,7 @@ import pytest
 from services.research.sweep import Kept, Pool, SweepSpec, job, sweep
 from services.research.sweep.fold import Task, Traded, trade
 from services.research.sweep.grid import Axis
+from shared import version
 from shared.errors import ConfigError
 from tests.unit.research.sweep.made import WAYS, bits, settings_of, task_of, written
 
@@ -79,6 +80,14 @@ def test_what_decides_otherwise_is_not_found(tmp_path: Path, field: str) -> None
     kept.add(task, trade(task))
     assert kept.find(task._replace(**CHANGES[field](task))) is None
     assert kept.find(task._replace(name="another")) is not None
+
+
+def test_what_another_revision_gave_is_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may trade otherwise, though the version is the same."""
+    task, kept = task_of(written(tmp_path)), Kept(tmp_path / "kept")
+    kept.add(task, trade(task))
+    monkeypatch.setattr(version, "revision", lambda: "0123456789ab")
+    assert kept.find(task) is None
 
 
 def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path) -> None:
