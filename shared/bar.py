@@ -1,9 +1,14 @@
 """A bar is what features and strategies see of the market at one tick."""
 
+from collections.abc import Iterable, Mapping, Sequence, Set
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from shared.messages.market import BarGroup, FundingGroup, QuoteGroup
+from shared.messages.market import BarGroup, FundingGroup, Group, QuoteGroup
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Bar(NamedTuple):
@@ -53,3 +58,57 @@ class Bar(NamedTuple):
         if quote is not None:
             found = found._replace(**quote.__dict__)
         return found if funding is None else found._replace(funding_rate=funding.rate)
+
+
+# What a bar has for certain where a group is there.
+GROUP_FIELDS: Mapping[Group, Sequence[str]] = {
+    Group.BAR: ("open", "high", "low", "volume"),
+    Group.QUOTE: ("bid", "ask", "bid_qty", "ask_qty"),
+    Group.FUNDING: ("funding_rate",),
+}
+
+
+def fields_needed(needs: Set[Group], fields: Set[str]) -> tuple[str, ...]:
+    """Returns the fields of a Bar that groups, and further fields of them, come to; in a Bar's order.
+
+    >>> fields_needed({Group.FUNDING, Group.BAR}, {"trades"})
+    ('open', 'high', 'low', 'volume', 'trades', 'funding_rate')
+    """
+    wanted = {name for group in needs for name in GROUP_FIELDS[group]} | fields
+    return tuple(name for name in Bar._fields if name in wanted)
+
+
+class BarArrays(NamedTuple):
+    """Bar arrays are the columns of n bars of one symbol: the fields of a Bar, each of shape (n,).
+
+    - ts_event: int64. All others are float64, NaN where a bar does not tell the field; None where nobody asked for it.
+    """
+
+    ts_event: "NDArray[np.int64]"
+    close: "NDArray[np.float64]"
+    open: "NDArray[np.float64] | None" = None
+    high: "NDArray[np.float64] | None" = None
+    low: "NDArray[np.float64] | None" = None
+    volume: "NDArray[np.float64] | None" = None
+    quote_volume: "NDArray[np.float64] | None" = None
+    trades: "NDArray[np.float64] | None" = None
+    taker_volume: "NDArray[np.float64] | None" = None
+    bid: "NDArray[np.float64] | None" = None
+    ask: "NDArray[np.float64] | None" = None
+    bid_qty: "NDArray[np.float64] | None" = None
+    ask_qty: "NDArray[np.float64] | None" = None
+    funding_rate: "NDArray[np.float64] | None" = None
+
+    @classmethod
+    def of(cls, bars: Iterable[Bar], fields: Iterable[str]) -> "BarArrays":
+        """Returns bars as arrays, with these fields beside time and close.
+
+        >>> bars = [Bar("BTCUSDT", 60, Decimal(2), 2.0, volume=7.0), Bar("BTCUSDT", 120, Decimal(3), 3.0)]
+        >>> BarArrays.of(bars, ["volume"]).volume
+        array([ 7., nan])
+        """
+        import numpy as np  # who has no arrays needs none
+
+        found = list(bars)
+        told = {name: np.array([getattr(bar, name) for bar in found], np.float64) for name in ("close", *fields)}
+        return cls(np.array([bar.ts_event for bar in found], np.int64), **told)

@@ -1,7 +1,10 @@
 """The average true range."""
 
-from shared.bar import Bar
-from shared.features.feature import BarFeature
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.bar import Bar, BarArrays
+from shared.features.feature import BarFeature, as_rows
 from shared.windows.smoothed_average import SmoothedAverage
 
 
@@ -34,3 +37,11 @@ class Atr(BarFeature[float]):
         if before is None:
             return None
         return self._average.on_tick(max(high, before) - min(low, before))
+
+    def array(self, bars: BarArrays) -> NDArray[np.float32]:
+        """Returns the average true range at each of n bars, of shape (n, 1)."""
+        high, low, close = (self.column(bars, field) for field in ("high", "low", "close"))
+        found = np.full(len(close), np.nan)
+        before = close[:-1]
+        found[1:] = self._average.array(np.maximum(high[1:], before) - np.minimum(low[1:], before))
+        return as_rows(found)

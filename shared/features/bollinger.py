@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features.feature import Feature, checked_price
+from shared.features.feature import Feature, as_rows, checked_price, checked_prices
 from shared.windows.rolling_moments import RollingMoments
 
 
@@ -43,3 +43,12 @@ class Bollinger(Feature[NDArray[np.float32]]):
         reach = self._deviations * math.sqrt(moments.variance)
         within = 0.5 + (price - moments.mean) / (2 * reach) if reach > 0 else 0.5
         return np.array((within, 2 * reach / moments.mean), dtype=np.float32)
+
+    def array(self, prices: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Returns %b and bandwidth at each of n prices, of shape (n, 2)."""
+        moments = self._moments.array(checked_prices(prices))
+        reach = self._deviations * np.sqrt(moments.variance)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            within = 0.5 + (prices - moments.mean) / (2 * reach)
+        within[reach <= 0] = 0.5
+        return as_rows(within, 2 * reach / moments.mean)

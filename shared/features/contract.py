@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from shared.bar import Bar
+from shared.bar import Bar, BarArrays, fields_needed
 from shared.errors import UserCodeFailed
 from shared.features.feature import AnyFeature, BarFeature, as_numbers
 from shared.features.registry import MAX_ARGUMENT
@@ -40,7 +40,8 @@ def check_feature(make: Make, values: Sequence[Any] | None = None, *, may_be_inf
        clock, no chance, and shares nothing with others.
     7. What it remembers does not grow.
     8. It does not keep the given Bar.
-    9. Its `array`, where it has one, gives the same bits.
+    9. Its `array`, where it has one, gives the same bits, of bars too.
+    10. One that has seen no more than `looks_back` values, where it says so, gives the same bits.
 
     - make: e.g. `lambda: Momentum(20)`; called many times.
     - values: prices or bars to check with; by default several markets, of which bars have the groups that `needs`
@@ -114,7 +115,7 @@ def _ticks_to_warm(make: Make) -> int:
 
 
 def _check(make: Make, values: list[Any], may_be_infinite: bool) -> None:
-    """Checks rules 2 to 6 and 8 on these values: one feature sees them all, and others are held against it."""
+    """Checks rules 2 to 6 and 8 to 10 on these values: one feature sees them all, others are held against it."""
     feature, states = make(), []
     spec, results = feature.spec, []
     for value in values:
@@ -128,6 +129,7 @@ def _check(make: Make, values: list[Any], may_be_infinite: bool) -> None:
     _check_same(spec, "a new one", make(), values, results)
     _check_numbers(make(), values, results)
     _check_array(make(), values, results)
+    _check_looks_back(make, values, results)
     for cut in _cuts(len(values), full[0] if full else 0):
         _check_same(spec, f"a new one, with the first {cut} values alone,", make(), values[:cut], results[:cut])
         restored = make()
@@ -178,7 +180,10 @@ def _check_same(
 
 
 def _check_array(feature: AnyFeature[Any, Any], values: list[Any], results: list[bytes | None]) -> None:
-    rows = None if _of_bars(feature) else feature.array(np.array(values, np.float64))
+    if _of_bars(feature):
+        rows = feature.array(BarArrays.of(values, fields_needed(feature.needs, feature.fields)))
+    else:
+        rows = feature.array(np.array(values, np.float64))
     if rows is None:
         return
     if rows.shape != (len(values), feature.width) or rows.dtype != np.float32:
@@ -189,6 +194,21 @@ def _check_array(feature: AnyFeature[Any, Any], values: list[Any], results: list
     for n, (row, expected) in enumerate(zip(rows, results, strict=True), 1):
         if row.tobytes() != expected if expected is not None else not np.isnan(row).all():
             raise RuleBroken(f"{feature.spec}: array gave {row.tolist()} at tick {n}, where on_tick gives otherwise")
+
+
+def _check_looks_back(make: Make, values: list[Any], results: list[bytes | None]) -> None:
+    count = make().looks_back
+    if count is None:
+        return
+    for end in _cuts(len(values), count):
+        feature, last = make(), None
+        for value in values[max(end - count, 0) : end]:
+            last = feature.numbers(value)
+        if end and (None if last is None else last.tobytes()) != results[end - 1]:
+            raise RuleBroken(
+                f"{feature.spec} looks back {count} values, and one that has seen these alone gave another result at "
+                f"tick {end}"
+            )
 
 
 def _check_numbers(feature: AnyFeature[Any, Any], values: list[Any], results: list[bytes | None]) -> None:

@@ -1,6 +1,9 @@
 """The exponential moving average."""
 
-from shared.features.feature import Feature, checked_price
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.features.feature import Feature, as_rows, checked_price, checked_prices
 from shared.windows.smoothed_average import SmoothedAverage
 
 
@@ -26,3 +29,7 @@ class Ema(Feature[float]):
     def on_tick(self, val: float) -> float | None:
         """Takes a price; returns the average."""
         return self._average.on_tick(checked_price(val))
+
+    def array(self, prices: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Returns the average at each of n prices, of shape (n, 1)."""
+        return as_rows(self._average.array(checked_prices(prices)))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.attributes import restored_attributes, saved_attributes
-from shared.bar import Bar
+from shared.bar import Bar, BarArrays
 from shared.errors import DataError, UserCodeFailed
 from shared.features.spec import Made
 from shared.messages.market import OPTIONAL_FIELDS, Group
@@ -39,8 +39,9 @@ class AnyFeature(Tick[T, R], Generic[T, R]):
 
     - needs: the groups without which it cannot work. fields: those of the bar group beside it that not every source
       tells: quote_volume, trades, taker_volume.
-    - width: how many numbers one result has; a model of this feature has as many inputs. A class attribute, or set by
-      the constructor.
+    - width: how many numbers one result has; a model of this feature has as many inputs.
+    - looks_back: how many of the last values decide a result, to the last bit; None: all that it has seen.
+    - Both are class attributes, or set by the constructor.
 
     >>> from collections import deque
     >>> class Momentum(Feature[float]):
@@ -60,6 +61,7 @@ class AnyFeature(Tick[T, R], Generic[T, R]):
     needs: ClassVar[frozenset[Group]] = frozenset()
     fields: ClassVar[frozenset[str]] = frozenset()
     width: int = 1
+    looks_back: int | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Refuses a class whose memory would not be found, or whose needs are no groups."""
@@ -147,11 +149,13 @@ class AnyFeature(Tick[T, R], Generic[T, R]):
             )
         return numbers
 
-    def array(self, prices: NDArray[np.float64]) -> NDArray[np.float32] | None:
-        """Returns what a new one's `numbers` gives for each of n prices, to the last bit, of shape (n, width).
+    def array(self, values: Any) -> NDArray[np.float32] | None:
+        """Returns what a new one's `numbers` gives for each of n values, to the last bit, of shape (n, width).
 
         Rows are NaN until there are numbers. None where the feature has no such form, and goes tick by tick. It writes
-        each price's row out of that price and those before.
+        each value's row out of that value and those before.
+
+        - values: prices, float64 of shape (n,); of a feature of bars BarArrays, with all that it needs at each bar.
         """
         return None
 
@@ -180,6 +184,15 @@ class BarFeature(AnyFeature[Bar, R], Generic[R]):
             raise ValueError(f"a bar's {field} must be finite, not {value!r}")
         return float(value)
 
+    def column(self, bars: BarArrays, field: str) -> NDArray[np.float64]:
+        """Returns a field of all bars; raises DataError where it is not there, ValueError for NaN or inf."""
+        column: NDArray[np.float64] | None = getattr(bars, field)
+        if column is None:
+            raise DataError(f"{self.spec} needs {field}, which these bars do not have")
+        if not np.isfinite(column).all():
+            raise ValueError(f"the bars' {field} must be finite")
+        return column
+
 
 def as_numbers(result: Any) -> NDArray[np.float32]:
     """Returns a number, several, or a tensor as float32 in numpy memory of its own; raises TypeError for others.
@@ -205,6 +218,22 @@ def checked_price(val: float) -> float:
     if not 0.0 < price < math.inf:
         raise ValueError(f"a price must be finite and positive, not {val!r}")
     return price
+
+
+def checked_prices(prices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the prices; raises ValueError unless each is finite and positive."""
+    if not ((prices > 0.0) & (prices < math.inf)).all():
+        raise ValueError("prices must be finite and positive")
+    return prices
+
+
+def as_rows(*columns: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Returns columns of n numbers side by side, each number rounded as `as_numbers` does.
+
+    >>> as_rows(np.array([0.5, 1.5]), np.array([2.0, 3.0])).tolist()
+    [[0.5, 2.0], [1.5, 3.0]]
+    """
+    return np.stack(columns, axis=1).astype(np.float32)
 
 
 def made_anew(feature: AnyFeature[T, R]) -> AnyFeature[T, R]:

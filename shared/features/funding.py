@@ -2,8 +2,11 @@
 
 from typing import ClassVar
 
-from shared.bar import Bar
-from shared.features.feature import BarFeature
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.bar import Bar, BarArrays
+from shared.features.feature import BarFeature, as_rows
 from shared.messages.market import Group
 
 
@@ -19,7 +22,12 @@ class Funding(BarFeature[float]):
     """
 
     needs: ClassVar[frozenset[Group]] = frozenset({Group.FUNDING})
+    looks_back = 1
 
     def on_tick(self, val: Bar) -> float:
         """Takes a bar; returns its funding rate."""
         return self.given(val, "funding_rate")
+
+    def array(self, bars: BarArrays) -> NDArray[np.float32]:
+        """Returns the rate at each of n bars, of shape (n, 1)."""
+        return as_rows(self.column(bars, "funding_rate"))

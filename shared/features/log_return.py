@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features.feature import Feature
+from shared.features.feature import Feature, checked_prices
 from shared.record import Snapshot, fields_of
 from shared.tick import State
 from shared.windows.numpy_window import NumpyWindow
@@ -37,6 +37,8 @@ class LogReturn(Feature[float]):
     >>> f
     LogReturn(window=NumpyWindow(capacity=2, size=2, values=[90.0, 100.0]))
     """
+
+    looks_back = 2
 
     def __init__(self) -> None:
         self._window = NumpyWindow(2)
@@ -81,8 +83,7 @@ def log_returns(prices: NDArray[np.float64]) -> NDArray[np.float64]:
     >>> log_returns(np.array([90.0, 100.0]))
     array([0.10536052])
     """
-    if not ((prices > 0.0) & (prices < math.inf)).all():
-        raise ValueError("prices must be finite and positive")
+    prices = checked_prices(prices)
     with np.errstate(over="ignore", under="ignore"):
         ratios = prices[1:] / prices[:-1]
     with np.errstate(divide="ignore"):

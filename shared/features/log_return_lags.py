@@ -45,6 +45,7 @@ class LogReturnLags(Feature["torch.Tensor"]):
 
     def __init__(self, no_lags: int) -> None:
         self.width = whole(no_lags, "no_lags")
+        self.looks_back = self.width + 1
         self._lags = NumpyWindow(self.width)
         self._log_return = LogReturn()
 

@@ -2,8 +2,11 @@
 
 import math
 
-from shared.features.feature import Feature
-from shared.features.log_return import LogReturn
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.features.feature import Feature, as_rows
+from shared.features.log_return import LogReturn, log_returns
 from shared.windows.rolling_moments import RollingMoments
 
 
@@ -33,3 +36,11 @@ class RealisedVolatility(Feature[float]):
             return None
         moments = self._moments.on_tick(float(log_return) ** 2)
         return None if moments is None else math.sqrt(moments.mean * self._moments.capacity())
+
+    def array(self, prices: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Returns the volatility at each of n prices, of shape (n, 1)."""
+        found = np.full(len(prices), np.nan)
+        # Python's power, whose last bit numpy's square may not have.
+        squares = np.array([log_return**2 for log_return in log_returns(prices).tolist()], np.float64)
+        found[1:] = np.sqrt(self._moments.array(squares).mean * self._moments.capacity())
+        return as_rows(found)

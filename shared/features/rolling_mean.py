@@ -1,6 +1,9 @@
 """The mean of the last prices."""
 
-from shared.features.feature import Feature, checked_price
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.features.feature import Feature, as_rows, checked_price, checked_prices
 from shared.windows.rolling_moments import RollingMoments
 
 
@@ -23,3 +26,7 @@ class RollingMean(Feature[float]):
         """Takes a price; returns the mean."""
         moments = self._moments.on_tick(checked_price(val))
         return None if moments is None else moments.mean
+
+    def array(self, prices: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Returns the mean at each of n prices, of shape (n, 1)."""
+        return as_rows(self._moments.array(checked_prices(prices)).mean)

@@ -2,7 +2,10 @@
 
 import math
 
-from shared.features.feature import Feature, checked_price
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.features.feature import Feature, as_rows, checked_price, checked_prices
 from shared.windows.rolling_moments import RollingMoments
 
 
@@ -25,3 +28,7 @@ class RollingStd(Feature[float]):
         """Takes a price; returns the standard deviation."""
         moments = self._moments.on_tick(checked_price(val))
         return None if moments is None else math.sqrt(moments.variance)
+
+    def array(self, prices: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Returns the standard deviation at each of n prices, of shape (n, 1)."""
+        return as_rows(np.sqrt(self._moments.array(checked_prices(prices)).variance))

@@ -1,6 +1,9 @@
 """The relative strength index."""
 
-from shared.features.feature import Feature, checked_price
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.features.feature import Feature, as_rows, checked_price, checked_prices
 from shared.windows.smoothed_average import SmoothedAverage
 
 
@@ -35,3 +38,12 @@ class Rsi(Feature[float]):
             return None
         moved = gain + loss
         return 100 * (gain / moved) if moved > 0 else 50.0
+
+    def array(self, prices: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Returns the index at each of n prices, of shape (n, 1)."""
+        moves, found = np.diff(checked_prices(prices)), np.full(len(prices), np.nan)
+        gains, losses = self._gains.array(np.maximum(moves, 0.0)), self._losses.array(np.maximum(-moves, 0.0))
+        moved = gains + losses
+        with np.errstate(invalid="ignore"):
+            found[1:] = np.where(moved <= 0, 50.0, 100 * (gains / moved))
+        return as_rows(found)

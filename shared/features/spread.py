@@ -2,8 +2,11 @@
 
 from typing import ClassVar
 
-from shared.bar import Bar
-from shared.features.feature import BarFeature
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.bar import Bar, BarArrays
+from shared.features.feature import BarFeature, as_rows
 from shared.messages.market import Group
 
 
@@ -20,8 +23,14 @@ class Spread(BarFeature[float]):
     """
 
     needs: ClassVar[frozenset[Group]] = frozenset({Group.QUOTE})
+    looks_back = 1
 
     def on_tick(self, val: Bar) -> float:
         """Takes a bar; returns its spread."""
         bid, ask = self.given(val, "bid"), self.given(val, "ask")
         return (ask - bid) / ((ask + bid) / 2)
+
+    def array(self, bars: BarArrays) -> NDArray[np.float32]:
+        """Returns the spread at each of n bars, of shape (n, 1)."""
+        bid, ask = self.column(bars, "bid"), self.column(bars, "ask")
+        return as_rows((ask - bid) / ((ask + bid) / 2))

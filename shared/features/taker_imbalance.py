@@ -1,7 +1,10 @@
 """Whether takers bought or sold."""
 
-from shared.bar import Bar
-from shared.features.feature import BarFeature
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.bar import Bar, BarArrays
+from shared.features.feature import BarFeature, as_rows
 from shared.windows.rolling_moments import RollingMoments
 
 
@@ -31,3 +34,10 @@ class TakerImbalance(BarFeature[float]):
         if volumes is None or bought is None:
             return None
         return 2 * (bought.mean / volumes.mean) - 1 if volumes.mean > 0 else 0.0
+
+    def array(self, bars: BarArrays) -> NDArray[np.float32]:
+        """Returns the imbalance at each of n bars, of shape (n, 1)."""
+        volumes = self._volume.array(self.column(bars, "volume")).mean
+        bought = self._taken.array(self.column(bars, "taker_volume")).mean
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return as_rows(np.where(volumes <= 0, 0.0, 2 * (bought / volumes) - 1))

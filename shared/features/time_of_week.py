@@ -1,13 +1,13 @@
 """The time of the week as a point on a circle."""
 
-import math
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.bar import Bar
+from shared.bar import Bar, BarArrays
 from shared.features.feature import BarFeature
+from shared.features.time_of_day import all_on_circle, on_circle
 from shared.messages.market import Group
 
 _WEEK_NS = 7 * 86_400 * 10**9
@@ -27,8 +27,12 @@ class TimeOfWeek(BarFeature[NDArray[np.float32]]):
 
     needs: ClassVar[frozenset[Group]] = frozenset()
     width = 2
+    looks_back = 1
 
     def on_tick(self, val: Bar) -> NDArray[np.float32]:
         """Takes a bar; returns its point on the circle."""
-        angle = 2 * math.pi * ((val.ts_event + _TO_MONDAY_NS) % _WEEK_NS / _WEEK_NS)
-        return np.array((math.sin(angle), math.cos(angle)), dtype=np.float32)
+        return on_circle((val.ts_event + _TO_MONDAY_NS) % _WEEK_NS, _WEEK_NS)
+
+    def array(self, bars: BarArrays) -> NDArray[np.float32]:
+        """Returns the point of each of n bars, of shape (n, 2)."""
+        return all_on_circle((bars.ts_event + _TO_MONDAY_NS) % _WEEK_NS, _WEEK_NS)

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.bar import Bar
+from shared.bar import Bar, BarArrays, fields_needed
 from shared.features.feature import AnyFeature, BarFeature, made_anew
 from shared.features.registry import make_feature
 from shared.record import Snapshot, fields_of
@@ -34,6 +34,7 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
     - Output: float32 of shape (width,), in memory of its own.
     - code: of each feature the hash of the user's code, empty for one of ours.
     - width, needs, fields: the sum of the features' widths, and all groups and fields that one of them needs.
+    - looks_back: the longest of the features', None where one has none.
     - takes_bars: says whether `on_tick` with a Bar is needed, or `on_price` with a price is enough, which costs less.
     - Raises ValueError for no spec, a bad one, or the same one twice; UserCodeFailed where a feature's result has
       another width than it says.
@@ -59,6 +60,9 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
         self.width = sum(feature.width for feature in self._features)
         self.needs = frozenset().union(*(feature.needs for feature in self._features))
         self.fields = frozenset[str]().union(*(feature.fields for feature in self._features))
+        looks_back = [feature.looks_back for feature in self._features]
+        known = [count for count in looks_back if count is not None]
+        self.looks_back = max(known) if len(known) == len(looks_back) else None
         self.takes_bars = any(isinstance(feature, BarFeature) for feature in self._features)
         self._of_bars = [isinstance(feature, BarFeature) for feature in self._features]
         # Takes a price, where no feature is of bars; the only feature does so itself.
@@ -80,11 +84,25 @@ class FeatureVector(Tick[Bar, NDArray[np.float32]]):
                 at += feature.width
         return None if at is None else joined
 
-    def array(self, prices: NDArray[np.float64]) -> NDArray[np.float32] | None:
-        """Returns what a new one gives for each of n prices, of shape (n, width); see `Feature.array`."""
-        if self.takes_bars:
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Returns the fields of a Bar that the features need, beside time and close."""
+        return fields_needed(self.needs, self.fields)
+
+    def array(self, seen: NDArray[np.float64] | BarArrays) -> NDArray[np.float32] | None:
+        """Returns what a new one gives for each of n prices, or bars, of shape (n, width); see `AnyFeature.array`.
+
+        None where a feature has no such form, or a bar does not tell what the features need: then they start anew
+        there.
+        """
+        bars, prices = (seen, seen.close) if isinstance(seen, BarArrays) else (None, seen)
+        told = [getattr(bars, name, None) for name in self.columns]
+        if (bars is None and self.takes_bars) or any(each is None or np.isnan(each).any() for each in told):
             return None
-        columns = [feature.array(prices) for feature in self._features]
+        columns = [
+            feature.array(bars if of_bars else prices)
+            for feature, of_bars in zip(self._features, self._of_bars, strict=True)
+        ]
         known = [column for column in columns if column is not None]
         if len(known) < len(columns):
             return None

@@ -1,7 +1,10 @@
 """How unusual a bar's volume is."""
 
-from shared.bar import Bar
-from shared.features.feature import BarFeature
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.bar import Bar, BarArrays
+from shared.features.feature import BarFeature, as_rows
 from shared.windows.rolling_moments import RollingMoments
 
 
@@ -27,3 +30,8 @@ class VolumeZ(BarFeature[float]):
         volume = self.given(val, "volume")
         moments = self._moments.on_tick(volume)
         return None if moments is None else moments.z_score(volume)
+
+    def array(self, bars: BarArrays) -> NDArray[np.float32]:
+        """Returns the z-score of each of n bars' volume, of shape (n, 1)."""
+        volume = self.column(bars, "volume")
+        return as_rows(self._moments.array(volume).z_scores(volume))

@@ -1,6 +1,9 @@
 """How far the price is from its mean, in standard deviations."""
 
-from shared.features.feature import Feature, checked_price
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.features.feature import Feature, as_rows, checked_price, checked_prices
 from shared.windows.rolling_moments import RollingMoments
 
 
@@ -24,3 +27,7 @@ class ZScore(Feature[float]):
         price = checked_price(val)
         moments = self._moments.on_tick(price)
         return None if moments is None else moments.z_score(price)
+
+    def array(self, prices: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Returns the z-score of each of n prices, of shape (n, 1)."""
+        return as_rows(self._moments.array(checked_prices(prices)).z_scores(prices))

@@ -1,12 +1,19 @@
 """Mean and variance of the last n values, which no rounding error outlives."""
 
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from shared.record import Snapshot, fields_of
 from shared.tick import State, Tick
 from shared.windows.capacity import whole
 from shared.windows.numpy_window import numbers_of
+
+Floats = NDArray[np.float64]
+AT_ONCE = 1 << 18  # values of which `array` holds the blocks side by side
 
 
 class WindowMoments(NamedTuple):
@@ -18,6 +25,20 @@ class WindowMoments(NamedTuple):
     def z_score(self, value: float) -> float:
         """Returns (value - mean) / s.d., and 0 where there is no deviation."""
         return (value - self.mean) / math.sqrt(self.variance) if self.variance > 0 else 0.0
+
+
+class MomentArrays(NamedTuple):
+    """The moments of the windows that end at each of many values; NaN until there are n."""
+
+    mean: Floats
+    variance: Floats
+
+    def z_scores(self, values: Floats) -> Floats:
+        """Returns the z-score of each value in its window, and 0 where there is no deviation."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scores = (values - self.mean) / np.sqrt(self.variance)
+        scores[self.variance <= 0] = 0.0
+        return scores
 
 
 class RollingMomentsSnapshot(Snapshot):
@@ -89,6 +110,21 @@ class RollingMoments(Tick[float, WindowMoments]):
             squares += deviation * (value - mean)
             self._ends.append((mean, squares))
 
+    def array(self, values: Floats) -> MomentArrays:
+        """Returns what a new one gives for each of many values, to the last bit: the sums of all blocks go on at once.
+
+        Each block's values are added one by one, in the order of `on_tick`, and merged with the block before in its.
+        """
+        n = self._n
+        found = MomentArrays(np.full(len(values), np.nan), np.full(len(values), np.nan))
+        step = max(AT_ONCE // n, 1) * n
+        for first in range(0, len(values), step):
+            begin = max(first - n, 0)  # with the block before
+            part = _block_moments(values[begin : first + step], n)
+            for column, made in zip(found, part, strict=True):
+                column[first : first + step] = made[first - begin :]
+        return found
+
     def capacity(self) -> int:
         """Returns n."""
         return self._n
@@ -115,3 +151,36 @@ class RollingMoments(Tick[float, WindowMoments]):
     def __repr__(self) -> str:
         values = [*self._older[len(self._block) :], *self._block]
         return f"{type(self).__name__}(capacity={self._n}, values={values})"
+
+
+def _block_moments(values: Floats, n: int) -> MomentArrays:
+    """Returns the moments at each value; the first block has no other before it."""
+    padded = np.zeros(-(-len(values) // n) * n)
+    padded[: len(values)] = values
+    blocks = padded.reshape(-1, n).T.copy()  # a row has the values of one place in all blocks
+    none = np.zeros(blocks.shape[1])
+    with np.errstate(over="ignore", invalid="ignore"):  # as in Python
+        ends = [(none, none), *_growing(blocks[:0:-1])]
+        means, variances = np.full_like(blocks, np.nan), np.full_like(blocks, np.nan)
+        for count, (mean, squares) in enumerate(_growing(blocks), 1):
+            rest = n - count
+            if not rest:
+                means[-1], variances[-1] = mean, squares / n
+                continue
+            older_mean, older_squares = (column[:-1] for column in ends[rest])
+            mean, squares = mean[1:], squares[1:]
+            apart = mean - older_mean
+            share = count / n
+            means[count - 1, 1:] = older_mean + apart * share
+            variances[count - 1, 1:] = (older_squares + squares + apart * apart * share * rest) / n
+    return MomentArrays(means.T.reshape(-1)[: len(values)], variances.T.reshape(-1)[: len(values)])
+
+
+def _growing(rows: Floats) -> Iterator[tuple[Floats, Floats]]:
+    """Yields mean and squares of the first row, the first two, and so on, each column by itself."""
+    mean = squares = np.zeros(rows.shape[1])
+    for count, row in enumerate(rows, 1):
+        deviation = row - mean
+        mean = mean + deviation / count
+        squares = squares + deviation * (row - mean)
+        yield mean, squares

@@ -1,6 +1,10 @@
 """An average in which old values count less and less."""
 
+from itertools import accumulate
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from shared.record import Snapshot, fields_of
 from shared.tick import State, Tick
@@ -47,6 +51,22 @@ class SmoothedAverage(Tick[float, float]):
         self._count += 1
         self._value += (val - self._value) / self._count
         return self._value if self._count == self._n else None
+
+    def array(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Returns what a new one gives for each of many values, to the last bit; NaN until there are n.
+
+        Each value needs the one before it, rounded as it is, and numpy has no sum that rounds so: this is a loop of
+        Python's, without what a tick costs around it.
+        """
+        n, weight = self._n, self._weight
+        found = np.full(len(values), np.nan)
+        if len(values) >= n:
+            mean = 0.0
+            for count, val in enumerate(values[:n].tolist(), 1):
+                mean += (val - mean) / count
+            rest = accumulate(values[n:].tolist(), lambda value, val: value + (val - value) * weight, initial=mean)
+            found[n - 1 :] = np.fromiter(rest, np.float64, len(values) - n + 1)
+        return found
 
     def state(self) -> State:
         """Returns the average and how many values it has seen, up to n."""

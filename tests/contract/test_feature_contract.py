@@ -12,10 +12,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.bar import Bar
+from shared.bar import Bar, BarArrays, fields_needed
 from shared.errors import DataError
 from shared.features.contract import RuleBroken, check_feature, market
-from shared.features.feature import AnyFeature, BarFeature, Feature
+from shared.features.feature import AnyFeature, BarFeature, Feature, as_rows
 from shared.features.registry import FEATURES, make_feature
 from shared.messages.codec import pack, unpack
 from shared.record import FIRST, WIRE, NewerWire
@@ -46,6 +46,15 @@ def test_it_keeps_the_rules_whatever_comes(spec: str, data: st.DataObject) -> No
     of_bars = isinstance(make_feature(spec), BarFeature)
     values = data.draw(st.lists(BARS if of_bars else PRICES, max_size=9))
     check_feature(lambda: make_feature(spec), values)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_each_has_an_array(spec: str) -> None:
+    feature = make_feature(spec)
+    values = list(islice(market(feature, 0.01), 9))
+    of_bars = isinstance(feature, BarFeature)
+    shown = BarArrays.of(values, fields_needed(feature.needs, feature.fields)) if of_bars else np.array(values)
+    assert feature.array(shown) is not None
 
 
 LONG = ("ema(*)", "rolling_mean(*)", "bollinger(*, 2.0)", "rsi(*)", "atr(*)", "realised_volatility(*)", "volume_z(*)")
@@ -247,6 +256,29 @@ class Doubles(Fine):
         return np.array([val])
 
 
+class OtherArray(Fine):
+    """Its array is another one in the seventh digit."""
+
+    def array(self, values: Any) -> Any:
+        return as_rows(np.array([np.nan, *((values[1:] + values[:-1]) / 2 * (1 + 1e-6))]))
+
+
+class OtherBars(BarFeature[float]):
+    """Its array of bars is wrong."""
+
+    def on_tick(self, val: Bar) -> float:
+        return self.given(val, "high")
+
+    def array(self, values: Any) -> Any:
+        return as_rows(self.column(values, "low"))
+
+
+class LooksFarther(Fine):
+    """It sees one price more than it says."""
+
+    looks_back = 1
+
+
 class KeepsTheLast(Fine):
     """It does not reset."""
 
@@ -292,6 +324,9 @@ class Holds(BarFeature[float]):
         (Shares, r"a later tick changed the result of tick 1"),
         (FasterNumbers, r"numbers and on_tick differ at tick 2"),
         (Doubles, r"numbers gave float64"),
+        (OtherArray, r"array gave \[.*\] at tick \d+, where on_tick gives otherwise"),
+        (OtherBars, r"array gave \[.*\] at tick 1, where on_tick gives otherwise"),
+        (LooksFarther, r"looks back 1 values, and one that has seen these alone gave another result at tick \d+"),
         (KeepsTheLast, r"after reset gave another result at its tick 1"),
         (AnotherSpec, r"fine\(7\) builds a"),
         (Holds, r"keeps the given Bar"),

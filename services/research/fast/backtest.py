@@ -1,8 +1,9 @@
 """A whole backtest by the fast engine: of a file, or of bars in memory, with totals and metrics."""
 
+import math
 from array import array
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -26,13 +27,14 @@ from services.research.fast.engine import (
     trade,
 )
 from services.research.fast.gate import ExactRun, require_same
-from services.research.fast.predictions import Asked, predict_all
-from services.research.in_process_line import line_plans
+from services.research.fast.predictions import Asked, Told, bars_before, predict_all
+from services.research.in_process_line import LinePlans, line_plans, line_plans_with
 from services.research.metrics import Metrics
 from services.research.metrics.observer import MARK
 from services.research.metrics.sums import TRIP
 from shared.account import Fill
 from shared.account.round_trips import RoundTrips
+from shared.bar import BarArrays
 from shared.config import Settings
 from shared.history import HistoryBar, bars
 from shared.history.times import MAX_NS
@@ -47,6 +49,7 @@ from shared.needs import needed_groups, stop_needs
 _NETS = LEGS.index(Leg.NET)
 GATED_BARS = 20_000  # at the beginning, and at the end, that both engines trade
 READ_EVERY = 4_096
+PRICES = ("open", "high", "low")  # which nobody knows of a bar with a price alone
 
 
 class FastResult(NamedTuple):
@@ -64,28 +67,44 @@ class FastResult(NamedTuple):
 
 
 class Prices(NamedTuple):
-    """The prices of a file, without funding; `last` are the last bars themselves."""
+    """The prices of a file, without funding.
+
+    - last: the last bars themselves. shown: what features of bars see.
+    """
 
     bars: BarColumns
     last: list[HistoryBar]
+    shown: BarArrays
 
     @classmethod
-    def of(cls, settings: Settings, until_ns: int, keep: int, progress: Progress | None) -> "Prices":
-        """Reads the file of the settings' first symbol up to `until_ns`. keep: how many of the last bars."""
+    def of(
+        cls, settings: Settings, until_ns: int, keep: int, progress: Progress | None, fields: Sequence[str] = ()
+    ) -> "Prices":
+        """Reads the file of the settings' first symbol up to `until_ns`.
+
+        - keep: how many of the last bars. fields: of a Bar, what features see beside its close.
+        """
         own, sym = settings.ingestor, settings.symbols[0]
         ts, last = array("q"), deque[HistoryBar](maxlen=keep)
         prices = array("d"), array("d"), array("d"), array("d")
-        for bar in bars(own.files[sym], settings.interval, timezone=own.timezone, groups=stop_needs(settings)):
+        told = {name: array("d") for name in fields}
+        groups = stop_needs(settings) | needed_groups(settings)
+        for bar in bars(own.files[sym], settings.interval, timezone=own.timezone, groups=groups):
             if bar.ts_event >= until_ns:
                 break
             ts.append(bar.ts_event)
             for column, price in zip(prices, bar[1:5], strict=True):
                 column.append(float(price))
+            for name, column in told.items():
+                value = None if bar.price_alone and name in PRICES else getattr(bar, name)
+                column.append(math.nan if value is None else float(value))
             last.append(bar)
             if progress is not None and not len(ts) % READ_EVERY:
                 progress("reading", len(ts))
+        times = np.frombuffer(ts, np.int64)
         opens, highs, lows, closes = (np.frombuffer(column) for column in prices)
-        return cls(BarColumns(np.frombuffer(ts, np.int64), opens, highs, lows, closes, np.zeros(len(ts))), [*last])
+        shown = BarArrays(times, closes, **{name: np.frombuffer(column) for name, column in told.items()})
+        return cls(BarColumns(times, opens, highs, lows, closes, np.zeros(len(ts))), [*last], shown)
 
 
 def _funding(rules: VenueRules, settings: Settings, found: BarColumns) -> Floats:
@@ -125,10 +144,12 @@ def run_fast(settings: Settings, rules: VenueRules, traded: TimeRange, progress:
     """
     terms, asked = Terms.of(settings, rules), asked_of(settings)
     compile_kernel(lambda what: None if progress is None else progress(what, 0))
-    warm = asked.memory
-    prices = Prices.of(settings, MAX_NS if traded.end_ns is None else traded.end_ns, GATED_BARS + warm, progress)
+    vector = asked.vector
+    warm, until_ns = bars_before(vector, asked.window), MAX_NS if traded.end_ns is None else traded.end_ns
+    keep = GATED_BARS + (1 if warm is None else warm)
+    prices = Prices.of(settings, until_ns, keep, progress, vector.columns)
     first = int(np.searchsorted(prices.bars.ts, traded.start_ns or 0))
-    y_hat = predict_all(asked, prices.bars.close, first)
+    y_hat = predict_all(asked, prices.shown if vector.takes_bars else prices.bars.close, first)
     if y_hat is None:
         raise OnlyExact("features")
     found = prices.bars.part(first, len(prices.bars.ts))
@@ -136,7 +157,7 @@ def run_fast(settings: Settings, rules: VenueRules, traded: TimeRange, progress:
         raise OnlyExact("data")  # the exact engine says what is wrong with it
     found = found._replace(funding=_funding(rules, settings, found))
     run = trade(found, y_hat, terms, keep=True)
-    gated = _gate(settings, rules, found, prices.last, y_hat, terms)
+    gated = _gate(settings, rules, found, prices.last, y_hat, terms, warm is None)
     begins = _begins(settings)
     alone = not terms.waits or prices.last[-1].price_alone
     opened = found.ts if alone else np.array([begins(ts) for ts in found.ts.tolist()])
@@ -150,24 +171,40 @@ def run_fast(settings: Settings, rules: VenueRules, traded: TimeRange, progress:
 
 
 def _gate(
-    settings: Settings, rules: VenueRules, found: BarColumns, last: list[HistoryBar], y_hat: Floats, terms: Terms
+    settings: Settings,
+    rules: VenueRules,
+    found: BarColumns,
+    last: list[HistoryBar],
+    y_hat: Floats,
+    terms: Terms,
+    endless: bool,
 ) -> int:
-    """Lets both engines trade the ends; returns how many bars these were."""
+    """Lets both engines trade the ends; returns how many bars these were.
+
+    - endless: the features forget nothing, so the last bars do not make the predictions at the end: there the exact
+      engine trades on those that the fast one had.
+    """
     count, bars_done = len(y_hat), 0
     for begin, end in sorted({(0, min(GATED_BARS, count)), (max(count - GATED_BARS, 0), count)}):
         if not np.isfinite(y_hat[begin:end]).any() or not np.ptp(found.close[begin:end]):
             continue  # there is nothing to trade
         times = found.ts[begin:end]
         exact = ExactRun()
-        inputs = Inputs(last, line_plans(settings), needed_groups(settings) | stop_needs(settings))
-        Backtest(settings, rules, int(times[0]), int(times[-1]) + 1, inputs if end == count else None).run(
-            [exact], tap=exact.tap
-        )
+        inputs = None
+        if end == count and (begin or not endless):
+            plans = _told(settings, y_hat[begin:end]) if endless else line_plans(settings)
+            inputs = Inputs(last, plans, needed_groups(settings) | stop_needs(settings))
+        Backtest(settings, rules, int(times[0]), int(times[-1]) + 1, inputs).run([exact], tap=exact.tap)
         fast = trade(found.part(begin, end), y_hat[begin:end], terms, keep=True)
         path = str(settings.ingestor.files[settings.symbols[0]])
         require_same(fast, y_hat[begin:end], exact, times.tolist(), terms.step, path)
         bars_done += end - begin
     return bars_done
+
+
+def _told(settings: Settings, y_hat: Floats) -> LinePlans:
+    """Returns the line with these predictions, from the second bar that it sees."""
+    return line_plans_with(settings, Told(y_hat.tolist()), ["log_return()"], "told")
 
 
 class _Made:

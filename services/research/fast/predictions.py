@@ -1,7 +1,7 @@
 """A model predicts once for all that trade on it: sample by sample, as in the line, and kept on disk."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.features.spec import parsed
+from shared.bar import BarArrays
 from shared.features.vector import FeatureVector
 from shared.models.runtime import LIBRARIES, Runtime
 from shared.tick import Tick
@@ -35,28 +35,47 @@ class Asked(NamedTuple):
     window: int = 1
 
     @property
-    def memory(self) -> int:
-        """Returns how many bars before one are enough for its prediction, of features that have arrays."""
-        calls = [parsed(spec) for spec in self.features]
-        numbers = [value for call in calls for value in (*call.args, *call.kwargs.values()) if isinstance(value, int)]
-        return max(numbers, default=1) + self.window
+    def vector(self) -> FeatureVector:
+        """Returns its features, new ones."""
+        return FeatureVector(self.features)
 
 
-def predict_all(asked: Asked, prices: Floats, first: int = 0, kept: Path | None = None) -> Floats | None:
-    """Returns y_hat at each price from the place `first` on, NaN where there is none.
+def bars_before(vector: FeatureVector, window: int) -> int | None:
+    """Returns how many bars before one are enough for the prediction at it, to the bit; None where all of them are.
 
-    None where a feature has no form for arrays: then only the line's own stages predict. Every y_hat has the bits that
-    the line gives at the same price, since the features' arrays do, and the model takes one sample at a time.
+    >>> bars_before(FeatureVector(["log_return_lags(3)", "time_of_day()"]), window=2)
+    4
+    """
+    return None if vector.looks_back is None else vector.looks_back + window - 2
 
+
+class Told(Tick[Any, float]):
+    """A model that was told what to say, one number after the other."""
+
+    def __init__(self, y_hats: Iterable[float]) -> None:
+        self._y_hats: Iterator[float] = iter(y_hats)
+
+    def on_tick(self, val: Any) -> float | None:
+        """Returns the next number."""
+        return next(self._y_hats)
+
+
+def predict_all(asked: Asked, seen: Floats | BarArrays, first: int = 0, kept: Path | None = None) -> Floats | None:
+    """Returns y_hat at each price, or bar, from the place `first` on, NaN where there is none.
+
+    None where a feature has no form for arrays, or a bar does not tell what one needs: then only the line's own stages
+    predict. Every y_hat has the bits that the line gives at the same price, since the features' arrays do, and the
+    model takes one sample at a time.
+
+    - seen: prices, or bars where `asked` takes these.
     - kept: the folder where predictions are kept; by default `~/.cache/tickline/predictions`.
     """
-    vector = FeatureVector(asked.features)
-    rows = vector.array(prices)
+    rows = asked.vector.array(seen)
     if rows is None:
         return None
     folder = kept or _folder()
-    path = folder / f"{_key(asked, prices, first)}.npy" if asked.identity else None
-    if path is not None and (found := _read(path, len(prices) - first)) is not None:
+    path = folder / f"{_key(asked, seen, first)}.npy" if asked.identity else None
+    if path is not None and (found := _read(path, len(rows) - first)) is not None:
         return found
     made = _predicted(asked, rows, first)
     if path is not None:
@@ -75,7 +94,7 @@ def _predicted(asked: Asked, rows: NDArray[np.float32], first: int) -> Floats:
     return y_hats
 
 
-def _key(asked: Asked, prices: Floats, first: int) -> str:
+def _key(asked: Asked, seen: Floats | BarArrays, first: int) -> str:
     told = (
         FORM,
         full_version(),  # features and model classes that ship
@@ -85,7 +104,10 @@ def _key(asked: Asked, prices: Floats, first: int) -> str:
         first,
         *(Runtime.here(format).text for format in LIBRARIES),
     )
-    return sha256(repr(told).encode() + prices.tobytes()).hexdigest()
+    hashed = sha256(repr(told).encode())
+    for column in seen if isinstance(seen, BarArrays) else (seen,):
+        hashed.update(b"" if column is None else column.tobytes())
+    return hashed.hexdigest()
 
 
 def _folder() -> Path:

@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from shared.bar import BarArrays
 from shared.errors import ConfigError
 from shared.history import HistoryBar
 from shared.history.bar import EXTRAS
 from shared.models.dataset import Seen, holdout, walk_forward_splits
 from shared.plural import plural
 
+_PRICES = ("open", "high", "low")  # which nobody knows of a bar with a price alone
 _TEXTS = ("open", "high", "low", *EXTRAS)  # what a bar has beside its close
 
 
@@ -66,6 +68,16 @@ class BarSeries:
     def closes(self) -> Iterator[Seen]:
         """Yields the closes as floats, for training."""
         return (Seen(ts, float(text)) for ts, text in zip(self.ts.tolist(), self.text.tolist(), strict=True))
+
+    def arrays(self, fields: Iterable[str], count: int) -> BarArrays:
+        """Returns the first `count` bars as floats, with these fields of a Bar, for features."""
+        columns, told = self.columns or {}, dict[str, npt.NDArray[np.float64]]()
+        for name in fields:
+            texts = columns.get(name, np.full(len(self), b""))[:count]
+            found = told[name] = np.where(texts == b"", b"nan", texts).astype(np.float64)
+            if name in _PRICES:
+                found[columns["price_alone"][:count] != b""] = np.nan
+        return BarArrays(self.ts[:count], self.text[:count].astype(np.float64), **told)
 
     def bars(self, first: int = 0) -> Iterator[HistoryBar]:
         """Yields the bars behind the first `first`, as Decimals, for trading; row: the place among the closes."""

@@ -23,6 +23,7 @@ from services.research.fast import (
 )
 from services.research.fast import trade as trade_fast
 from services.research.fast.backtest import asked_of
+from services.research.fast.predictions import bars_before
 from services.research.in_process_line import LinePlans, Tap, line_plans, line_plans_with
 from services.research.sweep.data import BarSeries, Span
 from services.research.sweep.spec import Learner, Trading
@@ -31,7 +32,6 @@ from services.research.train import Fitted, fit
 from shared.account import RoundTrip
 from shared.config import Settings
 from shared.errors import ConfigError, DataError, UserCodeFailed
-from shared.features.spec import parsed
 from shared.features.vector import FeatureVector
 from shared.models.choose import NO_MODEL
 from shared.models.dataset import Seen, samples, seen
@@ -39,8 +39,6 @@ from shared.models.model import Predict
 from shared.models.model_files import weights_bytes
 from shared.user_code import blaming
 from shared.user_code.bundle import Bundle
-
-LAGS = "log_return_lags"  # the feature of which it is known how many prices it sees
 
 
 class Task(NamedTuple):
@@ -148,11 +146,8 @@ def _first_warming(task: Task) -> int:
     before = task.bars.count_until(task.span.start_ns)
     if task.learner is None:
         return before if task.settings.signal.model == NO_MODEL else 0
-    calls = [parsed(spec) for spec in task.learner.features]
-    if any(call.name != LAGS for call in calls):
-        return 0
-    longest = max(int(str(value)) for call in calls for value in (*call.args, *call.kwargs.values()))
-    return max(before - longest - task.learner.window + 1, 0)
+    warming = bars_before(FeatureVector(task.learner.features), task.learner.window)
+    return 0 if warming is None else max(before - warming, 0)
 
 
 def _plans(task: Task, model: Fitted | None, settings: Settings) -> LinePlans:
@@ -239,7 +234,9 @@ class _Fast:
         """The prediction at each bar of the span."""
         asked = self._asked()
         with blaming(_sym(self._task)):
-            found = predict_all(asked, self._prices, self.first)
+            vector = asked.vector
+            shown = self._task.bars.arrays(vector.columns, self.last) if vector.takes_bars else self._prices
+            found = predict_all(asked, shown, self.first)
         if found is None:
             raise OnlyExact("features")
         if not np.isfinite(found).any() or not np.ptp(self._prices[self.first :]):

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.windows import rolling_moments
 from shared.windows.rolling_moments import RollingMoments
 
 # Both ways round; a result is compared as far as the values' own digits reach.
@@ -25,6 +26,19 @@ def test_each_window_equals_numpy(values: list[float], n: int) -> None:
         np.testing.assert_allclose(found.mean, window.mean(), rtol=1e-12, atol=1e-14 * largest)
         np.testing.assert_allclose(found.variance, window.var(), rtol=1e-9, atol=1e-14 * largest**2)
         assert found.variance >= 0
+
+
+@given(VALUES, st.integers(1, 9), st.integers(1, 3))
+def test_an_array_has_the_bits_of_the_ticks(values: list[float], n: int, blocks: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rolling_moments, "AT_ONCE", blocks * n)
+        array = RollingMoments(n).array(np.array(values, np.float64))
+    moments = RollingMoments(n)
+    ticks = [moments.on_tick(value) for value in values]
+    for column, found in zip(zip(*(found or (np.nan,) * 2 for found in ticks), strict=True), array, strict=False):
+        assert found.tobytes() == np.array(column).tobytes()
+    scores = [np.nan if found is None else found.z_score(value) for found, value in zip(ticks, values, strict=True)]
+    assert array.z_scores(np.array(values, np.float64)).tobytes() == np.array(scores, np.float64).tobytes()
 
 
 @given(st.floats(-1e300, 1e300), st.lists(st.floats(-1e9, 1e9), max_size=9), st.integers(1, 9))

@@ -23,6 +23,14 @@ def test_it_is_the_sum_of_its_weights(values: list[float], n: int, weight: float
         assert found == pytest.approx(old + new, rel=1e-9, abs=1e-6)
 
 
+@given(VALUES, st.integers(1, 6), st.floats(0.01, 1))
+def test_an_array_has_the_bits_of_the_ticks(values: list[float], n: int, weight: float) -> None:
+    average = SmoothedAverage(n, weight)
+    ticks = [average.on_tick(value) for value in values]
+    expected = np.array([np.nan if found is None else found for found in ticks], np.float64)
+    assert SmoothedAverage(n, weight).array(np.array(values, np.float64)).tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize(("n", "weight"), [(0, 0.5), (-1, 0.5), (1, 0.0), (1, 1.5), (1, float("nan"))])
 def test_n_and_weight_must_fit(n: int, weight: float) -> None:
     with pytest.raises(ValueError, match="SmoothedAverage"):

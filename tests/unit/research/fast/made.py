@@ -1,6 +1,6 @@
 """Runs of both engines over the same prices and predictions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,24 +9,14 @@ import numpy as np
 
 from services.research.backtest import Backtest, Inputs, VenueRules
 from services.research.fast import BarColumns, ExactRun, FastRun, Terms, require_same, trade
+from services.research.fast.predictions import Told
 from services.research.in_process_line import line_plans_with
 from shared.config import Settings, load_settings
 from shared.history import HistoryBar
 from shared.needs import stop_needs
-from shared.tick import Tick
 
 SYM = "BTCUSDT"
 MINUTE_NS = 60 * 10**9
-
-
-class Told(Tick[Any, float]):
-    """A model that says what it was told, one number after the other."""
-
-    def __init__(self, y_hats: Sequence[float]) -> None:
-        self._y_hats: Iterator[float] = iter(y_hats)
-
-    def on_tick(self, val: Any) -> float | None:
-        return next(self._y_hats)
 
 
 def settings_of(fee: str = "0.0003", slippage_bps: str = "0", **strategy: Any) -> Settings:

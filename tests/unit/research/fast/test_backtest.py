@@ -10,9 +10,11 @@ import pytest
 
 from services.research.backtest import Totals, VenueRules
 from services.research.backtest.variants import TimeRange, run_variants
-from services.research.fast import OnlyExact
+from services.research.fast import EnginesDiffer, OnlyExact, backtest
 from services.research.fast.backtest import run_fast
 from shared.config import Settings, load_settings
+from shared.features.log_return import LogReturn
+from shared.features.rolling_std import RollingStd
 from tests.unit.research.train.market import prices_of, reverting_returns, write_prices
 
 WHOLE = TimeRange(None, None)
@@ -33,12 +35,35 @@ def settings(tmp_path: Path) -> Settings:
     return made
 
 
-def _card(folder: Path) -> Path:
+def _card(folder: Path, *features: str) -> Path:
     from services.research.train import TrainSpec, train
 
     data = write_prices(folder / "past.csv", prices_of(reverting_returns(300)))
-    made = train(TrainSpec(data=data, sym="BTCUSDT", interval="1h", features=("log_return_lags(2)",), test_share=0.0))
+    features = features or ("log_return_lags(2)",)
+    made = train(TrainSpec(data=data, sym="BTCUSDT", interval="1h", features=features, test_share=0.0))
     return made.save(folder / "models")[1]
+
+
+@pytest.mark.parametrize(
+    ("features", "planted"),
+    [(("log_return_lags(2)", "log_return()"), LogReturn), (("ema(3)", "rolling_std(4)", "rsi(5)"), RollingStd)],
+)
+def test_the_ends_are_compared_whatever_the_features_remember(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, features: tuple[str, ...], planted: Any
+) -> None:
+    monkeypatch.setattr(backtest, "GATED_BARS", 50)
+    (tmp_path / "own").mkdir()
+    signal = settings.signal.model_copy(update={"model": str(_card(tmp_path / "own", *features))})
+    settings = settings.model_copy(update={"signal": signal})
+    name, fast, gated, _, _ = run_fast(settings, VenueRules(), WHOLE)
+    assert gated == 100
+    exact = run_variants(settings, VenueRules(), WHOLE, (), curves=False)[name]
+    _near(fast.results.model_dump(), exact.results.model_dump())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # so that predictions are made anew
+    array = planted.array
+    monkeypatch.setattr(planted, "array", lambda *given: np.nextafter(array(*given), np.float32(9)))
+    with pytest.raises(EnginesDiffer, match="the fast engine predicts"):
+        run_fast(settings, VenueRules(), WHOLE)
 
 
 @pytest.mark.parametrize(

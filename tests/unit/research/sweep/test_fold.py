@@ -12,6 +12,7 @@ from torch import nn
 from services.research.backtest import Backtest
 from services.research.fast import EnginesDiffer
 from services.research.sweep import Trading
+from services.research.sweep.data import BarSeries
 from services.research.sweep.fold import Task, compare, learn, learns_until, trade
 from services.research.train import TrainSpec, fit, train
 from shared.errors import DataError
@@ -119,6 +120,28 @@ def test_the_fast_engine_trades_a_fold_as_the_exact_one(tmp_path: Path) -> None:
         assert (here.first, here.moments.n) == (there.first, there.moments.n)
         np.testing.assert_allclose(here.blocks, there.blocks, rtol=0, atol=1e-12)
     assert compare(task) == 50
+
+
+@pytest.mark.parametrize(
+    "features", [("ema(3)", "rsi(4)", "rolling_mean(5)"), ("atr(3)", "volume_z(4)", "time_of_day()")]
+)
+def test_both_engines_trade_on_features_that_forget_nothing_and_on_bars(
+    tmp_path: Path, features: tuple[str, ...]
+) -> None:
+    task = task_of(written(tmp_path))
+    assert task.learner is not None
+    whole = [
+        bar._replace(high=bar.high + at % 5, volume=Decimal(at % 7), price_alone=False)
+        for at, bar in enumerate(task.bars.bars())
+    ]
+    task = task._replace(
+        bars=BarSeries.of("1h", whole, True), needs=frozenset({"bar"}), learner=task.learner._replace(features=features)
+    )
+    assert [each.exact for each in trade(task)] == ["", "netting"]
+    assert compare(task) == 50
+    holed = [bar._replace(volume=None) if at == 220 else bar for at, bar in enumerate(whole)]
+    found = trade(task._replace(bars=BarSeries.of("1h", holed, True)))
+    assert [each.exact for each in found] == ["features" if features[0] == "atr(3)" else "", "netting"]
 
 
 def test_the_gate_sees_a_last_bit(tmp_path: Path) -> None:
