@@ -6,7 +6,7 @@ from typing import ClassVar
 def printable(text: str) -> str:
     """Returns the text with `?` for each character on which a terminal would act, or that no file or database takes.
 
-    >>> printable("a\x00b\ud800c")
+    >>> printable("a\\x00b\\ud800c")
     'a?b?c'
     """
     return "".join(char if char.isprintable() else "?" for char in text)
