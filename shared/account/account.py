@@ -316,7 +316,7 @@ def book_report(account: Account, report: ExecutionReport) -> Decimal:
     if report.capital is not None:
         account.fund(report.capital)
         return commission
-    cost = Decimal(0)
+    cost = _ZERO
     if report.last_px is not None and report.last_qty:
         account.book(report.sym, report.last_qty, report.last_px, commission)
         cost = commission

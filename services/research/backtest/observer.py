@@ -2,6 +2,7 @@
 
 import csv
 from decimal import Decimal
+from io import StringIO
 from typing import NamedTuple, Protocol, TextIO
 
 from shared.account import Fill, RoundTrip
@@ -34,27 +35,36 @@ class CsvRows:
     """
 
     def __init__(self, file: TextIO) -> None:
-        self._write = csv.writer(file, lineterminator="\n").writerow
-        self._write(RoundTrip._fields)
+        self._write = file.write
+        self._write(",".join(RoundTrip._fields) + "\n")
+        self._time, self._time_text = 0, time_text(0)  # of the last fill: the next trip often begins with it
+        self._sym = self._sym_cell = ""
 
     def on_mark(self, ts_event: int, price: float, equity: float, exposure: float, y_hat: float, paid: float) -> None:
         """Does nothing: a bar is no row."""
 
     def on_trip(self, trip: RoundTrip) -> None:
         """Writes the round trip."""
-        entered, left, *values = trip
-        self._write([time_text(entered), time_text(left), *[_cell(value) for value in values]])
+        entered, left, sym, y_hat, side, qty, entry, leaving, log_return, gross, fee, net, equity = trip
+        begins = self._time_text if entered == self._time else time_text(entered)
+        self._time, self._time_text = left, time_text(left)
+        if sym != self._sym:
+            self._sym, self._sym_cell = sym, _quoted(sym)
+        said = f"{qty!s},{entry!s},{leaving!s},{log_return!s},{gross!s},{fee!s},{net!s},{equity!s}"
+        if "E" in said:  # an exponent; without one it is a third of the cost
+            said = f"{qty:f},{entry:f},{leaving:f},{log_return!s},{gross:f},{fee:f},{net:f},{equity:f}"
+        self._write(f"{begins},{self._time_text},{self._sym_cell},{y_hat!s},{side},{said}\n")
 
 
-def _cell(value: object) -> object:
+def _quoted(text: str) -> str:
+    """Returns a text as a cell of CSV.
+
+    >>> _quoted("BTC/USDT"), _quoted("BTC,USDT")
+    ('BTC/USDT', '"BTC,USDT"')
     """
-    >>> _cell(Decimal("1.50E-9")), _cell(-1)
-    ('0.00000000150', -1)
-    """
-    if type(value) is not Decimal:
-        return value
-    text = str(value)
-    return f"{value:f}" if "E" in text else text  # the latter at a third of the cost
+    cell = StringIO()
+    csv.writer(cell, lineterminator="").writerow([text])
+    return cell.getvalue()
 
 
 class Totals(NamedTuple):

@@ -35,10 +35,10 @@ def settings(tmp_path: Path) -> Settings:
     return made
 
 
-def _card(folder: Path, *features: str) -> Path:
+def _card(folder: Path, *features: str, data: Path | None = None) -> Path:
     from services.research.train import TrainSpec, train
 
-    data = write_prices(folder / "past.csv", prices_of(reverting_returns(300)))
+    data = data or write_prices(folder / "past.csv", prices_of(reverting_returns(300)))
     features = features or ("log_return_lags(2)",)
     made = train(TrainSpec(data=data, sym="BTCUSDT", interval="1h", features=features, test_share=0.0))
     return made.save(folder / "models")[1]
@@ -64,6 +64,35 @@ def test_the_ends_are_compared_whatever_the_features_remember(
     monkeypatch.setattr(planted, "array", lambda *given: np.nextafter(array(*given), np.float32(9)))
     with pytest.raises(EnginesDiffer, match="the fast engine predicts"):
         run_fast(settings, VenueRules(), WHOLE)
+
+
+def _write_bars(path: Path, count: int) -> Path:
+    rows = ["datetime,open,high,low,close,volume"]
+    for at, price in enumerate(prices_of(reverting_returns(count))):
+        time = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=at)
+        rows.append(f"{time:%Y-%m-%dT%H:%M:%S},{price},{price + at % 3},{price - at % 2},{price},{at % 7}")
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def test_features_of_bars_are_traded_too(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backtest, "GATED_BARS", 50)
+    features = ("atr(3)", "volume_z(4)", "time_of_day()", "log_return()")
+    (tmp_path / "own").mkdir()
+    card = _card(tmp_path / "own", *features, data=_write_bars(tmp_path / "known.csv", 300))
+    files = {"BTCUSDT": _write_bars(tmp_path / "whole.csv", 400)}
+    settings = settings.model_copy(
+        update={
+            "signal": settings.signal.model_copy(update={"model": str(card)}),
+            "ingestor": settings.ingestor.model_copy(update={"files": files}),
+        }
+    )
+    name, fast, gated, _, _ = run_fast(settings, VenueRules(), WHOLE)
+    assert gated == 100
+    _near(
+        fast.results.model_dump(),
+        run_variants(settings, VenueRules(), WHOLE, (), curves=False)[name].results.model_dump(),
+    )
 
 
 @pytest.mark.parametrize(
