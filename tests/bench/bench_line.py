@@ -4,6 +4,7 @@ make bench                                    everything, about ten minutes
 make bench ARGS=--short                       a quick look
 make bench ARGS="--only redis_py,faststream"
 make bench ARGS="--only line,watched --rate 350 --repeat 5"     what it costs to be watched and recorded
+make bench ARGS="--only line,scraped --repeat 5"                what it costs to answer Prometheus
 """
 
 import argparse

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.bench.contestant import Baseline, Contestant
-from tests.bench.tickline_line import TicklineLine, WatchedLine
+from tests.bench.tickline_line import ScrapedLine, TicklineLine, WatchedLine
 
 
 class FastStream(Baseline):
@@ -35,6 +35,7 @@ ALL: dict[str, Contestant] = {
         FastStream("faststream", "tests.bench.faststream_each"),
         FastStream("faststream_batch", "tests.bench.faststream_batch"),
         WatchedLine(),
+        ScrapedLine(),
     )
 }
 

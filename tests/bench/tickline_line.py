@@ -84,3 +84,21 @@ class WatchedLine(TicklineLine):
             "TICKLINE_ALERTS": json.dumps(alerts),
             "TICKLINE_RECORDER": json.dumps(recording),
         }
+
+
+class ScrapedLine(TicklineLine):
+    """The same with metrics on, and somebody who takes them from each service as Prometheus does."""
+
+    def __init__(self) -> None:
+        super().__init__("scraped")
+
+    def commands(self, run: Run) -> dict[str, Command]:
+        """The four services, and one process that scrapes. What a killed run has left says where nobody is."""
+        told = self._state / "metrics"
+        for left in told.glob("*.json"):
+            left.unlink()
+        scraper = Command([sys.executable, "-m", "tests.bench.scraper", str(told), *STAGES])
+        return {**super().commands(run), "scraper": scraper}
+
+    def _environment(self, run: Run) -> dict[str, str]:
+        return {**super()._environment(run), "TICKLINE_METRICS__ON": "true"}

@@ -76,6 +76,7 @@ def busy(mode: str = "live", **more: Any) -> dict[str, Any]:
         "ages": {"feed_s": 0.1, "bus_s": 0.0, "exchange_s": None if paper else 1.4},
         "equity": {
             "now": "10234.567891",
+            "exposure": "26964.85",
             "unrealised": "-12.30",
             "today": "88.42",
             "drawdown": "0.0123",
@@ -192,6 +193,7 @@ def _position(i: int, symbol: str) -> dict[str, Any]:
     return {
         "symbol": symbol,
         "size": f"{'-' if i % 2 else ''}{0.4 + i}" if held else "0",
+        "value": f"{67412.12 * (0.4 + i):.2f}" if held else "0",
         "entry": "67123.4" if held else None,
         "price": "67412.12",
         "price_age_s": 0.3 + i,

@@ -56,7 +56,7 @@ def test_every_figure_has_its_place(site: Site) -> None:
     said = {
         "#facts": ["11 h", "2,500", "203.41 of 250.00 left", "main at binance"],
         "#line": ["ticks", "predictions", "executions", "lag 3", "40/s", "sig-1a4f owns 4–7, 1 restart"],
-        "#figures": ["10,234.57", "+88.42", "1.23%", "41.07 (14.8% of gross)"],
+        "#figures": ["10,234.57", "26,964.85", "+88.42", "1.23%", "41.07 (14.8% of gross)"],
         "#drift": ["ok: 688 held bars", "No edge shown"],
         "#reconciliation": ["ETHUSDT: the exchange holds 0.5"],
         "#notes": ["what was before it does not know"],
@@ -67,6 +67,9 @@ def test_every_figure_has_its_place(site: Site) -> None:
         for text in texts:
             expect(page.locator(place)).to_contain_text(text)
     expect(page.locator("#equity canvas")).to_be_visible()
+    expect(page.get_by_role("img", name="The backtest's band is 9,879.30 to 10,679.30 now.")).to_be_visible()
+    expect(page).to_have_title("1 alert · LIVE · Tickline")
+    expect(row(page, "positions", "BTCUSDT")).to_contain_text("26,964.85")
     expect(row(page, "positions", "ETHUSDT")).to_contain_text("NAKED")
     expect(row(page, "orders", "UNKNOWN")).to_have_attribute("data-unknown", "")
     expect(page.locator("tr[data-unknown]")).to_have_count(1)

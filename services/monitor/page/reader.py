@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from services.monitor.page.curve import EquityCurve
+from services.monitor.page.curve import EquityCurve, Expected
 from services.monitor.page.stream import EventHub
 from services.monitor.page.tail import Tail
 from services.monitor.page.view import PageState, Stale, silences, view_of
@@ -47,7 +47,7 @@ class PageReader:
         self._settings, self._bus, self._acts = settings, bus, acts
         self._watch = LineWatch(settings, bus)
         self._tail = Tail(settings, bus, self._watch.see)
-        self._curve = EquityCurve(settings.strategy.balance * len(settings.symbols))
+        self._curve = EquityCurve(settings.strategy.balance * len(settings.symbols), Expected.of(settings))
         self._curve_file = settings.state_dir / CURVE
         self._line, self._saved_s = "", 0.0  # whose curve it is, and when it was kept last
         self._news = asyncio.Event()

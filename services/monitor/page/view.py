@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from services.monitor.comparisons import FEWEST
 from services.monitor.page.curve import CurveFigures
 from services.monitor.page.tail import DecisionSeen, OrderSeen, StreamRate
 from services.monitor.page.watch import Owner, SeenAlert
@@ -18,6 +19,7 @@ from shared.journal.rows import OrderRow
 from shared.messages import DriftReading, Stream
 from shared.messages.monitor import DriftState, RangeReading
 from shared.messages.reasons import UNASKED
+from shared.plural import plural
 from shared.runner.progress import Progress
 from shared.status.state import LineStatus, SymbolStatus
 from shared.wall_time import LOCAL_TIME, age
@@ -212,10 +214,34 @@ def _equity(state: PageState) -> dict[str, Any]:
         "drawdown": curve.drawdown,
         "max_drawdown": curve.max_drawdown,
         "fees": plain(status.fees_today),
-        "fees_of_gross": None,
+        "fees_of_gross": _fees_of_gross(status),
+        "exposure": plain(sum((_value(one) or Decimal(0) for one in status.symbols.values()), Decimal(0))),
         "points": curve.points,
-        "band": None if state.band is None else state.band.human(),
+        "band": _band(state),
     }
+
+
+def _fees_of_gross(status: LineStatus) -> float | None:
+    """Returns which share of what today made before fees they have eaten; None where it made nothing."""
+    gross = Decimal(0) if status.today is None else status.today + status.fees_today
+    return round(float(status.fees_today / gross), 4) if gross > 0 else None
+
+
+def _band(state: PageState) -> str:
+    """Returns how the books stand against the band, or why there is none."""
+    held = state.curve.held
+    if held is None:
+        return "No band: no card says what to expect of this strategy at these costs."
+    if state.band is not None:
+        return state.band.human()
+    if held < FEWEST:
+        return f"The backtest's band begins with the {FEWEST}th held bar; so far {plural(held, 'bar')}."
+    return f"In the band nine in ten of the backtest's ways would stand after {plural(held, 'held bar')}."
+
+
+def _value(one: SymbolStatus) -> Decimal | None:
+    """Returns what the position is worth in the market, whichever its side; None without a price."""
+    return None if one.price is None else abs(one.qty) * one.price
 
 
 def _position(one: SymbolStatus, ages: _Ages, status: LineStatus) -> dict[str, Any]:
@@ -223,6 +249,7 @@ def _position(one: SymbolStatus, ages: _Ages, status: LineStatus) -> dict[str, A
     return {
         "symbol": one.sym,
         "size": plain(one.qty),
+        "value": _text(_value(one)),
         "entry": _text(one.entry),
         "price": _text(one.price),
         "price_age_s": ages.event(one.price_ns),

@@ -145,3 +145,27 @@ def test_compose_publishes_both_for_this_machine_alone_and_asks_where_the_servic
     (job,) = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
     (dns,) = job["dns_sd_configs"]
     assert {name: str(dns["port"]) for name in dns["names"]} == {name: port for name, port in ports.items() if port}
+
+
+def test_compose_takes_both_files_together(tmp_path: Path) -> None:
+    """Compose needs neither an engine nor an image for that. Grafana is in no network of a service."""
+    if not shutil.which("docker") or subprocess.run(["docker", "compose", "version"], check=False).returncode:
+        pytest.skip("docker compose is not installed")
+    files = [word for name in ("", ".observe") for word in ("-f", str(DEPLOY.parent / f"docker-compose{name}.yml"))]
+    nothing = tmp_path / ".env"  # a person's own says nothing here
+    nothing.touch()
+    done = subprocess.run(
+        ["docker", "compose", "--env-file", str(nothing), *files, "config", "--format", "json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    whole = json.loads(done.stdout)
+    networks = {name: set(one["networks"]) for name, one in whole["services"].items()}
+    assert networks["prometheus"] == {"line", "observe"}
+    assert networks["grafana"] == {"observe"}
+    (job,) = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    assert all("line" in networks[name] for name in job["dns_sd_configs"][0]["names"])
+    mounted = [Path(one["source"]) for name in ("prometheus", "grafana") for one in whole["services"][name]["volumes"]
+               if one["type"] == "bind"]  # fmt: skip
+    assert len(mounted) == 4
+    assert all(path.exists() for path in mounted)

@@ -25,7 +25,9 @@ export class EquityChart {
     if (!there) return;
     this.keys.children[1].hidden = !points.some((point) => point[2] != null);
     const [first, last] = [points[0], points.at(-1)];
-    mark(this.box, "aria-label", `Equity from ${money(first[1])} at ${clock(first[0])} to ${money(last[1])} at ${clock(last[0])}.`);
+    const told = `Equity from ${money(first[1])} at ${clock(first[0])} to ${money(last[1])} at ${clock(last[0])}.`;
+    const band = last[2] == null ? "" : ` The backtest's band is ${money(last[2])} to ${money(last[3])} now.`;
+    mark(this.box, "aria-label", told + band);
     this.chart.show(columns(points, 5));
     if (this.mode !== mode) this.chart.again();
     this.mode = mode;

@@ -69,7 +69,9 @@ function show() {
   notice(sentence);
   if (newest) view.show(newest, (now() - viewAt) / 1000, name);
   const mode = newest ? (newest.halted ? "HALTED" : newest.mode.toUpperCase()) : "";
-  document.title = [name === "live" ? "" : NAMES[name], mode, "Tickline"].filter(Boolean).join(" · ");
+  const standing = (newest?.alerts ?? []).filter(({ over }) => !over).length;
+  const called = standing ? `${standing} ${standing === 1 ? "alert" : "alerts"}` : "";
+  document.title = [called, name === "live" ? "" : NAMES[name], mode, "Tickline"].filter(Boolean).join(" · ");
 }
 
 function notice(sentence) {

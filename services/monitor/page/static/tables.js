@@ -1,7 +1,7 @@
 // Positions, orders, decisions, alerts, drift and what exchange and journal do not agree about.
 
 import { byId, el, keyed, mark, say, table } from "./dom.js";
-import { age, clock, digits, sense, signed } from "./format.js";
+import { age, clock, digits, money, sense, signed } from "./format.js";
 
 const LONGEST = 60; // decisions that are shown; older ones `tickline why` tells
 
@@ -21,6 +21,7 @@ export class Tables {
     this.positions = new Rows(byId("positions"), "Nothing is held, and nothing was.", table("Positions", [
       symbolColumn,
       { name: "Size", kind: "number", cell: ({ size }) => digits(size) },
+      { name: "Value", kind: "number", cell: ({ value }) => money(value) },
       { name: "Entry", kind: "number", cell: ({ entry }) => digits(entry) },
       { name: "Price", kind: "number", cell: ({ price }) => digits(price) },
       { name: "Price's age", kind: "number", cell: ({ price_age_s }) => this.older(price_age_s) },

@@ -43,13 +43,14 @@ export class View {
     ]);
   }
 
-  figures({ now, unrealised, today, drawdown, max_drawdown, fees, fees_of_gross, band }) {
+  figures({ now, exposure, unrealised, today, drawdown, max_drawdown, fees, fees_of_gross, band }) {
     pairs(byId("figures"), [
       ["Now", money(now), null],
+      ["Exposure", money(exposure), null],
       ["Today", signed(today), sense(today)],
       ["Unrealised", signed(unrealised), sense(unrealised)],
       ["Drawdown", max_drawdown == null ? percent(drawdown) : `${percent(drawdown)} (most ${percent(max_drawdown)})`, null],
-      ["Fees eaten", fees_of_gross == null ? money(fees) : `${money(fees)} (${percent(fees_of_gross)} of gross)`, null],
+      ["Fees today", fees_of_gross == null ? money(fees) : `${money(fees)} (${percent(fees_of_gross)} of gross)`, null],
     ]);
     this.equity.words(band ?? null);
   }

@@ -4,6 +4,8 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from services.monitor.page.curve import CurveFigures
 from services.monitor.page.tail import DecisionSeen, OrderSeen, StreamRate
 from services.monitor.page.view import PageState, silences, view_of
@@ -13,6 +15,7 @@ from shared.control.arming import Armed
 from shared.explain.decisions import Rule
 from shared.journal.rows import ExternalRow, LatchRow
 from shared.messages import Stream
+from shared.messages.monitor import BOOK, Measure, RangeReading
 from shared.runner.progress import Progress
 from shared.status.state import AccountStatus, LineStatus, Word
 from tests.unit.console.status.test_lines import BTC, ETH, FILL, NOW_NS, TRADES, UNKNOWN, decision
@@ -41,10 +44,32 @@ def test_money_is_text_and_ages_are_of_the_sending() -> None:
     btc = view["positions"][0]
     assert (btc["symbol"], btc["size"], btc["entry"], btc["unrealised"]) == ("BTCUSDT", "0.018", "71440.1", "1.0818")
     assert btc["price_age_s"] == 1.0
-    assert view["equity"]["now"] == "1996.2818"
+    assert (btc["value"], view["positions"][1]["value"]) == ("1287.0036", "0")
+    assert (view["equity"]["now"], view["equity"]["exposure"]) == ("1996.2818", "1287.0036")
     assert view["arrows"][0] == {"stream": "ticks", "per_second": 2.5, "lag": 3, "age_s": 1.0}
     assert view["ages"] == {"feed_s": 1.0, "bus_s": 0.5, "exchange_s": 2.0}
     json.dumps(view, allow_nan=False)
+
+
+@pytest.mark.parametrize(("today", "share"), [("8.714", 0.1286), ("-1.286", None), (None, None)])
+def test_what_the_fees_have_eaten_of_what_was_made(today: str | None, share: float | None) -> None:
+    made = BTC._replace(today=None if today is None else Decimal(today))
+    view = view_of(state(TRADES._replace(symbols={"BTCUSDT": made, "ETHUSDT": ETH})), NOW_MS, 1)
+    assert (view["equity"]["fees"], view["equity"]["fees_of_gross"]) == ("1.286", share)
+
+
+def test_the_band_is_told_or_why_there_is_none() -> None:
+    reading = RangeReading(
+        n=1, sym=BOOK, ts_event=NOW_NS, tr="t", what=Measure.EQUITY, name="", value=0.02, low=-0.1, high=0.2, count=60
+    )
+    told = [
+        view_of(state(curve=CurveFigures((), 0.0, 0.0, held), band=band), NOW_MS, 1)["equity"]["band"]
+        for held, band in ((None, None), (7, None), (31, None), (61, reading))
+    ]
+    assert told[0].startswith("No band: no card")
+    assert told[1].endswith("the 30th held bar; so far 7 bars.")
+    assert "after 31 held bars" in told[2]
+    assert told[3] == reading.human()
 
 
 def test_two_views_of_one_state_are_equal_whenever_they_are_sent() -> None:
