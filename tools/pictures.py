@@ -26,11 +26,11 @@ from tests.e2e.page_browser import browser, is_in, sign_in
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 TICKLINE = Path(sys.executable).with_name("tickline")
-COLUMNS, ROWS = 124, 32
-TRADES_S = 100  # then there is something to see
+COLUMNS, ROWS = 136, 34
+TRADES_S = 60  # then there is something to see
 START_S = 120.0
-COLOURS = 64  # of text and lines, which so take a third of the bytes
-WINDOW = {"width": 1280, "height": 800}
+COLOURS = 256  # of text and lines, which so take a third of the bytes
+WINDOW = {"width": 1440, "height": 1010}
 # What rich writes to a live screen: text, and to draw anew the way up, erasing.
 PIECE = re.compile(r"\x1b\[(?P<count>\d*)(?P<does>[A-Za-z])|\x1b\[\?\d+[hl]|(?P<end>\r|\n)|(?P<text>[^\x1b\r\n]+)")
 REDRAWS = "\r\x1b[2K\x1b[1A"
@@ -100,11 +100,14 @@ def main() -> None:
         try:
             of_page(chrome, folder / ".tickline", PICTURES / "page.png")
             of_terminal(chrome, terminal.screen(), PICTURES / "terminal.png")
+        except AssertionError:
+            sys.stderr.write(f"{terminal.screen()}\n")  # what the run says of it
+            raise
         finally:
             terminal.end()
     for path in sorted(PICTURES.glob("*.png")):
         with Image.open(path) as taken:
-            fewer = taken.convert("RGB").quantize(COLOURS)
+            fewer = taken.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)  # rare ones, too
         fewer.save(path, optimize=True)
         sys.stdout.write(f"written: {path}, {path.stat().st_size // 1_000} kB\n")
 
