@@ -59,6 +59,10 @@ run: $(if $(wildcard $(READY)),$(READY),$(LINE))  ## the whole line on the simul
 notebook: $(READY)  ## make examples/quickstart.ipynb of its text, and run it
 	@$(BIN)/python tools/notebook.py
 
+.PHONY: pictures
+pictures: $(READY)  ## make README's pictures of a run (needs chromium)
+	@$(BIN)/python -m tools.pictures
+
 .PHONY: test
 test: $(READY)  ## unit, contract, integration and end-to-end tests and the doctests (minutes)
 ifneq ($(ARGS),)
@@ -110,11 +114,12 @@ format: $(READY)  ## rewrite the code as ruff wants it
 #   sweep     how often sweeps over pure noise say that there is an edge (ARGS=--noise)
 #   idle      CPU and memory of every service while no tick comes
 #   face      CPU time of `import tickline`
+#   page      ms until the monitor's page is there and shows what was committed, and its memory over an hour
 WHAT ?= line
 BENCH = $(BIN)/python -m tests.bench$(patsubst %,.%,$(filter-out line,$(WHAT)))
 
 .PHONY: bench
-bench: $(READY)  ## measure WHAT=line|backtest|gateway|protected|feed|models|messages|sweep|idle|face beside a bare baseline (build/bench*.json)
+bench: $(READY)  ## measure WHAT=line|backtest|gateway|protected|feed|models|messages|sweep|idle|face|page beside a bare baseline (build/bench*.json)
 	$(BENCH) $(ARGS)
 
 .PHONY: bench-short

@@ -5,7 +5,6 @@ alerts. It stands behind the line, and nobody waits for it.
 """
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
@@ -42,8 +41,7 @@ log = structlog.get_logger()
 
 def main() -> None:
     """Runs the service, behind the line: no order waits for it."""
-    os.nice(NICE)
-    serve_work("monitor", partial(MonitorWorker, with_page=True), ahead=True)
+    serve_work("monitor", partial(MonitorWorker, with_page=True), ahead=True, nice=NICE)
 
 
 class MonitorWorker(Worker):

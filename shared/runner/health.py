@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 MAX_AGE_S = 10.0
-TOUCHED_S = 3.0  # a service at work touches its file several times a second
+TOUCHED_S = 1.5  # a service at work touches its file several times a second
 HELD = b"held\n"  # stands in a file of which a service holds a lock
 LONGEST = 1_000  # bytes of what a service says of itself
 

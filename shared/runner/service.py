@@ -51,8 +51,11 @@ def serve(name: str, build: Build, *, ahead: bool = False) -> None:
     serve_work(name, worker, ahead=ahead)
 
 
-def serve_work(name: str, build: Callable[[Settings, RedisBus], Work], *, ahead: bool = False) -> None:
-    """Serves work that is no line of stages, as `serve` does."""
+def serve_work(name: str, build: Callable[[Settings, RedisBus], Work], *, ahead: bool = False, nice: int = 0) -> None:
+    """Serves work that is no line of stages, as `serve` does.
+
+    - nice: the priority that it gives up always; what works ahead gives up no less than `ahead_nice`, and not both.
+    """
     configure_logs(name)
     read_once()
     faulthandler.enable()  # what a library's C code ends is told, with the line that called it
@@ -66,8 +69,7 @@ def serve_work(name: str, build: Callable[[Settings, RedisBus], Work], *, ahead:
         with contextlib.suppress(OSError):  # as with the file: it works on, and is not seen to be healthy
             settings.state_dir.mkdir(parents=True, exist_ok=True)
         work.alive_file = alive_file(settings.state_dir, name)
-        if ahead and settings.ingestor.works_ahead:
-            os.nice(settings.ingestor.ahead_nice)
+        os.nice(max(nice, settings.ingestor.ahead_nice if ahead and settings.ingestor.works_ahead else 0))
         _calm_garbage_collector()
         uvloop.run(_run(name, work, bus, settings))
     except TicklineError as error:

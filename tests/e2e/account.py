@@ -12,6 +12,7 @@ import termios
 import time
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -120,7 +121,8 @@ def with_journal(folder: Path, account: str, work: Callable[[Journal], Awaitable
         async with await Journal.open(url, account, durable=False) as journal:
             return await work(journal)
 
-    return asyncio.run(do())
+    with ThreadPoolExecutor(1) as beside:  # where a browser is driven, this thread has a loop
+        return beside.submit(asyncio.run, do()).result()
 
 
 def ask(url: str, name: str, **content: object) -> Any:

@@ -10,7 +10,10 @@ from queue import Empty, Queue
 from typing import Any
 from urllib.parse import unquote
 
+from playwright.sync_api import Browser
+
 import services.monitor
+from tests.e2e.page_browser import Tabs
 
 STATIC = Path(services.monitor.__file__).with_name("page") / "static"
 POLICY = (
@@ -86,6 +89,14 @@ class PageServer:
         self.view = view
         for queue in [*self._streams]:
             queue.put(sent("view", view))
+
+
+class Site(Tabs):
+    """Tabs on a server that says what a test gives it."""
+
+    def __init__(self, launched: Browser, server: PageServer, **options: Any) -> None:
+        super().__init__(launched, server.url, **options)
+        self.server = server
 
 
 def sent(kind: str, data: dict[str, Any]) -> str:

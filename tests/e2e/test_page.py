@@ -4,15 +4,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.page_browser import Site, is_in, row
-from tests.e2e.page_server import PageServer
+from tests.e2e.page_browser import WIDTHS, fits, is_in, is_readable, row
+from tests.e2e.page_server import PageServer, Site
 from tests.e2e.page_views import ON_PAPER, busy, empty, hostile, symbol, trace
 
 MODES = ("paper", "testnet", "live")
-WIDTHS = (1440, 800, 390)
 
 pytestmark = pytest.mark.session
 
@@ -198,21 +196,21 @@ def test_it_fits_and_anybody_can_read_it(chrome: Browser, server: PageServer, wi
         for view in (busy("live"), busy("paper", halted="Halted."), busy("testnet"), hostile(), empty()):
             server.say({**view, "account": f"{view['mode']} {scheme}"})
             expect(page.locator("#facts")).to_contain_text(f"{view['mode']} {scheme}")
-            _fits(page)
-            _is_readable(page)
+            fits(page)
+            is_readable(page)
         server.say(busy())
         server.stale = [{"what": "bus", "age_s": 3, "sentence": "The bus has not answered for 3 s."}]
         is_in(page, "stale")
-        _is_readable(page)
+        is_readable(page)
         row(page, "positions", "BTCUSDT").get_by_role("button").click()
         expect(page.locator("#drawer canvas")).to_have_count(2)
-        _is_readable(page)
+        is_readable(page)
         page.keyboard.press("Escape")
         page.get_by_role("button", name="Halt").click()
-        _is_readable(page)
+        is_readable(page)
         page.goto(f"{server.url}/login")
-        _fits(page)
-        _is_readable(page)
+        fits(page)
+        is_readable(page)
         site.end()
 
 
@@ -230,13 +228,3 @@ def _tab_to(page: Page, wanted: object, most: int = 120) -> None:
             return
         page.keyboard.press("Tab")
     raise AssertionError("Tab does not come to it")
-
-
-def _fits(page: Page) -> None:
-    wide, shown = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-    assert wide <= shown
-
-
-def _is_readable(page: Page) -> None:
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.command import wait_for
-from tests.e2e.page_browser import Site, hide, is_in
-from tests.e2e.page_server import PageServer
+from tests.e2e.page_browser import hide, is_in
+from tests.e2e.page_server import PageServer, Site
 from tests.e2e.page_views import busy, empty
 
 TABS = 10  # a browser has six connections a host

@@ -27,10 +27,11 @@ from shared.runner.progress import read_progress
 from shared.status.reader import StatusReader
 from shared.wall_time import LOCAL_TIME
 
-LEAST_S = 0.1  # between two views
-FOLLOW_S = 0.05  # between two reads of the streams' ends
-SPARED, MOST_S = 4, 1.0  # times as long as a look takes there is none, but no longer than that
-UNSEEN_S = 15.0  # between two looks while nobody looks at the page
+LEAST_S = 0.05  # between two views
+FOLLOW_S = 0.02  # between two reads of the streams' ends
+GATHER_S = 0.02  # a tick's commits come together: one look sees them all
+SPARED, MOST_S = 2, 1.0  # times as long as a look takes there is none, but no longer than that
+SEEN_S, UNSEEN_S = 0.5, 15.0  # between two looks without news, while somebody looks at the page, and nobody
 AGAIN_S = 0.5  # after something could not be read
 SILENT_S = 1.5  # without an answer of the bus
 SAVED_S = 60.0  # between two times that the curve is kept
@@ -150,7 +151,9 @@ class PageReader:
         if not hub.watched.is_set():
             await _first(hub.watched.wait(), UNSEEN_S)
         else:
-            await _first(self._news.wait(), 1.0)  # the journal tells nobody what was written
+            if not self._news.is_set():
+                await _first(self._news.wait(), SEEN_S)  # nobody tells who has died, nor what the journal has
+                await asyncio.sleep(GATHER_S)
 
     def _show(self, hub: EventHub) -> None:
         """Shows the state, if anything in it is new."""

@@ -51,6 +51,7 @@ MOST_BYTES = 4_096  # of a request's body
 MOST_CONNECTIONS = 64
 AGAIN_S = 10.0  # after the port was not to be had
 NOT_SIGNED_IN = "You are not signed in: the line's terminal, or `tickline page`, shows a one-time code."
+WRONG_CODE = "That is not the code, or it was used before: `tickline page` shows a new one."
 TOO_OFTEN = "That was too often: wait a moment."
 FOREIGN = "That did not come from this page."
 
@@ -126,7 +127,7 @@ class PageApp:
         token = self._sessions.enter(code)
         if token is None:
             log.warning("page: a wrong code")
-            return self._form_saying("That is not the code, or it was used before: a new one is shown there.", 403)
+            return self._form_saying(WRONG_CODE, 403)
         answer = RedirectResponse("/", 303)
         answer.set_cookie(_cookie(request), token, max_age=LASTS_S, path="/", httponly=True, samesite="strict")
         return answer

@@ -12,9 +12,11 @@ from services.monitor.page.curve import CurveFigures
 from services.monitor.page.tail import DecisionSeen, OrderSeen, StreamRate
 from services.monitor.page.watch import Owner, SeenAlert
 from shared.config import Settings
+from shared.control.latches import HALT
 from shared.exchanges.trading.amounts import plain
 from shared.explain.decisions import Decided, Rule, decision_line
 from shared.explain.orders import difference_name
+from shared.intervals import interval_ns
 from shared.journal.rows import OrderRow
 from shared.messages import DriftReading, Stream
 from shared.messages.monitor import DriftState, RangeReading
@@ -28,7 +30,7 @@ NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 DECISIONS = 60  # shown at most
 ORDERS = 50
-FED_S = 2.0  # without a tick of a source that has one many times a second
+FED_S = 2.0  # without a tick of a source that has one at least each second
 HEARD_S = 5.0  # without a word of an exchange; each second's word is written with the next commit
 ARROWS = (Stream.TICKS, Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS, Stream.ORDERS, Stream.EXECUTIONS)
 LINE = ("ingestor", "signal", "strategy", "gateway", "monitor", "recorder")
@@ -77,7 +79,7 @@ def view_of(state: PageState, now_ms: int | None, revision: int, stale: Iterable
         "venue": status.venue,
         "run": state.settings.run_id or None,
         "currency": None,
-        "halted": _halted(state),
+        **_held(state),
         "arming": _arming(state, now_ms),
         "line": list(_line(state)),
         "arrows": list(_arrows(state, ages)),
@@ -98,20 +100,29 @@ def view_of(state: PageState, now_ms: int | None, revision: int, stale: Iterable
 
 def silences(state: PageState, now_ns: int) -> Iterator[Stale]:
     """Yields who has said nothing for too long, beside the bus."""
-    status, source = state.status, state.settings.ingestor.source
+    status, own = state.status, state.settings.ingestor
+    fed_s = HEARD_S if own.source == "ccxt" else max(FED_S, 2 * _apart_s(state.settings))
     if status.missing:
         yield Stale("line", None, f"Not at work: {', '.join(status.missing)}.")
     for word in status.words:
         age_s = None if word.at_ns is None else max(now_ns - word.at_ns, 0) / NS_PER_S
         what = word.who.partition(" ")[0]
-        if what == "bus" or age_s is None or age_s < (HEARD_S if what == "exchange" or source == "ccxt" else FED_S):
+        if what == "bus" or age_s is None or age_s < (HEARD_S if what == "exchange" else fed_s):
             continue
-        over = ", or the replay is over" if source == "replay" else ""
+        over = ", or the replay is over" if own.source == "replay" else ""
         yield Stale(
             what, round(age_s, 1), f"Nothing was heard from the {word.who} for {age(int(age_s * NS_PER_S))}{over}."
         )
     if status.standing is not None and status.money_from != "journal":
         yield Stale("journal", None, f"The journal cannot be read: {'; '.join(status.notes)}.")
+
+
+def _apart_s(settings: Settings) -> float:
+    """Returns the time between two ticks of a symbol, 0 where they come as fast as they are taken."""
+    own = settings.ingestor
+    if own.source == "fake":
+        return interval_ns(settings.interval) / NS_PER_S
+    return 1 / own.ticks_per_s if own.source == "simulated" and own.ticks_per_s else 0.0
 
 
 class _Ages:
@@ -135,9 +146,12 @@ class _Ages:
         return self.wall(None if at_ns is None else at_ns + self._apart_ns)
 
 
-def _halted(state: PageState) -> str | None:
+def _held(state: PageState) -> dict[str, str | None]:
+    """Returns the sentence about the latches, by whether nothing is sent at all or only nothing that adds exposure."""
     own = state.status.standing
-    return None if own is None or not own.latches else own.held(state.status.now_ns, LOCAL_TIME)
+    said = None if own is None or not own.latches else own.held(state.status.now_ns, LOCAL_TIME)
+    halted = own is not None and HALT in own.latches
+    return {"halted": said if halted else None, "held": None if halted else said}
 
 
 def _arming(state: PageState, now_ms: int | None) -> dict[str, Any] | None:
@@ -160,8 +174,9 @@ def _line(state: PageState) -> Iterator[dict[str, Any]]:
     there = {"monitor": own.monitor.on, "recorder": own.recorder.on}
     for name in LINE:
         if there.get(name, True):
-            owners = [one._asdict() for one in state.owners.get(name, ())]
-            yield {"service": name, "up": name not in state.status.missing, "owners": owners}
+            owners = state.owners.get(name)
+            told = None if owners is None else [one._asdict() for one in owners]
+            yield {"service": name, "up": name not in state.status.missing, "owners": told}
 
 
 def _last_words(state: PageState, ages: _Ages) -> dict[str, Any]:
@@ -176,11 +191,14 @@ def _last_words(state: PageState, ages: _Ages) -> dict[str, Any]:
 
 
 def _drift(state: PageState) -> dict[str, Any]:
-    reading = state.drift
+    """Returns whether drift is watched, and what is known of the edge."""
+    reading, edge = state.drift, state.status.edge
     if reading is None:
-        return {"state": str(DriftState.NO_EDGE), "sentence": state.status.edge or None, "verdict": "no edge shown"}
-    shown = "edge shown at 95 %" if reading.edge_shown else "no edge shown"
-    return {"state": str(reading.state), "sentence": reading.human(), "verdict": state.status.edge or shown}
+        return {"state": "not watched yet", "sentence": None, "verdict": edge or "no edge shown"}
+    edge = edge or ("edge shown at 95 %" if reading.edge_shown else "no edge shown")
+    if reading.state is DriftState.NO_EDGE:
+        return {"state": "not watched", "sentence": "the card shows no edge", "verdict": edge}
+    return {"state": str(reading.state), "sentence": reading.human(), "verdict": edge}
 
 
 def _reconciliation(state: PageState, ages: _Ages) -> dict[str, Any]:

@@ -32,6 +32,9 @@ export class Acts {
   /** `told` says of each act whether it can be done, else why not. */
   show(told) {
     this.told = told;
+    const reasons = new Set(ACTS.map((act) => this.reason(act)));
+    this.common = reasons.size === 1 ? [...reasons][0] : null;
+    say(byId("acts-why"), this.common ?? "");
     keyed(byId("acts"), ACTS, ({ name }) => name, (act) => this.row(act));
   }
 
@@ -42,12 +45,17 @@ export class Acts {
     return {
       node: el("li", {}, button, why),
       update: () => {
-        const { why_not, what } = this.told[act.name] ?? {};
         // Not `disabled`: who comes by keyboard must hear the reason, too.
         mark(button, "aria-disabled", !this.can(act) && "true");
-        say(why, this.can(act) ? (what ?? act.what) : (why_not ?? "The monitor does not say that this can be done."));
+        say(why, this.reason(act) ?? this.told[act.name].what ?? act.what);
+        why.hidden = this.common !== null; // it describes its button all the same
       },
     };
+  }
+
+  /** Why an act cannot be done; null where it can. */
+  reason(act) {
+    return this.can(act) ? null : (this.told[act.name]?.why_not ?? "The monitor does not say that this can be done.");
   }
 
   can({ name }) {

@@ -36,7 +36,7 @@ export class Chart {
     if (!this.data || width === 0) return;
     const { axes, ...own } = this.options();
     const lines = { stroke: colour("--muted"), grid: { stroke: colour("--rule"), width: 1 }, ticks: { stroke: colour("--rule"), width: 1 }, font: "12px system-ui, sans-serif" };
-    const standard = { width, ms: 1, legend: { show: false }, cursor: { drag: { x: false, y: false } }, padding: [8, 8, 0, 0] };
+    const standard = { width, ms: 1, legend: { show: false }, cursor: { drag: { x: false, y: false } }, padding: [8, 32, 0, 0] };
     const y = { ...lines, size: 64, ...(axes?.y ?? {}) };
     const x = { ...lines, space: 80, values: TIMES };
     this.plot = new uPlot({ ...standard, ...own, axes: [x, y] }, this.data, this.parent);

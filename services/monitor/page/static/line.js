@@ -82,14 +82,16 @@ function box() {
       mark(owners, "title", (service.owners ?? []).map(({ replica }) => replica).join("; ") || null);
       mark(node, "data-up", up === null ? "unknown" : String(up));
       say(state, up === null ? "not seen" : up ? "at work" : "away");
-      say(owners, (service.owners ?? []).map(told).join("; ") || "no owner");
+      // A recorder owns no partition, and says of none.
+      say(owners, service.owners ? service.owners.map(told).join("; ") || "no owner" : "");
     },
   };
 }
 
 function told({ replica, partitions, restarts }) {
   const owned = partitions == null ? "" : ` owns ${ranges(partitions)}`;
-  return `${short(replica)}${owned}, ${restarts === 1 ? "1 restart" : `${restarts ?? "–"} restarts`}`;
+  const again = !restarts ? "" : restarts === 1 ? ", 1 restart" : `, ${restarts} restarts`;
+  return `${short(replica)}${owned}${again}`;
 }
 
 // The end of a replica's id is what tells it from others.

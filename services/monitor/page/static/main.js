@@ -5,9 +5,9 @@ import { byId, say } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { age } from "./format.js";
 import { follow } from "./tabs.js";
-import { View } from "./view.js";
+import { View, modeOf } from "./view.js";
 
-const SILENT_MS = 1900; // beats come every second; what is said must be said within two
+const SILENT_MS = 1900; // beats come twice a second; what is said must be said within two seconds
 const SOON_MS = 5000;
 
 const csrf = document.querySelector("meta[name=csrf]");
@@ -68,7 +68,7 @@ function show() {
   say(byId("heard"), name === "disconnected" && quiet !== null ? `last word ${age(quiet)} ago` : name === "loading" ? "no figures yet" : "");
   notice(sentence);
   if (newest) view.show(newest, (now() - viewAt) / 1000, name);
-  const mode = newest ? (newest.halted ? "HALTED" : newest.mode.toUpperCase()) : "";
+  const mode = newest ? modeOf(newest) : "";
   const standing = (newest?.alerts ?? []).filter(({ over }) => !over).length;
   const called = standing ? `${standing} ${standing === 1 ? "alert" : "alerts"}` : "";
   document.title = [called, name === "live" ? "" : NAMES[name], mode, "Tickline"].filter(Boolean).join(" · ");

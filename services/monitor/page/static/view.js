@@ -6,6 +6,9 @@ import { age, clock, digits, money, percent, sense, signed } from "./format.js";
 import { Line } from "./line.js";
 import { Tables } from "./tables.js";
 
+/** What the account may do, in a word: HALTED sends nothing, HELD nothing that adds exposure. */
+export const modeOf = ({ halted, held, mode }) => (halted ? "HALTED" : held ? "HELD" : mode.toUpperCase());
+
 /** This class shows a view; the same view again, later, shows older ages. */
 export class View {
   constructor(drawer, acts) {
@@ -29,12 +32,12 @@ export class View {
   }
 
   banner(view, elapsed_s) {
-    const mode = view.halted ? "halted" : view.mode;
-    document.body.dataset.mode = mode;
+    const why = view.halted ?? view.held ?? null;
+    document.body.dataset.mode = why === null ? view.mode : "halted";
     document.body.dataset.money = view.mode;
-    say(byId("mode"), view.halted ? `HALTED (${view.mode})` : view.mode.toUpperCase());
-    byId("halted").hidden = !view.halted;
-    say(byId("halted"), view.halted ?? "");
+    say(byId("mode"), why === null ? modeOf(view) : `${modeOf(view)} (${view.mode})`);
+    byId("halted").hidden = why === null;
+    say(byId("halted"), why ?? "");
     pairs(byId("facts"), [
       ["Account", account(view), null],
       ["Armed", armed(view, elapsed_s), null],

@@ -2,8 +2,12 @@
 
 import asyncio
 import json
+import time
+from functools import partial
 
+from services.monitor.page.reader import SILENT_S
 from services.monitor.page.stream import MOST_OPEN, EventHub
+from tests.virtual_time import run_seeded
 
 
 def view_in(event: bytes) -> dict[str, int]:
@@ -40,6 +44,20 @@ async def test_a_stream_begins_with_what_is_now() -> None:
     assert await next_view(stream) == {"age": 60}
     assert hub.watched.is_set()
     await stream.aclose()
+
+
+def test_a_bus_that_hangs_is_told_of_within_two_seconds() -> None:
+    """Whenever between two beats it does."""
+
+    async def told_after_s(hangs_s: float) -> float:
+        hub = EventHub(lambda: {"silent": time.monotonic() - hangs_s > SILENT_S})
+        async for event in hub.stream():
+            if b"true" in event:
+                break
+        return time.monotonic() - hangs_s
+
+    for i in range(20):
+        assert run_seeded(partial(told_after_s, 5 + i / 10), seed=i) <= 2
 
 
 async def test_they_end_with_the_page_and_are_bounded() -> None:

@@ -14,8 +14,8 @@ from shared.config import Settings, load_settings
 from shared.control.arming import Armed
 from shared.explain.decisions import Rule
 from shared.journal.rows import ExternalRow, LatchRow
-from shared.messages import Stream
-from shared.messages.monitor import BOOK, Measure, RangeReading
+from shared.messages import DriftReading, Stream
+from shared.messages.monitor import BOOK, DriftState, Measure, RangeReading
 from shared.runner.progress import Progress
 from shared.status.state import AccountStatus, LineStatus, Word
 from tests.unit.console.status.test_lines import BTC, ETH, FILL, NOW_NS, TRADES, UNKNOWN, decision
@@ -101,7 +101,11 @@ def test_what_holds_the_account_and_what_it_may_lose() -> None:
     account = AccountStatus({"HALT": LatchRow("HALT", "x", "ann", 1)}, None, Armed("", ""), ())
     held = view_of(state(TRADES._replace(standing=account)), NOW_MS, 1)
     assert held["halted"] == "held by HALT: nothing is sent, and it is not armed"
-    assert held["arming"] is None
+    assert (held["arming"], held["held"]) == (None, None)
+    account = account._replace(latches={"REDUCE_ONLY": LatchRow("REDUCE_ONLY", "x", "ann", 1)})
+    reducing = view_of(state(TRADES._replace(standing=account)), NOW_MS, 1)
+    assert reducing["held"] == "held by REDUCE_ONLY: nothing that adds exposure is sent, and it is not armed"
+    assert reducing["halted"] is None, "it sends what reduces"
 
 
 def test_exchange_against_journal() -> None:
@@ -116,6 +120,22 @@ def test_exchange_against_journal() -> None:
     assert paper["reconciliation"]["why_not"].startswith("on paper")
 
 
+def test_a_service_that_owns_nothing_is_told_apart_from_one_that_lacks_its_partitions() -> None:
+    line = {one["service"]: one["owners"] for one in view_of(state(owners={"signal": ()}), NOW_MS, 1)["line"]}
+    assert (line["signal"], line["recorder"]) == ([], None)
+
+
+def test_the_edge_is_told_once() -> None:
+    reading = DriftReading(
+        n=1, sym="*", ts_event=1, tr="t", net=0.0, syms=(), nets=(), x=0.0, decay=0.0, claim=0.0, edge=1.5, held=7,
+        warn_bars=0, latch_bars=0, state=DriftState.NO_EDGE,
+    )  # fmt: skip
+    edge = TRADES._replace(edge="live no edge shown: evidence 1.5 of 20 in 7 held bars")
+    before, after = (view_of(state(edge, drift=one), NOW_MS, 1)["drift"] for one in (None, reading))
+    assert before == {"state": "not watched yet", "sentence": None, "verdict": edge.edge}
+    assert after == {"state": "not watched", "sentence": "the card shows no edge", "verdict": edge.edge}
+
+
 def test_who_is_silent_or_away_is_told() -> None:
     assert not list(silences(state(), NOW_NS))
     words = (Word("feed fake", NOW_NS - 9 * S), Word("bus", NOW_NS), Word("exchange", NOW_NS - 6 * S))
@@ -123,6 +143,24 @@ def test_who_is_silent_or_away_is_told() -> None:
     assert [(one.what, one.age_s) for one in silences(state(away), NOW_NS)] == [
         ("line", None), ("feed", 9.0), ("exchange", 6.0), ("journal", None),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("interval", "ingestor", "silent_s"),
+    [
+        ("1s", {"ticks_per_s": 5}, 2),
+        ("1s", {"ticks_per_s": 0.1}, 20),
+        ("1s", {"source": "fake"}, 2),
+        ("1m", {"source": "fake"}, 120),
+    ],
+)
+def test_a_feed_that_ticks_seldom_is_silent_when_two_ticks_are_lacking(
+    interval: str, ingestor: dict[str, Any], silent_s: int
+) -> None:
+    settings = load_settings(symbols=SETTINGS.symbols, interval=interval, ingestor=ingestor)
+    seen = state(TRADES._replace(words=(Word("feed", NOW_NS),)), settings)
+    assert not list(silences(seen, NOW_NS + silent_s * S - 1))
+    assert [one.what for one in silences(seen, NOW_NS + silent_s * S)] == ["feed"]
 
 
 def test_a_hostile_name_stays_a_text() -> None:

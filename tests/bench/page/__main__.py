@@ -1,0 +1,4 @@
+from tests.bench.page.bench_page import main
+
+if __name__ == "__main__":
+    main()
