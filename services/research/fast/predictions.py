@@ -105,7 +105,8 @@ def _key(asked: Asked, seen: Floats | BarArrays, first: int) -> str:
         *(Runtime.here(format).text for format in LIBRARIES),
     )
     hashed = sha256(repr(told).encode())
-    for column in seen if isinstance(seen, BarArrays) else (seen,):
+    columns: Sequence[NDArray[Any] | None] = seen if isinstance(seen, BarArrays) else (seen,)
+    for column in columns:
         hashed.update(b"" if column is None else column.tobytes())
     return hashed.hexdigest()
 
