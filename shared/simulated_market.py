@@ -20,6 +20,7 @@ corr(phi · r_n, r_{n+1}) = |phi|, less what rounding to 0.01 takes.
 """
 
 import math
+from collections import deque
 from collections.abc import Iterator
 from decimal import Decimal
 from zlib import crc32
@@ -32,6 +33,7 @@ EPOCH_NS = 1_735_689_600 * NS_PER_S  # tick n is at 2025-01-01T00:00:00Z + n · 
 PHI = -0.5
 SIGMA = 0.0015  # so that two legs at the default fee cost less than the forecast earns: 0.06 % of 0.07 %
 BLOCK = 16_384
+AT_ONCE = 64  # shocks of a block that are made together
 CENT = 100
 _FORGOTTEN = math.log(1e-18)
 
@@ -71,15 +73,20 @@ class ReturnProcess:
     def _return_before(self, block: int) -> float:
         r = 0.0
         if block:
-            for shock in self._shocks(block - 1)[-self._memory :]:
+            for shock in deque(self._shocks(block - 1), maxlen=self._memory):
                 r = self._phi * r + shock
         return r
 
-    def _shocks(self, block: int) -> list[float]:
-        """Returns sigma · e over one block."""
-        z = np.random.Generator(np.random.Philox(key=self._key, counter=(0, 0, 0, block))).standard_normal(BLOCK)
-        shocks: list[float] = ((z - math.fsum(z.tolist()) / BLOCK) * self._sigma).tolist()
-        return shocks
+    def _shocks(self, block: int) -> Iterator[float]:
+        """Yields sigma · e over one block, some at a time: with whole blocks many symbols would fill the memory."""
+        mean = math.fsum(self._normals(block).standard_normal(BLOCK).tolist()) / BLOCK
+        normals = self._normals(block)
+        for _ in range(BLOCK // AT_ONCE):
+            yield from ((normals.standard_normal(AT_ONCE) - mean) * self._sigma).tolist()
+
+    def _normals(self, block: int) -> np.random.Generator:
+        """Returns what gives z over one block, from its first on, however many are taken at once."""
+        return np.random.Generator(np.random.Philox(key=self._key, counter=(0, 0, 0, block)))
 
 
 START_PRICES = {"BTCUSDT": 42_000.0, "ETHUSDT": 2_300.0}

@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from heapq import heappop, heappush
 from typing import cast
 
 import structlog
@@ -13,7 +16,7 @@ from services.ingestor.feeds.venues import Venues
 from services.ingestor.live.stage import LiveStage
 from services.ingestor.metrics import live_metrics
 from services.ingestor.plan import live_options, live_spec, make_source, plan, require_live
-from services.ingestor.source import Feed, Source
+from services.ingestor.source import Datum, Feed, Source
 from services.ingestor.stage import IngestStage
 from shared.bus.api import Session
 from shared.bus.names import partition_of
@@ -32,6 +35,50 @@ from shared.runner.spec import Limits
 log = structlog.get_logger()
 
 
+LOOK_S = 1.0  # no feed is left alone for longer: the clock that it goes by may be set
+
+
+class FeedTurns:
+    """The feeds of a partition take turns: those with something due now, in a queue; the others when it is time.
+
+    So a round costs what is due, however many feeds there are.
+
+    - feeds: by symbol. clock: seconds that never go back.
+    """
+
+    def __init__(self, feeds: Mapping[str, Feed], clock: Callable[[], float] = time.monotonic) -> None:
+        self._feeds, self._clock = feeds, clock
+        self._now = deque(feeds)
+        self._later: list[tuple[float, str]] = []  # a heap: when to look again, and whom
+
+    def take(self, most: int) -> Iterator[tuple[str, Sequence[Datum]]]:
+        """Yields what is due, by symbol, at most `most` in all; whoever has more waits for the next turn, at the end.
+
+        Each of the waiting ones has the same share.
+        """
+        now_s = self._clock()
+        while self._later and self._later[0][0] <= now_s:
+            self._now.append(heappop(self._later)[1])
+        each = max(1, most // max(1, len(self._now)))
+        for _ in range(min(len(self._now), most)):
+            sym = self._now.popleft()
+            feed = self._feeds[sym]
+            taken = feed.take(each)
+            due_in_s = feed.due_in_s()
+            if due_in_s:
+                heappush(self._later, (now_s + min(due_in_s, LOOK_S), sym))
+            elif due_in_s is not None:
+                self._now.append(sym)
+            if taken:
+                yield sym, taken
+
+    def due_in_s(self, wait_s: float) -> float:
+        """Returns the seconds until something may be due, at most `wait_s`."""
+        if self._now:
+            return 0.0
+        return max(0.0, min(wait_s, self._later[0][0] - self._clock())) if self._later else wait_s
+
+
 class SourceFeeder:
     """The feeder opens each symbol's feed where its last commit stood, and takes what is due.
 
@@ -44,40 +91,37 @@ class SourceFeeder:
         self._symbols: dict[int, list[str]] = {p: [] for p in range(partitions)}
         for sym in source.symbols:
             self._symbols[partition_of(sym, partitions)].append(sym)
-        self._feeds: dict[int, dict[str, Feed]] = {}
+        self._turns: dict[int, FeedTurns] = {}
 
     async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
         """Feeds every partition that has room with what is due; waits only when nothing was."""
         fed = False
         for part in parts:
-            feeds = self._open(part)
+            turns = self._open(part)
             room = min(pressure.room(part), self._limits.commit_entries)
             if room <= 0:
                 wait_s = min(wait_s, self._limits.stall_s)
                 continue
-            each = max(1, room // max(1, len(feeds)))
-            for sym, feed in feeds.items():
-                for quote in feed.take(each):
+            for sym, quotes in turns.take(room):
+                for quote in quotes:
                     part.feed(sym, quote)
-                    fed = True
-                due_in_s = feed.due_in_s()
-                if due_in_s is not None:
-                    wait_s = min(wait_s, due_in_s)
+                fed = True
+            wait_s = turns.due_in_s(wait_s)
         if not fed:
             await asyncio.sleep(wait_s)  # until the next quote is due, or the consumers may have moved
 
-    def _open(self, part: Partition) -> dict[str, Feed]:
+    def _open(self, part: Partition) -> FeedTurns:
         p = part.lease.partition.p
-        if p not in self._feeds:
-            self._feeds[p] = {
+        if p not in self._turns:
+            self._turns[p] = FeedTurns({
                 sym: self._source.open(sym, cast(IngestStage, part.symbol(sym).stage).position)
                 for sym in self._symbols[p]
-            }
-        return self._feeds[p]
+            })  # fmt: skip
+        return self._turns[p]
 
     def forget(self, p: int) -> None:
         """Drops the partition's feeds: it was reloaded, and they start from the committed position again."""
-        self._feeds.pop(p, None)
+        self._turns.pop(p, None)
 
 
 HEARD = (Trade, TopOfBook, Candle)

@@ -23,7 +23,8 @@ class PricesAlone:
     fields: frozenset[str] = frozenset()
 
     def __init__(self, symbols: Sequence[str]) -> None:
-        self._symbols = tuple(sorted(set(symbols)))
+        self._known = frozenset(symbols)
+        self._symbols = tuple(sorted(self._known))
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -76,7 +77,7 @@ class SimulatedSource(PricesAlone):
 
     def open(self, sym: str, position: int) -> Feed:
         """Returns the ticks from n = position + 1 on; it takes as long for ten million as for none."""
-        if sym not in self._symbols:
+        if sym not in self._known:
             raise ConfigError(f"the simulated market has no {sym}: it has {', '.join(self._symbols)}")
         if position < 0:
             raise ValueError(f"position {position} is negative")

@@ -31,15 +31,22 @@ class StrategyFeeder:
     def __init__(self, bus: BusReader, settings: Settings) -> None:
         self._bus = bus
         self._settings = settings
+        self._symbols: dict[int, list[str]] = {p: [] for p in range(settings.bus.partitions)}
+        for sym in settings.symbols:
+            self._symbols[partition_of(sym, settings.bus.partitions)].append(sym)
         self._restored: dict[int, int] = {}  # partition -> wire
 
     async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
-        """Gathers as BusReader does; raises SafetyRefusal or ConfigError for a book that it cannot take back."""
+        """Gathers as BusReader does; raises SafetyRefusal or ConfigError for a book that it cannot take back.
+
+        The books of one partition are taken back in a call: many of them take a while, and leases want to be renewed.
+        """
         for part in parts:
             p = part.lease.partition.p
             if self._restored.get(p) != part.wire:
                 self._take_back(part)
                 self._restored[p] = part.wire
+                return
         await self._bus.gather(session, parts, pressure, wait_s)
 
     def forget(self, p: int) -> None:
@@ -52,14 +59,13 @@ class StrategyFeeder:
         if not takes_limits and own.gateway.mode is not Mode.PAPER:
             why = "an older Tickline takes part, or did so within bus.raise_after_s"
             log.warning(f"nothing is sent that adds within a limit: {why}", wire=part.wire)
-        for sym in own.symbols:
-            if partition_of(sym, own.bus.partitions) == part.lease.partition.p:
-                stage = part.symbol(sym).stage
-                assert isinstance(stage, StrategyStage)
-                if isinstance(stage, LiveStrategyStage):
-                    stage.takes_limits = takes_limits
-                if own.gateway.mode is Mode.PAPER:  # elsewhere the gateway judges it: it has the journal
-                    _check_capital(own, sym, stage)
+        for sym in self._symbols[part.lease.partition.p]:
+            stage = part.symbol(sym).stage
+            assert isinstance(stage, StrategyStage)
+            if isinstance(stage, LiveStrategyStage):
+                stage.takes_limits = takes_limits
+            if own.gateway.mode is Mode.PAPER:  # elsewhere the gateway judges it: it has the journal
+                _check_capital(own, sym, stage)
 
 
 def _check_capital(settings: Settings, sym: str, stage: StrategyStage) -> None:

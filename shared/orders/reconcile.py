@@ -253,13 +253,14 @@ def _positions(shown: VenueView, known: OwnView) -> Iterator[Difference]:
         rows = [f"{row.signed_qty} in {row.row or 'the one traded here'}" for row in shown.positions if row.sym == sym]
         text = f"{sym}: the venue holds {', '.join(rows)}: close what is beside the one-way, isolated position"
         yield Difference(DifferenceKind.POSITION_ROWS, sym, sym, text, "one position", ", ".join(rows))
+    in_flight = _in_flight(known.orders.values())
     for sym in sorted(known.positions.keys() | held.keys()):
         mine = known.mine.get(sym, _ZERO)
         booked, found = known.positions.get(sym, _ZERO), held.get(sym, _ZERO) - mine
         before = known.before.get(sym, booked)
         # Between the reads what was booked changed; what is in flight or fires may be filled, in part or not at all.
         low, high = min(booked, before), max(booked, before)
-        for qty in (*_in_flight(known.orders.values(), sym), *(one.signed_qty for one in known.firing.get(sym, ()))):
+        for qty in (*in_flight.get(sym, ()), *(one.signed_qty for one in known.firing.get(sym, ()))):
             low, high = low + min(qty, _ZERO), high + max(qty, _ZERO)
         if not low <= found <= high:
             expected = f"{booked}" if low == high else f"{low} to {high}"
@@ -268,11 +269,13 @@ def _positions(shown: VenueView, known: OwnView) -> Iterator[Difference]:
             yield Difference(DifferenceKind.POSITION, sym, sym, text, expected, f"{found}")
 
 
-def _in_flight(orders: Iterable[OwnOrder], sym: str) -> Iterator[Decimal]:
-    """Yields the most that each order in flight may add to its symbol's position."""
+def _in_flight(orders: Iterable[OwnOrder]) -> dict[str, list[Decimal]]:
+    """Returns by symbol the most that each order in flight may add to the position."""
+    found: dict[str, list[Decimal]] = {}
     for own in orders:
-        if own.sym == sym and own.state.in_flight:
-            yield max(own.state.asked_qty, own.state.filled_qty, key=abs)
+        if own.state.in_flight:
+            found.setdefault(own.sym, []).append(max(own.state.asked_qty, own.state.filled_qty, key=abs))
+    return found
 
 
 def _bookings(shown: VenueView, known: OwnView) -> list[FundingPayment]:

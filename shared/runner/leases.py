@@ -1,12 +1,16 @@
 """Leases say which partitions are ours: replicas register, share evenly, and hold what they own by lease."""
 
-from collections.abc import Container, Iterable, Sequence
+import asyncio
+import time
+from collections.abc import Callable, Container, Coroutine, Iterable, Sequence
+from typing import Any
 from uuid import uuid4
 
 from shared.bus.api import Lease, Session
 from shared.bus.names import PartitionId
 from shared.models.runtime import Runtime, runtimes_in
 from shared.record import WIRE, NewerWire
+from shared.runner.spec import Limits
 from shared.version import full_version, process_name
 
 
@@ -90,6 +94,27 @@ class PartitionLeases:
             return taken
         first, self._together = not self._together, len(self.leases) == self._partitions
         return list(self.leases.values()) if first and self._together else []
+
+    async def renewed_during(
+        self, session: Session, work: Coroutine[Any, Any, None], limits: Limits, renewed: Callable[[float], None]
+    ) -> None:
+        """Awaits `work`, and stays registered, with all leases, meanwhile; where one is lost, `work` is given up.
+
+        - renewed: is told until when the leases are good, by time.monotonic().
+        """
+        task = asyncio.create_task(work)
+        try:
+            while not (await asyncio.wait({task}, timeout=limits.round_s))[0]:
+                began_s = time.monotonic()
+                await session.join(self._instance, self.owner, note=self._note)
+                if not all(await session.renew(list(self.leases.values()))):
+                    self.lose_all()
+                    return
+                renewed(began_s + limits.lease_s)
+            task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _of_our_runtime(self, session: Session, members: Sequence[str]) -> Sequence[str]:
         """Returns the members that compute as we do; raises OtherRuntime where others were here first."""

@@ -52,7 +52,10 @@ class ExternalStore(Protocol):
         """Gets ready to work, before anything is owned: what takes long belongs here. Raises ExternalStoreLost."""
 
     async def attach(self, session: Session, parts: Sequence[Partition]) -> None:
-        """Begins the work once all partitions of the instance are ours and loaded; raises ExternalStoreLost."""
+        """Begins the work once all partitions of the instance are ours and loaded; raises ExternalStoreLost.
+
+        It may take longer than a lease, and is cancelled where one is lost meanwhile.
+        """
 
     def renewed(self, until_s: float) -> None:
         """Notes that our leases are good until then, by time.monotonic()."""

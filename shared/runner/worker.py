@@ -222,7 +222,7 @@ class Worker:
             await self._begin(session, taken)
 
     async def _begin(self, session: Session, taken: Sequence[Lease]) -> None:
-        """Loads the partitions that were just taken, and attaches the store to all that we own."""
+        """Loads the partitions that were just taken, and attaches the store to all that we own, which may take long."""
         if before := self._leases.changed_from:
             self._leases.changed_from = ()
             log.warning("other runtimes before", instance=self.spec.instance, before=before, why="last bits may differ")
@@ -231,8 +231,10 @@ class Worker:
             self._drop(p)
             self._parts[p] = self._make_partition(lease, stored, session)
         log.info("partitions taken", instance=self.spec.instance, p=[x.partition.p for x in taken])
-        if self._store is not None:
-            await self._store.attach(session, list(self._parts.values()))
+        if (store := self._store) is not None:
+            attaching = store.attach(session, list(self._parts.values()))
+            await self._leases.renewed_during(session, attaching, self._limits, store.renewed)
+            await self._drop_lost()
 
     def _write_wire(self, wire: int) -> None:
         """Has all partitions write the wire that stands on the bus."""
@@ -312,8 +314,7 @@ class Worker:
 
     async def _commit(self, session: Session, sent: Sequence[tuple[Partition, Commit]]) -> list[Refused]:
         """Has the bus write the commits; returns those that it refused."""
-        refused: list[Refused] = []
-        began_s = time.perf_counter()
+        refused, began_s = list[Refused](), time.perf_counter()
         outcomes = await session.commit([commit for _, commit in sent])
         self.meter.answered(outcomes, time.perf_counter() - began_s)
         for (part, _), outcome in zip(sent, outcomes, strict=True):

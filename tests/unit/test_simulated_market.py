@@ -1,7 +1,12 @@
 """One market at the present time: the ingestor's ticks and the simulator's quotes."""
 
+import math
+import tracemalloc
 from decimal import Decimal
+from itertools import islice
+from zlib import crc32
 
+import numpy as np
 import pytest
 
 from services.ingestor.simulated import PresentSource
@@ -29,6 +34,32 @@ def test_it_is_the_series_of_the_simulated_market() -> None:
     assert [market.price("BTCUSDT", FIRST + k) for k in range(6)] == [
         Decimal(next(series)).scaleb(-2) for _ in range(6)
     ]
+
+
+def test_it_is_what_the_formula_says_of_whole_blocks() -> None:
+    """The series is made some shocks at a time; here of whole blocks, as the module's first lines have it."""
+    r, level, prices = 0.0, math.log(100.0), list[int]()
+    for block in range(2):
+        key = (7, crc32(b"SIM-A"))
+        z = np.random.Generator(np.random.Philox(key=key, counter=(0, 0, 0, block))).standard_normal(BLOCK)
+        for shock in ((z - math.fsum(z.tolist()) / BLOCK) * SIGMA).tolist():
+            r = PHI * r + shock
+            level += r
+            prices.append(max(1, round(math.exp(level) * 100)))
+    assert list(islice(ReturnProcess(7, "SIM-A", PHI, SIGMA, 100.0).cents(0), BLOCK + 1_000)) == prices[: BLOCK + 1_000]
+
+
+def test_a_symbol_at_work_holds_no_block_of_its_series() -> None:
+    """Ten thousand of them would need gigabytes."""
+    next(ReturnProcess(7, "S", PHI, SIGMA, 100.0).cents(0))  # what is made once
+    series = []
+    tracemalloc.start()
+    for number in range(20):
+        series.append(ReturnProcess(7, f"S{number}", PHI, SIGMA, 100.0).cents(0))
+        next(series[-1])
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held / len(series) < 20_000, "a block as floats has half a million bytes"
 
 
 def test_at_any_time_the_exchange_quotes_around_the_newest_tick() -> None:

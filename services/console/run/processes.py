@@ -15,13 +15,14 @@ from typing import IO, Protocol
 from shared.config import Settings
 from shared.config.gateway import SECRETS
 from shared.config.settings import PREFIX
-from shared.errors import TicklineError
+from shared.errors import ConfigError, TicklineError
 from shared.extras import to_install
 from shared.runner.process import PYTHON, WITH_PARENT
 
 STOP_TIMEOUT_S = 30.0
 LAST_TIMEOUT_S = 120.0  # who ends last works with what others leave of the machine, and on a busy one that is little
 NO_RESTART = (2, 3, 5, 7)  # bad config, bad data, refused for safety, code that raises: it would end the same again
+MOST_BYTES = 131_072  # of one variable, its name and its end among them: Linux starts no process with more
 PAUSE_S, PAUSE_MAX_S = 1.0, 60.0  # before what keeps dying is started again, where nothing is given up
 
 
@@ -70,17 +71,24 @@ class Servers:
 def as_environment(settings: Settings) -> dict[str, str]:
     """Returns settings as variables, one for each section, complete: no file or other variable changes anything.
 
-    The account's keys are not among them.
+    The account's keys are not among them. Raises ConfigError for what no variable of this system can hold.
 
     >>> as_environment(Settings(interval="12h"))["TICKLINE_INTERVAL"]
     '12h'
     """
     values = settings.model_dump(mode="json", exclude={"gateway": set(SECRETS)})
-    return {
+    made = {
         f"{PREFIX}{name.upper()}": value if isinstance(value, str) else json.dumps(value)
         for name, value in values.items()
         if value is not None
     }
+    for name, value in made.items():
+        if len(value.encode()) >= MOST_BYTES - len(name) - len("=\0"):
+            raise ConfigError(
+                f"config: {name} is too long for the services that this starts: with so many symbols start each of "
+                "them by itself, `python -m services SERVICE`, with bus.url and TICKLINE_CONFIG"
+            )
+    return made
 
 
 def keys_environment(settings: Settings) -> dict[str, str]:

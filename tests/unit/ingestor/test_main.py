@@ -1,11 +1,13 @@
-"""The wait for live data can be ended at any moment."""
+"""What feeds the stages: sources take turns, and the wait for live data can be ended at any moment."""
 
 import asyncio
+from decimal import Decimal
 
 import pytest
 
 from services.ingestor.feeds.venues import Venues
-from services.ingestor.main import ExchangeFeeder
+from services.ingestor.main import LOOK_S, ExchangeFeeder, FeedTurns
+from services.ingestor.source import Quote
 from shared.exchanges.market_data.options import LiveOptions
 
 OPTIONS = LiveOptions(exchange="binance", markets={"BTCUSDT": "BTC/USDT:USDT"}, interval="1s")
@@ -25,3 +27,70 @@ async def test_a_cancel_is_obeyed_also_when_data_come_at_that_moment(turns: int)
     waiting.cancel()
     await asyncio.wait({waiting})
     assert waiting.cancelled()
+
+
+class Clock:
+    """Seconds, as a test sets them."""
+
+    def __init__(self) -> None:
+        self.s = 0.0
+
+    def __call__(self) -> float:
+        return self.s
+
+
+class Timed:
+    """A feed with one quote at each of its times; it counts how often somebody looks."""
+
+    def __init__(self, clock: Clock, *due_s: float) -> None:
+        self._clock, self._due_s = clock, list(due_s)
+        self.looks = 0
+
+    def take(self, limit: int) -> list[Quote]:
+        self.looks += 1
+        count = sum(at_s <= self._clock.s for at_s in self._due_s[:limit])
+        taken, self._due_s = self._due_s[:count], self._due_s[count:]
+        return [Quote("A", int(at_s), Decimal(1)) for at_s in taken]
+
+    def due_in_s(self) -> float | None:
+        return max(0.0, self._due_s[0] - self._clock.s) if self._due_s else None
+
+
+def taken(turns: FeedTurns, most: int = 512) -> dict[str, int]:
+    """Returns how many quotes each symbol gave."""
+    return {sym: len(quotes) for sym, quotes in turns.take(most)}
+
+
+def test_a_round_looks_at_those_feeds_alone_that_have_something() -> None:
+    clock = Clock()
+    feeds = {f"S{number}": Timed(clock, 0.0, 0.5 if number < 3 else 0.9) for number in range(1_000)}
+    turns = FeedTurns(feeds, clock)
+    assert sum(taken(turns, 2_000).values()) == 1_000
+    assert turns.due_in_s(0.4) == 0.4
+    for feed in feeds.values():
+        feed.looks = 0
+    for clock.s in (0.1, 0.2, 0.3, 0.4):
+        assert taken(turns) == {}
+    assert turns.due_in_s(0.4) == pytest.approx(0.1)
+    clock.s = 0.5
+    assert taken(turns) == {"S0": 1, "S1": 1, "S2": 1}
+    assert sum(feed.looks for feed in feeds.values()) == 3
+    clock.s = 0.9
+    assert sum(taken(turns, 2_000).values()) == 997
+    clock.s = 100.0
+    assert (taken(turns), turns.due_in_s(0.4)) == ({}, 0.4), "none of them will ever have another"
+
+
+def test_no_more_is_taken_than_there_is_room_for_and_each_has_its_turn() -> None:
+    clock = Clock()
+    turns = FeedTurns({sym: Timed(clock, *[0.0] * 100) for sym in "ABCDE"}, clock)
+    assert [taken(turns, 2) for _ in range(3)] == [{"A": 1, "B": 1}, {"C": 1, "D": 1}, {"E": 1, "A": 1}]
+    assert taken(turns, 20) == dict.fromkeys("BCDEA", 4), "the same share for each"
+
+
+def test_a_feed_is_looked_at_again_soon_since_its_clock_may_be_set() -> None:
+    clock = Clock()
+    feed = Timed(clock, 3_600.0)
+    turns = FeedTurns({"A": feed}, clock)
+    assert taken(turns) == {}
+    assert turns.due_in_s(10.0) == LOOK_S

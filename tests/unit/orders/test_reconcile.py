@@ -1,5 +1,6 @@
 """Reconciliation: each difference by its name, and what is tolerated."""
 
+from collections.abc import ValuesView
 from decimal import Decimal
 
 import pytest
@@ -272,3 +273,24 @@ def test_the_order_of_a_stop_is_known_by_its_second_id_whatever_it_is_called() -
     known = OwnView(fired, {SYM: Decimal(0)})
     assert found(shown(orders=[on_venue("its own name", "o7")], positions=HELD_ONE), known) == []
     assert found(shown(orders=[on_venue("", "o7")], fills=[trade("its own name", "o7")]), known) == []
+
+
+class CountedOrders(dict[str, OwnOrder]):
+    """Orders that count how often somebody goes through all of them."""
+
+    passes = 0
+
+    def values(self) -> ValuesView[OwnOrder]:
+        self.passes += 1
+        return super().values()
+
+
+def test_the_orders_are_gone_through_as_often_for_many_symbols_as_for_one() -> None:
+    passes = []
+    for count in (1, 200):
+        syms = [f"C{number}USDT" for number in range(count)]
+        orders = CountedOrders({sym: own("SENT", venue_order_id="")._replace(sym=sym) for sym in syms})
+        positions = [VenuePosition(sym, Decimal(number % 3), None) for number, sym in enumerate(syms)]
+        assert found(shown(positions=positions), OwnView(orders, dict.fromkeys(syms, Decimal(0)))) == []
+        passes.append(orders.passes)
+    assert passes[0] == passes[1]

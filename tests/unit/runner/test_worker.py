@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -612,6 +613,60 @@ async def test_the_keeper_is_detached_when_the_leases_are_lost(bus: MemoryBus, s
     bus.partition(PartitionId("signal", 2)).epoch += 1
     await until(lambda: len(kept.history) >= 4)
     assert kept.history[:4] == ["prepare", f"attach {P}", "detach", f"attach {P}"]
+
+
+class Slow(Kept):
+    """Attaches when a test lets it."""
+
+    def __init__(self, bus: MemoryBus) -> None:
+        super().__init__(bus)
+        self.go_on = asyncio.Event()
+        self.renewals: list[float] = []
+
+    async def attach(self, session: Session, parts: Sequence[Partition]) -> None:
+        self.history.append("begin")
+        await self.go_on.wait()
+        await super().attach(session, parts)
+
+    def renewed(self, until_s: float) -> None:
+        self.renewals.append(until_s)
+
+
+class ShiftedClock:
+    """The bus's clock, as a test sets it forward."""
+
+    ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead_s
+
+
+async def test_the_leases_are_kept_while_a_store_takes_long_to_attach(start: Start) -> None:
+    """With many books it takes longer than a lease: it would be lost, taken again, and never get further."""
+    clock = ShiftedClock()
+    bus = MemoryBus(lease_s=100.0, maxlens={}, clock=clock)
+    kept = Slow(bus)
+    start(kept.plan(), on=bus, store=kept)
+    await until(lambda: kept.history == ["prepare", "begin"])
+    for _ in range(5):
+        clock.ahead_s += 60.0
+        renewed = len(kept.renewals)
+        await until(lambda renewed=renewed: len(kept.renewals) > renewed + 1, within_s=60)  # type: ignore[misc]
+    assert len((await (await bus.connect()).join("signal", "other")).members) == 2, "it is not struck off"
+    assert len({partition.epoch for partition in bus.partitions.values()}) == 1
+    kept.go_on.set()
+    await until(lambda: kept.history == ["prepare", "begin", f"attach {P}"])
+
+
+async def test_an_attach_that_loses_a_lease_is_given_up_and_begun_anew(bus: MemoryBus, start: Start) -> None:
+    kept = Slow(bus)
+    start(kept.plan(), store=kept)
+    await until(lambda: kept.history == ["prepare", "begin"])
+    bus.partition(PartitionId("signal", 2)).epoch += 1
+    await until(lambda: len(kept.history) >= 4)
+    assert kept.history[:4] == ["prepare", "begin", "detach", "begin"]
+    kept.go_on.set()
+    await until(lambda: kept.history[-1] == f"attach {P}")
 
 
 # A newer Tickline on the same bus

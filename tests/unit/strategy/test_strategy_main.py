@@ -7,12 +7,14 @@ import pytest
 
 from services.strategy.live_stage import LiveStrategyStage
 from services.strategy.main import build
-from shared.bus.api import Commit, Outcome
+from shared.bus.api import Commit, Lease, Outcome, Stored
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings, load_settings
 from shared.errors import ConfigError
 from shared.record import WIRE
+from shared.runner.backpressure import Backpressure
+from shared.runner.partition import Partition
 from shared.runner.spec import Limits
 from shared.runner.symbol import FIELD, Symbol
 from shared.runner.worker import Worker
@@ -87,6 +89,18 @@ async def test_while_an_older_tickline_takes_part_a_live_book_knows_that_no_limi
     await until(lambda: takes_limits() == [True] * live)
     at_work.stop()
     await running
+
+
+async def test_the_books_of_one_partition_are_taken_back_in_a_call_so_that_leases_are_renewed_in_between() -> None:
+    own = load_settings(symbols=tuple(f"S{number}" for number in range(30)), bus={"partitions": 3})
+    spec, feeder = build(own, LIMITS)[:2]
+    leases = [Lease(PartitionId("strategy", p), "me", 1) for p in range(3)]
+    parts = [Partition(spec, LIMITS, lease, Stored(0, {}), "run", {}) for lease in leases]
+    session, pressure = await MemoryBus(lease_s=5.0, maxlens={}).connect(), Backpressure(spec, LIMITS)
+    each = [sum(partition_of(sym, 3) == p for sym in own.symbols) for p in range(3)]
+    for called in range(1, 5):
+        await feeder.gather(session, parts, pressure, 0.0)
+        assert [len(part.known) for part in parts] == [*each[:called], 0, 0][:3]
 
 
 def test_a_book_at_a_venue_takes_its_capital_back_whatever_the_config_says() -> None:

@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +18,7 @@ from services.console.run import processes as module
 from services.console.run.processes import Servers, ServiceFailed, Supervisor, as_environment, recordable
 from shared.config import Settings, load_settings
 from shared.config.recorder import RecorderSettings
-from shared.errors import BusUnreachable
+from shared.errors import BusUnreachable, ConfigError
 from tests.until import until
 from tests.virtual_time import virtually
 
@@ -458,3 +459,17 @@ def test_a_server_that_does_not_start_is_tried_again_or_ends_the_run() -> None:
     assert not servers.restarted
     with pytest.raises(BusUnreachable, match="No space left"):
         servers.revive(last=True)
+
+
+def test_what_no_variable_holds_is_told_before_anything_is_started() -> None:
+    """This system itself says how long one may be: a process is started with just as much, and with one byte more."""
+    fits = Settings(symbols=("S" * 60,) * 2_000)
+    text = as_environment(fits)["TICKLINE_SYMBOLS"]
+    room = module.MOST_BYTES - len(f"TICKLINE_SYMBOLS={text}\0")
+    assert room > 0
+    for more, starts in ((room, True), (room + 1, False)):
+        variable = {"TICKLINE_SYMBOLS": text + "x" * more}
+        with contextlib.nullcontext() if starts else pytest.raises(OSError, match="Argument list too long"):
+            subprocess.run(["true"], env=variable, check=True)
+    with pytest.raises(ConfigError, match="TICKLINE_SYMBOLS is too long"):
+        as_environment(Settings(symbols=("S" * 60,) * 3_000))
