@@ -24,6 +24,7 @@ KEPT = {
     "services.monitor.metrics": "each service has this file",
     "services.monitor.looks": "the worker reads and writes; what the stage is told beside that is another matter",
     "services.strategy.metrics": "each service has this file",
+    "shared.features.time_of_day": "each feature has a file",
     "services.research.lookahead.restarts": "a check of its own: of memory, and not of the future",
     "services.simulator.hyperliquid.account": "each dialect has this file",
     "services.simulator.hyperliquid.signer": "the SDK's way to sign, written apart from ccxt's: each checks the other",
