@@ -76,9 +76,11 @@ def shown(y_hats: Sequence[float]) -> Any:
     return np.array([np.nan, *y_hats[1:]])
 
 
-def compared(settings: Settings, bars: Sequence[HistoryBar], y_hats: Sequence[float], **rules: Any) -> FastRun:
+def compared(
+    settings: Settings, bars: Sequence[HistoryBar], y_hats: Sequence[float], paid: Any = None, **rules: Any
+) -> FastRun:
     """Both engines, which must have done the same; raises OnlyExact where the fast one hands it back."""
-    fast = fast_run(settings, bars, y_hats, **rules)
+    fast = fast_run(settings, bars, y_hats, paid, **rules)
     step = float(settings.strategy.step_of(SYM) or 0)
     exact = exact_run(settings, bars, y_hats, **rules)
     require_same(fast, shown(y_hats), exact, [bar.ts_event for bar in bars], step, "a test")
