@@ -2,8 +2,8 @@
 
 The markets are those in which float64 and Decimal may part: prices on a coarse tick that repeat, ties, fee 0, zero
 volume, prices exactly at a liquidation price or a stop, thresholds equal to a y_hat and one last bit beside it,
-constant sizing into ruin. A draw that the fast engine hands back says why; of the others each bar is compared, until there are
-as many of both as wanted. Prints the counts, and writes build/same.json; exits 1 at the first difference.
+constant sizing into ruin. A draw that the fast engine hands back says why; of the others each bar is compared, until
+there are as many of both as wanted. Prints the counts, and writes build/same.json; exits 1 at the first difference.
 """
 
 import argparse

@@ -119,15 +119,6 @@ def _booked(balance: float, lost: float, qty: float, entry: float, after: float,
     return total, lost, entry
 
 
-@_compiled
-def _record(out: Any, row: int, bar: int, leg: int, steps: int, qty: float, price: float, market: float) -> None:
-    bars, legs, all_steps, sizes, prices, markets = out
-    if row < len(bars):
-        bars[row], legs[row], all_steps[row], sizes[row], prices[row], markets[row] = (
-            bar, leg, steps, qty, price, market,
-        )  # fmt: skip
-
-
 @numba.njit(error_model="numpy", cache=True)
 def trade(closes: Any, y_hat: Any, terms: Any, guards: Any, equities: Any, funded: Any, out: Any) -> Any:
     """Trades n bars and returns (what was close, or DONE; how many fills there were, missed orders, and waiting ones).
@@ -144,7 +135,8 @@ def trade(closes: Any, y_hat: Any, terms: Any, guards: Any, equities: Any, funde
     capital, least, fee, buy, sell, leverage, sizing, fraction, threshold, step, netting, splits = terms
     constant = sizing == CONSTANT
     share = leverage if constant else leverage * fraction
-    count = len(y_hat)
+    bars, legs, in_steps, sizes, prices, markets = out
+    room, count = len(bars), len(y_hat)
     balance, lost, qty, entry, steps = capital, 0.0, 0.0, 0.0, 0
     most = capital if constant else 0.0  # that the balance was: an error of then does not shrink with the equity
     why, fills, missed, waiting = DONE, 0, 0, 0
@@ -195,7 +187,9 @@ def trade(closes: Any, y_hat: Any, terms: Any, guards: Any, equities: Any, funde
                     why = EQUITY
                     break
                 most = max(most, abs(balance)) if constant else 0.0
-                _record(out, fills, at, leg, -steps, -qty, filled, reference)
+                if fills < room:
+                    bars[fills], legs[fills], in_steps[fills] = at, leg, -steps
+                    sizes[fills], prices[fills], markets[fills] = -qty, filled, reference
                 fills += 1
                 qty, steps = 0.0, 0
         # As BasicTaker and Threshold; then AfterStop, and `rounding`.
@@ -256,21 +250,23 @@ def trade(closes: Any, y_hat: Any, terms: Any, guards: Any, equities: Any, funde
                 why = EQUITY
                 break
             most = max(most, abs(balance)) if constant else 0.0
-            _record(out, fills, placed, CLOSES, -steps, -qty, filled, reference)
+            if fills < room:
+                bars[fills], legs[fills], in_steps[fills] = placed, CLOSES, -steps
+                sizes[fills], prices[fills], markets[fills] = -qty, filled, reference
             fills += 1
             qty, steps = 0.0, 0
         if opening:
             buys = after > qty
             filled = reference * (buy if buys else sell)
             fits = True
-            if guards is not None and waits != 0:
-                if qty == 0 or (qty > 0) == buys or abs(after - qty) > abs(qty):  # it adds
-                    bound = price * (buy_limit if buys else sell_limit)
-                    if _near(filled, bound):
-                        why = LIMIT
-                        break
-                    fits = not (filled > bound if buys else filled < bound)  # there may be none
-                    missed += 0 if fits else 1
+            adds = qty == 0 or (qty > 0) == buys or abs(after - qty) > abs(qty)
+            if guards is not None and waits != 0 and adds:
+                bound = price * (buy_limit if buys else sell_limit)
+                if _near(filled, bound):
+                    why = LIMIT
+                    break
+                fits = not (filled > bound if buys else filled < bound)  # there may be none
+                missed += 0 if fits else 1
             if fits:
                 before = balance
                 if guards is not None and (qty == 0 or (qty > 0) != (after > 0)):
@@ -280,7 +276,9 @@ def trade(closes: Any, y_hat: Any, terms: Any, guards: Any, equities: Any, funde
                     why = EQUITY
                     break
                 most = max(most, abs(balance)) if constant else 0.0
-                _record(out, fills, placed, leg, steps_after - steps, after - qty, filled, reference)
+                if fills < room:
+                    bars[fills], legs[fills], in_steps[fills] = placed, leg, steps_after - steps
+                    sizes[fills], prices[fills], markets[fills] = after - qty, filled, reference
                 fills += 1
                 qty, steps = after, steps_after
         if guards is None or waits == 0:

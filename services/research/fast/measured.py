@@ -13,6 +13,7 @@ from services.research.fast.engine import LEGS, BarColumns, FastRun, Fills, Floa
 from services.research.metrics import Metrics
 from services.research.metrics.observer import CHUNK, MARK
 from services.research.metrics.sums import TRIP
+from services.research.statistics import RESAMPLES
 from shared.account import Fill
 from shared.config import Settings
 from shared.messages import Leg
@@ -22,17 +23,18 @@ SUMS = ("fees", "slippage", "turnover")
 
 
 def measured(
-    settings: Settings, found: BarColumns, opened: Ints, y_hat: Floats, terms: Terms
+    settings: Settings, found: BarColumns, opened: Ints, y_hat: Floats, terms: Terms, resamples: int = RESAMPLES
 ) -> "tuple[VariantResult, Rows]":
     """Returns totals and metrics of bars, and the rows that they are made of.
 
     - opened: when orders fill that wait for a bar's open, ns; the bars' ends where none does.
+    - resamples: of the metrics' intervals; 0 for none.
 
     Raises OnlyExact where a comparison was close.
     """
     made = Rows(settings, found, opened, y_hat, trade(found, y_hat, terms, keep=True), terms)
     start = float(settings.strategy.balance)
-    metrics = Metrics(settings.interval, start, sample=sample_of(settings), at_open=terms.waits)
+    metrics = Metrics(settings.interval, start, sample=sample_of(settings), at_open=terms.waits, resamples=resamples)
     sums = np.zeros(len(SUMS))
     for piece in made.pieces():
         metrics.take(piece.marks, piece.trips)

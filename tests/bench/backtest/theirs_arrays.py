@@ -56,7 +56,8 @@ def flips(given: Given) -> Iterator[tuple[str, Callable[[], Ordered]]]:
         close = given.close.reshape(-1, 1)
         records, _ = simulate_from_orders(
             (count, 1), np.array([1]), np.array([given.cash]), np.zeros((count, 1), np.int64),
-            size=percent.reshape(-1, 1), price=close, size_type=np.asarray(SizeType.TargetPercent), direction=np.asarray(Direction.Both),
+            size=percent.reshape(-1, 1), price=close,
+            size_type=np.asarray(SizeType.TargetPercent), direction=np.asarray(Direction.Both),
             fees=np.asarray(given.fee), slippage=np.asarray(given.slippage), size_granularity=np.asarray(given.step),
             close=close, max_orders=count, engine=engine,
         )  # fmt: skip
