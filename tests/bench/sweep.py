@@ -122,9 +122,9 @@ def at_most(sweeps: int) -> int:
 def main() -> None:
     """Count and report; exits 1 where there are too many."""
     parser = argparse.ArgumentParser(description=__doc__)
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--noise", action="store_true")
-    what.add_argument("--speed", action="store_true", help="a thousand combinations over a year of minutes")
+    either = parser.add_mutually_exclusive_group(required=True)
+    either.add_argument("--noise", action="store_true")
+    either.add_argument("--speed", action="store_true", help="a thousand combinations over a year of minutes")
     parser.add_argument("--engine", action="store_true", help="whole sweeps over files")
     parser.add_argument("--sweeps", type=int, default=200)
     parser.add_argument("--bars", type=int, default=0, help="20,000, or 600 with --engine")

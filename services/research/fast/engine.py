@@ -247,7 +247,7 @@ def _columns(bars: BarColumns, y_hat: Floats, terms: Terms, guarded: bool) -> tu
 
 
 def _room_for(fills: int) -> Fills:
-    kinds = (np.int64, np.int8, np.int64, np.float64, np.float64, np.float64)
+    kinds: tuple[Any, ...] = (np.int64, np.int8, np.int64, np.float64, np.float64, np.float64)
     return Fills(*(np.empty(fills, kind) for kind in kinds))
 
 

@@ -8,6 +8,9 @@ It is compiled twice. Where nothing may happen between two closes there are no g
 `guards is not None`, and the loop is a third as long.
 """
 
+# mypy: disable-error-code="possibly-undefined"
+# (what is set behind `guards is not None` is read behind it)
+
 import math
 from typing import Any
 

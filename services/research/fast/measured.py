@@ -205,14 +205,15 @@ class _Filled(NamedTuple):
     @classmethod
     def of(cls, fills: Fills, some: slice, terms: Terms, steps: int) -> "_Filled":
         """Returns some of the fills. steps: held before them."""
-        bar, leg, moved, qty, price, market = (column[some] for column in fills)
-        sizes = np.abs(qty)
-        value = sizes * price
+        part = Fills._make(column[some] for column in fills)
+        sizes = np.abs(part.qty)
+        value = sizes * part.price
         if terms.step:
-            held = np.asarray((np.cumsum(moved) + steps) * terms.step, np.float64)
+            held = np.asarray((np.cumsum(part.steps) + steps) * terms.step, np.float64)
         else:
-            held = np.where(leg == LEGS.index(Leg.OPEN), qty, 0.0)
-        return cls(bar, leg, terms.fee * value, sizes * np.abs(price - market), value, qty, price, held)
+            held = np.where(part.leg == LEGS.index(Leg.OPEN), part.qty, 0.0)
+        slippage = sizes * np.abs(part.price - part.market)
+        return cls(part.bar, part.leg, terms.fee * value, slippage, value, part.qty, part.price, held)
 
     def trips(self, first: int, times: Ints, funded: Floats) -> NDArray[np.void]:
         """Returns the round trips that end with one of these, from the place `first` on: each is two fills."""

@@ -5,6 +5,7 @@ vectorbt==1.2.0 vectorbt-rust==1.2.0` beside ours; without it the bench leaves i
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,8 +65,8 @@ def flips(given: Given) -> Iterator[tuple[str, Callable[[], Ordered]]]:
         return _ordered(records, _equity(records, given))
 
     for engine in ("numba", "rust") if is_rust_available() else ("numba",):
-        yield f"Portfolio.from_orders(targetpercent), {engine}", lambda engine=engine: from_orders(engine)
-        yield f"simulate_from_orders(TargetPercent), {engine}", lambda engine=engine: simulated(engine)
+        yield f"Portfolio.from_orders(targetpercent), {engine}", partial(from_orders, engine)
+        yield f"simulate_from_orders(TargetPercent), {engine}", partial(simulated, engine)
 
 
 def pairs(given: Given) -> Iterator[tuple[str, Callable[[], Ordered]]]:

@@ -43,7 +43,7 @@ def settings_of(fee: str = "0.0003", slippage_bps: str = "0", **strategy: Any) -
 
 def bars_of(prices: Sequence[Decimal]) -> list[HistoryBar]:
     """Minutes of one price each."""
-    return [HistoryBar(at * MINUTE_NS, *[price] * 4, at, True) for at, price in enumerate(prices, 1)]
+    return [HistoryBar(at * MINUTE_NS, price, price, price, price, at, True) for at, price in enumerate(prices, 1)]
 
 
 def whole_bars(rows: Sequence[Sequence[Decimal]]) -> list[HistoryBar]:
@@ -66,7 +66,7 @@ def exact_run(settings: Settings, bars: Sequence[HistoryBar], y_hats: Sequence[f
 def fast_run(
     settings: Settings, bars: Sequence[HistoryBar], y_hats: Sequence[float], paid: Any = None, **rules: Any
 ) -> FastRun:
-    columns = np.array([[float(price) for price in bar[1:5]] for bar in bars]).T.copy()
+    columns: Any = np.array([[float(price) for price in bar[1:5]] for bar in bars]).T.copy()
     ts = np.array([bar.ts_event for bar in bars])
     funding = np.zeros(len(ts)) if paid is None else paid
     return trade(BarColumns(ts, *columns, funding), shown(y_hats), Terms.of(settings, VenueRules(**rules)), keep=True)
