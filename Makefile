@@ -111,7 +111,9 @@ format: $(READY)  ## rewrite the code as ruff wants it
 #   feed      trades per second, beside bare ccxt and cryptofeed
 #   models    microseconds and memory of a prediction by torch and ONNX, and how far they agree
 #   messages  bytes and microseconds of a tick and a prediction, price alone and full bars, beside bare msgpack
-#   sweep     how often sweeps over pure noise say that there is an edge (ARGS=--noise)
+#   sweep     how often sweeps over pure noise say that there is an edge (ARGS=--noise); a thousand combinations over a
+#             year of minutes (ARGS=--speed)
+#   same      whether the fast engine decides as the exact one, over 20 million bars of random markets
 #   idle      CPU and memory of every service while no tick comes
 #   face      CPU time of `import tickline`
 #   page      ms until the monitor's page is there and shows what was committed, and its memory over an hour
@@ -119,7 +121,7 @@ WHAT ?= line
 BENCH = $(BIN)/python -m tests.bench$(patsubst %,.%,$(filter-out line,$(WHAT)))
 
 .PHONY: bench
-bench: $(READY)  ## measure WHAT=line|backtest|gateway|protected|feed|models|messages|sweep|idle|face|page beside a bare baseline (build/bench*.json)
+bench: $(READY)  ## measure WHAT=line|backtest|gateway|protected|feed|models|messages|sweep|same|idle|face|page beside a bare baseline (build/bench*.json)
 	$(BENCH) $(ARGS)
 
 .PHONY: bench-short

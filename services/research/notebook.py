@@ -164,7 +164,7 @@ def backtest(
 
 
 def _fast_result(found: FastResult, said: Mapping[str, str]) -> BacktestResult:
-    marks, trips = found.marks, found.trips
+    marks, trips = found.made.whole()
     curve = _curve({name: marks["ts" if name == "datetime" else name] for name in _Mark._fields})
     table = _table({name: trips[column] for name, column in _TRIP_COLUMNS.items()})
     engine = f"fast engine; both engines did the same over {plural(found.gated, 'bar')}"

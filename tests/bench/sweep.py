@@ -3,7 +3,7 @@
 Each of them draws returns without any edge, ranks trials on the first part as `tickline sweep` does, and judges the
 best one on the hold-out. `--engine` makes files of noise instead, and runs whole sweeps with training over these
 (minutes). Prints the counts, and writes build/noise.json; exits 1 where an edge is shown more often than a test of 5 %
-may.
+may. `--speed` times a sweep instead: see sweep_speed.py.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from services.research.verdict.held import held_by_signs
 from services.research.verdict.verdict import judged
 from shared.config import Settings, load_settings
 from shared.intervals import interval_ns
+from tests.bench import sweep_speed
 
 REPORT = Path(__file__).resolve().parents[2] / "build" / "noise.json"
 INTERVAL, HOUR_NS = "1h", interval_ns("1h")
@@ -121,13 +122,17 @@ def at_most(sweeps: int) -> int:
 def main() -> None:
     """Count and report; exits 1 where there are too many."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--noise", action="store_true", required=True)
+    either = parser.add_mutually_exclusive_group(required=True)
+    either.add_argument("--noise", action="store_true")
+    either.add_argument("--speed", action="store_true", help="a thousand combinations over a year of minutes")
     parser.add_argument("--engine", action="store_true", help="whole sweeps over files")
     parser.add_argument("--sweeps", type=int, default=200)
     parser.add_argument("--bars", type=int, default=0, help="20,000, or 600 with --engine")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--short", action="store_true")
     given = parser.parse_args()
+    if given.speed:
+        sys.exit(0 if sweep_speed.run(given.short) or given.short else 1)
     sweeps = min(given.sweeps, 10) if given.short else given.sweeps
     seeds = range(given.seed, given.seed + sweeps)
     with tempfile.TemporaryDirectory(prefix="tickline-noise-") as folder:

@@ -44,9 +44,9 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Capt
     structlog.contextvars.clear_contextvars()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chrome() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium; while it is there a loop runs in this thread, so it goes with its module."""
     with browser() as launched:
         yield launched
 

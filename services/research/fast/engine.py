@@ -47,6 +47,7 @@ WHY = {
     "asked": "the exact engine was asked for",
 }
 _KINDS = (*WHY,)
+_BARE, _GUARDED = 2, 3  # fills in a bar at most: two legs, and what the venue or a stop closes
 
 
 class OnlyExact(Exception):
@@ -202,6 +203,9 @@ class Terms(NamedTuple):
         )
 
 
+_OF_ALL = Terms._fields.index("waits")  # the terms before it hold in every run
+
+
 def _or_nan(value: Decimal | None) -> float:
     return math.nan if value is None else float(value)
 
@@ -218,22 +222,33 @@ def trade(bars: BarColumns, y_hat: Floats, terms: Terms, *, keep: bool = False) 
 
     Raises OnlyExact where a comparison was close, ConfigError where numba is missing.
     """
-    count = len(y_hat)
-    equity, funded, room = np.empty(count), np.empty(count if keep else 0), 5 * count if keep else 0
-    kept = Fills(
-        np.empty(room, np.int64), np.empty(room, np.int8), np.empty(room, np.int64), np.empty(room), np.empty(room),
-        np.empty(room),
-    )  # fmt: skip
-    given = tuple(_read_only(column) for column in bars)
-    kernel = _kernel()
+    count, kernel = len(y_hat), _kernel()
+    guarded = terms.waits or terms.stops or not math.isnan(terms.margin) or bool(bars.funding.any())
+    equity, funded = np.empty(count), np.zeros(count if keep else 0)
+    kept = _room_for((_GUARDED if guarded else _BARE) * count if keep else 0)
     close_call, fills, missed, expired = kernel.trade(
-        given, _read_only(y_hat), tuple(terms), equity, funded, tuple(kept)
+        *_columns(bars, y_hat, terms, guarded), equity, funded, tuple(kept)
     )
     if close_call:
         raise OnlyExact(_KINDS[close_call - 1])
     if not keep:
         return FastRun(equity, fills, missed, expired, None, None)
     return FastRun(equity, fills, missed, expired, Fills._make(column[:fills] for column in kept), funded)
+
+
+def _columns(bars: BarColumns, y_hat: Floats, terms: Terms, guarded: bool) -> tuple[Any, ...]:
+    """Returns what the kernel takes: columns that are read, terms, and the rest of both where a bar may do more."""
+    numbers = tuple(map(float, terms))
+    ts, opens, highs, lows, closes, funding = bars
+    rest = None
+    if guarded:
+        rest = (_read_only(ts), tuple(map(_read_only, (opens, highs, lows, funding))), numbers[_OF_ALL:])
+    return _read_only(closes), _read_only(y_hat), numbers[:_OF_ALL], rest
+
+
+def _room_for(fills: int) -> Fills:
+    kinds: tuple[Any, ...] = (np.int64, np.int8, np.int64, np.float64, np.float64, np.float64)
+    return Fills(*(np.empty(fills, kind) for kind in kinds))
 
 
 def compile_kernel(say: Callable[[str], None]) -> None:
@@ -262,13 +277,14 @@ def _source() -> tuple[Path, Path]:
 def _kernel() -> Any:
     """Returns the kernel, compiled: by the process that comes first, while the others wait for it."""
     module, (_, folder) = _imported(), _source()
-    none, ts = _read_only(np.empty(0)), _read_only(np.empty(0, np.int64))
+    nothing = BarColumns.of_closes(np.empty(0, np.int64), np.empty(0))
+    terms = Terms(1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0, 1.0, 0.0, 0.0)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "kernel.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        terms = Terms(1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0, 1.0, 0.0, 0.0)
-        kept = Fills(*(np.empty(0, kind) for kind in (np.int64, np.int8, np.int64, float, float, float)))
-        module.trade((ts, *[none] * 5), none, tuple(terms), np.empty(0), np.empty(0), tuple(kept))
+        for guarded in (False, True):
+            given = _columns(nothing, nothing.close, terms, guarded)
+            module.trade(*given, np.empty(0), np.empty(0), tuple(_room_for(0)))
     return module
 
 

@@ -3,7 +3,13 @@
 Each part says which stage of the line it follows. Money is float64, and what is added to the balance is compensated
 (Kahan), so that its error does not grow with the number of bars. A comparison whose sides lie so near to one another
 that float64 and Decimal may answer differently is *close*: the kernel stops there and says of which kind it was.
+
+It is compiled twice. Where nothing may happen between two closes there are no guards: numba leaves out what is behind
+`guards is not None`, and the loop is a third as long.
 """
+
+# mypy: disable-error-code="possibly-undefined"
+# (what is set behind `guards is not None` is read behind it)
 
 import math
 from typing import Any
@@ -13,20 +19,21 @@ import numba
 CLOSE = 1e-9  # of the larger side
 LOST = 1e-6  # of the larger part: an equity so much smaller is a difference of which too few digits are left
 CONSTANT, FLIP = 1, -1  # of Terms: sizing, after
-OPENS, CLOSES, NETS, LIQUIDATES, STOPS = 0, 1, 2, 3, 4  # the legs
+NOTHING, OPENS, CLOSES, NETS, LIQUIDATES, STOPS = -1, 0, 1, 2, 3, 4  # the legs
 # What was close, by the number that the kernel returns; `engine.WHY` has them in this order.
 DONE, EQUITY, STEP, STOP, LIQUIDATION, LIMIT = 0, 1, 2, 3, 4, 5
 LOSS, PROFIT = 1, 2  # which stop a bar fires
-_WAITING, _VENUE, _STOPPING, _DECIDING = 0, 1, 2, 3  # the parts of a bar, in their order
 MINUTE_NS = 60 * 10**9
 
+_compiled = numba.njit(error_model="numpy")  # nothing here divides by 0, and looking for it costs time
 
-@numba.njit()
+
+@_compiled
 def _near(one: float, other: float) -> bool:
     return abs(one - other) <= CLOSE * abs(other)
 
 
-@numba.njit()
+@_compiled
 def _fires(
     first: float, high: float, low: float, close: float, hangs: float, best: float, long: bool, shares: Any
 ) -> Any:
@@ -61,7 +68,45 @@ def _fires(
     return 0, 0.0, False
 
 
-@numba.njit()
+@_compiled
+def _touched(
+    first: float, high: float, low: float, close: float, limit: float, hangs: float, best: float, long: bool,
+    shares: Any,
+) -> Any:  # fmt: skip
+    """Returns which leg ends a position within a bar, at which price, and what was close.
+
+    As BacktestVenue.on_bar and ProtectedStage.on_tick: a liquidation comes first, unless the bar fires a stop on its
+    way there. limit: the price of liquidation, infinite for none. shares: as of `_fires`; all NaN for no stop.
+    """
+    side = 1.0 if long else -1.0
+    at_stop, at_profit, at_trail = shares
+    kind, stopped, beyond = 0, 0.0, False
+    if not (math.isnan(at_stop) and math.isnan(at_profit) and math.isnan(at_trail)):
+        kind, stopped, beyond = _fires(first, high, low, close, hangs, best, long, shares)
+    if math.isfinite(limit):
+        worst = low if long else high
+        if _near(worst, limit):
+            return NOTHING, 0.0, LIQUIDATION
+        if side * worst <= side * limit:
+            limit = min(limit, first) if long else max(limit, first)
+            if kind < 0 or (kind > 0 and not beyond and _near(stopped, limit)):
+                return NOTHING, 0.0, STOP
+            if not (kind > 0 and (kind == LOSS or beyond) and side * stopped >= side * limit):
+                return LIQUIDATES, limit, DONE
+    if kind < 0:
+        return NOTHING, 0.0, STOP
+    return (STOPS, stopped, DONE) if kind > 0 else (NOTHING, 0.0, DONE)
+
+
+@_compiled
+def _added(balance: float, lost: float, amount: float) -> Any:
+    """Returns the balance and what its sums have lost, after an amount."""
+    amount -= lost
+    total = balance + amount
+    return total, (total - balance) - amount
+
+
+@_compiled
 def _booked(balance: float, lost: float, qty: float, entry: float, after: float, filled: float, fee: float) -> Any:
     """Returns balance, what its sums have lost, and the entry price, after a fill at `filled`; as Account.book."""
     change, gain = after - qty, 0.0
@@ -73,151 +118,179 @@ def _booked(balance: float, lost: float, qty: float, entry: float, after: float,
         gain, entry = qty * (filled - entry), filled
     else:
         gain = -change * (filled - entry)
-    amount = gain - fee * abs(change) * filled - lost
-    total = balance + amount
-    return total, (total - balance) - amount, entry
+    total, lost = _added(balance, lost, gain - fee * abs(change) * filled)
+    return total, lost, entry
 
 
-@numba.njit(cache=True)
-def trade(bars: Any, y_hat: Any, t: Any, equities: Any, funded: Any, out: Any) -> Any:
+@numba.njit(error_model="numpy", cache=True)
+def trade(closes: Any, y_hat: Any, terms: Any, guards: Any, equities: Any, funded: Any, out: Any) -> Any:
     """Trades n bars and returns (what was close, or DONE; how many fills there were, missed orders, and waiting ones).
 
-    - bars, t: the columns of `engine.BarColumns`, the terms of `engine.Terms`. y_hat: of each bar; one that is not
-      finite is none.
+    - closes, y_hat: of each bar; a y_hat that is not finite is none.
+    - terms: those of `engine.Terms` until `splits`, as floats.
+    - guards: None, or the other columns of `engine.BarColumns` (ts alone, then the prices and funding) and its terms.
     - equities: of each bar, after its fills; written. funded: the funding paid up to each bar; written, if it has room.
     - out: the columns of `engine.Fills`, written as far as there is room.
 
     All are plain tuples: what is compiled is kept by the types of its arguments, and a class that was renamed since
     could not be read back.
     """
-    tss, opens, highs, lows, closes, fundings = bars
-    out_bar, out_leg, out_steps, out_qty, out_price, out_market = out
-    capital, least, fee, buy, sell, leverage, sizing, fraction, threshold, step, netting, splits, waits = t[:13]
-    buy_limit, sell_limit, margin, stops, stop, profit, trail, pause = t[13:]
-    shares = (stop, profit, trail)
-    room, count = len(out_bar), len(y_hat)
-    balance, lost, paid = capital, 0.0, 0.0
-    most = capital  # that the balance was; with a constant size an error of then does not shrink with the equity
-    qty, steps, entry, last = 0.0, 0, 0.0, 0.0
-    lies, hangs, best = False, 0.0, 0.0
-    side, fired_ts = 0, -1
-    orders, leg, after, steps_after = 0, 0, 0.0, 0
-    fills = missed = 0
+    capital, least, fee, buy, sell, leverage, sizing, fraction, threshold, step, netting, splits = terms
+    constant = sizing == CONSTANT
+    share = leverage if constant else leverage * fraction
+    bars, legs, in_steps, sizes, prices, markets = out
+    room, count = len(bars), len(y_hat)
+    balance, lost, qty, entry, steps = capital, 0.0, 0.0, 0.0, 0
+    most = capital if constant else 0.0  # that the balance was: an error of then does not shrink with the equity
+    why, fills, missed, waiting = DONE, 0, 0, 0
+    if guards is not None:
+        tss, (opens, highs, lows, fundings), own = guards
+        waits, buy_limit, sell_limit, margin, _, at_stop, at_profit, at_trail, pause = own
+        shares = (at_stop, at_profit, at_trail)
+        # A distance that is not there is infinitely far; so is a liquidation.
+        far_stop = math.inf if math.isnan(at_stop) else at_stop
+        far_profit = math.inf if math.isnan(at_profit) else at_profit
+        far_trail = math.inf if math.isnan(at_trail) else at_trail
+        long_limit, short_limit = -math.inf, math.inf  # of the entry price
+        if not math.isnan(margin):
+            long_limit = (leverage - 1) / (leverage * (1 - margin))
+            short_limit = (leverage + 1) / (leverage * (1 + margin))
+        paid, hangs, best = 0.0, 0.0, 0.0
+        side, fired_ts = 0.0, -1
     for at in range(count):
-        price, first, high, low = closes[at], opens[at], highs[at], lows[at]
-        for part in (_WAITING, _VENUE, _STOPPING, _DECIDING):
-            reference = first
-            if part == _VENUE:  # as BacktestVenue.on_bar: funding, then liquidation
-                if qty == 0:
-                    continue
-                if fundings[at] != 0:
-                    amount = -qty * fundings[at] - lost
-                    total = balance + amount
-                    if abs(total) <= LOST * abs(balance):
-                        return EQUITY, fills, missed, 0
-                    lost = (total - balance) - amount
-                    balance = total
-                    paid += qty * fundings[at]
-                if math.isnan(margin):
-                    continue
-                way = 1.0 if qty > 0 else -1.0
-                limit = entry * (leverage - way) / (leverage * (1 - way * margin))
-                worst = low if qty > 0 else high
-                if _near(worst, limit):
-                    return LIQUIDATION, fills, missed, 0
-                if way * worst > way * limit:
-                    continue
-                limit = min(limit, first) if qty > 0 else max(limit, first)
-                if lies:
-                    kind, stopped, beyond = _fires(first, high, low, price, hangs, best, qty > 0, shares)
-                    if kind < 0 or (kind > 0 and not beyond and _near(stopped, limit)):
-                        return STOP, fills, missed, 0
-                    if kind > 0 and (kind == LOSS or beyond) and way * stopped >= way * limit:
-                        continue
-                orders, leg, after, steps_after, reference = 1, LIQUIDATES, 0.0, 0, limit
-            elif part == _STOPPING:  # as ProtectedStage.on_tick
-                if not lies:
-                    continue
-                kind, reference, beyond = _fires(first, high, low, price, hangs, best, qty > 0, shares)
-                if kind < 0:
-                    return STOP, fills, missed, 0
-                best = max(best, high) if qty > 0 else min(best, low)
-                if kind == 0:
-                    continue
-                orders, leg, after, steps_after = 1, STOPS, 0.0, 0
-                side, fired_ts = (1 if qty > 0 else -1) if pause == FLIP else 0, tss[at]
-            elif part == _DECIDING:  # as BasicTaker and Threshold; then AfterStop, and `rounding`
-                y, reference, last = y_hat[at], price, price
-                if not (math.isfinite(y) and abs(y) > threshold):
-                    continue
-                gain = qty * (price - entry)
-                equity = balance + gain
-                size = max(abs(balance), abs(gain), most if sizing == CONSTANT else 0.0)
-                if abs(equity - least) <= CLOSE * max(size, least) or abs(equity) <= LOST * size:
-                    return EQUITY, fills, missed, 0
-                after, steps_after, wanted = 0.0, 0, 0
-                if equity > least:
-                    wanted = 1 if y > 0 else -1
-                    after = (capital if sizing == CONSTANT else equity * fraction) * leverage / price
-                    if step > 0:
-                        found = after / step
-                        whole = math.floor(found)
-                        if found - whole <= CLOSE * found or whole + 1 - found <= CLOSE * found:
-                            return STEP, fills, missed, 0
-                        steps_after = int(whole)
-                        after = steps_after * step
-                    after, steps_after = wanted * after, wanted * steps_after
-                elif qty == 0:
-                    continue
-                if wanted == -side:
-                    side = 0
-                early = fired_ts >= 0 and (
-                    tss[at] <= fired_ts or (pause > 0 and tss[at] < fired_ts + pause * MINUTE_NS)
-                )
-                if early or (side != 0 and wanted == side):
-                    continue
-                if not netting or wanted == 0:
-                    leg = CLOSES if qty != 0 else OPENS
-                    orders = (1 if qty != 0 else 0) + (1 if after != 0 else 0)
-                elif steps_after != steps:
-                    turns = splits and qty * after < 0
-                    leg, orders = (CLOSES, 2) if turns else (NETS, 1)
-                if waits:
-                    continue
-            # What was ordered fills (PaperStage) and is booked; the stops follow (SimulatedStop.follow).
-            for number in range(orders):
-                to, to_steps = (0.0, 0) if number == 0 and orders == 2 else (after, steps_after)
-                buys = to > qty
-                filled = reference if leg == LIQUIDATES else reference * (buy if buys else sell)
-                adds = qty == 0 or (qty > 0) == buys or abs(to - qty) > abs(qty)
-                if part == _WAITING and adds:
-                    bound = last * (buy_limit if buys else sell_limit)
-                    if _near(filled, bound):
-                        return LIMIT, fills, missed, 0
-                    if filled > bound if buys else filled < bound:
-                        missed += 1
-                        continue
+        price = closes[at]
+        if guards is not None and qty != 0:
+            high, low, way = highs[at], lows[at], math.copysign(1.0, qty)
+            if fundings[at] != 0:  # as BacktestVenue.on_bar: funding, then liquidation
                 before = balance
-                balance, lost, entry = _booked(balance, lost, qty, entry, to, filled, fee)
+                balance, lost = _added(balance, lost, -qty * fundings[at])
                 if abs(balance) <= LOST * abs(before):
-                    return EQUITY, fills, missed, 0
-                most = max(most, abs(balance))
+                    why = EQUITY
+                    break
+                paid += qty * fundings[at]
+            # Seen from its side every position is a long one, whose losses lie below. What is far is not looked at.
+            against, along = min(way * low, way * high), max(way * low, way * high)
+            top = max(way * best, along)
+            limit = entry * (long_limit if qty > 0 else short_limit)
+            lowest = max(way * limit, max(way * hangs - hangs * far_stop, top - abs(top) * far_trail))
+            far = 2 * CLOSE * high
+            leg = NOTHING
+            if not (against - far > lowest and along + far < way * hangs + hangs * far_profit):
+                leg, reference, why = _touched(opens[at], high, low, price, limit, hangs, best, qty > 0, shares)
+                if why != DONE:
+                    break
+            best = way * top
+            if leg != NOTHING:
+                if leg == STOPS:
+                    side, fired_ts = way if pause == FLIP else 0.0, tss[at]
+                filled = reference if leg == LIQUIDATES else reference * (buy if qty < 0 else sell)
+                before = balance
+                balance, lost = _added(balance, lost, qty * (filled - entry) - fee * abs(qty) * filled)
+                if abs(balance) <= LOST * abs(before):
+                    why = EQUITY
+                    break
+                most = max(most, abs(balance)) if constant else 0.0
                 if fills < room:
-                    out_bar[fills], out_leg[fills], out_price[fills], out_market[fills] = at, leg, filled, reference
-                    out_steps[fills], out_qty[fills] = to_steps - steps, to - qty
+                    bars[fills], legs[fills], in_steps[fills] = at, leg, -steps
+                    sizes[fills], prices[fills], markets[fills] = -qty, filled, reference
                 fills += 1
-                if stops:
-                    if to == 0:
-                        lies = False
-                    elif not lies or (qty > 0) != (to > 0):
-                        lies, hangs, best = True, last, last
-                qty, steps, leg = to, to_steps, OPENS
-            orders = 0
+                qty, steps = 0.0, 0
+        # As BasicTaker and Threshold; then AfterStop, and `rounding`.
+        y = y_hat[at]
+        closing, opening, leg = False, False, OPENS
+        after, steps_after = 0.0, 0
         gain = qty * (price - entry)
         equity = balance + gain
-        if abs(equity) <= LOST * max(abs(balance), abs(gain), most if sizing == CONSTANT else 0.0):
-            return EQUITY, fills, missed, 0
-        equities[at] = equity
-        if len(funded):
-            funded[at] = paid
-    return DONE, fills, missed, orders
+        size = max(abs(balance), abs(gain), most)
+        if abs(y) > threshold and abs(y) < math.inf:
+            if abs(equity - least) <= CLOSE * max(size, least) or abs(equity) <= LOST * size:
+                why = EQUITY
+                break
+            wanted = 0.0
+            if equity > least:
+                wanted = math.copysign(1.0, y)
+                after = (capital if constant else equity) * share / price
+                if step > 0:
+                    found = after / step
+                    whole = math.floor(found)
+                    if min(found - whole, whole + 1 - found) <= CLOSE * found:
+                        why = STEP
+                        break
+                    steps_after = int(wanted * whole)
+                    after = whole * step
+                after *= wanted
+            allowed = True
+            if guards is not None and fired_ts >= 0:
+                if wanted == -side:
+                    side = 0.0
+                early = tss[at] <= fired_ts or (pause > 0 and tss[at] < fired_ts + int(pause) * MINUTE_NS)
+                allowed = not (early or (side != 0 and wanted == side))
+            if allowed and (netting == 0 or wanted == 0):
+                closing, opening = qty != 0, after != 0
+            elif allowed and steps_after != steps:
+                closing, opening = splits != 0 and qty * after < 0, True
+                leg = OPENS if closing else NETS
+        placed, reference = at, price
+        if guards is not None and waits != 0:
+            # Orders fill at the next open, behind this bar's mark; the last bar's wait for ever.
+            if abs(equity) <= LOST * size:
+                why = EQUITY
+                break
+            equities[at] = equity
+            if len(funded):
+                funded[at] = paid
+            placed = at + 1
+            if placed == count:
+                waiting = int(closing) + int(opening)
+                break
+            reference = opens[placed]
+        # What was ordered fills (PaperStage) and is booked; the stops follow (SimulatedStop.follow).
+        if closing:
+            filled = reference * (buy if qty < 0 else sell)
+            before = balance
+            balance, lost = _added(balance, lost, qty * (filled - entry) - fee * abs(qty) * filled)
+            if abs(balance) <= LOST * abs(before):
+                why = EQUITY
+                break
+            most = max(most, abs(balance)) if constant else 0.0
+            if fills < room:
+                bars[fills], legs[fills], in_steps[fills] = placed, CLOSES, -steps
+                sizes[fills], prices[fills], markets[fills] = -qty, filled, reference
+            fills += 1
+            qty, steps = 0.0, 0
+        if opening:
+            buys = after > qty
+            filled = reference * (buy if buys else sell)
+            fits = True
+            adds = qty == 0 or (qty > 0) == buys or abs(after - qty) > abs(qty)
+            if guards is not None and waits != 0 and adds:
+                bound = price * (buy_limit if buys else sell_limit)
+                if _near(filled, bound):
+                    why = LIMIT
+                    break
+                fits = not (filled > bound if buys else filled < bound)  # there may be none
+                missed += 0 if fits else 1
+            if fits:
+                before = balance
+                if guards is not None and (qty == 0 or (qty > 0) != (after > 0)):
+                    hangs, best = price, price
+                balance, lost, entry = _booked(balance, lost, qty, entry, after, filled, fee)
+                if abs(balance) <= LOST * abs(before):
+                    why = EQUITY
+                    break
+                most = max(most, abs(balance)) if constant else 0.0
+                if fills < room:
+                    bars[fills], legs[fills], in_steps[fills] = placed, leg, steps_after - steps
+                    sizes[fills], prices[fills], markets[fills] = after - qty, filled, reference
+                fills += 1
+                qty, steps = after, steps_after
+        if guards is None or waits == 0:
+            gain = qty * (price - entry)
+            equity = balance + gain
+            if abs(equity) <= LOST * max(abs(balance), abs(gain), most):
+                why = EQUITY
+                break
+            equities[at] = equity
+            if guards is not None and len(funded):
+                funded[at] = paid
+    return why, fills, missed, waiting

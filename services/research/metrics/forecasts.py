@@ -157,6 +157,8 @@ class Forecasts:
         price, y_hat = np.concatenate([self._waiting, [prices, y_hats]], axis=1)
         self._waiting = np.array([price[-1:], y_hat[-1:]])
         made = ~np.isnan(y_hat[:-1])
+        if not made.any():
+            return
         y_hat, outcome = y_hat[:-1][made], np.diff(np.log(price))[made]
         self._sums.add(y_hat, outcome)
         self._sample.add(y_hat, outcome)

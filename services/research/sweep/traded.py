@@ -68,7 +68,9 @@ class Traded(NamedTuple):
         returns = known[1:] / known[:-1] - 1
         moments = Moments()
         moments.add(returns)
-        places = np.searchsorted(edges, ts[: len(returns)], side="right") - 1
+        # The block of each bar; there are far fewer edges than bars.
+        starts = np.searchsorted(ts[: len(returns)], edges)
+        places = np.repeat(np.arange(len(edges)), np.diff(starts, append=len(returns)))
         first = int(places[0]) if len(places) else 0
         sums = [np.bincount(places - first, weights) for weights in (np.ones_like(returns), returns, returns * returns)]
         return cls(moments, float(np.prod(1 + returns)), fills, bool(len(ruin)), first, np.stack(sums, axis=-1), exact)

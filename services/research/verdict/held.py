@@ -195,7 +195,10 @@ class HeldReturns:
         decided = np.concatenate([[last.ts], ts[:-1]])
         fresh = decided >= self.sample.fitted_until
         for part, rows in ((self.inside, ~fresh), (self.outside, fresh)):
-            part.add(decided[rows], ts[rows], held[rows], returns[:, rows])
+            if rows.all():  # as nearly always: nothing is to be copied
+                part.add(decided, ts, held, returns)
+            elif rows.any():
+                part.add(decided[rows], ts[rows], held[rows], returns[:, rows])
         self._last = _Mark(
             int(ts[-1]), float(equity[-1]), float(value[-1]), float(units[-1]), float(paid[-1]), float(into[-1])
         )

@@ -47,16 +47,21 @@ def main() -> None:
     given = arguments()
     with tempfile.TemporaryDirectory(prefix="tickline-backtest-") as folder:
         if given.part == "arrays":
-            found = arrays.measured(Path(folder), given.array_bars, given.bars, given.repeat)
-            arrays.show(found)
+            found = arrays.run(Path(folder), given.array_bars, given.bars, given.repeat)
+            found["reached"] = arrays.show(found)
+            _write(found, given.output.with_name(f"{given.output.stem}-arrays.json"))
             return
         result = _measured(Path(folder), given.bars, given.repeat)
     result["memory"] = _memory(given.memory_bars)
     reached = show(result)
     result["reached"] = reached
-    given.output.parent.mkdir(parents=True, exist_ok=True)
-    given.output.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"\n{given.output}")
+    _write(result, given.output)
+
+
+def _write(result: dict[str, Any], output: Path) -> None:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"\n{output}")
 
 
 def _measured(folder: Path, bars: int, repeat: int) -> dict[str, Any]:

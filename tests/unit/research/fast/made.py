@@ -33,7 +33,7 @@ def settings_of(fee: str = "0.0003", slippage_bps: str = "0", **strategy: Any) -
 
 def bars_of(prices: Sequence[Decimal]) -> list[HistoryBar]:
     """Minutes of one price each."""
-    return [HistoryBar(at * MINUTE_NS, *[price] * 4, at, True) for at, price in enumerate(prices, 1)]
+    return [HistoryBar(at * MINUTE_NS, price, price, price, price, at, True) for at, price in enumerate(prices, 1)]
 
 
 def whole_bars(rows: Sequence[Sequence[Decimal]]) -> list[HistoryBar]:
@@ -56,19 +56,23 @@ def exact_run(settings: Settings, bars: Sequence[HistoryBar], y_hats: Sequence[f
 def fast_run(
     settings: Settings, bars: Sequence[HistoryBar], y_hats: Sequence[float], paid: Any = None, **rules: Any
 ) -> FastRun:
-    columns = np.array([[float(price) for price in bar[1:5]] for bar in bars]).T.copy()
+    columns: Any = np.array([[float(price) for price in bar[1:5]] for bar in bars]).T.copy()
     ts = np.array([bar.ts_event for bar in bars])
     funding = np.zeros(len(ts)) if paid is None else paid
-    return trade(BarColumns(ts, *columns, funding), shown(y_hats), Terms.of(settings, VenueRules(**rules)), keep=True)
+    opens, highs, lows, closes = columns
+    bars_of_it = BarColumns(ts, opens, highs, lows, closes, funding)
+    return trade(bars_of_it, shown(y_hats), Terms.of(settings, VenueRules(**rules)), keep=True)
 
 
 def shown(y_hats: Sequence[float]) -> Any:
     return np.array([np.nan, *y_hats[1:]])
 
 
-def compared(settings: Settings, bars: Sequence[HistoryBar], y_hats: Sequence[float], **rules: Any) -> FastRun:
+def compared(
+    settings: Settings, bars: Sequence[HistoryBar], y_hats: Sequence[float], paid: Any = None, **rules: Any
+) -> FastRun:
     """Both engines, which must have done the same; raises OnlyExact where the fast one hands it back."""
-    fast = fast_run(settings, bars, y_hats, **rules)
+    fast = fast_run(settings, bars, y_hats, paid, **rules)
     step = float(settings.strategy.step_of(SYM) or 0)
     exact = exact_run(settings, bars, y_hats, **rules)
     require_same(fast, shown(y_hats), exact, [bar.ts_event for bar in bars], step, "a test")

@@ -115,7 +115,8 @@ def test_totals_and_metrics_are_those_of_the_exact_engine(
         rules["funding"] = tmp_path / "funding.csv"
         rules["funding"].write_text("\n".join(["datetime,rate", *rows]) + "\n")
     venue = VenueRules(**rules)
-    name, fast, gated, marks, trips = run_fast(settings, venue, traded)
+    name, fast, gated, made = run_fast(settings, venue, traded)
+    marks, trips = made.whole()
     exact = run_variants(settings, venue, traded, (), curves=False)[name]
     assert gated == len(marks) == exact.totals.bars
     assert len(trips) == exact.results.trades.trades
