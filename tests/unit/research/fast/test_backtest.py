@@ -55,7 +55,7 @@ def test_the_ends_are_compared_whatever_the_features_remember(
     (tmp_path / "own").mkdir()
     signal = settings.signal.model_copy(update={"model": str(_card(tmp_path / "own", *features))})
     settings = settings.model_copy(update={"signal": signal})
-    name, fast, gated, _, _ = run_fast(settings, VenueRules(), WHOLE)
+    name, fast, gated, _ = run_fast(settings, VenueRules(), WHOLE)
     assert gated == 100
     exact = run_variants(settings, VenueRules(), WHOLE, (), curves=False)[name]
     _near(fast.results.model_dump(), exact.results.model_dump())
@@ -87,7 +87,7 @@ def test_features_of_bars_are_traded_too(settings: Settings, tmp_path: Path, mon
             "ingestor": settings.ingestor.model_copy(update={"files": files}),
         }
     )
-    name, fast, gated, _, _ = run_fast(settings, VenueRules(), WHOLE)
+    name, fast, gated, _ = run_fast(settings, VenueRules(), WHOLE)
     assert gated == 100
     _near(
         fast.results.model_dump(),
