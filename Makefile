@@ -157,6 +157,10 @@ chaos-exchanges: $(READY)  ## of these, gateways at exchanges, and the sum of wh
 chaos-sums: $(READY)  ## add up what the last runs of these have met (ARGS=--short: of the short ones)
 	@$(BIN)/python -m tests.chaos.sums $(ARGS)
 
+.PHONY: chaos-oracle
+chaos-oracle: $(READY)  ## random faults of every kind, judged by an oracle: one table (SEED=… again; SHORT=1: 3 minutes)
+	CHAOS_SEED=$(SEED) CHAOS_SHORT=$(SHORT) $(BIN)/python -m pytest tests/chaos/test_oracle.py $(ARGS)
+
 .PHONY: compose-test
 compose-test: $(READY)  ## docker compose up from a clean clone, down, up again (needs a Docker engine)
 	$(BIN)/python -m pytest tests/compose $(ARGS)
