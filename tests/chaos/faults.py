@@ -71,10 +71,22 @@ def tear(scene: Scene) -> list[str]:
     """The bus's log is torn at any byte, and again when the line has gone on from there."""
     for _ in range(2):
         scene.at_work()
+        attached = _attached(scene)
         scene.server.kill()
         scene.server.cut_log(scene.rng, MOST_CUT)
         scene.server.start()
+        _await_noticed(scene, attached)
     return []
+
+
+def _attached(scene: Scene) -> dict[str, int]:
+    """How often each service has attached to the bus."""
+    return {name: scene.line.log(name).count('"event": "attached"') for name in SERVICES}
+
+
+def _await_noticed(scene: Scene, before: Mapping[str, int]) -> None:
+    """Wait until each service has noticed that the bus is another one, and begun anew."""
+    scene.until("all begin anew", lambda: all(count > before[name] for name, count in _attached(scene).items()))
 
 
 def fail_over(scene: Scene) -> list[str]:
@@ -89,10 +101,12 @@ def fail_over(scene: Scene) -> list[str]:
         client.replicaof("NO", "ONE")
         scene.at_work()  # what it lacks
         scene.pause(scene.rng.uniform(0, 0.5))
+        attached = _attached(scene)
         old.kill()
         client.config_set("port", old.port)
     replica.port, replica.url = old.port, old.url
     scene.server = replica
+    _await_noticed(scene, attached)
     return []
 
 

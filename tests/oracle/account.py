@@ -146,4 +146,20 @@ def _reports(sym: str, journaled: Sequence[Mapping[str, Any]], streams: Streams)
         said = streamed.get(report["seq"])
         if said is not None and any(said.get(name) != report.get(name) for name in REPORTED):
             found.append(f"{sym}: report {report['seq']} in the journal is another one on the stream")
+    return found + _books(sym, journaled, streams)
+
+
+def _books(sym: str, journaled: Sequence[Mapping[str, Any]], streams: Streams) -> list[str]:
+    """Returns the decisions that stood on another position than the journal's reports up to then add up to."""
+    held = [ZERO]
+    for report in journaled:
+        held.append(held[-1] + report["last_qty"])
+    found = []
+    for entry in streams.get(("decisions", sym), ()):
+        decided = fields_of(entry.d)
+        booked_n, qty = decided["booked_n"], decided["signed_qty"]
+        if booked_n >= len(held) or held[booked_n] != qty:
+            found.append(
+                f"{sym}: decision {entry.n} stood on {qty} after report {booked_n}, the journal says otherwise"
+            )
     return found

@@ -52,7 +52,11 @@ class Seen:
 GOOD = Seen(
     JournalSeen({B: JournalOrder(A, "FILLED", Decimal("0.5"))}, {A: [{**FILL, "seq": 1}]}, {}, "bus"),
     VenueSeen([VenueOrder(B, A, False, 1_000)], {B: Decimal("0.5")}, {A: Decimal("0.5")}, {B: 1}),
-    {("orders", A): [Entry(1, packed(client_order_id=B))], ("executions", A): [Entry(1, packed(**FILL))]},
+    {
+        ("orders", A): [Entry(1, packed(client_order_id=B))],
+        ("executions", A): [Entry(1, packed(**FILL))],
+        ("decisions", A): [Entry(1, packed(booked_n=0, signed_qty=Decimal(0)))],
+    },
 )
 
 
@@ -83,7 +87,7 @@ def test_a_good_account_is_good() -> None:
             "id-3 was asked for, and the journal lacks it",
         ),
         (
-            replace(GOOD, streams={("orders", A): GOOD.streams["orders", A]}),
+            replace(GOOD, streams={key: GOOD.streams[key] for key in (("orders", A), ("decisions", A))}),
             "BTCUSDT: 1 reports in the journal, 0 on the stream",
         ),
         (
@@ -96,6 +100,13 @@ def test_a_good_account_is_good() -> None:
 )
 def test_a_plant_is_caught(planted: Seen, said: str) -> None:
     assert planted.faults == [said]
+
+
+@pytest.mark.parametrize(("booked_n", "qty"), [(1, Decimal(0)), (0, Decimal("0.5")), (2, Decimal("0.5"))])
+def test_a_book_that_is_not_the_journals_is_found(booked_n: int, qty: Decimal) -> None:
+    decided = {("decisions", A): [Entry(7, packed(booked_n=booked_n, signed_qty=qty))]}
+    said = f"BTCUSDT: decision 7 stood on {qty} after report {booked_n}, the journal says otherwise"
+    assert replace(GOOD, streams={**GOOD.streams, **decided}).faults == [said]
 
 
 def test_exposure_that_is_added_in_a_time_is_found() -> None:
