@@ -131,7 +131,7 @@ AT_ONCE ?= 2
 AT_EXCHANGES = $(BIN)/python -m pytest -n $(AT_ONCE) --dist load --maxschedchunk 1 $(EXCHANGES)
 
 .PHONY: chaos
-chaos: $(READY)  ## kill -9 every process and the bus at random moments; nothing may be lost (2 hours: docs/chaos.md)
+chaos: $(READY)  ## kill -9 every process and the bus at random moments; nothing may be lost (3 hours: docs/chaos.md)
 ifneq ($(ARGS),)
 	$(BIN)/python -m pytest tests/chaos $(ARGS)
 else
@@ -141,7 +141,7 @@ endif
 
 .PHONY: chaos-short
 chaos-short: export CHAOS_SHORT = 1
-chaos-short: $(READY)  ## the same with few kills (15 minutes)
+chaos-short: $(READY)  ## the same with few kills (18 minutes)
 ifneq ($(ARGS),)
 	$(BIN)/python -m pytest tests/chaos $(ARGS)
 else

@@ -66,7 +66,7 @@ class Scene:
         self.proxies: dict[str, Proxy] = {}
         self.next_version = next_version
         self._namespace, self._environment = namespace, {**environment} | SHORT_PATIENCE | NOTHING_TRIMMED
-        self._expected, self._seen = expected, Verdict()
+        self._expected, self._seen, self._forgotten = expected, Verdict(), 0
         self._stack = ExitStack()
 
     def __enter__(self) -> "Scene":
@@ -147,8 +147,10 @@ class Scene:
     def look(self, *, anew: bool, whole: bool = False) -> Verdict:
         """What the oracle finds beyond what it has found. anew: the bus has lost some of what was seen on it."""
         if anew:
+            before = self._reader.counts["ticks"]
             self._judge = Judge(self._expected)
             self._judge.take(self._reader.anew())
+            self._forgotten += max(before - self._reader.counts["ticks"], 0)
         else:
             self._judge.take(self._reader.look())
         found = self._judge.verdict(whole=whole)
@@ -162,8 +164,12 @@ class Scene:
 
     @property
     def ticks(self) -> int:
-        """How many were seen."""
-        return self._reader.counts["ticks"]
+        """How many were seen, also of those that the bus has lost."""
+        return self._forgotten + self._reader.counts["ticks"]
+
+    def orders(self) -> int:
+        """How many the strategy has asked for, by the streams."""
+        return self._reader.counts["orders"]
 
     def twice(self) -> list[str]:
         """Orders that went out twice."""
@@ -311,6 +317,10 @@ class AccountScene(Scene):
     def venue(self) -> VenueSeen:
         """The exchange now."""
         return read_venue(self.url)
+
+    def orders(self) -> int:
+        """How many came to the exchange."""
+        return len(self.venue().asked)
 
     def twice(self) -> list[str]:
         """Orders that went out twice, so far."""

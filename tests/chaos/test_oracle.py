@@ -91,6 +91,9 @@ def play(run: Run, line: str, start: Start, left: list[Kind], number: int) -> in
                 if not struck(run.table, scene, left.pop(0)):
                     return scene.ticks
         verdict, other = scene.end()
+        ordered = scene.orders()
+        other += [] if ordered else ["nothing was ordered: the run shows nothing"]
+        run.say(f"{line}-{number}: {scene.ticks} ticks, {ordered} orders")
         run.table.row(f"{AT_REST} {line}", keeps=False).found(verdict, other, run.table.news(scene.twice()))
         return scene.ticks
 
