@@ -71,6 +71,10 @@ class Line:
         """Of the processes that run."""
         return [process.pid for process in self._processes.values()]
 
+    def pid(self, name: str) -> int:
+        """Of one process."""
+        return self._processes[name].pid
+
     def send(self, name: str, number: int) -> None:
         """Send a signal."""
         self._processes[name].send_signal(number)

@@ -55,6 +55,10 @@ class Pace:
         self._upto = self._ticks
         self._line.send("ingestor", signal.SIGCONT)
 
+    def hold(self) -> None:
+        """No more ticks until `lift` or the next turn."""
+        self._upto = -1
+
     def turn(self) -> None:
         """A disturbance is over: the next share, of what is left; after the last one, all of it."""
         self.turns -= 1

@@ -1,4 +1,4 @@
-"""A TCP proxy between services and bus that is slow, loses replies, delivers requests late, or goes silent."""
+"""A TCP proxy between services and bus that is slow, loses replies, delivers requests late or twice, or goes silent."""
 
 import asyncio
 import threading
@@ -10,6 +10,7 @@ from typing import Any
 from shared.bus.scripts import COMMIT
 
 LATE_S = 4.0
+AGAIN_S = 0.2  # for the server's answer to what it gets once more
 
 
 class Fate(Enum):
@@ -19,13 +20,14 @@ class Fate(Enum):
     CLOSE = "reply swallowed, connection closed"
     SILENCE = "reply swallowed, connection silent"
     LATE = f"request delivered {LATE_S:g} s late"
+    TWICE = "request delivered again, on another connection"
 
 
 class Proxy:
-    """Runs on a thread of its own. `fate` is asked for every request with commits.
+    """Runs on a thread of its own. `fate` is asked for every request with commits; it may be changed at any time.
 
     met: how often each fate was met. outcomes: what the server answered to those, by fate and outcome.
-    delay_s: how long every request is on its way; may be changed at any time.
+    delay_s: how long every request is on its way; may be changed at any time, too.
     """
 
     def __init__(self, target_port: int, fate: Callable[[], Fate] = lambda: Fate.PASS) -> None:
@@ -33,8 +35,9 @@ class Proxy:
         self.outcomes: Counter[tuple[Fate, str]] = Counter()
         self.port = 0
         self.delay_s = 0.0
+        self._cut = False
         self._target_port = target_port
-        self._fate = fate
+        self.fate = fate
         self._connections: set[_Connection] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -59,6 +62,15 @@ class Proxy:
     def freeze(self) -> int:
         """All connections go half-open: nothing passes either way, nothing is closed. New ones work. How many."""
         return self._do(self._freeze())
+
+    def cut(self) -> int:
+        """All connections go half-open, and new ones find nobody, until `heal`. How many."""
+        self._cut = True
+        return self.freeze()
+
+    def heal(self) -> None:
+        """New connections work again; those that went half-open stay so."""
+        self._cut = False
 
     def drop(self) -> int:
         """All connections are closed. How many."""
@@ -96,6 +108,7 @@ class Proxy:
             client_out.close()
             return
         connection = _Connection(self, client_in, client_out, server_in, server_out)
+        connection.silent = self._cut
         self._connections.add(connection)
         try:
             await connection.run()
@@ -104,9 +117,25 @@ class Proxy:
 
     def decide(self) -> Fate:
         """The fate of a request with commits."""
-        fate = self._fate()
+        fate = self.fate()
         self.met[fate] += 1
         return fate
+
+    async def again(self, chunk: bytes) -> None:
+        """Deliver a request once more, as a network may whose sender has long got its answer."""
+        try:
+            server_in, server_out = await asyncio.open_connection("127.0.0.1", self._target_port)
+        except OSError:
+            return
+        server_out.write(chunk)
+        reply = b""
+        try:
+            while more := await asyncio.wait_for(_read(server_in), AGAIN_S):
+                reply += more
+        except TimeoutError:
+            self.answered(Fate.TWICE, b"\r\n" + reply)
+        finally:
+            server_out.close()
 
     def answered(self, fate: Fate, reply: bytes) -> None:
         """Count what the server answered to a request that did not simply pass."""
@@ -160,8 +189,12 @@ class _Connection:
                 if self._fate is Fate.LATE:
                     await self._late(chunk)
                     return
+            if again := self._fate is Fate.TWICE:
+                self._fate = Fate.PASS
             self._server_out.write(chunk)
             await self._server_out.drain()
+            if again:
+                await self._proxy.again(chunk)
 
     async def _late(self, chunk: bytes) -> None:
         await asyncio.sleep(LATE_S)

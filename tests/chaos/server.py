@@ -24,7 +24,8 @@ START_TIMEOUT_S = 300.0
 class Server:
     """AOF with fsync every second, as the embedded bus and compose have it.
 
-    rewrite_at: the size at which the log is rewritten; small, so that kills meet rewrites. variables: of its process.
+    rewrite_at: the size at which the log is rewritten; small, so that kills meet rewrites.
+    variables: of its process, at its next start.
     It starts behind a unix socket and opens its port only when the test has looked at what survived.
     """
 
@@ -39,9 +40,9 @@ class Server:
         self._rewrite_at = rewrite_at
         self._socket = folder / "sock"
         self._hold = folder / "hold"
-        self._environment = {**os.environ, **(variables or {})}
+        self.variables = dict(variables or {})
         if preload is not None:
-            self._environment |= {"LD_PRELOAD": str(preload), "HOLD_FSYNC": str(self._hold)}
+            self.variables |= {"LD_PRELOAD": str(preload), "HOLD_FSYNC": str(self._hold)}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, before_open: Callable[[Redis], None] = lambda client: None) -> None:
@@ -53,8 +54,9 @@ class Server:
         }  # fmt: skip
         arguments = [item for name, value in options.items() for item in (f"--{name}", value)]
         self._process = subprocess.Popen(
-            [self._command, *arguments], env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+            [self._command, *arguments], env={**os.environ, **self.variables}, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, restore_signals=False,  # a file that may not grow is an error, and no death
+        )  # fmt: skip
         with Redis(unix_socket_path=str(self._socket), socket_timeout=START_TIMEOUT_S) as client:
             self._await_ready(client)
             before_open(client)
@@ -76,6 +78,12 @@ class Server:
     def client(self, timeout_s: float = 2.0) -> "Redis":
         """A client that gives up soon and does not try again."""
         return Redis(port=self.port, socket_timeout=timeout_s, retry=Retry(NoBackoff(), 0))
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        assert self._process is not None
+        return self._process.pid
 
     def send(self, number: int) -> None:
         """Send a signal."""
@@ -109,9 +117,13 @@ class Server:
         """Hold no fsync back any more."""
         self._hold.unlink(missing_ok=True)
 
+    def log(self) -> Path:
+        """The file that its log grows in."""
+        return max(self.folder.glob("appendonlydir/*.incr.aof"), key=lambda path: int(path.name.split(".")[-3]))
+
     def cut_log(self, rng: random.Random, most_bytes: int) -> int:
         """Cut up to `most_bytes` off the end of a dead server's log, at any byte; returns how many."""
-        last = max(self.folder.glob("appendonlydir/*.incr.aof"), key=lambda path: int(path.name.split(".")[-3]))
+        last = self.log()
         size = last.stat().st_size
         cut = min(rng.randint(4_096, most_bytes), size // 2)
         os.truncate(last, size - cut)

@@ -3,6 +3,7 @@
 Each docstring shows the JSON that it takes. The names of the switches stay, whatever the methods are called.
 """
 
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -195,9 +196,14 @@ class Admin:
         }
 
     def count(self, request: HttpRequest) -> object:
-        """Counts the requests that came: {"path": "/order", "method": "POST"}."""
+        """Counts the requests that came: {"path": "/order", "method": "POST"}; "by": "client_id" of each id, too."""
         content = request.content or {}
-        return {"count": self._server.count(content.get("path", ""), content.get("method", ""))}
+        path, method = content.get("path", ""), content.get("method", "")
+        counted: dict[str, Any] = {"count": self._server.count(path, method)}
+        if content.get("by") == "client_id":
+            came = (one for one in self._server.requests if path in one.target and one.method == method)
+            counted["by"] = Counter(one.client_id for one in came)
+        return counted
 
 
 def _settable(faults: StopFaults) -> dict[str, Any]:
