@@ -370,7 +370,7 @@ class Worker:
     def _make_partition(self, lease: Lease, stored: Stored, session: Session) -> Partition:
         p = lease.partition.p
         poison, foreign = self._suspects.poison(p), self._suspects.foreign(p)
-        cursors_id, wire = session.cursors_id, self._leases.wire
+        cursors_id, wire = session.cursors_id(lease.partition, self.spec.sources(p)), self._leases.wire
         part = Partition(self.spec, self._limits, lease, stored, cursors_id, poison, wire, foreign)
         self.meter.begin(part)
         return part
