@@ -27,6 +27,7 @@ from shared.bus.scripts import Script
 from shared.bus.slot_readers import SlotReader, SlotReaders, together, xread
 
 ASK_S = 1.0  # a node that does not tell the map within this time is passed over
+INFO = ("INFO", "server", "memory", "persistence")
 NO_KEY = {"INFO", "CONFIG"}  # commands about a server: the first one answers
 DOWN = "a part of the Cluster is down: it goes on when a replica has taken over, or the node is back"
 WHY = (
@@ -64,13 +65,15 @@ class ClusterBus(RedisBus):
         nodes = {node: self.connection_to(node) for node in dict.fromkeys(one.node for one in slots)}
         try:
             await together(node.open() for node in nodes.values())
-            infos = await together(node.call("INFO", "server", "memory", "persistence") for node in nodes.values())
+            told = await together(node.calls([INFO, ("CLUSTER", "INFO")]) for node in nodes.values())
+            if not all(_well(state) for _, state in told):  # after a fail-over not all know of it at once
+                raise BusLost(f"bus {without_password(self.url)}: {DOWN}")
         except BaseException:
             for node in nodes.values():
                 await node.close()
             raise
-        run_ids = {name: info_field(info, "run_id") for name, info in zip(nodes, infos, strict=True)}
-        kept = [Storage.of(info.decode()) for info in infos]
+        run_ids = {name: info_field(info, "run_id") for name, (info, _) in zip(nodes, told, strict=True)}
+        kept = [Storage.of(info.decode()) for info, _ in told]
         evicts = next((one.evicts for one in kept if one.evicts), "")
         return ClusterSession(
             self,
@@ -96,13 +99,18 @@ class ClusterBus(RedisBus):
                 continue
             finally:
                 await asked.close()
-            if info_field(state, "cluster_state") != "ok":  # nor does one that is cut off from the others know
+            if not _well(state):  # nor does one that is cut off from the others know
                 lost.insert(0, BusLost(f"bus {without_password(self.url)}: {DOWN}"))
                 continue
             others = [_place(server, node) for _, _, *servers in told for server in servers]
             self._seeds = list(dict.fromkeys((node, *self._address.nodes, *others)))
             return [Slots(first, last, _place(master, node)) for first, last, master, *_ in told]
         raise lost[0]
+
+
+def _well(state: bytes) -> bool:
+    """Says whether a node knows of a living master for every slot, by its `CLUSTER INFO`."""
+    return info_field(state, "cluster_state") == "ok"
 
 
 def _place(server: Sequence[Any], asked: str) -> str:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from shared.bus.names import PartitionId
 from shared.config.recorder import RecorderSettings
 from shared.config.settings import BusSettings
 from shared.messages import Message, Stream
@@ -137,10 +136,6 @@ class ServiceSpec:
     kept: frozenset[Stream] = frozenset()
     runtime: Runtime | None = None
     joint: bool = False
-
-    def sources(self, p: int) -> list[tuple[str, PartitionId]]:
-        """Returns the streams that the instance's partition `p` reads."""
-        return [(str(x.stream), PartitionId(x.instance, p if x.p is None else x.p)) for x in self.inputs]
 
 
 @dataclass(frozen=True)
