@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from shared.bus.connection import is_cluster
 from shared.bus.users import ADMIN, READER, acl
 from shared.config import Settings, load_settings
 from shared.errors import ConfigError
@@ -40,7 +41,7 @@ def write_users(folder: Path, settings: Settings) -> list[str]:
     }
     passwords = {user: secrets.token_urlsafe(BYTES) for user in (*instances, READER, ADMIN)}
     files = {f"{user}{SUFFIX}": password + "\n" for user, password in passwords.items()}
-    files[ACL_FILE] = acl(settings.bus.namespace, passwords, instances)
+    files[ACL_FILE] = acl(settings.bus.namespace, passwords, instances, cluster=is_cluster(settings.bus.url))
     if folder.exists():
         raise ConfigError(f"{folder} is there already: name a new folder, or remove it to make new passwords")
     try:

@@ -1,11 +1,11 @@
-"""A bus commits, reads and owns. `RedisBus` is the real one, `MemoryBus` the fast double; one suite tests both.
+"""A bus commits, reads and owns. RedisBus and ClusterBus are real, MemoryBus is the fast double; one suite tests all.
 
-A Session is a set of connections to one server process. When any of them breaks, the session is over for good: what
-was read in it can no longer be committed. A new session tells the server's run id, so that the reader sees whether it
-still talks to the server that it had read from.
+A Session is a set of connections to one server process, or to one of each node of a Cluster. When any of them breaks,
+the session is over for good: what was read in it can no longer be committed. A new session tells the server's run id,
+so that the reader sees whether it still talks to the server that it had read from.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -104,7 +104,7 @@ class Joined(NamedTuple):
 
 
 class Session(Protocol):
-    """A session has connections to one server process."""
+    """A session has connections to one server process, or to one of each node of a Cluster."""
 
     @property
     def storage(self) -> Storage:
@@ -114,12 +114,12 @@ class Session(Protocol):
     def run_id(self) -> str:
         """Names the server process; another one after a restart."""
 
-    @property
-    def cursors_id(self) -> str:
-        """Returns the id under which a cursor on the bus holds: what was read under another is read again.
+    def cursors_id(self, partition: PartitionId, sources: Iterable[tuple[str, PartitionId]]) -> str:
+        """Returns the id under which the partition's cursors of these streams hold: under another all is read again.
 
         One server loses writes from the end only, those of all keys in one order. A cursor that is still there was
-        written after the entries that it stands behind, so these are there too. Cluster's servers each lose their own.
+        written after the entries that it stands behind, so these are there too. The nodes of a Cluster each lose their
+        own: so it is with a cursor beside its stream only.
         """
 
     async def acquire(self, partition: PartitionId, owner: str) -> Lease | None:

@@ -14,7 +14,7 @@ import re
 import socket
 import ssl
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import hiredis
 from pydantic import SecretStr
@@ -23,6 +23,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     AuthenticationError,
+    ClusterCrossSlotError,
+    MovedError,
     NoPermissionError,
     NoScriptError,
     ReadOnlyError,
@@ -35,13 +37,19 @@ from shared.bus.api import BusLost
 from shared.bus.scripts import Script
 from shared.errors import ConfigError
 
+CLUSTER = "+cluster"  # behind the scheme: the url's servers are nodes of a Cluster
 _HOW = "write redis://HOST:PORT/0, and in a password %2F for /, %3F for ?, %23 for # and %40 for @"
 _SERVER = re.compile(
     r"(?P<scheme>rediss?)://(?:[^/?#@]*@)?(?P<place>(?:\[[0-9a-fA-F:.]+\]|[^@/?#:\[\]\s]+)(?::\d{1,5})?(?:/\d*)?)"
     r"(?:\?[^#@?]*)?"
 )
+_NODE = r"(?:\[[0-9a-fA-F:.]+\]|[^@/?#:,\[\]\s]+)(?::\d{1,5})?"
+_CLUSTER = re.compile(
+    r"(?P<scheme>rediss?\+cluster)://(?P<login>[^/?#@]*@)?(?P<place>" + f"{_NODE}(?:,{_NODE})*" + r")(?:/0?)?"
+    r"(?P<query>\?[^#@?]*)?"
+)
 _SOCKET = re.compile(r"(?P<scheme>unix)://(?:[^/?#@]*@)?(?P<place>/[^?#@\s]+)(?:\?[^#@?]*)?")
-_SCHEME = re.compile(r"(rediss?|unix)://")
+_SCHEME = re.compile(r"(rediss?(\+cluster)?|unix)://")
 
 
 def check_address(url: str) -> None:
@@ -69,11 +77,43 @@ def without_password(url: str) -> str:
     >>> without_password("redis://:wo/rd@bus"), without_password("redis://bus:word"), without_password("word")
     ('redis://...', 'redis://...', '...')
     """
-    found = _SERVER.fullmatch(url) or _SOCKET.fullmatch(url)
+    found = _SERVER.fullmatch(url) or _SOCKET.fullmatch(url) or _CLUSTER.fullmatch(url)
     if found is not None:
         return f"{found['scheme']}://{found['place']}"
     scheme = _SCHEME.match(url)
     return f"{scheme[0] if scheme else ''}..."
+
+
+class ClusterAddress(NamedTuple):
+    """An address of a Cluster is taken apart: what holds for all of its nodes, and where some of them listen.
+
+    >>> address = ClusterAddress.of("redis+cluster://user:word@a:7000,b:7000?ssl_ca_certs=/ca.pem")
+    >>> address.nodes, address.at("c:7000")
+    (('a:7000', 'b:7000'), 'redis://user:word@c:7000/0?ssl_ca_certs=/ca.pem')
+    """
+
+    scheme: str
+    login: str
+    nodes: tuple[str, ...]
+    query: str
+
+    @classmethod
+    def of(cls, url: str) -> "ClusterAddress":
+        """Takes a url apart; raises ConfigError for what is no address of a Cluster."""
+        found = _CLUSTER.fullmatch(url)
+        if found is None:
+            raise no_address(url)
+        scheme = found["scheme"].removesuffix(CLUSTER)
+        return cls(scheme, found["login"] or "", tuple(found["place"].split(",")), found["query"] or "")
+
+    def at(self, node: str) -> str:
+        """Returns the url of one node."""
+        return f"{self.scheme}://{self.login}{node}/0{self.query}"
+
+
+def is_cluster(url: str) -> bool:
+    """Says whether the url is meant as one of a Cluster."""
+    return url.partition("://")[0].endswith(CLUSTER)
 
 
 def remedy(error: BaseException) -> str:
@@ -89,6 +129,10 @@ def remedy(error: BaseException) -> str:
         return "user or password is missing or wrong: correct it in bus.url or bus.password_file"
     if isinstance(error, ReadOnlyError):
         return "it is a read-only replica: name its primary in bus.url"
+    if isinstance(error, MovedError | ClusterCrossSlotError):
+        return "it is one node of a Cluster: write redis+cluster:// for redis:// in bus.url"
+    if "cluster support disabled" in text:
+        return "it is no node of a Cluster: write redis:// for redis+cluster:// in bus.url"
     if "DB index" in text or "SELECT is not allowed" in text:
         return "it has no such database: correct the number at the end of bus.url, e.g. /0"
     if "CERTIFICATE_VERIFY_FAILED" in text:
@@ -122,6 +166,22 @@ def in_words(error: BaseException) -> str:
 
 Arg: TypeAlias = str | bytes | int
 Command: TypeAlias = Sequence[Arg]
+
+
+class Sender(Protocol):
+    """A sender sends commands to where their keys are: over one connection, or to a Cluster's nodes."""
+
+    async def call(self, *command: Arg) -> Any:
+        """Sends one command and returns its reply; raises BusLost for an error reply."""
+
+    async def calls(self, commands: Sequence[Command]) -> list[Any]:
+        """Sends several commands and returns their replies; raises BusLost for an error reply to any."""
+
+    async def scripts(self, script: Script, calls: Sequence[tuple[Sequence[str], Command]]) -> list[Any]:
+        """Runs one script with several (keys, arguments)."""
+
+    async def close(self) -> None:
+        """Closes; nothing can be sent any more."""
 
 
 READ_SIZE = 1 << 18  # bytes taken from the socket at a time; a batch is larger than redis-py's 32 KiB

@@ -7,7 +7,7 @@ A MemoryBus has what a server would have, a MemorySession what one process does 
 import asyncio
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import uuid4
@@ -102,9 +102,8 @@ class MemorySession:
         """Returns what a server of its own would tell."""
         return Storage("", append_only=True)
 
-    @property
-    def cursors_id(self) -> str:
-        """Returns another id after a restart, as on a Cluster."""
+    def cursors_id(self, partition: PartitionId, sources: Iterable[tuple[str, PartitionId]]) -> str:
+        """Returns another id after a restart, as on a Cluster for a stream of another node."""
         return self._run_id
 
     @property

@@ -5,7 +5,10 @@
     tickline:replicas                the replicas of every instance, and the wire that all of them know
     tickline:meta                    partition count and bus id
 
-The braces are Cluster hash tags: all that one commit writes has the same tag.
+The braces are Cluster hash tags: all that one commit writes has the same tag. On a Cluster itself the tag is the
+partition alone, so that what one read asks for has the same tag, too:
+
+    tickline:ticks:ingestor.{3}      tickline:state:signal.{3}      tickline:cluster
 """
 
 import re
@@ -72,3 +75,26 @@ class Names:
     def meta(self) -> str:
         """Returns the key of what holds for the whole namespace."""
         return f"{self.namespace}:meta"
+
+
+class ClusterNames(Names):
+    """The names of a namespace on a Cluster: all instances' keys of one partition lie in one slot, and so on one node.
+
+    What was copied here from one server, or back, is not found: `meta` has another name, and with it the bus another
+    id, which no journal takes for its own.
+
+    >>> ClusterNames("tickline").stream("ticks", PartitionId("ingestor", 3))
+    'tickline:ticks:ingestor.{3}'
+    """
+
+    def stream(self, stream: str, partition: PartitionId) -> str:
+        """Returns a stream's key."""
+        return f"{self.namespace}:{stream}:{partition.instance}.{{{partition.p}}}"
+
+    def state(self, partition: PartitionId) -> str:
+        """Returns the key of a partition's state hash."""
+        return f"{self.namespace}:state:{partition.instance}.{{{partition.p}}}"
+
+    def meta(self) -> str:
+        """Returns the key of what holds for the whole namespace."""
+        return f"{self.namespace}:cluster"

@@ -1,20 +1,22 @@
 """The bus on a Redis or Valkey server; `shared/bus/api.py` says what each method promises.
 
-A RedisBus knows the address. A RedisSession is what works: two connections to one server process, which end with it.
-All that must be atomic is a Lua script (`shared/bus/scripts.py`): to take, renew and give up a partition, to commit,
-and to register. The rest are single commands. Replay runs each have a namespace of their own; only the last are kept.
+A RedisBus knows the address. A ServerSession is what works: two connections to one server process, which end with it.
+All that it does but reading is RedisSession's, as on a Cluster (`shared/bus/cluster_bus.py`). What must be atomic is a
+Lua script (`shared/bus/scripts.py`): to take, renew and give up a partition, to commit, and to register. The rest are
+single commands. Replay runs each have a namespace of their own; only the last are kept.
 """
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from pydantic import SecretStr
 
 from shared.bus.api import BusLost, Commit, Joined, Lease, Outcome, Storage, Stored
-from shared.bus.connection import Arg, BusConnection, Command
+from shared.bus.connection import Arg, BusConnection, Command, Sender
 from shared.bus.entry import NAMES, Entry
 from shared.bus.names import Names, PartitionId
 from shared.bus.scripts import ACQUIRE, COMMIT, JOIN, RENEW
@@ -38,8 +40,8 @@ class RedisBus:
         password: SecretStr | None = None, raise_after_s: float = 0.0,
     ) -> None:  # fmt: skip
         self._password = password
-        self._connection(url, timeout_s)  # refuses what is no address now, not at the first connect
         self.url = url
+        self._check_address(url, timeout_s)
         self.names = names
         self.lease_ms = round(lease_s * 1000)
         self.raise_after_ms = round(raise_after_s * 1000)
@@ -53,57 +55,63 @@ class RedisBus:
             await commands.open()
             await reads.open()
             info = await commands.call("INFO", "server", "memory", "persistence")
-            run_id = _info(info, "run_id")
-            cursors_id = ONE_SERVER if _info(info, *MODE) == "standalone" else run_id
-            if _info(await reads.call("INFO", "server"), "run_id") != run_id:
+            run_id = info_field(info, "run_id")
+            cursors_id = ONE_SERVER if info_field(info, *MODE) == "standalone" else run_id
+            if info_field(await reads.call("INFO", "server"), "run_id") != run_id:
                 raise BusLost("the server was restarted while connecting")
             reader_id = int(await reads.call("CLIENT", "ID"))
         except BaseException:
             await commands.close()
             await reads.close()
             raise
-        return RedisSession(self, commands, reads, run_id, cursors_id, reader_id, Storage.of(info.decode()))
+        return ServerSession(self, commands, reads, run_id, cursors_id, reader_id, Storage.of(info.decode()))
+
+    def _check_address(self, url: str, timeout_s: float) -> None:
+        """Refuses what is no address now, not at the first connect."""
+        self._connection(url, timeout_s)
 
     def _connection(self, url: str, timeout_s: float) -> BusConnection:
         return BusConnection(url, timeout_s, self._password)
 
 
-class RedisSession:
-    """A session has a connection for commands and one for waiting reads, to one server process.
+class RedisSession(ABC):
+    """A session does all but reading by single commands and scripts; `commands` sends them to where their keys are.
 
-    - run_id: of that process. cursors_id: see `cursors_id`. reader_id: the server's id of the connection for reads.
+    - nodes: a connection to each server. run_id: of the server process, or of those of a Cluster.
     """
 
     def __init__(
-        self,
-        bus: RedisBus,
-        commands: BusConnection,
-        reads: BusConnection,
-        run_id: str,
-        cursors_id: str,
-        reader_id: int,
-        storage: Storage,
+        self, bus: RedisBus, commands: Sender, nodes: Sequence[BusConnection], run_id: str, storage: Storage
     ) -> None:
         self.storage = storage
+        self.nodes = nodes
         self._bus = bus
         self._names = bus.names
         self._commands = commands
-        self._reads = reads
         self._run_id = run_id
-        self._cursors_id = cursors_id
-        self._reader_id = reader_id
-        self._waiting = False
-        self._waking: asyncio.Task[Any] | None = None
 
     @property
     def run_id(self) -> str:
         """Returns the server's run id."""
         return self._run_id
 
-    @property
-    def cursors_id(self) -> str:
-        """Returns one id for ever on one server; on a Cluster the run id."""
-        return self._cursors_id
+    @abstractmethod
+    def cursors_id(self, partition: PartitionId, sources: Iterable[tuple[str, PartitionId]]) -> str:
+        """Returns the id under which the partition's cursors of these streams hold."""
+
+    @abstractmethod
+    async def read(
+        self, cursors: Mapping[tuple[str, PartitionId], bytes], count: int, block_ms: int
+    ) -> list[tuple[tuple[str, PartitionId], list[Entry]]]:
+        """Returns entries behind the cursors; waits up to `block_ms` for the first."""
+
+    @abstractmethod
+    def wake(self) -> None:
+        """Makes a waiting read return soon."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Closes the connections."""
 
     async def acquire(self, partition: PartitionId, owner: str) -> Lease | None:
         """Takes the partition, unless somebody else's lease is still good; returns the lease, or None."""
@@ -164,35 +172,6 @@ class RedisSession:
         args += commit.trims.values()
         return keys, args
 
-    async def read(
-        self, cursors: Mapping[tuple[str, PartitionId], bytes], count: int, block_ms: int
-    ) -> list[tuple[tuple[str, PartitionId], list[Entry]]]:
-        """Returns entries behind the cursors; waits up to `block_ms` for the first."""
-        sources = {self._names.stream(*source).encode(): source for source in cursors}
-        command: list[Arg] = ["XREAD", "COUNT", count]
-        if block_ms:
-            command += ("BLOCK", block_ms)
-        command += ("STREAMS", *sources, *cursors.values())
-        self._waiting = True
-        try:
-            reply = await self._reads.call(*command, patience_s=block_ms / 1000)
-        finally:
-            self._waiting = False
-        if reply is None:
-            return []
-        return [(sources[key], [Entry(entry_id, fields or ()) for entry_id, fields in rows]) for key, rows in reply]
-
-    def wake(self) -> None:
-        """Makes a waiting read return soon."""
-        if self._waiting and (self._waking is None or self._waking.done()):
-            self._waking = asyncio.ensure_future(self._unblock())
-
-    async def _unblock(self) -> None:
-        try:
-            await self._commands.call("CLIENT", "UNBLOCK", self._reader_id)
-        except BusLost:
-            return  # the waiting read finds the loss by itself
-
     async def join(self, instance: str, owner: str, wire: int = WIRE, note: str = "") -> Joined:
         """Registers or renews a replica that knows `wire`; see Joined."""
         return await self._register(instance, owner, self._bus.lease_ms, wire, note)
@@ -230,13 +209,76 @@ class RedisSession:
     async def _replies(self, commands: Sequence[Command]) -> list[Any]:
         return await self._commands.calls(commands) if commands else []
 
+
+class ServerSession(RedisSession):
+    """A session with one server has a connection for commands and one for waiting reads, to one server process.
+
+    - cursors_id: see there. reader_id: the server's id of the connection for reads.
+    """
+
+    def __init__(
+        self,
+        bus: RedisBus,
+        commands: BusConnection,
+        reads: BusConnection,
+        run_id: str,
+        cursors_id: str,
+        reader_id: int,
+        storage: Storage,
+    ) -> None:
+        super().__init__(bus, commands, (commands,), run_id, storage)
+        self._reads = reads
+        self._cursors_id = cursors_id
+        self._reader_id = reader_id
+        self._waiting = False
+        self._waking: asyncio.Task[Any] | None = None
+
+    def cursors_id(self, partition: PartitionId, sources: Iterable[tuple[str, PartitionId]]) -> str:
+        """Returns one id for ever; on a node of a Cluster the run id."""
+        return self._cursors_id
+
+    async def read(
+        self, cursors: Mapping[tuple[str, PartitionId], bytes], count: int, block_ms: int
+    ) -> list[tuple[tuple[str, PartitionId], list[Entry]]]:
+        """Returns entries behind the cursors; waits up to `block_ms` for the first."""
+        sources = {self._names.stream(*source).encode(): source for source in cursors}
+        command: list[Arg] = ["XREAD", "COUNT", count]
+        if block_ms:
+            command += ("BLOCK", block_ms)
+        command += ("STREAMS", *sources, *cursors.values())
+        self._waiting = True
+        try:
+            reply = await self._reads.call(*command, patience_s=block_ms / 1000)
+        finally:
+            self._waiting = False
+        if reply is None:
+            return []
+        return [(sources[key], entries_of(rows)) for key, rows in reply]
+
+    def wake(self) -> None:
+        """Makes a waiting read return soon."""
+        if self._waiting and (self._waking is None or self._waking.done()):
+            self._waking = asyncio.ensure_future(self._unblock())
+
+    async def _unblock(self) -> None:
+        try:
+            await self._commands.call("CLIENT", "UNBLOCK", self._reader_id)
+        except BusLost:
+            return  # the waiting read finds the loss by itself
+
     async def close(self) -> None:
         """Closes both connections."""
         await self._commands.close()
         await self._reads.close()
 
 
-def _info(text: bytes, *names: str) -> str:
+def entries_of(rows: Iterable[tuple[bytes, Sequence[bytes] | None]]) -> list[Entry]:
+    """Returns the entries of one stream's rows; of one that was deleted meanwhile without its fields."""
+    return [Entry(entry_id, fields or ()) for entry_id, fields in rows]
+
+
+def info_field(text: bytes, *names: str) -> str:
+    """Returns what a server's `INFO` says under the first of these names that it has; raises BusLost."""
     for line in text.decode().splitlines():
         key, _, value = line.partition(":")
         if key in names:
@@ -264,10 +306,11 @@ async def known_runs(session: RedisSession, namespace: str) -> list[str]:
 
 
 async def _delete(session: RedisSession, pattern: str) -> None:
-    cursor = b"0"
-    while True:
-        cursor, keys = await session.call("SCAN", cursor, "MATCH", pattern, "COUNT", _SCAN)
-        for key in keys:
-            await session.call("UNLINK", key)
-        if cursor == b"0":
-            return
+    for node in session.nodes:
+        cursor = b"0"
+        while True:
+            cursor, keys = await node.call("SCAN", cursor, "MATCH", pattern, "COUNT", _SCAN)
+            for key in keys:
+                await node.call("UNLINK", key)
+            if cursor == b"0":
+                break

@@ -5,6 +5,7 @@ import time
 from typing import NamedTuple
 
 from shared.bus.api import BusLost
+from shared.bus.connection import BusConnection, without_password
 from shared.bus.redis_bus import RedisBus
 
 UNTORN = (9, 1, 2)  # from this version on Valkey cuts a torn commit off its log
@@ -21,6 +22,7 @@ class ServerFacts(NamedTuple):
     - fsync: its `appendfsync`; empty where this user may not ask
     - ahead_s: how far its clock is ahead of ours, give or take half of `took_s`
     - took_s: from question to answer
+    - replicas: how many are connected to it; None where it is no node of a Cluster
     """
 
     name: str
@@ -35,6 +37,7 @@ class ServerFacts(NamedTuple):
     fsync: str
     ahead_s: float
     took_s: float
+    replicas: int | None = None
 
     @classmethod
     def of(cls, info: str, *, fsync: str = "", asked_s: float = 0.0, took_s: float = 0.0) -> "ServerFacts":
@@ -61,6 +64,7 @@ class ServerFacts(NamedTuple):
             fsync=fsync,
             ahead_s=int(told_us) / 1e6 - asked_s - took_s / 2 if told_us.isdigit() else 0.0,
             took_s=took_s,
+            replicas=int(said.get("connected_slaves") or 0) if said.get("cluster_enabled") == "1" else None,
         )
 
     @property
@@ -82,18 +86,29 @@ class Layout(NamedTuple):
     wire: int | None
 
 
-async def server_facts(bus: RedisBus) -> tuple[ServerFacts, Layout]:
-    """Asks a server what it is, and how the namespace stands there; raises BusLost. Nothing is written."""
+async def server_facts(bus: RedisBus) -> tuple[dict[str, ServerFacts], Layout]:
+    """Asks each server what it is, and how the namespace stands there; raises BusLost. Nothing is written.
+
+    The facts are by where the server is, as it may be shown.
+    """
     session = await bus.connect()
     try:
-        asked_s, began_s = time.time(), time.monotonic()
-        info = (await session.call("INFO")).decode()
-        took_s = time.monotonic() - began_s
+        told = {without_password(node.url): await _told(node) for node in session.nodes}
         meta = await session.meta({})
         layout = Layout(meta.get("partitions", ""), meta.get("bus_id", ""), await session.wire())
-        fsync = ""
-        with contextlib.suppress(BusLost):  # a service's user may not ask; the session is over then
-            fsync = (await session.call("CONFIG", "GET", "appendfsync"))[1].decode()
-        return ServerFacts.of(info, fsync=fsync, asked_s=asked_s, took_s=took_s), layout
+        facts = {}
+        for (where, (info, asked_s, took_s)), node in zip(told.items(), session.nodes, strict=True):
+            fsync = ""
+            with contextlib.suppress(BusLost):  # a service's user may not ask; the session is over then
+                fsync = (await node.call("CONFIG", "GET", "appendfsync"))[1].decode()
+            facts[where] = ServerFacts.of(info, fsync=fsync, asked_s=asked_s, took_s=took_s)
+        return facts, layout
     finally:
         await session.close()
+
+
+async def _told(node: BusConnection) -> tuple[str, float, float]:
+    """Returns a server's `INFO`, when it was asked on our clock, and how long the answer took."""
+    asked_s, began_s = time.time(), time.monotonic()
+    info = (await node.call("INFO")).decode()
+    return info, asked_s, time.monotonic() - began_s

@@ -8,21 +8,25 @@ the ingestor can invent prices, but no order.
 from collections.abc import Mapping
 from hashlib import sha256
 
+from shared.bus.names import ClusterNames, Names
+
 READER = "reader"
 ADMIN = "admin"
 
 _CONNECT = ("ping", "info", "hello", "select", "client|id")
+_CLUSTER = ("cluster|info", "cluster|slots", "client|unblock")
 _READ = ("xread", "xrange", "xrevrange", "hget", "hgetall", "zrange")
 _WRITE = (
     "eval", "evalsha", "time", "type", "xadd", "xtrim", "hmget", "hset", "hincrby", "hdel", "client|unblock",
 )  # fmt: skip
 
 
-def acl(namespace: str, passwords: Mapping[str, str], instances: Mapping[str, str]) -> str:
+def acl(namespace: str, passwords: Mapping[str, str], instances: Mapping[str, str], *, cluster: bool = False) -> str:
     """Returns the whole file.
 
     - passwords: of every user.
     - instances: what a user writes as; who has none only reads.
+    - cluster: it is for the nodes of a Cluster, each of which needs it.
 
     `admin` may do everything, also make and remove a replay's namespace; who names no user, nothing:
     `default` is off. It has its rights all the same, since the server reads its log as this user when it starts.
@@ -36,16 +40,18 @@ def acl(namespace: str, passwords: Mapping[str, str], instances: Mapping[str, st
     lines = ["user default off ~* &* +@all"]
     for user, password in passwords.items():
         head = f"user {user} on #{sha256(password.encode()).hexdigest()} resetchannels -@all"
-        lines.append(f"{head} {_rights(user, namespace, instances.get(user))}")
+        lines.append(f"{head} {_rights(user, namespace, instances.get(user), cluster=cluster)}")
     return "\n".join(lines) + "\n"
 
 
-def _rights(user: str, namespace: str, instance: str | None) -> str:
+def _rights(user: str, namespace: str, instance: str | None, *, cluster: bool) -> str:
     if user == ADMIN:
         return "+@all ~* &*"
-    commands = _CONNECT + _READ + (_WRITE if instance else ())
+    commands = _CONNECT + (_CLUSTER if cluster else ()) + _READ + (_WRITE if instance else ())
     keys = [f"%R~{namespace}:*"]
     if instance:
-        keys += [f"%RW~{namespace}:*:{{{tag}}}" for tag in (instance, f"{instance}.*")]
-        keys += [f"%RW~{namespace}:replicas", f"(+hsetnx ~{namespace}:meta)"]
+        tags = (f"{instance}.{{*}}",) if cluster else (f"{{{instance}}}", f"{{{instance}.*}}")
+        keys += [f"%RW~{namespace}:*:{tag}" for tag in tags]
+        names = ClusterNames(namespace) if cluster else Names(namespace)
+        keys += [f"%RW~{names.replicas()}", f"(+hsetnx ~{names.meta()})"]
     return " ".join([*(f"+{name}" for name in commands), *keys])

@@ -30,7 +30,7 @@ async def bus_findings(settings: Settings) -> tuple[list[Finding], Layout | None
             return _at_rest(own.folder), None
         bus = make_bus(settings.model_copy(update={"bus": own.model_copy(update={"url": url})}))
         async with asyncio.timeout(2 * own.timeout_s):
-            facts, layout = await server_facts(bus)
+            servers, layout = await server_facts(bus)
     except TimeoutError:
         late = f"bus {without_password(url or '')}: no answer for {2 * own.timeout_s:g} s: see that it runs"
         return [of_error(CHECK, BusUnreachable(late))], None
@@ -39,8 +39,8 @@ async def bus_findings(settings: Settings) -> tuple[list[Finding], Layout | None
     except TicklineError as error:
         return [of_error(CHECK, error)], None
     real = settings.gateway.mode is not Mode.PAPER
-    found = [*of_server(facts, without_password(url), real=real), *of_layout(layout, settings)]
-    return found, layout
+    found = [finding for where, facts in servers.items() for finding in of_server(facts, where, real=real)]
+    return [*found, *of_layout(layout, settings)], layout
 
 
 def _at_rest(folder: Path) -> list[Finding]:
@@ -71,6 +71,9 @@ def of_server(facts: ServerFacts, where: str, *, real: bool) -> Iterator[Finding
         yield ok(CHECK, f"{name}, answers in {facts.took_s * 1000:.1f} ms")
     if facts.role not in ("master", "primary"):
         yield fault(CHECK, f"{where}: it is a replica, which takes no writes", "name its primary in bus.url")
+    if facts.replicas == 0:
+        what = f"{where}: no replica is connected to this node of the Cluster: while it is away, the line waits"
+        yield warning(CHECK, what, "start a replica of it, or one that is down")
     if facts.max_bytes and facts.policy != "noeviction":
         what = (
             f"{where}: drops keys, and with them books, when its {facts.max_bytes // MB} MB are full ({facts.policy})"

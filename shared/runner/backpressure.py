@@ -99,6 +99,11 @@ class Backpressure:
         return [(part, output, [next(answers) for _ in readers]) for part, output, readers in asked]
 
 
+def sources_of(spec: ServiceSpec, p: int) -> list[tuple[str, PartitionId]]:
+    """Returns the streams that the instance's partition `p` reads."""
+    return [(str(x.stream), PartitionId(x.instance, p if x.p is None else x.p)) for x in spec.inputs]
+
+
 class BusReader:
     """The reader reads the input streams of all partitions; without room to write, only those that are always taken."""
 

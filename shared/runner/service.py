@@ -14,8 +14,9 @@ import structlog
 import uvloop
 
 from shared.bus.api import Bus, BusLost, Storage
-from shared.bus.connection import without_password
-from shared.bus.names import Names
+from shared.bus.cluster_bus import ClusterBus
+from shared.bus.connection import is_cluster, without_password
+from shared.bus.names import ClusterNames, Names
 from shared.bus.redis_bus import RedisBus
 from shared.config import Settings, load_settings
 from shared.config.gateway import read_secret
@@ -89,11 +90,11 @@ def make_bus(settings: Settings) -> RedisBus:
     own = settings.bus
     market = (Stream.TICKS, Stream.FEATURES, Stream.PREDICTIONS, Stream.DECISIONS, Stream.MONITOR)
     maxlens: dict[str, int] = {**dict.fromkeys(market, own.market_maxlen), Stream.DEAD: own.dead_maxlen}
-    names = Names(settings.namespace)
     password = None if own.password_file is None else read_secret(own.password_file)
-    return RedisBus(
+    kind, names = (ClusterBus, ClusterNames) if is_cluster(own.url) else (RedisBus, Names)
+    return kind(
         own.url,
-        names,
+        names(settings.namespace),
         lease_s=own.lease_s,
         timeout_s=own.timeout_s,
         maxlens=maxlens,

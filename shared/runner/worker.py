@@ -25,7 +25,7 @@ import structlog
 from shared.bus.api import Bus, BusLost, Commit, Lease, Outcome, Session, Stored
 from shared.errors import TicklineError
 from shared.record import WIRE, NewerWire
-from shared.runner.backpressure import Backpressure
+from shared.runner.backpressure import Backpressure, sources_of
 from shared.runner.leases import OtherRuntime, PartitionLeases
 from shared.runner.meter import Meter, ServiceMetrics
 from shared.runner.partition import Partition
@@ -371,7 +371,7 @@ class Worker:
     def _make_partition(self, lease: Lease, stored: Stored, session: Session) -> Partition:
         p = lease.partition.p
         poison, foreign = self._suspects.poison(p), self._suspects.foreign(p)
-        cursors_id, wire = session.cursors_id, self._leases.wire
+        cursors_id, wire = session.cursors_id(lease.partition, sources_of(self.spec, p)), self._leases.wire
         part = Partition(self.spec, self._limits, lease, stored, cursors_id, poison, wire, foreign)
         self.meter.begin(part)
         return part

@@ -1,4 +1,4 @@
-"""The buses that must keep the contract (in memory, on Valkey, on Debian's Redis 7.0), and the journal's databases."""
+"""The buses that must keep the contract (in memory, Valkey, Debian's Redis 7.0, a Cluster), the journal's databases."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -7,12 +7,15 @@ from uuid import uuid4
 import pytest
 
 from shared.bus.api import Bus
+from shared.bus.cluster_bus import ClusterBus
+from shared.bus.connection import is_cluster
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.memory_bus import MemoryBus
-from shared.bus.names import Names
+from shared.bus.names import ClusterNames, Names
 from shared.bus.redis_bus import RedisBus
+from tests.cluster import Cluster
 from tests.postgres import Postgres
-from tests.servers import REDIS, Server
+from tests.servers import REDIS, VALKEY, Server
 
 NO_REDIS = "redis-server is not installed: apt-get install redis-server"
 TIMEOUT_S = 30.0
@@ -37,7 +40,23 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture(params=["memory", "valkey", "redis"])
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Three masters and their replicas, for tests that kill none of them."""
+    made = Cluster(tmp_path_factory.mktemp("cluster"), VALKEY)
+    try:
+        yield made.start()
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="session")
+def cluster_url(cluster: Cluster) -> str:
+    """Where the Cluster is."""
+    return cluster.url
+
+
+@pytest.fixture(params=["memory", "valkey", "redis", "cluster"])
 def make_bus(request: pytest.FixtureRequest) -> MakeBus:
     """Makes an empty bus: `make_bus(lease_s=30.0, maxlens={}, raise_after_s=0.0)`."""
     url = "" if request.param == "memory" else request.getfixturevalue(f"{request.param}_url")
@@ -45,10 +64,9 @@ def make_bus(request: pytest.FixtureRequest) -> MakeBus:
     def make(lease_s: float = 30.0, maxlens: Mapping[str, int] | None = None, raise_after_s: float = 0.0) -> Bus:
         if not url:
             return MemoryBus(lease_s=lease_s, maxlens=maxlens or {}, raise_after_s=raise_after_s)
-        names = Names(f"test-{uuid4().hex[:12]}")
-        return RedisBus(
-            url, names, lease_s=lease_s, timeout_s=TIMEOUT_S, maxlens=maxlens or {}, raise_after_s=raise_after_s
-        )
+        kind, names = (ClusterBus, ClusterNames) if is_cluster(url) else (RedisBus, Names)
+        own = names(f"test-{uuid4().hex[:12]}")
+        return kind(url, own, lease_s=lease_s, timeout_s=TIMEOUT_S, maxlens=maxlens or {}, raise_after_s=raise_after_s)
 
     return make
 

@@ -570,7 +570,7 @@ async def test_two_sessions_see_the_same(make_bus: MakeBus, connect: Connect) ->
     bus = make_bus()
     one, other = await connect(bus), await connect(bus)
     assert one.run_id == other.run_id != ""
-    assert one.cursors_id == other.cursors_id != ""
+    assert one.cursors_id(PLACE, [("ticks", OTHER_PLACE)]) == other.cursors_id(PLACE, [("ticks", OTHER_PLACE)]) != ""
     await write(one, await acquired(one), 0, out(1))
     assert [e.n for e in await stream_of(other)] == [1]
     assert await other.acquire(PLACE, "other") is None

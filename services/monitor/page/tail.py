@@ -152,16 +152,20 @@ class Tail:
         """Begins at the streams' ends; where the server is still the same, behind what was read."""
         session = await self._bus.connect()
         self._session = session
-        if self._cursors and session.cursors_id == self._server:
+        own = self._settings
+        sources = [
+            (str(stream), PartitionId(instance, p))
+            for stream, instance in producers(own).items()
+            for p in range(1 if stream is Stream.MONITOR else own.bus.partitions)
+        ]
+        server = session.cursors_id(PartitionId(own.monitor.instance, 0), sources)
+        if self._cursors and server == self._server:
             return
-        self._server = session.cursors_id
-        for stream, instance in producers(self._settings).items():
-            places = [0] if stream is Stream.MONITOR else range(self._settings.bus.partitions)
-            for p in places:
-                source = (str(stream), PartitionId(instance, p))
-                newest = await session.newest(source, b"+", 1)
-                self._cursors[source] = newest[0].id if newest else START
-                self._note(str(stream), newest)
+        self._server = server
+        for source in sources:
+            newest = await session.newest(source, b"+", 1)
+            self._cursors[source] = newest[0].id if newest else START
+            self._note(source[0], newest)
 
     def _take(self, stream: str, entries: Iterable[Entry]) -> None:
         taken = list(entries)

@@ -7,7 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from redis.exceptions import ConnectionError, NoPermissionError
 
-from shared.bus.connection import BusConnection, check_address, remedy, without_password
+from shared.bus.cluster_bus import ClusterBus
+from shared.bus.connection import BusConnection, ClusterAddress, check_address, is_cluster, remedy, without_password
+from shared.bus.names import ClusterNames
 from shared.errors import ConfigError
 
 GOOD = [
@@ -58,6 +60,40 @@ def test_what_is_none_is_refused_and_not_shown(url: str) -> None:
     assert line.startswith("config: bus.url '")
     assert "is no address of a bus: write redis://HOST:PORT/0, and in a password %2F for /" in line
     assert "word" not in line.replace("in a password", "")
+
+
+CLUSTERS = [
+    ("redis+cluster://a,b:7001,[::1]:7002", "redis://b:7001/0"),
+    ("redis+cluster://a:7000,b:7001/", "redis://b:7001/0"),
+    ("rediss+cluster://u:wo%2Crd@a:1,b:2/0?ssl_ca_certs=/ca.pem", "rediss://u:wo%2Crd@b:2/0?ssl_ca_certs=/ca.pem"),
+]
+NO_CLUSTERS = [
+    "redis+cluster://", "redis+cluster://a,,b", "redis+cluster://a:1/1", "redis+cluster://:word/x@a",
+    "redis+cluster://a:70000", "redis+cluster://:a@b@word", "unix+cluster:///word", "redis+cluster://a#word",
+    "redis+cluster://a:1?no_such_option=word",
+]  # fmt: skip
+
+
+def cluster_at(url: str) -> ClusterBus:
+    return ClusterBus(url, ClusterNames("test"), lease_s=1, timeout_s=1, maxlens={})
+
+
+@pytest.mark.parametrize(("url", "second"), CLUSTERS)
+def test_an_address_of_a_cluster(url: str, second: str) -> None:
+    address = ClusterAddress.of(cluster_at(url).url)
+    assert is_cluster(url)
+    assert address.at(address.nodes[1]) == second
+    assert "wo%2Crd" not in without_password(url)
+    assert without_password(url).startswith(url.partition("://")[0])
+    with pytest.raises(ConfigError):
+        BusConnection(url, 1.0)
+
+
+@pytest.mark.parametrize("url", NO_CLUSTERS)
+def test_what_is_no_address_of_a_cluster(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"bus\.url .* is no address of a bus") as refused:
+        cluster_at(url)
+    assert "word" not in str(refused.value).replace("in a password", "")
 
 
 @given(st.text("ab@/:?#%[]&= .", min_size=1, max_size=12))

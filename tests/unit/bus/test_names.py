@@ -1,12 +1,14 @@
 """Names on the bus: keys, hash tags, partitions."""
 
+from collections import Counter
 from zlib import crc32
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bus.names import Names, PartitionId, partition_of
+from shared.bus.cluster_bus import slot_of
+from shared.bus.names import ClusterNames, Names, PartitionId, partition_of
 
 PLACE = PartitionId("gateway-ACCOUNT", 12)
 
@@ -23,6 +25,20 @@ def test_all_that_one_commit_writes_has_one_hash_tag() -> None:
     names = Names("tickline")
     keys = [names.state(PLACE), *(names.stream(stream, PLACE) for stream in ("orders", "decisions", "dead"))]
     assert {key[key.index("{") : key.index("}") + 1] for key in keys} == {"{gateway-ACCOUNT.12}"}
+
+
+def test_on_a_cluster_all_that_a_partition_reads_and_writes_has_one_slot() -> None:
+    """And the partitions, eight by default, are spread over three masters."""
+    names = ClusterNames("tickline.replay.run1")
+    slots = {
+        p: {slot_of(names.state(PartitionId(instance, p))) for instance in ("ingestor", "gateway-ACCOUNT", "a-12")}
+        | {slot_of(names.stream(stream, PartitionId("signal", p))) for stream in ("ticks", "dead")}
+        for p in range(8)
+    }
+    assert {len(found) for found in slots.values()} == {1}
+    masters = Counter(min(found) * 3 // 16_384 for found in slots.values())
+    assert sorted(masters.values()) == [2, 2, 4]
+    assert names.meta() != Names("tickline.replay.run1").meta()
 
 
 @pytest.mark.parametrize("namespace", ["", "a b", "{a}", "a\nb", "a*", "x" * 81, "é"])

@@ -37,6 +37,7 @@ def test_a_server_that_is_fit() -> None:
         (REDIS, Grade.WARNING, "skip them by n"),
         (REDIS.replace("7.0.15", "6.2.1"), Grade.FAULT, "Redis 7.0 or newer"),
         (VALKEY.replace("role:master", "role:slave"), Grade.FAULT, "its primary"),
+        (VALKEY + "cluster_enabled:1\r\nconnected_slaves:0\r\n", Grade.WARNING, "start a replica of it"),
         (VALKEY + "maxmemory:9000000\r\nmaxmemory_policy:allkeys-lru\r\n", Grade.FAULT, "noeviction"),
         (VALKEY + "maxmemory:6000000\r\n", Grade.WARNING, "bus.market_maxlen"),
         (VALKEY + "aof_last_write_status:err\r\n", Grade.FAULT, "the disk"),
