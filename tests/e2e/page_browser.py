@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from tests.browser import chromium
 
-expect.set_options(timeout=30_000)  # a busy machine is slow, and no failure
+expect.set_options(timeout=120_000)  # a busy machine is slow, and no failure
 NETWORK = "net::ERR_"  # Chromium says of itself where a server is gone
 WIDTHS = (1440, 800, 390)
 PAGE_LINE = re.compile(r"page: (http://127\.0\.0\.1:\d+) \(one-time code: (\w+)\)")
