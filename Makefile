@@ -114,6 +114,7 @@ format: $(READY)  ## rewrite the code as ruff wants it
 #   sweep     how often sweeps over pure noise say that there is an edge (ARGS=--noise); a thousand combinations over a
 #             year of minutes (ARGS=--speed)
 #   same      whether the fast engine decides as the exact one, over 20 million bars of random markets
+#   drift     how soon drift is seen, and how often in vain (ARGS=--write: into docs/drift.md; long)
 #   idle      CPU and memory of every service while no tick comes
 #   face      CPU time of `import tickline`
 #   page      ms until the monitor's page is there and shows what was committed, and its memory over an hour
@@ -121,16 +122,12 @@ WHAT ?= line
 BENCH = $(BIN)/python -m tests.bench$(patsubst %,.%,$(filter-out line,$(WHAT)))
 
 .PHONY: bench
-bench: $(READY)  ## measure WHAT=line|backtest|gateway|protected|feed|models|messages|sweep|same|idle|face|page beside a bare baseline (build/bench*.json)
+bench: $(READY)  ## measure WHAT=line|backtest|gateway|protected|feed|models|messages|sweep|same|drift|idle|face|page beside a bare baseline (build/bench*.json)
 	$(BENCH) $(ARGS)
 
 .PHONY: bench-short
 bench-short: $(READY)  ## the same with little data: does it still run, and are its results right?
 	$(BENCH) --short $(ARGS)
-
-.PHONY: drift-curve
-drift-curve: $(READY)  ## simulate how soon drift is seen, and how often in vain (ARGS="--write": into docs/drift.md; long)
-	$(BIN)/python -m tests.bench.drift $(ARGS)
 
 # Gateways at exchanges: each form writes what it has met, which is added up. So many at a time, since each mostly waits.
 EXCHANGES := $(addprefix tests/chaos/test_,gateway.py protected.py left_alone.py)
@@ -159,10 +156,6 @@ endif
 .PHONY: chaos-exchanges
 chaos-exchanges: $(READY)  ## of these, gateways at exchanges, and the sum of what they have met (40 minutes)
 	@failed=0; $(AT_EXCHANGES) $(ARGS) || failed=$$?; $(BIN)/python -m tests.chaos.sums || failed=$$?; exit $$failed
-
-.PHONY: chaos-sums
-chaos-sums: $(READY)  ## add up what the last runs of these have met (ARGS=--short: of the short ones)
-	@$(BIN)/python -m tests.chaos.sums $(ARGS)
 
 .PHONY: chaos-oracle
 chaos-oracle: $(READY)  ## random faults of every kind, judged by an oracle: one table (SEED=… again; SHORT=1: 3 minutes)

@@ -4,7 +4,8 @@ from math import exp, log
 
 from shared.messages.monitor import SHOWN
 
-# Mean of X -> median of held bars until the evidence comes from 1 to SHOWN; noise t(4), 1,000 runs: make drift-curve.
+# Mean of X -> median of held bars until the evidence comes from 1 to SHOWN; noise t(4), 1,000 runs:
+# make bench WHAT=drift.
 BARS = {0.02: 24_500, 0.03: 9_770, 0.05: 3_450, 0.075: 1_760, 0.1: 1_220, 0.15: 755, 0.2: 554, 0.3: 361}
 
 

@@ -47,7 +47,7 @@ def short() -> bool:
 
 @pytest.fixture(scope="session")
 def counts_file(short: bool) -> CountsFile:
-    """The file of what the forms at exchanges have met; `make chaos-sums` adds it up."""
+    """The file of what the forms at exchanges have met; `python -m tests.chaos.sums` adds it up."""
     return CountsFile.of(short=short)
 
 

@@ -1,7 +1,7 @@
 """What the forms of chaos at exchanges have met together, and whether it is what was to be shown.
 
-make chaos-sums                     of the full forms
-make chaos-sums ARGS=--short        of the short ones, scaled down
+python -m tests.chaos.sums          of the full forms
+python -m tests.chaos.sums --short  of the short ones, scaled down
 
 Exit code 1: a form is missing or has not come to a good end, or a sum is too small.
 """

@@ -1,4 +1,4 @@
-"""Prints the monitor's operating curve: `make drift-curve`; with --write it goes into docs/drift.md."""
+"""Prints the monitor's operating curve: `make bench WHAT=drift`; with --write it goes into docs/drift.md."""
 
 import argparse
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.bench.drift.runs import Market, bars_to_show, d_at, measure_of, times
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs" / "drift.md"
-BEGIN, END = "<!-- made by make drift-curve -->\n", "<!-- end -->\n"
+BEGIN, END = "<!-- made by make bench WHAT=drift -->\n", "<!-- end -->\n"
 SHIPPED = ROOT / "weights" / "btcusdt_12h_linear.json"
 HALF_DAYS, MINUTES = 730, 525_600  # bars a year
 LONGEST = 40  # years that a run of 12 h bars may take to alarm
@@ -127,7 +127,7 @@ def _pair(years: tuple[float, float], longest: float) -> str:
 
 def main() -> None:
     """Prints the table, or writes it."""
-    parser = argparse.ArgumentParser(prog="make drift-curve")
+    parser = argparse.ArgumentParser(prog="make bench WHAT=drift")
     parser.add_argument("--data", type=Path, help="BTCUSDT_12h_ohlc.csv: what is said of it")
     parser.add_argument("--write", action="store_true", help="put it into docs/drift.md")
     parser.add_argument("--only", default="", help="cases whose name has this, and no more")
