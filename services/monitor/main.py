@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 NICE = 5  # behind the line, but an alarm must not wait for ever where others take all of the machine
 LAST_READS_S = 5.0  # after `stop`, for what is there by then
+PAGE_AGAIN_S = 5.0  # after it failed
 
 Look = Callable[[Partition], None]
 
@@ -68,7 +69,7 @@ class MonitorWorker(Worker):
 
     async def run(self) -> None:
         """Works until stopped, and serves the page meanwhile."""
-        serving = None if self._page is None else asyncio.create_task(self._page())
+        serving = None if self._page is None else asyncio.create_task(_kept(self._page))
         try:
             await super().run()
         finally:
@@ -169,6 +170,16 @@ class PacedReader:
 
     def forget(self, p: int) -> None:
         """Does nothing: the reader keeps nothing of a partition."""
+
+
+async def _kept(serve: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Serves the page, again where it fails: what nobody has foreseen neither takes it away nor ends the monitor."""
+    while True:
+        try:
+            await serve()
+        except Exception as error:  # whatever it is
+            log.error("the page has failed", why=f"{type(error).__name__}: {error}", exc_info=error)
+        await asyncio.sleep(PAGE_AGAIN_S)
 
 
 def _page(settings: Settings, bus: Bus) -> Callable[[], Coroutine[None, None, None]] | None:

@@ -5,6 +5,7 @@ import random
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.monitor import main
 from services.monitor.looks import LateSymbols
@@ -52,6 +53,27 @@ async def test_it_reads_all_partitions_and_ends_when_all_was_read() -> None:
     worker.stop()
     await running
     assert line.readings() == expected(40)
+
+
+async def test_a_page_that_fails_is_told_and_served_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = 0
+
+    async def serve() -> None:
+        nonlocal served
+        served += 1
+        raise RuntimeError("not foreseen")
+
+    monkeypatch.setattr(main, "_page", lambda settings, bus: serve)
+    monkeypatch.setattr(main, "PAGE_AGAIN_S", 0.001)
+    line = Line(SETTINGS)
+    await line.write(bars(1, 40, -0.01))
+    worker = MonitorWorker(SETTINGS, line.bus, with_page=True)
+    running = asyncio.create_task(worker.run())
+    with capture_logs() as logs:
+        await until(lambda: served > 2 and bool(line.readings()))
+    worker.stop()
+    await running
+    assert "RuntimeError: not foreseen" in {entry.get("why") for entry in logs}
 
 
 async def test_a_silent_symbol_holds_up_nobody_also_over_a_kill(monkeypatch: pytest.MonkeyPatch) -> None:
