@@ -1,16 +1,21 @@
 """The doctor looks at the bus: which server it is, whether it keeps what it has, and how the namespace fits."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from shared.bus.api import BusLost
 from shared.bus.connection import without_password
 from shared.bus.embedded import holder_of, running_url, server_version
+from shared.bus.entry import EntryId
+from shared.bus.names import PartitionId
+from shared.bus.redis_bus import RedisBus
 from shared.bus.server import Layout, ServerFacts, server_facts
 from shared.config import Mode, Settings
 from shared.doctor.finding import Finding, fault, of_error, ok, warning
 from shared.errors import BusUnreachable, TicklineError
+from shared.messages import Stream
 from shared.record import WIRE
 from shared.runner.service import make_bus
 
@@ -31,6 +36,7 @@ async def bus_findings(settings: Settings) -> tuple[list[Finding], Layout | None
         bus = make_bus(settings.model_copy(update={"bus": own.model_copy(update={"url": url})}))
         async with asyncio.timeout(2 * own.timeout_s):
             servers, layout = await server_facts(bus)
+            newest_ms = await newest_tick_ms(bus, settings)
     except TimeoutError:
         late = f"bus {without_password(url or '')}: no answer for {2 * own.timeout_s:g} s: see that it runs"
         return [of_error(CHECK, BusUnreachable(late))], None
@@ -40,7 +46,35 @@ async def bus_findings(settings: Settings) -> tuple[list[Finding], Layout | None
         return [of_error(CHECK, error)], None
     real = settings.gateway.mode is not Mode.PAPER
     found = [finding for where, facts in servers.items() for finding in of_server(facts, where, real=real)]
-    return [*found, *of_layout(layout, settings)], layout
+    ahead_s = max((facts.ahead_s for facts in servers.values()), default=0.0)
+    back = of_clock(newest_ms, time.time() + ahead_s, without_password(url))
+    return [*found, *back, *of_layout(layout, settings)], layout
+
+
+async def newest_tick_ms(bus: RedisBus, settings: Settings) -> int:
+    """Returns what the server's clock said, at the most, when it gave a tick its id; 0 where there is no tick."""
+    places = [PartitionId(settings.ingestor.instance, p) for p in range(settings.bus.partitions)]
+    session = await bus.connect()
+    try:
+        newest = [await session.newest((Stream.TICKS, place), b"+", 1) for place in places]
+    finally:
+        await session.close()
+    return max((EntryId.of(entry.id).ms for entries in newest for entry in entries), default=0)
+
+
+def of_clock(newest_ms: int, now_s: float, where: str) -> Iterator[Finding]:
+    """Yields what is found of a server's clock that was set back: the ids that it has given ticks are ahead of it.
+
+    - newest_ms: what it said when it gave the newest one. now_s: what it says now.
+
+    >>> [found.what for found in of_clock(90_500, 30.0, "redis://b")]
+    ['redis://b: its clock was set back, by 60 s or more: its newest tick is so far ahead of it']
+    """
+    back_s = newest_ms / 1000 - now_s
+    if back_s > AHEAD_S:
+        what = f"its clock was set back, by {back_s:.0f} s or more: its newest tick is so far ahead of it"
+        remedy = "restart it, unless that was done since: until its clock is there again its log may not reach the disk"
+        yield warning("clock", f"{where}: {what}", remedy)
 
 
 def _at_rest(folder: Path) -> list[Finding]:

@@ -7,6 +7,9 @@ from uuid import uuid4
 import pytest
 
 from services.simulator.simulator import Simulator, serving
+from shared.bus.api import Commit, Outcome
+from shared.bus.entry import Outgoing
+from shared.bus.names import PartitionId
 from shared.bus.server import Layout
 from shared.bus.users import ADMIN, READER, acl
 from shared.config import Settings
@@ -16,9 +19,13 @@ from shared.doctor.bus import bus_findings
 from shared.doctor.finding import Finding, Grade
 from shared.journal.journal import Journal
 from shared.journal.rows import SetBusId
+from shared.messages import Stream
 from shared.runner.service import check_bus, make_bus
-from tests.servers import VALKEY, Server
+from tests.contract.conftest import NO_REDIS
+from tests.servers import REDIS, VALKEY, Server
 from tests.simulator_venues import BINANCE, BINANCE_SPOT, BYBIT, HYPERLIQUID, OKX, OWNER_KEYS, SWAPS, SYM, Place, named
+from tests.stepped_clock import NO_FAKETIME, SteppedClock, library
+from tests.until import until
 
 
 def wrong(found: list[Finding]) -> list[tuple[str, Grade]]:
@@ -39,6 +46,33 @@ async def test_a_bus_that_is_up_and_the_log_that_it_may_tear(
     _, layout = await bus_findings(settings)
     assert layout is not None
     assert layout.partitions == "8"
+
+
+@pytest.mark.parametrize("binary", [pytest.param(REDIS, id="redis"), pytest.param(VALKEY, id="valkey")])
+async def test_a_bus_whose_clock_was_set_back_since_an_entry_was_written(binary: str | None, tmp_path: Path) -> None:
+    if binary is None:
+        pytest.skip(NO_REDIS)
+    if library() is None:
+        pytest.skip(NO_FAKETIME)
+    clock = SteppedClock(tmp_path)
+    server = Server(binary, tmp_path, variables=clock.variables).start()
+    try:
+        settings = Settings(bus={"url": server.url, "timeout_s": 30})
+        session = await make_bus(settings).connect()
+        lease = await session.acquire(PartitionId("ingestor", 3), "me")
+        assert lease is not None
+        entry = Outgoing(Stream.TICKS, "MarketTick/4", "A", 1, "A 1", "t", b"d")
+        assert await session.commit([Commit(lease, 0, {}, [entry])]) == [Outcome.OK]
+        assert [one.what for one in (await bus_findings(settings))[0] if one.check == "clock"] == []
+        clock.step(-3_600)
+
+        async def told() -> bool:
+            return any("was set back" in one.what for one in (await bus_findings(settings))[0])
+
+        await until(told)
+        await session.close()
+    finally:
+        server.kill()
 
 
 async def test_a_bus_that_is_down_names_no_password() -> None:

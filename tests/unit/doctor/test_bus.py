@@ -8,7 +8,7 @@ import pytest
 from shared.bus.embedded import EmbeddedBus
 from shared.bus.server import Layout, ServerFacts
 from shared.config import Settings
-from shared.doctor.bus import bus_findings, of_layout, of_server
+from shared.doctor.bus import bus_findings, of_clock, of_layout, of_server
 from shared.doctor.finding import Grade
 from shared.record import WIRE
 
@@ -55,6 +55,12 @@ def test_on_paper_a_server_without_a_log_will_do() -> None:
 def test_a_clock_that_is_another_and_a_log_that_the_system_writes_when_it_likes() -> None:
     assert "NTP" in found(VALKEY, ahead_s=-3.0)[Grade.WARNING][0]
     assert "everysec" in found(VALKEY, fsync="no")[Grade.WARNING][0]
+
+
+def test_a_clock_that_was_set_back_is_behind_the_newest_entry() -> None:
+    assert [[one.grade for one in of_clock(at_ms, 100.0, "redis://b")] for at_ms in (0, 100_000, 100_900)] == [[]] * 3
+    (back,) = of_clock(3_700_000, 100.0, "redis://b")
+    assert (back.check, back.grade, "3600 s" in back.what) == ("clock", Grade.WARNING, True)
 
 
 def test_the_namespace() -> None:
