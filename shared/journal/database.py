@@ -216,6 +216,16 @@ CAUSES = {
     "55P03": "another process holds it locked: pg_stat_activity shows which",
     "57": "the server ended the connection ({said}): see that it runs",
 }
+# By what libpq says of TLS, which has no code.
+TLS = {
+    "certificate verify failed": "the server's certificate is not trusted: name its authority's in the URL, "
+    "sslrootcert=FILE",
+    "root certificate file": "the authority's certificate is not there ({said}): name its file in the URL, "
+    "sslrootcert=FILE",
+    "does not match host name": "the server's certificate is for another host ({said}): name the server in the URL as "
+    "its certificate does",
+    "does not support SSL": "the server speaks no TLS: set `ssl = on` there, with its certificate and key",
+}
 LOST = "the connection is lost or was never made ({said}): see that the server runs and can be reached"
 OTHER = "the database refuses ({said})"
 OURS = "a fault of Tickline's own ({said}): please report it"
@@ -224,12 +234,13 @@ OURS = "a fault of Tickline's own ({said}): please report it"
 def unwritable(database: Database, error: BaseException) -> JournalUnwritable:
     """Returns one line about an error: which journal, what is wrong with it, and what to do."""
     lines = str(error).strip().splitlines()
-    said = (lines[0] if lines else type(error).__name__).strip()
+    tls = next(((line, TLS[words]) for line in lines for words in TLS if words in line), ("", ""))
+    said = (tls[0] or (lines[0] if lines else type(error).__name__)).strip()
     code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None)
     if not isinstance(error, database.errors):
         what = OURS
     elif code is None:
-        what = OTHER if isinstance(error, sqlite3.Error) else LOST
+        what = OTHER if isinstance(error, sqlite3.Error) else tls[1] or LOST
     else:
         known = [start for start in CAUSES if code.startswith(start)]
         what = CAUSES[max(known, key=len)] if known else OTHER
