@@ -50,7 +50,7 @@ def refusal(client: Client, *command: str) -> str:
         client.execute_command(*command)
     except redis.exceptions.NoPermissionError as refused:
         return str(refused)
-    except redis.exceptions.ResponseError as error:  # of a script, a transaction or what is off by itself in other words
+    except redis.exceptions.ResponseError as error:  # of a script or a transaction in other words
         return str(error) if REFUSED.search(str(error)) else ""
     return ""
 
