@@ -59,7 +59,9 @@ COPY services ./services
 COPY tickline ./tickline
 ARG REVISION
 RUN if [ -n "$REVISION" ]; then echo "$REVISION" > shared/revision.txt; fi \
-    && python -m compileall -q tickline shared services
+    && python -m compileall -q tickline shared services \
+    && install --directory --owner tickline --group tickline /users/all /users/redis \
+        /users/ingestor /users/signal /users/strategy /users/gateway /users/monitor /users/recorder
 USER tickline
 CMD ["tickline", "--help"]
 

@@ -15,6 +15,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 PARTITIONS = 8
 FLOWING_WITHIN_S = 60.0
+AS_READER = 'REDISCLI_AUTH=$(cat /users/reader.password) exec redis-cli --user reader "$@"'
 
 
 class Stack:
@@ -22,7 +23,6 @@ class Stack:
 
     def __init__(self, folder: Path, project: str, revision: str) -> None:
         self.folder = folder
-        self.login: tuple[str, ...] = ()
         self._env = {**os.environ, "COMPOSE_PROJECT_NAME": project, "REVISION": revision}
 
     def use(self, *files: str) -> None:
@@ -46,12 +46,19 @@ class Stack:
             pytest.fail(f"docker compose {' '.join(args)} ended with {done.returncode}:\n{said}\n{logs}")
         return done.stdout.decode(errors="replace")
 
-    def redis(self, *command: str) -> list[list[Any]]:
-        """One command to redis-cli inside the stack."""
-        answer: list[list[Any]] = json.loads(
-            self.compose("exec", "-T", "redis", "redis-cli", "--json", *self.login, *command)
-        )
-        return answer
+    def redis(self, *command: str) -> Any:
+        """One command to redis-cli inside the stack, as the user `reader`."""
+        return json.loads(self.compose("exec", "-T", "redis", "sh", "-c", AS_READER, "redis-cli", "--json", *command))
+
+    def secrets(self) -> dict[str, str]:
+        """The password of every user of the bus, as the container that made them has it."""
+        shown = self.compose("run", "--rm", "-T", "bus-users", "grep", "-H", "", "-r", "/users/all/made")
+        lines = (line.partition(":") for line in shown.splitlines())
+        return {Path(file).stem: word for file, _, word in lines if file.endswith(".password")}
+
+    def running(self) -> list[dict[str, Any]]:
+        """The containers that are at work: that which makes the users has ended."""
+        return [row for row in self.containers() if row["Service"] != "bus-users"]
 
     def containers(self) -> list[dict[str, Any]]:
         """What `docker compose ps` knows, one row per container."""

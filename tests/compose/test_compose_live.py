@@ -124,7 +124,7 @@ def positions(stack: Stack) -> list[Decimal]:
 
 
 def test_all_are_healthy_and_nothing_is_sent_unarmed(stack: Stack) -> None:
-    health = {row["Service"]: row["Health"] for row in stack.containers()}
+    health = {row["Service"]: row["Health"] for row in stack.running()}
     assert health == dict.fromkeys((*LIVE, "redis", "signal", "strategy", "recorder", "simulator"), "healthy")
     until("a refusal", lambda: refused(stack, "NOT_ARMED") > 0)
     assert filled(stack) == 0

@@ -38,8 +38,10 @@ def test_compose_shows_the_users_folder_to_those_that_decide_and_not_to_the_gate
     seeing = {name for name, service in services.items() if mount in service.get("volumes", ())}
     told = {name for name, service in services.items() if "TICKLINE_USER_CODE" in service.get("environment", {})}
     assert seeing == told == {"ingestor", "signal", "strategy", "monitor", "recorder"}
+    own = services["gateway"]["environment"]
     for name in seeing:
-        assert services[name]["environment"].items() >= services["gateway"]["environment"].items()
+        url = {"TICKLINE_BUS__URL": f"redis://{name}@redis:6379/0"}
+        assert services[name]["environment"].items() >= {**own, **url}.items()
     assert not any("/user" in volume for volume in services["gateway"].get("volumes", ()))
 
 
@@ -50,20 +52,37 @@ def test_compose_closes_every_container_up() -> None:
         assert service["cap_drop"] == ["ALL"], name
         assert "no-new-privileges:true" in service["security_opt"], name
         assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
-        assert {"tmpfs", "pids_limit", "ulimits", "stop_grace_period", "healthcheck"} <= service.keys(), name
+        works_on = {"stop_grace_period", "healthcheck"} if name != "bus-users" else {"mem_limit"}
+        assert {"tmpfs", "pids_limit", "ulimits", *works_on} <= service.keys(), name
         assert "mem_limit" in service or name == "redis", name
         page = ["127.0.0.1:${PAGE_PORT:-8787}:8787"]
         assert service.get("ports", []) == (page if name == "monitor" else []), name
         assert service.get("build", {"args": {"REVISION": ""}})["args"].keys() == {"REVISION"}, name
 
 
-def test_compose_has_a_bus_that_drops_nothing_with_users_and_without() -> None:
-    plain = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["redis"]["command"]
-    users = yaml.safe_load((ROOT / "docker-compose.users.yml").read_text())["services"]["redis"]["command"]
-    assert users == [*plain, "--aclfile", "/run/secrets/users.acl"]
-    options = dict(zip(plain[1::2], plain[2::2], strict=True))
+def test_compose_has_a_bus_that_drops_nothing_and_knows_nobody_but_its_users() -> None:
+    command = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["redis"]["command"]
+    options = dict(zip(command[1::2], command[2::2], strict=True))
     assert (options["--maxmemory-policy"], options["--maxmemory"]) == ("noeviction", "${BUS_MEMORY:-2gb}")
-    assert options["--appendonly"] == "yes"
+    assert (options["--appendonly"], options["--aclfile"]) == ("yes", "/users/users.acl")
+
+
+def test_compose_gives_each_service_its_own_password_of_the_bus_and_no_other() -> None:
+    stack = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    held = {
+        name: {volume for volume in one["volumes"] if volume.startswith("user")}
+        for name, one in stack["services"].items()
+    }
+    makes, image = held.pop("bus-users"), (ROOT / "Dockerfile").read_text()
+    assert held == {name: {f"user-{name}:{'/users' if name == 'redis' else '/bus'}:ro"} for name in held}
+    assert makes == {"users:/users/all", *(f"user-{name}:/users/{name}" for name in held)}
+    assert stack["volumes"].keys() >= {volume.partition(":")[0] for volume in makes}
+    assert all(f"/users/{name}" in image for name in ("all", *held)), "where nothing stands the volume is root's"
+    for name in held.keys() - {"redis"}:
+        told = stack["services"][name]["environment"]
+        assert (told["TICKLINE_BUS__URL"], told["TICKLINE_BUS__PASSWORD_FILE"]) == (
+            f"redis://{name}@redis:6379/0", "/bus/password",
+        )  # fmt: skip
 
 
 def test_compose_gives_those_of_an_account_its_journal_and_the_gateway_alone_its_keys() -> None:
