@@ -160,7 +160,7 @@ def test_compose_takes_both_files_together(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     whole = json.loads(done.stdout)
-    networks = {name: set(one["networks"]) for name, one in whole["services"].items()}
+    networks = {name: set(one.get("networks", ())) for name, one in whole["services"].items()}
     assert networks["prometheus"] == {"line", "observe"}
     assert networks["grafana"] == {"observe"}
     (job,) = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
