@@ -22,7 +22,6 @@ KEPT = {
     "services.ingestor.metrics": "each service has this file",
     "services.gateway.live": "paper needs neither the engine nor what it loads",
     "services.monitor.metrics": "each service has this file",
-    "services.monitor.looks": "the worker reads and writes; what the stage is told beside that is another matter",
     "services.strategy.metrics": "each service has this file",
     "shared.features.time_of_day": "each feature has a file",
     "services.research.lookahead.restarts": "a check of its own: of memory, and not of the future",
