@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_every_command_is_of_a_kind_that_is_run() -> None:
         if words[0] == "make":
             assert command in ci or words[1] == "run", f"CI does not call `{command}`"
         elif words[:2] == ["docker", "compose"]:
-            verb = next(word for word in words[2:] if not word.startswith("-"))
+            verb = next(word for before, word in pairwise(words[1:]) if not word.startswith("-") and before != "-f")
             assert f'"{verb}"' in compose, f"the compose test does not call `docker compose {verb}`"
         else:
             known = command in TICKLINE or command.removeprefix(".venv/bin/") in GOING_LIVE
