@@ -56,7 +56,7 @@ class MonitorSettings(Section):
     share: Annotated[float, Field(ge=0.5, le=1)] = 0.5
     warn_bars: Bars | None = None
     latch_bars: Bars | None = None
-    pace_s: Positive = 0.25
+    pace_s: Positive = 1.0
     page: PageSettings = PageSettings()
 
 

@@ -31,7 +31,7 @@ class RecorderSettings(Section):
     folder: Path | None = None
     streams: tuple[Stream, ...] = tuple(Stream)
     also: tuple[Annotated[str, Field(pattern=rf"^({'|'.join(Stream)})@[A-Za-z0-9_-]{{1,60}}$")], ...] = ()
-    pace_s: Positive = 0.25
+    pace_s: Positive = 0.5
     max_rows: Count = 20_000
     max_bytes: Count = 64_000_000
     max_age_s: Positive = 60.0

@@ -10,8 +10,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from redis import Redis
 from redis.exceptions import RedisError
 
+from shared.bus.names import PartitionId
 from shared.runner.symbol import FIELD
 from tests.chaos.proxy import Fate
 from tests.chaos.scene import LEASE_S, SECOND, AccountScene, Scene
@@ -158,11 +160,17 @@ def fill_bus_disk(scene: Scene) -> list[str]:
 
 
 def fill_journal_disk(scene: Scene) -> list[str]:
-    """The gateway can write no file, so not its journal."""
-    pid = scene.line.pid("gateway")
+    """The gateway can write no file, so not its journal, and gives the account up until it can."""
+    pid, place, before = scene.line.pid("gateway"), PartitionId("gateway", 0), scene.watch.status()
+
+    def given_up() -> bool:
+        now = scene.watch.status()
+        return not now.owner(place) or now.epoch(place) > before.epoch(place)
+
     _limit(pid, scene.rng.randint(0, 8_192))
     try:
-        scene.pause(scene.rng.uniform(1, 3))
+        scene.until("the gateway gives the account up", given_up)
+        scene.pause(scene.rng.uniform(0, 2))
     finally:
         _limit(pid, resource.RLIM_INFINITY)
     return []
@@ -191,10 +199,17 @@ def step_clock(scene: Scene) -> list[str]:
 def fill_memory(scene: Scene) -> list[str]:
     """The bus has no memory left, and refuses what would need some."""
     with scene.server.client(10.0) as client:
+        before = _refusals(client)
         client.config_set("maxmemory", "100kb")
-        scene.pause(scene.rng.uniform(0.5, 2 * LEASE_S))
+        scene.until("writes are refused", lambda: _refusals(client) > before)
+        scene.pause(scene.rng.uniform(0, 2 * LEASE_S))
         client.config_set("maxmemory", "0")
     return []
+
+
+def _refusals(client: Redis) -> int:
+    """How many commands the server has refused for want of memory."""
+    return int(client.info("errorstats").get("errorstat_OOM", {"count": 0})["count"])
 
 
 def poison_snapshot(scene: Scene) -> list[str]:

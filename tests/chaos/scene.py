@@ -243,6 +243,11 @@ class ReplayScene(Scene):
         """Let the line get no further than its share, too."""
         self.pace.tend()
 
+    def until(self, what: str, holds: Callable[[], bool], within_s: float = BACK_S) -> None:
+        """Ticks flow meanwhile: what is waited for is done by services at work, of which the ingestor is one."""
+        self.pace.lift()
+        super().until(what, holds, within_s)
+
     def at_work(self, more: int = 0) -> None:
         """Ticks flow until all are at work, and no longer."""
         self.pace.lift()
