@@ -10,7 +10,7 @@ has read the journal anew.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from types import TracebackType
@@ -193,16 +193,18 @@ class Journal:
         """Returns the order, if it is known."""
         return await self._row(orders, "AND client_order_id = ?", client_order_id)
 
-    async def stops(self, *, since_ms: int = NEVER_MS, opened_by: str = "") -> list[StopLife]:
+    async def stops(self, *, since_ms: int = NEVER_MS, openers: Collection[str] = ()) -> list[StopLife]:
         """Returns the stops that may be at the exchange, in the order in which they were placed.
 
         - since_ms: with them those that were last changed then or later.
-        - opened_by: with them those of the position that this order opened, and the stop that it was itself.
+        - openers: with them those of the positions that these orders opened, and the stops that they were themselves.
         """
         live = f"phase IN ({', '.join(map(repr, LIVE_STOPS))})"
-        was = "stop_id = (SELECT stop_id FROM orders WHERE account = stops.account AND client_order_id = ?)"
-        wanted = f"AND ({live} OR updated_ms >= ? OR opened_by = ? OR {was}) ORDER BY at_ms, revision, stop_id"
-        return await self._rows(stops, wanted, since_ms, *[opened_by or "-"] * 2)
+        these = f"({', '.join('?' * len(openers))})"
+        were = f"SELECT stop_id FROM orders WHERE account = stops.account AND client_order_id IN {these}"
+        opened = f" OR opened_by IN {these} OR stop_id IN ({were})" if openers else ""
+        wanted = f"AND ({live} OR updated_ms >= ?{opened}) ORDER BY at_ms, revision, stop_id"
+        return await self._rows(stops, wanted, since_ms, *openers, *openers)
 
     async def stop(self, stop_id: str) -> StopLife | None:
         """Returns the stop, if it is known."""
@@ -220,6 +222,10 @@ class Journal:
         """Returns a book's executions behind `after_seq`, in sequence."""
         wanted = "AND book = ? AND seq > ? ORDER BY seq LIMIT ?"
         return await self._rows(executions, wanted, book, after_seq, limit)
+
+    async def all_executions(self, after: tuple[str, int], limit: int) -> list[ExecutionRow]:
+        """Returns executions of all books behind this book's number, by book and in sequence."""
+        return await self._rows(executions, "AND (book, seq) > (?, ?) ORDER BY book, seq LIMIT ?", *after, limit)
 
     async def last_seqs(self) -> dict[str, int]:
         """Returns every book that has an execution, and the number of its last."""

@@ -217,6 +217,10 @@ async def test_a_book_counts_its_executions_without_a_hole(journal: Journal, epo
     await journal.write([execution(3)], epoch)
     assert await journal.executions(BOOK) == [execution(1), execution(2), execution(3)]
     assert await journal.executions(BOOK, after_seq=1, limit=1) == [execution(2)]
+    everything = [execution(1, 9, "other:X"), execution(1), execution(2), execution(3)]
+    assert await journal.all_executions(("", 0), 100) == everything
+    for number, row in enumerate(everything):
+        assert await journal.all_executions((row.book, row.seq), 2) == everything[number + 1 :][:2]
     assert await journal.last_seqs() == {BOOK: 3, "other:X": 1}
     assert await journal.last_seq(BOOK) == 3
 
@@ -454,10 +458,11 @@ async def test_a_stop_is_replaced_by_its_next_row_and_found_while_it_may_be_at_t
     assert await journal.stop(live.stop_id) == live
     assert await journal.stop("f" * 32) is None
     assert await journal.stops() == [live]
-    assert await journal.stops(opened_by="before") == [live, older]
+    assert await journal.stops(openers=["before"]) == [live, older]
     became = order(1, stop_id=older.stop_id)
     await journal.write([became], epoch)
-    assert await journal.stops(opened_by=became.client_order_id) == [live, older], "the order opened the reverse"
+    of_it = await journal.stops(openers=["nobody", became.client_order_id])
+    assert of_it == [live, older], "the order opened the reverse"
     assert await journal.stops(since_ms=200) == [live, ended, older]
     assert [life.phase for life in await journal.stops(since_ms=0) if not life.live] == [ended.phase, older.phase]
 
