@@ -1,7 +1,7 @@
 """The books as an account's journal has them: the same reports that the strategy books, in the same order."""
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import NamedTuple
 
 from shared.account import Account
@@ -14,6 +14,7 @@ from shared.messages.codec import keep, kept
 
 _ZERO = Decimal(0)
 PAGE = 1_000
+EXACT = Context(prec=100)  # of a sum that is kept: what was added and taken away again leaves nothing
 
 
 class Retired(NamedTuple):
@@ -36,29 +37,44 @@ class Books:
 
     A retired book belongs to a symbol, or a strategy, that is traded no more: nothing is booked there, but what it
     holds is in the account all the same.
+
+    - moved: the symbols of which something was booked, or that were begun, since somebody cleared it.
     """
 
     def __init__(self, symbols: Iterable[str], capital: Decimal) -> None:
         self._accounts = {sym: Account(capital) for sym in symbols}
+        self._balance = sum((account.balance() for account in self._accounts.values()), _ZERO)
+        self.moved = set(self._accounts)
         self._opened: dict[str, str] = {}  # by symbol: see `opened_by`
         self._retired: list[Retired] = []
 
+    def __contains__(self, sym: object) -> bool:
+        return sym in self._accounts
+
     def begin(self, sym: str, capital: Decimal) -> None:
         """Opens a new account for the symbol, before anything is booked. capital: what its book was begun with."""
+        before = self._accounts.get(sym)
         self._accounts[sym] = Account(capital)
+        self._note(sym, _ZERO if before is None else before.balance())
 
     def book(self, report: ExecutionReport) -> None:
         """Books a report of the journal. A symbol that is not configured any more has no book here."""
         account = self._accounts.get(report.sym)
         if account is None:
             return
-        before = self.tradable(report.sym)
+        before, balance = self.tradable(report.sym), account.balance()
         book_report(account, report)
+        self._note(report.sym, balance)
         after = self.tradable(report.sym)
         if not after:
             self._opened.pop(report.sym, None)
         elif before * after <= 0:
             self._opened[report.sym] = report.client_order_id
+
+    def _note(self, sym: str, before: Decimal) -> None:
+        """Notes that a book is another now. before: its balance until then."""
+        self._balance = EXACT.add(self._balance, EXACT.subtract(self._accounts[sym].balance(), before))
+        self.moved.add(sym)
 
     def opened_by(self, sym: str) -> str:
         """Returns the order, or what else was booked, that opened the symbol's position; empty when flat or dust."""
@@ -113,8 +129,11 @@ class Books:
         return {sym: self.position(sym) for sym in self._accounts}
 
     def balance(self) -> Decimal:
-        """Returns the balance of all books together, quote units, without unrealised profit."""
-        return sum((account.balance() for account in self._accounts.values()), _ZERO)
+        """Returns the balance of all books together, quote units, without unrealised profit.
+
+        It is kept, not added up: each order is judged by it, however many books there are.
+        """
+        return +self._balance
 
     def balance_of(self, sym: str) -> Decimal:
         """Returns the balance of one book, which must be there."""
@@ -146,6 +165,15 @@ async def reports_of(journal: Journal, book: str, after: int = 0) -> AsyncIterat
         for row in rows:
             yield kept(ExecutionReport, row.report)
         after = rows[-1].seq
+
+
+async def all_reports(journal: Journal) -> AsyncIterator[tuple[str, ExecutionReport]]:
+    """Yields the reports of all books with their book's name: one book after the other, each in sequence."""
+    after = ("", 0)
+    while rows := await journal.all_executions(after, PAGE):
+        for row in rows:
+            yield row.book, kept(ExecutionReport, row.report)
+        after = rows[-1].book, rows[-1].seq
 
 
 async def retired(journal: Journal, book: str) -> Retired:

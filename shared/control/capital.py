@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 from shared.config import Settings
 from shared.control.accounts import write_alone
-from shared.control.books import Books, book_of, execution_row, reports_of, retire_others
+from shared.control.books import Books, all_reports, book_of, execution_row, reports_of, retire_others
 from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError, SafetyRefusal
 from shared.exchanges.trading.amounts import plain
@@ -116,13 +116,13 @@ async def books_in(settings: Settings, journal: Journal) -> Books:
     """Returns the books as the journal has them; one that is not begun has the config's capital."""
     capital, limits = settings.strategy.balance, await journal.limits()
     books = Books(settings.symbols, capital)
-    for sym in settings.symbols:
-        book = book_of(settings, sym)
+    own = {book_of(settings, sym): sym for sym in settings.symbols}
+    for book, sym in own.items():
         begun = begun_with(limits, book)
         books.begin(sym, capital if begun is None else begun)
-        async for report in reports_of(journal, book):
+    async for book, report in all_reports(journal):
+        if book in own:
             books.book(report)
-    own = [book_of(settings, sym) for sym in settings.symbols]
     here = Whereabouts.of(settings)
     await retire_others(journal, books, own, here.renamed(Whereabouts.known(limits)))
     return books

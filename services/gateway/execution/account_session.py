@@ -10,7 +10,7 @@ from services.gateway.execution.open_orders import OpenOrdersWatch
 from services.gateway.execution.order_manager import OrderManager
 from services.gateway.execution.protector import Protector
 from services.gateway.execution.reconciler import Reconciler
-from services.gateway.execution.records import OpenOrder
+from services.gateway.execution.records import OpenOrder, by_book
 from services.gateway.execution.session_context import (
     FencedJournal,
     Outbox,
@@ -26,7 +26,7 @@ from services.gateway.execution.watches import EquityWatch, MarketWatch, QuoteWa
 from services.gateway.risk.context import RiskContext
 from services.gateway.risk.limits import RiskCheck
 from shared.bus.names import partition_of
-from shared.control.books import Books, reports_of, retire_others
+from shared.control.books import Books, all_reports, reports_of, retire_others
 from shared.control.capital import begun_row, begun_with, check_capital, unknown_capital
 from shared.control.latches import bus_changes, is_at_work
 from shared.control.whereabouts import Whereabouts
@@ -159,11 +159,16 @@ class AccountSession:
                 async with asyncio.timeout(LAST_CANCELS_S):
                     await asyncio.gather(*(one.let_nothing_rest() for one in managers), return_exceptions=True)
 
-    async def fill_outbox(self, part: Partition) -> None:
-        """Puts into the outbox what the partition's stream of executions lacks."""
+    async def fill_outbox(self, part: Partition, seqs: Mapping[str, int] | None = None) -> None:
+        """Puts into the outbox what the partition's stream of executions lacks.
+
+        seqs: the number of each book's last one; None: the journal is asked.
+        """
+        last = await self._journal.last_seqs() if seqs is None else seqs
         for sym in self._config.symbols:
-            if self._lies_in(part, sym):
-                async for report in reports_of(self._journal, self._config.book(sym), published(part, sym)):
+            book = self._config.book(sym)
+            if self._lies_in(part, sym) and last.get(book, 0) > published(part, sym):
+                async for report in reports_of(self._journal, book, published(part, sym)):
                     self._outbox.add(report)
 
     # What the journal has of the account.
@@ -181,17 +186,17 @@ class AccountSession:
             manager = self.managers[sym] = OrderManager(sym, book, seqs.get(book, 0), self.context)
             self._open_orders[sym] = manager.open_orders
         for part in parts:
-            await self.fill_outbox(part)
-        rows = await self._journal.orders()
+            await self.fill_outbox(part, seqs)
+        rows = by_book(await self._journal.orders())
         for manager in self.managers.values():
-            await manager.resume([row for row in rows if row.book == manager.book])
+            await manager.resume(rows[manager.book])
         await self._protect()
         self.tasks.spawn(self._look_around())
         self.tasks.spawn(self._watch_controls())
 
-    async def _keep(self, row: LimitRow) -> None:
-        await self.context.fenced.write([row])
-        self.context.risk.limits[row.name] = row.value
+    async def _keep(self, *rows: LimitRow) -> None:
+        await self.context.fenced.write(rows)
+        self.context.risk.limits |= {row.name: row.value for row in rows}
 
     async def _keep_whereabouts(self, traded: Sequence[str]) -> Whereabouts:
         """Keeps where this account is and what its symbols are called there, for a halt whose config is broken.
@@ -232,17 +237,20 @@ class AccountSession:
         """
         config, limits, books = self._config, self.context.risk.limits, self.context.books
         own = {config.book(sym): sym for sym in config.symbols}
-        for book, sym in own.items():
-            begun = begun_with(limits, book)
-            if begun is None and book in seqs:
-                raise unknown_capital(sym, config.capital)
-            if begun is None:
-                begun = config.capital
-                await self._keep(begun_row(book, begun))
-            books.begin(sym, begun)
-            async for report in reports_of(self._journal, book):
+        begun = {book: begun_with(limits, book) for book in own}
+        new = [book for book, capital in begun.items() if capital is None]
+        if unknown := [own[book] for book in new if book in seqs]:
+            raise unknown_capital(unknown[0], config.capital)
+        if new:
+            await self._keep(*(begun_row(book, config.capital) for book in new))
+        begins = {own[book]: config.capital if capital is None else capital for book, capital in begun.items()}
+        for sym, capital in begins.items():
+            books.begin(sym, capital)
+        async for book, report in all_reports(self._journal):
+            if book in own:
                 books.book(report)
-            check_capital(sym, config.capital, begun, books.capital(sym))
+        for sym, capital in begins.items():
+            check_capital(sym, config.capital, capital, books.capital(sym))
         here = config.whereabouts
         for other in await retire_others(self._journal, books, own, here.renamed(before)):
             held = f"the book {other.book} holds {plain(other.qty)}, and is not traded by this config"
@@ -286,7 +294,7 @@ class AccountSession:
         return kept(Began, limits[BEGAN]).at_ms
 
     async def _go_on(self) -> None:
-        await asyncio.gather(*(manager.go_on() for manager in self.managers.values()))
+        await asyncio.gather(*(manager.go_on() for manager in self.managers.values() if manager.open_orders))
 
     async def _watch_controls(self) -> None:
         """Looks at what a person has changed, and lets time pass for orders that wait."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from services.gateway.execution.protection import clearing
+from services.gateway.execution.records import by_book
 from services.gateway.execution.symbol_stops import SymbolStops
 from shared.errors import ConfigError
 from shared.exchanges.trading.stop_profile import unkept
@@ -38,14 +39,12 @@ class Protector:
         """Loads what the journal has; ConfigError where the venue cannot keep the stops that the config wants."""
         check_protect(context.config.protect, context.venue, managers)
         now_ms = context.venue.now_ms()
-        naked = await context.journal.naked()
+        openers = [opener for sym in managers if (opener := context.books.opened_by(sym))]
+        lives = by_book(await context.journal.stops(since_ms=now_ms - KNOWN_MS, openers=openers))
+        naked = by_book(await context.journal.naked())
         for sym, manager in managers.items():
-            stops = SymbolStops(manager, context)
-            lives = await context.journal.stops(since_ms=now_ms - KNOWN_MS, opened_by=context.books.opened_by(sym))
-            stops.load(
-                [life for life in lives if life.book == stops.book], [one for one in naked if one.book == stops.book]
-            )
-            self.symbols[sym] = stops
+            self.symbols[sym] = stops = SymbolStops(manager, context)
+            stops.load(lives[stops.book], naked[stops.book])
             await stops.known.save()
 
     async def run(self, sym: str) -> None:

@@ -1,11 +1,12 @@
 """Pure functions of one order: its row in the journal, its turn, how much of it goes out, how it ends."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from services.gateway.risk.check import Pass
 from shared.control.books import execution_row
@@ -57,6 +58,25 @@ class OpenOrder:
     def name(self) -> str:
         """Returns its client order id."""
         return self.row.client_order_id
+
+
+class OfBook(Protocol):
+    """What is of one book has its name."""
+
+    @property
+    def book(self) -> str:
+        """Returns the book's name."""
+
+
+Row = TypeVar("Row", bound=OfBook)
+
+
+def by_book(rows: Iterable[Row]) -> Mapping[str, list[Row]]:
+    """Returns the rows of each book, in their order; of a book without any an empty list."""
+    found: Mapping[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row.book].append(row)
+    return found
 
 
 def row_of(intent: OrderIntent, book: str, epoch: int, now_ms: int) -> OrderRow:

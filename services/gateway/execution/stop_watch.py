@@ -67,9 +67,11 @@ class StopWatch:
             log.warning("cannot list the stops", why=str(error))
             rows = None
         if rows is not None:
-            await asyncio.gather(
-                *(self._see(busy[sym], [row for row in rows if row.sym == sym], asked_ms) for sym in listed)
-            )
+            shown: dict[str, list[StopReport]] = {sym: [] for sym in listed}
+            for row in rows:
+                if row.sym in shown:
+                    shown[row.sym].append(row)
+            await asyncio.gather(*(self._see(busy[sym], own, asked_ms) for sym, own in shown.items()))
         for stops in busy.values():
             stops.changed.set()
 

@@ -203,6 +203,7 @@ class MarketWatch:
     async def _see(self, news: Sequence[MarketNews]) -> None:
         limits = self._context.risk.limits
         await self._stop(Reason.MARKET_CLOSED, {one.sym: one.closed for one in news if one.closed})
+        changes = list[Change]()
         for one in news:
             now = Contract.of(self._context.venue.rules(one.sym))
             row = LimitRow(CONTRACT + one.sym, keep(now))
@@ -210,10 +211,12 @@ class MarketWatch:
                 await self._latch(one.sym, one.changed, row)
             elif not is_kept(now, limits.get(row.name)):
                 limits[row.name] = row.value
-                told = [EventRow("MARKET", one.sym, "", one.least, now_ms())] if one.least else []
-                for event in told:
-                    log.warning("an order must be", sym=event.sym, what=event.text)
-                await self._context.fenced.write([row, *told])
+                changes.append(row)
+                if one.least:
+                    log.warning("an order must be", sym=one.sym, what=one.least)
+                    changes.append(EventRow("MARKET", one.sym, "", one.least, now_ms()))
+        if changes:
+            await self._context.fenced.write(changes)
 
     async def modes(self) -> None:
         """Looks at the modes once, likewise."""
@@ -276,7 +279,7 @@ class QuoteWatch:
         except VenueError as error:
             log.warning("no quotes", why=str(error))
             return
-        self._context.risk.quotes.update(found)
+        self._context.risk.see_quotes(found)
         self._context.risk.heard_ms = now_ms()
         if missing := [sym for sym in self._syms if sym not in found]:
             log.warning("no quote", sym=", ".join(missing), why="the venue has none")

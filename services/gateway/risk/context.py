@@ -1,14 +1,14 @@
 """The risk context gathers what the risk check is to know: journal, books, open orders, quotes, clock."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 
 from services.gateway.execution.records import OpenOrder
 from services.gateway.risk.check import Changes, Context, Hold, InFlight, ProposedOrder, Refusal, Verdict
 from services.gateway.risk.limits import RiskCheck
 from services.gateway.risk.marks import watch, watch_funding
-from shared.control.books import Books
+from shared.control.books import EXACT, Books
 from shared.journal.rows import ArmingRow, FundingRow, LatchRow, LimitRow, OrderRow
 from shared.messages.reasons import OrderPhase, Reason
 from shared.orders import VenueQuote
@@ -21,7 +21,7 @@ class RiskContext:
     """The context judges orders by all that the session knows, which the session keeps up to date here.
 
     - limits, latches, arming: as they stand in the journal.
-    - quotes: the venue's newest, by symbol.
+    - quotes: the venue's newest, by symbol; `see_quotes` takes them.
     - reconciled: journal and venue agreed when they were last compared.
     - differences: so many were found then, and before.
     - blocked: why nothing is added in any symbol, and why_blocked in words; stopped: symbols in which nothing is added,
@@ -61,6 +61,13 @@ class RiskContext:
         self._equity_max_age_s = equity_max_age_s
         self._limits_reducing = limits_reducing
         self._clearing = clearing
+        self._at_rest: dict[str, Decimal] = {}  # by symbol: what its position is worth, but for its open orders
+        self._all_at_rest = _ZERO
+
+    def see_quotes(self, quotes: Mapping[str, VenueQuote]) -> None:
+        """Takes the venue's newest quotes."""
+        self.quotes |= quotes
+        self._books.moved.update(quotes)
 
     def see_equity(self, equity: Decimal) -> Changes:
         """Takes the account's equity, as the venue told it just now; returns what is to be written for it."""
@@ -159,21 +166,41 @@ class RiskContext:
         return self._equity[0]
 
     def _other_notional(self, sym: str) -> Decimal:
-        """Returns what all other symbols' positions are worth with their orders in flight filled, at the worst."""
-        total = _ZERO
-        for other, held in self._books.positions().items():
-            if other == sym:
-                continue
-            low = high = held + _filled(self._of(other).values())
-            price = self.quotes[other].ask if other in self.quotes else _ZERO
-            for order in self._of(other).values():
-                price = max(price, order.row.price, order.row.limit_price or _ZERO)
-                for part in _in_flight([order]):
-                    low, high = low + min(part.signed_qty, _ZERO), high + max(part.signed_qty, _ZERO)
-            total += max(abs(low), abs(high)) * price
+        """Returns what all other symbols' positions are worth with their orders in flight filled, at the worst.
+
+        Only symbols with open orders are looked at, and those whose book or quote is another than at the last time: the
+        sum of all others is kept.
+        """
+        self._value_at_rest()
+        total = EXACT.subtract(self._all_at_rest, self._at_rest.get(sym, _ZERO))
+        for other, orders in self._open_orders.items():
+            if orders and other != sym and other in self._at_rest:
+                total = EXACT.add(EXACT.subtract(total, self._at_rest[other]), self._at_worst(other, orders.values()))
         for other, held in self._books.others().items():
-            total += abs(held) * (self.quotes[other].ask if other in self.quotes else _ZERO)
-        return total
+            total = EXACT.add(total, abs(held) * self._ask(other))
+        return +total
+
+    def _value_at_rest(self) -> None:
+        """Values the positions anew whose book or quote has moved, as if they had no open orders."""
+        for sym in self._books.moved:
+            if sym in self._books:
+                before, now = self._at_rest.get(sym, _ZERO), abs(self._books.position(sym)) * self._ask(sym)
+                self._at_rest[sym] = now
+                self._all_at_rest = EXACT.add(EXACT.subtract(self._all_at_rest, before), now)
+        self._books.moved.clear()
+
+    def _at_worst(self, sym: str, orders: Collection[OpenOrder]) -> Decimal:
+        """Returns what a symbol's position is worth with all of its open orders filled, or not, whichever is worse."""
+        low = high = self._books.position(sym) + _filled(orders)
+        price = self._ask(sym)
+        for order in orders:
+            price = max(price, order.row.price, order.row.limit_price or _ZERO)
+            for part in _in_flight([order]):
+                low, high = low + min(part.signed_qty, _ZERO), high + max(part.signed_qty, _ZERO)
+        return max(abs(low), abs(high)) * price
+
+    def _ask(self, sym: str) -> Decimal:
+        return self.quotes[sym].ask if sym in self.quotes else _ZERO
 
 
 def _filled(orders: Iterable[OpenOrder]) -> Decimal:

@@ -1,4 +1,4 @@
-"""What an account's books know beside their positions: who opened them, and what of them is dust."""
+"""What an account's books know beside their positions: who opened them, what of them is dust, what all have."""
 
 from decimal import Decimal
 
@@ -35,3 +35,15 @@ def test_what_joins_dust_opens_the_position() -> None:
     assert (books.opened_by(SYM), books.tradable(SYM)) == ("6" * 8, D("-1.5"))
     books.book(report("7", "1.5"))
     assert books.opened_by(SYM) == ""
+
+
+def test_the_balance_of_all_books_is_kept_to_the_last_digit() -> None:
+    books = Books([SYM, "ETHUSDT"], D("0.1"))
+    books.begin("XRPUSDT", D(10) ** 20)
+    books.begin(SYM, D("1e-18"))
+    for qty in ("3", "-1", "-2"):
+        books.book(report("1", qty).model_copy(update={"commission": D("1e-15"), "last_px": D("33.333")}))
+    each = [books.balance_of(sym) for sym in (SYM, "ETHUSDT", "XRPUSDT")]
+    assert books.balance() == sum(each)
+    books.begin("XRPUSDT", D(0) + 1)
+    assert books.balance() == each[0] + each[1] + 1, "what was large has left nothing"

@@ -4,7 +4,10 @@ from decimal import Decimal
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from services.gateway.execution.records import OpenOrder, open_order_of
 from services.gateway.risk import RiskRules
 from services.gateway.risk.check import Pass, ProposedOrder, Verdict
 from services.gateway.risk.context import RiskContext
@@ -13,7 +16,9 @@ from shared.config import Mode
 from shared.config.risk import RiskSettings
 from shared.control.books import Books
 from shared.journal.rows import LatchRow
-from shared.messages.reasons import Reason
+from shared.messages import ExecutionReport, Leg, OrderStatus
+from shared.messages.reasons import OrderPhase, Reason
+from shared.orders import VenueQuote
 from tests.journal_rows import order
 
 BTC, ETH = "BTCUSDT", "ETHUSDT"
@@ -50,3 +55,77 @@ def test_one_observation_past_a_limit_is_doubted_and_two_in_a_row_latch() -> Non
 
     assert [seen(equity) for equity in (1_000, 500, 1_000, 500)] == [([], False), ([], True)] * 2
     assert seen(500) == (["DAILY_LOSS", "DRAWDOWN"], False)
+
+
+def bought(sym: str, qty: int) -> ExecutionReport:
+    return ExecutionReport(
+        n=1, sym=sym, ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id="a" * 32, leg=Leg.OPEN,
+        status=OrderStatus.FILLED, last_qty=Decimal(qty), last_px=Decimal(7), commission=Decimal(0), reason=None,
+    )  # fmt: skip
+
+
+def quoted(sym: str, price: int) -> dict[str, VenueQuote]:
+    return {sym: VenueQuote(sym, Decimal(price), Decimal(price), 0)}
+
+
+class CountingBooks(Books):
+    """Books that count how often a position is asked for."""
+
+    asked = 0
+
+    def position(self, sym: str) -> Decimal:
+        self.asked += 1
+        return super().position(sym)
+
+
+def test_an_order_is_judged_by_the_positions_that_have_changed_and_not_by_all_others_anew() -> None:
+    syms = [f"C{number}USDT" for number in range(1_000)]
+    heard, books = Heard(), CountingBooks(syms, Decimal(100))
+    risk = RiskContext(cast(RiskCheck, heard), books, {}, 60.0)
+    for sym in syms:
+        books.book(bought(sym, 2))
+        risk.see_quotes(quoted(sym, 10))
+    risk.judge(order(sym=syms[0]))
+    assert heard.asked.context.other_notional == 999 * 20
+    books.asked = 0
+    risk.judge(order(sym=syms[1]))
+    books.book(bought(syms[5], 1))
+    risk.see_quotes(quoted(syms[6], 11))
+    risk.judge(order(sym=syms[1]))
+    assert heard.asked.context.other_notional == 997 * 20 + 30 + 22
+    assert books.asked < 10
+
+
+SYMS = ("AUSDT", "BUSDT", "CUSDT")
+what_happens = st.lists(
+    st.tuples(
+        st.sampled_from(SYMS), st.sampled_from(["book", "quote", "open", "end"]), st.integers(-5, 5).filter(bool)
+    ),
+    max_size=12,
+)
+
+
+@given(what_happens)
+def test_what_others_are_worth_is_their_worst_end_at_the_highest_price(happens: list[tuple[str, str, int]]) -> None:
+    """Beside what is kept: the same sum, made anew at each step out of all that is there."""
+    heard, books = Heard(), Books(SYMS, Decimal(100))
+    open_: dict[str, dict[str, OpenOrder]] = {sym: {} for sym in SYMS}
+    risk = RiskContext(cast(RiskCheck, heard), books, open_, 60.0)
+    for number, (sym, what, qty) in enumerate(happens):
+        if what == "book":
+            books.book(bought(sym, qty))
+        elif what == "quote":
+            risk.see_quotes(quoted(sym, abs(qty)))
+        elif what == "open":
+            row = order(number, sym=sym, state=OrderPhase.UNKNOWN, signed_qty=Decimal(qty), price=Decimal(3))
+            open_[sym][row.client_order_id] = open_order_of(row)
+        else:
+            open_[sym].clear()
+        risk.judge(order(99, sym=SYMS[0]))
+        expected = Decimal(0)
+        for other in SYMS[1:]:
+            asked = [one.state.asked_qty for one in open_[other].values()]
+            ends = [books.position(other) + sum((q for q in asked if q * sign > 0), Decimal(0)) for sign in (1, -1)]
+            ask = risk.quotes[other].ask if other in risk.quotes else Decimal(0)
+            expected += max(map(abs, ends)) * max([ask, *(Decimal(3) for _ in asked)])
+        assert heard.asked.context.other_notional == expected

@@ -247,7 +247,7 @@ def known(*orders: OpenOrder) -> Context:
     for one in orders:
         open_[one.row.sym][one.name] = one
     risk = RiskContext(heard, Books([BTC, ETH], Decimal(100)), open_, 60.0, lambda sym: sym == BTC)  # type: ignore[arg-type]
-    risk.quotes[ETH] = VenueQuote(ETH, Decimal(100), Decimal(100), 0)
+    risk.see_quotes({ETH: VenueQuote(ETH, Decimal(100), Decimal(100), 0)})
     risk.judge(order(99))
     return heard.asked.context
 
