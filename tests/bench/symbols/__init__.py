@@ -1,0 +1,1 @@
+"""The line with many symbols, and with several signal replicas: `make bench WHAT=symbols`."""
