@@ -47,7 +47,7 @@ class ManyLine:
     def start_server(self) -> None:
         """Starts the bus, on what it has kept."""
         self._server.start()
-        self.client = redis.Redis.from_url(self._server.url, protocol=2)
+        self.client: Any = redis.Redis.from_url(self._server.url, protocol=2)
 
     def stop_server(self) -> None:
         """Stops the bus; its data stay."""
@@ -83,7 +83,7 @@ class ManyLine:
 
     def server_mb(self) -> float:
         """Returns the memory that the server's data take."""
-        return round(self.client.info("memory")["used_memory"] / MB, 1)
+        return round(int(self.client.info("memory")["used_memory"]) / MB, 1)
 
 
 class Service(Command):
