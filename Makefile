@@ -18,12 +18,12 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # redis needs it on a Python before 3.11.3; the lock holds for that, too.
 OLDER  := async-timeout
 PIP    := -m pip --disable-pip-version-check -qq
-# More arguments for run, test, sessions, house, chaos and bench, e.g. make test ARGS="-k codec -x"
+# More arguments for run, test, test-long, house, chaos and bench, e.g. make test ARGS="-k codec -x"
 ARGS   ?=
-# The processes that share the whole suite; most of the gateway's tests wait. A session is many processes by itself, and
-# fuzz only computes. The tests start hundreds of Python processes, so the suite always keeps compiled files; `make clean`
+# The processes that share the whole suite; most of the gateway's tests wait. A long one is often many processes by
+# itself, and fuzz only computes. The tests start hundreds of Python processes, so the suite always keeps compiled files; `make clean`
 # removes them.
-WORKERS ?= $(if $(filter sessions fuzz,$(MAKECMDGOALS)),4,6)
+WORKERS ?= $(if $(filter test-long fuzz,$(MAKECMDGOALS)),4,6)
 
 # The Python that makes the environment: the first that runs here and is new enough. Ours: make setup PYTHON=/path/to/python
 PYTHON ?= $(shell for p in python3.11 python3 python3.12 python3.13 /usr/bin/python3; do \
@@ -69,14 +69,14 @@ ifneq ($(ARGS),)
 	$(BIN)/python -m pytest $(ARGS)
 else
 	@failed=0; export PYTHONDONTWRITEBYTECODE=; \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone and not session" || failed=$$?; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone and not long" || failed=$$?; \
 	$(BIN)/python -m pytest -m alone $$(grep -rl --include='test_*.py' 'mark\.alone' tests) || failed=$$?; \
 	exit $$failed
 endif
 
-.PHONY: sessions
-sessions: $(READY)  ## the end-to-end tests that are a person's whole session, command by command (minutes)
-	@export PYTHONDONTWRITEBYTECODE=; $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m session tests/e2e $(ARGS)
+.PHONY: test-long
+test-long: $(READY)  ## the long tests: a person's whole sessions, command by command, and what needs many runs (minutes)
+	@export PYTHONDONTWRITEBYTECODE=; $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m long $$(grep -rl --include='test_*.py' 'mark\.long' tests) $(ARGS)
 
 SEED ?= $(shell date +%s)
 

@@ -91,7 +91,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         files = defaultdict[Path, list[pytest.Item]](list)
         for item in items:
             folder = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
-            if item.get_closest_marker("long") or item.get_closest_marker("session"):
+            if item.get_closest_marker("long"):
                 long.append([item])
             elif folder == "e2e":
                 files[item.path].append(item)

@@ -181,6 +181,7 @@ async def test_a_writer_and_a_reader_amid_moves_miss_and_double_nothing(cluster:
 # Masters fail
 
 
+@pytest.mark.long
 async def test_a_replica_that_lagged_takes_over(failing: Cluster) -> None:
     """What the master had acknowledged is lost from the end on, and made again; the streams of others are whole."""
     bus = bus_at(failing, timeout_s=5.0)

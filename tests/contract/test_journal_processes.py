@@ -21,6 +21,7 @@ def started(what: str, url: str, name: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.long
 async def test_processes_that_race_for_the_epoch_fence_each_other(journal_url: str) -> None:
     """Once an epoch is raised nothing of an older one is written, and what was acknowledged is there."""
     processes = [started("race", journal_url, f"p{n}") for n in range(PROCESSES)]

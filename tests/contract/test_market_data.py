@@ -44,6 +44,7 @@ async def ingested(place: Place, count: int, **changed: object) -> None:
             assert not wrong, fake.state.now_ms()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", SWAPS + SPOTS, ids=named)
 def test_ticks_are_the_bars_of_the_tape(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """All at the same time.

@@ -112,6 +112,7 @@ async def downloaded(fake: Simulator, place: Place, market: str, folder: Path, l
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", SWAPS + SPOTS, ids=named)
 def test_bars_of_live_and_of_history_are_the_same(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -20,6 +20,7 @@ WHERE = ("--sym", "BTCUSDT", "--interval", "12h", "--balance", "100", "--fee", "
 HEAD = "datetime,open,high,low,close\n"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not REAL.exists(), reason=f"{REAL} is not here")
 @pytest.mark.timeout(600)
 def test_the_notebooks_file(tickline: Tickline) -> None:

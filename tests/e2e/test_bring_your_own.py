@@ -16,7 +16,7 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.session
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_each_command_of_the_page_in_its_order(tickline: Tickline) -> None:
     write_market(tickline.folder / "bars.csv", 240)

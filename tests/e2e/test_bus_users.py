@@ -42,6 +42,7 @@ def login(server: Server, folder: Path, user: str) -> "redis.Redis":
     return redis.Redis(port=server.port, username=user, password=password(folder, user), decode_responses=True)
 
 
+@pytest.mark.long
 def test_the_line_runs_and_nobody_does_what_is_anothers(
     server: Server, tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

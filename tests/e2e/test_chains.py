@@ -29,7 +29,7 @@ folder = "recording"
 """
 
 
-pytestmark = [pytest.mark.session, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 def test_every_chain_is_complete_after_trims(tickline: Tickline, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,6 +169,7 @@ def test_trades_and_funding_rates(tmp_path: Path) -> None:
     assert found(tmp_path) == ["data/BTCUSDT/funding/2024-01.parquet", "data/BTCUSDT/trades/2024-01.parquet"]
 
 
+@pytest.mark.long
 async def test_a_killed_download_goes_on_where_it_was(tmp_path: Path) -> None:
     held = Fault(FaultMode.HOLD, "klines", skip=2)
     async with SimulatorServer(routes(), held) as exchange:

@@ -30,7 +30,7 @@ SELDOM_S = 0.5
 KILLS = 3
 ROOT = Path(__file__).parents[2]
 
-pytestmark = [pytest.mark.session, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.e2e.reverting_market import write_market
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NOTEBOOK = EXAMPLES / "quickstart.py"
 FILES = sorted(path for path in EXAMPLES.glob("*.py") if path != NOTEBOOK)
-pytestmark = [pytest.mark.session, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 def commands_of(example: Path) -> list[str]:

@@ -17,7 +17,7 @@ RUN = ("run", "--venue", "fake", "--limit", "150", "--param", "threshold=0.0001"
 ARM = ("arm", "--account", "fake", "--max-notional", "2500", "--for", "1h")
 SELDOM_S = 0.5  # each look at the journal opens it
 
-pytestmark = [pytest.mark.session, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 def orders(folder: Path) -> list[OrderRow]:

@@ -103,7 +103,7 @@ def reader(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Reader]:
             made.line.communicate()
 
 
-@pytest.mark.session
+@pytest.mark.long
 @pytest.mark.timeout(600)  # dozens of processes, half of which load ccxt
 def test_the_commands_in_their_order(reader: Reader) -> None:
     for kind, block in BLOCKS:

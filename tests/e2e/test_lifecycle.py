@@ -13,7 +13,7 @@ from tests.e2e.conftest import write_bars
 BY_RULE = ("--model", "none", "--strategy", "moving_average_cross", "--param", "fast=2", "--param", "slow=5")
 SERVICES = {"gateway", "strategy", "signal", "ingestor", "monitor"}
 
-pytestmark = [pytest.mark.session, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 def executions(tickline: Tickline, namespace: str = "tickline") -> int:

@@ -71,7 +71,7 @@ def prometheus(tmp_path: Path) -> Iterator[Prometheus]:
     made.process.wait(60)
 
 
-@pytest.mark.session
+@pytest.mark.long
 @pytest.mark.skipif(not PROMETHEUS, reason="Debian's prometheus is not installed")
 def test_prometheus_finds_and_scrapes_a_run(tickline: Observed, prometheus: Prometheus, tmp_path: Path) -> None:
     running = tickline.start("run")

@@ -106,7 +106,7 @@ def operator(tmp_path: Path) -> Iterator[Operator]:
     made.session.end()
 
 
-@pytest.mark.session
+@pytest.mark.long
 @pytest.mark.timeout(900)  # dozens of processes, half of which load ccxt
 def test_the_commands_in_their_order(operator: Operator) -> None:
     session = operator.session

@@ -31,7 +31,7 @@ def orders(prediction, account):
 LATE = "from decimal import Decimal\nSIZE = Decimal('0.01')\n"
 SELDOM_S = 0.5  # each look at the journal opens it
 
-pytestmark = [pytest.mark.session, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 def orders(folder: Path) -> list[OrderRow]:

@@ -30,7 +30,7 @@ PROTECTED = "[strategy.protect]\nstop_bps = 10\n"  # a tick moves the price by 1
 ARM = ("arm", "--account", "fake", "--max-notional", "2500", "--for", "1h")
 SELDOM_S = 0.5  # each look at the journal opens it
 
-pytestmark = [pytest.mark.session, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

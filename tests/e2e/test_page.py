@@ -12,7 +12,7 @@ from tests.e2e.page_views import ON_PAPER, busy, empty, hostile, symbol, trace
 
 MODES = ("paper", "testnet", "live")
 
-pytestmark = pytest.mark.session
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ TABS = 10  # a browser has six connections a host
 SELDOM_S = 0.5  # each look at the journal opens it
 BY_PAGE = "by the page"
 
-pytestmark = [pytest.mark.session, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ EventSource.prototype.addEventListener = function (kind, take) {
 DIGIT = Decimal("1e-10")  # the last one of a size that the page shows
 QUIET = re.compile("vb{5,}v")  # between two ticks, 5 s apart, nothing is committed
 
-pytestmark = [pytest.mark.session, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 class Run(NamedTuple):

@@ -12,7 +12,7 @@ from tests.e2e.page_views import busy, empty
 
 TABS = 10  # a browser has six connections a host
 
-pytestmark = pytest.mark.session
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture

@@ -52,6 +52,7 @@ def test_local_days_are_refused_with_the_remedy(command: Command, verb: tuple[st
     assert "--interval 23h" not in done.err
 
 
+@pytest.mark.long
 def test_with_the_timezone_local_days_are_trained_on_and_traded(command: Command) -> None:
     data, where = daily("bars.csv", 300, BERLIN), ("--timezone", "Europe/Berlin")
     assert command("data", "check", data, *where).code == 0

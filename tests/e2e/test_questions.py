@@ -257,7 +257,7 @@ QUESTIONS: dict[str, Callable[[Asked], None]] = {
 }
 
 
-@pytest.mark.session
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_the_questions_of_a_day(asked: Asked, subtests: pytest.Subtests) -> None:
     """They share one session, which costs half a minute; the last one changes it."""

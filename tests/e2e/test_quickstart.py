@@ -11,7 +11,7 @@ from tests.e2e.command import SHADOWS
 from tools.notebook import TEXT, executed
 
 pytestmark = [
-    pytest.mark.session,
+    pytest.mark.long,
     pytest.mark.timeout(900),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

@@ -53,7 +53,7 @@ def test_every_command_is_of_a_kind_that_is_run() -> None:
             assert known, f"nothing runs `{command}`"
 
 
-@pytest.mark.session
+@pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_the_tickline_commands_in_their_order(tmp_path: Path) -> None:
     rows = [f"2025-01-{day:02d}T{hour:02d}:00,{100 + (day * 7 + hour) % 5}" for day in range(1, 11) for hour in (0, 12)]

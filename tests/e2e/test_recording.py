@@ -13,7 +13,7 @@ from tests.altered_recording import Row, alter, the_row
 from tests.e2e.command import Command, Tickline
 
 # The first `parity` is a process of its own; the others are called here, which saves each the start of PyTorch.
-pytestmark = [pytest.mark.session, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 RUN = ("run", "--rate", "0", "--sym", "SIM-A", "--sym", "SIM-B")
 # Without a model nothing loads PyTorch.

@@ -52,6 +52,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, bars: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_every_chart_is_drawn(report: Path) -> None:
     found = opened(report, MARKS)
     assert (found.console, found.loads) == ([], [])
@@ -78,6 +79,7 @@ def test_a_phone_does_not_scroll_sideways(report: Path) -> None:
     assert found.answer["charts"]["equity"]["line"] == 3
 
 
+@pytest.mark.long
 def test_names_that_are_html_are_text(tmp_path: Path) -> None:
     hostile = """</script><img data-planted src=x onerror="console.log('run')">'"&\\"""
     result, curve = made()

@@ -97,6 +97,7 @@ def test_the_headline_twice_on_one_bus(tickline: Tickline) -> None:
     assert len({*first, *second}) == 2 * 1377
 
 
+@pytest.mark.long
 def test_another_strategy_by_one_option(tickline: Tickline, bars: Path) -> None:
     """The other strategy, too, is run as it is backtested: the commands of README.md show it."""
     done = replay(tickline, bars, "--param", "netting=true")

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(600)
 SYM = "BTCUSDT"
 
 
-@pytest.mark.session
+@pytest.mark.long
 def test_a_run_beside_its_backtest(tickline: Tickline, bars: Path) -> None:
     (tickline.folder / "tickline.toml").write_text('[gateway]\nslippage_bps = "1"\n')
     assert tickline.in_process("run", "--data", bars, "--sym", SYM, "--interval", "12h", "--run-id", "one").code == 0

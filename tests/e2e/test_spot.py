@@ -44,7 +44,7 @@ max_prediction_age_s = 10
 CASH = Decimal(1100)  # with the default max_drawdown of 10 % the first buy's cash alone would be past it
 ARM = ("arm", "--account", "spot2", "--max-notional", "2500", "--for", "1h")
 
-pytestmark = [pytest.mark.session, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

@@ -4,9 +4,12 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.command import Tickline
 
 
+@pytest.mark.long
 def test_a_replay_that_is_over_has_the_figures_of_its_summary(tickline: Tickline, bars: Path) -> None:
     done = tickline.in_process("run", "--data", bars, "--sym", "BTCUSDT", "--interval", "12h")
     assert done.code == 0, done.err

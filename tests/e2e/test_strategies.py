@@ -79,7 +79,7 @@ class Rider(StatefulStrategy):
         self._stopped += report.leg.value == "stop"
 """
 
-pytestmark = [pytest.mark.session, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(600)
 WHERE = ("--sym", "BTCUSDT", "--balance", "100", "--fee", "0.0003")
 
 
-@pytest.mark.session
+@pytest.mark.long
 def test_a_sweep_on_two_processes(tickline: Tickline) -> None:
     data = write_bars(tickline.folder / "bars.csv", 400)
     grid = ("--interval", "12h,1d", "--lags", "1,2", "--sizing", "compounding,constant", "--leverage", "1,2")

@@ -11,7 +11,7 @@ from services.research.sweep import Axis, Pool, SweepSpec, sweep
 from tests.unit.research.sweep.made import settings_of, written
 
 
-@pytest.mark.session
+@pytest.mark.long
 def test_it_gives_the_same_bits(tmp_path: Path) -> None:
     settings = settings_of(written(tmp_path))
     spec = SweepSpec(intervals=("1h", "2h"), grid=(Axis.told("lags=1,2"), Axis.told("threshold=0,0.002")), folds=2)

@@ -15,7 +15,7 @@ from tests.e2e.command import Command, Done, Tickline
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.mark.session
+@pytest.mark.long
 def test_a_trained_model_trades(tickline: Tickline, bars: Path) -> None:
     (tickline.folder / "tickline.toml").write_text('[signal]\nweights = "models"\n')
     where = ("--data", bars, "--sym", "BTCUSDT", "--interval", "12h")

@@ -99,6 +99,7 @@ def test_a_class_that_is_no_strategy_is_refused(command: Command, tmp_path: Path
     refused(done, 2, "config: strategy mine.py:Mine: it is no Decider and no StatefulStrategy")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("wrong", "said", "where"),
     [

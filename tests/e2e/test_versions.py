@@ -76,7 +76,7 @@ class Trading:
         self.works()
 
 
-@pytest.mark.session
+@pytest.mark.long
 def test_replicas_are_replaced_one_by_one_and_the_wire_is_raised(tmp_path: Path) -> None:
     later = make_next(tmp_path / "next")
     (later / "weights").symlink_to(ROOT / "weights")

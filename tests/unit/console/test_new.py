@@ -11,6 +11,7 @@ from shared.errors import ConfigError
 from shared.user_code import load
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", NewFile)
 def test_what_is_written_loads_and_its_tests_pass(kind: NewFile, tmp_path: Path) -> None:
     new(kind, "my_idea", tmp_path)

@@ -66,6 +66,7 @@ def test_a_notebook_and_the_line_agree(folder: Path, data: Dataset, module: nn.M
         assert Agreement.of(alone, other).largest <= allowed(module, data, alone)
 
 
+@pytest.mark.long
 def test_onnx_agrees_to_the_tolerance_and_with_itself_to_the_bit(
     folder: Path, data: Dataset, module: nn.Module, alone: Floats
 ) -> None:

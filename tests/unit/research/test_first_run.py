@@ -3,6 +3,8 @@
 import statistics
 from decimal import Decimal
 
+import pytest
+
 from services.research.in_process_line import InProcessLine, line_plans
 from shared.config import Settings, load_settings
 from shared.messages import Stream
@@ -23,6 +25,7 @@ def profit(settings: Settings, ticks: int) -> Decimal:
     return equity - settings.strategy.balance * len(settings.symbols)
 
 
+@pytest.mark.long
 def test_the_first_run_earns_in_the_median_of_many_seeds() -> None:
     """Within 5 minutes at the default pace. By a few per cent to some ten, not by magic."""
     defaults = load_settings()

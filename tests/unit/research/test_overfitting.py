@@ -105,6 +105,7 @@ def test_a_trial_more_makes_no_p_value_smaller() -> None:
     assert all((one or 0) <= (other or 0) for one, other in zip(few, many, strict=False))
 
 
+@pytest.mark.long
 def test_luck_alone_seldom_has_a_small_p_value() -> None:
     """300 families of 20 trials that lean on one another and on their past, bar by bar; 0.05 is what is promised."""
     wrong = 0

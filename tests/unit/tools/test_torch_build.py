@@ -111,6 +111,7 @@ def chosen(
     return done.stdout.split(), done.stderr
 
 
+@pytest.mark.long
 def test_a_local_wheel_is_found_by_pip_itself(python: Path, pypi: str, tmp_path: Path, served: str) -> None:
     wheel(tmp_path / "wheels", f"{VERSION}+cpu")
     arguments, said = chosen(python, pip_of(pypi, PIP_FIND_LINKS=str(tmp_path / "wheels")), f"{served}/none")

@@ -19,6 +19,7 @@ SPEC = SweepSpec(intervals=("1h", "2h"), grid=GRID, folds=2)
 FEWER = SPEC.model_copy(update={"grid": GRID[:1] + GRID[2:]})
 
 
+@pytest.mark.long
 def test_the_same_for_any_number_of_jobs(tmp_path: Path) -> None:
     settings = settings_of(written(tmp_path))
     said: list[tuple[str, int, int]] = []

@@ -97,6 +97,7 @@ SPEC = SweepSpec(
 )
 
 
+@pytest.mark.long
 def test_the_same_in_processes_of_its_own_as_in_this_one(folder: Path, tmp_path: Path) -> None:
     settings = own_settings(written(tmp_path))
     here = sweep(settings, SPEC, Pool("sequential"))

@@ -105,6 +105,7 @@ def test_what_comes_later_changes_nothing_before(file: Path, tmp_path: Path) -> 
     assert before.scores.in_sample == after.scores.in_sample
 
 
+@pytest.mark.long
 def test_another_process_makes_the_same_bytes(file: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from services.research.train import *;"
