@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from redis import Redis
 
-from shared.bus.names import Names, PartitionId
+from shared.bus.names import PartitionId
 from shared.messages import Stream
 from shared.messages.codec import unpack
 from shared.runner.symbol import FIELD
-from tests.chaos.watch import PARTITIONS, PLACES, WRITERS
+from tests.chaos.watch import PARTITIONS, PLACES, WRITERS, names_at
+from tests.cluster import ClusterClient
 
 Key = tuple[Stream, str]
 Rows = list[tuple[int, bytes]]
@@ -30,18 +31,23 @@ class Content(NamedTuple):
 
 def content(url: str, namespace: str) -> Content:
     """Read everything."""
-    names = Names(namespace)
+    with Redis.from_url(url, socket_timeout=60) as client:
+        return content_of(client, namespace)
+
+
+def content_of(client: Redis | ClusterClient, namespace: str) -> Content:
+    """Read everything through this client."""
+    names = names_at(client, namespace)
     rows: dict[Key, Rows] = defaultdict(list)
     dead, stopped = [], []
-    with Redis.from_url(url, socket_timeout=60) as client:
-        for stream, instance in WRITERS.items():
-            for p in range(PARTITIONS):
-                for _, fields in client.xrange(names.stream(stream, PartitionId(instance, p))):
-                    rows[stream, fields[b"k"].decode()].append((int(fields[b"n"]), fields[b"d"]))
-        for place in PLACES:
-            dead += [str(fields) for _, fields in client.xrange(names.stream(Stream.DEAD, place))]
-            snapshot = client.hgetall(names.state(place)).items()
-            stopped += [f"{place} {name.decode()}: {why}" for name, why in _stopped(snapshot)]
+    for stream, instance in WRITERS.items():
+        for p in range(PARTITIONS):
+            for _, fields in client.xrange(names.stream(stream, PartitionId(instance, p))):
+                rows[stream, fields[b"k"].decode()].append((int(fields[b"n"]), fields[b"d"]))
+    for place in PLACES:
+        dead += [str(fields) for _, fields in client.xrange(names.stream(Stream.DEAD, place))]
+        snapshot = client.hgetall(names.state(place)).items()
+        stopped += [f"{place} {name.decode()}: {why}" for name, why in _stopped(snapshot)]
     return Content(dict(rows), dead, stopped)
 
 

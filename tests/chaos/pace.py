@@ -10,6 +10,7 @@ from shared.messages import Stream
 from tests.chaos.line import Line
 from tests.chaos.replay import NAMESPACE
 from tests.chaos.watch import Watch
+from tests.cluster import ClusterClient
 
 LOOK_S = 0.05
 LEFT = 2_000  # ticks for what follows the last turn: more than LINE_SLOWED lets stand between the processes
@@ -19,7 +20,7 @@ LEAST = 100  # ticks of a turn: with fewer not every service would commit severa
 class Pace:
     """Where the line is ahead of its turn, the ingestor is stopped. turns: the disturbances that are to come."""
 
-    def __init__(self, line: Line, client: Redis, ticks: int, turns: int) -> None:
+    def __init__(self, line: Line, client: Redis | ClusterClient, ticks: int, turns: int) -> None:
         self.turns = turns
         self._line, self._watch = line, Watch(client, NAMESPACE)
         self._ticks = ticks

@@ -7,17 +7,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import pytest
+from redis import Redis
 
 from shared.messages import Stream
-from tests.chaos.compare import Content, content, differences
+from tests.chaos.compare import Content, content_of, differences
 from tests.chaos.line import Line
 from tests.chaos.pace import Pace
 from tests.chaos.replay import LINE_SLOWED, NAMESPACE, Replay
 from tests.chaos.server import Server, build_held_fsync, debian_redis, kill_and_restart
 from tests.chaos.watch import SERVICES, Status, Watch
+from tests.cluster import ClusterClient
 
 BUS = "bus"
 SURE_S, HELD_S = 0.9, 1.7  # beyond 2 s the server writes all the same, by its clock of whole seconds: beyond 1 s
@@ -87,7 +89,24 @@ class Chaos:
         """Called while a service is dead."""
 
 
-def crash(server: Server, folder: Path, replay: Replay, rng: random.Random, kills: int,
+class Bus(Protocol):
+    """What a line may run on."""
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+
+    def start(self) -> object:
+        """Start it."""
+
+    def client(self, timeout_s: float = 2.0) -> "Redis | ClusterClient":
+        """For looking on."""
+
+    def stop(self) -> None:
+        """End it, whatever state it is in."""
+
+
+def crash(server: Bus, folder: Path, replay: Replay, rng: random.Random, kills: int,
           kill_bus: KillBus, say: Say, kind: type[AnyChaos] = Chaos) -> tuple[AnyChaos, Content]:  # fmt: skip
     """One disturbed run, compared with the undisturbed one, and what it wrote."""
     began = time.monotonic()
@@ -99,7 +118,8 @@ def crash(server: Server, folder: Path, replay: Replay, rng: random.Random, kill
             watch = Watch(client, NAMESPACE, pace.tend)
             chaos = kind(line, watch, pace, replay, rng, kill_bus)
             chaos.run(kills)
-            found = content(server.url, NAMESPACE)
+            with server.client(60.0) as patient:
+                found = content_of(patient, NAMESPACE)
             line.stop()
     finally:
         server.stop()

@@ -8,9 +8,10 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from shared.bus.names import Names, PartitionId
+from shared.bus.names import ClusterNames, Names, PartitionId
 from shared.messages import Stream
 from shared.runner.symbol import position_in
+from tests.cluster import ClusterClient
 
 PARTITIONS = 8
 SERVICES = ("ingestor", "signal", "strategy", "gateway")
@@ -75,12 +76,19 @@ class Status:
         return self.out(Stream.TICKS) >= ticks and all(self.taken(who, s) >= self.out(s) for who, s in READERS)
 
 
+def names_at(client: Redis | ClusterClient, namespace: str) -> Names:
+    """The names of a namespace on a server, or on a Cluster."""
+    return ClusterNames(namespace) if isinstance(client, ClusterClient) else Names(namespace)
+
+
 class Watch:
     """Looks at the bus; `between` is called while it waits, to keep the line alive. last: commit numbers last seen."""
 
-    def __init__(self, client: Redis, namespace: str, between: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, client: Redis | ClusterClient, namespace: str, between: Callable[[], None] = lambda: None
+    ) -> None:
         self.client: Any = client
-        self.names = Names(namespace)
+        self.names = names_at(client, namespace)
         self.last: Seqs = dict.fromkeys(PLACES, 0)
         self._between = between
 
