@@ -1,5 +1,6 @@
 """Starts a real Cluster for tests, three masters with a replica each, and does to it what befalls one."""
 
+import re
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -117,9 +118,11 @@ class Cluster:
         """Lets a replica hear nothing more: it has all up to now."""
         master = self.partner_of(replica)
 
+        upto = int(told(ask(master, "INFO", "replication"))["master_repl_offset"])
+
         def caught_up() -> bool:
-            said = told(ask(master, "INFO", "replication"))
-            return f"offset={said['master_repl_offset']}," in said.get("slave0", "")
+            said = told(ask(master, "INFO", "replication")).get("slave0", "")
+            return any(int(offset) >= upto for offset in re.findall(r"offset=(\d+)", said))
 
         wait(caught_up)
         psutil.Process(replica.pid).send_signal(signal.SIGSTOP)
