@@ -103,6 +103,11 @@ class Books:
         own = ((sym, account.held(sym)) for sym, account in self._accounts.items())
         return found | {sym: held.price for sym, held in own if held is not None}
 
+    def paid_for(self, sym: str) -> Decimal:
+        """Returns what was paid for what the symbol's book holds, on average, or for what a retired one does; else 0."""
+        held = self._accounts[sym].held(sym) if sym in self._accounts else None
+        return next((book.price for book in self._retired if book.sym == sym), _ZERO) if held is None else held.price
+
     def position(self, sym: str) -> Decimal:
         """Returns the symbol's position: signed, base units, dust too; 0 when flat."""
         account = self._accounts.get(sym)

@@ -201,10 +201,10 @@ class Journal:
         """
         live = f"phase IN ({', '.join(map(repr, LIVE_STOPS))})"
         these = f"({', '.join('?' * len(openers))})"
-        were = f"SELECT stop_id FROM orders WHERE account = stops.account AND client_order_id IN {these}"
+        were = f"SELECT stop_id FROM orders WHERE account = ? AND client_order_id IN {these}"  # asked once, not per row
         opened = f" OR opened_by IN {these} OR stop_id IN ({were})" if openers else ""
         wanted = f"AND ({live} OR updated_ms >= ?{opened}) ORDER BY at_ms, revision, stop_id"
-        return await self._rows(stops, wanted, since_ms, *openers, *openers)
+        return await self._rows(stops, wanted, since_ms, *((*openers, self._account, *openers) if openers else ()))
 
     async def stop(self, stop_id: str) -> StopLife | None:
         """Returns the stop, if it is known."""

@@ -311,7 +311,7 @@ class AccountSession:
         if requests := await self._journal.requests(now_ms()):
             raise ExternalStoreLost(f"{requests[0].by} asks for {requests[0].kind}: the session ends, and it is done")
         risk = self.context.risk
-        risk.latches = await self._journal.latches()
+        await risk.read_latches(self._journal.latches)
         risk.arming = await self._journal.arming()
 
 

@@ -159,9 +159,10 @@ class Reconciler:
         changes = context.risk.see_funding(payments)
         if changes:
             await context.fenced.write(changes)
-        for latch in changes:
-            if isinstance(latch, LatchRow):
-                log.error("alarm", what=latch.reason, latch=latch.name)
+        latches = [row for row in changes if isinstance(row, LatchRow)]
+        context.risk.latches_written(latches)
+        for latch in latches:
+            log.error("alarm", what=latch.reason, latch=latch.name)
 
     def _urgent(self) -> set[str]:
         """Returns the symbols whose trades tell something now: what differed, and what was just traded."""

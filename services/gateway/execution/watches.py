@@ -248,9 +248,10 @@ class MarketWatch:
         """
         latch = LatchRow(symbol_latch(sym), why, BY, now_ms())
         log.error("alarm", sym=sym, what=f"nothing is added: {why}: `tickline resume {latch.name}` goes on")
-        self._context.risk.latches = {**self._context.risk.latches, latch.name: latch}
+        self._context.risk.set_latches([latch])
         self._context.risk.limits[row.name] = row.value
         await self._context.fenced.write([latch, row, EventRow("ALARM", sym, "", f"{latch.name}: {why}", now_ms())])
+        self._context.risk.latches_written([latch])
 
 
 LEAST_PAUSE_S = 0.1

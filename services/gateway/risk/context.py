@@ -1,7 +1,7 @@
 """The risk context gathers what the risk check is to know: journal, books, open orders, quotes, clock."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 
 from services.gateway.execution.records import OpenOrder
@@ -44,6 +44,7 @@ class RiskContext:
     ) -> None:
         self.limits: dict[str, bytes] = {}
         self.latches: dict[str, LatchRow] = {}
+        self._unwritten: dict[str, LatchRow] = {}
         self.arming: ArmingRow | None = None
         self.quotes: dict[str, VenueQuote] = {}
         self.reconciled = False
@@ -86,8 +87,27 @@ class RiskContext:
             self._check.rules.limits.daily_funding, time.time_ns(), payments, self.limits, self.latches
         )
         self.remember(changes)
-        self.latches = {**self.latches, **{row.name: row for row in changes if isinstance(row, LatchRow)}}
+        self.set_latches([row for row in changes if isinstance(row, LatchRow)])
         return changes
+
+    def set_latches(self, latches: Iterable[LatchRow]) -> None:
+        """Lets latches count at once; `latches_written` says when the journal has them."""
+        new = {latch.name: latch for latch in latches}
+        self.latches, self._unwritten = self.latches | new, self._unwritten | new
+
+    def latches_written(self, latches: Iterable[LatchRow]) -> None:
+        """Takes that the journal has latches that were set here: from now on one that is not found there was lifted."""
+        written = {latch.name for latch in latches}
+        self._unwritten = {name: latch for name, latch in self._unwritten.items() if name not in written}
+
+    async def read_latches(self, read: Callable[[], Awaitable[dict[str, LatchRow]]]) -> None:
+        """Takes the latches as `read` finds them in the journal, and those that it cannot have found yet."""
+        while True:
+            before, unwritten = self.latches, self._unwritten
+            found = await read()
+            if self.latches is before:  # else one was set meanwhile, and may be written by now
+                self.latches = found | unwritten
+                return
 
     @property
     def doubtful(self) -> bool:
@@ -200,7 +220,8 @@ class RiskContext:
         return max(abs(low), abs(high)) * price
 
     def _ask(self, sym: str) -> Decimal:
-        return self.quotes[sym].ask if sym in self.quotes else _ZERO
+        """Returns the best ask; where the venue has told none, what was paid: a position is never worth nothing."""
+        return self.quotes[sym].ask if sym in self.quotes else self._books.paid_for(sym)
 
 
 def _filled(orders: Iterable[OpenOrder]) -> Decimal:

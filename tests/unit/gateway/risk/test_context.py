@@ -14,7 +14,7 @@ from services.gateway.risk.context import RiskContext
 from services.gateway.risk.limits import RiskCheck
 from shared.config import Mode
 from shared.config.risk import RiskSettings
-from shared.control.books import Books
+from shared.control.books import Books, Retired
 from shared.journal.rows import LatchRow
 from shared.messages import ExecutionReport, Leg, OrderStatus
 from shared.messages.reasons import OrderPhase, Reason
@@ -66,6 +66,42 @@ def bought(sym: str, qty: int) -> ExecutionReport:
 
 def quoted(sym: str, price: int) -> dict[str, VenueQuote]:
     return {sym: VenueQuote(sym, Decimal(price), Decimal(price), 0)}
+
+
+def test_a_position_that_nobody_quotes_counts_with_what_was_paid_and_never_as_nothing() -> None:
+    heard, books = Heard(), Books([BTC, ETH], Decimal(100))
+    books.book(bought(ETH, 3))
+    books.retire(Retired("before:XRPUSDT", "XRPUSDT", Decimal(-2), Decimal(5), Decimal(0)))
+    risk = RiskContext(cast(RiskCheck, heard), books, {}, 60.0)
+    risk.judge(order(sym=BTC))
+    assert heard.asked.context.other_notional == 3 * 7 + 2 * 5
+
+
+async def test_a_latch_that_is_set_while_the_journal_is_read_stands_until_it_is_found_there_and_lifted() -> None:
+    risk = RiskContext(cast(RiskCheck, Heard()), Books([BTC], Decimal(100)), {}, 60.0)
+    latch, journal = LatchRow("SYMBOL:BTCUSDT", "why", "gateway", 1), dict[str, LatchRow]()
+    reads = 0
+
+    async def read() -> dict[str, LatchRow]:
+        nonlocal reads
+        found, reads = dict(journal), reads + 1
+        if reads == 1:  # it is set, and written, behind the reader's back
+            risk.set_latches([latch])
+            journal[latch.name] = latch
+            risk.latches_written([latch])
+        return found
+
+    await risk.read_latches(read)
+    assert list(risk.latches) == [latch.name]
+    journal.clear()
+    await risk.read_latches(read)
+    assert risk.latches == {}, "a person has lifted it"
+    risk.set_latches([latch])
+    await risk.read_latches(read)
+    assert list(risk.latches) == [latch.name], "the disk is slow"
+    risk.latches_written([latch])
+    await risk.read_latches(read)
+    assert risk.latches == {}
 
 
 class CountingBooks(Books):
@@ -126,6 +162,7 @@ def test_what_others_are_worth_is_their_worst_end_at_the_highest_price(happens: 
         for other in SYMS[1:]:
             asked = [one.state.asked_qty for one in open_[other].values()]
             ends = [books.position(other) + sum((q for q in asked if q * sign > 0), Decimal(0)) for sign in (1, -1)]
-            ask = risk.quotes[other].ask if other in risk.quotes else Decimal(0)
+            paid = Decimal(7) if books.position(other) else Decimal(0)
+            ask = risk.quotes[other].ask if other in risk.quotes else paid
             expected += max(map(abs, ends)) * max([ask, *(Decimal(3) for _ in asked)])
         assert heard.asked.context.other_notional == expected
