@@ -104,7 +104,7 @@ class Books:
         return found | {sym: held.price for sym, held in own if held is not None}
 
     def paid_for(self, sym: str) -> Decimal:
-        """Returns what was paid for what the symbol's book holds, on average, or for what a retired one does; else 0."""
+        """Returns what was paid for what the symbol's book holds, or a retired one does, on average; else 0."""
         held = self._accounts[sym].held(sym) if sym in self._accounts else None
         return next((book.price for book in self._retired if book.sym == sym), _ZERO) if held is None else held.price
 
