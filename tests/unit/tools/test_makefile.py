@@ -23,7 +23,7 @@ def test_a_group_that_fails_keeps_the_other_from_nothing(tmp_path: Path) -> None
     everything = made("nothing")
     assert everything[0]
     groups = [asked.rpartition("-m ")[2] for asked in everything[1]]
-    assert groups[0] == "not alone and not session"
+    assert groups[0] == "not alone and not long"
     assert groups[1].startswith("alone tests/")
-    assert made("-m not alone and not session") == (False, everything[1])
+    assert made("-m not alone and not long") == (False, everything[1])
     assert made(f"pytest -m {groups[1]}") == (False, everything[1])
