@@ -133,8 +133,7 @@ bench-short: $(READY)  ## the same with little data: does it still run, and are 
 # Gateways at exchanges: each form writes what it has met, which is added up. So many at a time, since each mostly waits.
 EXCHANGES := $(addprefix tests/chaos/test_,gateway.py protected.py left_alone.py)
 AT_ONCE ?= 2
-# The oracle is a command of its own: docs/chaos.md.
-BESIDE := $(addprefix --ignore=,$(EXCHANGES) tests/chaos/test_oracle.py)
+BESIDE := $(addprefix --ignore=,$(EXCHANGES))
 AT_EXCHANGES = $(BIN)/python -m pytest -n $(AT_ONCE) --dist load --maxschedchunk 1 $(EXCHANGES)
 
 .PHONY: chaos
