@@ -84,7 +84,13 @@ class AtWork:
 
     async def raise_epoch(self, changes: Sequence[EventRow], after: int) -> None:
         """Raises the epoch for this halt, behind `after`; raises Fenced where that is not the newest any more."""
-        self.epoch = await self._journal.raise_epoch(f"{AT_WORK} by {self.by}", changes, after=after)
+        raising = asyncio.ensure_future(self._journal.raise_epoch(f"{AT_WORK} by {self.by}", changes, after=after))
+        try:
+            self.epoch = await asyncio.shield(raising)
+        except asyncio.CancelledError:  # it is raised all the same, and is to be given back
+            with suppress(Fenced):
+                self.epoch = await raising
+            raise
 
     @asynccontextmanager
     async def renewed(self) -> AsyncIterator[None]:

@@ -25,6 +25,7 @@ from shared.orders.state import ENDED
 from shared.orders.stop_life import UNANSWERED
 from shared.orders.transitions import on_event
 
+_ZERO = Decimal(0)
 MARGIN_MS = 500  # past the last validity, before the last look
 NS_PER_MS = 1_000_000
 
@@ -64,7 +65,10 @@ class HeldBooks:
         before, seqs = None, await self._journal.last_seqs()
         while seqs != before:  # an order that ends amid the reading would count twice
             rows = [row for row in await self._journal.orders() if row.state is not OrderPhase.INTENT]
-            held = {sym: {book: await self._read(book) for book in self._books_of(sym, seqs)} for sym in self._syms}
+            held: dict[str, dict[str, Decimal]] = {sym: {book_of(self._settings, sym): _ZERO} for sym in self._syms}
+            for book, seq in sorted(seqs.items()):
+                if (sym := book.partition(":")[2]) in held:
+                    held[sym][book] = await self._read(book, seq)
             before, seqs = seqs, await self._journal.last_seqs()
         self._held = held
         self._open = {row.client_order_id: row for row in rows if row.sym in self._syms}
@@ -75,19 +79,18 @@ class HeldBooks:
         quiet_ms = last_valid_ms((*late, *stops))
         self.quiet_ms = max(self.quiet_ms, quiet_ms + MARGIN_MS if quiet_ms else 0)
 
-    def _books_of(self, sym: str, known: Collection[str]) -> list[str]:
-        others = sorted(book for book in known if book.partition(":")[2] == sym)
-        return list(dict.fromkeys([book_of(self._settings, sym), *others]))
-
-    async def _read(self, book: str) -> Decimal:
-        self._booked[book] = await booked(self._journal, book, self._booked.get(book, NOTHING))
+    async def _read(self, book: str, seq: int) -> Decimal:
+        """Returns what the book holds, up to number `seq` at least."""
+        before = self._booked.get(book, NOTHING)
+        if before.seq < seq:
+            self._booked[book] = await booked(self._journal, book, before)
         return self._booked[book].qty
 
     def seen(self, sym: str, position: Decimal) -> PositionSeen:
         """Returns the symbol's position with what is known of whose it is."""
-        books, mine = self._held[sym], self._mine.get(sym, Decimal(0))
+        books, mine = self._held[sym], self._mine.get(sym, _ZERO)
         unsettled = tuple(row.signed_qty for row in self._open.values() if row.sym == sym)
-        return PositionSeen(position, sum(books.values(), Decimal(0)), unsettled, mine, books)
+        return PositionSeen(position, sum(books.values(), _ZERO), unsettled, mine, books)
 
     def sent(self, row: OrderRow) -> None:
         """Takes an order that the journal has since just now."""
@@ -103,7 +106,7 @@ class HeldBooks:
         row = self._open.pop(order_id, None)
         if row is not None:
             held = self._held[row.sym]
-            held[row.book] = held.get(row.book, Decimal(0)) + filled_qty  # it may be the first of its book
+            held[row.book] = held.get(row.book, _ZERO) + filled_qty  # it may be the first of its book
 
     async def ask(self, sym: str) -> bool:
         """Asks the venue about the symbol's open orders; returns whether one has ended.
@@ -124,7 +127,7 @@ class HeldBooks:
         if isinstance(event, Answer) and event.what.phase in ENDED:
             return event.what.filled_qty
         if isinstance(event, Absent) and asked_ms > row.valid_until_ms + self._settings.gateway.grace_ms:
-            return None if row.venue_order_id and event.traded_qty is None else event.traded_qty or Decimal(0)
+            return None if row.venue_order_id and event.traded_qty is None else event.traded_qty or _ZERO
         raise VenueError(f"{row.sym}: order {order_id} of {row.book} has no end yet")
 
 

@@ -160,15 +160,18 @@ async def test_what_rests_is_cancelled_before_the_books_are_read(
             opened(settings) as venue,
             await Journal.open(settings.journal_url, "main", durable=False) as journal,
         ):
-            executions = journal.executions
+            executions, read = journal.executions, list[str]()
 
             async def late(*given: Any) -> Sequence[Any]:
                 await until(lambda: not [one for one in fake.engine.orders() if one.state in LIVE], within_s=20)
+                read.append("executions")
                 return await executions(*given)
 
             monkeypatch.setattr(journal, "executions", late)
             own = AtWork(journal, await halt(journal, "ann", 1, at_work=True), "ann")
+            await journal.write([execution_row(BOOK, bought(SYM, "0.010"), 1)], own.epoch)
             await Flatten(settings, journal, venue, own, print).flatten(time.monotonic() + 60)
+            assert read
 
 
 async def test_orders_of_other_books_that_come_up_at_the_end_are_settled_too(

@@ -1,5 +1,6 @@
 """A halt at work keeps gateways away for as long as it reads, and gives back what is its own."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -42,3 +43,16 @@ async def test_what_somebody_else_has_since_is_neither_renewed_nor_given_back(
         await journal.epoch()
     await own.give_back()
     assert (await journal.epoch()).epoch == other
+
+
+async def test_what_it_raises_while_it_is_stopped_is_its_own(journal: Journal) -> None:
+    """Ctrl-C: else nobody could give it back, and gateways would wait for nobody."""
+    own = AtWork(journal, await halt(journal, "ann", 1, at_work=True), "ann")
+    raising = asyncio.create_task(own.raise_epoch([], after=own.epoch))
+    await asyncio.sleep(0)
+    raising.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await raising
+    assert (await journal.epoch()).epoch == own.epoch
+    await own.give_back()
+    assert not is_at_work(await journal.epoch(), time.time_ns() // 1_000_000)

@@ -75,19 +75,19 @@ async def test_an_order_that_ends_while_the_books_are_read_counts_once(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = order(signed_qty=D("0.010"))
-    await write(journal, sent)
+    await write(journal, sent, execution_row(BOOK, report(1), 1))
     executions, done = journal.executions, list[int]()
 
     async def meanwhile(*given: Any) -> Any:
         if not done:
             done.append(1)
-            await write(journal, sent._replace(state=OrderPhase.FILLED), execution_row(BOOK, report(1), 1))
+            await write(journal, sent._replace(state=OrderPhase.FILLED), execution_row(BOOK, report(2), 1))
         return await executions(*given)
 
     monkeypatch.setattr(journal, "executions", meanwhile)
     books = HeldBooks(SETTINGS, journal, cast(Any, None), [SYM], None, {})
     await books.load()
-    assert (books.seen(SYM, D(1)).booked, books.seen(SYM, D(1)).unsettled) == (D("0.010"), ())
+    assert (books.seen(SYM, D(1)).booked, books.seen(SYM, D(1)).unsettled) == (D("0.020"), ())
 
 
 FILLED = OrderStatusReport(OrderPhase.FILLED, D("-0.010"), D(420), "7")
