@@ -62,14 +62,16 @@ class HeldBooks:
 
     async def load(self) -> None:
         """Reads what is new in the journal, and its open orders, among these what we have sent ourselves."""
-        before, seqs = None, await self._journal.last_seqs()
-        while seqs != before:  # an order that ends amid the reading would count twice
+        seqs = await self._journal.last_seqs()
+        while True:
             rows = [row for row in await self._journal.orders() if row.state is not OrderPhase.INTENT]
             held: dict[str, dict[str, Decimal]] = {sym: {book_of(self._settings, sym): _ZERO} for sym in self._syms}
             for book, seq in sorted(seqs.items()):
                 if (sym := book.partition(":")[2]) in held:
                     held[sym][book] = await self._read(book, seq)
             before, seqs = seqs, await self._journal.last_seqs()
+            if seqs == before:  # else an order that has ended amid the reading would count twice
+                break
         self._held = held
         self._open = {row.client_order_id: row for row in rows if row.sym in self._syms}
         self.others = {name: row for name, row in self._open.items() if row.book not in self._traded}

@@ -20,9 +20,10 @@ from shared.config import Settings
 from shared.control.books import execution_row
 from shared.control.latches import AT_WORK_MS, AtWork, halt
 from shared.exchanges.trading.ccxt_venue import make_venue
-from shared.exchanges.trading.venue import Venue, VenueQuote
+from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.journal.rows import EpochRow, EventRow
+from shared.orders.answers import VenueQuote
 from tests.integration.gateway.conftest import SYM
 from tests.integration.gateway.test_flatten import bought, settings_of, stranger
 from tests.journal_rows import BOOK, order
