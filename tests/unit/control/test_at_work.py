@@ -24,7 +24,7 @@ async def test_its_epoch_is_renewed_and_is_its_own_still(journal: Journal, monke
     own = AtWork(journal, await halt(journal, "ann", 1, at_work=True), "ann")
     begun = await journal.epoch()
     async with own.renewed():
-        await until(lambda: own.epoch > begun.epoch + 1)
+        await until(lambda: own.epoch > begun.epoch + 1, within_s=60)
     holder = await journal.epoch()
     assert (holder.epoch, holder.owner) == (own.epoch, begun.owner)
     assert holder.raised_ms > begun.raised_ms
