@@ -5,7 +5,7 @@ is readable of it, and with what the journal knows.
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -14,7 +14,7 @@ from shared.config import Mode, Settings, load_settings
 from shared.config.gateway import ACCOUNT, GatewaySettings
 from shared.config.salvage import Salvaged, salvage
 from shared.config.strategy import StrategySettings
-from shared.control.books import booked_qty
+from shared.control.books import Booked, booked
 from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.database import Fenced
@@ -84,12 +84,14 @@ class WayOut(NamedTuple):
     - unplaced: symbols whose market nobody can tell.
     - others: symbol -> another market that it may have, where config and journal differ.
     - traded: symbols that the config has; all of them where that cannot be told.
+    - booked: what was read of each book of the journal.
     """
 
     settings: Settings
     unplaced: list[str]
     others: dict[str, str]
     traded: frozenset[str]
+    booked: Mapping[str, Booked]
 
 
 class AccountToStop:
@@ -108,7 +110,8 @@ class AccountToStop:
         config that cannot be loaded only these books' symbols are taken. Raises ConfigError where nobody can tell
         where the account is.
         """
-        known, held = Whereabouts.known(await self.journal.limits()), await self._open_syms()
+        known, books = Whereabouts.known(await self.journal.limits()), await self._booked()
+        held = await self._open_syms(books)
         if self._settings is not None:
             settings = self._settings
             configured, syms = dict(settings.gateway.markets), set(settings.gateway.markets) | held
@@ -139,7 +142,7 @@ class AccountToStop:
         }
         traded = frozenset(markets if self._settings is None else self._settings.symbols)
         placed = settings.model_copy(update={"symbols": tuple(markets), "gateway": gateway})
-        return WayOut(placed, unplaced, others, traded)
+        return WayOut(placed, unplaced, others, traded, books)
 
     def _salvaged_settings(self, known: Whereabouts) -> tuple[Settings, dict[str, str]]:
         """Returns settings of what is readable in a config that cannot be loaded, and its markets."""
@@ -178,10 +181,12 @@ class AccountToStop:
         books = await self.journal.last_seqs()
         return {book.partition(":")[2] for book in books} | {row.sym for row in await self.journal.orders()}
 
-    async def _open_syms(self) -> set[str]:
+    async def _booked(self) -> dict[str, Booked]:
+        return {book: await booked(self.journal, book) for book in await self.journal.last_seqs()}
+
+    async def _open_syms(self, books: Mapping[str, Booked]) -> set[str]:
         """Returns the symbols of those books only that hold something, or may."""
-        books = await self.journal.last_seqs()
-        held = {book.partition(":")[2] for book in books if await booked_qty(self.journal, book)}
+        held = {book.partition(":")[2] for book, read in books.items() if read.qty}
         rows = await self.journal.orders()
         return held | {row.sym for row in rows if row.state is not OrderPhase.INTENT}
 

@@ -1,9 +1,15 @@
-"""Latches: what stops an account, or one of its symbols, until a person lifts it by name. They stand in its journal."""
+"""Latches: what stops an account, or one of its symbols, until a person lifts it by name. They stand in its journal.
 
-from collections.abc import Mapping, Sequence
+A halt that goes on to cancel and to close holds the account by the journal's epoch meanwhile (`AtWork`).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from shared.errors import ConfigError, SafetyRefusal
+from shared.journal.database import Fenced
 from shared.journal.rows import DropLatch, EpochRow, EventRow, LatchRow, SetBusId
 
 if TYPE_CHECKING:
@@ -62,6 +68,63 @@ def is_at_work(holder: EpochRow, now_ms: int) -> bool:
     [False, True, True, False]
     """
     return holder.owner.startswith(AT_WORK) and abs(now_ms - holder.raised_ms) < AT_WORK_MS
+
+
+class AtWork:
+    """A halt that cancels and closes has the account under this epoch, and gives it back.
+
+    - epoch: as it was raised last, for this halt.
+    - by: the person.
+    """
+
+    def __init__(self, journal: "Journal", epoch: int, by: str) -> None:
+        self.epoch = epoch
+        self.by = by
+        self._journal = journal
+
+    async def raise_epoch(self, changes: Sequence[EventRow], after: int) -> None:
+        """Raises the epoch for this halt, behind `after`; raises Fenced where that is not the newest any more."""
+        raising = asyncio.ensure_future(self._journal.raise_epoch(f"{AT_WORK} by {self.by}", changes, after=after))
+        try:
+            self.epoch = await asyncio.shield(raising)
+        except asyncio.CancelledError:  # it is raised all the same, and is to be given back
+            with suppress(Fenced):
+                self.epoch = await raising
+            raise
+
+    @asynccontextmanager
+    async def renewed(self) -> AsyncIterator[None]:
+        """Keeps gateways away for as long as this lasts: to read a long journal may take longer than AT_WORK_MS.
+
+        Where somebody has acted on the account nothing is raised any more: the next write tells.
+        """
+        over = asyncio.Event()
+        renewing = asyncio.create_task(self._renew(over))
+        try:
+            yield
+        finally:
+            over.set()  # it is not cancelled: what was raised meanwhile would be nobody's
+            await renewing
+
+    async def _renew(self, over: asyncio.Event) -> None:
+        with suppress(Fenced):
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(AT_WORK_MS / 3_000):
+                        await over.wait()
+                if over.is_set():
+                    return
+                await self.raise_epoch([], after=self.epoch)
+
+    async def give_back(self) -> None:
+        """Lets gateways have the account again; nothing where somebody else has it since."""
+        with suppress(Fenced):
+            await self._journal.raise_epoch(after_halt(self.by), after=self.epoch)
+
+
+def after_halt(by: str) -> str:
+    """Returns who has the epoch once a halt is over that was at work."""
+    return f"a person, {by}, after a halt"
 
 
 async def halt(journal: "Journal", by: str, at_ms: int, *, at_work: bool) -> int:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from shared.control.latches import AT_WORK, AT_WORK_MS, HALT, is_at_work
+from shared.control.latches import AT_WORK, AT_WORK_MS, HALT, after_halt, is_at_work
 from shared.errors import printable
 from shared.journal.database import Fenced, WriteRefused
 from shared.journal.rows import EventRow, LatchRow, RequestRow
@@ -83,36 +83,37 @@ async def take(journal: "Journal", request: RequestRow, at_ms: int) -> int | Non
     if request.until_ms > at_ms + 2 * BEGUN_MS:  # it would be begun when this clock is there, too
         await take_back(journal, request, OTHER_CLOCK)
         return None
-    if HALT not in await journal.latches():
-        await take_back(journal, request, LIFTED)
-        return None
     if request.kind not in VERBS:
         await take_back(journal, request, UNKNOWN_KIND)
         return None
     begun = request._replace(taken_ms=at_ms)
     try:
-        return await journal.raise_epoch(f"{AT_WORK} by {request.by}", [begun], after=holder.epoch)
+        epoch = await journal.raise_epoch(f"{AT_WORK} by {request.by}", [begun], after=holder.epoch)
     except (Fenced, WriteRefused):  # another was faster
         return None
+    if HALT not in await journal.latches():  # asked now that it is begun: a halt that is lifted later is lifted amid it
+        await answer(journal, request, LIFTED, at_ms, at_ms, epoch=epoch, well=False)
+        return None
+    return epoch
 
 
 async def answer(
-    journal: "Journal", request: RequestRow, text: str, taken_ms: int, at_ms: int, *, well: bool, ours: bool = True
+    journal: "Journal", request: RequestRow, text: str, taken_ms: int, at_ms: int, *, epoch: int, well: bool
 ) -> None:
     """Writes what was done into the row, and gives the account back; a person is told of what was not done.
 
-    - ours: whether the account is ours to give back. Where it is not, another halt is at work on it.
+    - epoch: under which it was done. Where that is not the newest any more, the account is another's by now.
     """
     changes = _over(request._replace(taken_ms=taken_ms), text, at_ms, well=well)
-    owner = f"a person, {request.by}, after a halt"
+    owner = after_halt(request.by)
     try:
-        if ours:
-            await journal.raise_epoch(owner, changes)
-        else:
+        await journal.raise_epoch(owner, changes, after=epoch)
+    except Fenced:
+        with suppress(WriteRefused):
             await journal.write_by_person(changes)
     except WriteRefused:  # it was taken for one that nobody works on any more
-        if ours:
-            await journal.raise_epoch(owner)
+        with suppress(Fenced):
+            await journal.raise_epoch(owner, after=epoch)
 
 
 async def left_amid(journal: "Journal", at_ms: int) -> None:

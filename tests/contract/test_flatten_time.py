@@ -13,6 +13,7 @@ from services.gateway.account.waiting import VenueWait
 from services.simulator.engine.events import LIVE, NewOrder
 from shared.config import load_settings
 from shared.control.books import book_of
+from shared.control.latches import AtWork
 from shared.errors import VenueError
 from shared.exchanges.trading.venue import Cleared, at_once
 from shared.journal.rows import OrderRow
@@ -128,7 +129,7 @@ async def test_flat_soon(place: Place, hedged: bool, under_way: str) -> None:
             asyncio.get_running_loop().call_at(at_s, lambda: engine.place(arriving, venue.now_ms()))
         looking = asyncio.create_task(last_not_flat(made))
         journal = cast(Any, Journal([sent] if under_way else []))
-        await Flatten(settings, journal, venue, 1, "test", lambda said: None).flatten(begun_s + 60)
+        await Flatten(settings, journal, venue, AtWork(journal, 1, "test"), lambda said: None).flatten(begun_s + 60)
         looking.cancel()
         took_s, flat_s = time.monotonic() - begun_s, NOT_FLAT[0] - begun_s
         assert flat(made)
@@ -166,7 +167,9 @@ async def test_what_is_filled_between_the_last_two_looks_is_seen(place: Place) -
 
         venue.all_open_orders = fires_meanwhile  # type: ignore[method-assign]
         journal = cast(Any, Journal([sent]))
-        await Flatten(settings, journal, venue, 1, "test", lambda said: None).flatten(time.monotonic() + 60)
+        await Flatten(settings, journal, venue, AtWork(journal, 1, "test"), lambda said: None).flatten(
+            time.monotonic() + 60
+        )
         assert fired
         assert flat(made)
         await venue.close()
@@ -196,8 +199,8 @@ async def test_a_close_that_is_refused_again_and_again_is_sent_less_and_less_oft
             return Refused(Reason.VENUE_REFUSED, "the market is closed")
 
         venue.place = closed  # type: ignore[method-assign]
-        journal = Journal([])
-        flatten = Flatten(settings, cast(Any, journal), venue, 1, "test", lambda said: None)
+        journal = cast(Any, Journal([]))
+        flatten = Flatten(settings, journal, venue, AtWork(journal, 1, "test"), lambda said: None)
         await flatten.flatten(begun_s + 2 * CLOSED_S)
         assert flat(made)
         assert 20 < len(refused) < 100
@@ -228,7 +231,8 @@ async def test_an_order_of_another_book_that_nobody_tells_holds_up_no_end() -> N
         venue.find = unknown  # type: ignore[method-assign]
         rows = [order(sym=sym, book=f"other:{sym}", client_order_id=f"{n:016}", signed_qty=D(1)) for n in range(5)]
         begun_s, waiting = time.monotonic(), VenueWait("main", said.append)
-        flatten = Flatten(settings, cast(Any, Journal(rows)), venue, 1, "test", said.append, waiting=waiting)
+        journal = cast(Any, Journal(rows))
+        flatten = Flatten(settings, journal, venue, AtWork(journal, 1, "test"), said.append, waiting=waiting)
         await flatten.flatten(begun_s + 10)
         assert time.monotonic() - begun_s < 11
         assert on == {f"it is flat; what became of order {row.client_order_id} of {row.book} is asked" for row in rows}
@@ -260,7 +264,8 @@ async def test_flat_is_said_once_while_an_order_cannot_be_cancelled() -> None:
 
         venue.cancel_all = refuses  # type: ignore[method-assign]
         waiting = VenueWait("main", said.append)
-        flatten = Flatten(settings, cast(Any, Journal([])), venue, 1, "test", said.append, waiting=waiting)
+        journal = cast(Any, Journal([]))
+        flatten = Flatten(settings, journal, venue, AtWork(journal, 1, "test"), said.append, waiting=waiting)
         await flatten.flatten(begun_s + 120)
         assert flat(made)
         assert said.count("flat") == 1

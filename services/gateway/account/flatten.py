@@ -1,6 +1,6 @@
 """A flatten closes positions through the venue itself, each order in the journal before it is sent, until all is flat.
 
-    load ─▶ cancel what rests ─▶ look: close what is held, and again, until nothing is ─▶ once nothing can arrive any
+    cancel what rests ─▶ load ─▶ look: close what is held, and again, until nothing is ─▶ once nothing can arrive any
     more: cancel the stops too, and look until no order and no position is shown ─▶ end the orders of other books
 
 What the fenced gateway had sent may arrive until its validity is over: until then, and once more after it, the flatten
@@ -8,31 +8,32 @@ looks again. The stops of a position stay until it is closed, and go last. What 
 its book: it stays SENT in the journal, and the gateway settles it, like any other, when it is back. All books of the
 account are closed, those of this gateway and those of another instance: no gateway comes back for the latter, so their
 orders are settled here. What closes the rest is noted, and stays a difference that a person may adopt.
+
+What is sent follows from a look, and is written under the epoch that stood when the look began: where anybody has acted
+on the account since, that write is Fenced, nothing is sent, and all is read and looked at again.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from hashlib import blake2b
+from types import MappingProxyType
+from typing import Any
 
 from services.gateway.account.closing_orders import (
     ClosingOrder,
-    PositionSeen,
     closing_orders,
     closing_orders_of_row,
-    last_valid_ms,
 )
+from services.gateway.account.held_books import NS_PER_MS, HeldBooks, settled
 from services.gateway.account.resting import Resting, stops_of
 from services.gateway.account.waiting import POLL_S, Overtaken, VenueWait
-from services.gateway.execution.account_reader import trades_of
-from services.gateway.execution.baseline import elsewhere_row, mine_of
-from services.gateway.execution.records import ending, open_order_of
 from shared.config import Settings
 from shared.control.accounts import Say
-from shared.control.books import book_of, booked_qty
-from shared.control.latches import AT_WORK
+from shared.control.books import Booked
+from shared.control.latches import AtWork, is_at_work
 from shared.errors import VenueError
 from shared.exchanges.trading.amounts import truncated
 from shared.exchanges.trading.venue import MarketRules, Venue
@@ -41,26 +42,22 @@ from shared.journal.journal import Journal
 from shared.journal.rows import Change, EventRow, OrderRow
 from shared.messages import Leg
 from shared.messages.reasons import OrderPhase, Reason
-from shared.orders import Absent, Ambiguous, Answer, OrderRequest, OrderStatusReport, Refused
+from shared.orders import Absent, Ambiguous, OrderRequest, OrderStatusReport, Refused
 from shared.orders.answers import VenuePosition
 from shared.orders.state import ENDED
-from shared.orders.stop_life import UNANSWERED
-from shared.orders.transitions import on_event
+from shared.side_by_side import side_by_side
 
 SURE_S = 1.0  # how long it has to look flat: a read may be older than an answer
-MARGIN_MS = 500  # past the last validity, before the last look
-FENCED_TIMES = TOLD_TIMES = 20
+TOLD_TIMES = 20
 REFUSED_TIMES = 12  # in a row, at full pace: halved so often, a close is small enough for any venue
-NS_PER_MS = 1_000_000
 
 
 class Flatten:
     """A flatten closes all positions of an account.
 
-    - epoch: the journal's, raised by the halt; raised again where a gateway took it meanwhile.
-    - by: the person.
+    - own: the epoch that the halt has raised; raised again where a gateway took it meanwhile.
     - unplaced: symbols that may hold something, of which nobody knows the market; they are never called flat.
-    - traded: symbols that a gateway trades when it is back; None: all of the settings.
+    - traded, booked: see `HeldBooks`.
     """
 
     def __init__(
@@ -68,39 +65,29 @@ class Flatten:
         settings: Settings,
         journal: Journal,
         venue: Venue,
-        epoch: int,
-        by: str,
+        own: AtWork,
         say: Say,
         unplaced: Sequence[str] = (),
         traded: Collection[str] | None = None,
+        booked: Mapping[str, Booked] = MappingProxyType({}),
         waiting: VenueWait | None = None,
     ) -> None:
         self._settings = settings
         self._journal = journal
         self._venue = venue
-        self._epoch = epoch
-        self._by = by
+        self._own = own
         self._say = say
         self._waiting = waiting or VenueWait(settings.gateway.account, say)
         self._trouble = False  # whether the venue has not answered since the last pause
         self._syms = tuple(sym for sym in settings.gateway.markets if sym not in venue.out_of_reach)
         self._not_seen = (*unplaced, *(sym for sym in settings.gateway.markets if sym in venue.out_of_reach))
-        # By symbol: closing orders without an end; quantities of orders that the journal has not settled; what each
-        # book holds, that of the config first; and what a person has called no book's.
-        self._on_its_way: dict[str, list[tuple[OrderRequest, ClosingOrder]]] = {}
-        self._unsettled: dict[str, tuple[Decimal, ...]] = {}
-        self._booked: dict[str, dict[str, Decimal]] = {}
-        self._mine: dict[str, Decimal] = {}
-        self._of_others: dict[str, OrderRow] = {}  # orders, by id, of books that no gateway trades
-        self._traded_books = frozenset(
-            book_of(settings, sym) for sym in (settings.symbols if traded is None else traded)
-        )
+        self._books = HeldBooks(settings, journal, venue, self._syms, traded, booked)
+        self._on_its_way: dict[str, dict[str, OrderRequest]] = {}  # by symbol and id, closing orders without an end
         self._told: set[str] = set()
         self._resting = Resting(venue, self._syms, say)
         self._refused: set[str] = set()  # since the last look
         self._in_row: dict[str, int] = {}  # refusals since something was taken, by symbol
         self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
-        self._quiet_ms = 0  # when the last order that was under way cannot arrive any more
         self._retaking = asyncio.Lock()
 
     async def flatten(self, until: float) -> None:
@@ -109,12 +96,13 @@ class Flatten:
         VenueError after `until` (monotonic), Overtaken where another halt is at work since. A symbol that cannot be
         asked holds up no other.
         """
-        await self._load()
+        self._resting.keep = await stops_of(self._journal)
         await self._resting.cancel()
+        await self._load()
         flat_since: float | None = None  # since when every look has shown no position
         nothing_rests = False  # since it is flat, and nothing can arrive any more
         while True:
-            can_arrive = self._venue.now_ms() <= self._quiet_ms
+            can_arrive = self._venue.now_ms() <= self._books.quiet_ms
             cancels_stops = flat_since is not None and not (can_arrive or nothing_rests)
             rests = await self._resting.cancel_last() if cancels_stops else ""
             left, seen_s = await self._look(), time.monotonic()  # behind the orders: what rested may have been filled
@@ -141,7 +129,7 @@ class Flatten:
         trouble, self._trouble = self._trouble or bool(self._resting.failed), False
         await self._waiting.pause(until, on, trouble=trouble)
 
-    async def _each(self, step: Callable[[str], Awaitable[bool]]) -> str:
+    async def _each(self, step: Callable[[str], Coroutine[Any, Any, bool]]) -> str:
         """Does this for all symbols side by side; returns those that are not done, and what the venue said."""
 
         async def tried(sym: str) -> str:
@@ -151,32 +139,17 @@ class Flatten:
                 self._trouble = True
                 return str(error)
 
-        return ", ".join(filter(None, await asyncio.gather(*map(tried, self._syms))))
+        return ", ".join(filter(None, await side_by_side(map(tried, self._syms))))
 
     async def _load(self) -> None:
-        """Reads books and unsettled orders of the journal, among these what we have sent ourselves."""
-        rows = [row for row in await self._journal.orders() if row.state is not OrderPhase.INTENT]
-        for row in rows:
-            if row.sym in self._syms:
-                self._note_other(row)
-        self._on_its_way = {
-            sym: [(request, order._replace(book="")) for request, order in sent]  # the journal has what was filled
-            for sym, sent in self._on_its_way.items()
-        }
-        self._mine = mine_of(await self._journal.limits(), self._syms)
-        known = sorted(await self._journal.last_seqs())
-        for sym in self._syms:
-            books = [book_of(self._settings, sym), *(book for book in known if book.partition(":")[2] == sym)]
-            self._booked[sym] = {book: await booked_qty(self._journal, book) for book in dict.fromkeys(books)}
-            self._unsettled[sym] = tuple(row.signed_qty for row in rows if row.sym == sym)
-        self._resting.keep = await stops_of(self._journal)
-        late = (row.valid_until_ms for row in rows if not row.venue_order_id)  # others have arrived
-        stops = (life.valid_until_ms for life in await self._journal.stops() if life.phase in UNANSWERED)
-        quiet_ms = last_valid_ms((*late, *stops))
-        self._quiet_ms = max(self._quiet_ms, quiet_ms + MARGIN_MS if quiet_ms else 0)
+        """Reads what the journal has of books, orders and stops that is new."""
+        async with self._own.renewed():
+            await self._books.load()
+            self._resting.keep = await stops_of(self._journal)
 
     async def _look(self) -> str:
         """Looks at the positions, and sends what is needed; returns what is not flat yet."""
+        epoch = self._own.epoch
         try:
             held = [position for position in await self._venue.positions() if position.signed_qty]
         except VenueError as error:
@@ -187,7 +160,10 @@ class Flatten:
             if self._on_its_way.get(sym):
                 await self._settle(sym)
                 return False  # the position that was read may be older than the order's end
-            closing = [await self._close(position) for position in held if position.sym == sym]
+            here = [position for position in held if position.sym == sym]
+            if here and await self._others_ended(sym):
+                return False
+            closing = [await self._close(position, epoch) for position in here]
             return not any(closing)
 
         return await self._each(is_flat)
@@ -197,22 +173,32 @@ class Flatten:
 
         One that the venue does not know counts as on its way until its validity is over.
         """
-        still = []
-        for request, order in self._on_its_way.get(sym, []):
-            asked_ms = self._venue.now_ms()
-            found = await self._venue.find(sym, request.client_order_id)
+        on_its_way = self._on_its_way[sym]
+        for order_id, request in list(on_its_way.items()):
+            asked_ms, filled_qty = self._venue.now_ms(), Decimal(0)
+            found = await self._venue.find(sym, order_id)
             if isinstance(found, OrderStatusReport) and found.phase in ENDED:
-                self._ended(sym, order, found)
+                filled_qty = found.filled_qty
             elif not isinstance(found, Absent) or asked_ms <= request.valid_until_ms + self._settings.gateway.grace_ms:
-                still.append((request, order))
-        self._on_its_way[sym] = still
+                continue
+            self._books.ended(order_id, filled_qty)
+            del on_its_way[order_id]
 
-    def _ended(self, sym: str, order: ClosingOrder, snapshot: OrderStatusReport) -> None:
-        """Adds what was filled to the book that the order closes."""
-        if order.book:
-            self._booked[sym][order.book] += snapshot.filled_qty
+    async def _others_ended(self, sym: str) -> bool:
+        """Returns whether an order that the gateway, or an earlier halt, had sent has ended; VenueError: it may not.
 
-    async def _close(self, position: VenuePosition) -> bool:
+        On spot each of them says what is ours, and what is somebody's savings. Of a swap all is closed, so that nothing
+        is waited for.
+        """
+        if self._venue.rules(sym).kind == "swap":
+            return False
+        try:
+            return await self._books.ask(sym)
+        except VenueError:
+            self._refused.add(sym)  # it may rest
+            raise
+
+    async def _close(self, position: VenuePosition, epoch: int) -> bool:
         """Sends what closes a position; returns False when what is left of it cannot be traded.
 
         One of several in its market is closed as what it is. None of them is ours: those are not traded.
@@ -223,14 +209,12 @@ class Flatten:
         if row:
             wanted = closing_orders_of_row(row, qty, rules, price)
         else:
-            books, mine = self._booked[sym], self._mine.get(sym, Decimal(0))
-            booked = sum(books.values(), Decimal(0))
-            wanted = closing_orders(PositionSeen(qty, booked, self._unsettled[sym], mine, books), rules, price)
+            wanted = closing_orders(self._books.seen(sym, qty), rules, price)
         if not wanted and f"{sym} {row}" not in self._told:
             self._told.add(f"{sym} {row}")
             self._say(f"{sym}: {qty} stays{f' in {row}' if row else ''}: below the venue's minimum, or not ours")
         for number, order in enumerate(wanted):
-            if not await self._send(sym, order, number, price):
+            if not await self._send(sym, order, number, price, epoch):
                 break
         return bool(wanted)
 
@@ -243,29 +227,30 @@ class Flatten:
         most = max(truncated(self._most[sym], rules.step), least)
         return rules._replace(most_qty=most if rules.most_qty is None else min(most, rules.most_qty))
 
-    async def _send(self, sym: str, order: ClosingOrder, number: int, price: Decimal) -> bool:
+    async def _send(self, sym: str, order: ClosingOrder, number: int, price: Decimal, epoch: int) -> bool:
         """Sends an order; returns False where the position is to be looked at anew before the next one goes."""
         own = self._settings.gateway
         at_ms = self._venue.now_ms()
         name = f"halt|{own.mode}|{own.venue}|{own.account}|{sym}|{order.row}|{at_ms}|{number}"
         order_id = blake2b(name.encode(), digest_size=16).hexdigest()
         request = OrderRequest(sym, order_id, order.signed_qty, True, at_ms, own.request_validity_ms, order.row)
-        row = self._row(request, order.book, price) if order.book else None
-        await self._write([row or _note(request)], seen=True)
+        row = self._row(request, order.book, price, epoch) if order.book else None
+        await self._write([row or _note(request)], epoch)
         if row is not None:
-            self._note_other(row)
+            self._books.sent(row)
         side = "BUY" if order.signed_qty > 0 else "SELL"
         whose = f"{order.row}, " * bool(order.row) + (f"ours: {order.book}" if order.book else "not ours")
         self._say(f"{side} {abs(order.signed_qty)} {sym} ({whose}), order {order_id}")
         answer = await self._placed(request)
         if isinstance(answer, Refused):
+            self._books.ended(order_id, Decimal(0))
             self._on_refusal(sym, order, answer)
             return False
         size_mattered = self._after_refusals(sym, order)
         if isinstance(answer, OrderStatusReport) and answer.phase in ENDED:
-            self._ended(sym, order, answer)
+            self._books.ended(order_id, answer.filled_qty)
         else:
-            self._on_its_way.setdefault(sym, []).append((request, order))
+            self._on_its_way.setdefault(sym, {})[order_id] = request
         return size_mattered
 
     def _on_refusal(self, sym: str, order: ClosingOrder, refused: Refused) -> None:
@@ -294,7 +279,7 @@ class Flatten:
         except TimeoutError:
             return Ambiguous("no answer while the request was good")
 
-    def _row(self, request: OrderRequest, book: str, price: Decimal) -> OrderRow:
+    def _row(self, request: OrderRequest, book: str, price: Decimal, epoch: int) -> OrderRow:
         """Returns the journal's row of a closing order of a book, as SENT."""
         zero, now_ms = Decimal(0), time.time_ns() // NS_PER_MS
         return OrderRow(
@@ -304,57 +289,57 @@ class Flatten:
             valid_until_ns=request.valid_until_ms * NS_PER_MS, after="", content=request.client_order_id, order_n=0,
             state=OrderPhase.SENT, signed_qty=request.signed_qty, at_ms=request.at_ms,
             valid_until_ms=request.valid_until_ms, venue_order_id="", filled_qty=zero, paid=zero, commission=zero,
-            reason=None, epoch=self._epoch, updated_ms=now_ms,
+            reason=None, epoch=epoch, updated_ms=now_ms,
         )  # fmt: skip
-
-    def _note_other(self, row: OrderRow) -> None:
-        if row.book not in self._traded_books:
-            self._of_others[row.client_order_id] = row
 
     async def _settle_others(self, until: float) -> None:
         """Ends the orders of books that no gateway trades; one whose end the venue does not tell is for a person."""
-        for row in self._of_others.values():
-            changes: list[Change] = []
+        asked: set[str] = set()
+        while left := [row for row in self._books.others.values() if row.client_order_id not in asked]:
+            row = left[0]  # a retake may find more of them, and others settled
+            asked.add(row.client_order_id)
             self._waiting.on = f"it is flat; what became of order {row.client_order_id} of {row.book} is asked"
-            with suppress(VenueError):
-                for _ in range(TOLD_TIMES):  # trades may be told later than the order
-                    changes = await settled(self._journal, self._venue, row, self._settings.gateway.grace_ms)
-                    if changes or time.monotonic() > until:
-                        break
-                    await asyncio.sleep(POLL_S)
-            if changes:
-                await self._write(changes)
-            else:
+            if not await self._settled(row.client_order_id, until):
                 self._say(f"{row.book}: order {row.client_order_id} is not told yet: `tickline resolve` lists it")
 
-    async def _write(self, changes: Sequence[Change], *, seen: bool = False) -> None:
-        """Writes under the newest epoch: the latch stops a gateway from sending, whatever epoch it takes meanwhile.
+    async def _settled(self, order_id: str, until: float) -> bool:
+        for _ in range(TOLD_TIMES):  # trades may be told later than the order
+            epoch, row = self._own.epoch, self._books.others.get(order_id)
+            if row is None:
+                return True
+            with suppress(VenueError):
+                changes = await settled(self._journal, self._venue, row, self._settings.gateway.grace_ms)
+                if changes:
+                    await self._write(changes, epoch)
+                    del self._books.others[order_id]
+                    return True
+            if time.monotonic() > until:
+                break
+            await asyncio.sleep(POLL_S)
+        return False
 
-        Another halt stops us, since it closes what it has seen: the newest one goes on alone.
+    async def _write(self, changes: Sequence[Change], epoch: int) -> None:
+        """Writes what follows from what was seen since the epoch was this.
 
-        - seen: the changes follow from what was seen. Where somebody has acted on the account since, that may be done
-          already: nothing is written then, and all is read and looked at again (VenueError).
+        Where somebody has acted on the account since, that may be done already: nothing is written then, all is read
+        again, and VenueError says that it is to be looked at again. The latch stops a gateway from sending, whatever
+        epoch it takes. Another halt stops us, since it closes what it has seen: the newest one goes on alone.
         """
-        for _ in range(FENCED_TIMES):
-            epoch = self._epoch
-            try:
-                await self._journal.write(changes, epoch)
-                return
-            except Fenced:
-                async with self._retaking:
-                    if self._epoch == epoch:  # else another symbol's order has taken it back meanwhile
-                        await self._retake()
-                if seen:
-                    raise VenueError("somebody else has acted on the account: looking again") from None
-        raise VenueError("another process keeps taking the journal's epoch: stop the gateway")
+        try:
+            await self._journal.write(changes, epoch)
+        except Fenced:
+            async with self._retaking:
+                if self._own.epoch == epoch:  # else another symbol's order has taken it back meanwhile
+                    await self._retake()
+            raise VenueError("somebody else has acted on the account: looking again") from None
 
     async def _retake(self) -> None:
-        holder = await self._journal.epoch()
-        if holder.owner.startswith(AT_WORK):
+        holder, now_ms = await self._journal.epoch(), time.time_ns() // NS_PER_MS
+        if is_at_work(holder, now_ms):  # one that was killed is at work no more
             raise Overtaken(f"another {holder.owner} is at work on the account since: this one leaves it alone")
-        note = EventRow("HALT", "", "", f"took the epoch back, by {self._by}", time.time_ns() // NS_PER_MS)
+        note = EventRow("HALT", "", "", f"took the epoch back, by {self._own.by}", now_ms)
         with suppress(Fenced):  # taken meanwhile, perhaps by another halt: it is looked at again
-            self._epoch = await self._journal.raise_epoch(f"{AT_WORK} by {self._by}", [note], after=holder.epoch)
+            await self._own.raise_epoch([note], after=holder.epoch)
             await self._load()
 
 
@@ -362,25 +347,3 @@ def _note(request: OrderRequest) -> EventRow:
     """Returns the journal's note of a closing order that is no book's."""
     text = f"closes {-request.signed_qty}{f' in {request.row}' if request.row else ''} that is not ours"
     return EventRow("FLATTEN", request.sym, request.client_order_id, text, request.at_ms)
-
-
-async def settled(journal: Journal, venue: Venue, row: OrderRow, grace_ms: int) -> list[Change]:
-    """Returns what ends an order whose book no gateway trades, as a gateway would write it.
-
-    It is empty while the venue does not tell how the order ended, or not all of its trades.
-    """
-    asked_ms = venue.now_ms()
-    found = await venue.find(row.sym, row.client_order_id, row.at_ms)
-    event = Answer(asked_ms, found, venue.now_ms()) if isinstance(found, OrderStatusReport) else found
-    state = on_event(open_order_of(row).state, event, grace_ms).state
-    if not state.ended:
-        return []
-    trades = await trades_of(venue, row.sym, state, last=True)
-    seq, now_ms = await journal.last_seq(row.book) + 1, time.time_ns() // NS_PER_MS
-    end = ending(row, state, trades, venue.rules(row.sym), seq=seq, epoch=row.epoch, now_ms=now_ms)
-    if end is None:
-        return []
-    changes = list(end.changes)
-    if elsewhere := trades.elsewhere():
-        changes.append(elsewhere_row(await journal.limits(), elsewhere))
-    return changes

@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from services.gateway.account.waiting import RETRY_S, Overtaken, VenueWait, longer
+from services.gateway.account.waiting import RETRY_S, VenueWait, longer
 from shared.config import Settings
 from shared.control.accounts import AccountToStop, Say
+from shared.control.latches import AtWork
 from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError, VenueError
 
@@ -31,12 +32,12 @@ async def leave(
     - say, warn: show what is done, and what is not.
     - within_s: how long the venue is asked, VenueError then; None: one that is silent is asked until it answers.
     """
-    waiting, ours = VenueWait(stopped.account, say, within_s), True
+    waiting, own = VenueWait(stopped.account, say, within_s), AtWork(stopped.journal, epoch, by)
     telling = asyncio.create_task(waiting.tell())
     try:
         async with asyncio.timeout(None if within_s is None else within_s + LATE_S):
             until = math.inf if within_s is None else time.monotonic() + within_s
-            await _leave(stopped, epoch, by, until, waiting, say, flatten=flatten)
+            await _leave(stopped, own, until, waiting, say, flatten=flatten)
     except asyncio.CancelledError:  # Ctrl-C
         warn(f"stopped: {stopped.account} stays halted: {AGAIN}")
         raise
@@ -44,30 +45,28 @@ async def leave(
         raise VenueError(f"the exchange does not answer in time: {stopped.account} stays halted: {AGAIN}") from None
     except VenueError as error:
         raise VenueError(f"{error}: {stopped.account} stays halted: {AGAIN}") from None
-    except Overtaken:
-        ours = False  # the other one's, which gives it back
-        raise
     finally:
         telling.cancel()
-        if ours:
-            await stopped.journal.raise_epoch(f"a person, {by}, after a halt")
+        await own.give_back()
 
 
 async def _leave(
-    stopped: AccountToStop, epoch: int, by: str, until: float, waiting: VenueWait, say: Say, *, flatten: bool
+    stopped: AccountToStop, own: AtWork, until: float, waiting: VenueWait, say: Say, *, flatten: bool
 ) -> None:
     # Loading them takes a while, and can fail: the epoch is given back then, too.
     from services.gateway.account.flatten import Flatten
     from services.gateway.account.resting import Resting, stops_of
 
-    settings, unplaced, others, traded = await stopped.way_out(say)
-    venue = await _reached(settings, others, until, waiting, say)
+    async with own.renewed():
+        way = await stopped.way_out(say)
+    settings, unplaced = way.settings, way.unplaced
+    venue = await _reached(settings, way.others, until, waiting, say)
     try:
         before = Whereabouts.known(await stopped.journal.limits())
         Whereabouts.of(settings).of_account(venue, before, stopped.account)
         if flatten:
-            way_out = Flatten(settings, stopped.journal, venue, epoch, by, say, unplaced, traded, waiting)
-            await way_out.flatten(until)
+            flattening = Flatten(settings, stopped.journal, venue, own, say, unplaced, way.traded, way.booked, waiting)
+            await flattening.flatten(until)
         else:
             reached = [sym for sym in settings.gateway.markets if sym not in venue.out_of_reach]
             keep = await stops_of(stopped.journal)

@@ -16,6 +16,7 @@ from services.gateway.account.waiting import Overtaken, VenueWait
 from shared.config import Settings
 from shared.control.accounts import AccountToStop
 from shared.control.books import book_of
+from shared.control.latches import AtWork
 from shared.control.requests import FLATTEN, VERBS, answer, left_amid, take
 from shared.control.whereabouts import Whereabouts
 from shared.errors import JournalUnwritable
@@ -37,55 +38,60 @@ async def carry_out_requests(settings: Settings, journal: Journal, venue: Venue)
         taken_ms = _now_ms()
         epoch = await take(journal, request, taken_ms)
         if epoch is not None:
-            await _carry_out(settings, journal, venue, request, epoch, taken_ms)
+            await _carry_out(settings, journal, venue, request, AtWork(journal, epoch, request.by), taken_ms)
 
 
 async def _carry_out(
-    settings: Settings, journal: Journal, venue: Venue, request: RequestRow, epoch: int, taken_ms: int
+    settings: Settings, journal: Journal, venue: Venue, request: RequestRow, own: AtWork, taken_ms: int
 ) -> None:
     log.warning("a person's request", kind=request.kind, by=request.by, request=request.request_id)
     said: list[str] = []
-    well, ours, verb = False, True, VERBS[request.kind]
+    well, verb = False, VERBS[request.kind]
     try:
         async with asyncio.timeout(WITHIN_S + LATE_S):
-            left = await _leave(settings, journal, venue, request, epoch, said)
+            left = await _leave(settings, journal, venue, request, own, said)
         well = not left
         end = f"not looked at: {', '.join(left)}: type `{verb}`" if left else "done"
     except JournalUnwritable:
         raise
     except Overtaken as error:
-        ours, end = False, f"not all is done: {error}"
+        end = f"not all is done: {error}"
     except asyncio.CancelledError:
-        await answer(journal, request, f"the gateway was stopped: type `{verb}`", taken_ms, _now_ms(), well=False)
+        end = f"the gateway was stopped: type `{verb}`"
+        await answer(journal, request, end, taken_ms, _now_ms(), epoch=own.epoch, well=False)
         raise
     except Exception as error:  # noqa: BLE001  (whatever it is, who asked must hear of it)
         end = f"not all is done: {str(error) or 'the exchange does not answer in time'}: type `{verb}`"
     text = "; ".join([*said[-LINES:], end])
     log.warning("a person's request is over", request=request.request_id, well=well, what=text)
-    await answer(journal, request, text, taken_ms, _now_ms(), well=well, ours=ours)
+    await answer(journal, request, text, taken_ms, _now_ms(), epoch=own.epoch, well=well)
 
 
 async def _leave(
-    settings: Settings, journal: Journal, venue: Venue, request: RequestRow, epoch: int, said: list[str]
+    settings: Settings, journal: Journal, venue: Venue, request: RequestRow, own: AtWork, said: list[str]
 ) -> Sequence[str]:
     """Cancels and, where that is asked for, closes; returns the symbols of books that this venue does not reach.
 
     Raises SafetyRefusal, or ConfigError, where no session would begin on this account either.
     """
-    account, own = settings.gateway.account, settings.gateway.markets
+    account, markets = settings.gateway.account, settings.gateway.markets
     here, before = Whereabouts.of(settings), Whereabouts.known(await journal.limits())
     seqs = await journal.last_seqs()
     here.check(before, [sym for sym in settings.symbols if book_of(settings, sym) in seqs])
     here.of_account(venue, before, account)
-    way = await AccountToStop(account, journal, settings, None).way_out(said.append)
-    left = sorted({*way.unplaced, *(way.settings.gateway.markets.keys() - own.keys())})
     waiting, until = VenueWait(account, said.append, WITHIN_S), time.monotonic() + WITHIN_S
+    reached = [sym for sym in markets if sym not in venue.out_of_reach]
+    resting = Resting(venue, reached, said.append, await stops_of(journal))
     if request.kind == FLATTEN:
-        flatten = Flatten(settings, journal, venue, epoch, request.by, said.append, left, way.traded, waiting)
-        await flatten.flatten(until)
+        await resting.cancel()  # before the books are read, which may take a while
     else:
-        reached = [sym for sym in own if sym not in venue.out_of_reach]
-        await Resting(venue, reached, said.append, await stops_of(journal)).cancel_all(until, waiting)
+        await resting.cancel_all(until, waiting)
+    async with own.renewed():
+        way = await AccountToStop(account, journal, settings, None).way_out(said.append)
+    left = sorted({*way.unplaced, *(way.settings.gateway.markets.keys() - markets.keys())})
+    if request.kind == FLATTEN:
+        flatten = Flatten(settings, journal, venue, own, said.append, left, way.traded, way.booked, waiting)
+        await flatten.flatten(until)
     return left
 
 

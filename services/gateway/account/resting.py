@@ -5,7 +5,6 @@ A stop of a position is none: one that the exchange keeps with it, and one of ou
 A question for all markets costs what one of a single market does, and exchanges bound how many are asked in a second.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from services.gateway.account.waiting import VenueWait
@@ -14,6 +13,7 @@ from shared.errors import VenueError
 from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.orders.answers import Ambiguous, VenueOrder
+from shared.side_by_side import side_by_side
 
 
 class Resting:
@@ -108,7 +108,7 @@ class Resting:
             self.failed.discard(sym)
             return ""
 
-        return ", ".join(filter(None, await asyncio.gather(*map(tried, syms))))
+        return ", ".join(filter(None, await side_by_side(map(tried, syms))))
 
 
 async def stops_of(journal: Journal) -> frozenset[str]:

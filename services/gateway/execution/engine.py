@@ -4,7 +4,6 @@ Orders go from the bus through the stage to the engine, which journals them befo
 Reports come back from the journal through the reader and the stage to the bus.
 """
 
-import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -27,6 +26,7 @@ from shared.runner.last_words import exchange_heard
 from shared.runner.partition import Partition
 from shared.runner.parts import ExternalStoreLost
 from shared.runner.spec import SequenceNumbers, Stage
+from shared.side_by_side import side_by_side
 from shared.tick import State
 
 MakeVenue = Callable[[], Venue]
@@ -180,7 +180,7 @@ class ExecutionEngine:
             ((sym, own),) = by_symbol.items()
             await managers[sym].take(own)
         else:
-            await asyncio.gather(*(managers[sym].take(own) for sym, own in by_symbol.items()))
+            await side_by_side(managers[sym].take(own) for sym, own in by_symbol.items())
 
     async def detach(self) -> None:
         """Starts nothing new, and forgets what is not in the journal."""

@@ -76,10 +76,11 @@ class OrderManager(OrderSteps):
                 self._move(order, Ambiguous("the gateway was stopped before the answer"), step)
         for order in self.open_orders.values():
             await self._recall_ended(order.row)
-            if order.state.in_flight:
-                self._context.spawn(self._follow(order))
         if step.changes:
             await self._context.fenced.write(step.changes)
+        for order in self.open_orders.values():  # not before: one that is followed may end, and is open no more
+            if order.state.in_flight:
+                self._context.spawn(self._follow(order))
 
     async def take(self, intents: Sequence[OrderIntent]) -> None:
         """Takes orders from the bus, in their order; what the journal knows already is nothing new."""

@@ -16,6 +16,7 @@ from shared.errors import VenueError
 from shared.journal.rows import EventRow
 from shared.orders.stop_life import StopLife, Told
 from shared.orders.stops import StopPhase, StopReport
+from shared.side_by_side import side_by_side
 
 if TYPE_CHECKING:
     from services.gateway.execution.session_context import SessionContext
@@ -71,7 +72,7 @@ class StopWatch:
             for row in rows:
                 if row.sym in shown:
                     shown[row.sym].append(row)
-            await asyncio.gather(*(self._see(busy[sym], own, asked_ms) for sym, own in shown.items()))
+            await side_by_side(self._see(busy[sym], own, asked_ms) for sym, own in shown.items())
         for stops in busy.values():
             stops.changed.set()
 

@@ -18,7 +18,7 @@ from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.simulator import Simulator, serving
 from shared.config import Settings, load_settings
 from shared.control.books import execution_row
-from shared.control.latches import halt
+from shared.control.latches import AtWork, halt
 from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.journal.journal import Journal
 from shared.messages import ExecutionReport, Leg, OrderStatus
@@ -33,9 +33,9 @@ WEATHER = {
 }  # fmt: skip
 
 
-def settings_of(folder: Path, fake: Simulator, **own: object) -> Settings:
+def settings_of(folder: Path, fake: Simulator, syms: Sequence[str] = (SYM,), **own: object) -> Settings:
     return load_settings(
-        symbols=(SYM,), state_dir=folder,
+        symbols=tuple(syms), state_dir=folder,
         gateway={
             "mode": "testnet", "venue": "fake", "fake_url": fake.url, "account": "main", "request_validity_ms": 1_000,
             "markets": {SYM: "BTC/USDT:USDT"}, "grace_ms": 300, **own,
@@ -43,9 +43,21 @@ def settings_of(folder: Path, fake: Simulator, **own: object) -> Settings:
     )  # fmt: skip
 
 
-def stranger(fake: Simulator, qty: str) -> None:
+async def at_work(journal: Journal) -> AtWork:
+    return AtWork(journal, await journal.raise_epoch("halt"), "test")
+
+
+def stranger(fake: Simulator, qty: str, sym: str = SYM) -> None:
     """Somebody's order: the account's position before the halt."""
-    fake.server.admin["order"](_Content({"sym": SYM, "qty": qty}))  # type: ignore[arg-type]
+    fake.server.admin["order"](_Content({"sym": sym, "qty": qty}))  # type: ignore[arg-type]
+
+
+def bought(sym: str, qty: str) -> ExecutionReport:
+    """The first report of a book, which holds so much."""
+    return ExecutionReport(
+        n=1, sym=sym, ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id=f"bought{sym}", leg=Leg.OPEN,
+        status=OrderStatus.FILLED, last_qty=Decimal(qty), last_px=Decimal(42_000), commission=Decimal(0), reason=None,
+    )  # fmt: skip
 
 
 class _Content:
@@ -62,14 +74,16 @@ async def test_another_halt_that_begins_has_the_account_alone(tmp_path: Path) ->
         await venue.open(only_out=True)
         async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
             epoch = await halt(journal, "ann", 1, at_work=True)
-            first = Flatten(settings, journal, venue, epoch, "ann", print)
+            first = Flatten(settings, journal, venue, AtWork(journal, epoch, "ann"), print)
             second = await halt(journal, "bob", 1, at_work=True)
             with pytest.raises(Overtaken, match="another halt by bob is at work on the account since"):
                 await first.flatten(time.monotonic() + 60)
             assert (await journal.epoch()).epoch == second
             assert fake.engine.wallet.holding(SYM).qty == Decimal("0.050")
             await journal.raise_epoch("gateway 1")
-            await Flatten(settings, journal, venue, second, "bob", print).flatten(time.monotonic() + 60)
+            await Flatten(settings, journal, venue, AtWork(journal, second, "bob"), print).flatten(
+                time.monotonic() + 60
+            )
         await venue.close()
         assert fake.engine.wallet.holding(SYM).qty == 0
 
@@ -81,12 +95,7 @@ async def test_what_another_halt_has_closed_meanwhile_is_not_sold_again(
     async with serving("binance-spot", chances={}) as fake:
         settings = settings_of(tmp_path, fake, markets={SYM: "BTC/USDT"})
         stranger(fake, "0.020")
-        bought = ExecutionReport(
-            n=1, sym=SYM, ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id="bought00", leg=Leg.OPEN,
-            status=OrderStatus.FILLED, last_qty=Decimal("0.010"), last_px=Decimal(42_000), commission=Decimal(0),
-            reason=None,
-        )  # fmt: skip
-        savings = fake.engine.wallet.cash["BTC"] - bought.last_qty
+        savings = fake.engine.wallet.cash["BTC"] - Decimal("0.010")
         venues = make_venue(settings), make_venue(settings)
         for venue in venues:
             await venue.open(only_out=True)
@@ -101,12 +110,14 @@ async def test_what_another_halt_has_closed_meanwhile_is_not_sold_again(
         said: list[str] = []
         async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
             epoch = await halt(journal, "ann", 1, at_work=True)
-            await journal.write([execution_row(BOOK, bought, 1), mine_row(SYM, savings)], epoch)
-            first = Flatten(settings, journal, venues[0], epoch, "ann", said.append)
+            await journal.write([execution_row(BOOK, bought(SYM, "0.010"), 1), mine_row(SYM, savings)], epoch)
+            first = Flatten(settings, journal, venues[0], AtWork(journal, epoch, "ann"), said.append)
             closing = asyncio.create_task(first.flatten(time.monotonic() + 60))
             await asked.wait()
             second = await halt(journal, "bob", 1, at_work=True)
-            await Flatten(settings, journal, venues[1], second, "bob", print).flatten(time.monotonic() + 60)
+            await Flatten(settings, journal, venues[1], AtWork(journal, second, "bob"), print).flatten(
+                time.monotonic() + 60
+            )
             await journal.raise_epoch("a person, bob, after a halt")
             assert fake.engine.wallet.cash["BTC"] == savings
             over.set()
@@ -130,7 +141,7 @@ async def test_flat_in_any_weather(tmp_path: Path, seed: int, start: str) -> Non
             epoch = await journal.raise_epoch("halt by test")
             try:
                 until = time.monotonic() + 40
-                flatten = Flatten(settings, journal, venue, epoch, "test", said.append)
+                flatten = Flatten(settings, journal, venue, AtWork(journal, epoch, "test"), said.append)
                 await flatten.flatten(until)
             finally:
                 await venue.close()
@@ -153,7 +164,7 @@ async def test_what_is_refused_as_too_large_goes_in_smaller_pieces(tmp_path: Pat
         said: list[str] = []
         async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
             try:
-                flatten = Flatten(settings, journal, venue, await journal.raise_epoch("halt"), "test", said.append)
+                flatten = Flatten(settings, journal, venue, await at_work(journal), said.append)
                 await flatten.flatten(time.monotonic() + 40)
             finally:
                 await venue.close()
@@ -176,7 +187,7 @@ async def test_an_answer_that_is_held_back_is_not_waited_for_longer_than_its_req
         fake.server.faults.append(held)
         said: list[str] = []
         async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
-            flatten = Flatten(settings, journal, venue, await journal.raise_epoch("halt"), "test", said.append)
+            flatten = Flatten(settings, journal, venue, await at_work(journal), said.append)
             try:
                 await flatten.flatten(time.monotonic() + 40)
             finally:
@@ -198,7 +209,7 @@ async def test_a_refusal_for_another_cause_makes_no_piece_small_for_ever(tmp_pat
         fake.server.faults.append(Fault(FaultMode.STATUS, "/order", method="POST", status=400, text=refusal, times=8))
         async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
             try:
-                flatten = Flatten(settings, journal, venue, await journal.raise_epoch("halt"), "test", print)
+                flatten = Flatten(settings, journal, venue, await at_work(journal), print)
                 await flatten.flatten(time.monotonic() + 40)
             finally:
                 await venue.close()
@@ -221,7 +232,8 @@ async def test_coins_that_a_person_has_called_theirs_are_not_sold_for_an_order_t
             epoch = await journal.raise_epoch("halt")
             await journal.write([order(signed_qty=Decimal("0.020"), epoch=epoch), mine_row(SYM, coins)], epoch)
             try:
-                await Flatten(settings, journal, venue, epoch, "test", said.append).flatten(time.monotonic() + 40)
+                own = AtWork(journal, epoch, "test")
+                await Flatten(settings, journal, venue, own, said.append).flatten(time.monotonic() + 40)
             finally:
                 await venue.close()
         assert fake.engine.wallet.cash["BTC"] == coins, said
@@ -248,9 +260,10 @@ async def test_a_sale_that_rests_and_that_no_list_shows_yet_holds_up_nothing(
         said: list[str] = []
         async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
             epoch = await journal.raise_epoch("halt")
-            await journal.write([order(signed_qty=Decimal("0.020"), epoch=epoch)], epoch)
+            await journal.write([execution_row(BOOK, bought(SYM, "0.020"), 1)], epoch)
             try:
-                await Flatten(settings, journal, venue, epoch, "test", said.append).flatten(time.monotonic() + 40)
+                own = AtWork(journal, epoch, "test")
+                await Flatten(settings, journal, venue, own, said.append).flatten(time.monotonic() + 40)
             finally:
                 await venue.close()
         assert fake.engine.wallet.cash["BTC"] < Decimal("0.0001"), said
@@ -301,7 +314,7 @@ async def test_a_hedge_and_what_waits_in_any_weather(tmp_path: Path, place: Plac
         said: list[str] = []
         async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
             try:
-                flatten = Flatten(settings, journal, venue, await journal.raise_epoch("halt"), "test", said.append)
+                flatten = Flatten(settings, journal, venue, await at_work(journal), said.append)
                 await flatten.flatten(time.monotonic() + 40)
             finally:
                 await venue.close()

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ async def test_of_two_that_take_a_request_one_has_it_and_the_other_changes_nothi
     assert epoch is not None
     assert await requests.take(journal, wanted, at_ms) is None
     assert (await journal.epoch()).epoch == epoch
-    await requests.answer(journal, wanted, "flat", at_ms, at_ms + 1, well=True)
+    await requests.answer(journal, wanted, "flat", at_ms, at_ms + 1, epoch=epoch, well=True)
     over = await journal.epoch()
     assert await requests.take(journal, wanted, at_ms + 2) is None
     assert await journal.epoch() == over, "a gateway that is back keeps the account"
@@ -116,7 +117,8 @@ async def test_what_this_version_does_not_know_is_not_done_as_something_else(jou
 async def test_a_request_whose_gateway_died_amid_it_ends_and_a_person_is_told(journal: Journal) -> None:
     at_ms = now_ms()
     wanted = await requests.ask(journal, requests.FLATTEN, BY, at_ms)
-    assert await requests.take(journal, wanted, at_ms) is not None
+    epoch = await requests.take(journal, wanted, at_ms)
+    assert epoch is not None
     await requests.left_amid(journal, at_ms + AT_WORK_MS - 1)
     assert await journal.begun_requests() != [], "it may be at work"
     await requests.left_amid(journal, at_ms + AT_WORK_MS)
@@ -125,7 +127,7 @@ async def test_a_request_whose_gateway_died_amid_it_ends_and_a_person_is_told(jo
     assert found.answer == "the gateway that began it has ended amid it: type `tickline halt --flatten`"
     assert not found.well
     assert len(await alarms(journal)) == 1
-    await requests.answer(journal, wanted, "flat", at_ms, at_ms + 40_000, well=True)
+    await requests.answer(journal, wanted, "flat", at_ms, at_ms + 40_000, epoch=epoch, well=True)
     assert await journal.request(wanted.request_id) == found, "it came late"
     assert not latches.is_at_work(await journal.epoch(), now_ms())
 
@@ -134,19 +136,43 @@ async def test_what_was_not_done_is_an_alarm_whatever_the_exchange_says(journal:
     """Who asked waits for some seconds only. A NUL or half a pair is in no database."""
     at_ms = now_ms()
     wanted = await requests.ask(journal, requests.FLATTEN, BY, at_ms)
-    assert await requests.take(journal, wanted, at_ms) is not None
-    await requests.answer(journal, wanted, "BTC: refused: \x00\ud800\x1b[2J", at_ms, at_ms, well=False)
+    epoch = await requests.take(journal, wanted, at_ms)
+    assert epoch is not None
+    await requests.answer(journal, wanted, "BTC: refused: \x00\ud800\x1b[2J", at_ms, at_ms, epoch=epoch, well=False)
     (told,) = await alarms(journal)
     assert told == f"FLATTEN is not done: request {wanted.request_id}: BTC: refused: ???[2J"
 
 
-async def test_what_another_halt_has_taken_over_is_not_given_back(journal: Journal) -> None:
+@pytest.mark.parametrize("kind", [requests.CANCEL_ALL, requests.FLATTEN])
+async def test_what_another_halt_has_taken_over_is_not_given_back(journal: Journal, kind: str) -> None:
+    """Also where it was never met: who only cancels writes nothing before the answer."""
     at_ms = now_ms()
-    wanted = await requests.ask(journal, requests.FLATTEN, BY, at_ms)
-    assert await requests.take(journal, wanted, at_ms) is not None
+    wanted = await requests.ask(journal, kind, BY, at_ms)
+    own = await requests.take(journal, wanted, at_ms)
+    assert own is not None
     epoch = await latches.halt(journal, "ann", at_ms, at_work=True)
-    await requests.answer(journal, wanted, "ann is at work", at_ms, at_ms, well=False, ours=False)
+    await requests.answer(journal, wanted, "done", at_ms, at_ms, epoch=own, well=True)
     assert (await journal.epoch()).epoch == epoch
     found = await journal.request(wanted.request_id)
     assert found is not None
-    assert found.done_ms
+    assert (found.answer, found.done_ms) == ("done", at_ms)
+
+
+async def test_a_halt_that_is_lifted_while_its_request_is_begun_is_not_carried_out(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All would be closed, and then be traded again."""
+    at_ms = now_ms()
+    wanted = await requests.ask(journal, requests.FLATTEN, BY, at_ms)
+    raise_epoch = journal.raise_epoch
+
+    async def lifted_before(*given: Any, **named: Any) -> int:
+        await journal.write_by_person([DropLatch(HALT)])
+        return await raise_epoch(*given, **named)
+
+    monkeypatch.setattr(journal, "raise_epoch", lifted_before)
+    assert await requests.take(journal, wanted, at_ms) is None
+    found = await journal.request(wanted.request_id)
+    assert found is not None
+    assert (found.well, found.answer) == (False, requests.LIFTED)
+    assert not latches.is_at_work(await journal.epoch(), now_ms())
