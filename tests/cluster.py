@@ -219,7 +219,7 @@ def ask(server: Server, *command: object) -> Any:
     """One server's answer to one command."""
     with redis.Redis(port=server.port, socket_timeout=60, retry=Retry(NoBackoff(), 0)) as client:
         client.response_callbacks.clear()  # raw, as the server gives it
-        return client.execute_command(*command)  # type: ignore[no-untyped-call]
+        return client.execute_command(*command)
 
 
 def told(info: bytes) -> dict[str, str]:

@@ -41,6 +41,7 @@ from shared.plural import plural
 from shared.record import Record
 from shared.runner.partition import Partition
 from shared.runner.parts import ExternalStoreLost
+from shared.side_by_side import side_by_side
 
 log = structlog.get_logger()
 
@@ -277,7 +278,7 @@ class AccountSession:
         markets = MarketWatch(self._config.symbols, context)
         quotes = QuoteWatch(list(dict.fromkeys([*self._config.symbols, *context.books.others()])), context)
         await markets.as_opened()
-        await asyncio.gather(reconciler.once(), markets.modes(), quotes.once())
+        await side_by_side((reconciler.once(), markets.modes(), quotes.once()))
         await quotes.once()  # a first comparison may have taken long
         await equity.once()  # what coins are worth takes a quote
         context.risk.ready = True
@@ -294,7 +295,7 @@ class AccountSession:
         return kept(Began, limits[BEGAN]).at_ms
 
     async def _go_on(self) -> None:
-        await asyncio.gather(*(manager.go_on() for manager in self.managers.values() if manager.open_orders))
+        await side_by_side(manager.go_on() for manager in self.managers.values() if manager.open_orders)
 
     async def _watch_controls(self) -> None:
         """Looks at what a person has changed, and lets time pass for orders that wait."""
