@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any
@@ -27,7 +28,7 @@ from services.gateway.account.closing_orders import (
     closing_orders,
     closing_orders_of_row,
 )
-from services.gateway.account.held_books import NS_PER_MS, HeldBooks, settled
+from services.gateway.account.held_books import ASKED_S, NS_PER_MS, HeldBooks, settled
 from services.gateway.account.resting import Resting, stops_of
 from services.gateway.account.waiting import POLL_S, Overtaken, VenueWait
 from shared.config import Settings
@@ -45,10 +46,11 @@ from shared.messages.reasons import OrderPhase, Reason
 from shared.orders import Absent, Ambiguous, OrderRequest, OrderStatusReport, Refused
 from shared.orders.answers import VenuePosition
 from shared.orders.state import ENDED
-from shared.side_by_side import side_by_side
+from shared.side_by_side import Beside, side_by_side
 
 SURE_S = 1.0  # how long it has to look flat: a read may be older than an answer
 TOLD_TIMES = 20
+UNTOLD_S = 60.0  # how long, at least, an order is asked for once all else is closed; then it is for a person
 REFUSED_TIMES = 12  # in a row, at full pace: halved so often, a close is small enough for any venue
 
 
@@ -84,6 +86,8 @@ class Flatten:
         self._books = HeldBooks(settings, journal, venue, self._syms, traded, booked)
         self._on_its_way: dict[str, dict[str, OrderRequest]] = {}  # by symbol and id, closing orders without an end
         self._told: set[str] = set()
+        self._asking = Beside[tuple[int, OrderStatusReport | Absent | Ambiguous]]()
+        self._for_a_person: dict[str, str] = {}  # by symbol, orders that nobody tells
         self._resting = Resting(venue, self._syms, say)
         self._refused: set[str] = set()  # since the last look
         self._in_row: dict[str, int] = {}  # refusals since something was taken, by symbol
@@ -93,9 +97,15 @@ class Flatten:
     async def flatten(self, until: float) -> None:
         """Cancels, and closes until the venue shows no position and nothing can arrive any more.
 
-        VenueError after `until` (monotonic), Overtaken where another halt is at work since. A symbol that cannot be
-        asked holds up no other.
+        VenueError after `until` (monotonic), or where an order is left that the venue does not tell; Overtaken where
+        another halt is at work since. A symbol that cannot be asked holds up no other.
         """
+        try:
+            await self._flatten(until)
+        finally:
+            await side_by_side([self._asking.end(), self._books.end()])
+
+    async def _flatten(self, until: float) -> None:
         self._resting.keep = await stops_of(self._journal)
         await self._resting.cancel()
         await self._load()
@@ -117,11 +127,13 @@ class Flatten:
                 flat_since = seen_s
                 but = f", but for {', '.join(self._not_seen)}: not looked at" if self._not_seen else ""
                 still = ": what was on its way can still arrive, looking again" if can_arrive else ""
-                self._say(f"flat{but}{still}")
+                self._say(f"{'closed is all that is surely ours' if self._for_a_person else 'flat'}{but}{still}")
             elif rests:
                 flat_since = seen_s
             if nothing_rests and flat_since is not None and time.monotonic() - flat_since > SURE_S:
                 await self._settle_others(until)
+                if self._for_a_person:
+                    raise VenueError("; ".join(self._for_a_person.values()))
                 return
             await self._pause(until, f"not flat yet ({left or rests or 'orders can still arrive'})")
 
@@ -161,42 +173,56 @@ class Flatten:
                 await self._settle(sym)
                 return False  # the position that was read may be older than the order's end
             here = [position for position in held if position.sym == sym]
-            if here and await self._others_ended(sym):
+            self._for_a_person.pop(sym, None)
+            # On spot the other orders say what is ours, and what is somebody's savings. Of a swap all is closed.
+            asks = bool(here) and self._venue.rules(sym).kind == "spot"
+            if asks and await self._books.ask(sym):
                 return False
             closing = [await self._close(position, epoch) for position in here]
+            if asks and (untold := self._books.untold(sym)):
+                self._on_untold(sym, untold, closed=not any(closing))
             return not any(closing)
 
         return await self._each(is_flat)
 
+    def _on_untold(self, sym: str, untold: Mapping[str, float], *, closed: bool) -> None:
+        """Notes the orders for a person where they are all that is left, for long; VenueError: they are asked again."""
+        on = f"{sym}: the exchange does not tell how order {', '.join(untold)} ended: `tickline resolve` lists it"
+        if not closed or time.monotonic() - max(untold.values()) <= UNTOLD_S:
+            self._refused.add(sym)  # it may rest
+            raise VenueError(on)
+        self._for_a_person[sym] = on
+
     async def _settle(self, sym: str) -> None:
         """Strikes off the closing orders that have ended.
 
-        One that the venue does not know counts as on its way until its validity is over.
+        One that the venue does not know counts as on its way until its validity is over, and so does one of which it
+        says nothing: after that the position is looked at, and what is ours of it is another question (`HeldBooks`).
         """
         on_its_way = self._on_its_way[sym]
+        asked = {order_id: partial(self._found, request) for order_id, request in on_its_way.items()}
+        told = await self._asking.done(asked, ASKED_S)
         for order_id, request in list(on_its_way.items()):
-            asked_ms, filled_qty = self._venue.now_ms(), Decimal(0)
-            found = await self._venue.find(sym, order_id)
-            if isinstance(found, OrderStatusReport) and found.phase in ENDED:
-                filled_qty = found.filled_qty
-            elif not isinstance(found, Absent) or asked_ms <= request.valid_until_ms + self._settings.gateway.grace_ms:
+            asked_ms, found = told.get(order_id, (self._venue.now_ms(), Ambiguous("not answered yet")))
+            if isinstance(found, OrderStatusReport):
+                if found.phase not in ENDED:
+                    continue
+                self._books.ended(order_id, found.filled_qty)
+            elif isinstance(found, Absent):
+                if not self._books.never_came(order_id, asked_ms, request.valid_until_ms):
+                    continue
+                self._books.ended(order_id, Decimal(0))
+            elif asked_ms <= request.valid_until_ms + self._settings.gateway.grace_ms:
                 continue
-            self._books.ended(order_id, filled_qty)
             del on_its_way[order_id]
 
-    async def _others_ended(self, sym: str) -> bool:
-        """Returns whether an order that the gateway, or an earlier halt, had sent has ended; VenueError: it may not.
-
-        On spot each of them says what is ours, and what is somebody's savings. Of a swap all is closed, so that nothing
-        is waited for.
-        """
-        if self._venue.rules(sym).kind == "swap":
-            return False
+    async def _found(self, request: OrderRequest) -> tuple[int, OrderStatusReport | Absent | Ambiguous]:
+        """Returns what the venue says of an order, and when it was asked."""
+        asked_ms = self._venue.now_ms()
         try:
-            return await self._books.ask(sym)
-        except VenueError:
-            self._refused.add(sym)  # it may rest
-            raise
+            return asked_ms, await self._venue.find(request.sym, request.client_order_id)
+        except VenueError as error:
+            return asked_ms, Ambiguous(str(error))
 
     async def _close(self, position: VenuePosition, epoch: int) -> bool:
         """Sends what closes a position; returns False when what is left of it cannot be traded.
@@ -210,7 +236,7 @@ class Flatten:
             wanted = closing_orders_of_row(row, qty, rules, price)
         else:
             wanted = closing_orders(self._books.seen(sym, qty), rules, price)
-        if not wanted and f"{sym} {row}" not in self._told:
+        if not wanted and f"{sym} {row}" not in self._told and not self._books.untold(sym):
             self._told.add(f"{sym} {row}")
             self._say(f"{sym}: {qty} stays{f' in {row}' if row else ''}: below the venue's minimum, or not ours")
         for number, order in enumerate(wanted):

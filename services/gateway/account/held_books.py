@@ -1,18 +1,22 @@
 """The books of an account on the way out: what each holds by the journal, and by what the venue tells of its orders.
 
 An order that the journal has without an end may be filled by now: in full, in part or not at all. The venue is asked,
-and what it says counts here at once. In the journal the order stays as it is: the gateway settles it when it is back.
-Only those of books that no gateway trades are settled by whoever leads out (`settled`).
+and what it says counts here at once. Until it says so the order holds up its own quantity only: what is ours however
+it ends can be sold. In the journal the order stays as it is: the gateway settles it when it is back. Only those of
+books that no gateway trades are settled by whoever leads out (`settled`).
 """
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
+from enum import Enum, auto
+from functools import partial
 
 from services.gateway.account.closing_orders import PositionSeen, last_valid_ms
 from services.gateway.execution.account_reader import look_up, trades_of
 from services.gateway.execution.baseline import elsewhere_row, mine_of
-from services.gateway.execution.records import ending, open_order_of
+from services.gateway.execution.records import base_held, ending, open_order_of
 from shared.config import Settings
 from shared.control.books import NOTHING, Booked, book_of, booked
 from shared.errors import VenueError
@@ -21,13 +25,24 @@ from shared.journal.journal import Journal
 from shared.journal.rows import Change, OrderRow
 from shared.messages.reasons import OrderPhase
 from shared.orders import Absent, Answer, OrderStatusReport
+from shared.orders.outcome import outcome
 from shared.orders.state import ENDED
 from shared.orders.stop_life import UNANSWERED
 from shared.orders.transitions import on_event
+from shared.side_by_side import Beside
 
 _ZERO = Decimal(0)
 MARGIN_MS = 500  # past the last validity, before the last look
 NS_PER_MS = 1_000_000
+ASKED_S = 2.0  # so long a look waits for what became of an order; the next one takes what comes later
+
+
+class _NoEnd(Enum):
+    """An order has no end: it is shown as open, or nobody tells; the venue has forgotten it, which is for a person."""
+
+    SHOWN = auto()
+    UNTOLD = auto()
+    FORGOTTEN = auto()
 
 
 class HeldBooks:
@@ -59,6 +74,9 @@ class HeldBooks:
         self._held: dict[str, dict[str, Decimal]] = {}  # by symbol, what each book holds, that of the config first
         self._mine: dict[str, Decimal] = {}  # what a person has called no book's
         self._open: dict[str, OrderRow] = {}  # by id, orders without an end, ours too
+        self._untold: dict[str, float] = {}  # of these, since when (monotonic) the venue does not tell what they are
+        self._absent: dict[str, int] = {}  # and when it was asked first of those that it did not know any more
+        self._asking = Beside[Decimal | _NoEnd]()
 
     async def load(self) -> None:
         """Reads what is new in the journal, and its open orders, among these what we have sent ourselves."""
@@ -89,10 +107,22 @@ class HeldBooks:
         return self._booked[book].qty
 
     def seen(self, sym: str, position: Decimal) -> PositionSeen:
-        """Returns the symbol's position with what is known of whose it is."""
+        """Returns the symbol's position with what is known of whose it is.
+
+        Where an order is not told, that is what its books hold however the orders end.
+        """
         books, mine = self._held[sym], self._mine.get(sym, _ZERO)
-        unsettled = tuple(row.signed_qty for row in self._open.values() if row.sym == sym)
+        rows = [row for row in self._open.values() if row.sym == sym]
+        unsettled = tuple(row.signed_qty for row in rows)
+        if self.untold(sym):
+            books, unsettled = dict(books), ()
+            for row in rows:
+                books[row.book] = books.get(row.book, _ZERO) + min(row.signed_qty, _ZERO)
         return PositionSeen(position, sum(books.values(), _ZERO), unsettled, mine, books)
+
+    def untold(self, sym: str) -> dict[str, float]:
+        """Returns the symbol's orders, by id, of which it was not told how they ended, and since when (monotonic)."""
+        return {name: at_s for name, at_s in self._untold.items() if name in self._open and self._open[name].sym == sym}
 
     def sent(self, row: OrderRow) -> None:
         """Takes an order that the journal has since just now."""
@@ -113,24 +143,64 @@ class HeldBooks:
     async def ask(self, sym: str) -> bool:
         """Asks the venue about the symbol's open orders; returns whether one has ended.
 
-        Then a position that was read before may be older than that end. VenueError where one may still be filled.
+        Then a position that was read before may be older than that end. What is not told is `untold`.
         """
-        asked = [row for row in self._open.values() if row.sym == sym]
-        found = [(row.client_order_id, await self._filled(row)) for row in asked]
-        ends = [(order_id, filled_qty) for order_id, filled_qty in found if filled_qty is not None]
-        for order_id, filled_qty in ends:
-            self.ended(order_id, filled_qty)
-        return bool(ends)
+        asked = {row.client_order_id: partial(self._filled, row) for row in self._open.values() if row.sym == sym}
+        told, ended, now_s = await self._asking.done(asked, ASKED_S), False, time.monotonic()
+        for order_id in asked:
+            end = told.get(order_id, _NoEnd.UNTOLD)
+            if isinstance(end, Decimal):
+                self.ended(order_id, end)
+                ended = True
+            elif end is _NoEnd.UNTOLD:
+                self._untold.setdefault(order_id, now_s)
+            elif end is _NoEnd.SHOWN:
+                self._untold[order_id] = now_s
+            else:
+                self._untold.pop(order_id, None)
+        return ended
 
-    async def _filled(self, row: OrderRow) -> Decimal | None:
-        """Returns what was filled of an order that has ended; None where the venue has forgotten it."""
+    def never_came(self, order_id: str, asked_ms: int, valid_until_ms: int) -> bool:
+        """Says whether an order is not there for good: the venue, asked at `asked_ms`, has just not known it.
+
+        It has to say so twice, as in `shared/orders/transitions.py`, since nothing can arrive any more.
+        """
+        if asked_ms <= valid_until_ms + self._settings.gateway.grace_ms:
+            return False
+        return self._absent.setdefault(order_id, asked_ms) < asked_ms
+
+    async def end(self) -> None:
+        """Asks nothing any more."""
+        await self._asking.end()
+
+    async def _filled(self, row: OrderRow) -> Decimal | _NoEnd:
+        """Returns what the book has of an order that has ended."""
         asked_ms, order_id = self._venue.now_ms(), row.client_order_id
-        event = await look_up(self._venue, row.sym, order_id, open_order_of(row).state, of_stop=bool(row.stop_id))
-        if isinstance(event, Answer) and event.what.phase in ENDED:
-            return event.what.filled_qty
-        if isinstance(event, Absent) and asked_ms > row.valid_until_ms + self._settings.gateway.grace_ms:
-            return None if row.venue_order_id and event.traded_qty is None else event.traded_qty or _ZERO
-        raise VenueError(f"{row.sym}: order {order_id} of {row.book} has no end yet")
+        try:
+            event = await look_up(self._venue, row.sym, order_id, open_order_of(row).state, of_stop=bool(row.stop_id))
+            if isinstance(event, Answer):
+                self._absent.pop(order_id, None)
+                return await self._net(row, event.what) if event.what.phase in ENDED else _NoEnd.SHOWN
+            if not isinstance(event, Absent) or not self.never_came(order_id, asked_ms, row.valid_until_ms):
+                return _NoEnd.UNTOLD
+            if event.traded_qty is None:
+                return _NoEnd.FORGOTTEN if row.venue_order_id else _ZERO
+            told = OrderStatusReport(OrderPhase.CANCELED, event.traded_qty, event.paid, row.venue_order_id)
+            return await self._net(row, told)
+        except VenueError:
+            return _NoEnd.UNTOLD
+
+    async def _net(self, row: OrderRow, told: OrderStatusReport) -> Decimal | _NoEnd:
+        """Returns what the book gets: of a buy it is less by a fee in coins, which its trades alone tell."""
+        if told.filled_qty <= 0:
+            return told.filled_qty
+        state = replace(
+            open_order_of(row).state, phase=told.phase, filled_qty=told.filled_qty, paid=told.paid,
+            venue_order_id=told.venue_order_id or row.venue_order_id,
+        )  # fmt: skip
+        trades, rules = await trades_of(self._venue, row.sym, state, last=True), self._venue.rules(row.sym)
+        booked = outcome(state, trades.fills, rules.quote, base_held(rules), trades.prices)
+        return _NoEnd.UNTOLD if booked is None else booked.last_qty
 
 
 async def settled(journal: Journal, venue: Venue, row: OrderRow, grace_ms: int) -> list[Change]:

@@ -1,5 +1,6 @@
 """Books on the way out: a long one is read once, and what the venue tells of an order counts once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -8,12 +9,13 @@ from typing import Any, cast
 
 import pytest
 
+from services.gateway.account import held_books
+from services.gateway.account.closing_orders import own_part
 from services.gateway.account.held_books import HeldBooks
 from shared.control.books import Booked, execution_row
-from shared.errors import VenueError
 from shared.journal.journal import Journal
 from shared.messages import ExecutionReport, Leg, OrderPhase, OrderStatus
-from shared.orders import Absent, Ambiguous, OrderStatusReport
+from shared.orders import Absent, Ambiguous, OrderStatusReport, VenueFill
 from tests.journal_rows import BOOK, SYM, order
 
 D = Decimal
@@ -31,14 +33,20 @@ async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
 class AnyVenue:
     """It says this of any order."""
 
-    def __init__(self, what: OrderStatusReport | Absent | Ambiguous, at_ms: int) -> None:
-        self.what, self.at_ms = what, at_ms
+    def __init__(self, what: OrderStatusReport | Absent | Ambiguous, at_ms: int, *trades: VenueFill) -> None:
+        self.what, self.at_ms, self.trades = what, at_ms, trades
 
     def now_ms(self) -> int:
         return self.at_ms
 
     async def find(self, *_: object) -> OrderStatusReport | Absent | Ambiguous:
         return self.what
+
+    async def fills(self, *_: object) -> tuple[VenueFill, ...]:
+        return self.trades
+
+    def rules(self, _: str) -> Any:
+        return SimpleNamespace(kind="spot", base="BTC", quote="USDT")
 
 
 def report(n: int) -> ExecutionReport:
@@ -94,19 +102,31 @@ FILLED = OrderStatusReport(OrderPhase.FILLED, D("-0.010"), D(420), "7")
 CUT = OrderStatusReport(OrderPhase.EXPIRED, D("-0.004"), D(168), "7")
 
 
-@pytest.mark.parametrize(
-    ("what", "at_ms", "booked"),
-    [(FILLED, 0, "-0.010"), (CUT, 0, "-0.004"), (Absent(0), 5_301, "0")],
-    ids=["filled", "cut", "never came"],
-)
-async def test_what_has_ended_counts_by_what_was_filled(journal: Journal, what: Any, at_ms: int, booked: str) -> None:
-    row = order(signed_qty=D("-0.010"), valid_until_ms=5_000)
-    await write(journal, row)
-    books = HeldBooks(SETTINGS, journal, cast(Any, AnyVenue(what, at_ms)), [SYM], None, {})
-    await books.load()
+@pytest.mark.parametrize(("what", "booked"), [(FILLED, "-0.010"), (CUT, "-0.004")], ids=["filled", "cut"])
+async def test_what_has_ended_counts_by_what_was_filled(journal: Journal, what: Any, booked: str) -> None:
+    await write(journal, order(signed_qty=D("-0.010"), valid_until_ms=5_000))
+    books = await loaded(journal, AnyVenue(what, 0))
     assert await books.ask(SYM)
     assert not await books.ask(SYM), "once"
     assert (books.seen(SYM, D(1)).booked, books.seen(SYM, D(1)).unsettled) == (D(booked), ())
+
+
+async def loaded(journal: Journal, venue: AnyVenue) -> HeldBooks:
+    books = HeldBooks(SETTINGS, journal, cast(Any, venue), [SYM], None, {})
+    await books.load()
+    return books
+
+
+async def test_what_never_came_is_said_twice_once_nothing_can_arrive(journal: Journal) -> None:
+    await write(journal, order(signed_qty=D("-0.010"), valid_until_ms=5_000))
+    venue = AnyVenue(Absent(0), 5_300)
+    books = await loaded(journal, venue)
+    for at_ms in (5_300, 5_301, 5_301):
+        venue.at_ms = at_ms
+        assert not await books.ask(SYM)
+    venue.at_ms = 5_302
+    assert await books.ask(SYM)
+    assert (books.seen(SYM, D(1)).booked, books.seen(SYM, D(1)).unsettled) == (D(0), ())
 
 
 @pytest.mark.parametrize(
@@ -114,18 +134,64 @@ async def test_what_has_ended_counts_by_what_was_filled(journal: Journal, what: 
     [Absent(0), Ambiguous("no answer"), OrderStatusReport(OrderPhase.NEW, D(0), D(0), "7")],
     ids=["may come", "not told", "rests"],
 )
-async def test_what_may_still_be_filled_is_waited_for(journal: Journal, what: Any) -> None:
-    await write(journal, order(signed_qty=D("-0.010"), valid_until_ms=5_000))
-    books = HeldBooks(SETTINGS, journal, cast(Any, AnyVenue(what, 5_300)), [SYM], None, {})
-    await books.load()
-    with pytest.raises(VenueError, match=f"order order000001 of {BOOK} has no end yet"):
-        await books.ask(SYM)
-    assert books.seen(SYM, D(1)).unsettled == (D("-0.010"),)
+@pytest.mark.parametrize(("qty", "ours"), [("-0.004", "0.006"), ("0.004", "0.010"), ("-0.020", "0")])
+async def test_what_may_still_be_filled_holds_up_its_own_quantity_only(
+    journal: Journal, what: Any, qty: str, ours: str
+) -> None:
+    """The position is larger: the rest may be savings, of which nobody has said so."""
+    await write(journal, execution_row(BOOK, report(1), 1), order(signed_qty=D(qty), valid_until_ms=5_000))
+    books = await loaded(journal, AnyVenue(what, 5_300))
+    assert not await books.ask(SYM)
+    assert list(books.untold(SYM)) == ["order000001"]
+    assert own_part(books.seen(SYM, D(1))) == D(ours)
+
+
+async def test_a_venue_that_does_not_answer_is_not_waited_for(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says later counts, without being asked for again."""
+    monkeypatch.setattr(held_books, "ASKED_S", 0.0)
+    await write(journal, execution_row(BOOK, report(1), 1), order(signed_qty=D("-0.004")))
+    venue, go, asked = AnyVenue(CUT, 0), asyncio.Event(), list[int]()
+
+    async def late(*_: object) -> OrderStatusReport:
+        asked.append(1)
+        await go.wait()
+        return CUT
+
+    monkeypatch.setattr(venue, "find", late)
+    books = await loaded(journal, venue)
+    assert not await books.ask(SYM)
+    assert own_part(books.seen(SYM, D(1))) == D("0.006")
+    go.set()
+    monkeypatch.setattr(held_books, "ASKED_S", 60.0)
+    assert await books.ask(SYM)
+    assert (own_part(books.seen(SYM, D(1))), len(asked)) == (D("0.006"), 1)
+    assert not books.untold(SYM)
+
+
+BUY = OrderStatusReport(OrderPhase.FILLED, D("0.010"), D(420), "7")
+TRADE = VenueFill("1", "7", "", SYM, D("0.010"), D(42_000), D("0.00001"), "BTC", 0)
+
+
+async def test_a_buy_counts_less_its_fee_in_coins(journal: Journal) -> None:
+    """Else that fee is sold out of somebody's savings. While the trades are not there it is a bound."""
+    await write(journal, order(signed_qty=D("0.010")))
+    venue = AnyVenue(BUY, 0)
+    books = await loaded(journal, venue)
+    assert not await books.ask(SYM)
+    assert (own_part(books.seen(SYM, D(1))), list(books.untold(SYM))) == (0, ["order000001"])
+    venue.trades = (TRADE,)
+    assert await books.ask(SYM)
+    assert own_part(books.seen(SYM, D(1))) == D("0.00999")
 
 
 async def test_what_the_venue_has_forgotten_is_for_a_person_and_holds_up_nothing(journal: Journal) -> None:
     await write(journal, order(signed_qty=D("-0.010"), valid_until_ms=5_000, venue_order_id="7"))
-    books = HeldBooks(SETTINGS, journal, cast(Any, AnyVenue(Absent(0), 5_301)), [SYM], None, {})
-    await books.load()
-    assert not await books.ask(SYM)
+    venue = AnyVenue(Absent(0), 5_301)
+    books = await loaded(journal, venue)
+    for at_ms, untold in ((5_301, ["order000001"]), (5_302, [])):
+        venue.at_ms = at_ms
+        assert not await books.ask(SYM)
+        assert list(books.untold(SYM)) == untold
     assert books.seen(SYM, D(1)).unsettled == (D("-0.010"),)

@@ -1,0 +1,94 @@
+"""A flatten while the venue does not tell what became of an order: that holds up the order's own quantity only."""
+
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from services.gateway.account import flatten
+from services.gateway.account.flatten import Flatten
+from services.gateway.execution.baseline import mine_row
+from services.simulator.simulator import serving
+from shared.control.books import execution_row
+from shared.control.latches import AtWork, halt
+from shared.errors import VenueError
+from shared.journal.journal import Journal
+from shared.messages import OrderPhase
+from shared.orders import Absent, Ambiguous, OrderRequest, OrderStatusReport
+from tests.integration.gateway.conftest import SYM
+from tests.integration.gateway.test_flatten import bought, settings_of, stranger
+from tests.integration.gateway.test_flatten_beside import opened
+from tests.journal_rows import BOOK, order
+
+D = Decimal
+
+
+async def test_what_is_surely_ours_is_sold_and_the_order_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends so without a time that it was given, too, and calls nothing flat."""
+    monkeypatch.setattr(flatten, "UNTOLD_S", 0.5)
+    async with serving("binance-spot", chances={}) as fake:
+        settings = settings_of(tmp_path, fake, markets={SYM: "BTC/USDT"})
+        stranger(fake, "0.050")
+        coins, said = fake.engine.wallet.cash["BTC"], list[str]()
+        async with (
+            opened(settings) as venue,
+            await Journal.open(settings.journal_url, "main", durable=False) as journal,
+        ):
+            find = venue.find
+
+            async def found(sym: str, name: str, since_ms: int | None = None) -> OrderStatusReport | Absent | Ambiguous:
+                if name == "order000001":
+                    return Ambiguous("the order says 0.001 filled, its fills 0: not all are there yet")
+                return await find(sym, name, since_ms)
+
+            monkeypatch.setattr(venue, "find", found)
+            own = AtWork(journal, await halt(journal, "ann", 1, at_work=True), "ann")
+            sent = order(1, signed_qty=D("0.001"), state=OrderPhase.UNKNOWN)
+            mine = mine_row(SYM, coins - D("0.010"))
+            await journal.write([execution_row(BOOK, bought(SYM, "0.010"), 1), sent, mine], own.epoch)
+            with pytest.raises(VenueError, match="how order order000001 ended: `tickline resolve` lists it"):
+                await Flatten(settings, journal, venue, own, said.append).flatten(float("inf"))
+        assert coins - fake.engine.wallet.cash["BTC"] == D("0.010")
+        assert not [line for line in said if line.startswith("flat")], said
+        assert any(line.startswith("closed is all that is surely ours") for line in said), said
+
+
+@pytest.mark.parametrize("place", ["binance", "binance-spot"])
+async def test_a_close_that_nobody_tells_does_not_hold_up_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """The first one never reaches the exchange. On spot it counts as sold until a person has looked."""
+    monkeypatch.setattr(flatten, "UNTOLD_S", 0.5)
+    async with serving(place, chances={}) as fake:
+        swap = place == "binance"
+        settings = settings_of(tmp_path, fake, markets={SYM: "BTC/USDT:USDT" if swap else "BTC/USDT"})
+        stranger(fake, "0.050")
+        async with (
+            opened(settings) as venue,
+            await Journal.open(settings.journal_url, "main", durable=False) as journal,
+        ):
+            placed, found, lost = venue.place, venue.find, list[str]()
+
+            async def loses(request: OrderRequest) -> object:
+                if not lost:
+                    lost.append(request.client_order_id)
+                    return Ambiguous("no answer")
+                return await placed(request)
+
+            async def silent(sym: str, name: str, since_ms: int | None = None) -> object:
+                return Ambiguous("no answer") if name in lost else await found(sym, name, since_ms)
+
+            monkeypatch.setattr(venue, "place", loses)
+            monkeypatch.setattr(venue, "find", silent)
+            own = AtWork(journal, await halt(journal, "ann", 1, at_work=True), "ann")
+            await journal.write([execution_row(BOOK, bought(SYM, "0.010"), 1)], own.epoch)
+            closing = Flatten(settings, journal, venue, own, print)
+            if swap:
+                await closing.flatten(time.monotonic() + 60)
+                assert fake.engine.wallet.holding(SYM).qty == 0
+            else:
+                with pytest.raises(VenueError, match="`tickline resolve` lists it"):
+                    await closing.flatten(float("inf"))
