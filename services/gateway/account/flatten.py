@@ -21,7 +21,7 @@ from decimal import Decimal
 from functools import partial
 from hashlib import blake2b
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from services.gateway.account.closing_orders import (
     ClosingOrder,
@@ -54,12 +54,16 @@ UNTOLD_S = 60.0  # how long, at least, an order is asked for once all else is cl
 REFUSED_TIMES = 12  # in a row, at full pace: halved so often, a close is small enough for any venue
 
 
+_Found: TypeAlias = tuple[int, OrderStatusReport | Absent | Ambiguous]  # when it was asked, and what was said
+
+
 class Flatten:
     """A flatten closes all positions of an account.
 
     - own: the epoch that the halt has raised; raised again where a gateway took it meanwhile.
     - unplaced: symbols that may hold something, of which nobody knows the market; they are never called flat.
     - traded, booked: see `HeldBooks`.
+    - resting: of these markets, where a first round of cancels is begun already.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Flatten:
         traded: Collection[str] | None = None,
         booked: Mapping[str, Booked] = MappingProxyType({}),
         waiting: VenueWait | None = None,
+        resting: Resting | None = None,
     ) -> None:
         self._settings = settings
         self._journal = journal
@@ -86,9 +91,10 @@ class Flatten:
         self._books = HeldBooks(settings, journal, venue, self._syms, traded, booked)
         self._on_its_way: dict[str, dict[str, OrderRequest]] = {}  # by symbol and id, closing orders without an end
         self._told: set[str] = set()
-        self._asking = Beside[tuple[int, OrderStatusReport | Absent | Ambiguous]]()
+        self._asking = Beside[dict[str, _Found]]()
         self._for_a_person: dict[str, str] = {}  # by symbol, orders that nobody tells
-        self._resting = Resting(venue, self._syms, say)
+        self._begun = resting is not None
+        self._resting = resting or Resting(venue, self._syms, say)
         self._refused: set[str] = set()  # since the last look
         self._in_row: dict[str, int] = {}  # refusals since something was taken, by symbol
         self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
@@ -103,11 +109,12 @@ class Flatten:
         try:
             await self._flatten(until)
         finally:
-            await side_by_side([self._asking.end(), self._books.end()])
+            await side_by_side([self._asking.end(), self._books.end(), self._resting.end()])
 
     async def _flatten(self, until: float) -> None:
-        self._resting.keep = await stops_of(self._journal)
-        await self._resting.cancel()
+        if not self._begun:
+            self._resting.keep = await stops_of(self._journal)
+            await self._resting.cancel_beside()
         await self._load()
         flat_since: float | None = None  # since when every look has shown no position
         nothing_rests = False  # since it is flat, and nothing can arrive any more
@@ -119,7 +126,7 @@ class Flatten:
             if cancels_stops:
                 nothing_rests = not (left or rests)
             elif again := self._resting.failed | self._refused:  # what no list showed may be in a close's way
-                await self._resting.cancel(again)
+                await self._resting.cancel_beside(again)
             self._refused.clear()
             if left:
                 flat_since, nothing_rests = None, False
@@ -200,8 +207,8 @@ class Flatten:
         says nothing: after that the position is looked at, and what is ours of it is another question (`HeldBooks`).
         """
         on_its_way = self._on_its_way[sym]
-        asked = {order_id: partial(self._found, request) for order_id, request in on_its_way.items()}
-        told = await self._asking.done(asked, ASKED_S)
+        asked = partial(self._found, list(on_its_way.values()))
+        told = (await self._asking.done({sym: asked}, ASKED_S)).get(sym, {})
         for order_id, request in list(on_its_way.items()):
             asked_ms, found = told.get(order_id, (self._venue.now_ms(), Ambiguous("not answered yet")))
             if isinstance(found, OrderStatusReport):
@@ -216,13 +223,17 @@ class Flatten:
                 continue
             del on_its_way[order_id]
 
-    async def _found(self, request: OrderRequest) -> tuple[int, OrderStatusReport | Absent | Ambiguous]:
-        """Returns what the venue says of an order, and when it was asked."""
-        asked_ms = self._venue.now_ms()
-        try:
-            return asked_ms, await self._venue.find(request.sym, request.client_order_id)
-        except VenueError as error:
-            return asked_ms, Ambiguous(str(error))
+    async def _found(self, requests: Sequence[OrderRequest]) -> dict[str, _Found]:
+        """Returns what the venue says of these orders, by their ids, asked one by one."""
+        found: dict[str, _Found] = {}
+        for request in requests:
+            asked_ms = self._venue.now_ms()
+            try:
+                what = await self._venue.find(request.sym, request.client_order_id)
+            except VenueError as error:
+                what = Ambiguous(str(error))
+            found[request.client_order_id] = asked_ms, what
+        return found
 
     async def _close(self, position: VenuePosition, epoch: int) -> bool:
         """Sends what closes a position; returns False when what is left of it cannot be traded.

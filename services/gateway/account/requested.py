@@ -82,16 +82,21 @@ async def _leave(
     waiting, until = VenueWait(account, said.append, WITHIN_S), time.monotonic() + WITHIN_S
     reached = [sym for sym in markets if sym not in venue.out_of_reach]
     resting = Resting(venue, reached, said.append, await stops_of(journal))
-    if request.kind == FLATTEN:
-        await resting.cancel()  # before the books are read, which may take a while
-    else:
-        await resting.cancel_all(until, waiting)
-    async with own.renewed():
-        way = await AccountToStop(account, journal, settings, None).way_out(said.append)
-    left = sorted({*way.unplaced, *(way.settings.gateway.markets.keys() - markets.keys())})
-    if request.kind == FLATTEN:
-        flatten = Flatten(settings, journal, venue, own, said.append, left, way.traded, way.booked, waiting)
-        await flatten.flatten(until)
+    try:
+        if request.kind == FLATTEN:
+            await resting.cancel_beside()  # before the books are read, which may take a while
+        else:
+            await resting.cancel_all(until, waiting)
+        async with own.renewed():
+            way = await AccountToStop(account, journal, settings, None).way_out(said.append)
+        left = sorted({*way.unplaced, *(way.settings.gateway.markets.keys() - markets.keys())})
+        if request.kind == FLATTEN:
+            flatten = Flatten(
+                settings, journal, venue, own, said.append, left, way.traded, way.booked, waiting, resting
+            )
+            await flatten.flatten(until)
+    finally:
+        await resting.end()
     return left
 
 

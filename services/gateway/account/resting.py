@@ -13,7 +13,9 @@ from shared.errors import VenueError
 from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.orders.answers import Ambiguous, VenueOrder
-from shared.side_by_side import side_by_side
+from shared.side_by_side import Beside, side_by_side
+
+PATIENCE_S = 3.0  # a list that does not answer holds up no close for longer; the question goes on beside it
 
 
 class Resting:
@@ -30,6 +32,7 @@ class Resting:
         self._syms = tuple(syms)
         self._say = say
         self._cancelled: set[str] = set()
+        self._beside = Beside[str]()
         self._with_stops: set[str] = set()  # symbols whose lists have shown a stop that is kept with its position
 
     async def cancel_all(self, until: float, waiting: VenueWait) -> None:
@@ -59,11 +62,23 @@ class Resting:
         trouble = await self._each(there, lambda sym: self._cancel(sym, shown[sym]))
         return trouble or ", ".join(there)
 
+    async def cancel_beside(self, syms: Collection[str] = ()) -> None:
+        """Cancels as `cancel` does, and waits for it PATIENCE_S at most: then it goes on beside what is done next.
+
+        While it does it is not begun again. Whoever calls this calls `end`.
+        """
+        await self._beside.done({"": lambda: self.cancel(syms)}, PATIENCE_S)
+
+    async def end(self) -> None:
+        """Ends what goes on beside."""
+        await self._beside.end()
+
     async def cancel_last(self) -> str:
         """Cancels our stops too, since all positions are closed; returns what failed or was there, or "".
 
         The lists of orders show every stop. Only where one is kept with a position the exchange is asked for stops.
         """
+        await self.end()
         self.keep = frozenset()
         left = await self.cancel()
         return ", ".join(filter(None, (left, await self._cancel_stops() if self._with_stops else "")))

@@ -1,21 +1,26 @@
-"""A flatten while the venue does not tell what became of an order: that holds up the order's own quantity only."""
+"""A flatten while the venue does not tell all: an order holds up its own quantity only, and a list nothing."""
 
+import asyncio
 import time
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from services.gateway.account import flatten
+from services.gateway.account import flatten, resting
 from services.gateway.account.flatten import Flatten
+from services.gateway.account.requested import carry_out_requests
 from services.gateway.execution.baseline import mine_row
 from services.simulator.simulator import serving
 from shared.control.books import execution_row
 from shared.control.latches import AtWork, halt
+from shared.control.requests import FLATTEN, ask
 from shared.errors import VenueError
 from shared.journal.journal import Journal
 from shared.messages import OrderPhase
 from shared.orders import Absent, Ambiguous, OrderRequest, OrderStatusReport
+from shared.orders.answers import VenueOrder
 from tests.integration.gateway.conftest import SYM
 from tests.integration.gateway.test_flatten import bought, settings_of, stranger
 from tests.integration.gateway.test_flatten_beside import opened
@@ -92,3 +97,38 @@ async def test_a_close_that_nobody_tells_does_not_hold_up_the_next_one(
             else:
                 with pytest.raises(VenueError, match="`tickline resolve` lists it"):
                     await closing.flatten(float("inf"))
+
+
+async def test_a_request_closes_before_the_list_of_orders_has_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That has its time-outs, and a request its seconds."""
+    monkeypatch.setattr(resting, "PATIENCE_S", 0.0)
+    async with serving("binance", chances={}) as fake:
+        settings = settings_of(tmp_path, fake)
+        stranger(fake, "0.050")
+        async with (
+            opened(settings) as venue,
+            await Journal.open(settings.journal_url, "main", durable=False) as journal,
+        ):
+            place, shown, happened, sent = venue.place, venue.all_open_orders, list[str](), asyncio.Event()
+
+            async def placed(request: OrderRequest) -> object:
+                happened.append("sent")
+                sent.set()
+                return await place(request)
+
+            async def late(syms: Sequence[str] = ()) -> list[VenueOrder]:
+                happened.append("list asked")
+                await sent.wait()
+                return await shown(syms)
+
+            monkeypatch.setattr(venue, "place", placed)
+            monkeypatch.setattr(venue, "all_open_orders", late)
+            asked = await ask(journal, FLATTEN, "ann", time.time_ns() // 1_000_000)
+            await carry_out_requests(settings, journal, venue)
+            done = await journal.request(asked.request_id)
+        assert fake.engine.wallet.holding(SYM).qty == 0
+        assert sorted(happened[:2]) == ["list asked", "sent"], "one round"
+        assert done is not None
+        assert done.well, done.answer

@@ -1,9 +1,13 @@
 """What rests on the way out: asked for together, and one that cannot be asked or cancelled holds up no other."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import cast
 
+import pytest
+
+from services.gateway.account import resting as module
 from services.gateway.account.resting import Resting
 from shared.errors import VenueError
 from shared.exchanges.trading.venue import Venue
@@ -100,3 +104,43 @@ async def test_a_stop_of_ours_stays() -> None:
     assert venue.cancelled == [("A", ["rA", "wA"]), ("B", ["rB"])]
     assert await made.cancel_unseen() == ""
     assert set(venue.kept) == {frozenset({"wB", "ours"})}
+
+
+async def test_a_list_that_does_not_answer_is_not_waited_for_and_is_not_asked_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    venue, go = Orders("B"), asyncio.Event()
+    lists = venue.all_open_orders
+
+    async def late(syms: Sequence[str]) -> list[VenueOrder]:
+        shown = await lists(syms)
+        await go.wait()
+        return shown
+
+    monkeypatch.setattr(venue, "all_open_orders", late)
+    monkeypatch.setattr(module, "PATIENCE_S", 0.0)
+    made, _ = resting(venue)
+    for _ in range(2):
+        await made.cancel_beside()
+    assert (venue.asked, venue.cancelled) == ([SYMS], [])
+    go.set()
+    monkeypatch.setattr(module, "PATIENCE_S", 60.0)
+    await made.cancel_beside()
+    assert (venue.asked, venue.cancelled) == ([SYMS], [("B", ["rB", "wB"])])
+
+
+async def test_nothing_goes_on_beside_once_that_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    venue, ended = Orders(), list[str]()
+
+    async def never(_: Sequence[str]) -> list[VenueOrder]:
+        try:
+            return await asyncio.Event().wait() and []
+        finally:
+            ended.append("list")
+
+    monkeypatch.setattr(venue, "all_open_orders", never)
+    monkeypatch.setattr(module, "PATIENCE_S", 0.01)
+    made, _ = resting(venue)
+    await made.cancel_beside()
+    await made.end()
+    assert ended == ["list"]
