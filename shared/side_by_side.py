@@ -30,6 +30,37 @@ async def side_by_side(works: Iterable[Coroutine[Any, Any, R]]) -> list[R]:
         raise
 
 
+async def to_its_end(work: Coroutine[Any, Any, R]) -> R:
+    """Returns what it gives. It is not left half done where this is cancelled, however often: CancelledError behind it.
+
+    Then nobody sees what it gives: it keeps that itself.
+
+    >>> async def slow() -> None:
+    ...     await asyncio.sleep(0.01)
+    ...     print("done")
+    >>> async def stopped_twice() -> None:
+    ...     task = asyncio.ensure_future(to_its_end(slow()))
+    ...     for _ in range(2):
+    ...         await asyncio.sleep(0)
+    ...         task.cancel()
+    ...     await asyncio.wait([task])
+    ...     print(task.cancelled())
+    >>> asyncio.run(stopped_twice())
+    done
+    True
+    """
+    task, stopped = asyncio.ensure_future(work), None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            stopped = error
+    if stopped is not None:
+        task.exception()  # it is over, and this is heard
+        raise stopped
+    return task.result()
+
+
 class Beside(Generic[R]):
     """Works go on beside whoever has begun them, each by its name, until they are done or all is ended."""
 

@@ -41,7 +41,7 @@ async def stop(
     """
     by = person()
     async with account_to_stop(named, warn) as stopped:
-        epoch = await latches.halt(stopped.journal, by, now_ms(), at_work=cancel or flatten)
+        epoch = await latches.halt(stopped.journal, by, now_ms(), at_work=cancel or flatten, flatten=flatten)
         typer.echo(f"{stopped.account} is halted: nothing is sent until `tickline resume HALT`")
         if cancel or flatten:
             from services.gateway.account.halt import leave

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from shared.errors import ConfigError, SafetyRefusal
 from shared.journal.database import Fenced
 from shared.journal.rows import DropLatch, EpochRow, EventRow, LatchRow, SetBusId
+from shared.side_by_side import to_its_end
 
 if TYPE_CHECKING:
     from shared.journal.journal import Journal
@@ -28,6 +29,7 @@ MONITOR = "monitor"  # who sets it
 
 # An epoch whose owner begins with this is cancelling and closing: a gateway leaves the account to it, for so long.
 AT_WORK = "halt"
+CANCELS_ONLY = f"{AT_WORK} --cancel"
 AT_WORK_MS = 30_000
 
 
@@ -70,27 +72,43 @@ def is_at_work(holder: EpochRow, now_ms: int) -> bool:
     return holder.owner.startswith(AT_WORK) and abs(now_ms - holder.raised_ms) < AT_WORK_MS
 
 
+def closes(holder: EpochRow) -> bool:
+    """Says whether a halt that is at work closes positions; one of an earlier version does not say, and may.
+
+    >>> [closes(EpochRow(7, owner, 0)) for owner in (owner_at_work("ann", flatten=False), owner_at_work("ann"))]
+    [False, True]
+    """
+    return not holder.owner.startswith(CANCELS_ONLY)
+
+
+def owner_at_work(by: str, *, flatten: bool = True) -> str:
+    """Returns who has the epoch while a halt cancels and, with `flatten`, closes."""
+    return f"{AT_WORK if flatten else CANCELS_ONLY} by {by}"
+
+
 class AtWork:
     """A halt that cancels and closes has the account under this epoch, and gives it back.
 
     - epoch: as it was raised last, for this halt.
     - by: the person.
+    - flatten: whether it closes.
     """
 
-    def __init__(self, journal: "Journal", epoch: int, by: str) -> None:
+    def __init__(self, journal: "Journal", epoch: int, by: str, *, flatten: bool = True) -> None:
         self.epoch = epoch
         self.by = by
         self._journal = journal
+        self._owner = owner_at_work(by, flatten=flatten)
 
     async def raise_epoch(self, changes: Sequence[EventRow], after: int) -> None:
-        """Raises the epoch for this halt, behind `after`; raises Fenced where that is not the newest any more."""
-        raising = asyncio.ensure_future(self._journal.raise_epoch(f"{AT_WORK} by {self.by}", changes, after=after))
-        try:
-            self.epoch = await asyncio.shield(raising)
-        except asyncio.CancelledError:  # it is raised all the same, and is to be given back
-            with suppress(Fenced):
-                self.epoch = await raising
-            raise
+        """Raises the epoch for this halt, behind `after`; raises Fenced where that is not the newest any more.
+
+        Where this is cancelled it is raised all the same, and is to be given back.
+        """
+        await to_its_end(self._raise_epoch(changes, after))
+
+    async def _raise_epoch(self, changes: Sequence[EventRow], after: int) -> None:
+        self.epoch = await self._journal.raise_epoch(self._owner, changes, after=after)
 
     @asynccontextmanager
     async def renewed(self) -> AsyncIterator[None]:
@@ -127,13 +145,13 @@ def after_halt(by: str) -> str:
     return f"a person, {by}, after a halt"
 
 
-async def halt(journal: "Journal", by: str, at_ms: int, *, at_work: bool) -> int:
+async def halt(journal: "Journal", by: str, at_ms: int, *, at_work: bool, flatten: bool = True) -> int:
     """Latches the account and raises the journal's epoch, which it returns: a gateway can send no more.
 
-    The gateway's next write is Fenced, and what it reads then is the latch. at_work: the halt goes on to cancel and to
-    close under this epoch, and the gateway leaves the account to it meanwhile.
+    The gateway's next write is Fenced, and what it reads then is the latch. at_work: the halt goes on to cancel and,
+    with `flatten`, to close under this epoch, and the gateway leaves the account to it meanwhile.
     """
-    owner = f"{AT_WORK} by {by}" if at_work else f"a person, {by}"
+    owner = owner_at_work(by, flatten=flatten) if at_work else f"a person, {by}"
     latch = LatchRow(HALT, "a person's word", by, at_ms)
     return await journal.raise_epoch(owner, [latch, EventRow("HALT", "", "", f"by {by}", at_ms)])
 

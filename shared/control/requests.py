@@ -14,10 +14,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from shared.control.latches import AT_WORK, AT_WORK_MS, HALT, after_halt, is_at_work
+from shared.control.latches import AT_WORK_MS, HALT, after_halt, is_at_work, owner_at_work
 from shared.errors import printable
 from shared.journal.database import Fenced, WriteRefused
 from shared.journal.rows import EventRow, LatchRow, RequestRow
+from shared.side_by_side import to_its_end
 
 if TYPE_CHECKING:
     from shared.journal.journal import Journal
@@ -86,14 +87,32 @@ async def take(journal: "Journal", request: RequestRow, at_ms: int) -> int | Non
     if request.kind not in VERBS:
         await take_back(journal, request, UNKNOWN_KIND)
         return None
-    begun = request._replace(taken_ms=at_ms)
+    begun = list[int]()
     try:
-        epoch = await journal.raise_epoch(f"{AT_WORK} by {request.by}", [begun], after=holder.epoch)
+        return await to_its_end(_begin(journal, request, at_ms, holder.epoch, begun))
+    except asyncio.CancelledError:
+        for epoch in begun:
+            text = stopped(request)
+            await to_its_end(answer(journal, request, text, at_ms, at_ms, epoch=epoch, well=False))
+        raise
+
+
+def stopped(request: RequestRow) -> str:
+    """Returns the answer to a request amid which its gateway was stopped."""
+    return f"the gateway was stopped: type `{VERBS[request.kind]}`"
+
+
+async def _begin(journal: "Journal", request: RequestRow, at_ms: int, after: int, begun: list[int]) -> int | None:
+    """Raises the epoch for the request, which it returns and puts into `begun`."""
+    owner = owner_at_work(request.by, flatten=request.kind == FLATTEN)
+    try:
+        epoch = await journal.raise_epoch(owner, [request._replace(taken_ms=at_ms)], after=after)
     except (Fenced, WriteRefused):  # another was faster
         return None
     if HALT not in await journal.latches():  # asked now that it is begun: a halt that is lifted later is lifted amid it
         await answer(journal, request, LIFTED, at_ms, at_ms, epoch=epoch, well=False)
         return None
+    begun.append(epoch)
     return epoch
 
 

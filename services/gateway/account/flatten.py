@@ -34,7 +34,7 @@ from services.gateway.account.waiting import POLL_S, Overtaken, VenueWait
 from shared.config import Settings
 from shared.control.accounts import Say
 from shared.control.books import Booked
-from shared.control.latches import AtWork, is_at_work
+from shared.control.latches import AtWork, closes, is_at_work
 from shared.errors import VenueError
 from shared.exchanges.trading.amounts import truncated
 from shared.exchanges.trading.venue import MarketRules, Venue
@@ -360,7 +360,8 @@ class Flatten:
 
         Where somebody has acted on the account since, that may be done already: nothing is written then, all is read
         again, and VenueError says that it is to be looked at again. The latch stops a gateway from sending, whatever
-        epoch it takes. Another halt stops us, since it closes what it has seen: the newest one goes on alone.
+        epoch it takes. Another flatten stops us, since it closes what it has seen: the newest one goes on alone. A halt
+        that only cancels is waited for.
         """
         try:
             await self._journal.write(changes, epoch)
@@ -373,6 +374,8 @@ class Flatten:
     async def _retake(self) -> None:
         holder, now_ms = await self._journal.epoch(), time.time_ns() // NS_PER_MS
         if is_at_work(holder, now_ms):  # one that was killed is at work no more
+            if not closes(holder):
+                raise VenueError(f"{holder.owner} is at work on the account: it is waited for")
             raise Overtaken(f"another {holder.owner} is at work on the account since: this one leaves it alone")
         note = EventRow("HALT", "", "", f"took the epoch back, by {self._own.by}", now_ms)
         with suppress(Fenced):  # taken meanwhile, perhaps by another halt: it is looked at again

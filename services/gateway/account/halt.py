@@ -32,7 +32,8 @@ async def leave(
     - say, warn: show what is done, and what is not.
     - within_s: how long the venue is asked, VenueError then; None: one that is silent is asked until it answers.
     """
-    waiting, own = VenueWait(stopped.account, say, within_s), AtWork(stopped.journal, epoch, by)
+    waiting = VenueWait(stopped.account, say, within_s)
+    own = AtWork(stopped.journal, epoch, by, flatten=flatten)
     telling = asyncio.create_task(waiting.tell())
     try:
         async with asyncio.timeout(None if within_s is None else within_s + LATE_S):

@@ -17,12 +17,13 @@ from shared.config import Settings
 from shared.control.accounts import AccountToStop
 from shared.control.books import book_of
 from shared.control.latches import AtWork
-from shared.control.requests import FLATTEN, VERBS, answer, left_amid, take
+from shared.control.requests import FLATTEN, VERBS, answer, left_amid, stopped, take
 from shared.control.whereabouts import Whereabouts
 from shared.errors import JournalUnwritable
 from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.journal.rows import RequestRow
+from shared.side_by_side import to_its_end
 
 WITHIN_S = 20.0  # shorter than a halt may hold the account
 LATE_S = 1.0
@@ -38,7 +39,8 @@ async def carry_out_requests(settings: Settings, journal: Journal, venue: Venue)
         taken_ms = _now_ms()
         epoch = await take(journal, request, taken_ms)
         if epoch is not None:
-            await _carry_out(settings, journal, venue, request, AtWork(journal, epoch, request.by), taken_ms)
+            own = AtWork(journal, epoch, request.by, flatten=request.kind == FLATTEN)
+            await _carry_out(settings, journal, venue, request, own, taken_ms)
 
 
 async def _carry_out(
@@ -57,8 +59,8 @@ async def _carry_out(
     except Overtaken as error:
         end = f"not all is done: {error}"
     except asyncio.CancelledError:
-        end = f"the gateway was stopped: type `{verb}`"
-        await answer(journal, request, end, taken_ms, _now_ms(), epoch=own.epoch, well=False)
+        end = stopped(request)
+        await to_its_end(answer(journal, request, end, taken_ms, _now_ms(), epoch=own.epoch, well=False))
         raise
     except Exception as error:  # noqa: BLE001  (whatever it is, who asked must hear of it)
         end = f"not all is done: {str(error) or 'the exchange does not answer in time'}: type `{verb}`"

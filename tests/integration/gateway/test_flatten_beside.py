@@ -12,7 +12,7 @@ import pytest
 
 from services.gateway.account import flatten
 from services.gateway.account.flatten import Flatten
-from services.gateway.account.waiting import Overtaken
+from services.gateway.account.waiting import Overtaken, VenueWait
 from services.gateway.execution.baseline import mine_row
 from services.simulator.engine.events import LIVE, NewOrder
 from services.simulator.simulator import Simulator, serving
@@ -23,7 +23,7 @@ from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.journal.rows import EpochRow, EventRow
-from shared.orders.answers import VenueQuote
+from shared.orders.answers import VenuePosition, VenueQuote
 from tests.integration.gateway.conftest import SYM
 from tests.integration.gateway.test_flatten import bought, settings_of, stranger
 from tests.journal_rows import BOOK, order
@@ -221,4 +221,42 @@ async def test_a_halt_that_was_killed_stops_no_older_one(tmp_path: Path, monkeyp
 
             monkeypatch.setattr(journal, "epoch", later)
             await Flatten(settings, journal, venue, own, print).flatten(time.monotonic() + 60)
+        assert fake.engine.wallet.holding(SYM).qty == 0
+
+
+async def test_a_halt_that_only_cancels_is_waited_for_and_all_is_closed_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It closes nothing, so that who gave way to it would leave all that is held."""
+    async with serving("binance", chances={}) as fake:
+        settings = settings_of(tmp_path, fake)
+        stranger(fake, "0.050")
+        async with (
+            opened(settings) as venue,
+            await Journal.open(settings.journal_url, "main", durable=False) as journal,
+        ):
+            positions, asked, go = venue.positions, asyncio.Event(), asyncio.Event()
+
+            async def held_back() -> list[VenuePosition]:
+                shown = await positions()
+                asked.set()
+                await go.wait()
+                return shown
+
+            monkeypatch.setattr(venue, "positions", held_back)
+            own, wait = AtWork(journal, await halt(journal, "ann", 1, at_work=True), "ann"), VenueWait("main", print)
+            closing = asyncio.create_task(
+                Flatten(settings, journal, venue, own, print, waiting=wait).flatten(time.monotonic() + 60)
+            )
+            await asked.wait()
+            cancelling = AtWork(
+                journal, await halt(journal, "bob", 1, at_work=True, flatten=False), "bob", flatten=False
+            )
+            await cancelling.raise_epoch([], after=cancelling.epoch)
+            go.set()
+            await until(lambda: "halt --cancel by bob is at work on the account: it is waited for" in wait.on)
+            assert (await journal.epoch()).epoch == cancelling.epoch
+            assert fake.engine.wallet.holding(SYM).qty == D("0.050")
+            await cancelling.give_back()
+            await closing
         assert fake.engine.wallet.holding(SYM).qty == 0

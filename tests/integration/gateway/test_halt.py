@@ -12,11 +12,14 @@ import pytest
 
 from services.console.halt import stop as halting
 from services.console.run.processes import as_environment
+from services.gateway.account import halt as halt_module
 from services.gateway.account import waiting
 from services.simulator.engine.events import NewOrder
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.simulator import serving
 from shared.config import load_settings
+from shared.control.accounts import AccountToStop
+from shared.control.latches import closes
 from shared.errors import VenueError
 from shared.messages import Leg, OrderStatus, Reason
 from shared.messages.reasons import OrderPhase
@@ -155,3 +158,21 @@ async def test_whoever_ends_it_while_the_venue_is_silent_is_told_what_is_not_don
     await server.wait_closed()
     assert ends.returncode == 130
     assert "stopped: main stays halted: not all that was asked for is done" in shown.decode()
+
+
+@pytest.mark.parametrize("flatten", [True, False])
+async def test_the_journal_says_whether_a_halt_closes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flatten: bool
+) -> None:
+    """A flatten gives way to another one only."""
+    told = list[bool]()
+
+    async def leave(stopped: AccountToStop, epoch: int, *_: object, **__: object) -> None:
+        holder = await stopped.journal.epoch()
+        assert holder.epoch == epoch
+        told.append(closes(holder))
+
+    configured(tmp_path, monkeypatch, "http://127.0.0.1:1")
+    monkeypatch.setattr(halt_module, "leave", leave)
+    await halting(cancel=not flatten, flatten=flatten)
+    assert told == [flatten]

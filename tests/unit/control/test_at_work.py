@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,12 +46,26 @@ async def test_what_somebody_else_has_since_is_neither_renewed_nor_given_back(
     assert (await journal.epoch()).epoch == other
 
 
-async def test_what_it_raises_while_it_is_stopped_is_its_own(journal: Journal) -> None:
-    """Ctrl-C: else nobody could give it back, and gateways would wait for nobody."""
+@pytest.mark.parametrize("times", [1, 2])
+async def test_what_it_raises_while_it_is_stopped_is_its_own(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Ctrl-C, and a time-out beside it: else nobody could give it back, and gateways would wait for nobody."""
     own = AtWork(journal, await halt(journal, "ann", 1, at_work=True), "ann")
+    raise_epoch, go = journal.raise_epoch, asyncio.Event()
+
+    async def slow(*given: Any, **named: Any) -> int:
+        epoch = await raise_epoch(*given, **named)
+        await go.wait()
+        return epoch
+
+    monkeypatch.setattr(journal, "raise_epoch", slow)
     raising = asyncio.create_task(own.raise_epoch([], after=own.epoch))
-    await asyncio.sleep(0)
-    raising.cancel()
+    for _ in range(times):
+        await asyncio.sleep(0)
+        raising.cancel()
+        await asyncio.sleep(0)
+    go.set()
     with pytest.raises(asyncio.CancelledError):
         await raising
     assert (await journal.epoch()).epoch == own.epoch

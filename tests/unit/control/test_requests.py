@@ -1,5 +1,6 @@
 """A request of the page is begun once, by who may, and it always ends in an answer."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from shared.control import latches, requests
 from shared.control.latches import AT_WORK_MS, HALT
 from shared.journal.database import Fenced
 from shared.journal.journal import Journal
-from shared.journal.rows import DropLatch, EventRow
+from shared.journal.rows import DropLatch, EventRow, LatchRow
 
 BY = "the page"
 
@@ -176,3 +177,41 @@ async def test_a_halt_that_is_lifted_while_its_request_is_begun_is_not_carried_o
     assert found is not None
     assert (found.well, found.answer) == (False, requests.LIFTED)
     assert not latches.is_at_work(await journal.epoch(), now_ms())
+
+
+@pytest.mark.parametrize(("kind", "flattens"), [(requests.CANCEL_ALL, False), (requests.FLATTEN, True)])
+async def test_the_journal_says_whether_a_request_closes(journal: Journal, kind: str, flattens: bool) -> None:
+    """A flatten that is at work gives way to another one only."""
+    at_ms = now_ms()
+    wanted = await requests.ask(journal, kind, BY, at_ms)
+    assert await requests.take(journal, wanted, at_ms) is not None
+    assert latches.closes(await journal.epoch()) is flattens
+
+
+async def test_a_gateway_that_is_stopped_while_it_begins_a_request_answers_it(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the account is nobody's for half a minute, and who asked waits as long."""
+    at_ms = now_ms()
+    wanted = await requests.ask(journal, requests.FLATTEN, BY, at_ms)
+    standing, raised, go = journal.latches, asyncio.Event(), asyncio.Event()
+
+    async def slow() -> dict[str, LatchRow]:
+        raised.set()
+        await go.wait()
+        return await standing()
+
+    monkeypatch.setattr(journal, "latches", slow)
+    taking = asyncio.create_task(requests.take(journal, wanted, at_ms))
+    await raised.wait()
+    for _ in range(2):
+        taking.cancel()
+        await asyncio.sleep(0)
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    found = await journal.request(wanted.request_id)
+    assert found is not None
+    assert (found.well, found.answer) == (False, "the gateway was stopped: type `tickline halt --flatten`")
+    assert not latches.is_at_work(await journal.epoch(), now_ms())
+    assert len(await alarms(journal)) == 1
