@@ -50,7 +50,7 @@ from shared.side_by_side import Beside, side_by_side
 
 SURE_S = 1.0  # how long it has to look flat: a read may be older than an answer
 TOLD_TIMES = 20
-UNTOLD_S = 60.0  # how long, at least, an order is asked for once all else is closed; then it is for a person
+UNTOLD_S = 60.0  # how long an order is asked for, at least; where it is all that is left then it is for a person
 REFUSED_TIMES = 12  # in a row, at full pace: halved so often, a close is small enough for any venue
 
 
@@ -231,7 +231,7 @@ class Flatten:
             try:
                 what = await self._venue.find(request.sym, request.client_order_id)
             except VenueError as error:
-                what = Ambiguous(str(error))
+                self._trouble, what = True, Ambiguous(str(error))
             found[request.client_order_id] = asked_ms, what
         return found
 
