@@ -104,9 +104,10 @@ class Books:
         return found | {sym: held.price for sym, held in own if held is not None}
 
     def paid_for(self, sym: str) -> Decimal:
-        """Returns what was paid for what the symbol's book holds, or a retired one does, on average; else 0."""
+        """Returns the most that was paid, on average, for what a book of the symbol holds, retired or not; else 0."""
         held = self._accounts[sym].held(sym) if sym in self._accounts else None
-        return next((book.price for book in self._retired if book.sym == sym), _ZERO) if held is None else held.price
+        paid = [book.price for book in self._retired if book.sym == sym and book.qty]
+        return max([*paid, _ZERO if held is None else held.price])
 
     def position(self, sym: str) -> Decimal:
         """Returns the symbol's position: signed, base units, dust too; 0 when flat."""

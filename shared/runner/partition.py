@@ -11,6 +11,8 @@ again after a restart. The rules, for each symbol and input stream, in the order
 - n as expected: the stage takes the message, when it is ready for it.
 """
 
+import math
+import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -139,14 +141,18 @@ class Partition:
         if self._told.get(name) != text:
             self._told[name] = self._fields[name] = text
 
-    def work(self, limit: int) -> None:
-        """Runs the stages until nothing more is ready, or `limit` entries wait to be written.
+    def work(self, limit: int, until_s: float = math.inf) -> None:
+        """Runs the stages until nothing more is ready, `limit` entries wait to be written, or it is `until_s`.
 
-        An input that is `always` taken is taken beyond the limit, too.
+        An input that is `always` taken is taken beyond the limit, too. What has begun is finished: at least one entry.
+
+        - until_s: on the clock `time.monotonic`. What is left makes the partition busy.
         """
         for name, symbol in list(self._active.items()):
-            if self._drain(symbol, limit):
+            if self._drain(symbol, limit, until_s):
                 del self._active[name]
+            if time.monotonic() >= until_s:
+                return
 
     def work_alone(self) -> None:
         """Takes a single entry, so that a commit holds nothing else."""
@@ -215,8 +221,8 @@ class Partition:
         self.seq += 1
         return commit
 
-    def _drain(self, symbol: Symbol, limit: int) -> bool:
-        """Takes this symbol's entries until none is ready; False when the limit came first."""
+    def _drain(self, symbol: Symbol, limit: int, until_s: float) -> bool:
+        """Takes this symbol's entries until none is ready; False when the limit or the time came first."""
         took = True
         while took:
             took = False
@@ -232,6 +238,8 @@ class Partition:
                     if entry.settled:
                         queue.popleft()
                         self._moved.add(stream)
+                    if time.monotonic() >= until_s:
+                        return False
         return True
 
     def _take(self, symbol: Symbol, cursor: InputCursor, entry: Entry) -> bool:

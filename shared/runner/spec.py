@@ -162,3 +162,11 @@ class Limits:
     trim_every_s: float = 10.0
     trim_age_s: float = _BUS.trim_age_s
     lease_s: float = _BUS.lease_s
+
+    @property
+    def work_s(self) -> float:
+        """Returns how long stages work until what they have made is committed, and leases are renewed.
+
+        With 2 ms for a prediction, what was read for eight partitions would take longer than a lease.
+        """
+        return self.lease_s / 6

@@ -260,20 +260,20 @@ class Worker:
             await self._feeder.gather(session, parts, self._pressure, wait_s)
         failures: dict[Partition, StageFailed] = {}
         self._run_stages(parts, failures)
-        kept = [message for part in parts for message in part.take_kept()]
         if self._store is not None:
-            await self._store.keep(kept)
+            await self._store.keep([message for part in parts for message in part.take_kept()])
         await self._send(session, self._commits(parts, failures))
         await self._reload_failed(session, failures)
 
     def _run_stages(self, parts: Sequence[Partition], failures: dict[Partition, StageFailed]) -> None:
-        """Lets the partitions work; adds those that fail."""
+        """Lets the partitions work, for a part of a lease in all; adds those that fail."""
+        until_s = time.monotonic() + self._limits.work_s
         for part in parts:
             try:
                 if part.lease.partition.p in self._suspects.retried:
                     part.work_alone()
                 else:
-                    part.work(min(self._limits.commit_entries, self._pressure.room(part)))
+                    part.work(min(self._limits.commit_entries, self._pressure.room(part)), until_s)
             except StageFailed as error:
                 failures[part] = error
 

@@ -114,14 +114,14 @@ class AtWork:
                                    f"written: {self._line.written()}")  # fmt: skip
             time.sleep(POLL_S)
 
-    def rate(self, seconds: float) -> dict[str, Any]:
-        """Returns how many ticks a second go all the way to an execution, and the cores that each process uses."""
+    def rate(self, seconds: float, upto: str = "executions") -> dict[str, Any]:
+        """Returns how many ticks a second go all the way up to this stream, and the cores that each process uses."""
         cpu, before, began_s = cpu_times(self._pids), self._line.written(), time.monotonic()
         time.sleep(seconds)
         after, took_s = self._line.written(), time.monotonic() - began_s
         check_alive(self._started, self._folder)
         shares = cpu_shares(cpu, cpu_times(self._pids))
-        return {"ticks_per_s": round((after["executions"] - before["executions"]) / took_s, 1), "cpu": shares}
+        return {"ticks_per_s": round((after[upto] - before[upto]) / took_s, 1), "cpu": shares}
 
     def memory_mb(self) -> dict[str, float]:
         """Returns the resident memory of each process."""

@@ -71,7 +71,7 @@ def settings_of(folder: Path, made: InProcess) -> Settings:
 def report(sym: str, n: int) -> ExecutionReport:
     """Returns a book's n-th report: it buys one, sells it again, and so on."""
     return ExecutionReport(
-        n=n, sym=sym, ts_event=n, tr=f"bench:{sym}:{n}", tick_n=n, order_n=n, client_order_id=f"{sym}{n}",
+        n=n, sym=sym, ts_event=n, tr=f"bench:{sym}:{n}", tick_n=n, order_n=n, client_order_id=f"{sym}{n:08d}",
         leg=Leg.NET, status=OrderStatus.FILLED, last_qty=Decimal(1 if n % 2 else -1), last_px=Decimal(100),
         commission=Decimal("0.01"), reason=None,
     )  # fmt: skip

@@ -178,6 +178,22 @@ async def test_a_clean_stop_and_start_goes_on(bus: MemoryBus, start: Start) -> N
     await written(bus, 6)
 
 
+class Heavy(Echo):
+    """It takes a tenth of a lease for each message."""
+
+    def on_tick(self, val: Message) -> list[Message] | None:
+        time.sleep(0.05)
+        return super().on_tick(val)
+
+
+async def test_the_leases_are_kept_while_stages_take_long(bus: MemoryBus, start: Start) -> None:
+    """All that was read takes longer than a lease: it would be lost, all be done again, and nothing ever written."""
+    writer = await Writer.on(bus)
+    await writer.write(*SYMBOLS, count=8)
+    start(echo_plan(lambda sym: Heavy()), replace(LIMITS, lease_s=0.5))
+    await written(bus, 8)
+
+
 # Replicas
 
 

@@ -71,7 +71,8 @@ def quoted(sym: str, price: int) -> dict[str, VenueQuote]:
 def test_a_position_that_nobody_quotes_counts_with_what_was_paid_and_never_as_nothing() -> None:
     heard, books = Heard(), Books([BTC, ETH], Decimal(100))
     books.book(bought(ETH, 3))
-    books.retire(Retired("before:XRPUSDT", "XRPUSDT", Decimal(-2), Decimal(5), Decimal(0)))
+    for book, qty, price in (("flat", 0, 0), ("before", -2, 5)):
+        books.retire(Retired(f"{book}:XRPUSDT", "XRPUSDT", Decimal(qty), Decimal(price), Decimal(0)))
     risk = RiskContext(cast(RiskCheck, heard), books, {}, 60.0)
     risk.judge(order(sym=BTC))
     assert heard.asked.context.other_notional == 3 * 7 + 2 * 5
