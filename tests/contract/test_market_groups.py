@@ -21,7 +21,7 @@ from services.simulator.dialects import markets
 from services.simulator.engine.funding import HOURS_8_MS, funding_rates
 from services.simulator.engine.listing import Listing
 from services.simulator.engine.trade_history import TradeHistory
-from services.simulator.hyperliquid.dialect import BEHIND_MS
+from services.simulator.hyperliquid.dialect import told_ms
 from services.simulator.simulator import Simulator, TradePlan, serving
 from shared.exchanges.market_data.offers import with_stream
 from shared.exchanges.market_data.options import LiveOptions
@@ -77,10 +77,11 @@ async def ingested(place: Place, count: int, folder: Path) -> None:
 
 
 def rate_known_at(place: Place, listing: Listing, end_ns: int) -> FundingGroup:
-    """The last rate that was settled a minute before: at Hyperliquid, some ms behind its hour."""
-    end_ms = end_ns // 1_000_000 - MINUTE_MS - (BEHIND_MS if place in HOURLY else 0)
+    """The last rate that was settled a minute before: at Hyperliquid, some ms behind its hour, of each rate others."""
+    end_ms = end_ns // 1_000_000 - MINUTE_MS
     every_ms = HOURS_8_MS // 8 if place in HOURLY else HOURS_8_MS
-    rate = funding_rates(listing.id, end_ms - every_ms + 1, end_ms, every_ms)[-1].rate
+    rates = funding_rates(listing.id, end_ms - 2 * every_ms, end_ms, every_ms)
+    rate = [one for one in rates if place not in HOURLY or told_ms(listing.id, one.at_ms) <= end_ms][-1].rate
     return FundingGroup(rate=float(rate), interval_h=every_ms * 8 // HOURS_8_MS)
 
 

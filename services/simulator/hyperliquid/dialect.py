@@ -33,6 +33,11 @@ USDC = {  # P: .../api/info-endpoint/spot#retrieve-spot-metadata
 }  # fmt: skip
 
 
+def told_ms(coin: str, at_ms: int) -> int:
+    """Returns the time that the exchange gives a rate of this hour."""
+    return at_ms + crc32(f"{coin} {at_ms}".encode()) % BEHIND_MS
+
+
 def swap(base: str = "BTC", price: Decimal = Decimal(42_000)) -> Listing:
     """Lists a coin's swap. Of its size and of its price five digits count, at about this price."""
     places = max(DIGITS - 1 - price.adjusted(), 0)
@@ -159,7 +164,7 @@ class HyperliquidMarket:
             raise KeyError(coin)
         start_ms, end_ms = int(content["startTime"]), min(int(content.get("endTime") or now_ms), now_ms)
         rates = [
-            (rate.at_ms + crc32(f"{coin} {rate.at_ms}".encode()) % BEHIND_MS, rate.rate)
+            (told_ms(coin, rate.at_ms), rate.rate)
             for rate in funding_rates(coin, start_ms - BEHIND_MS, end_ms, HOUR_MS)
         ]
         return [

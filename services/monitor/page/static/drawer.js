@@ -17,7 +17,8 @@ export class Drawer {
     byId("drawer-close").addEventListener("click", () => this.dialog.close());
     this.back.addEventListener("click", () => this.symbol(this.before));
     this.dialog.addEventListener("click", ({ target }) => target === this.dialog && this.dialog.close());
-    this.dialog.addEventListener("close", () => this.clear());
+    // The event comes later: by then something else may have been opened.
+    this.dialog.addEventListener("close", () => this.dialog.open || this.clear());
   }
 
   /** Opens the chain behind an id. */
