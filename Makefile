@@ -147,7 +147,7 @@ endif
 
 .PHONY: chaos-short
 chaos-short: export CHAOS_SHORT = 1
-chaos-short: $(READY)  ## the same with few kills (15 minutes)
+chaos-short: $(READY)  ## the same with few kills (20 minutes)
 ifneq ($(ARGS),)
 	$(BIN)/python -m pytest tests/chaos $(ARGS)
 else
