@@ -137,7 +137,7 @@ BESIDE := $(addprefix --ignore=,$(EXCHANGES))
 AT_EXCHANGES = $(BIN)/python -m pytest -n $(AT_ONCE) --dist load --maxschedchunk 1 $(EXCHANGES)
 
 .PHONY: chaos
-chaos: $(READY)  ## kill -9 every process and the bus at random moments; nothing may be lost (2 hours: docs/chaos.md)
+chaos: $(READY)  ## kill -9 every process and the bus at random moments; nothing may be lost (3 hours: docs/chaos.md)
 ifneq ($(ARGS),)
 	$(BIN)/python -m pytest tests/chaos $(ARGS)
 else
