@@ -114,6 +114,36 @@ def test_focus_stays_where_it_is_while_views_come(site: Site) -> None:
     expect(button).to_be_focused()
 
 
+def test_an_open_symbol_follows_what_is_committed_and_says_what_is_old(site: Site) -> None:
+    whole, url = symbol(), "/api/symbol/BTCUSDT"
+    began = {"points": whole["points"][:1], "marks": []}
+    site.server.told[url] = (200, began)
+    page = site.tab()
+    row(page, "positions", "BTCUSDT").get_by_role("button").click()
+    drawer = page.get_by_role("dialog", name="BTCUSDT")
+    expect(drawer.get_by_text("No prices yet.")).to_be_visible()
+    expect(drawer.locator("canvas")).to_have_count(0)
+
+    site.server.told[url] = (200, whole)
+    site.server.say(busy("live", venue="okx"))
+    expect(drawer.locator("canvas")).to_have_count(2)
+    expect(drawer.locator("tbody tr")).to_have_count(4)
+    expect(drawer.get_by_text("No prices yet.")).to_be_hidden()
+
+    button = drawer.get_by_role("button", name="fill 160")
+    button.focus()
+    site.server.told[url] = (503, {"sentence": "It cannot be read now: the bus."})
+    site.server.say(busy("live", venue="bybit"))
+    expect(drawer.get_by_role("status")).to_have_text("What is shown is old. It cannot be read now: the bus.")
+    site.server.told[url] = (200, whole | {"marks": whole["marks"][1:]})
+    site.server.say(busy("live", venue="okx"))
+    expect(drawer.locator("tbody tr")).to_have_count(3)
+    expect(drawer.get_by_role("status")).to_be_hidden()
+    expect(drawer.locator("canvas")).to_have_count(2)
+    expect(button).to_be_focused()
+    site.said.clear()  # Chromium tells of a 503
+
+
 def test_a_symbol_opens_its_prices_and_a_mark_there_its_trace_by_keyboard_alone(site: Site) -> None:
     page = site.tab()
     _tab_to(page, row(page, "positions", "BTCUSDT").get_by_role("button"))

@@ -1,7 +1,7 @@
 // One symbol: its prices with decisions and fills marked, y_hat under them, and the marks as rows.
 
 import { Chart, colour, columns, numbers } from "./chart.js";
-import { el, table } from "./dom.js";
+import { el, mark, table } from "./dom.js";
 import { clock, digits } from "./format.js";
 
 const PRICES_PX = 260;
@@ -9,29 +9,48 @@ const PREDICTIONS_PX = 120;
 const MARK_PX = 6;
 const NEAR_PX = 12;
 
-/** This class draws into `parent`; `trace(id, mark)` opens what a mark stands for. */
+/** This class draws into `parent` what `show` is given, and anew; `trace(id, mark)` opens what a mark stands for. */
 export class SymbolChart {
-  constructor(parent, name, { points, marks }, trace) {
-    this.marks = marks;
+  constructor(parent, name, trace) {
+    this.name = name;
     this.trace = trace;
+    this.marks = [];
     this.charts = [];
-    if (points.length < 2) parent.append(el("p", { class: "empty" }, "No prices yet."));
-    else this.draw(parent, name, points);
-    parent.append(marks.length ? this.rows() : el("p", { class: "empty" }, "No decision and no fill in this time."));
+    this.drawn = el("div");
+    this.table = this.rows();
+    this.noPrices = el("p", { class: "empty" }, "No prices yet.");
+    this.noMarks = el("p", { class: "empty" }, "No decision and no fill in this time.");
+    parent.append(this.noPrices, this.drawn, this.noMarks, this.table.node);
   }
 
-  draw(parent, name, points) {
+  show({ points, marks }) {
+    const prices = points.length > 1; // one makes no line
+    this.marks = marks;
+    this.noPrices.hidden = prices;
+    this.drawn.hidden = !prices;
+    this.noMarks.hidden = marks.length > 0;
+    this.table.node.hidden = !marks.length;
+    this.table.update([...marks].sort((a, b) => b.ms - a.ms));
+    if (!prices) return;
+    if (!this.charts.length) this.draw();
     const [ms, price, y_hat] = columns(points, 3);
+    const about = `Prices of ${this.name} from ${clock(ms[0])} to ${clock(ms.at(-1))}, with ${marks.length} decisions and fills; they stand as rows below.`;
+    mark(this.prices, "aria-label", about);
+    const [upper, lower] = this.charts;
+    upper.show([ms, price]);
+    lower.show([ms, y_hat]);
+  }
+
+  draw() {
     const keys = [["price", "price"], ["buy", "filled, bought"], ["sell", "filled, sold"], ["decision", "decision"]];
-    const about = `Prices of ${name} from ${clock(ms[0])} to ${clock(ms.at(-1))}, with ${this.marks.length} decisions and fills; they stand as rows below.`;
-    const prices = el("div", { class: "chart", role: "img", "aria-label": about });
-    const predictions = el("div", { class: "chart", role: "img", "aria-label": `y_hat of ${name} in the same time` });
-    parent.append(
+    this.prices = el("div", { class: "chart", role: "img" });
+    const predictions = el("div", { class: "chart", role: "img", "aria-label": `y_hat of ${this.name} in the same time` });
+    this.drawn.append(
       el("p", { class: "keys" }, ...keys.map(([kind, word]) => el("span", { class: `key ${kind}` }, word))),
-      prices, el("h3", {}, "y_hat"), predictions,
+      this.prices, el("h3", {}, "y_hat"), predictions,
     );
-    const cursor = { sync: { key: `symbol-${name}` }, drag: { x: false, y: false } };
-    const upper = new Chart(prices, () => ({
+    const cursor = { sync: { key: `symbol-${this.name}` }, drag: { x: false, y: false } };
+    const upper = new Chart(this.prices, () => ({
       height: PRICES_PX, cursor,
       series: [{}, { stroke: colour("--ink"), width: 1.5, points: { show: false } }],
       hooks: { draw: [(plot) => this.drawMarks(plot)] },
@@ -41,9 +60,7 @@ export class SymbolChart {
       series: [{}, { stroke: colour("--y-hat"), width: 1.5, points: { show: false } }],
       axes: { y: { space: 22, values: (_, splits) => splits.map((it) => String(Number(it.toPrecision(3)))) } },
     }));
-    upper.show([ms, price]);
-    lower.show([ms, y_hat]);
-    prices.addEventListener("click", (event) => this.near(upper.plot, event));
+    this.prices.addEventListener("click", (event) => this.near(upper.plot, event));
     this.charts.push(upper, lower);
   }
 
@@ -88,14 +105,12 @@ export class SymbolChart {
       button.addEventListener("click", () => this.trace(first.trace, first));
       return button;
     };
-    const { node, update } = table("Decisions and fills", [
+    return table("Decisions and fills", [
       { name: "Time", kind: "time", cell: ({ ms }) => clock(ms) },
       { name: "What", kind: "what", cell: ({ kind, side }) => (side ? `${kind}, ${side}` : kind) },
       { name: "Price", kind: "number", cell: ({ price }) => digits(price) },
       { name: "Says", kind: "sentence", make: open, cell: ({ text }) => text },
     ], ({ trace, kind, ms }) => `${trace} ${kind} ${ms}`);
-    update([...this.marks].sort((a, b) => b.ms - a.ms));
-    return node;
   }
 
   end() {

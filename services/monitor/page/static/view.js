@@ -13,6 +13,7 @@ export const modeOf = ({ halted, held, mode }) => (halted ? "HALTED" : held ? "H
 export class View {
   constructor(drawer, acts) {
     this.acts = acts;
+    this.drawer = drawer;
     this.line = new Line(byId("line"));
     this.equity = new EquityChart(byId("equity"));
     this.tables = new Tables(drawer);
@@ -25,6 +26,7 @@ export class View {
     if (this.shown !== view) {
       this.equity.show(view.equity?.points ?? [], view.mode);
       this.figures(view.equity ?? {});
+      this.drawer.committed();
       this.shown = view;
     }
     this.tables.show(view, elapsed_s);
