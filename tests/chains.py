@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from services.console.trace import trace_of
 from shared.config import Settings
-from shared.lookup.chains import Chains, Told, as_json_of
+from shared.lookup.chains import Chains, ToldChain, as_json_of
 from shared.messages import Decision, ExecutionReport, MarketTick, Prediction, Reason, Stream
 from shared.messages.reasons import UNASKED
 from shared.wall_time import UTC_TIME
@@ -64,7 +64,7 @@ async def asked_why(settings: Settings, rng: random.Random, bars: dict[str, dict
     return made
 
 
-def _look(told: Told, where: str, made: Picked) -> None:
+def _look(told: ToldChain, where: str, made: Picked) -> None:
     """Notes what is wrong with any chain."""
     made.origins.update(hop.origin for hop in told.chain.hops)
     if told.lacking:

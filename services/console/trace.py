@@ -17,7 +17,7 @@ from shared.config import Settings, load_settings
 from shared.errors import DataError, ParityBroken
 from shared.explain.chain import Chain
 from shared.explain.story import times, unasked_line
-from shared.lookup.chains import Chains, Told, as_json_of, endings
+from shared.lookup.chains import Chains, ToldChain, as_json_of, endings
 from shared.messages import Features, Message, Prediction, Stream
 from shared.models.card import Card
 from shared.models.card_of_hash import card_of_hash
@@ -57,7 +57,7 @@ def trace(
         raise ParityBroken(f"trace: {again.line}")
 
 
-async def asked(settings: Settings, name: str, wall: WallTime) -> tuple[Told, list[Message]]:
+async def asked(settings: Settings, name: str, wall: WallTime) -> tuple[ToldChain, list[Message]]:
     """Returns the chain of an id, told, and the features before its own; raises DataError where nobody knows the id."""
     async with Chains.open(settings, wall) as chains:
         tr = await trace_of(chains, settings, name)
@@ -96,7 +96,7 @@ async def trace_of(chains: Chains, settings: Settings, name: str) -> str:
     raise reach.unknown(f"trace: {name[:160]!r} is the id of nothing that is known here: {TAKES}", chains.no_journal)
 
 
-def lines(told: Told, wall: WallTime) -> Iterator[str]:
+def lines(told: ToldChain, wall: WallTime) -> Iterator[str]:
     """Yields the chain for a person: when each hop was written, how long after the one before, and what it says."""
     chain = told.chain
     yield f"{chain.sym} {chain.tr}"

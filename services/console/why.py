@@ -13,7 +13,7 @@ from services.console.run_id import RunId, of_run_id
 from shared.config import Settings, load_settings
 from shared.errors import DataError, TicklineError
 from shared.explain.story import Sentence
-from shared.lookup.chains import Chains, Told, as_json_of, endings
+from shared.lookup.chains import Chains, ToldChain, as_json_of, endings
 from shared.messages import Decision
 from shared.wall_time import WallTime, age
 
@@ -37,7 +37,7 @@ def why(
     show([json_text(as_json_of(told, at_ns))] if as_json else for_screen(said, SENTENCE_AT))
 
 
-async def asked(settings: Settings, sym: str, at_ns: int | None, wall: WallTime) -> tuple[Told, Decision]:
+async def asked(settings: Settings, sym: str, at_ns: int | None, wall: WallTime) -> tuple[ToldChain, Decision]:
     """Returns the chain of the decision at a time, told; raises DataError where nothing is known of any."""
     async with Chains.open(settings, wall) as chains:
         decision = await chains.decision_at(sym, at_ns)
@@ -62,7 +62,7 @@ async def _nothing(chains: Chains, settings: Settings, sym: str, at_ns: int | No
 SENTENCE_AT = 28  # the column at which a step's sentence begins
 
 
-def lines(told: Told, decision: Decision, at_ns: int | None, wall: WallTime, now_ns: int) -> Iterator[str]:
+def lines(told: ToldChain, decision: Decision, at_ns: int | None, wall: WallTime, now_ns: int) -> Iterator[str]:
     """Yields the answer for a person."""
     of = wall.second(decision.ts_event)
     yield f"{decision.sym}, the decision on the tick of {of}, {age(now_ns - decision.ts_event)} ago ({told.chain.tr})"

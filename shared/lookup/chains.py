@@ -44,7 +44,7 @@ HOUR_NS = 3_600 * NS_PER_S
 OF_WINDOWS = frozenset({Reason.NO_PREDICTION, Reason.WARMING_UP})
 
 
-class Told(NamedTuple):
+class ToldChain(NamedTuple):
     """A told chain has its sentences.
 
     - lacking: what was not found of it any more; empty where it is complete.
@@ -63,7 +63,7 @@ class Told(NamedTuple):
         return not self.lacking
 
 
-def endings(told: Told) -> Iterator[str]:
+def endings(told: ToldChain) -> Iterator[str]:
     """Yields what a person must know of the answer itself."""
     if told.lacking:
         yield f"  {lacking_line(told.lacking)}"
@@ -71,7 +71,7 @@ def endings(told: Told) -> Iterator[str]:
         yield "  the rule is told as it is configured now: no recording has its config of then"
 
 
-def as_json_of(told: Told, at_ns: int | None = None) -> dict[str, Any]:
+def as_json_of(told: ToldChain, at_ns: int | None = None) -> dict[str, Any]:
     """Returns the answer as `--json` has it."""
     chain = told.chain
     return {
@@ -127,7 +127,7 @@ class Chains:
             made.no_journal = why or made.no_journal
             yield made
 
-    async def told(self, tr: str) -> Told:
+    async def told(self, tr: str) -> ToldChain:
         """Returns the chain of a trace id, told; an empty one where nothing is known of it."""
         found: list[Hop] = [Hop(*one) for one in await self.lookup.of_trace(tr)]
         if MISSING in tr:
@@ -139,13 +139,13 @@ class Chains:
         at_ns = min((hop.at_ns for hop in chain.hops if hop.at_ns), default=0)
         rule, as_now = self._rule(at_ns)
         if not chain:
-            return Told(chain, [], [], rule, as_now)
+            return ToldChain(chain, [], [], rule, as_now)
         circumstances = {
             decision.n: await self._circumstances(decision) for decision, _ in chain.each(Decision) if decision.reason
         }
         sentences = story(chain, self._settings, self._wall, rule=rule, circumstances=circumstances, lives=lives)
         lacking = chain.lacking(await self._last_reported(chain))
-        return Told(chain, sentences, lacking, rule, as_now)
+        return ToldChain(chain, sentences, lacking, rule, as_now)
 
     async def decision_at(self, sym: str, at_ns: int | None) -> Decision | None:
         """Returns the newest decision on a tick of that time or before it; of all where no time is given."""

@@ -15,7 +15,7 @@ from services.research.backtest.variants import Progress, TimeRange, VariantResu
 from services.research.fast.engine import BarColumns, Floats, OnlyExact, Terms, compile_kernel, trade
 from services.research.fast.gate import ExactRun, require_same
 from services.research.fast.measured import Rows, measured
-from services.research.fast.predictions import Asked, Told, bars_before, predict_all
+from services.research.fast.predictions import Asked, ToldModel, bars_before, predict_all
 from services.research.in_process_line import LinePlans, line_plans, line_plans_with
 from shared.bar import BarArrays
 from shared.config import Settings
@@ -178,4 +178,4 @@ def _gate(
 
 def _told(settings: Settings, y_hat: Floats) -> LinePlans:
     """Returns the line with these predictions, from the second bar that it sees."""
-    return line_plans_with(settings, Told(y_hat.tolist()), ["log_return()"], "told")
+    return line_plans_with(settings, ToldModel(y_hat.tolist()), ["log_return()"], "told")

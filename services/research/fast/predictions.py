@@ -49,7 +49,7 @@ def bars_before(vector: FeatureVector, window: int) -> int | None:
     return None if vector.looks_back is None else vector.looks_back + window - 2
 
 
-class Told(Tick[Any, float]):
+class ToldModel(Tick[Any, float]):
     """A model that was told what to say, one number after the other."""
 
     def __init__(self, y_hats: Iterable[float]) -> None:

@@ -23,7 +23,7 @@ ROWS = {  # so many rows of an answer weigh one more
 }
 
 
-class Pace(NamedTuple):
+class RequestPace(NamedTuple):
     """A pace allows so much weight in any window of so many ms."""
 
     window_ms: float
@@ -31,8 +31,8 @@ class Pace(NamedTuple):
 
 
 # Neither takes all: orders do not queue, and the two may share an address.
-ACCOUNT_PACE = Pace(20_000.0, 300)  # within one, a look-up need not wait for what was asked before
-MARKET_PACE = Pace(60_000.0, 900)  # at its start a feed asks many things at once
+ACCOUNT_PACE = RequestPace(20_000.0, 300)  # within one, a look-up need not wait for what was asked before
+MARKET_PACE = RequestPace(60_000.0, 900)  # at its start a feed asks many things at once
 
 
 def asked_weight(path: str, params: Mapping[str, Any]) -> int:
@@ -53,7 +53,7 @@ def answer_weight(kind: str, answer: object) -> int:
     return len(answer) // ROWS[kind] if kind in ROWS and isinstance(answer, list) else 0
 
 
-def paced_client(parent: Any, pace: Pace) -> Any:
+def paced_client(parent: Any, pace: RequestPace) -> Any:
     """Makes a subclass of ccxt's class that keeps to a pace. What an answer weighs is paid by the next question."""
 
     class Paced(parent):  # type: ignore[misc]

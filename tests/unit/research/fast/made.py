@@ -9,7 +9,7 @@ import numpy as np
 
 from services.research.backtest import Backtest, Inputs, VenueRules
 from services.research.fast import BarColumns, ExactRun, FastRun, Terms, require_same, trade
-from services.research.fast.predictions import Told
+from services.research.fast.predictions import ToldModel
 from services.research.in_process_line import line_plans_with
 from shared.config import Settings, load_settings
 from shared.history import HistoryBar
@@ -46,7 +46,7 @@ def whole_bars(rows: Sequence[Sequence[Decimal]]) -> list[HistoryBar]:
 
 def exact_run(settings: Settings, bars: Sequence[HistoryBar], y_hats: Sequence[float], **rules: Any) -> ExactRun:
     """The first bar warms the feature, so it has no prediction."""
-    plans = line_plans_with(settings, Told(y_hats[1:]), ["log_return_lags(1)"], "told")
+    plans = line_plans_with(settings, ToldModel(y_hats[1:]), ["log_return_lags(1)"], "told")
     watched = ExactRun()
     inputs = Inputs(bars, plans, stop_needs(settings))
     Backtest(settings, VenueRules(**rules), inputs=inputs).run([watched], tap=watched.tap)
