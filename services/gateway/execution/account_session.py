@@ -87,7 +87,6 @@ class AccountSession:
         self._over = False
         self.managers: dict[str, OrderManager] = {}
         self.tasks = SessionTasks(outbox)
-        self._open_orders: dict[str, dict[str, OpenOrder]] = {}
 
     async def begin(self, owner: str, parts: Sequence[Partition], bus_id: str) -> None:
         """Raises the epoch, loads what is open, and starts.
@@ -115,6 +114,7 @@ class AccountSession:
     def _new_context(self, epoch: int) -> SessionContext:
         config, journal = self._config, self._journal
         books, protector = Books(config.symbols, config.capital), Protector()
+        open_orders: dict[str, dict[str, OpenOrder]] = {}
         return SessionContext(
             config=config,
             journal=journal,
@@ -123,7 +123,7 @@ class AccountSession:
             risk=RiskContext(
                 self._check,
                 books,
-                self._open_orders,
+                open_orders,
                 config.equity_max_age_s,
                 self._limits_reducing,
                 protector.clearing,
@@ -136,6 +136,7 @@ class AccountSession:
             markets_in_doubt=asyncio.Event(),
             resting=OpenOrdersWatch(self._venue, config.poll_max_s),
             protector=protector,
+            open_orders=open_orders,
         )
 
     def _limits_reducing(self, sym: str) -> bool:
@@ -185,7 +186,6 @@ class AccountSession:
         for sym in self._config.symbols:
             book = self._config.book(sym)
             manager = self.managers[sym] = OrderManager(sym, book, seqs.get(book, 0), self.context)
-            self._open_orders[sym] = manager.open_orders
         for part in parts:
             await self.fill_outbox(part, seqs)
         rows = by_book(await self._journal.orders())
@@ -295,7 +295,7 @@ class AccountSession:
         return kept(Began, limits[BEGAN]).at_ms
 
     async def _go_on(self) -> None:
-        await side_by_side(manager.go_on() for manager in self.managers.values() if manager.open_orders)
+        await side_by_side(self.managers[sym].go_on() for sym in list(self.context.open_orders))
 
     async def _watch_controls(self) -> None:
         """Looks at what a person has changed, and lets time pass for orders that wait."""

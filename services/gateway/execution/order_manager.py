@@ -24,7 +24,6 @@ from services.gateway.execution.records import (
     OpenOrder,
     Readiness,
     content_of,
-    open_order_of,
     readiness,
     rests,
     row_of,
@@ -71,7 +70,7 @@ class OrderManager(OrderSteps):
         """Goes on with open orders of an earlier session: what was SENT is UNKNOWN now, all else is judged anew."""
         step = SymbolStep()
         for row in rows:
-            order = self.open_orders[row.client_order_id] = open_order_of(row)
+            order = self._open(row)
             if row.state is OrderPhase.SENT:
                 self._move(order, Ambiguous("the gateway was stopped before the answer"), step)
         for order in self.open_orders.values():
@@ -92,7 +91,7 @@ class OrderManager(OrderSteps):
                 if content is None:
                     row = row_of(intent, self.book, context.fenced.epoch, now_ms())
                     context.recent.add(row)
-                    self.open_orders[row.client_order_id] = open_order_of(row)
+                    self._open(row)
                     await self._recall_ended(row)
                     step.changes.append(row)
                 elif content != content_of(intent):
@@ -118,7 +117,7 @@ class OrderManager(OrderSteps):
             step, name = SymbolStep([stop]), row.client_order_id
             known = name in self.open_orders or await self._context.journal.order(name) is not None
             if not known:
-                self.open_orders[name] = open_order_of(row)
+                self._open(row)
                 step.changes.append(row)
             await self._write(step)
         if not known:
@@ -127,7 +126,7 @@ class OrderManager(OrderSteps):
     async def close_at_market(self, row: OrderRow, alarm: EventRow) -> None:
         """Takes an order of the gateway's own that closes the position, since a stop has not."""
         async with self._lock:
-            self.open_orders[row.client_order_id] = open_order_of(row)
+            self._open(row)
             await self._advance(SymbolStep([row, alarm]))
 
     # From the journal to the venue.

@@ -5,7 +5,14 @@ import asyncio
 import structlog
 
 from services.gateway.execution.baseline import elsewhere_row
-from services.gateway.execution.records import OpenOrder, OrderTrades, ending, following, funding_report
+from services.gateway.execution.records import (
+    OpenOrder,
+    OrderTrades,
+    ending,
+    following,
+    funding_report,
+    open_order_of,
+)
 from services.gateway.execution.session_context import SessionContext, SymbolStep, now_ms
 from shared.control.books import execution_row
 from shared.journal.rows import EventRow, FundingRow, OrderRow
@@ -35,6 +42,12 @@ class OrderSteps:
         self._ended: dict[str, OrderPhase] = {}  # of the orders that open ones come after
         self._context = context
         self._lock = asyncio.Lock()  # one step at a time
+
+    def _open(self, row: OrderRow) -> OpenOrder:
+        """Counts an order among those that are open."""
+        order = self.open_orders[row.client_order_id] = open_order_of(row)
+        self._context.open_orders[self.sym] = self.open_orders
+        return order
 
     async def fund(self, payment: FundingPayment) -> None:
         """Books a funding payment."""
@@ -76,6 +89,8 @@ class OrderSteps:
             step.changes.append(row := elsewhere_row(context.risk.limits, elsewhere))
             context.risk.remember((row,))
         del self.open_orders[order.name]
+        if not self.open_orders:
+            del self._context.open_orders[self.sym]
         context.resting.forget(order)
         self._book(end.report, step)
         step.changes += context.protector.ended(order.row)

@@ -21,6 +21,7 @@ import structlog
 
 from services.gateway.execution.open_orders import OpenOrdersWatch
 from services.gateway.execution.protector import Protector
+from services.gateway.execution.records import OpenOrder
 from services.gateway.risk.context import RiskContext
 from shared.bus.names import partition_of
 from shared.config import Settings
@@ -337,6 +338,7 @@ class SessionContext(NamedTuple):
     - markets_in_doubt: set when something speaks for other rules of a market than those that are known.
     - resting: watches what rests at the venue.
     - protector: keeps the stops of the positions.
+    - open_orders: of each symbol that has any, by client order id.
     """
 
     config: SessionConfig
@@ -352,6 +354,7 @@ class SessionContext(NamedTuple):
     markets_in_doubt: asyncio.Event
     resting: OpenOrdersWatch
     protector: Protector
+    open_orders: dict[str, dict[str, OpenOrder]]
 
 
 def now_ms() -> int:

@@ -26,6 +26,7 @@ class RiskContext:
     - differences: so many were found then, and before.
     - blocked: why nothing is added in any symbol, and why_blocked in words; stopped: symbols in which nothing is added,
       by reason, and why.
+    - open_orders: of each symbol that has any, by client order id.
     - heard_ms: when the venue answered something last, by our clock; 0 before the first answer.
     - limits_reducing: says of a symbol whether the venue itself lets a reduce-only order only reduce.
     - clearing: says of a symbol whether a stop of an older position is still there.
@@ -194,7 +195,7 @@ class RiskContext:
         self._value_at_rest()
         total = EXACT.subtract(self._all_at_rest, self._at_rest.get(sym, _ZERO))
         for other, orders in self._open_orders.items():
-            if orders and other != sym and other in self._at_rest:
+            if other != sym and other in self._at_rest:
                 total = EXACT.add(EXACT.subtract(total, self._at_rest[other]), self._at_worst(other, orders.values()))
         for other, held in self._books.others().items():
             total = EXACT.add(total, abs(held) * self._ask(other))

@@ -77,12 +77,14 @@ async def rests(trading: Gateway, orders: int = 1) -> None:
 
 
 async def test_what_rests_is_watched_by_one_list(trading: Gateway) -> None:
-    await trading.session()
+    session = await trading.session()
+    assert not session.context.open_orders
     let_it_rest(trading)
     await trading.write(trading.intent("0.020"))
     await rests(trading)
     await trading.write(trading.intent("0.030"))
     await rests(trading, 2)
+    assert [*session.context.open_orders] == [SYM]
     asked, listed = trading.fake.server.count("/order", "GET"), trading.fake.server.count("/openOrders")
     await until(lambda: trading.fake.server.count("/openOrders") >= listed + 12)  # comparisons read it, too
     assert trading.fake.server.count("/order", "GET") == asked
@@ -90,6 +92,7 @@ async def test_what_rests_is_watched_by_one_list(trading: Gateway) -> None:
         trading.fake.engine.cancel(order, trading.fake.state.now_ms())
     first, second = await trading.reported(2)
     assert {first.status, second.status} == {OrderStatus.CANCELED}
+    assert not session.context.open_orders, "an order is judged beside those only that are open"
     await trading.agreed()
 
 

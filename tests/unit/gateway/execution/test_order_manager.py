@@ -25,7 +25,7 @@ async def test_no_order_is_followed_before_all_are_known_and_written() -> None:
 
     context: Any = SimpleNamespace(
         spawn=spawn, journal=SimpleNamespace(order=recalled), fenced=SimpleNamespace(epoch=1, write=written),
-        config=SimpleNamespace(grace_ms=300),
+        config=SimpleNamespace(grace_ms=300), open_orders={},
     )  # fmt: skip
     manager = OrderManager(SYM, BOOK, 0, context)
     await manager.resume([order(1), order(2, after="before00001"), order(3, state=OrderPhase.UNKNOWN)])
