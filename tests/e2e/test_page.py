@@ -143,6 +143,12 @@ def test_an_open_symbol_follows_what_is_committed_and_says_what_is_old(site: Sit
     expect(button).to_be_focused()
     site.said.clear()  # Chromium tells of a 503
 
+    site.server.stale = [{"what": "bus", "age_s": 3, "sentence": "The bus has not answered for 3 s."}]
+    expect(drawer.locator(".notice")).to_have_text("The bus has not answered for 3 s.")
+    is_readable(page)
+    site.server.stale = []
+    expect(drawer.locator(".notice")).to_be_empty()
+
 
 def test_a_symbol_opens_its_prices_and_a_mark_there_its_trace_by_keyboard_alone(site: Site) -> None:
     page = site.tab()

@@ -79,6 +79,7 @@ function notice(sentence) {
   if (node.dataset.said === sentence) return;
   node.dataset.said = sentence;
   say(node, sentence);
+  say(byId("drawer-notice"), sentence); // it covers the other one
   if (!signedOut) return;
   const link = document.createElement("a");
   link.href = "/login";
