@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import time
@@ -21,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+import structlog
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -31,7 +33,14 @@ from shared.errors import BusUnreachable
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 PASSING_S = 30.0  # how long to wait for the end of a look
+LOG = "valkey.log"  # what the server says
+PARTS = "appendonlydir"  # of what it stores: a base, and what was written behind it
+MANIFEST = "appendonly.aof.manifest"
+REFUSED = re.compile(r"Bad file format reading the append only file (\S+):")
+GOOD = re.compile(r"ok_up_to=(\d+)")
 NOTE = "bus.json"  # in the data folder while a server is up: where it listens, and its process
+log = structlog.get_logger()
+
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)  # what a note that is none may raise
 
 
@@ -55,9 +64,23 @@ class EmbeddedBus:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Starts the server, or raises BusUnreachable with what stands in the way."""
+        """Starts the server, or raises BusUnreachable with what stands in the way.
+
+        Where it refuses its log because of a hole, that is cut off there, and the server is started again.
+        """
         self._take_folder()
         self.port = self.port or _free_port()
+        try:
+            if self._serves() or (_cut_log(self.folder) and self._serves()):
+                return
+        except OSError as error:
+            self.stop()
+            raise BusUnreachable(f"the bus folder {self.folder} cannot be used: {error}") from error
+        self.stop()
+        raise BusUnreachable(f"the bus in {self.folder} does not start: {_last_line(self._log)} (see {self._log})")
+
+    def _serves(self) -> bool:
+        """Starts the process, and says whether it serves what it has stored."""
         options = {
             "port": str(self.port), "bind": "127.0.0.1", "dir": str(self.folder), "save": "",
             "appendonly": "yes" if self._append_only else "no", "appendfsync": "everysec",
@@ -65,17 +88,23 @@ class EmbeddedBus:
         command = [str(_program())]
         for name, value in options.items():
             command += (f"--{name}", value)
-        log = self.folder / "valkey.log"
-        try:
-            with log.open("ab") as out:
-                self._process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
-                )
-            self._note.write_text(json.dumps({"url": self.url, "pid": self._process.pid, "passing": self._passing}))
-        except OSError as error:
-            self.stop()
-            raise BusUnreachable(f"the bus folder {self.folder} cannot be used: {error}") from error
-        self._await_ready(log, self._process.pid)
+        with self._log.open("ab") as out:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            )
+        pid = self._process.pid
+        self._note.write_text(json.dumps({"url": self.url, "pid": pid, "passing": self._passing}))
+        deadline = time.monotonic() + START_TIMEOUT_S
+        with _client(self.url) as client:
+            while self.alive() and time.monotonic() < deadline:
+                try:
+                    client.ping()  # refused until the AOF is loaded
+                    if client.info("server")["process_id"] == pid:  # not another server, on a port taken meanwhile
+                        return True
+                except RedisError:
+                    pass
+                time.sleep(0.02)  # there is nothing to wait on: the server answers when it does
+        return False
 
     def alive(self) -> bool:
         """Says whether the server's process is running."""
@@ -107,19 +136,9 @@ class EmbeddedBus:
     def _note(self) -> Path:
         return self.folder / NOTE
 
-    def _await_ready(self, log: Path, pid: int) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_S
-        with _client(self.url) as client:
-            while self.alive() and time.monotonic() < deadline:
-                try:
-                    client.ping()  # refused until the AOF is loaded
-                    if client.info("server")["process_id"] == pid:  # not another server, on a port taken meanwhile
-                        return
-                except RedisError:
-                    pass
-                time.sleep(0.02)  # there is nothing to wait on: the server answers when it does
-        self.stop()
-        raise BusUnreachable(f"the bus in {self.folder} does not start: {_last_line(log)} (see {log})")
+    @property
+    def _log(self) -> Path:
+        return self.folder / LOG
 
     def _await_lock(self, lock: IO[str]) -> None:
         """Takes the lock; waits for whoever only looks for a moment, and for nobody else."""
@@ -204,7 +223,7 @@ def running_url(folder: Path) -> str | None:
 
 def stored_bus(folder: Path) -> EmbeddedBus:
     """Returns a server for the data that an earlier run left in the folder; BusUnreachable where there is none."""
-    if not (folder / "appendonlydir").is_dir():
+    if not (folder / PARTS).is_dir():
         raise BusUnreachable(
             f"no bus runs in {folder}, and none has left its data there: type this in the folder of your "
             "tickline.toml, start `tickline run`, or set TICKLINE_BUS__URL"
@@ -266,6 +285,39 @@ def _free_port() -> int:
         return port
 
 
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+def _cut_log(folder: Path) -> bool:
+    """Cuts what the server has refused just now off its log, and keeps a copy; says whether there was such a thing.
+
+    A disk that was full may leave a hole of zeros, since Redis 7 and Valkey do not open for appending what they have
+    begun anew (`BGREWRITEAOF`, which they do by themselves, too): they take back half a write, and go on behind it.
+    Only the end of the last part is cut, so that what is lost are the newest writes, as in a power cut.
+    """
+    refused = REFUSED.search(_last_line(folder / LOG))
+    if refused is None:
+        return False
+    part = folder / PARTS / refused[1]
+    told = (folder / PARTS / MANIFEST).read_text().split("\n")
+    written = [line.split()[1] for line in told if line.endswith("type i")]
+    if part.name not in written[-1:]:
+        return False
+    command = ["valkey-check-aof", str(part)]  # the server's program looks a log through by its other name
+    checked = subprocess.run(command, executable=_program(), capture_output=True, text=True, check=False)
+    good = GOOD.search(checked.stdout)
+    if good is None:
+        return False
+    end = int(good[1])
+    with part.open("rb") as stored:
+        stored.seek(end)
+        if stored.read(1) != b"\0":
+            return False  # another damage: that is for a person
+    copy = folder / f"{part.name}.damaged-{time.time_ns() // 10**9}"
+    shutil.copyfile(part, copy)
+    cut = part.stat().st_size - end
+    os.truncate(part, end)
+    log.warning("the bus's log had a hole, and was cut there", log=str(part), bytes=cut, copy=str(copy))
+    return True
+
+
+def _last_line(said: Path) -> str:
+    lines = said.read_text(errors="replace").splitlines() if said.exists() else []
     return lines[-1].strip() if lines else "it said nothing"

@@ -97,6 +97,52 @@ def test_a_server_that_died_is_started_again_by_its_owner(folder: Path) -> None:
             assert asked.get("kept") == "1"
 
 
+def made_anew(folder: Path) -> list[Path]:
+    """Lets a server write a hundred keys behind a log that it has made anew; the parts of its log."""
+    with EmbeddedBus(folder) as bus, client(bus) as asked:
+        asked.set("before", "1")
+        asked.bgrewriteaof()
+        wait_until(lambda: not asked.info("persistence")["aof_rewrite_in_progress"])
+        for number in range(100):
+            asked.set(f"key{number:02}", "1")
+    return sorted((folder / "appendonlydir").glob("*.aof")) + sorted((folder / "appendonlydir").glob("*.rdb"))
+
+
+def with_hole(data: bytes) -> bytes:
+    """As a disk that was full leaves it: zeros, and then what was written when there was room again."""
+    begin = data.rindex(b"*3", 0, data.index(b"key50"))
+    return data[:begin] + bytes(300) + data[begin:]
+
+
+def test_a_log_with_a_hole_is_cut_there_and_what_was_cut_is_kept(folder: Path) -> None:
+    part, _ = made_anew(folder)
+    damaged = with_hole(part.read_bytes())
+    part.write_bytes(damaged)
+    with EmbeddedBus(folder) as bus, client(bus) as asked:
+        assert asked.get("before") == "1"
+        assert sorted(asked.keys("key*")) == [f"key{number:02}" for number in range(50)]
+        asked.set("later", "1")
+    (copy,) = folder.glob("*.damaged-*")
+    assert copy.read_bytes() == damaged
+    with EmbeddedBus(folder) as bus, client(bus) as asked:
+        assert asked.get("later") == "1"
+
+
+def test_what_is_damaged_before_the_last_part_of_the_log_is_refused(folder: Path) -> None:
+    """To cut there would lose what is old, and keep what is new."""
+    part, base = made_anew(folder)
+    manifest, later = folder / "appendonlydir" / embedded.MANIFEST, part.with_name("appendonly.aof.9.incr.aof")
+    later.write_bytes(part.read_bytes())
+    manifest.write_text(f"{manifest.read_text()}file {later.name} seq 9 type i\n")
+    part.write_bytes(with_hole(part.read_bytes()))
+    assert "Bad file format" in refused(EmbeddedBus(folder))
+    assert part.read_bytes() == with_hole(later.read_bytes())
+    part.write_bytes(later.read_bytes())
+    base.write_bytes(base.read_bytes()[:40] + bytes(300))
+    refused(EmbeddedBus(folder))
+    assert not [*folder.glob("*.damaged-*")]
+
+
 def test_a_folder_has_one_user_at_a_time(folder: Path) -> None:
     with EmbeddedBus(folder) as bus:
         assert "in use by another run" in refused(EmbeddedBus(folder))
