@@ -76,6 +76,7 @@ class HeldBooks:
         self._open: dict[str, OrderRow] = {}  # by id, orders without an end, ours too
         self._untold: dict[str, float] = {}  # of these, since when (monotonic) the venue does not tell what they are
         self._absent: dict[str, int] = {}  # and when it was asked first of those that it did not know any more
+        self._forgotten: set[str] = set()  # that it had shown, and does not know for good
         self._asking = Beside[Decimal | _NoEnd]()
 
     async def load(self) -> None:
@@ -113,12 +114,20 @@ class HeldBooks:
         """
         books, mine = self._held[sym], self._mine.get(sym, _ZERO)
         rows = [row for row in self._open.values() if row.sym == sym]
-        unsettled = tuple(row.signed_qty for row in rows)
+        unsettled = tuple(map(self._may_be_filled, rows))
         if self.untold(sym):
             books, unsettled = dict(books), ()
             for row in rows:
                 books[row.book] = books.get(row.book, _ZERO) + min(row.signed_qty, _ZERO)
         return PositionSeen(position, sum(books.values(), _ZERO), unsettled, mine, books)
+
+    def _may_be_filled(self, row: OrderRow) -> Decimal:
+        """Returns the quantity of an open order; of a buy that is forgotten what was filled of it in the journal.
+
+        Exchanges forget what came to nothing, and coins are no proof of a buy: they may be somebody's savings.
+        """
+        forgotten = row.signed_qty > 0 and row.client_order_id in self._forgotten
+        return row.filled_qty if forgotten else row.signed_qty
 
     def untold(self, sym: str) -> dict[str, float]:
         """Returns the symbol's orders, by id, of which it was not told how they ended, and since when (monotonic)."""
@@ -158,6 +167,7 @@ class HeldBooks:
                 self._untold[order_id] = now_s
             else:
                 self._untold.pop(order_id, None)
+                self._forgotten.add(order_id)
         return ended
 
     def never_came(self, order_id: str, asked_ms: int, valid_until_ms: int) -> bool:

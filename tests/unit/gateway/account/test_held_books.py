@@ -195,3 +195,16 @@ async def test_what_the_venue_has_forgotten_is_for_a_person_and_holds_up_nothing
         assert not await books.ask(SYM)
         assert list(books.untold(SYM)) == untold
     assert books.seen(SYM, D(1)).unsettled == (D("-0.010"),)
+
+
+@pytest.mark.parametrize(("filled", "ours"), [("0", "0.010"), ("0.001", "0.011")])
+async def test_a_buy_that_is_forgotten_makes_nobodys_coins_ours(journal: Journal, filled: str, ours: str) -> None:
+    """An IOC that met its limit, while no gateway was there. What was known of it counts; the rest may be savings."""
+    bought = order(signed_qty=D("0.020"), valid_until_ms=5_000, venue_order_id="7", filled_qty=D(filled))
+    await write(journal, execution_row(BOOK, report(1), 1), bought)
+    venue = AnyVenue(Absent(0), 5_301)
+    books = await loaded(journal, venue)
+    for venue.at_ms in (5_301, 5_302):
+        assert not await books.ask(SYM)
+    assert not books.untold(SYM)
+    assert own_part(books.seen(SYM, D(1))) == D(ours)
