@@ -340,12 +340,17 @@ class Flatten:
                 self._say(f"{row.book}: order {row.client_order_id} is not told yet: `tickline resolve` lists it")
 
     async def _settled(self, order_id: str, until: float) -> bool:
-        for _ in range(TOLD_TIMES):  # trades may be told later than the order
+        known, state, left = None, None, TOLD_TIMES  # trades may be told later than the order
+        grace_ms = self._settings.gateway.grace_ms
+        while left:
             epoch, row = self._own.epoch, self._books.others.get(order_id)
             if row is None:
                 return True
+            if row != known:
+                known, state = row, None
+            left -= self._venue.now_ms() > row.valid_until_ms + grace_ms  # until then it may still come
             with suppress(VenueError):
-                changes = await settled(self._journal, self._venue, row, self._settings.gateway.grace_ms)
+                state, changes = await settled(self._journal, self._venue, row, state, grace_ms)
                 if changes:
                     await self._write(changes, epoch)
                     del self._books.others[order_id]

@@ -24,7 +24,7 @@ from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, OrderRow
 from shared.messages.reasons import OrderPhase
-from shared.orders import Absent, Answer, OrderStatusReport
+from shared.orders import Absent, Ambiguous, Answer, OrderState, OrderStatusReport
 from shared.orders.outcome import outcome
 from shared.orders.state import ENDED
 from shared.orders.stop_life import UNANSWERED
@@ -213,23 +213,27 @@ class HeldBooks:
         return _NoEnd.UNTOLD if booked is None else booked.last_qty
 
 
-async def settled(journal: Journal, venue: Venue, row: OrderRow, grace_ms: int) -> list[Change]:
-    """Returns what ends an order whose book no gateway trades, as a gateway would write it.
+async def settled(
+    journal: Journal, venue: Venue, row: OrderRow, before: OrderState | None, grace_ms: int
+) -> tuple[OrderState, list[Change]]:
+    """Returns an order's state, whose book no gateway trades, and what ends it, as a gateway would write that.
 
-    It is empty while the venue does not tell how the order ended, or not all of its trades.
+    Nothing ends it while the venue does not tell how it ended, or not all of its trades.
+
+    - before: the state that was returned for this row last, since some answers count the second time; None at first.
     """
-    asked_ms = venue.now_ms()
-    found = await venue.find(row.sym, row.client_order_id, row.at_ms)
-    event = Answer(asked_ms, found, venue.now_ms()) if isinstance(found, OrderStatusReport) else found
-    state = on_event(open_order_of(row).state, event, grace_ms).state
+    if before is None:
+        before = on_event(open_order_of(row).state, Ambiguous("nobody waits for its answer any more"), grace_ms).state
+    event = await look_up(venue, row.sym, row.client_order_id, before, of_stop=bool(row.stop_id))
+    state = on_event(before, event, grace_ms).state
     if not state.ended:
-        return []
+        return state, []
     trades = await trades_of(venue, row.sym, state, last=True)
     seq, now_ms = await journal.last_seq(row.book) + 1, time.time_ns() // NS_PER_MS
     end = ending(row, state, trades, venue.rules(row.sym), seq=seq, epoch=row.epoch, now_ms=now_ms)
     if end is None:
-        return []
+        return state, []
     changes = list(end.changes)
     if elsewhere := trades.elsewhere():
         changes.append(elsewhere_row(await journal.limits(), elsewhere))
-    return changes
+    return state, changes

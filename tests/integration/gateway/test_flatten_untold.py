@@ -12,6 +12,7 @@ from services.gateway.account import flatten, resting
 from services.gateway.account.flatten import Flatten
 from services.gateway.account.requested import carry_out_requests
 from services.gateway.execution.baseline import mine_row
+from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.simulator import serving
 from shared.control.books import execution_row
 from shared.control.latches import AtWork, halt
@@ -132,3 +133,22 @@ async def test_a_request_closes_before_the_list_of_orders_has_answered(
         assert sorted(happened[:2]) == ["list asked", "sent"], "one round"
         assert done is not None
         assert done.well, done.answer
+
+
+async def test_what_was_refused_of_another_book_is_over_in_the_journal(tmp_path: Path) -> None:
+    """No gateway comes back for it. It may come as long as it is valid, and is asked for until then."""
+    async with serving("binance", chances={}) as fake:
+        settings, said = settings_of(tmp_path, fake), list[str]()
+        stranger(fake, "0.050")
+        refusal = '{"code": -2020, "msg": "Unable to fill."}'
+        fake.server.faults.append(Fault(FaultMode.STATUS, "/order", method="POST", status=400, text=refusal))
+        async with (
+            opened(settings) as venue,
+            await Journal.open(settings.journal_url, "main", durable=False) as journal,
+        ):
+            own = AtWork(journal, await halt(journal, "ann", 1, at_work=True), "ann")
+            await journal.write([execution_row(f"older:{SYM}", bought(SYM, "0.050"), 1)], own.epoch)
+            await Flatten(settings, journal, venue, own, said.append).flatten(time.monotonic() + 60)
+            ended = [row.state for row in await journal.orders(open_only=False)]
+        assert fake.engine.wallet.holding(SYM).qty == 0
+        assert sorted(set(ended)) == [OrderPhase.EXPIRED, OrderPhase.FILLED], said

@@ -11,9 +11,10 @@ import pytest
 
 from services.gateway.account import held_books
 from services.gateway.account.closing_orders import own_part
-from services.gateway.account.held_books import HeldBooks
+from services.gateway.account.held_books import HeldBooks, settled
 from shared.control.books import Booked, execution_row
 from shared.journal.journal import Journal
+from shared.journal.rows import OrderRow
 from shared.messages import ExecutionReport, Leg, OrderPhase, OrderStatus
 from shared.orders import Absent, Ambiguous, OrderStatusReport, VenueFill
 from tests.journal_rows import BOOK, SYM, order
@@ -35,6 +36,7 @@ class AnyVenue:
 
     def __init__(self, what: OrderStatusReport | Absent | Ambiguous, at_ms: int, *trades: VenueFill) -> None:
         self.what, self.at_ms, self.trades = what, at_ms, trades
+        self.stops: Any = None
 
     def now_ms(self) -> int:
         return self.at_ms
@@ -208,3 +210,34 @@ async def test_a_buy_that_is_forgotten_makes_nobodys_coins_ours(journal: Journal
         assert not await books.ask(SYM)
     assert not books.untold(SYM)
     assert own_part(books.seen(SYM, D(1))) == D(ours)
+
+
+async def ends(journal: Journal, venue: AnyVenue, row: OrderRow, *times_ms: int) -> list[OrderPhase]:
+    """Returns how the order ends in the journal, as asked at these times."""
+    state = None
+    for venue.at_ms in times_ms:
+        if isinstance(venue.what, Absent):
+            venue.what = Absent(venue.at_ms)
+        state, changes = await settled(journal, cast(Any, venue), row, state, 300)
+    return [change.state for change in changes if isinstance(change, OrderRow)]
+
+
+async def test_an_order_of_another_book_that_is_not_there_ends_as_a_gateway_would_end_it(journal: Journal) -> None:
+    """E.g. a close that was refused: else it stays for a person, and each later flatten asks for it again."""
+    venue, row = AnyVenue(Absent(0), 0), order(book=f"older:{SYM}", valid_until_ms=5_000)
+    assert await ends(journal, venue, row, 5_299, 5_300, 5_301) == []
+    assert await ends(journal, venue, row, 5_301, 5_302) == [OrderPhase.EXPIRED]
+
+
+async def test_a_stop_of_another_book_is_asked_for_by_what_it_has_become(journal: Journal) -> None:
+    """The exchange knows that order by its own id only."""
+    sold = order(book=f"older:{SYM}", signed_qty=D("-0.010"), stop_id="s1", became="7", state=OrderPhase.TRIGGERED)
+    venue = AnyVenue(Absent(0), 0, TRADE._replace(signed_qty=D("-0.010"), fee_currency="USDT"))
+    asked = list[str]()
+
+    async def of_stop(_: str, became: str, __: Decimal) -> OrderStatusReport:
+        asked.append(became)
+        return FILLED
+
+    venue.stops = SimpleNamespace(order=of_stop)
+    assert (await ends(journal, venue, sold, 1), asked) == ([OrderPhase.FILLED], ["7"])
