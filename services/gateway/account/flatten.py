@@ -250,7 +250,8 @@ class Flatten:
         if not wanted and f"{sym} {row}" not in self._told and not self._books.untold(sym):
             self._told.add(f"{sym} {row}")
             self._say(f"{sym}: {qty} stays{f' in {row}' if row else ''}: below the venue's minimum, or not ours")
-        for number, order in enumerate(wanted):
+        first = self._in_row.get(sym, 0) % max(len(wanted), 1)  # one that is refused again and again holds up no other
+        for number, order in enumerate([*wanted[first:], *wanted[:first]]):
             if not await self._send(sym, order, number, price, epoch):
                 break
         return bool(wanted)
