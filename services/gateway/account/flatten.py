@@ -31,6 +31,7 @@ from services.gateway.account.closing_orders import (
 from services.gateway.account.held_books import ASKED_S, NS_PER_MS, HeldBooks, settled
 from services.gateway.account.resting import Resting, stops_of
 from services.gateway.account.waiting import POLL_S, Overtaken, VenueWait
+from services.gateway.execution.records import REST_MS
 from shared.config import Settings
 from shared.control.accounts import Say
 from shared.control.books import Booked
@@ -95,7 +96,7 @@ class Flatten:
         self._for_a_person: dict[str, str] = {}  # by symbol, orders that nobody tells
         self._begun = resting is not None
         self._resting = resting or Resting(venue, self._syms, say)
-        self._refused: set[str] = set()  # since the last look
+        self._refused: set[str] = set()  # since the last look, or a close of theirs rests
         self._in_row: dict[str, int] = {}  # refusals since something was taken, by symbol
         self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
         self._retaking = asyncio.Lock()
@@ -213,6 +214,8 @@ class Flatten:
             asked_ms, found = told.get(order_id, (self._venue.now_ms(), Ambiguous("not answered yet")))
             if isinstance(found, OrderStatusReport):
                 if found.phase not in ENDED:
+                    if asked_ms - request.at_ms > max(REST_MS, self._settings.gateway.grace_ms):
+                        self._refused.add(sym)  # it rests, and is cancelled as all that does
                     continue
                 self._books.ended(order_id, found.filled_qty)
             elif isinstance(found, Absent):
