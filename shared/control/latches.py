@@ -154,7 +154,7 @@ async def halt(journal: "Journal", by: str, at_ms: int, *, at_work: bool, flatte
     cancelled the latch is set all the same, and nobody is at work.
     """
     latch = LatchRow(HALT, "a person's word", by, at_ms)
-    changes = [latch, EventRow("HALT", "", "", f"by {by}", at_ms)]
+    changes: list[PersonChange] = [latch, EventRow("HALT", "", "", f"by {by}", at_ms)]
     if not at_work:
         return await journal.raise_epoch(f"a person, {by}", changes)
     own = AtWork(journal, 0, by, flatten=flatten)

@@ -182,7 +182,7 @@ async def test_a_buy_counts_less_its_fee_in_coins(journal: Journal) -> None:
     venue = AnyVenue(BUY, 0)
     books = await loaded(journal, venue)
     assert not await books.ask(SYM)
-    assert (own_part(books.seen(SYM, D(1))), list(books.untold(SYM))) == (0, ["order000001"])
+    assert (own_part(books.seen(SYM, D(1))), list(books.untold(SYM))) == (D(0), ["order000001"])
     venue.trades = (TRADE,)
     assert await books.ask(SYM)
     assert own_part(books.seen(SYM, D(1))) == D("0.00999")
@@ -214,7 +214,7 @@ async def test_a_buy_that_is_forgotten_makes_nobodys_coins_ours(journal: Journal
 
 async def ends(journal: Journal, venue: AnyVenue, row: OrderRow, *times_ms: int) -> list[OrderPhase]:
     """Returns how the order ends in the journal, as asked at these times."""
-    state = None
+    state, changes = None, list[Any]()
     for venue.at_ms in times_ms:
         if isinstance(venue.what, Absent):
             venue.what = Absent(venue.at_ms)
