@@ -15,6 +15,7 @@ from shared.side_by_side import to_its_end
 
 if TYPE_CHECKING:
     from shared.journal.journal import Journal
+    from shared.journal.rows import PersonChange
 
 HALT = "HALT"
 DAILY_LOSS = "DAILY_LOSS"
@@ -89,7 +90,7 @@ def owner_at_work(by: str, *, flatten: bool = True) -> str:
 class AtWork:
     """A halt that cancels and closes has the account under this epoch, and gives it back.
 
-    - epoch: as it was raised last, for this halt.
+    - epoch: as it was raised last, for this halt; 0 before.
     - by: the person.
     - flatten: whether it closes.
     """
@@ -100,14 +101,14 @@ class AtWork:
         self._journal = journal
         self._owner = owner_at_work(by, flatten=flatten)
 
-    async def raise_epoch(self, changes: Sequence[EventRow], after: int) -> None:
+    async def raise_epoch(self, changes: Sequence["PersonChange"], after: int | None = None) -> None:
         """Raises the epoch for this halt, behind `after`; raises Fenced where that is not the newest any more.
 
         Where this is cancelled it is raised all the same, and is to be given back.
         """
         await to_its_end(self._raise_epoch(changes, after))
 
-    async def _raise_epoch(self, changes: Sequence[EventRow], after: int) -> None:
+    async def _raise_epoch(self, changes: Sequence["PersonChange"], after: int | None) -> None:
         self.epoch = await self._journal.raise_epoch(self._owner, changes, after=after)
 
     @asynccontextmanager
@@ -149,11 +150,20 @@ async def halt(journal: "Journal", by: str, at_ms: int, *, at_work: bool, flatte
     """Latches the account and raises the journal's epoch, which it returns: a gateway can send no more.
 
     The gateway's next write is Fenced, and what it reads then is the latch. at_work: the halt goes on to cancel and,
-    with `flatten`, to close under this epoch, and the gateway leaves the account to it meanwhile.
+    with `flatten`, to close under this epoch, and the gateway leaves the account to it meanwhile. Where this is
+    cancelled the latch is set all the same, and nobody is at work.
     """
-    owner = owner_at_work(by, flatten=flatten) if at_work else f"a person, {by}"
     latch = LatchRow(HALT, "a person's word", by, at_ms)
-    return await journal.raise_epoch(owner, [latch, EventRow("HALT", "", "", f"by {by}", at_ms)])
+    changes: list[PersonChange] = [latch, EventRow("HALT", "", "", f"by {by}", at_ms)]
+    if not at_work:
+        return await journal.raise_epoch(f"a person, {by}", changes)
+    own = AtWork(journal, 0, by, flatten=flatten)
+    try:
+        await own.raise_epoch(changes)
+    except asyncio.CancelledError:
+        await to_its_end(own.give_back())
+        raise
+    return own.epoch
 
 
 async def reduce_only(journal: "Journal", by: str, at_ms: int) -> None:

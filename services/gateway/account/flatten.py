@@ -31,6 +31,7 @@ from services.gateway.account.closing_orders import (
 from services.gateway.account.held_books import ASKED_S, NS_PER_MS, HeldBooks, settled
 from services.gateway.account.resting import Resting, stops_of
 from services.gateway.account.waiting import POLL_S, Overtaken, VenueWait
+from services.gateway.execution.records import REST_MS
 from shared.config import Settings
 from shared.control.accounts import Say
 from shared.control.books import Booked
@@ -95,7 +96,7 @@ class Flatten:
         self._for_a_person: dict[str, str] = {}  # by symbol, orders that nobody tells
         self._begun = resting is not None
         self._resting = resting or Resting(venue, self._syms, say)
-        self._refused: set[str] = set()  # since the last look
+        self._refused: set[str] = set()  # since the last look, or a close of theirs rests
         self._in_row: dict[str, int] = {}  # refusals since something was taken, by symbol
         self._most: dict[str, Decimal] = {}  # that the venue takes at once, as its refusals tell
         self._retaking = asyncio.Lock()
@@ -213,6 +214,8 @@ class Flatten:
             asked_ms, found = told.get(order_id, (self._venue.now_ms(), Ambiguous("not answered yet")))
             if isinstance(found, OrderStatusReport):
                 if found.phase not in ENDED:
+                    if asked_ms - request.at_ms > max(REST_MS, self._settings.gateway.grace_ms):
+                        self._refused.add(sym)  # it rests, and is cancelled as all that does
                     continue
                 self._books.ended(order_id, found.filled_qty)
             elif isinstance(found, Absent):
@@ -250,7 +253,8 @@ class Flatten:
         if not wanted and f"{sym} {row}" not in self._told and not self._books.untold(sym):
             self._told.add(f"{sym} {row}")
             self._say(f"{sym}: {qty} stays{f' in {row}' if row else ''}: below the venue's minimum, or not ours")
-        for number, order in enumerate(wanted):
+        first = self._in_row.get(sym, 0) % max(len(wanted), 1)  # one that is refused again and again holds up no other
+        for number, order in enumerate([*wanted[first:], *wanted[:first]]):
             if not await self._send(sym, order, number, price, epoch):
                 break
         return bool(wanted)
@@ -340,12 +344,17 @@ class Flatten:
                 self._say(f"{row.book}: order {row.client_order_id} is not told yet: `tickline resolve` lists it")
 
     async def _settled(self, order_id: str, until: float) -> bool:
-        for _ in range(TOLD_TIMES):  # trades may be told later than the order
+        known, state, left = None, None, TOLD_TIMES  # trades may be told later than the order
+        grace_ms = self._settings.gateway.grace_ms
+        while left:
             epoch, row = self._own.epoch, self._books.others.get(order_id)
             if row is None:
                 return True
+            if row != known:
+                known, state = row, None
+            left -= self._venue.now_ms() > row.valid_until_ms + grace_ms  # until then it may still come
             with suppress(VenueError):
-                changes = await settled(self._journal, self._venue, row, self._settings.gateway.grace_ms)
+                state, changes = await settled(self._journal, self._venue, row, state, grace_ms)
                 if changes:
                     await self._write(changes, epoch)
                     del self._books.others[order_id]

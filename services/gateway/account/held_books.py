@@ -24,7 +24,7 @@ from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.journal.rows import Change, OrderRow
 from shared.messages.reasons import OrderPhase
-from shared.orders import Absent, Answer, OrderStatusReport
+from shared.orders import Absent, Ambiguous, Answer, OrderState, OrderStatusReport
 from shared.orders.outcome import outcome
 from shared.orders.state import ENDED
 from shared.orders.stop_life import UNANSWERED
@@ -76,6 +76,7 @@ class HeldBooks:
         self._open: dict[str, OrderRow] = {}  # by id, orders without an end, ours too
         self._untold: dict[str, float] = {}  # of these, since when (monotonic) the venue does not tell what they are
         self._absent: dict[str, int] = {}  # and when it was asked first of those that it did not know any more
+        self._forgotten: set[str] = set()  # that it had shown, and does not know for good
         self._asking = Beside[Decimal | _NoEnd]()
 
     async def load(self) -> None:
@@ -113,12 +114,20 @@ class HeldBooks:
         """
         books, mine = self._held[sym], self._mine.get(sym, _ZERO)
         rows = [row for row in self._open.values() if row.sym == sym]
-        unsettled = tuple(row.signed_qty for row in rows)
+        unsettled = tuple(map(self._may_be_filled, rows))
         if self.untold(sym):
             books, unsettled = dict(books), ()
             for row in rows:
                 books[row.book] = books.get(row.book, _ZERO) + min(row.signed_qty, _ZERO)
         return PositionSeen(position, sum(books.values(), _ZERO), unsettled, mine, books)
+
+    def _may_be_filled(self, row: OrderRow) -> Decimal:
+        """Returns the quantity of an open order; of a buy that is forgotten what was filled of it in the journal.
+
+        Exchanges forget what came to nothing, and coins are no proof of a buy: they may be somebody's savings.
+        """
+        forgotten = row.signed_qty > 0 and row.client_order_id in self._forgotten
+        return row.filled_qty if forgotten else row.signed_qty
 
     def untold(self, sym: str) -> dict[str, float]:
         """Returns the symbol's orders, by id, of which it was not told how they ended, and since when (monotonic)."""
@@ -158,6 +167,7 @@ class HeldBooks:
                 self._untold[order_id] = now_s
             else:
                 self._untold.pop(order_id, None)
+                self._forgotten.add(order_id)
         return ended
 
     def never_came(self, order_id: str, asked_ms: int, valid_until_ms: int) -> bool:
@@ -203,23 +213,27 @@ class HeldBooks:
         return _NoEnd.UNTOLD if booked is None else booked.last_qty
 
 
-async def settled(journal: Journal, venue: Venue, row: OrderRow, grace_ms: int) -> list[Change]:
-    """Returns what ends an order whose book no gateway trades, as a gateway would write it.
+async def settled(
+    journal: Journal, venue: Venue, row: OrderRow, before: OrderState | None, grace_ms: int
+) -> tuple[OrderState, list[Change]]:
+    """Returns an order's state, whose book no gateway trades, and what ends it, as a gateway would write that.
 
-    It is empty while the venue does not tell how the order ended, or not all of its trades.
+    Nothing ends it while the venue does not tell how it ended, or not all of its trades.
+
+    - before: the state that was returned for this row last, since some answers count the second time; None at first.
     """
-    asked_ms = venue.now_ms()
-    found = await venue.find(row.sym, row.client_order_id, row.at_ms)
-    event = Answer(asked_ms, found, venue.now_ms()) if isinstance(found, OrderStatusReport) else found
-    state = on_event(open_order_of(row).state, event, grace_ms).state
+    if before is None:
+        before = on_event(open_order_of(row).state, Ambiguous("nobody waits for its answer any more"), grace_ms).state
+    event = await look_up(venue, row.sym, row.client_order_id, before, of_stop=bool(row.stop_id))
+    state = on_event(before, event, grace_ms).state
     if not state.ended:
-        return []
+        return state, []
     trades = await trades_of(venue, row.sym, state, last=True)
     seq, now_ms = await journal.last_seq(row.book) + 1, time.time_ns() // NS_PER_MS
     end = ending(row, state, trades, venue.rules(row.sym), seq=seq, epoch=row.epoch, now_ms=now_ms)
     if end is None:
-        return []
+        return state, []
     changes = list(end.changes)
     if elsewhere := trades.elsewhere():
         changes.append(elsewhere_row(await journal.limits(), elsewhere))
-    return changes
+    return state, changes

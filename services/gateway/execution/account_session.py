@@ -33,6 +33,7 @@ from shared.control.whereabouts import Whereabouts
 from shared.errors import SafetyRefusal
 from shared.exchanges.trading.amounts import plain
 from shared.exchanges.trading.venue import Venue
+from shared.journal.database import Fenced
 from shared.journal.journal import Journal
 from shared.journal.rows import LimitRow
 from shared.messages import Stream
@@ -99,7 +100,10 @@ class AccountSession:
         holder = await self._journal.epoch()
         if is_at_work(holder, now_ms()):
             raise ExternalStoreLost("a halt is at work on this account")
-        epoch = await self._journal.raise_epoch(owner)
+        try:
+            epoch = await self._journal.raise_epoch(owner, after=holder.epoch or None)
+        except Fenced as error:  # it may be a halt, which only just begins
+            raise ExternalStoreLost(fenced_by(error.holder)) from None
         self.context = self._new_context(epoch)
         log.info("account taken over", epoch=epoch)
         try:

@@ -26,6 +26,7 @@ from shared.orders.answers import VenueOrder, VenuePosition
 from tests.integration.gateway.conftest import SYM
 from tests.journal_rows import BOOK, order
 from tests.simulator_venues import BINANCE, BYBIT, HYPERLIQUID, OKX, Place, named
+from tests.until import until
 
 WEATHER = {
     "drop_after": 0.1, "drop_before": 0.1, "status_after": 0.1, "status_before": 0.1, "late": 0.05, "slow": 0.1,
@@ -196,6 +197,29 @@ async def test_an_answer_that_is_held_back_is_not_waited_for_longer_than_its_req
         assert held.struck == 1
         assert fake.engine.wallet.holding(place.id).qty == 0, said
         assert sum("order" in line for line in said) == 1, "sent once"
+
+
+async def test_a_share_that_is_refused_holds_up_no_other(tmp_path: Path) -> None:
+    """E.g. it is less than the venue takes by now. It is a book's, and the first one."""
+    async with serving("binance") as fake:
+        settings = settings_of(tmp_path, fake)
+        stranger(fake, "0.050")
+        venue = make_venue(settings)
+        await venue.open(only_out=True)
+        listing = fake.engine.listings[SYM]
+        fake.engine.listings[SYM] = listing._replace(min_qty=Decimal("0.005"))
+        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+            own = await at_work(journal)
+            await journal.write([execution_row(BOOK, bought(SYM, "0.002"), 1)], own.epoch)
+            closing = asyncio.create_task(Flatten(settings, journal, venue, own, print).flatten(float("inf")))
+            try:
+                await until(lambda: fake.engine.wallet.holding(SYM).qty == Decimal("0.002"), within_s=60)
+                fake.engine.listings[SYM] = listing
+                await closing
+            finally:
+                closing.cancel()
+                await venue.close()
+        assert fake.engine.wallet.holding(SYM).qty == 0
 
 
 async def test_a_refusal_for_another_cause_makes_no_piece_small_for_ever(tmp_path: Path) -> None:

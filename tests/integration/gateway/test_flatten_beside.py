@@ -186,12 +186,12 @@ async def test_orders_of_other_books_that_come_up_at_the_end_are_settled_too(
             await Journal.open(settings.journal_url, "main", durable=False) as journal,
         ):
 
-            async def settled(_: Journal, __: Venue, row: Any, ___: int) -> list[EventRow]:
+            async def settled(_: Journal, __: Venue, row: Any, *___: object) -> tuple[None, list[EventRow]]:
                 asked.append(row.client_order_id)
                 if len(asked) == 1:
                     epoch = await journal.raise_epoch("gateway of the older instance")
                     await journal.write([order(2, book=f"older:{SYM}")], epoch)
-                return [EventRow("ENDED", SYM, row.client_order_id, "", 1)]
+                return None, [EventRow("ENDED", SYM, row.client_order_id, "", 1)]
 
             monkeypatch.setattr(flatten, "settled", settled)
             own = AtWork(journal, await halt(journal, "ann", 1, at_work=True), "ann")

@@ -12,6 +12,8 @@ from services.gateway.account import flatten, resting
 from services.gateway.account.flatten import Flatten
 from services.gateway.account.requested import carry_out_requests
 from services.gateway.execution.baseline import mine_row
+from services.simulator.engine.events import NewOrder, State
+from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.simulator import serving
 from shared.control.books import execution_row
 from shared.control.latches import AtWork, halt
@@ -25,6 +27,7 @@ from tests.integration.gateway.conftest import SYM
 from tests.integration.gateway.test_flatten import bought, settings_of, stranger
 from tests.integration.gateway.test_flatten_beside import opened
 from tests.journal_rows import BOOK, order
+from tests.simulator_venues import BINANCE, BINANCE_SPOT, BYBIT, OKX, Place, named
 
 D = Decimal
 
@@ -132,3 +135,48 @@ async def test_a_request_closes_before_the_list_of_orders_has_answered(
         assert sorted(happened[:2]) == ["list asked", "sent"], "one round"
         assert done is not None
         assert done.well, done.answer
+
+
+async def test_what_was_refused_of_another_book_is_over_in_the_journal(tmp_path: Path) -> None:
+    """No gateway comes back for it. It may come as long as it is valid, and is asked for until then."""
+    async with serving("binance", chances={}) as fake:
+        settings, said = settings_of(tmp_path, fake), list[str]()
+        stranger(fake, "0.050")
+        refusal = '{"code": -2020, "msg": "Unable to fill."}'
+        fake.server.faults.append(Fault(FaultMode.STATUS, "/order", method="POST", status=400, text=refusal))
+        async with (
+            opened(settings) as venue,
+            await Journal.open(settings.journal_url, "main", durable=False) as journal,
+        ):
+            own = AtWork(journal, await halt(journal, "ann", 1, at_work=True), "ann")
+            await journal.write([execution_row(f"older:{SYM}", bought(SYM, "0.050"), 1)], own.epoch)
+            await Flatten(settings, journal, venue, own, said.append).flatten(time.monotonic() + 60)
+            ended = [row.state for row in await journal.orders(open_only=False)]
+        assert fake.engine.wallet.holding(SYM).qty == 0
+        assert sorted(set(ended)) == [OrderPhase.EXPIRED, OrderPhase.FILLED], said
+
+
+@pytest.mark.parametrize("place", [BINANCE, OKX, BYBIT, BINANCE_SPOT], ids=named)
+async def test_a_close_that_rests_is_cancelled_and_what_is_left_is_closed(tmp_path: Path, place: Place) -> None:
+    """The exchange takes a part of it, and shows it as open from then on."""
+    async with serving(place.fake or place.exchange, chances={}) as fake:
+        settings = settings_of(tmp_path, fake, exchange=place.exchange, markets={SYM: place.market})
+        fake.engine.place(NewOrder(place.id, D("0.050")), fake.state.now_ms())
+        faults, said = fake.state.random_faults, list[str]()
+        faults.chances, faults.apart_ms = {"partial": 1.0}, 3_600_000
+
+        def say(line: str) -> None:
+            said.append(line)
+            if len([one for one in said if "order" in one]) > 1:
+                faults.chances = {}
+
+        async with (
+            opened(settings) as venue,
+            await Journal.open(settings.journal_url, "main", durable=False) as journal,
+        ):
+            own = AtWork(journal, await halt(journal, "ann", 1, at_work=True), "ann")
+            await journal.write([execution_row(BOOK, bought(SYM, "0.049"), 1)], own.epoch)
+            await Flatten(settings, journal, venue, own, say).flatten(time.monotonic() + 30)
+        first, *others = [one for one in fake.engine.orders() if one.client_id]
+        assert (first.state, 0 < abs(first.filled) < abs(first.signed_qty)) == (State.CANCELED, True)
+        assert sum(one.filled for one in (first, *others)) == (D("-0.049") if place is BINANCE_SPOT else D("-0.050"))

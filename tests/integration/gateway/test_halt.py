@@ -18,9 +18,12 @@ from services.simulator.engine.events import NewOrder
 from services.simulator.engine.faults import Fault, FaultMode
 from services.simulator.simulator import serving
 from shared.config import load_settings
+from shared.control import latches
 from shared.control.accounts import AccountToStop
 from shared.control.latches import closes
 from shared.errors import VenueError
+from shared.journal.journal import Journal
+from shared.journal.rows import EpochRow
 from shared.messages import Leg, OrderStatus, Reason
 from shared.messages.reasons import OrderPhase
 from tests.integration.gateway.conftest import SYM, Gateway
@@ -176,3 +179,26 @@ async def test_the_journal_says_whether_a_halt_closes(
     monkeypatch.setattr(halt_module, "leave", leave)
     await halting(cancel=not flatten, flatten=flatten)
     assert told == [flatten]
+
+
+async def test_a_gateway_takes_nothing_from_a_halt_that_begins_while_it_looks(
+    trading: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its look at who is at work and its own epoch: it would place stops beside a halt that cancels."""
+    await until(lambda: trading.engine is not None and trading.engine.account is not None)
+    await trading.stop()
+    present, began, looks = Journal.epoch, list[int](), list[int]()
+
+    async def then_halted(journal: Journal) -> EpochRow:
+        holder = await present(journal)
+        if not began:
+            async with trading._opened() as other:
+                began.append(await latches.halt(other, "ann", 1, at_work=True))
+        looks.append(holder.epoch)
+        return holder
+
+    monkeypatch.setattr(Journal, "epoch", then_halted)
+    trading.start()
+    await until(lambda: len(looks) > 2)
+    async with trading._opened() as journal:
+        assert (await present(journal)).epoch == began[0]

@@ -71,3 +71,18 @@ async def test_what_it_raises_while_it_is_stopped_is_its_own(
     assert (await journal.epoch()).epoch == own.epoch
     await own.give_back()
     assert not is_at_work(await journal.epoch(), time.time_ns() // 1_000_000)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_halt_that_is_stopped_while_it_begins_latches_and_leaves_the_account_to_its_gateway(
+    journal: Journal, times: int
+) -> None:
+    """Nobody has its epoch then: gateways would leave stops and orders to nobody for half a minute."""
+    halting = asyncio.create_task(halt(journal, "ann", 1, at_work=True))
+    for _ in range(times):
+        await asyncio.sleep(0)
+        halting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await halting
+    assert list(await journal.latches()) == [latches.HALT]
+    assert not is_at_work(await journal.epoch(), time.time_ns() // 1_000_000)

@@ -11,9 +11,10 @@ import pytest
 
 from services.gateway.account import held_books
 from services.gateway.account.closing_orders import own_part
-from services.gateway.account.held_books import HeldBooks
+from services.gateway.account.held_books import HeldBooks, settled
 from shared.control.books import Booked, execution_row
 from shared.journal.journal import Journal
+from shared.journal.rows import OrderRow
 from shared.messages import ExecutionReport, Leg, OrderPhase, OrderStatus
 from shared.orders import Absent, Ambiguous, OrderStatusReport, VenueFill
 from tests.journal_rows import BOOK, SYM, order
@@ -35,6 +36,7 @@ class AnyVenue:
 
     def __init__(self, what: OrderStatusReport | Absent | Ambiguous, at_ms: int, *trades: VenueFill) -> None:
         self.what, self.at_ms, self.trades = what, at_ms, trades
+        self.stops: Any = None
 
     def now_ms(self) -> int:
         return self.at_ms
@@ -180,7 +182,7 @@ async def test_a_buy_counts_less_its_fee_in_coins(journal: Journal) -> None:
     venue = AnyVenue(BUY, 0)
     books = await loaded(journal, venue)
     assert not await books.ask(SYM)
-    assert (own_part(books.seen(SYM, D(1))), list(books.untold(SYM))) == (0, ["order000001"])
+    assert (own_part(books.seen(SYM, D(1))), list(books.untold(SYM))) == (D(0), ["order000001"])
     venue.trades = (TRADE,)
     assert await books.ask(SYM)
     assert own_part(books.seen(SYM, D(1))) == D("0.00999")
@@ -195,3 +197,47 @@ async def test_what_the_venue_has_forgotten_is_for_a_person_and_holds_up_nothing
         assert not await books.ask(SYM)
         assert list(books.untold(SYM)) == untold
     assert books.seen(SYM, D(1)).unsettled == (D("-0.010"),)
+
+
+@pytest.mark.parametrize(("filled", "ours"), [("0", "0.010"), ("0.001", "0.011")])
+async def test_a_buy_that_is_forgotten_makes_nobodys_coins_ours(journal: Journal, filled: str, ours: str) -> None:
+    """An IOC that met its limit, while no gateway was there. What was known of it counts; the rest may be savings."""
+    bought = order(signed_qty=D("0.020"), valid_until_ms=5_000, venue_order_id="7", filled_qty=D(filled))
+    await write(journal, execution_row(BOOK, report(1), 1), bought)
+    venue = AnyVenue(Absent(0), 5_301)
+    books = await loaded(journal, venue)
+    for venue.at_ms in (5_301, 5_302):
+        assert not await books.ask(SYM)
+    assert not books.untold(SYM)
+    assert own_part(books.seen(SYM, D(1))) == D(ours)
+
+
+async def ends(journal: Journal, venue: AnyVenue, row: OrderRow, *times_ms: int) -> list[OrderPhase]:
+    """Returns how the order ends in the journal, as asked at these times."""
+    state, changes = None, list[Any]()
+    for venue.at_ms in times_ms:
+        if isinstance(venue.what, Absent):
+            venue.what = Absent(venue.at_ms)
+        state, changes = await settled(journal, cast(Any, venue), row, state, 300)
+    return [change.state for change in changes if isinstance(change, OrderRow)]
+
+
+async def test_an_order_of_another_book_that_is_not_there_ends_as_a_gateway_would_end_it(journal: Journal) -> None:
+    """E.g. a close that was refused: else it stays for a person, and each later flatten asks for it again."""
+    venue, row = AnyVenue(Absent(0), 0), order(book=f"older:{SYM}", valid_until_ms=5_000)
+    assert await ends(journal, venue, row, 5_299, 5_300, 5_301) == []
+    assert await ends(journal, venue, row, 5_301, 5_302) == [OrderPhase.EXPIRED]
+
+
+async def test_a_stop_of_another_book_is_asked_for_by_what_it_has_become(journal: Journal) -> None:
+    """The exchange knows that order by its own id only."""
+    sold = order(book=f"older:{SYM}", signed_qty=D("-0.010"), stop_id="s1", became="7", state=OrderPhase.TRIGGERED)
+    venue = AnyVenue(Absent(0), 0, TRADE._replace(signed_qty=D("-0.010"), fee_currency="USDT"))
+    asked = list[str]()
+
+    async def of_stop(_: str, became: str, __: Decimal) -> OrderStatusReport:
+        asked.append(became)
+        return FILLED
+
+    venue.stops = SimpleNamespace(order=of_stop)
+    assert (await ends(journal, venue, sold, 1), asked) == ([OrderPhase.FILLED], ["7"])
