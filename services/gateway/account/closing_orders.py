@@ -1,4 +1,4 @@
-"""The orders that a flatten sends for one symbol, and whose each is. Pure."""
+"""The orders that a flatten sends for one symbol, whose each is, and what the journal has of it. Pure."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -7,9 +7,13 @@ from typing import NamedTuple
 
 from shared.exchanges.trading.amounts import most_at_once, sized
 from shared.exchanges.trading.venue import MarketRules
-from shared.messages import Reason
+from shared.journal.rows import EventRow, OrderRow
+from shared.messages import Leg
+from shared.messages.reasons import OrderPhase, Reason
+from shared.orders import OrderRequest
 
 _ZERO = Decimal(0)
+NS_PER_MS = 1_000_000
 MOST_PIECES = 20  # sent in a row before it is looked again
 
 
@@ -115,3 +119,22 @@ def pieces(qty: Decimal, rules: MarketRules, price: Decimal) -> list[Decimal]:
 def last_valid_ms(valid_until_ms: Iterable[int]) -> int:
     """Returns when no request that is on its way can arrive any more; 0 if there is none."""
     return max(valid_until_ms, default=0)
+
+
+def closing_row(request: OrderRequest, book: str, price: Decimal, epoch: int, now_ms: int) -> OrderRow:
+    """Returns the journal's row of a closing order of a book, as SENT."""
+    return OrderRow(
+        client_order_id=request.client_order_id, book=book, sym=request.sym, tick_n=0,
+        tr=f"halt:{request.sym}:{request.at_ms}"[:160], ts_event=now_ms * NS_PER_MS, leg=Leg.CLOSE,
+        intended_qty=request.signed_qty, reduce_only=True, price=price,
+        valid_until_ns=request.valid_until_ms * NS_PER_MS, after="", content=request.client_order_id, order_n=0,
+        state=OrderPhase.SENT, signed_qty=request.signed_qty, at_ms=request.at_ms,
+        valid_until_ms=request.valid_until_ms, venue_order_id="", filled_qty=_ZERO, paid=_ZERO, commission=_ZERO,
+        reason=None, epoch=epoch, updated_ms=now_ms,
+    )  # fmt: skip
+
+
+def closing_note(request: OrderRequest) -> EventRow:
+    """Returns the journal's note of a closing order that is no book's."""
+    text = f"closes {-request.signed_qty}{f' in {request.row}' if request.row else ''} that is not ours"
+    return EventRow("FLATTEN", request.sym, request.client_order_id, text, request.at_ms)

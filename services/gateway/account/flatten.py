@@ -25,8 +25,10 @@ from typing import Any, TypeAlias
 
 from services.gateway.account.closing_orders import (
     ClosingOrder,
+    closing_note,
     closing_orders,
     closing_orders_of_row,
+    closing_row,
 )
 from services.gateway.account.held_books import ASKED_S, NS_PER_MS, HeldBooks, settled
 from services.gateway.account.resting import Resting, stops_of
@@ -41,9 +43,8 @@ from shared.exchanges.trading.amounts import truncated
 from shared.exchanges.trading.venue import MarketRules, Venue
 from shared.journal.database import Fenced
 from shared.journal.journal import Journal
-from shared.journal.rows import Change, EventRow, OrderRow
-from shared.messages import Leg
-from shared.messages.reasons import OrderPhase, Reason
+from shared.journal.rows import Change, EventRow
+from shared.messages.reasons import Reason
 from shared.orders import Absent, Ambiguous, OrderRequest, OrderStatusReport, Refused
 from shared.orders.answers import VenuePosition
 from shared.orders.state import ENDED
@@ -148,6 +149,7 @@ class Flatten:
     async def _pause(self, until: float, on: str) -> None:
         trouble, self._trouble = self._trouble or bool(self._resting.failed), False
         await self._waiting.pause(until, on, trouble=trouble)
+        await self._own.renew()
 
     async def _each(self, step: Callable[[str], Coroutine[Any, Any, bool]]) -> str:
         """Does this for all symbols side by side; returns those that are not done, and what the venue said."""
@@ -275,8 +277,9 @@ class Flatten:
         name = f"halt|{own.mode}|{own.venue}|{own.account}|{sym}|{order.row}|{at_ms}|{number}"
         order_id = blake2b(name.encode(), digest_size=16).hexdigest()
         request = OrderRequest(sym, order_id, order.signed_qty, True, at_ms, own.request_validity_ms, order.row)
-        row = self._row(request, order.book, price, epoch) if order.book else None
-        await self._write([row or _note(request)], epoch)
+        now_ms = time.time_ns() // NS_PER_MS
+        row = closing_row(request, order.book, price, epoch, now_ms) if order.book else None
+        await self._write([row or closing_note(request)], epoch)
         if row is not None:
             self._books.sent(row)
         side = "BUY" if order.signed_qty > 0 else "SELL"
@@ -319,19 +322,6 @@ class Flatten:
                 return await self._venue.place(request)
         except TimeoutError:
             return Ambiguous("no answer while the request was good")
-
-    def _row(self, request: OrderRequest, book: str, price: Decimal, epoch: int) -> OrderRow:
-        """Returns the journal's row of a closing order of a book, as SENT."""
-        zero, now_ms = Decimal(0), time.time_ns() // NS_PER_MS
-        return OrderRow(
-            client_order_id=request.client_order_id, book=book, sym=request.sym, tick_n=0,
-            tr=f"halt:{request.sym}:{request.at_ms}"[:160], ts_event=now_ms * NS_PER_MS, leg=Leg.CLOSE,
-            intended_qty=request.signed_qty, reduce_only=True, price=price,
-            valid_until_ns=request.valid_until_ms * NS_PER_MS, after="", content=request.client_order_id, order_n=0,
-            state=OrderPhase.SENT, signed_qty=request.signed_qty, at_ms=request.at_ms,
-            valid_until_ms=request.valid_until_ms, venue_order_id="", filled_qty=zero, paid=zero, commission=zero,
-            reason=None, epoch=epoch, updated_ms=now_ms,
-        )  # fmt: skip
 
     async def _settle_others(self, until: float) -> None:
         """Ends the orders of books that no gateway trades; one whose end the venue does not tell is for a person."""
@@ -390,9 +380,3 @@ class Flatten:
         with suppress(Fenced):  # taken meanwhile, perhaps by another halt: it is looked at again
             await self._own.raise_epoch([note], after=holder.epoch)
             await self._load()
-
-
-def _note(request: OrderRequest) -> EventRow:
-    """Returns the journal's note of a closing order that is no book's."""
-    text = f"closes {-request.signed_qty}{f' in {request.row}' if request.row else ''} that is not ours"
-    return EventRow("FLATTEN", request.sym, request.client_order_id, text, request.at_ms)

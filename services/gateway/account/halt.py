@@ -71,7 +71,8 @@ async def _leave(
         else:
             reached = [sym for sym in settings.gateway.markets if sym not in venue.out_of_reach]
             keep = await stops_of(stopped.journal)
-            await Resting(venue, reached, say, keep).cancel_all(until, waiting)
+            async with own.renewed():
+                await Resting(venue, reached, say, keep).cancel_all(until, waiting)
     finally:
         await venue.close()
     lost = [*venue.out_of_reach.values(), *(f"{sym}: its market cannot be told" for sym in unplaced)]

@@ -33,6 +33,21 @@ async def test_its_epoch_is_renewed_and_is_its_own_still(journal: Journal, monke
     assert not is_at_work(await journal.epoch(), time.time_ns() // 1_000_000)
 
 
+async def test_between_two_looks_its_epoch_is_renewed_when_it_is_time(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = AtWork(journal, await halt(journal, "ann", 1, at_work=True), "ann")
+    begun = own.epoch
+    await own.renew()
+    assert own.epoch == begun
+    monkeypatch.setattr(latches, "AT_WORK_MS", 0)
+    await own.renew()
+    assert (await journal.epoch()).epoch == own.epoch > begun
+    other = await halt(journal, "bob", 1, at_work=True)
+    await own.renew()
+    assert (await journal.epoch()).epoch == other
+
+
 async def test_what_somebody_else_has_since_is_neither_renewed_nor_given_back(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
