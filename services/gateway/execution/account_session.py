@@ -144,8 +144,11 @@ class AccountSession:
         return self._venue.rules(sym).kind == "swap"
 
     def _may_send(self) -> bool:
-        """Says whether our leases are good, and are this session's: the next one has them anew."""
-        return not self._over and self._leased()
+        """Says whether our leases are good, and are this session's: the next one has them anew.
+
+        Once a part of it has failed its memory may be wrong, until it ends: what that let through is not sent.
+        """
+        return not self._over and not self.tasks.lost and self._leased()
 
     async def end(self) -> None:
         """Sends nothing more, stops the tasks, and cancels what rests and adds: nobody will look after it.
