@@ -38,7 +38,7 @@ class Books:
     A retired book belongs to a symbol, or a strategy, that is traded no more: nothing is booked there, but what it
     holds is in the account all the same.
 
-    - moved: the symbols of which something was booked, or that were begun, since somebody cleared it.
+    - moved: the symbols of which something was booked, or that were begun or retired, since somebody cleared it.
     """
 
     def __init__(self, symbols: Iterable[str], capital: Decimal) -> None:
@@ -83,6 +83,7 @@ class Books:
     def retire(self, book: Retired) -> None:
         """Takes a book that is traded no more; its coins are the account's all the same."""
         self._retired.append(book)
+        self.moved.add(book.sym)  # what was paid for the symbol
 
     def others(self) -> dict[str, Decimal]:
         """Returns what books hold that are traded no more, by symbol."""

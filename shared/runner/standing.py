@@ -78,6 +78,15 @@ class Standing:
         if file is not None:
             tell(file, why) if why else touch(file, leases.standing)
 
+    def tell(self, p: int, alarms: list[str], missed: list[str]) -> None:
+        """Logs what a partition has met until a commit, and empties both: what a person must see, and what is gone."""
+        for alarm in alarms:
+            log.error("alarm", instance=self._instance, p=p, what=alarm)
+        for gone in missed:
+            log.warning("entries missed", instance=self._instance, p=p, what=f"{gone}: a gap")
+        alarms.clear()
+        missed.clear()
+
     def stands_by(self, file: Path | None, why: NewerWire | OtherRuntime) -> None:
         """Tells that the work is left to other replicas."""
         if str(why) != self.stands_by_why:

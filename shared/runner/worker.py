@@ -79,6 +79,7 @@ class Worker:
         self._pressure = Backpressure(spec, limits)
         self._backoff_s = limits.backoff_s
         self._standing = Standing(spec.instance)
+        self._turn = 0  # the partition that works first
         self._unanswered: asyncio.Task[list[Refused]] | None = None  # the commit whose answer nobody has awaited yet
 
     def stop(self) -> None:
@@ -266,16 +267,20 @@ class Worker:
         await self._reload_failed(session, failures)
 
     def _run_stages(self, parts: Sequence[Partition], failures: dict[Partition, StageFailed]) -> None:
-        """Lets the partitions work, for a part of a lease in all; adds those that fail."""
+        """Lets the partitions work, for a part of a lease in all; adds those that fail. Who got no turn begins next."""
         until_s = time.monotonic() + self._limits.work_s
-        for part in parts:
+        by_turn = {part.lease.partition.p: part for part in parts}
+        for p in sorted(by_turn, key=lambda p: (p < self._turn, p)):
+            if time.monotonic() >= until_s:
+                self._turn = p
+                return
             try:
-                if part.lease.partition.p in self._suspects.retried:
-                    part.work_alone()
+                if p in self._suspects.retried:
+                    by_turn[p].work_alone()
                 else:
-                    part.work(min(self._limits.commit_entries, self._pressure.room(part)), until_s)
+                    by_turn[p].work(min(self._limits.commit_entries, self._pressure.room(by_turn[p])), until_s)
             except StageFailed as error:
-                failures[part] = error
+                failures[by_turn[p]] = error
 
     def _commits(
         self, parts: Sequence[Partition], failures: dict[Partition, StageFailed]
@@ -319,12 +324,7 @@ class Worker:
         self.meter.answered(outcomes, time.perf_counter() - began_s)
         for (part, _), outcome in zip(sent, outcomes, strict=True):
             p = part.lease.partition.p
-            for alarm in part.alarms:
-                log.error("alarm", instance=self.spec.instance, p=p, what=alarm)
-            part.alarms.clear()
-            for missed in part.missed:
-                log.warning("entries missed", instance=self.spec.instance, p=p, what=f"{missed}: a gap")
-            part.missed.clear()
+            self._standing.tell(p, part.alarms, part.missed)
             self._standing.hindrances.note(p, REFUSED, outcome is not Outcome.OK)
             if outcome is not Outcome.OK:
                 refused.append((part, outcome))

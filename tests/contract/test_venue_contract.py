@@ -18,8 +18,9 @@ from services.simulator.simulator import serving
 from shared.errors import ConfigError, SafetyRefusal, TicklineError, VenueError
 from shared.exchanges.trading.ccxt_venue import CcxtVenue
 from shared.exchanges.trading.client import NotCleared
+from shared.exchanges.trading.venue import NoPrice
 from shared.messages.reasons import OrderPhase, Reason
-from shared.orders.answers import Absent, Ambiguous, Forced, OrderStatusReport, Refused
+from shared.orders.answers import Absent, Ambiguous, Forced, OrderStatusReport, Refused, VenueQuote
 from tests.simulator_venues import (
     BINANCE,
     BINANCE_SPOT,
@@ -109,6 +110,22 @@ async def test_the_price_of_a_currency_is_between_bid_and_ask(pair: Pair) -> Non
     assert await pair.venue.price("BTC", currency) == quote.mid
     with pytest.raises(VenueError, match=f"no market DOGE/{currency} is loaded: DOGE has no price"):
         await pair.venue.price("DOGE", currency)
+
+
+@pytest.mark.parametrize("pair", [BINANCE], indirect=True, ids=named)
+@pytest.mark.parametrize(("bid", "ask"), [(0, 0), (0, 9), (9, 0)])
+async def test_a_currency_that_one_side_only_tells_has_no_price_now(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, bid: int, ask: int
+) -> None:
+    """At half of one side, or at nothing, a fee that was paid in it would be booked for good."""
+
+    async def one_sided(sym: str, _: str) -> VenueQuote:
+        return VenueQuote(sym, Decimal(bid), Decimal(ask), 0)
+
+    monkeypatch.setattr(pair.venue._markets, "quote", one_sided)
+    with pytest.raises(VenueError, match="has no two sides now") as refused:
+        await pair.venue.price("BTC", pair.place.quote)
+    assert not isinstance(refused.value, NoPrice), "it is asked again"
 
 
 async def test_positions_and_balance_are_the_venues(pair: Pair) -> None:

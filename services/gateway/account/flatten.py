@@ -247,7 +247,10 @@ class Flatten:
         """
         sym, qty, row, rules = position.sym, position.signed_qty, position.row, self._rules(position.sym)
         quote = await self._venue.quote(sym)
-        price = quote.bid if qty > 0 else quote.ask
+        met = quote.bid if qty > 0 else quote.ask
+        price = met if met > 0 else max(quote.bid, quote.ask)
+        if price <= 0:  # at nothing all would be below the least value, and stay
+            raise VenueError(f"{sym}: nobody bids or asks: what it is worth cannot be told")
         if row:
             wanted = closing_orders_of_row(row, qty, rules, price)
         else:

@@ -255,6 +255,8 @@ def _flat(settings: Settings, books: Books | None, sym: str) -> Account:
 def _first(settings: Settings, rules: RiskRules, arming: ArmingRow, seen: AccountSeen, market: MarketSeen) -> str:
     """Returns what the strategy's first order from a flat book would become, and which limit it would meet."""
     price, own = market.quote.ask, settings.strategy
+    if price <= 0:
+        return "not known: nobody asks a price now"
     costs = settings.gateway
     decider = innermost(with_reserve(make_strategy(own), costs.fee, costs.slippage_bps, own.limit_bps))
     if not isinstance(decider, Decider):
@@ -306,7 +308,7 @@ def _own(seen: AccountSeen, market: MarketSeen) -> Decimal:
 
 
 def _notional(seen: AccountSeen, market: MarketSeen) -> Decimal:
-    return _own(seen, market).copy_abs() * market.quote.ask
+    return _own(seen, market).copy_abs() * max(market.quote.bid, market.quote.ask)
 
 
 class OtherKey(NamedTuple):

@@ -10,7 +10,7 @@ from services.gateway.execution.open_orders import OpenOrdersWatch
 from services.gateway.execution.order_manager import OrderManager
 from services.gateway.execution.protector import Protector
 from services.gateway.execution.reconciler import Reconciler
-from services.gateway.execution.records import OpenOrder, by_book
+from services.gateway.execution.records import OpenOrder, by_book, open_order_of
 from services.gateway.execution.session_context import (
     FencedJournal,
     Outbox,
@@ -35,7 +35,7 @@ from shared.exchanges.trading.amounts import plain
 from shared.exchanges.trading.venue import Venue
 from shared.journal.database import Fenced
 from shared.journal.journal import Journal
-from shared.journal.rows import LimitRow
+from shared.journal.rows import LimitRow, OrderRow
 from shared.messages import Stream
 from shared.messages.codec import is_kept, keep, kept
 from shared.plural import plural
@@ -148,8 +148,11 @@ class AccountSession:
         return self._venue.rules(sym).kind == "swap"
 
     def _may_send(self) -> bool:
-        """Says whether our leases are good, and are this session's: the next one has them anew."""
-        return not self._over and self._leased()
+        """Says whether our leases are good, and are this session's: the next one has them anew.
+
+        Once a part of it has failed its memory may be wrong, until it ends: what that let through is not sent.
+        """
+        return not self._over and not self.tasks.lost and self._leased()
 
     async def end(self) -> None:
         """Sends nothing more, stops the tasks, and cancels what rests and adds: nobody will look after it.
@@ -193,11 +196,22 @@ class AccountSession:
         for part in parts:
             await self.fill_outbox(part, seqs)
         rows = by_book(await self._journal.orders())
+        self.context.risk.left = self._left_in_flight(rows)
         for manager in self.managers.values():
             await manager.resume(rows[manager.book])
         await self._protect()
         self.tasks.spawn(self._look_around())
         self.tasks.spawn(self._watch_controls())
+
+    def _left_in_flight(self, rows: Mapping[str, Sequence[OrderRow]]) -> dict[str, list[OpenOrder]]:
+        """Returns by symbol the orders that may be filled yet, of books that this config does not trade."""
+        own, left = {manager.book for manager in self.managers.values()}, dict[str, list[OpenOrder]]()
+        for order in [open_order_of(row) for book, those in rows.items() if book not in own for row in those]:
+            if order.state.in_flight:
+                what = f"{order.name} of {order.row.book} is {order.state.phase}, and not traded by this config"
+                log.warning("it counts, and nobody follows it: put its symbol back into the config", what=what)
+                left.setdefault(order.row.sym, []).append(order)
+        return left
 
     async def _keep(self, *rows: LimitRow) -> None:
         await self.context.fenced.write(rows)

@@ -1,7 +1,7 @@
 """The risk context gathers what the risk check is to know: journal, books, open orders, quotes, clock."""
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from services.gateway.execution.records import OpenOrder
@@ -27,6 +27,7 @@ class RiskContext:
     - blocked: why nothing is added in any symbol, and why_blocked in words; stopped: symbols in which nothing is added,
       by reason, and why.
     - open_orders: of each symbol that has any, by client order id.
+    - left: orders in flight of books that are traded no more, by symbol: nobody follows them here, and they count.
     - heard_ms: when the venue answered something last, by our clock; 0 before the first answer.
     - limits_reducing: says of a symbol whether the venue itself lets a reduce-only order only reduce.
     - clearing: says of a symbol whether a stop of an older position is still there.
@@ -53,6 +54,7 @@ class RiskContext:
         self.blocked: tuple[Reason, ...] = ()
         self.why_blocked = ""
         self.stopped: dict[tuple[str, Reason], str] = {}
+        self.left: Mapping[str, Sequence[OpenOrder]] = {}
         self.heard_ms = 0
         self.ready = False
         self._check = check
@@ -63,12 +65,16 @@ class RiskContext:
         self._equity_max_age_s = equity_max_age_s
         self._limits_reducing = limits_reducing
         self._clearing = clearing
+        self._prices: dict[str, Decimal] = {}  # at which other symbols' positions count: what was last told
         self._at_rest: dict[str, Decimal] = {}  # by symbol: what its position is worth, but for its open orders
         self._all_at_rest = _ZERO
 
     def see_quotes(self, quotes: Mapping[str, VenueQuote]) -> None:
-        """Takes the venue's newest quotes."""
+        """Takes the venue's newest quotes. A side without orders is no price: until it has some its last one counts."""
         self.quotes |= quotes
+        for sym, quote in quotes.items():
+            last = _ZERO if quote.ask > 0 else self._prices.get(sym, _ZERO)
+            self._prices[sym] = max(quote.bid, quote.ask, last)
         self._books.moved.update(quotes)
 
     def see_equity(self, equity: Decimal) -> Changes:
@@ -196,9 +202,11 @@ class RiskContext:
         total = EXACT.subtract(self._all_at_rest, self._at_rest.get(sym, _ZERO))
         for other, orders in self._open_orders.items():
             if other != sym and other in self._at_rest:
-                total = EXACT.add(EXACT.subtract(total, self._at_rest[other]), self._at_worst(other, orders.values()))
-        for other, held in self._books.others().items():
-            total = EXACT.add(total, abs(held) * self._ask(other))
+                worst = self._at_worst(other, self._books.position(other), orders.values())
+                total = EXACT.add(EXACT.subtract(total, self._at_rest[other]), worst)
+        gone = self._books.others()
+        for other in gone.keys() | self.left.keys():
+            total = EXACT.add(total, self._at_worst(other, gone.get(other, _ZERO), self.left.get(other, ())))
         return +total
 
     def _value_at_rest(self) -> None:
@@ -210,9 +218,9 @@ class RiskContext:
                 self._all_at_rest = EXACT.add(EXACT.subtract(self._all_at_rest, before), now)
         self._books.moved.clear()
 
-    def _at_worst(self, sym: str, orders: Collection[OpenOrder]) -> Decimal:
+    def _at_worst(self, sym: str, position: Decimal, orders: Collection[OpenOrder]) -> Decimal:
         """Returns what a symbol's position is worth with all of its open orders filled, or not, whichever is worse."""
-        low = high = self._books.position(sym) + _filled(orders)
+        low = high = position + _filled(orders)
         price = self._ask(sym)
         for order in orders:
             price = max(price, order.row.price, order.row.limit_price or _ZERO)
@@ -222,7 +230,7 @@ class RiskContext:
 
     def _ask(self, sym: str) -> Decimal:
         """Returns the best ask; where the venue has told none, what was paid: a position is never worth nothing."""
-        return self.quotes[sym].ask if sym in self.quotes else self._books.paid_for(sym)
+        return self._prices.get(sym) or self._books.paid_for(sym)
 
 
 def _filled(orders: Iterable[OpenOrder]) -> Decimal:

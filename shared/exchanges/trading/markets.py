@@ -171,7 +171,7 @@ class Markets:
     async def price(self, currency: str, quote: str) -> Decimal:
         """Asks for the middle between bid and ask of a currency's spot market or swap; else over BRIDGE.
 
-        Raises NoPrice where there is none of these markets.
+        Raises NoPrice where there is none of these markets, and VenueError where one tells no price now.
         """
         direct = await self._middle(currency, quote)
         if direct is not None:
@@ -185,6 +185,9 @@ class Markets:
         for market in (f"{currency}/{quote}", f"{currency}/{quote}:{quote}"):
             if market in self._client.markets:
                 found = await self.quote(currency, market)
+                if min(found.bid, found.ask) <= 0:
+                    why = f"{market} has no two sides now: {currency} has no price"
+                    raise VenueError(f"{self._options.exchange}: {why}")
                 return (found.bid + found.ask) / 2
         return None
 

@@ -165,6 +165,13 @@ class Gateway:
         assert self.engine._account is not None
         return self.engine._account
 
+    def check_open_orders(self) -> None:
+        """What the risk check is told of all symbols is what their managers have."""
+        account = None if self.engine is None else self.engine.account
+        if account is not None:
+            own = {sym: manager.open_orders for sym, manager in account.managers.items() if manager.open_orders}
+            assert account.context.open_orders == own
+
     async def books(self) -> Books:
         """The gateway's own."""
         return (await self.session()).context.books
@@ -292,6 +299,7 @@ async def gateway(
         made.start()
         try:
             yield made
+            made.check_open_orders()
         finally:
             await made.kill()
             await made.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.console.halt import stop
+from services.simulator.binance.dialect import swap
 from services.simulator.binance.spot import spot as binance_spot
 from services.simulator.engine.events import NewOrder
 from shared.control import accounts
@@ -16,11 +17,12 @@ from shared.control.whereabouts import Whereabouts
 from shared.errors import ConfigError
 from shared.journal.journal import Journal
 from shared.journal.rows import DropLatch, EventRow, ExecutionRow, FillRow
-from shared.messages import Leg, OrderStatus
+from shared.messages import Leg, OrderPhase, OrderStatus, Reason
 from shared.messages.codec import keep
 from shared.messages.orders import ExecutionReport
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
 from tests.integration.gateway.test_equity import RISK, last_equity, observed
+from tests.journal_rows import order
 from tests.until import until
 
 D, NOTHING = Decimal, Decimal(0)
@@ -50,14 +52,14 @@ async def spot(tmp_path: Path) -> AsyncIterator[Gateway]:
 async def another(trading: Gateway, book: str, qty: str) -> None:
     """Another book of this journal has bought these coins."""
     sym, market = book.partition(":")[2], f"{book.partition(':')[2].removesuffix('USDT')}/USDT"
-    order = trading.fake.engine.place(NewOrder(sym, D(qty)), trading.fake.state.now_ms())
-    (fill,) = trading.fake.engine.fills_of(order)
+    placed = trading.fake.engine.place(NewOrder(sym, D(qty)), trading.fake.state.now_ms())
+    (fill,) = trading.fake.engine.fills_of(placed)
     where = Whereabouts.of(trading.settings)
     async with await Journal.open(trading.settings.journal_url, "main", durable=False) as journal:
         before = Whereabouts.known(await journal.limits())
         known = where.model_copy(update={"markets": {sym: market, **where.markets}}).after(before).row()
         trade = FillRow(
-            sym, str(fill.id), str(order.id), ID[book], D(qty), fill.price, fill.fee, fill.fee_currency, fill.at_ms
+            sym, str(fill.id), str(placed.id), ID[book], D(qty), fill.price, fill.fee, fill.fee_currency, fill.at_ms
         )
         rows = [bought(book, D(qty) - fill.fee, fill.price, fill.fee * fill.price), trade, known]
         await journal.write(rows, await journal.raise_epoch("test"))
@@ -79,6 +81,22 @@ async def test_coins_that_any_book_holds_count(spot: Gateway, book: str) -> None
     assert (await spot.reported(1))[0].status is OrderStatus.FILLED
     async with await Journal.open(spot.settings.journal_url, "main", durable=False) as journal:
         assert (await books_in(spot.settings, journal)).others().keys() == {book.partition(":")[2]}, "arming knows them"
+
+
+@pytest.mark.parametrize("left", [OrderPhase.UNKNOWN, OrderPhase.SENT, OrderPhase.INTENT])
+async def test_an_order_in_flight_of_a_book_that_is_traded_no_more_counts(tmp_path: Path, left: OrderPhase) -> None:
+    """It may be filled, and the comparison allows for that: 8,000 beside 4,200, where 10,000 are armed."""
+    async with gateway(tmp_path, listings=(swap("BTC"), swap("ETH"))) as trading:
+        await trading.agreed()
+        await trading.stop()
+        row = order(book=f"strategy:{ETH}", sym=ETH, state=left, signed_qty=D(4), intended_qty=D(4), price=D(2_000))
+        async with await Journal.open(trading.settings.journal_url, "main", durable=False) as journal:
+            await journal.write([row], await journal.raise_epoch("test"))
+        trading.start()
+        await trading.agreed()
+        await trading.write(trading.intent("0.1"))
+        (report,) = await trading.reported(1)
+        assert report.reason is (None if left is OrderPhase.INTENT else Reason.ARMED_NOTIONAL)
 
 
 async def test_what_they_cost_is_no_difference_of_the_balance(spot: Gateway) -> None:

@@ -22,7 +22,7 @@ from shared.control.latches import AtWork, halt
 from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.journal.journal import Journal
 from shared.messages import ExecutionReport, Leg, OrderStatus
-from shared.orders.answers import VenueOrder, VenuePosition
+from shared.orders.answers import VenueOrder, VenuePosition, VenueQuote
 from tests.integration.gateway.conftest import SYM
 from tests.journal_rows import BOOK, order
 from tests.simulator_venues import BINANCE, BYBIT, HYPERLIQUID, OKX, Place, named
@@ -261,6 +261,40 @@ async def test_coins_that_a_person_has_called_theirs_are_not_sold_for_an_order_t
             finally:
                 await venue.close()
         assert fake.engine.wallet.cash["BTC"] == coins, said
+
+
+@pytest.mark.parametrize("other_side", [True, False])
+async def test_coins_for_which_nobody_bids_now_are_not_left_as_too_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other_side: bool
+) -> None:
+    """An exchange tells 0 then: that is no price. other_side: somebody asks one; else nobody does, for a while."""
+    async with serving("binance-spot") as fake:
+        settings = settings_of(tmp_path, fake, markets={SYM: "BTC/USDT"})
+        stranger(fake, "0.020")
+        venue = make_venue(settings)
+        await venue.open(only_out=True)
+        asked, told = list[int](), venue.quote
+
+        async def one_sided(sym: str) -> VenueQuote:
+            asked.append(1)
+            found = await told(sym)
+            if other_side:
+                return found._replace(bid=Decimal(0))
+            return found if len(asked) > 2 else found._replace(bid=Decimal(0), ask=Decimal(0))
+
+        monkeypatch.setattr(venue, "quote", one_sided)
+        said: list[str] = []
+        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+            epoch = await journal.raise_epoch("halt")
+            await journal.write([execution_row(BOOK, bought(SYM, "0.020"), 1)], epoch)
+            try:
+                own = AtWork(journal, epoch, "test")
+                await Flatten(settings, journal, venue, own, said.append).flatten(time.monotonic() + 40)
+            finally:
+                await venue.close()
+        assert fake.engine.wallet.cash["BTC"] < Decimal("0.0001"), said
+        first = next(line for line in said if " stays" in line or "SELL" in line)
+        assert "SELL" in first, said
 
 
 async def test_a_sale_that_rests_and_that_no_list_shows_yet_holds_up_nothing(

@@ -173,6 +173,7 @@ ACTIONS = st.lists(
         st.tuples(st.just("predictions"), SMALL),
         st.tuples(st.just("reports"), SMALL),
         st.tuples(st.just("work"), SMALL),
+        st.tuples(st.just("cut off"), SMALL),
         st.tuples(st.just("commit"), st.just(0)),
         st.tuples(st.just("refused"), st.just(0)),
         st.tuples(st.just("unanswered"), st.just(0)),
@@ -201,6 +202,8 @@ def act(world: World, name: str, number: int) -> None:
             world.read(Stream.EXECUTIONS, number)
         case "work":
             world.work(number)
+        case "cut off":  # its time is over when it begins
+            world.part.work(number, until_s=0.0)
         case "commit":
             world.commit()
         case "refused":

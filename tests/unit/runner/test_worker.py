@@ -194,6 +194,15 @@ async def test_the_leases_are_kept_while_stages_take_long(bus: MemoryBus, start:
     await written(bus, 8)
 
 
+async def test_the_leases_are_kept_where_one_entry_of_each_partition_together_would_outlast_them(start: Start) -> None:
+    """Each takes a third of a lease, and there are four: who gets no turn comes first at the next one."""
+    bus = MemoryBus(lease_s=0.15, maxlens={})
+    writer = await Writer.on(bus)
+    await writer.write(*SYMBOLS, count=2)
+    start(echo_plan(lambda sym: Heavy()), replace(LIMITS, lease_s=0.15), bus)
+    await written(bus, 2)
+
+
 # Replicas
 
 

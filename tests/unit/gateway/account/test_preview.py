@@ -55,6 +55,11 @@ def first(lines: list[str]) -> str:
     return line.partition("first order ")[2]
 
 
+def test_a_market_without_a_price_keeps_nobody_from_arming_the_others() -> None:
+    market = BTC._replace(quote=BTC.quote._replace(bid=D(0), ask=D(0)))
+    assert first(shown(SEEN._replace(markets=[market]))) == "not known: nobody asks a price now"
+
+
 def test_a_live_account_says_so() -> None:
     lines = shown()
     assert lines[0] == "account main: LIVE at okx, isolated margin, leverage 1"

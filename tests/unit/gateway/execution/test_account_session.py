@@ -54,6 +54,20 @@ async def test_a_session_that_has_ended_sends_nothing_though_the_next_one_has_le
     assert not made._may_send()
 
 
+async def test_a_session_of_which_a_part_has_failed_sends_nothing_until_it_ends() -> None:
+    """What it was at is half done in memory, e.g. an order that is over and not booked."""
+    made = session()
+
+    async def fails() -> None:
+        raise KeyError("x")
+
+    made.tasks.spawn(fails())
+    await asyncio.gather(*made.tasks._tasks, return_exceptions=True)
+    assert made.tasks.lost
+    assert not made._may_send()
+    await made.end()
+
+
 @pytest.mark.parametrize("fails", [KeyError("x"), asyncio.CancelledError()])
 async def test_a_detach_that_fails_leaves_nothing_in_the_outbox(fails: BaseException) -> None:
     config = SessionConfig((), str, cast(Any, 1), 1, 1, 1, 1.0, whereabouts=Whereabouts())
