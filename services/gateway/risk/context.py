@@ -213,9 +213,11 @@ class RiskContext:
         """Values the positions anew whose book or quote has moved, as if they had no open orders."""
         for sym in self._books.moved:
             if sym in self._books:
-                before, now = self._at_rest.get(sym, _ZERO), abs(self._books.position(sym)) * self._ask(sym)
-                self._at_rest[sym] = now
-                self._all_at_rest = EXACT.add(EXACT.subtract(self._all_at_rest, before), now)
+                held, before = abs(self._books.position(sym)), self._at_rest.get(sym)
+                now = held * self._ask(sym) if held else _ZERO
+                if now != before:
+                    self._at_rest[sym] = now
+                    self._all_at_rest = EXACT.add(EXACT.subtract(self._all_at_rest, before or _ZERO), now)
         self._books.moved.clear()
 
     def _at_worst(self, sym: str, position: Decimal, orders: Collection[OpenOrder]) -> Decimal:
