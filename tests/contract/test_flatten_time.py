@@ -39,6 +39,7 @@ class Journal:
     def __init__(self, sent: Sequence[OrderRow]) -> None:
         self.sent = list(sent)
         self.written: list[Any] = []
+        self.epoch = 1
 
     async def orders(self) -> list[OrderRow]:
         return self.sent
@@ -56,7 +57,13 @@ class Journal:
         return []
 
     async def write(self, changes: Sequence[Any], epoch: int) -> None:
+        assert epoch == self.epoch
         self.written += changes
+
+    async def raise_epoch(self, owner: str, changes: Sequence[Any] = (), after: int | None = None) -> int:
+        assert after == self.epoch
+        self.epoch += 1
+        return self.epoch
 
 
 def crowded(made: InProcess, place: Place, hedged: bool) -> None:

@@ -120,9 +120,9 @@ async def test_a_long_book_is_read_before_the_gateway_is_fenced(
     read: list[int] = []
     raised, executions = Journal.raise_epoch, Journal.executions
 
-    async def raise_epoch(self: Journal, *given: Any) -> int:
+    async def raise_epoch(self: Journal, *given: Any, **named: Any) -> int:
         read.clear()
-        return await raised(self, *given)
+        return await raised(self, *given, **named)
 
     async def reading(self: Journal, book: str, after_seq: int = 0, limit: int = 1_000) -> list[ExecutionRow]:
         read.append(after_seq)
