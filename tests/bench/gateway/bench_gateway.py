@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 import uvloop
 
+from shared.runner.process import GC_ALLOCATIONS
 from tests.bench.gateway import ioc
 from tests.bench.gateway.gateway import Gateway, settings_of
 from tests.bench.gateway.measure import MS, WARM, Bare, arrivals, at_a_rate, one_at_a_time, spans, summary
@@ -76,7 +77,8 @@ def main() -> None:
 async def _measured(folder: Path, url: str, given: argparse.Namespace) -> dict[str, Any]:
     gateway, orders = Gateway(settings_of(folder, url)), Orders()
     gc.collect()
-    gc.freeze()  # as a service does
+    gc.freeze()
+    gc.set_threshold(GC_ALLOCATIONS)  # as a service does
     runs: dict[str, Any] = {}
     async with gateway.running():
         await one_at_a_time(gateway, orders, Bare(folder), WARM)
