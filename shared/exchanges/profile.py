@@ -109,8 +109,8 @@ class TradingFacts(NamedTuple):
     - expiry: how a request says until when it is good: `window` (timestamp and recvWindow), `header` (expTime),
       `signed` (in what an action of its own signs), or not at all; most_validity_ms: how long it may be good
     - test: `sandbox` or `demo`
-    - refusals, refusal_statuses: errors, by code or HTTP status, that say that an order was not taken; meant: the words
-      that tell more than a code
+    - refusals, refusal_statuses: errors, by code or, of an answer without one, by HTTP status, that say that an order
+      was not taken; meant: the words that tell more than a code
     - duplicate: codes for a client id that is known already; unknown: for no such order; unchanged: for a setting that
       was as wanted already; in_the_way: for open positions or orders that keep a setting from being changed
     - order_id_name: the field of an order's own id, where ccxt's is another one for some

@@ -39,13 +39,13 @@ def routes(state: SimulatorState) -> dict[str, Handler]:
     return private(state, table)
 
 
-def _other(name: str, amount: Decimal, now_ms: int) -> dict[str, object]:
+def _other(name: str, amount: Decimal) -> dict[str, object]:
     """Returns the row of an asset beside the one that is traded with."""
     return {
         "asset": name, "walletBalance": amount, "unrealizedProfit": "0", "marginBalance": amount, "maintMargin": "0",
         "initialMargin": "0", "positionInitialMargin": "0", "openOrderInitialMargin": "0",
         "crossWalletBalance": amount, "crossUnPnl": "0", "availableBalance": amount, "maxWithdrawAmount": amount,
-        "updateTime": now_ms,
+        "updateTime": 0,
     }  # fmt: skip
 
 
@@ -57,19 +57,21 @@ class BinanceAccount:
 
     def account(self, request: HttpRequest) -> object:
         """Answers GET account, v2 and v3."""
-        now_ms, cash = self._state.now_ms(), self._state.engine.wallet.cash
+        now_ms, cash, engine = self._state.now_ms(), self._state.engine.wallet.cash, self._state.engine
+        # https://github.com/ccxt/ccxt/issues/27997: 0 of an asset with which nothing was done
+        updated_ms = now_ms if engine.fills or engine.payments else 0
         profit = sum((self._profit(sym, held) for sym, _, held in self._state.holdings(request)), ZERO)
         wallet, free = self._state.engine.wallet.cash[CURRENCY], self._state.engine.free(CURRENCY, now_ms)
         asset = {
             "asset": CURRENCY, "walletBalance": wallet, "unrealizedProfit": profit, "marginBalance": wallet + profit,
             "maintMargin": "0", "initialMargin": wallet + profit - free, "positionInitialMargin": "0",
             "openOrderInitialMargin": "0", "crossWalletBalance": wallet, "crossUnPnl": "0", "availableBalance": free,
-            "maxWithdrawAmount": free, "updateTime": now_ms,
+            "maxWithdrawAmount": free, "updateTime": updated_ms,
         }  # fmt: skip
         return {
             "totalWalletBalance": wallet, "totalUnrealizedProfit": profit, "totalMarginBalance": wallet + profit,
             "availableBalance": free, "canTrade": not self._state.keys.reads_only, "positions": [],
-            "assets": [asset, *(_other(name, amount, now_ms) for name, amount in cash.items() if name != CURRENCY)],
+            "assets": [asset, *(_other(name, amount) for name, amount in cash.items() if name != CURRENCY)],
         }  # fmt: skip
 
     def balance(self, request: HttpRequest) -> object:
@@ -86,12 +88,21 @@ class BinanceAccount:
         ]
 
     def positions(self, request: HttpRequest) -> object:
-        """Answers GET positionRisk, v2 and v3 (v3 leaves the flat ones out)."""
+        """Answers GET positionRisk, v2 and v3 (v3 leaves the flat ones out, and the settings of a market).
+
+        P: trade/rest-api/Position-Information-V3
+        """
+        of_v2 = "/v2/" in request.path
         return [
-            self._position(sym, leg, held)
+            {**self._position(sym, leg, held), **(self._settings(sym) if of_v2 else {})}
             for sym, leg, held in self._state.holdings(request)
-            if request.form.get("symbol", sym) == sym and (held.qty or "/v2/" in request.path)
+            if request.form.get("symbol", sym) == sym and (held.qty or of_v2)
         ]
+
+    def _settings(self, sym: str) -> dict[str, object]:
+        engine = self._state.engine
+        isolated = engine.settings.get(f"margin:{sym}", "CROSSED") == "ISOLATED"
+        return {"leverage": str(engine.leverage(sym)), "marginType": "isolated" if isolated else "cross"}
 
     def income(self, request: HttpRequest) -> object:
         """Answers GET income: payments, the oldest first, 100 unless more are asked for, and 1000 at most.
@@ -218,6 +229,5 @@ class BinanceAccount:
             "marginAsset": CURRENCY,
             "isolatedWallet": margin if isolated else "0", "initialMargin": margin, "maintMargin": "0",
             "positionInitialMargin": margin, "openOrderInitialMargin": "0", "adl": 1, "bidNotional": "0",
-            "askNotional": "0", "updateTime": held.at_ms, "leverage": str(engine.leverage(sym)),
-            "marginType": "isolated" if isolated else "cross",
+            "askNotional": "0", "updateTime": held.at_ms,
         }  # fmt: skip

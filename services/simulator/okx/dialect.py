@@ -17,6 +17,7 @@ from services.simulator.okx.websocket import INTERVALS_MS, volumes
 
 CONNECTIONS_PER_S = 3  # for an IP: https://www.okx.com/docs-v5/en/#overview-websocket-connect
 HOURS_8_MS = 28_800_000
+CANDLES_LATE_MS = 100  # how long it takes, no page says
 MOST_BARS, MOST_TRADES, MOST_PAST_TRADES, MOST_RATES = 300, 500, 100, 100
 PRICE_UP, PRICE_DOWN = Decimal("1.02"), Decimal("0.98")  # as of the refusal that is recorded in orders.py
 RECENT_BARS = 1440  # older ones only in history-candles
@@ -107,9 +108,12 @@ class OkxMarket:
         }  # fmt: skip
 
     def candles(self, request: HttpRequest) -> object:
-        """Answers GET market/candles and market/history-candles: with `before` alone, still the newest ones."""
+        """Answers GET market/candles and market/history-candles: with `before` alone, still the newest ones.
+
+        A bar goes on for a while after its time, as `confirm` says (P: get-candlesticks: 0 is uncompleted).
+        """
         query, history = request.query, self._history(request)
-        length_ms, now_ms = INTERVALS_MS.get(query.get("bar", "1m")), self._state.now_ms()
+        length_ms, now_ms = INTERVALS_MS.get(query.get("bar", "1m")), self._state.now_ms() - CANDLES_LATE_MS
         if length_ms is None:
             raise api_error("51000", "Parameter bar error")
         limit = _limit(request, 100, MOST_BARS)

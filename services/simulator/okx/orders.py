@@ -59,6 +59,10 @@ CANCELS = {State.CANCELED: ("1", "Order canceled by user"), State.EXPIRED: ("14"
 CATEGORIES = {"": "normal", "liquidation": "full_liquidation", "adl": "adl", "settlement": "delivery"}
 SUB_TYPES = {"": ("2", "1"), "liquidation": ("107", "106"), "adl": ("128", "127"), "settlement": ("112", "113")}
 MOST_ROWS = 100
+DAYS_3_MS = 3 * 86_400_000
+# P: #order-book-trading-trade-get-transaction-details-last-3-months advises to ask for the last 3 days in their list;
+# c9s/bbgo#1878: the list of months is behind. How far, nobody says.
+HISTORY_LATE_MS = 60_000
 FORGOTTEN_MS = 2 * 3_600_000
 MOST_CANCELS = 10
 ALGO_KINDS = ("conditional", "oco", "chase", "trigger", "move_order_stop", "iceberg", "twap")
@@ -107,10 +111,18 @@ class OkxOrders:
         return [self._row(order) for order in found[: _limit(request)]]
 
     def fills(self, request: HttpRequest) -> object:
-        """Answers GET trade/fills and trade/fills-history: newest first."""
-        query, seen_ms = request.query, self._state.seen_ms(request)
-        end_ms = min(int(query.get("end", seen_ms)), seen_ms)
-        found = self._state.fills(query.get("instId"), int(query.get("begin", 0)), seen_ms, end_ms)
+        """Answers GET trade/fills: those of the last three days, newest first."""
+        seen_ms = self._state.seen_ms(request)
+        return self._listed(request, self._state.now_ms() - DAYS_3_MS, seen_ms)
+
+    def fills_history(self, request: HttpRequest) -> object:
+        """Answers GET trade/fills-history: all, newest first, and each some time after it was."""
+        return self._listed(request, 0, self._state.seen_ms(request) - HISTORY_LATE_MS)
+
+    def _listed(self, request: HttpRequest, since_ms: int, seen_ms: int) -> object:
+        query = request.query
+        begin_ms, end_ms = max(int(query.get("begin", 0)), since_ms), min(int(query.get("end", seen_ms)), seen_ms)
+        found = self._state.fills(query.get("instId"), begin_ms, seen_ms, end_ms)
         if "ordId" in query:
             found = [fill for fill in found if str(fill.order_id) == query["ordId"]]
         if "after" in query:

@@ -54,7 +54,7 @@ def routes(state: SimulatorState) -> dict[str, Handler]:
         "POST trade/cancel-order": orders.cancel,
         "GET trade/orders-pending": orders.open_orders,
         "GET trade/fills": orders.fills,
-        "GET trade/fills-history": orders.fills,
+        "GET trade/fills-history": orders.fills_history,
         "POST trade/order-algo": conditional.place,
         "GET trade/order-algo": conditional.details,
         "GET trade/orders-algo-pending": conditional.pending,

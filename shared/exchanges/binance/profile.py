@@ -7,6 +7,7 @@ K, U) say against what it was checked: shared/exchanges/profile.py has them.
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from shared.exchanges.candles import BINANCE_CANDLES
@@ -356,6 +357,17 @@ class BinanceProfile(TradingProfile):
         if (await caller.ask(caller.client.fapiprivate_get_accountconfig))["multiAssetsMargin"]:
             return "is in multi-assets mode: switch its futures to single-asset mode (Preferences, Asset Mode)"
         return None
+
+    def held(self, answer: Mapping[str, Any]) -> Mapping[str, Decimal]:
+        """Reads each asset's `marginBalance` of futures raw: ccxt leaves a row out whose `updateTime` is 0.
+
+        An asset with which nothing was done has that, also one that is the whole account:
+        https://github.com/ccxt/ccxt/issues/27997, where such rows also have what other assets are worth as
+        `availableBalance`.
+        """
+        if self.kind != "swap":
+            return super().held(answer)
+        return {row["asset"]: number(row["marginBalance"]) for row in answer["info"]["assets"]}
 
     async def funding(self, caller: RestCaller, syms: Mapping[str, str], since_ms: int) -> list[FundingPayment]:
         """Asks for all markets in one call, since each costs 30; a page is the oldest rows of what was asked."""

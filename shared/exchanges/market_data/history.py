@@ -99,7 +99,8 @@ async def bars(
     """Gives the finished bars that were asked for; says whether these are all. Raises VenueError.
 
     A later bar shows that one is finished: the exchange's clock may have been set back since it was told. Where bars in
-    which nothing traded have no row, there may be no later one, and the time is believed.
+    which nothing traded have no row, there may be no later one, and the time is believed, unless the row itself says
+    that the bar goes on: then it is asked for again.
     """
     known = caller.client.timeframes or {}
     if known and interval not in known:
@@ -120,6 +121,8 @@ async def bars(
         candles = [candle for candle in read if candle is not None and candle.start % length_ns == 0]
         starts = [candle.start // parse.NS_PER_MS for candle in candles]
         next_ms = max(starts, default=since_ms if profile.every_bar else last_ms) + believed_ms
+        going = [candle.start // parse.NS_PER_MS for candle in candles if candle.finished is False]
+        next_ms = min([next_ms, *going])
         over = [candle for candle in candles if candle.start < next_ms * parse.NS_PER_MS]
         ends = [ClosedBar(candle.start + length_ns, candle.close, candle.bar) for candle in over]
         give(Bars(tuple(bar for bar in ends if asked.from_ns <= bar.ts_event <= asked.to_ns)))
@@ -132,7 +135,7 @@ async def bars(
             since_ms = next_ms
             continue
         attempt += 1
-        if not profile.every_bar or not await caller.again(attempt):
+        if not (profile.every_bar or going) or not await caller.again(attempt):
             return False
     return False
 

@@ -7,12 +7,21 @@ from typing import Any, ClassVar
 
 from shared.exchanges.candles import OKX_CANDLES
 from shared.exchanges.client import Unreadable
-from shared.exchanges.profile import ExchangeProfile, MarketDataProfile, TradingFacts, all_of, states_of
+from shared.exchanges.profile import DAY_MS, ExchangeProfile, MarketDataProfile, TradingFacts, all_of, states_of
 from shared.exchanges.rest_caller import RestCaller
 from shared.exchanges.trading.markets import MarketOrder, decimal_at
-from shared.exchanges.trading.paging import Row, trades
+from shared.exchanges.trading.paging import Row, order_trades, trades
 from shared.exchanges.trading.parse import number, order_id
-from shared.exchanges.trading.profile import ISOLATED, Modes, Rights, TradingProfile, WaitingOrder, payment_pages, told
+from shared.exchanges.trading.profile import (
+    EARLIER_MS,
+    ISOLATED,
+    Modes,
+    Rights,
+    TradingProfile,
+    WaitingOrder,
+    payment_pages,
+    told,
+)
 from shared.messages.reasons import Reason
 from shared.orders.answers import Forced, FundingPayment
 
@@ -119,6 +128,7 @@ FACTS = TradingFacts(
     page=100,
     orders_page=ORDERS_PAGE,
     newest_first=True,
+    window_ms=2 * DAY_MS,  # one that begins too early for RECENT_MS is over long before now
 )
 
 CATEGORIES = {  # P: DOCS/#order-book-trading-trade-get-order-details; the others are the account's own
@@ -132,6 +142,9 @@ SUB_TYPES = {  # P: DOCS/#trading-account-rest-api-get-bills-details-last-7-days
     **dict.fromkeys(map(str, range(125, 129)), Forced.ADL),
     **dict.fromkeys(("112", "113"), Forced.SETTLEMENT),
 }
+# P: #order-book-trading-trade-get-transaction-details-last-3-months advises to ask for these in the list of the last
+# three days; K: the list of months is behind (https://github.com/c9s/bbgo/pull/1878), which is all that ccxt asks.
+RECENT_MS = 3 * DAY_MS - 3_600_000
 UNFIT = {"1": "spot mode (level 1)", "4": "portfolio margin mode (level 4)"}
 FUNDING, PAID, CAME_IN = "8", "173", "174"  # C, U: DOCS/#trading-account-rest-api-get-bills-details-last-7-days
 
@@ -196,7 +209,34 @@ class OkxProfile(TradingProfile):
 
     async def all_trades(self, caller: RestCaller, markets: Sequence[str], since_ms: int, now_ms: int) -> list[Row]:
         """Asks for all markets of a kind at once."""
-        return await trades(caller, self, None, since_ms, now_ms, {"type": self.kind})
+        return await trades(caller, self, None, since_ms, now_ms)
+
+    async def trades_page(
+        self, caller: RestCaller, market: str | None, since: int | None, params: Mapping[str, Any]
+    ) -> list[Row]:
+        """Asks for the trades of a time, newest first, raw: of the last days in a list of their own."""
+        times = {"begin": since, "end": params.get("until")}
+        return await self._trades(caller, market, {**times, "after": params.get("after")})
+
+    async def trades_of(self, caller: RestCaller, market: str, order: Row, id_: str) -> list[Row]:
+        """Asks for those of one order, in the list in which they are."""
+        at_ms = order.get("timestamp")
+        return await order_trades(caller, self, market, id_, {"begin": int(at_ms) - EARLIER_MS} if at_ms else {})
+
+    async def order_trades_page(
+        self, caller: RestCaller, market: str, id_: str, params: Mapping[str, Any]
+    ) -> list[Row]:
+        """Asks for the trades of one order."""
+        return await self._trades(caller, market, {"ordId": id_, **params})
+
+    async def _trades(self, caller: RestCaller, market: str | None, given: Mapping[str, Any]) -> list[Row]:
+        client, known = caller.client, None if market is None else caller.client.markets[market]
+        asked = {"instType": self.kind.upper(), "instId": known and known["id"], "limit": self.facts.page, **given}
+        recent = int(given.get("begin") or 0) > self.now_ms() - RECENT_MS
+        call = client.private_get_trade_fills if recent else client.private_get_trade_fills_history
+        answer = await call({name: str(value) for name, value in asked.items() if value is not None})
+        found: list[Row] = client.parse_trades(answer["data"], known)
+        return found
 
     tickers_one_by_one: ClassVar[float] = 4  # beyond, one answer of all, hundreds of kilobytes, is the lesser burden
 

@@ -227,7 +227,8 @@ def failed(facts: TradingFacts, stamp: Stamp, error: BaseException) -> Refused |
         if code in facts.refusals:
             reason = next((reason for words, reason in facts.meant.items() if words in text), facts.refusals[code])
             return Refused(reason, text if code in text else f"{code} {text}")
-    if stamp.status is not None and stamp.status in facts.refusal_statuses:
+    # A code says more than the status: OKX answers 50013, "Systems are busy", with 429 (P: DOCS/#error-code-rest-api).
+    if not codes and stamp.status is not None and stamp.status in facts.refusal_statuses:
         return Refused(facts.refusal_statuses[stamp.status], f"HTTP {stamp.status}")
     status = "no answer" if stamp.status is None else f"HTTP {stamp.status}"
     return Ambiguous(f"{status}: {' '.join(f'{code} {text}' for code, text in codes) or with_type(error)}")

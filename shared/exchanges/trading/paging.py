@@ -14,6 +14,7 @@ LEEWAY_MS = 60_000  # our idea of the exchange's clock is not exact, and its las
 
 Row: TypeAlias = Mapping[str, Any]
 Params: TypeAlias = Mapping[str, Any]
+TradeKey: TypeAlias = tuple[str, str]
 
 
 async def all_pages(
@@ -46,7 +47,7 @@ async def trades(
 
     - market: None where an exchange gives those of all markets; params then say of which.
     """
-    found: dict[str, Row] = {}
+    found: dict[TradeKey, Row] = {}
     last_ms, window_ms = now_ms + LEEWAY_MS, profile.facts.window_ms
     for start_ms in range(since_ms, last_ms + 1, window_ms):
         end_ms = min(start_ms + window_ms - 1, last_ms)
@@ -54,8 +55,10 @@ async def trades(
     return sorted((row for row in found.values() if int(row["timestamp"]) >= since_ms), key=_order)
 
 
-async def order_trades(caller: RestCaller, profile: "TradingProfile", market: str, id_: str) -> list[Row]:
-    """Returns the trades of one order, where the exchange can be asked for these."""
+async def order_trades(
+    caller: RestCaller, profile: "TradingProfile", market: str, id_: str, params: Params | None = None
+) -> list[Row]:
+    """Returns the trades of one order, where the exchange can be asked for these. params: of each question."""
 
     def more(rows: Sequence[Row]) -> Params | None:
         return profile.more_trades(rows) if len(rows) >= profile.facts.page else None
@@ -63,7 +66,8 @@ async def order_trades(caller: RestCaller, profile: "TradingProfile", market: st
     async def page(params: Params) -> Any:
         return await profile.order_trades_page(caller, market, id_, params)
 
-    return sorted({str(row["id"]): row for row in await all_pages(caller, more, page, {})}.values(), key=_order)
+    rows = await all_pages(caller, more, page, params or {})
+    return sorted({str(row["id"]): row for row in rows}.values(), key=_order)
 
 
 async def _window(
@@ -72,7 +76,7 @@ async def _window(
     market: str | None,
     start_ms: int,
     end_ms: int,
-    found: dict[str, Row],
+    found: dict[TradeKey, Row],
     given: Params,
 ) -> None:
     since: int | None = start_ms
@@ -80,8 +84,8 @@ async def _window(
     for _ in range(MOST_PAGES):
         asked = {name: value for name, value in params.items() if value is not None}
         rows = await caller.ask(profile.trades_page, caller, market, since, asked)
-        new = [row for row in rows if str(row["id"]) not in found]
-        found.update((str(row["id"]), row) for row in new)
+        new = [row for row in rows if _key(row) not in found]
+        found.update((_key(row), row) for row in new)
         if len(rows) < profile.facts.page:
             return
         times = [int(row["timestamp"]) for row in rows]
@@ -100,6 +104,11 @@ async def _window(
         else:
             since = max(times)
     raise VenueError(f"{caller.client.id}: more than {MOST_PAGES} pages of trades of {market or 'all markets'}")
+
+
+def _key(trade: Row) -> TradeKey:
+    """Returns market and id: at OKX each market numbers its own trades, and one answer has those of all markets."""
+    return str(trade.get("symbol") or ""), str(trade["id"])
 
 
 def _order(trade: Row) -> tuple[int, int, str]:

@@ -121,8 +121,23 @@ def test_the_law_of_the_place_is_a_refusal(kind: str) -> None:
     assert isinstance(fate, Refused) and fate.reason is Reason.KEY_REFUSED
 
 
+@pytest.mark.parametrize("body", [
+    '{"code": "50013", "msg": "Systems are busy. Please try again later.", "data": []}',
+    '{"code": "1", "msg": "", "data": [{"sCode": "50013", "sMsg": "Systems are busy. Please try again later."}]}',
+])  # fmt: skip
+def test_a_code_that_tells_nothing_is_no_refusal_whatever_its_status(body: str) -> None:
+    """P: https://www.okx.com/docs-v5/en/#error-code-rest-api: 50013 comes with 429, as a limit (50011) does."""
+    facts = trading_profile("okx", "swap").facts
+    assert isinstance(failed(facts, Stamp(429, body, signed=True), RuntimeError("ccxt's")), Ambiguous)
+    limited = failed(facts, Stamp(429, body.replace("50013", "50011"), signed=True), RuntimeError("ccxt's"))
+    assert isinstance(limited, Refused) and limited.reason is Reason.RATE_LIMITED
+    assert isinstance(failed(facts, Stamp(429, "", signed=True), RuntimeError("ccxt's")), Refused)
+
+
 @pytest.mark.parametrize(("exchange", "kind"), APIS)
 def test_what_is_listed_as_unknown_stays_so(exchange: str, kind: str) -> None:
     unknown, _ = listed(exchange, kind)
     assert unknown
-    assert all(isinstance(answered(exchange, kind, code), Ambiguous) for code in unknown)
+    statuses = [200, *(status for status in trading_profile(exchange, kind).facts.refusal_statuses if status != 451)]
+    fates = [answered(exchange, kind, code, status) for code in unknown for status in statuses]
+    assert all(isinstance(fate, Ambiguous) for fate in fates)

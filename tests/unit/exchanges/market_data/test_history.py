@@ -10,6 +10,7 @@ from shared.exchanges.binance.profile import MARKET_DATA as BINANCE
 from shared.exchanges.market_data import history
 from shared.exchanges.market_data.events import Bars, ClosedBar, Missing, Page
 from shared.exchanges.market_data.history import Budget
+from shared.exchanges.okx.profile import MARKET_DATA as OKX
 from shared.exchanges.profile import MarketDataProfile
 
 MS = 1_000_000
@@ -199,3 +200,34 @@ async def test_a_bar_that_goes_on_by_the_venues_time_is_waited_for(now_ms: int) 
 async def test_a_bar_that_still_goes_on_when_it_was_asked_for_often_enough_is_missing() -> None:
     expected = [ClosedBar(end * 1000 * MS, Decimal(end * 1000 - 1)) for end in (8,)]
     assert await closes(Behind(5_500), BINANCE, 8, 10) == (expected, False)
+
+
+class Unconfirmed(Behind):
+    """Its rows say whether they are completed, some time after their end.
+
+    P: https://www.okx.com/docs-v5/en/#order-book-trading-market-data-get-candlesticks: `confirm`.
+    """
+
+    def _bars(self, market: str, interval: str, since: int, limit: int) -> list[list[Any]]:
+        rows = super()._bars(market, interval, since, limit)
+        told = {False: "0", True: "1"}
+        ends = [told[row[0] + 1000 <= self.now_ms] for row in rows]
+        return [[*row[:6], [str(row[0]), *row[1:6], "1", "2", end]] for row, end in zip(rows, ends, strict=True)]
+
+
+@pytest.mark.parametrize("now_ms", [7_500, 8_500, 9_500, 10_000])
+async def test_a_bar_that_is_said_to_go_on_is_waited_for_though_its_time_is_over_here(now_ms: int) -> None:
+    expected = [ClosedBar(end * 1000 * MS, Decimal(end * 1000 - 1)) for end in (8, 9, 10)]
+    assert await closes(Unconfirmed(now_ms), OKX, 8, 10) == (expected, True)
+
+
+async def test_a_bar_that_is_never_said_to_be_over_is_missing() -> None:
+    venue, attempts = Unconfirmed(8_500), list[int]()
+
+    async def again(attempt: int) -> bool:
+        attempts.append(attempt)
+        return attempt < 4
+
+    venue.again = again  # type: ignore[method-assign]
+    assert await closes(venue, OKX, 8, 10) == ([ClosedBar(8 * 1000 * MS, Decimal(7_999))], False)
+    assert attempts == [1, 2, 3, 4]

@@ -1,6 +1,7 @@
 """What takes or gives a list, through ccxt's own classes: with 1, 2 and 30 markets, and over more than one page."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -178,6 +179,31 @@ async def test_all_trades_of_one_order_are_seen() -> None:
     rows = await order_trades(raw.caller, raw.profile, raw.markets[0], "77")
     assert len({row["id"] for row in rows}) == len(rows) == 250
     assert all(form["ordId"] == "77" for _, form in raw.asked)
+
+
+@pytest.mark.parametrize(("days", "lists"), [(1, ["fills"]), (5, ["fills-history", "fills-history", "fills"])])
+async def test_okxs_latest_trades_are_asked_for_where_they_are_at_once(days: int, lists: list[str]) -> None:
+    """P: #order-book-trading-trade-get-transaction-details-last-3-months: the last 3 days have a list of their own.
+
+    https://github.com/c9s/bbgo/pull/1878: the list of months is behind.
+    """
+    answers = {"/trade/fills": lambda form: {"code": "0", "data": []}}
+    raw = Raw("okx", "swap", {**answers, "/trade/fills-history": answers["/trade/fills"]})
+    now_ms = raw.profile.now_ms()
+    await trades(raw.caller, raw.profile, None, now_ms - days * 86_400_000, now_ms)
+    assert [path.rpartition("/")[2] for path, _ in raw.asked] == lists
+    edges = [(int(form["begin"]), int(form["end"])) for _, form in raw.asked]
+    assert all(end + 1 == begin for (_, end), (begin, _) in pairwise(edges)) and edges[-1][1] >= now_ms
+    history = [end for (_, end), name in zip(edges, lists, strict=True) if name == "fills-history"]
+    assert all(end < now_ms - 12 * 3_600_000 for end in history)
+
+
+@pytest.mark.parametrize(("days", "name"), [(0, "fills"), (4, "fills-history")])
+async def test_the_trades_of_an_order_of_okx_are_asked_for_in_the_list_that_has_them(days: int, name: str) -> None:
+    raw = Raw("okx", "swap", {f"/trade/{name}": okx_fills})
+    order = {"timestamp": raw.profile.now_ms() - days * 86_400_000}
+    rows = await raw.profile.trades_of(raw.caller, raw.markets[0], order, "77")
+    assert len(rows) == 250 and all(form["ordId"] == "77" for _, form in raw.asked)
 
 
 async def test_binances_spot_trades_are_asked_a_day_at_a_time() -> None:

@@ -127,6 +127,15 @@ async def test_binances_cash_is_the_assets_margin_balance() -> None:
     assert (await made.venue.balance()).cash == D(900)
 
 
+async def test_binances_cash_counts_where_nothing_was_done_with_it_yet() -> None:
+    """https://github.com/ccxt/ccxt/issues/27997: updateTime 0; ccxt leaves such a row out, which is no equity of 0."""
+    usdt = {"asset": "USDT", "walletBalance": "1000.50", "unrealizedProfit": "0", "marginBalance": "1000.50",
+            "availableBalance": "1000.50", "initialMargin": "0", "updateTime": 0}  # fmt: skip
+    made = Recorded("binance", {"/fapi/v3/account": {"assets": [usdt], "positions": []}})
+    assert "USDT" not in (await made.client.fetch_balance())["total"]  # ccxt's
+    assert (await made.venue.balance()).cash == D("1000.50")
+
+
 async def test_what_rests_in_an_order_counts_on_binances_spot() -> None:
     rows = [{"asset": "USDT", "free": "100", "locked": "20"}, {"asset": "BTC", "free": "0.1", "locked": "0.05"}]
     made = Recorded("binance", {"/api/v3/account": {"updateTime": 1, "balances": rows}}, spot=True)

@@ -68,3 +68,12 @@ def test_a_millisecond_with_more_than_a_page_is_said_and_never_cut_off(newest_fi
     shelf = Shelf([100] * (PAGE + 1), newest_first)
     with pytest.raises(VenueError, match="more trades of M in one millisecond than one answer has"):
         asyncio.run(trades(shelf, unlisted(newest_first), "M", 50, 200))  # type: ignore[arg-type]
+
+
+async def test_trades_of_two_markets_may_have_one_id() -> None:
+    """C, P: OKX's tradeId counts the trades of a market, and one question has the account's in all of them."""
+    shelf = Shelf([100, 100], newest_first=True)
+    for row, market in zip(shelf.rows, ("BTC/USDT:USDT", "ETH/USDT:USDT"), strict=True):
+        row |= {"id": "7", "symbol": market}
+    found = await trades(shelf, unlisted(True), None, 50, 200)  # type: ignore[arg-type]
+    assert sorted(row["symbol"] for row in found) == ["BTC/USDT:USDT", "ETH/USDT:USDT"]
