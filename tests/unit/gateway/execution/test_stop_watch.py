@@ -50,7 +50,8 @@ class Symbol:
 
 
 async def test_where_lists_stay_away_each_stop_is_asked_for_and_a_person_is_told_once() -> None:
-    answers, alarms, symbol = [True, *[False] * (MOST_UNLISTED + 1), True, *[False] * MOST_UNLISTED], [], Symbol()
+    answers, alarms = [True, *[False] * (MOST_UNLISTED + 1), True, *[False] * MOST_UNLISTED], list[str]()
+    symbol = Symbol()
 
     async def waiting(syms: Sequence[str]) -> list[StopReport]:
         if not answers.pop(0):
