@@ -20,6 +20,9 @@ class AfterStop(Wrapper):
     A stop fires within a bar, and that bar's end is where its time counts from: live, where its report has the time of
     the trade, and in a backtest, where it has the bar's.
 
+    What a stop has opened, of one that an exchange did not limit to reducing, was nobody's position: that it is closed
+    again tells nothing of a side.
+
     - after: next_bar: the bar within which it fired adds nothing. flip: nor does anything on the side that was stopped,
       until the strategy has wanted the other one, or has answered NO_CHANGE while the symbol was flat. A number: for so
       many minutes nothing adds.
@@ -52,13 +55,18 @@ class AfterStop(Wrapper):
     _seen_ns: int = -1  # the end of the last bar
     _bar_ns: int | None = None  # the end of the bar within which the last stop fired
     _side: int = 0  # flip: the side that was stopped
+    _turned: bool = False  # what is held now a stop has opened
 
     def on_execution(self, report: ExecutionReport) -> None:
         """Passes it on, and learns of a stop."""
         super().on_execution(report)
-        if report.leg is not Leg.STOP or not report.last_qty:
+        of_stop, turned, after = report.leg is Leg.STOP and bool(report.last_qty), self._turned, self.held()
+        before = after - report.last_qty
+        self._turned = bool(after) and (turned if before * after > 0 else of_stop)
+        if not of_stop:
             return
-        self._side = (1 if report.last_qty < 0 else -1) if self.after == "flip" else 0
+        if before * report.last_qty < 0 and not turned:
+            self._side = (1 if before > 0 else -1) if self.after == "flip" else 0
         if report.ts_event <= self._seen_ns:  # told late: that bar is over
             self._fired_ns, self._bar_ns = None, self._seen_ns
         else:

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Collection, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import structlog
 
-from services.gateway.execution.protection import Holding, ProtectTimes, covered
+from services.gateway.execution.protection import Holding, ProtectTimes, covered, left_over
+from shared.exchanges.trading.amounts import plain
 from shared.journal.rows import EventRow, NakedRow
 from shared.orders.stop_life import StopLife
 
@@ -26,6 +28,7 @@ class NakedTime:
         self.row: NakedRow | None = None
         self._sym, self._book, self._context, self._times = sym, book, context, times
         self._told = ""
+        self._short_ms = 0  # since when the stops that wait are of less than is held; 0: they are not
 
     def load(self, rows: Sequence[NakedRow]) -> None:
         """Takes what the journal has of the book: one that has no end yet goes on."""
@@ -52,6 +55,17 @@ class NakedTime:
             self.row = None
         elif row is not None and now_ms > row.from_ms + self._times.naked_ms:
             await self._alarm(f"the position has had no stop for longer than {self._times.naked_ms / 1000:g} s")
+        await self._note_short(left_over(holding, lives) if sure and not bare else Decimal(0), holding.held, now_ms)
+
+    async def _note_short(self, left: Decimal, held: Decimal, now_ms: int) -> None:
+        """Alarms when a part of the position stays without a stop: one of less is there, and none of all is taken."""
+        if not left:
+            self._short_ms = 0
+        elif not self._short_ms:
+            self._short_ms = now_ms
+        elif now_ms > self._short_ms + self._times.naked_ms:
+            what = f"{plain(left)} of the position of {plain(held)} has had no stop"
+            await self._alarm(f"{what} for longer than {self._times.naked_ms / 1000:g} s: the one there is of less")
 
     async def _filled_ms(self, name: str) -> int:
         """Returns when the first trade of an order was, 0 where the journal has none yet."""

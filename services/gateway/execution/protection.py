@@ -170,6 +170,17 @@ def covered(holding: Holding, lives: Iterable[StopLife], now_ms: int, times: Pro
     )
 
 
+def left_over(holding: Holding, lives: Iterable[StopLife]) -> Decimal:
+    """Returns how much of the position the stops that wait would leave open, unsigned; 0 where none of them waits."""
+    waiting = [
+        life for life in lives
+        if life.opened_by == holding.opened_by and life.kind in LIMITS_LOSS and life.phase is StopPhase.WAITING
+    ]  # fmt: skip
+    if not waiting or any(life.whole for life in waiting):
+        return Decimal(0)
+    return max(abs(holding.held) - max(abs(life.held_qty) for life in waiting), Decimal(0))
+
+
 def clearing(lives: Iterable[StopLife], entries: Iterable[str]) -> bool:
     """Says whether a stop of an older position may still be there: what opens the next one waits."""
     carriers = set(entries)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from shared.config.protect import ProtectSettings
 
 KNOWN_MS = 86_400_000  # how long one that has ended may still show up
-MOVED = Decimal("0.001")  # a liquidation price that has moved by less is the same
 MS = 1_000
 
 
@@ -91,9 +90,7 @@ class Protector:
             stops = self.symbols.get(position.sym)
             if stops is None or position.row:
                 continue
-            before, now = stops.holding.liquidation, position.liquidation
-            if not (before and now and abs(now - before) <= MOVED * before):
-                stops.holding.liquidation = now
+            if stops.holding.see(position):
                 stops.changed.set()
 
 

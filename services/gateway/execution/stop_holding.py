@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from services.gateway.execution.protection import CloseAtMarket, Holding, ProtectTimes, WantedStop
+from services.gateway.execution.protection import LIMITS_LOSS, CloseAtMarket, Holding, ProtectTimes, WantedStop
 from services.gateway.execution.stop_records import nearest_stop, wanted_stops
 from shared.journal.rows import OrderRow
 from shared.messages.reasons import OrderPhase, StopKind
+from shared.orders.answers import VenuePosition
 from shared.orders.state import ENDED
 from shared.orders.stop_life import StopLife
 from shared.orders.stops import StopPhase
@@ -18,16 +19,14 @@ if TYPE_CHECKING:
     from services.gateway.execution.session_context import SessionContext
 
 PART_OF_NAKED = 4  # of `naked_s`: so long an entry's answer is waited for before it is supposed to be filled
+MOVED = Decimal("0.001")  # a liquidation price that has moved by less is the same
 
 
 class StopHolding:
-    """The holding of one book, made anew at each look, out of its orders and what is booked. Dust is not held.
-
-    - liquidation: the exchange's price for the position, as last read.
-    """
+    """The holding of one book, made anew at each look, out of its orders and what is booked. Dust is not held."""
 
     def __init__(self, manager: "OrderManager", context: "SessionContext", times: ProtectTimes) -> None:
-        self.liquidation: Decimal | None = None
+        self._liquidation: tuple[str, Decimal] | None = None  # whose, by its opener, and where, as last read
         self._manager, self._context, self._times = manager, context, times
         self._openers: dict[str, OrderRow | None] = {}
         self._filled: set[str] = set()  # stops whose order was filled whole, which the journal learns just now
@@ -52,9 +51,9 @@ class StopHolding:
         An entry's own stop covers it meanwhile only where one that is filled in part leaves one, too.
         """
         form, orders, held, sure = self._context.venue.stops.form, self.orders(), self.held(), True
-        opened_by = self._context.books.opened_by(self._manager.sym) or _first_filled(orders)
+        opened_by = self._opened_by(held, orders)
         unanswered = [order for order in orders if self._is_unanswered(order)]
-        if unanswered and not held and not (StopKind.STOP in form.attached and form.attached_part):
+        if unanswered and not held and not (form.attached_part and self._carried_limits_loss()):
             held, opened_by, sure = unanswered[0].state.asked_qty, unanswered[0].name, False
         unsure = frozenset(order.name for order in orders if order in unanswered or _has_ended_short(order))
         reducing = [order for order in orders if order.only_reduces]
@@ -85,6 +84,19 @@ class StopHolding:
         if row.stop_id and row.state is OrderPhase.FILLED:
             self._filled.add(row.stop_id)
 
+    def see(self, position: VenuePosition) -> bool:
+        """Takes where the exchange would liquidate the position; returns whether that is news.
+
+        It says nothing of another one, which may be on the other side by the time that this is read.
+        """
+        held, price, before = self.held(), position.liquidation, self._liquidation
+        opened_by = self._opened_by(held, self.orders())
+        now = (opened_by, price) if price and opened_by and position.signed_qty * held > 0 else None
+        if before and now and before[0] == now[0] and abs(now[1] - before[1]) <= MOVED * before[1]:
+            return False
+        self._liquidation = now
+        return now != before
+
     async def opener(self, name: str) -> OrderRow | None:
         """Returns the order that opened the position; None where that was no order, but e.g. a person's word."""
         if name in self._manager.open_orders:
@@ -92,6 +104,17 @@ class StopHolding:
         if name not in self._openers:
             self._openers[name] = await self._context.journal.order(name)
         return self._openers[name]
+
+    def _opened_by(self, held: Decimal, orders: Collection["OpenOrder"]) -> str:
+        """Returns the order that opened what is held; one that is not booked yet may have turned the position."""
+        books, sym = self._context.books, self._manager.sym
+        booked, filled = books.opened_by(sym), _first_filled(orders, held)
+        return filled or booked if books.tradable(sym) * held < 0 else booked or filled
+
+    def _carried_limits_loss(self) -> bool:
+        """Says whether an entry's own request brings a stop that limits the loss, of those that are wanted."""
+        terms, attached = self._context.config.protect.terms, self._context.venue.stops.form.attached
+        return terms is None or any(terms.distance(kind) is not None for kind in LIMITS_LOSS & attached)
 
     def _is_unanswered(self, order: "OpenOrder") -> bool:
         state, late_ms = order.state, self._context.venue.now_ms() - self._times.naked_ms // PART_OF_NAKED
@@ -118,7 +141,8 @@ class StopHolding:
         hangs_on = opener.price if opener is not None else self._context.books.paid().get(sym)
         if terms is None or hangs_on is None:
             return {}
-        nearest = nearest_stop(self.liquidation, held, config.protect.margin_bps)
+        liquidation = self._liquidation[1] if self._liquidation and self._liquidation[0] == opened_by else None
+        nearest = nearest_stop(liquidation, held, config.protect.margin_bps)
         return wanted_stops(terms, hangs_on, held, self._context.venue.rules(sym), nearest)
 
 
@@ -126,8 +150,9 @@ def _filled(order: "OpenOrder") -> Decimal:
     return max(order.state.filled_qty, order.ended_with or Decimal(0), key=abs)
 
 
-def _first_filled(orders: Collection["OpenOrder"]) -> str:
-    return next((order.name for order in orders if order.state.filled_qty and not order.only_reduces), "")
+def _first_filled(orders: Collection["OpenOrder"], held: Decimal) -> str:
+    """Returns the first order that has been filled on the side that is held; of none that only reduces."""
+    return next((order.name for order in orders if order.state.filled_qty * held > 0 and not order.only_reduces), "")
 
 
 def _has_ended_short(order: "OpenOrder") -> bool:

@@ -73,10 +73,10 @@ def request_of(life: StopLife) -> StopRequest:
 def fired_row(life: StopLife, held: Decimal, opener: OrderRow | None, since_ms: int, now_ms: int) -> OrderRow:
     """Returns the row of the order that a stop has become.
 
-    - held: the position; one that is sized by it asks for all of that.
+    - held: the position; one that is sized by it asks for all of that, unless it was turned meanwhile.
     - since_ms: its trades are not older, by the venue's clock. now_ms: the wall clock.
     """
-    qty = -held if life.whole and held else -life.held_qty
+    qty = -held if life.whole and held * life.held_qty > 0 else -life.held_qty
     return _row(life, life.fired_name, qty, opener, now_ms)._replace(
         state=OrderPhase.TRIGGERED, signed_qty=qty, at_ms=since_ms, valid_until_ms=since_ms, became=life.order_id,
         reason=FIRED[life.kind], stop_id=life.stop_id,

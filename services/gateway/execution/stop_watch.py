@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-EXTERNAL = "EXTERNAL"  # an event's kind
+ALARM, EXTERNAL = "ALARM", "EXTERNAL"  # kinds of events
+MOST_UNLISTED = 3  # lists in a row that are not answered; from then on each stop is asked for by itself
 AT_FULL_PACE = 10  # symbols; of more, each list costs more, and comes less often (Binance: a weight of 1 each)
 
 
@@ -37,6 +38,7 @@ class StopWatch:
         self._protector, self._context = protector, context
         self._busy = 0  # symbols, when it last looked
         self._read_ms = 0
+        self._unlisted = 0  # lists in a row that were not answered
 
     async def run(self, *, at_once: bool = False) -> None:
         """Reads for ever."""
@@ -55,18 +57,24 @@ class StopWatch:
         return self._context.venue.now_ms() >= self._read_ms + self._context.venue.stops.form.list_ms
 
     async def once(self) -> None:
-        """Reads once, if there is something to look at. Where the venue does not answer, nothing is known anew."""
+        """Reads once, if there is something to look at. Where the venue does not answer, nothing is known anew.
+
+        A list may stay away while all else is answered: then a stop that is gone would be missed by nobody.
+        """
         busy = {sym: stops for sym, stops in self._protector.symbols.items() if not stops.idle or stops.bare}
         self._busy = len(busy)
         listed = sorted(busy.keys() - self._context.venue.gone)
         if not listed:
             return
         asked_ms = self._read_ms = self._context.venue.now_ms()
+        rows: list[StopReport] | None
         try:
             rows = await self._context.venue.stops.waiting(listed)
         except VenueError as error:
             log.warning("cannot list the stops", why=str(error))
-            rows = None
+            rows = await self._not_listed(str(error))
+        else:
+            self._unlisted = 0
         if rows is not None:
             shown: dict[str, list[StopReport]] = {sym: [] for sym in listed}
             for row in rows:
@@ -75,6 +83,17 @@ class StopWatch:
             await side_by_side(self._see(busy[sym], own, asked_ms) for sym, own in shown.items())
         for stops in busy.values():
             stops.changed.set()
+
+    async def _not_listed(self, why: str) -> list[StopReport] | None:
+        """Returns None, or no row at all where each stop is to be asked for by itself, which a person is told once."""
+        self._unlisted += 1
+        if self._unlisted < MOST_UNLISTED:
+            return None
+        if self._unlisted == MOST_UNLISTED:
+            text = f"the list of stops is not answered: each is asked for by itself: {why}"
+            log.error("alarm", what=text)
+            await self._context.fenced.write([EventRow(ALARM, "", "", text[:300], time.time_ns() // 1_000_000)])
+        return []
 
     async def _see(self, stops: SymbolStops, rows: Sequence[StopReport], asked_ms: int) -> None:
         """Takes the rows of one symbol."""

@@ -69,6 +69,22 @@ async def test_no_stop_stays_beyond_the_liquidation(tmp_path: Path, place: Place
         assert (life.kind, life.price) == (StopKind.STOP, D(41_410))
 
 
+@pytest.mark.parametrize("place", PLACES, ids=named)
+async def test_the_liquidation_of_an_older_position_is_none_of_the_next_ones(tmp_path: Path, place: Place) -> None:
+    """A position is turned between two comparisons: what was read of the long one says nothing of the short one."""
+    async with protected(tmp_path, place) as trading:
+        await trading.enter()
+        protector = (await trading.session()).context.protector
+        protector.see = lambda positions: None  # type: ignore[method-assign]
+        type(protector).see(protector, [VenuePosition(SYM, LONG, D(42_000), liquidation=D(31_500))])
+        await trading.write(trading.intent("-0.010", Leg.CLOSE))
+        await trading.reported(2)
+        await trading.cleared()
+        await trading.enter("-0.010")
+        assert (trading.triggers, trading.held) == ([D(43_050)], -LONG)
+        assert await trading.alarms() == []
+
+
 async def test_somebodys_stop_of_the_whole_position_leaves_room_for_ours(tmp_path: Path) -> None:
     """Binance has one such stop in a direction: ours has a size then; it closes the same."""
     async with protected(tmp_path, BINANCE, {"take_profit_bps": 300}) as trading:

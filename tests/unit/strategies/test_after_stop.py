@@ -15,14 +15,14 @@ from tests.unit.strategies.market import SYM, Market, prediction, price_bar
 LONG, SHORT = 0.01, -0.01
 
 
-def stopped(market: Market, ts_event: int) -> None:
-    """A stop closes what is held."""
-    held = market.held()
-    market.account.book(SYM, -held, Decimal(90))
+def stopped(market: Market, ts_event: int, qty: Decimal | None = None, leg: Leg = Leg.STOP) -> None:
+    """A stop closes what is held, or does what qty says."""
+    qty = -market.held() if qty is None else qty
+    market.account.book(SYM, qty, Decimal(90))
     market.strategy.on_execution(
         ExecutionReport(
-            n=1, sym=SYM, ts_event=ts_event, tr="t", tick_n=1, order_n=1, client_order_id="0" * 32, leg=Leg.STOP,
-            status=OrderStatus.FILLED, last_qty=-held, last_px=Decimal(90), commission=Decimal(0),
+            n=1, sym=SYM, ts_event=ts_event, tr="t", tick_n=1, order_n=1, client_order_id="0" * 32, leg=leg,
+            status=OrderStatus.FILLED, last_qty=qty, last_px=Decimal(90), commission=Decimal(0),
             reason=Reason.STOPPED_OUT,
         )
     )  # fmt: skip
@@ -77,6 +77,19 @@ def test_flip_waits_for_the_other_side() -> None:
     market = market_of("flip")
     stopped(market, 20)
     assert answers(market, [(20, SHORT), (30, LONG)]) == ["STOPPED_OUT", "long"], "it wanted the other side"
+
+
+@pytest.mark.parametrize("leg", [Leg.STOP, Leg.CLOSE])
+def test_flip_is_not_undone_by_what_a_stop_has_opened(leg: Leg) -> None:
+    """OKX: what an entry carries may open the reverse, which is closed again at once, at market, or by the strategy."""
+    market = market_of("flip")
+    held = market.held()
+    stopped(market, 15)
+    stopped(market, 16, -held)
+    stopped(market, 17, held, leg)
+    assert answers(market, [(20, LONG), (30, LONG), (40, SHORT)]) == ["STOPPED_OUT", "STOPPED_OUT", "short"]
+    stopped(market, 45)
+    assert answers(market, [(50, SHORT), (60, SHORT), (70, LONG)]) == ["STOPPED_OUT", "STOPPED_OUT", "long"]
 
 
 class LongOrFlat(StatefulStrategy):

@@ -266,6 +266,7 @@ def test_the_order_of_a_stop_asks_for_what_it_closes_and_no_strategy_can_pretend
     opener = order()
     whole, part = fired_row(life, D(3), opener, 5, 9), fired_row(life._replace(whole=False), D(3), opener, 5, 9)
     assert (whole.signed_qty, part.signed_qty) == (D(-3), D(-2))
+    assert fired_row(life, D(-1), opener, 5, 9).signed_qty == D(-2), "an order has turned the position meanwhile"
     assert (whole.state, whole.became, whole.leg, whole.tr) == (OrderPhase.TRIGGERED, "7", Leg.STOP, opener.tr)
     assert whole.client_order_id == f"stop{life.stop_id[:28]}"
     closing = closing_row(life, D(3), None, Reason.STOP_FAILED, 9)
