@@ -14,7 +14,7 @@ from services.simulator.engine.events import FillPlan, Lags
 from services.simulator.http.request import HttpRequest
 
 HALF = 2
-LIMITED = '{"code":-1003,"msg":"Too many requests."}'
+LIMITED = "Too Many Requests"  # an edge server's word, which has no code: of no exchange's own, which mean more
 
 
 class SwitchedFault:
