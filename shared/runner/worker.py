@@ -269,18 +269,18 @@ class Worker:
     def _run_stages(self, parts: Sequence[Partition], failures: dict[Partition, StageFailed]) -> None:
         """Lets the partitions work, for a part of a lease in all; adds those that fail. Who got no turn begins next."""
         until_s = time.monotonic() + self._limits.work_s
-        by_turn = {part.lease.partition.p: part for part in parts}
-        for p in sorted(by_turn, key=lambda p: (p < self._turn, p)):
+        for part in sorted(parts, key=lambda part: (part.lease.partition.p < self._turn, part.lease.partition.p)):
+            p = part.lease.partition.p
             if time.monotonic() >= until_s:
                 self._turn = p
                 return
             try:
                 if p in self._suspects.retried:
-                    by_turn[p].work_alone()
+                    part.work_alone()
                 else:
-                    by_turn[p].work(min(self._limits.commit_entries, self._pressure.room(by_turn[p])), until_s)
+                    part.work(min(self._limits.commit_entries, self._pressure.room(part)), until_s)
             except StageFailed as error:
-                failures[by_turn[p]] = error
+                failures[part] = error
 
     def _commits(
         self, parts: Sequence[Partition], failures: dict[Partition, StageFailed]

@@ -5,6 +5,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import NamedTuple
 
+from services.gateway.execution.records import NS_PER_MS
 from shared.exchanges.trading.amounts import most_at_once, sized
 from shared.exchanges.trading.venue import MarketRules
 from shared.journal.rows import EventRow, OrderRow
@@ -13,7 +14,6 @@ from shared.messages.reasons import OrderPhase, Reason
 from shared.orders import OrderRequest
 
 _ZERO = Decimal(0)
-NS_PER_MS = 1_000_000
 MOST_PIECES = 20  # sent in a row before it is looked again
 
 

@@ -30,10 +30,10 @@ from services.gateway.account.closing_orders import (
     closing_orders_of_row,
     closing_row,
 )
-from services.gateway.account.held_books import ASKED_S, NS_PER_MS, HeldBooks, settled
+from services.gateway.account.held_books import ASKED_S, HeldBooks, settled
 from services.gateway.account.resting import Resting, stops_of
 from services.gateway.account.waiting import POLL_S, Overtaken, VenueWait
-from services.gateway.execution.records import REST_MS
+from services.gateway.execution.records import NS_PER_MS, REST_MS
 from shared.config import Settings
 from shared.control.accounts import Say
 from shared.control.books import Booked

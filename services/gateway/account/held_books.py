@@ -16,7 +16,7 @@ from functools import partial
 from services.gateway.account.closing_orders import PositionSeen, last_valid_ms
 from services.gateway.execution.account_reader import look_up, trades_of
 from services.gateway.execution.baseline import elsewhere_row, mine_of
-from services.gateway.execution.records import base_held, ending, open_order_of
+from services.gateway.execution.records import NS_PER_MS, base_held, ending, open_order_of
 from shared.config import Settings
 from shared.control.books import NOTHING, Booked, book_of, booked
 from shared.errors import VenueError
@@ -33,7 +33,6 @@ from shared.side_by_side import Beside
 
 _ZERO = Decimal(0)
 MARGIN_MS = 500  # past the last validity, before the last look
-NS_PER_MS = 1_000_000
 ASKED_S = 2.0  # so long a look waits for what became of an order; the next one takes what comes later
 
 

@@ -214,7 +214,7 @@ class RiskContext:
         for sym in self._books.moved:
             if sym in self._books:
                 held, before = abs(self._books.position(sym)), self._at_rest.get(sym)
-                now = held * self._ask(sym) if held else _ZERO
+                now = held * self._price(sym) if held else _ZERO
                 if now != before:
                     self._at_rest[sym] = now
                     self._all_at_rest = EXACT.add(EXACT.subtract(self._all_at_rest, before or _ZERO), now)
@@ -223,15 +223,15 @@ class RiskContext:
     def _at_worst(self, sym: str, position: Decimal, orders: Collection[OpenOrder]) -> Decimal:
         """Returns what a symbol's position is worth with all of its open orders filled, or not, whichever is worse."""
         low = high = position + _filled(orders)
-        price = self._ask(sym)
+        price = self._price(sym)
         for order in orders:
             price = max(price, order.row.price, order.row.limit_price or _ZERO)
             for part in _in_flight([order]):
                 low, high = low + min(part.signed_qty, _ZERO), high + max(part.signed_qty, _ZERO)
         return max(abs(low), abs(high)) * price
 
-    def _ask(self, sym: str) -> Decimal:
-        """Returns the best ask; where the venue has told none, what was paid: a position is never worth nothing."""
+    def _price(self, sym: str) -> Decimal:
+        """Returns the price that was told last; where none was, what was paid: a position is never worth nothing."""
         return self._prices.get(sym) or self._books.paid_for(sym)
 
 

@@ -14,7 +14,7 @@ from services.simulator.engine.events import FillPlan, Lags
 from services.simulator.http.request import HttpRequest
 
 HALF = 2
-LIMITED = "Too Many Requests"  # an edge server's word, which has no code: of no exchange's own, which mean more
+LIMITED = "Too Many Requests"  # a proxy before the exchange answers so, without a code; `text` has an exchange's own
 
 
 class SwitchedFault:
