@@ -144,6 +144,8 @@ class Flatten:
                 if self._for_a_person:
                     raise VenueError("; ".join(self._for_a_person.values()))
                 return
+            if can_arrive and not left and self._venue.now_ms() > self._books.quiet_ms:
+                continue  # since this look began: the last one waits for nothing
             await self._pause(until, f"not flat yet ({left or rests or 'orders can still arrive'})")
 
     async def _pause(self, until: float, on: str) -> None:
