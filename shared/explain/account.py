@@ -117,7 +117,8 @@ def swaps_at_stake(rows: Sequence[VenuePosition]) -> Iterator[Stake]:
 def coins_at_stake(sym: str, qty: Decimal, quote: VenueQuote) -> Iterator[Stake]:
     """Yields a coin's stake: nothing liquidates it, it can fall to nothing."""
     if qty > 0:
-        yield Stake(qty * quote.bid, f"{sym} {money(qty * quote.bid)} if the coin is worth nothing")
+        worth = qty * quote.leaving(qty)
+        yield Stake(worth, f"{sym} {money(worth)} if the coin is worth nothing")
 
 
 class StopsAtStake(NamedTuple):

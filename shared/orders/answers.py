@@ -220,3 +220,15 @@ class VenueQuote(NamedTuple):
     at_ms: int
     book_ms: int | None = None
     trading: bool = True
+
+    def leaving(self, qty: Decimal) -> Decimal:
+        """Returns the price at which a position is closed: of the side that it meets, else of the other one.
+
+        A side without orders is told as 0, which is no price. 0: neither side has any.
+
+        >>> quote = VenueQuote("BTCUSDT", bid=Decimal(0), ask=Decimal(101), at_ms=1)
+        >>> quote.leaving(Decimal(1)), quote.leaving(Decimal(-1)), quote._replace(ask=Decimal(0)).leaving(Decimal(1))
+        (Decimal('101'), Decimal('101'), Decimal('0'))
+        """
+        met = self.bid if qty > 0 else self.ask
+        return met if met > 0 else max(self.bid, self.ask)

@@ -300,8 +300,18 @@ async def test_no_connection_means_not_sent() -> None:
         await pair.fake.server.__aenter__()
 
 
-async def test_a_limit_is_a_refusal_and_silence_is_kept(pair: Pair) -> None:
-    limit = Fault(FaultMode.STATUS, "/order", status=429, headers={"Retry-After": "600"}, method="POST")
+# An exchange's own words for a limit, by its list of codes (shared/exchanges/*: RATE_LIMITED).
+OWN_LIMIT = {
+    "binance": '{"code":-1003,"msg":"Too many requests."}',
+    "bybit": '{"retCode":10429,"retMsg":"System level frequency protection","result":{},"retExtInfo":{},"time":1}',
+    "okx": '{"code":"50011","msg":"Rate limit reached.","data":[]}',
+}
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["proxy", "own"])
+async def test_a_limit_is_a_refusal_and_silence_is_kept(pair: Pair, own: bool) -> None:
+    text = OWN_LIMIT.get(pair.place.exchange, "") if own else ""  # Hyperliquid has none of its own
+    limit = Fault(FaultMode.STATUS, "/order", status=429, headers={"Retry-After": "600"}, method="POST", text=text)
     pair.fake.server.faults.append(limit)
     answer = await pair.venue.place(pair.request("0.010"))
     assert isinstance(answer, Refused) and answer.reason is Reason.RATE_LIMITED

@@ -248,9 +248,7 @@ class Flatten:
         One of several in its market is closed as what it is. None of them is ours: those are not traded.
         """
         sym, qty, row, rules = position.sym, position.signed_qty, position.row, self._rules(position.sym)
-        quote = await self._venue.quote(sym)
-        met = quote.bid if qty > 0 else quote.ask
-        price = met if met > 0 else max(quote.bid, quote.ask)
+        price = (await self._venue.quote(sym)).leaving(qty)
         if price <= 0:  # at nothing all would be below the least value, and stay
             raise VenueError(f"{sym}: nobody bids or asks: what it is worth cannot be told")
         if row:

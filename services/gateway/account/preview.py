@@ -207,8 +207,7 @@ def _by_stops(settings: Settings, arming: ArmingRow, seen: AccountSeen) -> Stops
     for market in seen.markets:
         held, stop = _own(seen, market), prices.get(market.sym)
         if held and stop is not None:
-            price = market.quote.bid if held > 0 else market.quote.ask
-            found.append(stop_at_stake(market.sym, held, price, stop, slippage))
+            found.append(stop_at_stake(market.sym, held, market.quote.leaving(held), stop, slippage))
         else:
             stakes = _stakes(seen._replace(markets=[market]))
             found += [stake._replace(how=f"{market.sym} has no stop") for stake in stakes]

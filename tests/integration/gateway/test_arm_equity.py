@@ -11,8 +11,8 @@ from services.simulator.simulator import serving
 from shared.control.capital import books_in
 from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.journal.journal import Journal
+from tests.integration.gateway.flattening import settings_of
 from tests.integration.gateway.test_broken_config import booked
-from tests.integration.gateway.test_flatten import settings_of
 from tests.simulator_venues import SPOTS, SWAPS, SYM, Place, named
 
 D = Decimal

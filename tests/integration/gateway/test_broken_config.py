@@ -17,7 +17,7 @@ from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, Change, ExecutionRow
 from shared.messages import ExecutionReport, Leg, OrderStatus
 from shared.messages.codec import keep
-from tests.integration.gateway.test_flatten import stranger
+from tests.integration.gateway.flattening import stranger
 
 D = Decimal
 CONFIG = """\

@@ -14,7 +14,7 @@ from shared.journal.rows import ExecutionRow
 from shared.messages import Leg
 from shared.strategies import BasicTaker
 from tests.integration.gateway.conftest import SYM, Gateway
-from tests.integration.gateway.test_flatten import stranger
+from tests.integration.gateway.flattening import stranger
 from tests.until import until
 
 

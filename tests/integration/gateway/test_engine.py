@@ -17,7 +17,7 @@ from shared.journal.journal import Journal
 from shared.journal.rows import Change
 from shared.messages import Leg, OrderStatus, Reason
 from tests.integration.gateway.conftest import SYM, Gateway, gateway
-from tests.integration.gateway.test_flatten import stranger
+from tests.integration.gateway.flattening import stranger
 from tests.until import until
 
 

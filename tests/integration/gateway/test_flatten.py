@@ -15,15 +15,16 @@ from services.gateway.account.waiting import Overtaken, VenueWait
 from services.gateway.execution.baseline import mine_row
 from services.simulator.engine.events import LIVE, NewOrder
 from services.simulator.engine.faults import Fault, FaultMode
-from services.simulator.simulator import Simulator, serving
-from shared.config import Settings, load_settings
+from services.simulator.simulator import serving
+from shared.config import Settings
 from shared.control.books import execution_row
 from shared.control.latches import AtWork, halt
 from shared.exchanges.trading.ccxt_venue import make_venue
+from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
-from shared.messages import ExecutionReport, Leg, OrderStatus
 from shared.orders.answers import VenueOrder, VenuePosition, VenueQuote
 from tests.integration.gateway.conftest import SYM
+from tests.integration.gateway.flattening import at_work, bought, settings_of, stranger
 from tests.journal_rows import BOOK, order
 from tests.simulator_venues import BINANCE, BYBIT, HYPERLIQUID, OKX, Place, named
 from tests.until import until
@@ -34,36 +35,18 @@ WEATHER = {
 }  # fmt: skip
 
 
-def settings_of(folder: Path, fake: Simulator, syms: Sequence[str] = (SYM,), **own: object) -> Settings:
-    return load_settings(
-        symbols=tuple(syms), state_dir=folder,
-        gateway={
-            "mode": "testnet", "venue": "fake", "fake_url": fake.url, "account": "main", "request_validity_ms": 1_000,
-            "markets": {SYM: "BTC/USDT:USDT"}, "grace_ms": 300, **own,
-        },
-    )  # fmt: skip
-
-
-async def at_work(journal: Journal) -> AtWork:
-    return AtWork(journal, await journal.raise_epoch("halt"), "test")
-
-
-def stranger(fake: Simulator, qty: str, sym: str = SYM) -> None:
-    """Somebody's order: the account's position before the halt."""
-    fake.server.admin["order"](_Content({"sym": sym, "qty": qty}))  # type: ignore[arg-type]
-
-
-def bought(sym: str, qty: str) -> ExecutionReport:
-    """The first report of a book, which holds so much."""
-    return ExecutionReport(
-        n=1, sym=sym, ts_event=1, tr="t", tick_n=1, order_n=1, client_order_id=f"bought{sym}", leg=Leg.OPEN,
-        status=OrderStatus.FILLED, last_qty=Decimal(qty), last_px=Decimal(42_000), commission=Decimal(0), reason=None,
-    )  # fmt: skip
-
-
-class _Content:
-    def __init__(self, content: dict[str, str]) -> None:
-        self.content = content
+async def sold(settings: Settings, venue: Venue) -> list[str]:
+    """Flattens an account whose book has bought 0.020; returns what it has said. The venue is closed."""
+    said: list[str] = []
+    async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
+        epoch = await journal.raise_epoch("halt")
+        await journal.write([execution_row(BOOK, bought(SYM, "0.020"), 1)], epoch)
+        try:
+            own = AtWork(journal, epoch, "test")
+            await Flatten(settings, journal, venue, own, said.append).flatten(time.monotonic() + 40)
+        finally:
+            await venue.close()
+    return said
 
 
 async def test_another_halt_that_begins_has_the_account_alone(tmp_path: Path) -> None:
@@ -283,15 +266,7 @@ async def test_coins_for_which_nobody_bids_now_are_not_left_as_too_few(
             return found if len(asked) > 2 else found._replace(bid=Decimal(0), ask=Decimal(0))
 
         monkeypatch.setattr(venue, "quote", one_sided)
-        said: list[str] = []
-        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
-            epoch = await journal.raise_epoch("halt")
-            await journal.write([execution_row(BOOK, bought(SYM, "0.020"), 1)], epoch)
-            try:
-                own = AtWork(journal, epoch, "test")
-                await Flatten(settings, journal, venue, own, said.append).flatten(time.monotonic() + 40)
-            finally:
-                await venue.close()
+        said = await sold(settings, venue)
         assert fake.engine.wallet.cash["BTC"] < Decimal("0.0001"), said
         first = next(line for line in said if " stays" in line or "SELL" in line)
         assert "SELL" in first, said
@@ -315,15 +290,7 @@ async def test_a_sale_that_rests_and_that_no_list_shows_yet_holds_up_nothing(
             return [] if len(asked) == 1 else await shown(syms)
 
         monkeypatch.setattr(venue, "all_open_orders", late)
-        said: list[str] = []
-        async with await Journal.open(settings.journal_url, "main", durable=False) as journal:
-            epoch = await journal.raise_epoch("halt")
-            await journal.write([execution_row(BOOK, bought(SYM, "0.020"), 1)], epoch)
-            try:
-                own = AtWork(journal, epoch, "test")
-                await Flatten(settings, journal, venue, own, said.append).flatten(time.monotonic() + 40)
-            finally:
-                await venue.close()
+        said = await sold(settings, venue)
         assert fake.engine.wallet.cash["BTC"] < Decimal("0.0001"), said
         assert not [order for order in fake.engine.orders() if order.state in LIVE]
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,32 +15,20 @@ from services.gateway.account.waiting import Overtaken, VenueWait
 from services.gateway.execution.baseline import mine_row
 from services.simulator.engine.events import LIVE, NewOrder
 from services.simulator.simulator import Simulator, serving
-from shared.config import Settings
 from shared.control.books import execution_row
 from shared.control.latches import AT_WORK_MS, AtWork, halt
-from shared.exchanges.trading.ccxt_venue import make_venue
 from shared.exchanges.trading.venue import Venue
 from shared.journal.journal import Journal
 from shared.journal.rows import EpochRow, EventRow
 from shared.orders.answers import VenuePosition, VenueQuote
 from tests.integration.gateway.conftest import SYM
-from tests.integration.gateway.test_flatten import bought, settings_of, stranger
+from tests.integration.gateway.flattening import account, bought, opened, settings_of, stranger
 from tests.journal_rows import BOOK, order
 from tests.until import until
 
 D = Decimal
 BASES = {"BTCUSDT": "BTC", "ETHUSDT": "ETH"}
 SPOT = {"BTCUSDT": "BTC/USDT", "ETHUSDT": "ETH/USDT"}
-
-
-@asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Venue]:
-    venue = make_venue(settings)
-    await venue.open(only_out=True)
-    try:
-        yield venue
-    finally:
-        await venue.close()
 
 
 class HeldQuotes:
@@ -157,10 +144,7 @@ async def test_what_rests_is_cancelled_before_the_books_are_read(
         settings = settings_of(tmp_path, fake)
         resting = NewOrder(SYM, D("0.010"), "rests", limit=D(40_000))
         fake.engine.place(resting, fake.state.now_ms())
-        async with (
-            opened(settings) as venue,
-            await Journal.open(settings.journal_url, "main", durable=False) as journal,
-        ):
+        async with account(settings) as (venue, journal):
             executions, read = journal.executions, list[str]()
 
             async def late(*given: Any) -> Sequence[Any]:
@@ -181,10 +165,7 @@ async def test_orders_of_other_books_that_come_up_at_the_end_are_settled_too(
     """E.g. a stop of another instance's has fired: its gateway has come back meanwhile, and fences the flatten."""
     async with serving("binance", chances={}) as fake:
         settings, asked = settings_of(tmp_path, fake), list[str]()
-        async with (
-            opened(settings) as venue,
-            await Journal.open(settings.journal_url, "main", durable=False) as journal,
-        ):
+        async with account(settings) as (venue, journal):
 
             async def settled(_: Journal, __: Venue, row: Any, *___: object) -> tuple[None, list[EventRow]]:
                 asked.append(row.client_order_id)
@@ -207,10 +188,7 @@ async def test_a_halt_that_was_killed_stops_no_older_one(tmp_path: Path, monkeyp
     async with serving("binance", chances={}) as fake:
         settings = settings_of(tmp_path, fake)
         stranger(fake, "0.050")
-        async with (
-            opened(settings) as venue,
-            await Journal.open(settings.journal_url, "main", durable=False) as journal,
-        ):
+        async with account(settings) as (venue, journal):
             own = AtWork(journal, await halt(journal, "ann", 1, at_work=True), "ann")
             await halt(journal, "bob", 1, at_work=True)
             present = journal.epoch
@@ -231,10 +209,7 @@ async def test_a_halt_that_only_cancels_is_waited_for_and_all_is_closed_then(
     async with serving("binance", chances={}) as fake:
         settings = settings_of(tmp_path, fake)
         stranger(fake, "0.050")
-        async with (
-            opened(settings) as venue,
-            await Journal.open(settings.journal_url, "main", durable=False) as journal,
-        ):
+        async with account(settings) as (venue, journal):
             positions, asked, go = venue.positions, asyncio.Event(), asyncio.Event()
 
             async def held_back() -> list[VenuePosition]:

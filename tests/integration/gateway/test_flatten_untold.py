@@ -19,13 +19,11 @@ from shared.control.books import execution_row
 from shared.control.latches import AtWork, halt
 from shared.control.requests import FLATTEN, ask
 from shared.errors import VenueError
-from shared.journal.journal import Journal
 from shared.messages import OrderPhase
 from shared.orders import Absent, Ambiguous, OrderRequest, OrderStatusReport
 from shared.orders.answers import VenueOrder
 from tests.integration.gateway.conftest import SYM
-from tests.integration.gateway.test_flatten import bought, settings_of, stranger
-from tests.integration.gateway.test_flatten_beside import opened
+from tests.integration.gateway.flattening import account, bought, settings_of, stranger
 from tests.journal_rows import BOOK, order
 from tests.simulator_venues import BINANCE, BINANCE_SPOT, BYBIT, OKX, Place, named
 
@@ -41,10 +39,7 @@ async def test_what_is_surely_ours_is_sold_and_the_order_is_named(
         settings = settings_of(tmp_path, fake, markets={SYM: "BTC/USDT"})
         stranger(fake, "0.050")
         coins, said = fake.engine.wallet.cash["BTC"], list[str]()
-        async with (
-            opened(settings) as venue,
-            await Journal.open(settings.journal_url, "main", durable=False) as journal,
-        ):
+        async with account(settings) as (venue, journal):
             find = venue.find
 
             async def found(sym: str, name: str, since_ms: int | None = None) -> OrderStatusReport | Absent | Ambiguous:
@@ -74,10 +69,7 @@ async def test_a_close_that_nobody_tells_does_not_hold_up_the_next_one(
         swap = place == "binance"
         settings = settings_of(tmp_path, fake, markets={SYM: "BTC/USDT:USDT" if swap else "BTC/USDT"})
         stranger(fake, "0.050")
-        async with (
-            opened(settings) as venue,
-            await Journal.open(settings.journal_url, "main", durable=False) as journal,
-        ):
+        async with account(settings) as (venue, journal):
             placed, found, lost = venue.place, venue.find, list[str]()
 
             async def loses(request: OrderRequest) -> object:
@@ -110,10 +102,7 @@ async def test_a_request_closes_before_the_list_of_orders_has_answered(
     async with serving("binance", chances={}) as fake:
         settings = settings_of(tmp_path, fake)
         stranger(fake, "0.050")
-        async with (
-            opened(settings) as venue,
-            await Journal.open(settings.journal_url, "main", durable=False) as journal,
-        ):
+        async with account(settings) as (venue, journal):
             place, shown, happened, sent = venue.place, venue.all_open_orders, list[str](), asyncio.Event()
 
             async def placed(request: OrderRequest) -> object:
@@ -144,10 +133,7 @@ async def test_what_was_refused_of_another_book_is_over_in_the_journal(tmp_path:
         stranger(fake, "0.050")
         refusal = '{"code": -2020, "msg": "Unable to fill."}'
         fake.server.faults.append(Fault(FaultMode.STATUS, "/order", method="POST", status=400, text=refusal))
-        async with (
-            opened(settings) as venue,
-            await Journal.open(settings.journal_url, "main", durable=False) as journal,
-        ):
+        async with account(settings) as (venue, journal):
             own = AtWork(journal, await halt(journal, "ann", 1, at_work=True), "ann")
             await journal.write([execution_row(f"older:{SYM}", bought(SYM, "0.050"), 1)], own.epoch)
             await Flatten(settings, journal, venue, own, said.append).flatten(time.monotonic() + 60)
@@ -170,10 +156,7 @@ async def test_a_close_that_rests_is_cancelled_and_what_is_left_is_closed(tmp_pa
             if len([one for one in said if "order" in one]) > 1:
                 faults.chances = {}
 
-        async with (
-            opened(settings) as venue,
-            await Journal.open(settings.journal_url, "main", durable=False) as journal,
-        ):
+        async with account(settings) as (venue, journal):
             own = AtWork(journal, await halt(journal, "ann", 1, at_work=True), "ann")
             await journal.write([execution_row(BOOK, bought(SYM, "0.049"), 1)], own.epoch)
             await Flatten(settings, journal, venue, own, say).flatten(time.monotonic() + 30)

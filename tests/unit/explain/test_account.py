@@ -51,3 +51,5 @@ def test_coins_can_fall_to_nothing() -> None:
         Stake(D("50.0"), "BTCUSDT 50 if the coin is worth nothing")
     ]
     assert not list(coins_at_stake("BTCUSDT", D(0), quote))
+    (unasked,) = coins_at_stake("BTCUSDT", D("0.5"), quote._replace(bid=D(0)))
+    assert unasked.amount == D("50.5"), "that nobody bids makes no loss small"

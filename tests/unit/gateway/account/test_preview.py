@@ -166,6 +166,14 @@ def test_what_is_lost_where_the_stops_hold(stops: list[StopLife], by_stops: str)
     )
 
 
+def test_that_nobody_bids_now_makes_no_loss_small() -> None:
+    held = VenuePosition("BTCUSDT", D("0.010"), D(42_000), at_stake=D(140), liquidation=D(28_000))
+    market = BTC._replace(position=D("0.010"), rows=[held], quote=BTC.quote._replace(bid=D(0)))
+    seen = SEEN._replace(markets=[market], stops=[lying(StopKind.STOP, "40950")])
+    (open_,) = (line for line in shown(seen, leverage=4, protect={"stop_bps": 250}) if line.startswith("if everything"))
+    assert "BTCUSDT 10.5 by its stop at 40950" in open_
+
+
 def test_a_take_profit_alone_limits_no_loss() -> None:
     (flat,) = (line for line in shown(protect={"take_profit_bps": 500}) if line.startswith("if everything dies"))
     assert flat.endswith("with all open that is armed: at most 2000, by liquidation")
