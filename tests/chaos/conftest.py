@@ -84,5 +84,5 @@ def folder(request: pytest.FixtureRequest, say: Callable[[str], None]) -> Iterat
 def replay() -> Iterator[Replay]:
     """Ten symbols' files, and the content that an undisturbed run writes."""
     path = Path(tempfile.mkdtemp(prefix="tlc-"))
-    yield undisturbed(path, symbols=10, rows=500 if SHORT else 2_500)
+    yield undisturbed(path, symbols=10, rows=1_500 if SHORT else 2_500)
     shutil.rmtree(path, ignore_errors=True)
