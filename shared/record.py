@@ -31,7 +31,7 @@ from pydantic_core import CoreSchema, core_schema
 from shared.later_fields import Extra, defaults_of_later, marks, taken_out, taking_out, validating
 
 FIRST = 3  # 1 and 2 had lists without names; nobody traded on them
-WIRE = 5
+WIRE = 6
 WIRE_FIELD = "v"  # beside a snapshot's own fields
 
 BY_VALUE = Field(strict=False)  # an enum's member, or a tuple, is written as its value and read back from it

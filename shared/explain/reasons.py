@@ -51,6 +51,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.HALTED: "a person has halted the account",
     Reason.UNKNOWN_ORDER: "nobody knows what became of an order in this symbol, and the next would stand on a guess",
     Reason.STOP_CLEARING: "a stop of the position before was still at the exchange, and was being cancelled",
+    Reason.NO_STOP: "the position had no stop that limits its loss, or one was just closing it",
     Reason.SYMBOL_NOT_ALLOWED: "the symbol is not among those that may add exposure",
     Reason.REDUCE_ONLY: "positions may only shrink",
     Reason.NOT_REDUCING: "it was meant to reduce, and would have added",

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     HALTED = "HALTED"
     UNKNOWN_ORDER = "UNKNOWN_ORDER"  # an order of this symbol of which nobody knows what became
     STOP_CLEARING = "STOP_CLEARING"  # a stop of the position before is still to be cancelled
+    NO_STOP = "NO_STOP"  # the position has no stop that limits its loss, or one is just closing it
     SYMBOL_NOT_ALLOWED = "SYMBOL_NOT_ALLOWED"
     REDUCE_ONLY = "REDUCE_ONLY"
     NOT_REDUCING = "NOT_REDUCING"  # meant to reduce, but it would add
@@ -82,9 +83,11 @@ class Reason(StrEnum):
     NOT_RECONCILED = "NOT_RECONCILED"
 
 
-# Of the reasons that wire 5, and before it wire 4, brought: what an older reader gets instead. One that it does not
-# know would be damage to it, and in an execution would stop its symbol.
+# Of the reasons that each wire brought: what an older reader gets instead. One that it does not know would be damage
+# to it, and in an execution would stop its symbol.
+_BEFORE_6 = {Reason.NO_STOP: Reason.UNKNOWN_ORDER}
 _BEFORE_5 = {
+    **_BEFORE_6,
     Reason.BEYOND_LIMIT: Reason.ENDED_BY_VENUE,
     Reason.NO_LIMIT_PRICE: Reason.PRICE_COLLAR,
     Reason.STOPPED_OUT: Reason.STOPPED,
@@ -116,9 +119,9 @@ def reason_at(wire: int, reason: Reason | None) -> Reason | None:
     >>> reason_at(3, Reason.NO_PREDICTION), reason_at(4, Reason.NO_PREDICTION)
     (<Reason.NAN_PREDICTION: 'NAN_PREDICTION'>, <Reason.NO_PREDICTION: 'NO_PREDICTION'>)
     """
-    if reason is None or wire >= 5:
+    if reason is None or wire >= 6:
         return reason
-    return (_BEFORE_5 if wire == 4 else _BEFORE_4).get(reason, reason)
+    return {5: _BEFORE_6, 4: _BEFORE_5}.get(wire, _BEFORE_4).get(reason, reason)
 
 
 class Origin(StrEnum):

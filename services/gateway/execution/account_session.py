@@ -131,6 +131,7 @@ class AccountSession:
                 config.equity_max_age_s,
                 self._limits_reducing,
                 protector.clearing,
+                protector.exposed,
             ),
             books=books,
             outbox=self._outbox,

@@ -10,7 +10,7 @@ the state came to be. So a restart, a lost answer and a stop that shows up late 
   beyond already; a position that a stop has opened: it is closed at market.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -168,6 +168,13 @@ def covered(holding: Holding, lives: Iterable[StopLife], now_ms: int, times: Pro
         for life in lives
         if life.opened_by == holding.opened_by and (life.kind in LIMITS_LOSS or life.stop_id in holding.fired)
     )
+
+
+def exposed(holding: Holding, lives: Collection[StopLife], now_ms: int, times: ProtectTimes) -> bool:
+    """Says whether nothing may join the position: no stop limits its loss, or one is just closing it."""
+    own = (life for life in lives if life.opened_by == holding.opened_by)
+    fires = bool(holding.fired) or any(life.phase is StopPhase.TRIGGERING for life in own)
+    return bool(holding.held) and (fires or not covered(holding, lives, now_ms, times))
 
 
 def left_over(holding: Holding, lives: Iterable[StopLife]) -> Decimal:

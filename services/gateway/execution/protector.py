@@ -65,6 +65,11 @@ class Protector:
         stops = self.symbols.get(sym)
         return stops is not None and clearing(stops.known.by_id.values(), stops.holding.entries())
 
+    def exposed(self, sym: str) -> bool:
+        """Says whether no stop limits the loss of what a symbol holds, or one is just closing it: nothing joins it."""
+        stops = self.symbols.get(sym)
+        return stops is not None and stops.exposed
+
     def carried(self, row: OrderRow, qty: Decimal, at_ms: int) -> list[StopLife]:
         """Returns the stops that an entry carries; they are written and sent together with it."""
         stops = self.symbols.get(row.sym)

@@ -50,6 +50,18 @@ class StopHolding:
 
         An entry's own stop covers it meanwhile only where one that is filled in part leaves one, too.
         """
+        found, sure = self._seen()  # of one moment: what follows asks the journal
+        if found.held:
+            wanted = self._wanted(found, await self.opener(found.opened_by))
+            found = found._replace(wanted=wanted, done=await self._done(found.opened_by, lives))
+        return found, sure
+
+    def at_once(self) -> Holding:
+        """Returns it, as far as it is known without asking the journal."""
+        found, _ = self._seen()
+        return found._replace(wanted=self._wanted(found, self._known_opener(found.opened_by))) if found.held else found
+
+    def _seen(self) -> tuple[Holding, bool]:
         form, orders, held, sure = self._context.venue.stops.form, self.orders(), self.held(), True
         opened_by = self._opened_by(held, orders)
         unanswered = [order for order in orders if self._is_unanswered(order)]
@@ -57,7 +69,7 @@ class StopHolding:
             held, opened_by, sure = unanswered[0].state.asked_qty, unanswered[0].name, False
         unsure = frozenset(order.name for order in orders if order in unanswered or _has_ended_short(order))
         reducing = [order for order in orders if order.only_reduces]
-        found = Holding(  # of one moment: what follows asks the journal
+        found = Holding(
             held=held,
             opened_by=opened_by if held else "",
             wanted={},
@@ -68,9 +80,6 @@ class StopHolding:
             closed_ms=self._closed_ms,
             in_vain=self._in_vain(opened_by, held),
         )
-        if held:
-            wanted, done = await self._wanted(held, opened_by), await self._done(opened_by, lives)
-            found = found._replace(wanted=wanted, done=done)
         return found, sure
 
     def note_close(self, action: CloseAtMarket) -> None:
@@ -99,11 +108,13 @@ class StopHolding:
 
     async def opener(self, name: str) -> OrderRow | None:
         """Returns the order that opened the position; None where that was no order, but e.g. a person's word."""
-        if name in self._manager.open_orders:
-            return self._manager.open_orders[name].row
-        if name not in self._openers:
+        if name not in self._manager.open_orders and name not in self._openers:
             self._openers[name] = await self._context.journal.order(name)
-        return self._openers[name]
+        return self._known_opener(name)
+
+    def _known_opener(self, name: str) -> OrderRow | None:
+        order = self._manager.open_orders.get(name)
+        return self._openers.get(name) if order is None else order.row
 
     def _opened_by(self, held: Decimal, orders: Collection["OpenOrder"]) -> str:
         """Returns the order that opened what is held; one that is not booked yet may have turned the position."""
@@ -135,13 +146,14 @@ class StopHolding:
         """Returns how often just this was closed at market, and is held all the same."""
         return self._closed[2] if self._closed is not None and self._closed[:2] == (opened_by, held) else 0
 
-    async def _wanted(self, held: Decimal, opened_by: str) -> Mapping[StopKind, WantedStop]:
-        config, sym = self._context.config, self._manager.sym
-        terms, opener = config.protect.terms, await self.opener(opened_by)
+    def _wanted(self, holding: Holding, opener: OrderRow | None) -> Mapping[StopKind, WantedStop]:
+        config, sym, held = self._context.config, self._manager.sym, holding.held
+        terms = config.protect.terms
         hangs_on = opener.price if opener is not None else self._context.books.paid().get(sym)
         if terms is None or hangs_on is None:
             return {}
-        liquidation = self._liquidation[1] if self._liquidation and self._liquidation[0] == opened_by else None
+        read = self._liquidation
+        liquidation = read[1] if read is not None and read[0] == holding.opened_by else None
         nearest = nearest_stop(liquidation, held, config.protect.margin_bps)
         return wanted_stops(terms, hangs_on, held, self._context.venue.rules(sym), nearest)
 

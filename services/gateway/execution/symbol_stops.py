@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from services.gateway.execution.naked_time import NakedTime
-from services.gateway.execution.protection import Place, ProtectTimes, plan
+from services.gateway.execution.protection import Place, ProtectTimes, exposed, plan
 from services.gateway.execution.stop_holding import StopHolding
 from services.gateway.execution.stop_lives import StopLives
 from services.gateway.execution.stop_lookup import StopLookup
@@ -77,6 +77,14 @@ class SymbolStops:
     def naked(self) -> NakedRow | None:
         """Returns that time, which goes on; None where there is none."""
         return self._naked.row
+
+    @property
+    def exposed(self) -> bool:
+        """Says whether no stop limits the loss of what is held, or one is just closing it."""
+        lives = self.known.by_id.values()
+        if self._context.config.protect.terms is None:
+            return False
+        return exposed(self.holding.at_once(), lives, self._context.venue.now_ms(), self._times)
 
     def carried(self, row: OrderRow, qty: Decimal, at_ms: int) -> list[StopLife]:
         """Returns the stops that an entry carries which opens a position, as far as the exchange takes them with it.

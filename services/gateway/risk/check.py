@@ -132,6 +132,7 @@ class Context(NamedTuple):
     - reconciled: journal and venue agreed when they were last compared.
     - blocked: what else the caller found against new exposure, e.g. a gap or an unwritable journal.
     - clearing: a stop of an older position of this symbol is still there.
+    - exposed: the symbol's position has no stop that limits its loss, or one is just closing it.
     - dust: what of the position is too small to be closed, so that what joins it opens one.
     """
 
@@ -150,6 +151,7 @@ class Context(NamedTuple):
     reconciled: bool = False
     blocked: tuple[Reason, ...] = ()
     clearing: bool = False
+    exposed: bool = False
     dust: Decimal = _ZERO
 
 

@@ -30,7 +30,8 @@ class RiskContext:
     - left: orders in flight of books that are traded no more, by symbol: nobody follows them here, and they count.
     - heard_ms: when the venue answered something last, by our clock; 0 before the first answer.
     - limits_reducing: says of a symbol whether the venue itself lets a reduce-only order only reduce.
-    - clearing: says of a symbol whether a stop of an older position is still there.
+    - clearing: says of a symbol whether a stop of an older position is still there; exposed: whether no stop limits the
+      loss of what it holds, or one is just closing it.
     - ready: whether venue and clock have been looked at since the session began; before that nothing is refused for
       want of knowledge, it waits.
     """
@@ -43,6 +44,7 @@ class RiskContext:
         equity_max_age_s: float,
         limits_reducing: Callable[[str], bool] = lambda _: False,
         clearing: Callable[[str], bool] = lambda _: False,
+        exposed: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.limits: dict[str, bytes] = {}
         self.latches: dict[str, LatchRow] = {}
@@ -64,7 +66,7 @@ class RiskContext:
         self._suspected: tuple[str, ...] = ()
         self._equity_max_age_s = equity_max_age_s
         self._limits_reducing = limits_reducing
-        self._clearing = clearing
+        self._clearing, self._exposed = clearing, exposed
         self._prices: dict[str, Decimal] = {}  # at which other symbols' positions count: what was last told
         self._at_rest: dict[str, Decimal] = {}  # by symbol: what its position is worth, but for its open orders
         self._all_at_rest = _ZERO
@@ -175,7 +177,7 @@ class RiskContext:
             other_notional=self._other_notional(row.sym), equity=self.equity,
             books_balance=self._books.balance(), limits=self.limits, latches=self.latches, arming=self.arming,
             quote=self.quotes.get(row.sym), reconciled=self.reconciled, clearing=self._clearing(row.sym),
-            dust=self._books.dust(row.sym),
+            exposed=self._exposed(row.sym), dust=self._books.dust(row.sym),
             blocked=(*self.blocked, *(reason for sym, reason in self.stopped if sym == row.sym)),
         )  # fmt: skip
 

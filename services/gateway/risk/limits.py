@@ -101,6 +101,13 @@ def older_stops(subject: Subject) -> Reason | None:
     return Reason.STOP_CLEARING if context.clearing and opens else None
 
 
+def no_stop(subject: Subject) -> Reason | None:
+    """Refuses what joins a position that nothing protects now: until its stop is there, or it is gone."""
+    context = subject.context
+    joins = (context.position - context.dust) * subject.order.signed_qty > 0
+    return Reason.NO_STOP if context.exposed and joins else None
+
+
 def symbol(subject: Subject) -> Reason | None:
     """Refuses a symbol that is not on the list of what may be traded."""
     return None if subject.order.sym in subject.rules.symbols else Reason.SYMBOL_NOT_ALLOWED
@@ -286,6 +293,7 @@ LIMITS = (
     RiskLimit("halt", halt, applies_to_reducing=True, of_book=True, cancels=True),
     RiskLimit("unknown order", unknown_order, applies_to_reducing=True, unless_limited=True, defers=True),
     RiskLimit("older stops", older_stops, unless_limited=True, defers=True),
+    RiskLimit("no stop", no_stop, defers=True),
     RiskLimit("symbols", symbol, of_book=True, cancels=True),
     RiskLimit("reduce_only", reduce_only, of_book=True, cancels=True),
     RiskLimit("meant to reduce", meant_to_reduce, of_book=True),

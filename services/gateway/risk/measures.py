@@ -215,10 +215,16 @@ def _older_stops(subject: "Subject") -> str:
     return "a stop of the position before is still at the exchange: it is being cancelled"
 
 
+def _no_stop(subject: "Subject") -> str:
+    held = plain(subject.context.position)
+    return f"no stop limits the loss of the position of {held} now: one is being placed, or it is being closed"
+
+
 MEASURES: Mapping[Reason, Measure] = {
     Reason.HALTED: _halted,
     Reason.UNKNOWN_ORDER: _unknown,
     Reason.STOP_CLEARING: _older_stops,
+    Reason.NO_STOP: _no_stop,
     Reason.SYMBOL_NOT_ALLOWED: _symbol,
     Reason.REDUCE_ONLY: _reduce_only,
     Reason.NOT_REDUCING: _not_reducing,

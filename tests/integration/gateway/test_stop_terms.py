@@ -1,15 +1,19 @@
-"""What the config wants of stops: trailing ones, other distances after a restart, none beyond the liquidation."""
+"""What the config wants of stops: trailing ones, other distances after a restart, none beyond the liquidation.
+
+And that nothing joins a position without one.
+"""
 
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from services.simulator.engine.faults import Fault, FaultMode
 from shared.messages import Leg, OrderStatus, Reason
 from shared.messages.reasons import StopKind
 from shared.orders.answers import VenuePosition
 from tests.integration.gateway.conftest import SYM
-from tests.integration.gateway.test_stops import AT, LONG, PLACES, Protected, protected, told
+from tests.integration.gateway.test_stops import AT, LONG, PLACES, SENDS, Protected, protected, told
 from tests.simulator_venues import BINANCE, HYPERLIQUID, OKX, Place, named
 from tests.until import until
 
@@ -100,3 +104,20 @@ async def test_somebodys_stop_of_the_whole_position_leaves_room_for_ours(tmp_pat
         assert trading.held == LONG, "it is protected, so nothing is closed"
         trading.price(D(43_300))
         assert told((await trading.reported(2))[1])[2] is Reason.PROFIT_TAKEN
+
+
+async def test_nothing_joins_a_position_before_its_stop_is_there(tmp_path: Path) -> None:
+    """Binance takes it behind the fill, and here its answer is late."""
+    async with protected(tmp_path, BINANCE) as trading:
+        late = Fault(FaultMode.HOLD, SENDS["binance"], after=True, method="POST")
+        trading.fake.server.faults.append(late)
+        await trading.write(trading.intent("0.010"))
+        await trading.reported(1)
+        await trading.write(trading.intent("0.005"))
+        orders = (await trading.session()).context.open_orders
+        await until(lambda: [order.held for order in orders.get(SYM, {}).values()] == [Reason.NO_STOP])
+        assert trading.held == LONG
+        late.release.set()
+        await trading.reported(2)
+        assert trading.held == D("0.015")
+        await trading.agreed()

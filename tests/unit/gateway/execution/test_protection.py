@@ -19,6 +19,7 @@ from services.gateway.execution.protection import (
     WantedStop,
     clearing,
     covered,
+    exposed,
     plan,
 )
 from services.gateway.execution.stop_records import (
@@ -291,3 +292,17 @@ def test_the_market_beyond_and_silence_are_told_apart() -> None:
     assert unknown.phase is StopPhase.UNKNOWN
     shown = on_stop_event(unknown, Told(StopReport("BTCUSDT", STOP, StopPhase.WAITING, "7", whole=True), NOW_MS), 300)
     assert on_stop_event(shown, Placed(Beyond("-2021"), NOW_MS), 300) == shown, "it was shown: no late word counts"
+
+
+def test_nothing_joins_what_no_stop_protects_or_what_one_is_closing() -> None:
+    def joined(*lives: StopLife, holding: Holding = HELD) -> bool:
+        return not exposed(holding, lives, NOW_MS, TIMES)
+
+    assert joined(stop()) and joined(holding=HELD._replace(wanted={}))
+    assert joined(holding=Holding(D(0), "", {})), "there is nothing to join"
+    assert not joined() and not joined(stop(StopPhase.SENT)) and not joined(stop(kind=TAKE))
+    assert not joined(stop(StopPhase.FAILED, reason=Reason.STOP_BEYOND)), "it is closed at market"
+    assert not joined(stop(StopPhase.TRIGGERING, heard_ms=NOW_MS))
+    fires = stop(StopPhase.TRIGGERED, heard_ms=NOW_MS)
+    assert not joined(fires, holding=HELD._replace(fired=frozenset({fires.stop_id})))
+    assert joined(stop(StopPhase.TRIGGERING, opened_by="the one before"), stop())

@@ -92,10 +92,17 @@ def _quote(
     return in_context(quote=VenueQuote(sym, Decimal(bid), Decimal(ask), at_ms, book_ms, trading))
 
 
+def _bare(asked: ProposedOrder, rules: RiskRules) -> tuple[ProposedOrder, RiskRules]:
+    """Without a stop it holds what the order joins, unless it holds something anyway."""
+    held = asked.context.position or asked.signed_qty
+    return asked._replace(context=asked.context._replace(exposed=True, position=held)), rules
+
+
 GATES = [
     Gate("halt", Reason.HALTED, latch(HALT)),
     Gate("unknown order", Reason.UNKNOWN_ORDER, in_context(in_flight=(InFlight(Decimal(0), unknown=True),))),
     Gate("older stops", Reason.STOP_CLEARING, in_context(clearing=True)),
+    Gate("no stop", Reason.NO_STOP, _bare),
     Gate("symbols", Reason.SYMBOL_NOT_ALLOWED, lambda a, r: (a, r._replace(symbols=frozenset({"ETHUSDT"})))),
     Gate("reduce_only", Reason.REDUCE_ONLY, in_limits(reduce_only=True)),
     Gate("meant to reduce", Reason.NOT_REDUCING, in_order(reduce_only=True)),
@@ -143,7 +150,8 @@ GATES = [
 ]
 # These are open or closed with the order's side, size and flag.
 WITH_THE_ORDER = {
-    "meant to reduce", "collar_bps", "max_order_notional", "max_position_notional", "armed notional", "max_leverage",
+    "no stop", "meant to reduce", "collar_bps", "max_order_notional", "max_position_notional", "armed notional",
+    "max_leverage",
 }  # fmt: skip
 JUST_OPEN: list[Change] = [
     lambda asked, rules: (asked._replace(limit_price=Decimal("100.1")), rules._replace(bound=True)),
