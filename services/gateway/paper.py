@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 from shared.account.paper_fill import PaperFill, within
 from shared.config import Settings
 from shared.later_fields import Since
-from shared.messages import ExecutionReport, Message, OrderIntent, OrderStatus, Reason, Stream
+from shared.messages import ExecutionReport, Leg, Message, OrderIntent, OrderStatus, Reason, Stream
 from shared.messages.reasons import FIRED
 from shared.record import Snapshot, fields_of, unvalidated
 from shared.runner.spec import Input, Output, SequenceNumbers, ServiceSpec, Stage, StageFactory
@@ -15,11 +15,11 @@ from shared.tick import State
 
 _report = unvalidated(ExecutionReport)
 _ZERO = Decimal(0)
-_EXECUTIONS, _FILLED = Stream.EXECUTIONS, OrderStatus.FILLED
+_EXECUTIONS, _FILLED, _CLOSE = Stream.EXECUTIONS, OrderStatus.FILLED, Leg.CLOSE
 
 
 class PaperSnapshot(Snapshot):
-    """The snapshot keeps the stream numbers. missed: the order that missed its limit, where that was the last one."""
+    """The snapshot keeps the stream numbers. missed: the close leg that missed, while what follows comes after it."""
 
     numbers: Any
     missed: Annotated[str, Since(5)] = ""
@@ -64,8 +64,12 @@ class PaperStage(Stage):
         )  # fmt: skip
 
     def _unfilled(self, order: OrderIntent, status: OrderStatus, reason: Reason, ts_event: int) -> ExecutionReport:
-        """Returns the report of an order that is not filled; none that comes after it may be, either."""
-        self._missed = order.client_order_id
+        """Returns the report of an order that is not filled; none that comes after it may be, either.
+
+        What comes after a close leg may be several orders, so only another close leg takes its place.
+        """
+        if order.leg is _CLOSE:
+            self._missed = order.client_order_id
         return _report(
             n=self._numbers.next(_EXECUTIONS), sym=order.sym, ts_event=ts_event, tr=order.tr,
             tick_n=order.tick_n, order_n=order.n, client_order_id=order.client_order_id, leg=order.leg,

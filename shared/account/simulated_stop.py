@@ -37,11 +37,13 @@ class FiredStop(NamedTuple):
     """A stop has fired.
 
     - trigger: its price. price: the market's then, before slippage; another one where the bar opened beyond it.
+    - by_close: only the bar's close showed it. The bar's worst price may have come before.
     """
 
     kind: StopKind
     trigger: Decimal
     price: Decimal
+    by_close: bool = False
 
 
 class StopSnapshot(Record):
@@ -121,7 +123,7 @@ class SimulatedStop:
         best = _better(lies, seen)
         moved = self._price(_TRAIL, best, lies.long)
         if moved is not None and _reached(seen.close, moved, down=lies.long):
-            return FiredStop(_TRAIL, moved, moved)
+            return FiredStop(_TRAIL, moved, moved, by_close=True)
         return None
 
     def triggers(self) -> dict[StopKind, Decimal]:

@@ -63,13 +63,23 @@ class CoolDown(Wrapper):
 
 
 def reducing(orders: list[Order], held: Decimal) -> list[Order]:
-    """Returns the orders if together they only reduce the position, else those of them that close it.
+    """Returns the orders if together they only reduce the position, else the part of them that closes it.
 
-    >>> orders = [Order("BTCUSDT", Decimal(-2), Leg.CLOSE), Order("BTCUSDT", Decimal(-3))]
-    >>> [str(order) for order in reducing(orders, Decimal(2))]
-    ['Order(SELL 2 BTCUSDT)']
+    That is their close legs; where they have none, and lead to the other side, one that closes the whole position.
+
+    >>> two = [Order("BTCUSDT", Decimal(-2), Leg.CLOSE), Order("BTCUSDT", Decimal(-3))]
+    >>> one = [Order("BTCUSDT", Decimal(-5), Leg.NET)]
+    >>> [[str(order) for order in reducing(orders, Decimal(2))] for orders in (two, one)]
+    [['Order(SELL 2 BTCUSDT)'], ['Order(SELL 2 BTCUSDT)']]
     """
-    after = held + sum((order.signed_qty for order in orders), Decimal(0))
+    after = held + sum((order.signed_qty for order in orders), _ZERO)
     if abs(after) <= abs(held) and after * held >= 0:
         return orders
-    return [order for order in orders if order.leg is Leg.CLOSE]
+    closing = [order for order in orders if order.leg is Leg.CLOSE]
+    if closing or after * held >= 0:
+        return closing
+    first = next(order for order in orders if order.signed_qty * held < 0)
+    return [Order(first.sym, held.copy_negate(), Leg.CLOSE, limit_price=first.limit_price)]
+
+
+_ZERO = Decimal(0)

@@ -27,7 +27,7 @@ def tradable(orders: list[Order], held: Decimal, step: Decimal | None) -> list[O
     - A close leg, and what closes the whole position, stays exact, whatever the step.
     - With a step, an open leg is rounded toward zero. Of a net order its target is, and then the change.
     - Without one, a change of less than 1e-12 of the position is none.
-    - held: the position, signed base units, without dust. step: base units, or None.
+    - held: the position before them, signed base units, without dust. step: base units, or None.
 
     >>> net = [Order("BTCUSDT", Decimal("1.29"), Leg.NET)]
     >>> tradable(net, Decimal("1.2"), Decimal("0.1")), tradable(net, Decimal("-1.29"), Decimal(1))
@@ -38,14 +38,16 @@ def tradable(orders: list[Order], held: Decimal, step: Decimal | None) -> list[O
     left: list[Order] = []
     for order in orders:
         leg, qty = order.leg, order.signed_qty
-        if leg is _CLOSE or (step is None and leg is not _NET):
-            left.append(order)
-            continue
-        rounded = _rounded(qty, held if leg is _NET else _ZERO, step)
+        rounded = qty
+        if leg is _NET:
+            rounded = _rounded(qty, held, step)
+        elif leg is not _CLOSE and step is not None and (not held or held + qty):
+            rounded = toward_zero(qty, step)
         if rounded == qty:
             left.append(order)
         elif rounded:
             left.append(Order(order.sym, rounded, leg, limit_price=order.limit_price))
+        held += rounded  # what the next one finds
     return left or Reason.NO_CHANGE
 
 

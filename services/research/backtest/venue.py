@@ -82,9 +82,10 @@ def liquidated_at(position: Position, price: Decimal, first: Decimal, high: Deci
 def _comes_before(fired: FiredStop, position: Position, price: Decimal, first: Decimal) -> bool:
     """Says whether a bar fires a stop before it comes to the price at which it would liquidate the position.
 
-    first: the bar's open. Of a take-profit within the bar nobody knows, so the worse comes first.
+    first: the bar's open. Of a take-profit within the bar, and of what the close alone fires, nobody knows, so the
+    worse comes first.
     """
-    if fired.kind is StopKind.TAKE_PROFIT and fired.price != first:
+    if fired.by_close or (fired.kind is StopKind.TAKE_PROFIT and fired.price != first):
         return False
     return fired.price <= price if position.signed_qty.is_signed() else fired.price >= price
 

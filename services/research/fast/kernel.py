@@ -22,7 +22,7 @@ CONSTANT, FLIP = 1, -1  # of Terms: sizing, after
 NOTHING, OPENS, CLOSES, NETS, LIQUIDATES, STOPS = -1, 0, 1, 2, 3, 4  # the legs
 # What was close, by the number that the kernel returns; `engine.WHY` has them in this order.
 DONE, EQUITY, STEP, STOP, LIQUIDATION, LIMIT = 0, 1, 2, 3, 4, 5
-LOSS, PROFIT = 1, 2  # which stop a bar fires
+LOSS, PROFIT, BY_CLOSE = 1, 2, 3  # which stop a bar fires; the last: a trailing one, by its close alone
 MINUTE_NS = 60 * 10**9
 
 _compiled = numba.njit(error_model="numpy")  # nothing here divides by 0, and looking for it costs time
@@ -64,7 +64,7 @@ def _fires(
     if _near(close, moved):
         return -1, 0.0, False
     if side * close <= side * moved:
-        return LOSS, moved, False
+        return BY_CLOSE, moved, False
     return 0, 0.0, False
 
 

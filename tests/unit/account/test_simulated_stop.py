@@ -60,7 +60,8 @@ def test_a_trailing_stop_follows_the_bars_before() -> None:
     assert stop.on_bar(bar(119, 119, 109, 110)) is None
     assert stop.on_bar(bar(110, 112, 107, 111)) == FiredStop(TRAIL, D(108), D(108))
     turned = stop_of("1", trail=1_000)
-    assert turned.on_bar(bar(100, 120, 100, 107)) == FiredStop(TRAIL, D(108), D(108)), "the close came last"
+    by_close = FiredStop(TRAIL, D(108), D(108), by_close=True)
+    assert turned.on_bar(bar(100, 120, 100, 107)) == by_close, "the close came last"
 
 
 def test_of_stop_and_trailing_stop_the_nearer_one_fires() -> None:

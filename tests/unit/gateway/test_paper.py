@@ -110,6 +110,17 @@ def test_what_comes_after_a_missed_order_expires_and_the_next_does_not(stopped: 
     assert filled(stage, order(4, after=1, limit="60")).status is OrderStatus.FILLED
 
 
+def test_of_several_orders_after_a_missed_close_none_is_filled() -> None:
+    """So none adds to what was to be closed; a missed one that opens lets nothing wait for it."""
+    stage = paper(slippage_bps="10")
+    assert filled(stage, order(1, limit="50", leg=Leg.CLOSE)).status is OrderStatus.CANCELED
+    assert [filled(stage, order(n, after=1)).status for n in (2, 3)] == [OrderStatus.EXPIRED] * 2
+    assert filled(stage, order(4, after=1, leg=Leg.CLOSE)).status is OrderStatus.EXPIRED
+    assert filled(stage, order(5, after=4)).status is OrderStatus.EXPIRED
+    assert filled(stage, order(6, limit="50")).status is OrderStatus.CANCELED
+    assert filled(stage, order(7)).status is OrderStatus.FILLED
+
+
 def test_reports_are_numbered_and_restored_is_never_stopped() -> None:
     whole, first, second = paper(), paper(), paper()
     expected = [filled(whole, order(n)) for n in range(1, 6)]

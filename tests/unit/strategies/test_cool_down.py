@@ -77,11 +77,14 @@ def test_on_a_live_market_the_position_may_end_behind_the_tick() -> None:
     [
         (2, [(-1, Leg.NET)], [-1]),
         (2, [(-2, Leg.NET)], [-2]),
-        (2, [(-3, Leg.NET)], []),  # beyond flat it adds
+        (2, [(-3, Leg.NET)], [-2]),  # what lies beyond flat adds: the rest is let out
+        (2, [(-5, Leg.NET)], [-2]),
+        (-2, [(-1, Leg.NET)], []),
         (2, [(1, Leg.OPEN)], []),
         (0, [(1, Leg.OPEN)], []),
         (-2, [(2, Leg.CLOSE), (3, Leg.OPEN)], [2]),
         (-2, [(2, Leg.CLOSE), (-1, Leg.OPEN)], [2, -1]),  # together they reduce
+        (-2, [(2, Leg.CLOSE), (-3, Leg.OPEN)], [2]),
     ],
 )
 def test_what_only_reduces_passes(held: int, orders: list[tuple[int, Leg]], left: list[int]) -> None:

@@ -87,6 +87,22 @@ def test_a_close_is_exact_and_an_open_leg_rounded(held: Decimal, step: Decimal |
     assert sum(order.signed_qty for order in made[1:]) == opened
 
 
+@pytest.mark.parametrize(
+    ("orders", "held", "expected"),
+    [
+        ([(Leg.CLOSE, "-2"), (Leg.NET, "-1.95")], "2", ["-2", "-1.9"]),  # the second one finds a flat book
+        ([(Leg.NET, "-1.95"), (Leg.NET, "-0.05")], "2", ["-2"]),  # what the first was rounded to counts
+        ([(Leg.OPEN, "-1.234567")], "1.234567", ["-1.234567"]),  # the whole position, by whatever leg
+        ([(Leg.CLOSE, "-1.25"), (Leg.OPEN, "-1.25")], "1.25", ["-1.25", "-1.2"]),
+    ],
+)
+def test_each_order_is_rounded_from_what_the_ones_before_it_leave(
+    orders: list[tuple[Leg, str]], held: str, expected: list[str]
+) -> None:
+    made = tradable([Order(SYM, Decimal(qty), leg) for leg, qty in orders], Decimal(held), Decimal("0.1"))
+    assert quantities(made) == [Decimal(qty) for qty in expected]
+
+
 @given(st.decimals("1e-6", "1e6", places=6), st.decimals("0.01", "1e6", places=2), st.booleans())
 def test_netting_at_the_same_price_again_orders_nothing(money: Decimal, price: Decimal, up: bool) -> None:
     """Of the last digit of a division, orders of 1e-20 went out."""

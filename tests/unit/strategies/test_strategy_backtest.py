@@ -34,6 +34,19 @@ def swing() -> Swing:
     return Swing(SYM, MODEL, LogReturnLags(3), Account(Decimal(1000)), BasicTaker())
 
 
+class Turn(Strategy):
+    """A user's own: buys 2 when flat, else wants to be short 1, at a price for the close that nobody gives."""
+
+    def decide(self, prediction: AnyPrediction, account: Account) -> list[Order] | Reason:
+        held = account.position(self.sym)
+        if held is None:
+            return [Order(self.sym, Decimal(2))]
+        dear = 2 * prediction.price
+        return [
+            Order(self.sym, -held.signed_qty, Leg.CLOSE, limit_price=dear), Order(self.sym, Decimal(-1), Leg.OPEN),
+        ]  # fmt: skip
+
+
 def write(path: Path, prices: tuple[str, ...] = PRICES) -> Path:
     rows = [f"2024-01-{1 + i // 2:02d}T{12 * (i % 2):02d}:00,{price}" for i, price in enumerate(prices)]
     path.write_text("\n".join(["datetime,price", *rows]) + "\n")
@@ -92,3 +105,9 @@ def test_without_polars_it_says_what_to_install(path: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "polars", None)
     with pytest.raises(ConfigError, match=r"pip install 'tickline\[research\]'"):
         swing().backtest(path)
+
+
+def test_what_comes_after_a_close_that_misses_does_not_fill(path: Path) -> None:
+    """As at the paper venue: else three sales of 1 would have closed and turned what was bought."""
+    strategy = Turn(SYM, MODEL, LogReturnLags(3), Account(Decimal(1000)), BasicTaker())
+    assert strategy.backtest(path).is_empty()

@@ -92,6 +92,24 @@ def test_of_a_take_profit_and_a_liquidation_in_one_bar_the_worse_comes_first(set
     assert Backtest(settings, VenueRules(maintenance_margin=D("0.01"))).run([seen]).liquidations == 1
 
 
+@pytest.mark.parametrize(
+    ("rows", "exit_price"),
+    [
+        ([*FALL[:2], (99, 120, 88, 97)], D(100) * 9 / (10 * D("0.99"))),
+        ([(110, 110, 110, 110), (110, 110, 100, 100), (101, 112, 80, 103)], D(100) * 11 / (10 * D("1.01"))),
+    ],
+)
+def test_a_trailing_stop_that_the_close_fires_saves_nothing_from_a_liquidation_in_its_bar(
+    settings_of: MakeSettings, rows: list[tuple[int, ...]], exit_price: Decimal
+) -> None:
+    """It lies behind the liquidation until the best price moves it, and nobody knows whether that came first."""
+    seen = Seen()
+    settings = settings_of([*rows, rows[-1]], protect={"trail_bps": 1_500}, leverage=10)
+    totals = Backtest(settings, VenueRules(maintenance_margin=D("0.01"))).run([seen])
+    assert seen.trips[0].exit_price == exit_price
+    assert totals.liquidations >= 1
+
+
 def test_a_protection_that_cannot_be_is_refused(settings_of: MakeSettings) -> None:
     with pytest.raises(ConfigError, match=r"take_profit_bps is 40, and an entry may be filled 50 bps"):
         settings_of(FALL, protect={"take_profit_bps": 40}, max_slippage_bps="50")

@@ -11,6 +11,8 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from services.research.fast import OnlyExact
+from services.research.fast.engine import LEGS
+from shared.messages import Leg
 from tests.examples import examples
 from tests.unit.research.fast.made import bars_of, compared, fast_run, settings_of, whole_bars
 
@@ -94,6 +96,17 @@ def test_most_of_it_is_traded_fast() -> None:
     assert found.fills == 2 * 1_999 - 1
     assert found.kept is not None
     assert found.kept.bar.tolist()[:3] == [1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("rows", "y_hat"), [(("90", "100", "99 120 88 97"), 0.5), (("90", "100", "101 112 80 103"), -0.5)]
+)
+def test_a_liquidation_and_a_trailing_stop_that_the_close_fires(rows: Sequence[str], y_hat: float) -> None:
+    given = settings_of("0.001", params={"leverage": 10}, protect={"trail_bps": 1_500})
+    bars = whole_bars([[*map(Decimal, row.split())] for row in rows])
+    found = compared(given, bars, [0.0, y_hat, 0.0], maintenance_margin="0.01")
+    assert found.kept is not None
+    assert [LEGS[leg] for leg in found.kept.leg] == [Leg.OPEN, Leg.LIQUIDATION]
 
 
 def test_constant_sizing_into_ruin_is_the_same_to_the_end() -> None:
