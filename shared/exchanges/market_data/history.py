@@ -39,7 +39,7 @@ async def _by_id(
         if not pages.take():
             return False
         rows = await caller.ask(caller.client.fetch_trades, market, None, profile.page, {profile.from_id: number})
-        page = _page(rows, profile)
+        page = _page(rows, profile, caller.client.market(market))
         give(page)
         if len(page.trades) < len(rows):
             return False
@@ -68,7 +68,7 @@ async def _by_time(
         params = {"until": until_ms} if profile.forward else {}
         back_ms = 0 if profile.forward or number else LOOK_BACK_MS
         rows = await caller.ask(caller.client.fetch_trades, market, max(since_ms - back_ms, 0), size, params)
-        page = _page(rows, profile)
+        page = _page(rows, profile, caller.client.market(market))
         give(Page(tuple(trade for trade in page.trades if trade.ts_event >= since_ms * parse.NS_PER_MS)))
         if len(page.trades) < len(rows):
             return False
@@ -88,8 +88,8 @@ async def _by_time(
     return False
 
 
-def _page(rows: Any, profile: MarketDataProfile) -> Page:
-    found = (parse.trade(row, profile) for row in rows)
+def _page(rows: Any, profile: MarketDataProfile, market: Any) -> Page:
+    found = (parse.trade(row, profile, market) for row in rows)
     return Page(tuple(trade for trade in found if trade is not None))
 
 
