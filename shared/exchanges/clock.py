@@ -220,11 +220,16 @@ class ExchangeClock:
         return self._clocks().wall // NS_PER_MS + self.ahead_ms
 
     def read(self) -> Clock:
-        """Returns the exchange's time by our monotonic clock, and whether it is sure."""
-        now = self._clocks()
+        """Returns the exchange's time by our monotonic clock, and whether it is sure.
+
+        The monotonic clock stands while a machine is suspended: where the wall clock is further by more than the bound,
+        so may the exchange's be.
+        """
+        now, at = self._clocks(), self._at
+        passed = now.monotonic - at.monotonic
         offset = 0 if self._skew is None else self._skew.offset_ns
         sure = self._skew is not None and not self._against and self._skew.within(self._bound_ns)
-        return Clock(self._at.wall + now.monotonic - self._at.monotonic + offset, sure)
+        return Clock(at.wall + passed + offset, sure and now.wall - at.wall - passed <= self._bound_ns)
 
     def _doubt(self, answer: TimeAnswer) -> bool:
         self._doubted = ClockSkew() if not self._against else self._doubted

@@ -52,6 +52,9 @@ class MarketDataProfile(NamedTuple):
     - watch: parameters of ccxt's watch_trades
     - consecutive: trades are numbered 1, 2, 3 …, by websocket and REST alike
     - from_id: the parameter that asks for trades from an id on; their ids ascend one by one
+    - random_ids: ids that are numbers tell nothing of the order in time
+    - count_name: where a print of the websocket says for how many trades it stands; its id is the last one's, and
+      theirs ascend one by one. REST gives each of them
     - page: how many rows a page has at most; spot_page: of spot markets, where that is another
     - pages: so many pages of trades a minute (0: no bound); beyond that bars are asked for instead, of which the
       exchange allows many more
@@ -79,6 +82,8 @@ class MarketDataProfile(NamedTuple):
     watch: Mapping[str, Any] = {}
     consecutive: bool = False
     from_id: str = ""
+    random_ids: bool = False
+    count_name: str = ""
     page: int = 500
     spot_page: int = 0
     pages: int = 0

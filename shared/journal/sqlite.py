@@ -38,9 +38,10 @@ class SqliteDatabase:
                 "config: the journal's URL names no file: write sqlite:///PATH (four / before a full path)"
             )
         self.path = Path(address.name).absolute()
+        self._log = Path(f"{self.path}-wal")
         self.shown = address.name
         self._busy_s = busy_s
-        self._file = 0  # its inode, once it is there
+        self._files: dict[Path, int] = {}  # the inodes of the file and its log, once they are there
 
     def statement(self, text: str) -> str:
         """Returns the text: the driver's sign is `?`."""
@@ -79,8 +80,7 @@ class SqliteDatabase:
 
     def reserve(self, connection: Connection) -> None:
         """Writes as much as the log may become, and takes it back: SQLite leaves the log's file at its length."""
-        log = Path(f"{self.path}-wal")
-        taken = log.stat().st_size if log.exists() else 0
+        taken = self._log.stat().st_size if self._log.exists() else 0
         if taken >= RESERVED or shutil.disk_usage(self.path.parent).free < PLENTY:
             return
         (before,) = connection.execute("PRAGMA cache_size").fetchone()
@@ -94,17 +94,18 @@ class SqliteDatabase:
             connection.execute(f"PRAGMA cache_size = {before}")
 
     def check_place(self) -> None:
-        """Looks whether the file is still the same: a deleted one takes writes all the same, and nobody reads them."""
-        try:
-            found = self.path.stat().st_ino
-        except OSError:
-            found = 0
-        self._file = self._file or found
-        if found != self._file:
-            raise JournalUnwritable(
-                f"journal {self.shown}: the file was moved, deleted or replaced while it was in use: put the right one "
-                "there, then start again"
-            )
+        """Looks whether file and log are still the same: deleted ones take writes all the same, and nobody reads them.
+
+        A log stays as long as somebody has the journal open.
+        """
+        for path, what in ((self.path, "file"), (self._log, "log (-wal)")):
+            found = _inode(path)
+            known = self._files.setdefault(path, found) if found else self._files.get(path, found)
+            if found != known:
+                raise JournalUnwritable(
+                    f"journal {self.shown}: the {what} was moved, deleted or replaced while it was in use: put the "
+                    "right one there, then start again"
+                )
 
     def damage(self, connection: Connection) -> str:
         """Returns the first thing that SQLite finds wrong with the file."""
@@ -139,3 +140,11 @@ class SqliteDatabase:
                 time.sleep(RETRY_S)
             else:
                 return
+
+
+def _inode(path: Path) -> int:
+    """Returns what tells a file from another one; 0 where there is none."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0

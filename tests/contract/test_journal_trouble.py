@@ -172,6 +172,20 @@ async def test_a_file_that_is_taken_away(tmp_path: Path, then: str) -> None:
             await journal.write([note()], epoch)
 
 
+@pytest.mark.parametrize("then", ["deleted", "replaced"])
+async def test_a_log_that_is_taken_away(tmp_path: Path, then: str) -> None:
+    """SQLite goes on writing into the deleted one, and at the end of the process all of that is gone."""
+    log, url = tmp_path / "journal.db-wal", f"sqlite:///{tmp_path}/journal.db"
+    async with await Journal.open(url, "main", durable=True) as journal:
+        epoch = await journal.raise_epoch("me")
+        await journal.write([note()], epoch)
+        log.unlink()
+        if then == "replaced":
+            log.write_bytes(b"")
+        with pytest.raises(JournalUnwritable, match=r"the log .* was moved, deleted or replaced while it was in use"):
+            await journal.write([note()], epoch)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MB."""

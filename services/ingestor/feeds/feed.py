@@ -288,14 +288,14 @@ class LiveFeed:
         return [lambda: first(client), *([lambda: self._quotes(client)] if quotes else [])]
 
     async def _trades(self, client: Any) -> Sequence[Trade]:
-        profile = self._venue.profile
+        profile, market = self._venue.profile, client.market(self._market)
         rows = await client.watch_trades(self._market, None, None, dict(profile.watch))
         if (kept := client.trades.get(self._market)) is not None:
             kept.clear()  # ccxt keeps what it has given, and looks through it each time
-        trades = [trade for row in rows if (trade := parse.trade(row, profile)) is not None]
-        for _ in range(len(rows) - len(trades)):
+        read = [parse.each_trade(row, profile, market) for row in rows]
+        for _ in range(read.count([])):
             self._unreadable()
-        return trades
+        return [trade for trades in read for trade in trades]
 
     async def _quotes(self, client: Any) -> Sequence[Event]:
         tickers = await client.watch_bids_asks([self._market])

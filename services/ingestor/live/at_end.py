@@ -14,6 +14,7 @@ from shared.record import BY_VALUE, Record, Snapshot, fields_of, unvalidated
 from shared.tick import State, Tick
 
 QUOTES, BREAKS = 64, 64  # bars with a quote, and lost connections, that are remembered
+AHEAD_NS = 5 * NS_PER_S  # a quote that is further ahead of the clock is not believed
 PATIENCE_NS = 60 * NS_PER_S  # how long funding rates are waited for
 Closed: TypeAlias = Close | Cut
 _quote, _funding = unvalidated(QuoteGroup), unvalidated(FundingGroup)
@@ -116,14 +117,21 @@ class AtEnd(Tick[Event | Closed, list[Closed]]):
             case Clock(now):
                 self._now = max(self._now, now)
             case Disconnected() | Connected():
-                heard = next(reversed(self._quotes.values()), None)  # maybe after the last Clock, by another clock
-                self._breaks.append(self._now if heard is None else max(self._now, heard.ts_event))
+                self._break()
                 return None
             case _:
                 return None
         return self._release() or None
 
+    def _break(self) -> None:
+        """Notes that the last quote may have changed unheard."""
+        heard = next(reversed(self._quotes.values()), None)  # maybe after the last Clock, by another clock
+        self._breaks.append(self._now if heard is None else max(self._now, heard.ts_event))
+
     def _hear(self, quote: TopOfBook) -> None:
+        if quote.ts_event > self._now + AHEAD_NS:  # it would supersede all that come until then
+            self._break()
+            return
         bid_qty, ask_qty = quote.bid_qty, quote.ask_qty
         if bid_qty is None or ask_qty is None:
             return

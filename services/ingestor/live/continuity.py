@@ -321,6 +321,8 @@ class Continuity(Tick[Event, list[Ordered]]):
             self._begun, self._heard_ns, self._began_ns = True, self._now, self._now
         else:
             self._doubt, self._doubtful_ns = True, 0
+            if not self._certain:  # REST may be behind, and what it lacks would be older than what goes out then
+                self._ask_after = max(self._ask_after, self._now + self._rules.order_ns)
 
     def _disconnect(self) -> None:
         self._connected, self._doubt, self._doubtful_ns = False, self._begun, 0

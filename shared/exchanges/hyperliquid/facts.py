@@ -30,6 +30,7 @@ def _acknowledged(message: Any) -> bool | None:
 
 # P: DOCS/rate-limits-and-user-limits: 10 websockets an address, 30 new ones a minute.
 MARKET_DATA = MarketDataProfile(
+    random_ids=True,  # P: DOCS/websocket/subscriptions: tid is a hash of both orders; a block's trades have one time
     acknowledged=_acknowledged,
     candles=HYPERLIQUID_CANDLES,
     market_types={"swap": "swap", "spot": "spot"},

@@ -16,6 +16,7 @@ from shared.intervals import interval_ns
 MOST_PAGES = 20
 HOUR_MS = 3_600_000
 BARS_PAGE = 500
+DOUBTS = 2  # so often an answer without a later bar is not believed
 LOOK_BACK_MS = 10_000
 RATES_PAGE = 100
 Give = Callable[[Page | Bars], None]
@@ -39,7 +40,7 @@ async def _by_id(
         if not pages.take():
             return False
         rows = await caller.ask(caller.client.fetch_trades, market, None, profile.page, {profile.from_id: number})
-        page = _page(rows, profile)
+        page = _page(rows, profile, caller.client.market(market))
         give(page)
         if len(page.trades) < len(rows):
             return False
@@ -68,7 +69,7 @@ async def _by_time(
         params = {"until": until_ms} if profile.forward else {}
         back_ms = 0 if profile.forward or number else LOOK_BACK_MS
         rows = await caller.ask(caller.client.fetch_trades, market, max(since_ms - back_ms, 0), size, params)
-        page = _page(rows, profile)
+        page = _page(rows, profile, caller.client.market(market))
         give(Page(tuple(trade for trade in page.trades if trade.ts_event >= since_ms * parse.NS_PER_MS)))
         if len(page.trades) < len(rows):
             return False
@@ -88,8 +89,8 @@ async def _by_time(
     return False
 
 
-def _page(rows: Any, profile: MarketDataProfile) -> Page:
-    found = (parse.trade(row, profile) for row in rows)
+def _page(rows: Any, profile: MarketDataProfile, market: Any) -> Page:
+    found = (parse.trade(row, profile, market) for row in rows)
     return Page(tuple(trade for trade in found if trade is not None))
 
 
@@ -98,9 +99,9 @@ async def bars(
 ) -> bool:
     """Gives the finished bars that were asked for; says whether these are all. Raises VenueError.
 
-    A later bar shows that one is finished: the exchange's clock may have been set back since it was told. Where bars in
-    which nothing traded have no row, there may be no later one, and the time is believed, unless the row itself says
-    that the bar goes on: then it is asked for again.
+    A later bar shows that one is finished: the exchange's clock may have been set back since it was told, and its REST
+    may be behind. Where bars in which nothing traded have no row, there may be no later one: when it was asked for
+    again, the time is believed, unless the row itself says that the bar goes on.
     """
     known = caller.client.timeframes or {}
     if known and interval not in known:
@@ -112,16 +113,16 @@ async def bars(
     length_ms = length_ns // parse.NS_PER_MS
     of = caller.client.market(market)
     since_ms, last_ms = asked.from_ns // parse.NS_PER_MS - length_ms, asked.to_ns // parse.NS_PER_MS - length_ms
-    believed_ms = 0 if profile.every_bar else length_ms  # of the newest row
-    complete, attempt = profile.forward, 0
+    complete, attempt, believes = profile.forward, 0, False
     for number in range(MOST_PAGES):
         size = min(BARS_PAGE, (last_ms - since_ms) // length_ms + 2)
         rows = await caller.ask(caller.client.fetch_ohlcv, market, interval, since_ms, size)
         read = [_candle(row, profile, of) for row in rows]
         candles = [candle for candle in read if candle is not None and candle.start % length_ns == 0]
-        starts = [candle.start // parse.NS_PER_MS for candle in candles]
-        next_ms = max(starts, default=since_ms if profile.every_bar else last_ms) + believed_ms
-        going = [candle.start // parse.NS_PER_MS for candle in candles if candle.finished is False]
+        starts = [_start_ms(candle) for candle in candles]
+        next_ms = max(starts, default=last_ms) + length_ms if believes else max(starts, default=since_ms)
+        next_ms = max([next_ms, *(_start_ms(candle) + length_ms for candle in candles if candle.finished)])
+        going = [_start_ms(candle) for candle in candles if candle.finished is False]
         next_ms = min([next_ms, *going])
         over = [candle for candle in candles if candle.start < next_ms * parse.NS_PER_MS]
         ends = [ClosedBar(candle.start + length_ns, candle.close, candle.bar) for candle in over]
@@ -135,9 +136,17 @@ async def bars(
             since_ms = next_ms
             continue
         attempt += 1
-        if not (profile.every_bar or going) or not await caller.again(attempt):
-            return False
+        again = await caller.again(attempt)
+        if going or profile.every_bar:
+            if not again:
+                return False
+        else:
+            believes = attempt >= DOUBTS or not again
     return False
+
+
+def _start_ms(candle: Candle) -> int:
+    return candle.start // parse.NS_PER_MS
 
 
 def _candle(row: Any, profile: MarketDataProfile, market: Any) -> Candle | None:

@@ -17,28 +17,50 @@ MOST_MS = 2**63 // NS_PER_MS - 1
 MOST_ID = 2**62
 LONGEST_ID = 100
 DIGITS = 20
-ONE = Decimal(1)
+ZERO, ONE = Decimal(0), Decimal(1)
+MOST_COUNT = 10_000  # of trades in one print
 NOTHING: Mapping[str, Any] = {}
 _bar_group = unvalidated(BarGroup)
 COLUMNS = 6
 
 
-def trade(row: Mapping[str, Any], profile: MarketDataProfile) -> Trade | None:
-    """Returns a trade out of ccxt's.
+def trade(row: Mapping[str, Any], profile: MarketDataProfile, market: Mapping[str, Any] = NOTHING) -> Trade | None:
+    """Returns a trade out of ccxt's. market: ccxt's; where quantities count its contracts, they become base units.
 
     Where the exchange numbers its trades without a hole, the id must be a number; else it is a text, of a number so
-    that its order is that of texts.
+    that its order is that of texts, unless numbers tell nothing of the order.
 
     >>> trade({"id": "7", "timestamp": 1000, "price": "1.5", "amount": "2"}, MarketDataProfile(consecutive=True))
     Trade(id=7, ts_event=1000000000, price=Decimal('1.5'), qty=Decimal('2'), seq=0, on_book=True)
     >>> trade({"id": "7", "timestamp": 1000, "price": "-1.5", "amount": "2"}, MarketDataProfile(consecutive=True))
     """
-    number, at_ns = _id(row.get("id"), profile.consecutive), _ns(row.get("timestamp"))
+    number, at_ns = _id(row.get("id"), profile), _ns(row.get("timestamp"))
     price, qty = _positive(row.get("price")), _positive(row.get("amount"))
     if number is None or at_ns is None or price is None or qty is None:
         return None
     raw = row.get("info")
-    return Trade(number, at_ns, price, qty, 0 if profile.consecutive else sequence(raw), profile.on_book(raw))
+    seq = 0 if profile.consecutive else sequence(raw)
+    return Trade(number, at_ns, price, _base(qty, price, market), seq, profile.on_book(raw))
+
+
+def each_trade(row: Mapping[str, Any], profile: MarketDataProfile, market: Mapping[str, Any] = NOTHING) -> list[Trade]:
+    """Returns the trades that a print stands for, none where it does not fit: REST gives the same ones one by one.
+
+    Their sum is told, and not how much each had: the last one has it all.
+
+    >>> row = {"id": "123", "timestamp": 1000, "price": "1.5", "amount": "2", "info": {"count": "3"}}
+    >>> [(one.id[-3:], str(one.qty)) for one in each_trade(row, MarketDataProfile(count_name="count"))]
+    [('121', '0'), ('122', '0'), ('123', '2')]
+    """
+    last, raw = trade(row, profile, market), row.get("info")
+    told = raw.get(profile.count_name) if profile.count_name and isinstance(raw, Mapping) else None
+    if last is None or told is None:
+        return [] if last is None else [last]
+    count, id_ = _whole(told), str(last.id)
+    if not (_is_count(count) and 0 < count <= MOST_COUNT and id_.isdigit() and int(id_) >= count):
+        return []
+    first = int(id_) - count + 1
+    return [*(last._replace(id=str(one).zfill(DIGITS), qty=ZERO) for one in range(first, int(id_))), last]
 
 
 def plain_trade(id_: Any, at_ms: Any, price: Any, qty: Any, on_book: bool = True) -> Trade | None:
@@ -119,10 +141,13 @@ def top_of_book(row: Mapping[str, Any], now: int, market: Mapping[str, Any] = NO
     bid_qty, ask_qty = _amount(row.get("bidVolume")), _amount(row.get("askVolume"))
     if bid_qty is None or ask_qty is None:
         return TopOfBook(at_ns, bid, ask)
+    return TopOfBook(at_ns, bid, ask, _base(bid_qty, bid, market), _base(ask_qty, ask, market))
+
+
+def _base(qty: Decimal, price: Decimal, market: Mapping[str, Any]) -> Decimal:
+    """Returns one of the market's quantities in base units."""
     size = _positive(market.get("contractSize")) or ONE
-    if market.get("inverse") is True:  # a contract is so many quote units
-        return TopOfBook(at_ns, bid, ask, bid_qty * size / bid, ask_qty * size / ask)
-    return TopOfBook(at_ns, bid, ask, bid_qty * size, ask_qty * size)
+    return qty * size / price if market.get("inverse") is True else qty * size  # a contract of so many quote units
 
 
 def settled_rate(row: Mapping[str, Any]) -> SettledRate | None:
@@ -199,13 +224,15 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_ID
 
 
-def _id(value: Any, consecutive: bool) -> int | str | None:
+def _id(value: Any, profile: MarketDataProfile) -> int | str | None:
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not text or len(text) > LONGEST_ID:
         return None
     number = text.isascii() and text.isdigit()
-    if consecutive:
+    if profile.consecutive:
         return int(text) if number and int(text) < MOST_ID else None
+    if number and profile.random_ids:
+        return f"#{text}"  # no number to whoever puts trades in order
     return text.zfill(DIGITS) if number else text
 
 

@@ -50,7 +50,12 @@ def _off_book(raw: Mapping[str, Any]) -> bool:
 
 # DOCS/#overview-websocket-connect: 3 a second for an IP; #order-book-trading-market-data-get-trades
 MARKET_DATA = MarketDataProfile(
-    last_rows=True, acknowledged=_acknowledged, candles=OKX_CANDLES, off_book=_off_book, connects=3
+    count_name="count",  # P: #order-book-trading-market-data-ws-trades-channel: tradeId 123 of 3 is 121, 122 and 123
+    last_rows=True,
+    acknowledged=_acknowledged,
+    candles=OKX_CANDLES,
+    off_book=_off_book,
+    connects=3,
 )
 
 # Errors that say that an order was not taken: DOCS/#error-code-rest-api.

@@ -51,6 +51,17 @@ def test_it_goes_on_with_the_monotonic_clock() -> None:
     assert (before.sure, clock.read().now - before.now) == (True, 2 * S)
 
 
+def test_after_a_suspension_it_is_not_sure_until_it_was_measured_anew() -> None:
+    """What was fetched meanwhile would else be taken for new."""
+    ours = Ours()
+    clock = ExchangeClock(S, ours)
+    asked(clock, ours, 0)
+    ours.wall += 3_600 * S
+    assert not clock.read().sure
+    assert asked(clock, ours, 0)
+    assert (clock.read().sure, clock.read().now) == (True, ours.wall)
+
+
 def test_too_far_apart_it_is_not_sure() -> None:
     ours = Ours()
     clock = ExchangeClock(S, ours)

@@ -37,6 +37,10 @@ class Venue:
         self.asked += 1
         return call(*given)
 
+    async def again(self, attempt: int) -> bool:
+        """As Asker.again."""
+        return attempt < 4
+
     def _trades(self, market: str, since: int | None, limit: int, params: dict[str, int]) -> list[dict[str, Any]]:
         rows = self._rows
         if "fromId" in params:
@@ -152,6 +156,43 @@ async def test_bars_end_where_asked_and_the_unfinished_one_is_left_out(profile: 
 
 async def test_bars_in_which_nothing_traded_may_be_left_out() -> None:
     venue = Venue([1000, 2000, 3000, 9000], 1000)
+    given, complete = await bars(venue, UNLISTED, 3, 8)
+    assert ([bar.ts_event // (1000 * MS) for bar in given], complete) == ([3, 4], True)
+
+
+class Lagging(Venue):
+    """Its REST is behind: the first answers have what was there before, and of the newest bar not all."""
+
+    def __init__(self, behind: int) -> None:
+        super().__init__([at * 1000 for at in range(1, 12)], 1000)
+        self.behind = behind
+
+    async def again(self, attempt: int) -> bool:
+        """As Asker.again."""
+        self.behind -= 1
+        return attempt < 4
+
+    def _bars(self, market: str, interval: str, since: int, limit: int) -> list[list[Any]]:
+        rows = super()._bars(market, interval, since, limit)
+        kept = [row for row in rows if row[0] <= 11_000 - 1000 * self.behind]
+        return [[*row[:4], "1" if row is kept[-1] else row[4], *row[5:]] for row in kept]
+
+
+@pytest.mark.parametrize("behind", [0, 1, 2])
+async def test_a_bar_without_a_later_one_is_asked_for_again_before_it_is_believed(behind: int) -> None:
+    """Else it is given as it was before its last trades, or as one in which nothing traded."""
+    expected = [ClosedBar(end * 1000 * MS, Decimal((end - 1) * 1000)) for end in (9, 10, 11)]
+    assert await closes(Lagging(behind), UNLISTED, 9, 11) == (expected, True)
+
+
+@pytest.mark.parametrize("most", [1, 4])
+async def test_a_market_that_is_silent_has_an_answer_all_the_same(most: int) -> None:
+    venue = Venue([1000, 2000, 3000], 1000)
+
+    async def again(attempt: int) -> bool:
+        return attempt < most
+
+    venue.again = again  # type: ignore[method-assign]
     given, complete = await bars(venue, UNLISTED, 3, 8)
     assert ([bar.ts_event // (1000 * MS) for bar in given], complete) == ([3, 4], True)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.ingestor.live.trade_order import OrderByTime
 from shared.exchanges.market_data import parse
 from shared.exchanges.market_data.events import Candle, ToldBar, TopOfBook, Trade
 from shared.exchanges.profile import MarketDataProfile
@@ -48,6 +49,50 @@ def test_what_the_exchange_numbers_within_one_time_is_kept_where_ids_do_not_coun
     assert numbered is not None and numbered.seq == 111156121170
     counted = parse.trade({**row, "id": "12"}, NUMBERED)
     assert counted is not None and counted.seq == 0
+
+
+def test_numbers_that_tell_nothing_of_the_order_leave_the_trades_of_a_block_as_they_came() -> None:
+    """As Hyperliquid's: `tid` is a hash, and all trades of a block have one time."""
+    hyperliquid, order = market_data_profile("hyperliquid"), OrderByTime(0, 1_000)
+    swept = [{**GOOD, "id": tid, "price": price} for tid, price in (("900", "1"), ("7", "2"), ("80", "3"))]
+    read = [trade for row in swept if (trade := parse.trade(row, hyperliquid)) is not None]
+    waits = [out for trade in [*read, read[0]] for out in order.put(trade, hold=True)]
+    assert (waits, [trade.price for trade in order.release(read[0].ts_event)]) == ([], [1, 2, 3])
+    assert order.old == 1
+
+
+OKX_PRINT = {**GOOD, "id": "123", "amount": "6", "info": {"count": "3", "source": "0"}}
+
+
+def test_a_print_of_several_trades_and_the_same_ones_fetched_are_counted_once() -> None:
+    okx, order = market_data_profile("okx"), OrderByTime(10, 1_000)
+    told = parse.each_trade(OKX_PRINT, okx)
+    single = [{**GOOD, "id": id_, "amount": "2", "info": {"source": "0"}} for id_ in ("121", "122", "123")]
+    fetched = [trade for row in single if (trade := parse.trade(row, okx)) is not None]
+    assert [out for trade in [*told, *fetched] for out in order.put(trade, hold=True)] == []
+    given_out = order.release(2**62)
+    assert (sum(trade.qty for trade in given_out), len(given_out)) == (6, 3)
+
+
+@pytest.mark.parametrize("count", ["0", "124", "x", "1.5", "20000", -1, True])
+def test_a_print_of_so_many_trades_does_not_fit(count: object) -> None:
+    assert parse.each_trade({**OKX_PRINT, "info": {"count": count}}, market_data_profile("okx")) == []
+
+
+@pytest.mark.parametrize(
+    ("market", "qty"),
+    [
+        ({"contractSize": "0.01", "inverse": False}, "0.06"),
+        ({"contractSize": "84000.2", "inverse": True}, "12"),
+        ({"contractSize": None}, "6"),
+    ],
+)
+def test_contracts_are_counted_as_base_units(market: dict[str, Any], qty: str) -> None:
+    """OKX tells of a swap's trades in contracts, of which a bitcoin has a hundred."""
+    okx = market_data_profile("okx")
+    (*_, last), fetched = parse.each_trade(OKX_PRINT, okx, market), parse.trade(OKX_PRINT, okx, market)
+    assert fetched is not None
+    assert last.qty == fetched.qty == Decimal(qty)
 
 
 def test_quotes() -> None:

@@ -34,6 +34,15 @@ def quoting() -> AtEnd:
     return AtEnd(10, 2, quote=True, funding=False)
 
 
+def test_a_quote_of_a_time_to_come_supersedes_nothing_and_the_one_before_it_may_be_over() -> None:
+    at_end, ahead = quoting(), quote(HOUR, 7)
+    assert run(at_end, Clock(5), Connected(), quote(6, 2), ahead, Clock(10), Close(10, ONE), Clock(12)) == [
+        Close(10, ONE)
+    ]
+    assert run(at_end, quote(15, 3), Clock(20), Close(20, ONE), Clock(22)) == [Close(20, ONE, quote=group(3))]
+    assert at_end.unquoted == 1
+
+
 def test_the_last_quote_before_the_end_also_if_it_comes_within_the_grace() -> None:
     at_end = quoting()
     events = [Clock(5), Connected(), quote(7, 2), Clock(10), Close(10, ONE), quote(11, 9), quote(9, 3), Clock(11)]

@@ -202,8 +202,8 @@ def test_a_trade_far_ahead_of_the_clock_is_not_believed_and_asked_for(rules: Con
 def test_by_time_a_hole_is_where_the_first_trade_in_doubt_was() -> None:
     feed = begun(BY_TIME)
     given(feed, trade("a", 0), Clock(T + 15), Disconnected(), Connected(), trade("c", 20))
-    (question,) = given(feed, Clock(T + 21))
-    assert question == Missing(1, "trades", None, None, T, T + 21)
+    (question,) = given(feed, Clock(T + 25))
+    assert question == Missing(1, "trades", None, None, T, T + 25)
     out = given(feed, Page((trade("b", 18),)), Answered(1, "trades", False), Clock(T + 40))
     assert out[:3] == [trade("b", 18), MissingTrades(T + 20, T), trade("c", 20)]
 
@@ -229,3 +229,13 @@ def test_a_venue_that_counts_anew_is_followed_behind_a_hole() -> None:
 def test_a_negative_bound_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} -1 is negative"):
         ContinuityRules(**{name: -1})
+
+
+def test_after_a_reconnect_rest_has_time_to_know_what_was_traded_before() -> None:
+    """What it does not have yet would be older than what was heard since, and be left out without a word."""
+    feed = begun(BY_TIME)
+    given(feed, trade("a", 0), Clock(T + 15), Disconnected(), Connected(), trade("c", 16))
+    assert given(feed, Clock(T + 16), Clock(T + 24)) == []
+    assert given(feed, Clock(T + 25)) == [Missing(1, "trades", None, None, T, T + 25)]
+    out = given(feed, Page((trade("b", 14),)), Answered(1, "trades", True), Clock(T + 40))
+    assert ids(out) == ["b", "c"]
