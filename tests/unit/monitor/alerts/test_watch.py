@@ -164,6 +164,68 @@ async def test_a_bus_and_a_journal_that_are_away_are_said_and_end_nothing_else(t
         await line.watch.close()
 
 
+@pytest.mark.parametrize("source", ["_bus", "_journal"])
+async def test_a_source_that_fails_oddly_hides_nothing_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    async def fails(_: int) -> None:
+        raise ValueError("it is odd")
+
+    with watched_line(tmp_path) as line:
+        await quiet(line)
+        await until(lambda: line.sinks[0].beats == 1, within_s=20)
+        monkeypatch.setattr(getattr(line.watch, source), "look", fails)
+        line.watch.see(Gap(n=1, sym=SYM, ts_event=1, tr="t", stream=Stream.PREDICTIONS, cause=GapCause.MISSED))
+        await line.watch.look()
+        assert {text.partition(":")[0] for text in await sent(line, 1)} == {"alarm", "gap"}
+        line.now_s += 61
+        await line.watch.look()
+        kind = {"_bus": "bus", "_journal": "journal"}[source]
+        assert f"{kind}: a look of the alerts failed: ValueError: it is odd: `tickline doctor`" in await sent(line, 2)
+        assert line.sinks[0].beats == 1
+        await line.watch.close()
+
+
+async def test_a_journal_that_is_away_over_a_restart_is_not_said_to_be_back(tmp_path: Path) -> None:
+    with watched_line(tmp_path) as line:
+        await quiet(line)
+        os.rename(tmp_path / "journal-main.db", tmp_path / "moved")
+        await line.watch.look()
+        line.now_s += 11
+        await line.watch.look()
+        assert [text.partition(":")[0] for text in await sent(line, 1)] == ["journal"]
+        await killed(line)
+        await line.watch.look()
+        assert [text for text in await sent(line, 2) if "journal" in text.partition(",")[0]] == (await sent(line, 1))[
+            :1
+        ]
+        os.rename(tmp_path / "moved", tmp_path / "journal-main.db")
+        await line.watch.look()
+        assert "over: journal: journal" in (await sent(line, 3))[-1]
+        await line.watch.close()
+
+
+async def test_the_heartbeat_is_silent_while_no_channel_gets_through(tmp_path: Path) -> None:
+    """Else nothing on earth tells of a halt that no channel takes."""
+    with watched_line(tmp_path, 2) as line:
+        await quiet(line)
+        await until(lambda: line.sinks[0].beats == 1, within_s=20)
+        line.sinks[0].status = line.sinks[1].status = 500
+        await line.journal(LatchRow("HALT", "a person's word", "ann", now_ms()))
+        await line.watch.look()
+        await until(lambda: line.watch._channels.are_dead, within_s=20)
+        line.now_s += 61
+        await line.work(*SERVICES, "monitor")
+        await line.watch.look()
+        assert line.watch._beating is None or line.watch._beating.done()
+        assert line.sinks[0].beats == 1
+        line.sinks[1].status = 200
+        await until(lambda: not line.watch._channels.are_dead, within_s=20)
+        await line.watch.look()
+        await until(lambda: line.sinks[0].beats == 2, within_s=20)
+        await line.watch.close()
+
+
 async def test_a_sink_that_does_not_answer_holds_up_no_look(tmp_path: Path) -> None:
     with watched_line(tmp_path) as line:
         await quiet(line)
@@ -246,7 +308,7 @@ async def test_a_restart_says_of_nothing_that_it_is_over_before_it_is(tmp_path: 
         await until(lambda: not line.watch._channels.waiting, within_s=20)
         over = [text for _, body in line.sinks[0].messages for text in body.splitlines() if text.startswith("over: ")]
         kinds = {text.split(": ")[1] for text in over}
-        assert kinds >= {"halt", "gap", "drift", "service away", "silent feed"}
+        assert kinds >= {"halt", "gap", "drift 2", "service away", "silent feed"}
         await line.watch.close()
 
 
@@ -292,6 +354,7 @@ async def test_a_replica_that_stands_by_is_silent(tmp_path: Path) -> None:
         await line.work("monitor", owner="second")
         await line.watch.look()
         await line.journal(LatchRow("HALT", "a person's word", "ann", now_ms()))
+        await line.journal(EventRow("ALARM", SYM, "", "while neither was at work", now_ms() + 10))
         for _ in range(3):
             await line.watch.look()
         assert line.watch._stage.standing == []
@@ -300,7 +363,9 @@ async def test_a_replica_that_stands_by_is_silent(tmp_path: Path) -> None:
         assert (tmp_path / STATE).read_bytes() == b"of the other", "who stands by leaves it what it has told"
         line.watch.begin()  # it has taken over again
         await line.watch.look()
-        assert await sent(line, 1) == ["halt: HALT by ann: a person's word: `tickline resume HALT`"]
+        said = await sent(line, 1)
+        assert said[0] == "halt: HALT by ann: a person's word: `tickline resume HALT`"
+        assert said[1:] == [f"alarm: {SYM}: while neither was at work"]
         await line.watch.close()
 
 
