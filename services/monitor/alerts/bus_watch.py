@@ -15,13 +15,13 @@ from services.monitor.comparisons import NOTHING, Comparisons
 from services.monitor.stage import GivenUp, MonitorStage, Resumed
 from shared.bus.api import Bus, BusLost, Session
 from shared.bus.names import PartitionId
-from shared.config import Settings
+from shared.config import Mode, Settings
 from shared.drift.stage import DriftStage
 from shared.intervals import NS_PER_S, interval_ns
 from shared.messages import Decision, Features, Gap, LateBars, Message, Prediction, Stream
 from shared.messages.monitor import DriftReading, DriftState, RangeReading
 from shared.record import Snapshot
-from shared.runner.last_words import last_words
+from shared.runner.last_words import LastWords, last_words
 from shared.tick import State
 from shared.wall_time import age
 
@@ -62,6 +62,7 @@ class BusWatch:
         self._session: Session | None = None
         self._replicas = {name: Replicas() for name in services_of(settings)}
         self._awaited: set[str] = set()  # services that were away when an earlier process saw them last
+        self._unheard_s: dict[tuple[str, str], float] = {}  # since when one that was never heard is waited for
         self._owner = b""  # of the monitor's partition while it is ours
 
     def begin(self) -> None:
@@ -80,17 +81,24 @@ class BusWatch:
         except BusLost:
             await self.close()
             raise
-        silent_ms = self._settings.alerts.silent_s * 1_000
-        words = [(AlertKind.FEED, venue, at_ms) for venue, at_ms in heard.feeds.items()]
-        if heard.exchange is not None:
-            name = self._settings.gateway.exchange or self._settings.gateway.venue
-            words.append((AlertKind.EXCHANGE, name, heard.exchange))
-        silent = [
-            Condition(kind, name, f"{name}: nothing was heard for {self._settings.alerts.silent_s:g} s")
-            for kind, name, at_ms in words
-            if now_ms - at_ms > silent_ms
-        ]
-        return (*silent, *self._conditions())
+        return (*self._silent(heard, now_ms), *self._conditions())
+
+    def _silent(self, heard: LastWords, now_ms: int) -> Iterator[Condition]:
+        """Yields the exchanges that say nothing, also where none of this line was ever heard."""
+        ingestor, gateway, silent_s = self._settings.ingestor, self._settings.gateway, self._settings.alerts.silent_s
+        words: dict[tuple[AlertKind, str], int | None] = {}
+        for venue in ingestor.each_venue if ingestor.source == "ccxt" else ():
+            words[AlertKind.FEED, venue] = heard.feeds.get(venue)
+        if gateway.mode is not Mode.PAPER or heard.exchange is not None:
+            words[AlertKind.EXCHANGE, gateway.exchange or gateway.venue] = heard.exchange
+        for (kind, name), at_ms in words.items():
+            if at_ms is None:
+                silent = self._clock() - self._unheard_s.setdefault((kind, name), self._clock()) > silent_s
+            else:
+                self._unheard_s.pop((kind, name), None)
+                silent = now_ms - at_ms > silent_s * 1_000
+            if silent:
+                yield Condition(kind, name, f"{name}: nothing was heard for {silent_s:g} s")
 
     async def close(self) -> None:
         """Ends the session."""
@@ -138,9 +146,13 @@ class BusWatch:
         """Returns the replicas that are remembered, by service."""
         return {service: list(known.owners) for service, known in self._replicas.items()}
 
-    def restore(self, away: Iterable[str]) -> None:
-        """Takes back what was away: it is until it is seen at work."""
+    def restore(self, away: Iterable[str], stood: Iterable[tuple[str, str]] = ()) -> None:
+        """Takes back what was away, or silent: it is until it is seen at work, or heard.
+
+        - stood: kind, and what it is about, of all that a person was told of.
+        """
         self._awaited = set(away)
+        self._unheard_s = dict.fromkeys(stood, float("-inf"))
 
     def _away(self, known: Replicas) -> list[int]:
         """Returns the partitions whose lease has not moved for too long."""
@@ -211,6 +223,8 @@ class StreamWatch:
                 self._outside[key] = message
             else:
                 self._outside.pop(key, None)
+        elif message.sym not in self._heard_s:
+            return  # it was taken out of the config, and its last messages were still to be read
         elif isinstance(message, Gap) and message.stream in MARKET:
             self._heard_s[message.sym] = self._clock()
             self._gaps[message.sym] = message
@@ -284,6 +298,9 @@ class StreamWatch:
             yield Condition(AlertKind.LATE, late.sym, text, sym=late.sym)
         if self._drift is not None and self._drift.state in DRIFTED:
             yield Condition(AlertKind.DRIFT, "evidence", self._drift.human(), "tickline report")
+        if self._drift is not None and self._drift.state is DriftState.DECAYED:  # whoever was warned must know of it
+            text = "the evidence of decay has come to its bound: DRIFT is latched, but on paper"
+            yield Condition(AlertKind.DRIFT, "decayed", text, "tickline report")
 
 
 class OverheardStage(MonitorStage):

@@ -29,6 +29,7 @@ SLOW_S = 5.0
 LATE_NS = 60 * NS_PER_S
 JOIN_S = 1.0
 LONGEST = 200  # characters of a reason
+ALONE = 3  # failures, after which the next message is tried: it may be the one that is refused, not the channel
 SECRET_PART = 4  # characters; what is shorter in an address hides nothing
 
 
@@ -59,6 +60,7 @@ class Channel:
         self._first_s, self._slow_s = first_s, slow_s
         self._waiting: deque[tuple[int, AlertMessage]] = deque()
         self._at_hand: tuple[int, AlertMessage] | None = None  # what the thread is at
+        self._aside: tuple[int, AlertMessage] | None = None  # what is refused, while the one behind it is tried
         self._lost = 0
         self._changed = threading.Condition()
         self._stopping = False
@@ -91,11 +93,16 @@ class Channel:
     def waiting(self) -> list[WaitingMessage]:
         """Returns what was not taken yet, the oldest first."""
         with self._changed:
-            at_hand = [] if self._at_hand is None else [self._at_hand]
+            at_hand = [one for one in (self._aside, self._at_hand) if one is not None]
             return [
                 WaitingMessage(channel=self.name, at_ns=at_ns, title=message.title, body=message.body)
                 for at_ns, message in (*at_hand, *self._waiting)
             ]
+
+    @property
+    def is_dead(self) -> bool:
+        """Says whether something waits, and nothing gets through."""
+        return bool(self.trouble) and bool(self.waiting)
 
     def take_back(self, waiting: Iterable[WaitingMessage]) -> None:
         """Takes what waited in an earlier process."""
@@ -111,7 +118,7 @@ class Channel:
         self._thread.join(JOIN_S)
 
     def _run(self) -> None:
-        pause_s = self._first_s
+        pause_s, failures = self._first_s, 0
         while (due := self._next()) is not None:
             began_s, lost = time.monotonic(), self._lost
             self._asked_s = began_s
@@ -122,9 +129,17 @@ class Channel:
                 if not why:
                     self._slow = time.monotonic() - began_s > self._slow_s
                     self.delivered += 1
-                    self._lost, pause_s = self._lost - lost, self._first_s
+                    self._lost, pause_s, failures = self._lost - lost, self._first_s, 0
+                    if self._aside is not None:
+                        self._waiting.append(self._aside)
+                        self._aside = None
                     continue
-                self._waiting.appendleft(due)
+                failures += 1
+                if failures >= ALONE and self._aside is None and self._waiting and not self._stopping:
+                    self._aside = due
+                    continue
+                self._waiting.extendleft(one for one in (due, self._aside) if one is not None)
+                self._aside = None
                 self._changed.wait_for(lambda: self._stopping, pause_s)
                 pause_s = min(2 * pause_s, LONGEST_S)
 
@@ -175,6 +190,11 @@ class Channels:
             if why := channel.trouble:
                 yield Condition(AlertKind.CHANNEL, channel.name, why, "tickline alert test")
 
+    @property
+    def are_dead(self) -> bool:
+        """Says whether there are some, and a person gets nothing through any."""
+        return bool(self._channels) and all(channel.is_dead for channel in self._channels)
+
     def close(self) -> None:
         """Ends them."""
         for channel in self._channels:
@@ -209,6 +229,8 @@ def open_notify(number: int, url: SecretStr, timeout_s: float) -> tuple[str, Not
             f"config: alerts: address {number} ({scheme[:20]}://…): apprise does not know its kind, or a part of it is "
             "missing: see https://github.com/caronc/apprise/wiki"
         )
+    if "overflow_mode" not in vars(service):  # unless the address names one; else what is too long is never taken
+        service.overflow_mode = apprise.OverflowMode.SPLIT
     service.socket_connect_timeout = service.socket_read_timeout = timeout_s
     sender = apprise.Apprise(asset=asset)
     sender.add(service)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pydantic import Field
 
 from services.monitor.alerts.conditions import AlertKind, Condition
-from services.monitor.alerts.order_ends import OrderEnds
+from services.monitor.alerts.order_ends import OVERLAP_MS, OrderEnds
 from shared.config import Settings
 from shared.control.latches import DRIFT, HALT, OTHER_BUS, SYMBOL
 from shared.control.whereabouts import Whereabouts
@@ -28,6 +28,7 @@ from shared.wall_time import LOCAL_TIME, WallTime, age
 NS_PER_MS = 1_000_000
 KEY_MS = 7 * 86_400_000  # how long before its end a key is about to end
 MOST = 2_000  # differences, or orders, that are looked at one by one
+IN_DOUBT = "UNKNOWN"  # how an alarm begins that only says so of an order
 OVER = " is over"  # the end of an event that ends another
 ALARM, MARKET = "ALARM", "MARKET"  # kinds of the gateway's events
 KINDS = {
@@ -45,12 +46,13 @@ class JournalView(NamedTuple):
 
 
 class ToldEvent(Record):
-    """A told event is one of the newest millisecond; see EventRow."""
+    """A told event is one of the newest; see EventRow. at_ms: 0 in one that an earlier version kept."""
 
     kind: str
     sym: str
     client_order_id: str
     text: str
+    at_ms: int = 0
 
 
 class JournalWatchSnapshot(Snapshot):
@@ -81,8 +83,8 @@ class JournalWatch:
         self._unknown_ms, self._arming_ms, self._wall = unknown_ms, arming_ms, wall
         self._journal: Journal | None = None
         self._opened = False
-        self._events_ms = 0  # up to which events were told, and those of that very ms
-        self._told: set[EventRow] = set()
+        self._events_ms = 0  # of the newest that was told
+        self._told: set[EventRow] = set()  # those of OVERLAP_MS before it
         self._newest: tuple[object, ...] = ()  # the epoch's time and the newest event, as of the last look
         self._stopped: dict[tuple[str, str], Condition] = {}
         self._ends = OrderEnds(symbols)
@@ -114,7 +116,7 @@ class JournalWatch:
     def state(self) -> JournalWatchSnapshot:
         """Returns what is not found again in the journal."""
         told = [
-            ToldEvent(kind=row.kind, sym=row.sym, client_order_id=row.client_order_id, text=row.text)
+            ToldEvent(kind=row.kind, sym=row.sym, client_order_id=row.client_order_id, text=row.text, at_ms=row.at_ms)
             for row in self._told
         ]
         return JournalWatchSnapshot(opened=self._opened, events_ms=self._events_ms, told=told)
@@ -123,7 +125,10 @@ class JournalWatch:
         """Takes back what `state()` gave: what happened since is told, and what was read once must be readable."""
         saved = JournalWatchSnapshot.of(state)
         self._opened, self._events_ms = saved.opened, saved.events_ms
-        self._told = {EventRow(one.kind, one.sym, one.client_order_id, one.text, saved.events_ms) for one in saved.told}
+        self._told = {
+            EventRow(one.kind, one.sym, one.client_order_id, one.text, one.at_ms or saved.events_ms)
+            for one in saved.told
+        }
 
     async def close(self) -> None:
         """Closes the journal."""
@@ -157,26 +162,32 @@ class JournalWatch:
     async def _events(
         self, journal: Journal, unknown: set[str], now_ms: int
     ) -> tuple[Iterable[Condition], list[Condition]]:
-        """Returns what the gateway says that stands since it took the account over, and what it says besides."""
+        """Returns what the gateway says that stands since it took the account over, and what it says besides.
+
+        Several write, each by its own clock, and one that was written earlier may be seen later.
+        """
         raised_ms = (await journal.epoch()).raised_ms
         newest = (raised_ms, *await journal.events(1))
         if newest == self._newest:
             return self._stopped.values(), []
-        since_ms = min(self._events_ms or raised_ms, raised_ms)
+        since_ms = min(self._events_ms or raised_ms, raised_ms) - OVERLAP_MS
         rows = [row for kind in (ALARM, MARKET) for row in await journal.events_of_kind(kind, since_ms)]
         rows.sort(key=lambda row: row.at_ms)
         self._stopped = stopped = dict[tuple[str, str], Condition]()
         happened = list[Condition]()
-        first_ms, self._events_ms = self._events_ms, max([self._events_ms or now_ms, *(row.at_ms for row in rows)])
+        before_ms, self._events_ms = self._events_ms, max([self._events_ms or now_ms, *(row.at_ms for row in rows)])
+        new = (
+            [row for row in rows if row.at_ms >= before_ms - OVERLAP_MS and row not in self._told] if before_ms else []
+        )
         for row in rows:
             if (reason := _reason_in(row.text)) is not None:
                 if row.at_ms >= raised_ms:
                     stopped[row.sym, reason] = _stop(row, reason)
             elif row.text.endswith(OVER):
                 stopped.pop((row.sym, row.text.removesuffix(OVER)), None)
-            elif first_ms and row.at_ms >= first_ms and row not in self._told and not _is_told_else(row, unknown):
+            elif row in new and not _is_told_else(row, unknown):
                 happened.append(_instant(row))
-        self._told, self._newest = {row for row in rows if row.at_ms == self._events_ms}, newest
+        self._told, self._newest = {row for row in rows if row.at_ms >= self._events_ms - OVERLAP_MS}, newest
         return stopped.values(), happened
 
 
@@ -210,10 +221,10 @@ def key_conditions(where: Whereabouts, now_ms: int, wall: WallTime) -> Iterator[
     ends_ms = None if where.identity is None else where.identity.key_ends_ms
     if ends_ms is None or ends_ms - now_ms > KEY_MS:
         return
-    ends = "ended" if ends_ms <= now_ms else "ends"
     at = wall.second(ends_ms * NS_PER_MS)
-    text = f"it {ends} at {at}, and without one not even a close can be sent: make a new key"
-    yield Condition(AlertKind.KEY, "key", text)
+    about, verb = ("ended", "ended") if ends_ms <= now_ms else ("ends soon", "ends")
+    text = f"it {verb} at {at}, and without one not even a close can be sent: make a new key"
+    yield Condition(AlertKind.KEY, about, text)
 
 
 def _reason_in(text: str) -> Reason | None:
@@ -231,9 +242,9 @@ def _stop(row: EventRow, reason: Reason) -> Condition:
 def _instant(row: EventRow) -> Condition:
     kind = AlertKind.MARKET if row.kind == MARKET else AlertKind.ALARM
     text = f"{row.sym}: {row.text}" if row.sym not in row.text else row.text
-    return Condition(kind, row.text, text, sym=row.sym)
+    return Condition(kind, text, text, sym=row.sym)  # many symbols may have the same words
 
 
 def _is_told_else(row: EventRow, unknown: set[str]) -> bool:
     """Says whether another condition has it: a latch, or an order that is UNKNOWN."""
-    return row.text.startswith(SYMBOL) or row.client_order_id in unknown
+    return row.text.startswith(SYMBOL) or (row.client_order_id in unknown and row.text.startswith(IN_DOUBT))

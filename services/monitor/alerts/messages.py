@@ -17,6 +17,7 @@ from shared.lookup.money import Money, SymbolMoney
 from shared.wall_time import LOCAL_TIME, WallTime, age
 
 NAMED = 3  # of one kind, in their own words
+NAMED_ONCE = 10  # likewise, of those that are told once: no later message and no screen has them as standing
 COUNTED = 4  # symbols that are told beside a count
 SHOWN_KINDS = 5  # in a title
 SHOWN_BOOKS = 20  # in a daily line
@@ -70,8 +71,10 @@ def _grouped(news: Iterable[KnownCondition]) -> Iterator[tuple[str, MessagePart,
 
 def _line(kind: str, part: MessagePart, group: Sequence[KnownCondition], now_ns: int) -> str:
     head = f"{part}: {kind}" if part else kind
-    said = "; ".join(_said(known, part, now_ns) for known in group[:NAMED])
-    rest = f"; and {len(group) - NAMED} more ({_by_symbol(group[NAMED:])})" if len(group) > NAMED else ""
+    once, standing = [one for one in group if one.endless], [one for one in group if not one.endless]
+    named, left = [*once[:NAMED_ONCE], *standing[:NAMED]], [*once[NAMED_ONCE:], *standing[NAMED:]]
+    said = "; ".join(_said(known, part, now_ns) for known in named)
+    rest = f"; and {len(left)} more ({_by_symbol(left)})" if left else ""
     count = f" {len(group)}" if len(group) > 1 else ""
     remedies = [] if part else list(dict.fromkeys(known.remedy for known in group if known.remedy))
     return f"{head}{count}: {said}{rest}{': ' if remedies else ''}{' or '.join(f'`{one}`' for one in remedies[:2])}"

@@ -16,6 +16,7 @@ from shared.journal.rows import OrderRow
 from shared.messages.reasons import Leg, OrderPhase, Reason
 
 BACK_MS = 86_400_000  # how far a first look goes back
+OVERLAP_MS = 600_000  # what is that much older than the newest may come yet: a write takes a while, clocks differ
 NEWEST = 100  # orders of each symbol that it takes, however old they are
 MISSES = 5  # entries of a symbol, one after the other, that the exchange took and of which it filled nothing
 REFUSED = "REFUSED"  # the kind of the gateway's events
@@ -36,7 +37,7 @@ class OrderEnds:
     def __init__(self, symbols: Sequence[str]) -> None:
         self._symbols = symbols
         self._upto_ms = 0
-        self._taken: set[OrderRow] = set()  # as they were in that very ms
+        self._taken: set[OrderRow] = set()  # of OVERLAP_MS before it, as they were
         self._refused: dict[tuple[str, bool], OrderRow] = {}  # the newest of each symbol; True: it was to reduce
         self._missed: dict[str, list[OrderRow]] = {}  # the entries of each symbol since the last that was filled
         self._booked: dict[str, Booked] = {}
@@ -50,15 +51,15 @@ class OrderEnds:
 
     async def _changed(self, journal: Journal, now_ms: int) -> list[OrderRow]:
         """Returns the orders that have changed since the last look, in this order."""
-        since_ms, found = self._upto_ms, dict[str, OrderRow]()
-        if not since_ms:
+        since_ms, found = self._upto_ms - OVERLAP_MS, dict[str, OrderRow]()
+        if not self._upto_ms:
             since_ms = now_ms - BACK_MS
             for sym in self._symbols:
                 found |= {row.client_order_id: row for row in await journal.newest_orders(sym, NEWEST)}
         rows = await journal.orders(open_only=False, since_ms=since_ms)
         found |= {row.client_order_id: row for row in rows if row not in self._taken}
-        self._upto_ms = max([since_ms, *(row.updated_ms for row in rows)])
-        self._taken = {row for row in rows if row.updated_ms == self._upto_ms}
+        self._upto_ms = max([self._upto_ms or now_ms - BACK_MS, *(row.updated_ms for row in rows)])
+        self._taken = {row for row in rows if row.updated_ms >= self._upto_ms - OVERLAP_MS}
         return sorted(found.values(), key=lambda row: row.updated_ms)
 
     def _take(self, row: OrderRow) -> None:
@@ -88,16 +89,16 @@ class OrderEnds:
     async def _refusals(self, journal: Journal) -> list[Condition]:
         """Returns refusals of orders in symbols that hold something, until one is filled or nothing is held.
 
-        A fill of an entry ends no refusal of a close.
+        A fill of an entry ends no refusal of a close, and whoever was told of an entry's knows of no close's.
         """
-        found = dict[str, Condition]()
-        for (sym, reduces), row in sorted(self._refused.items()):  # of a close, where there is one, last
+        found = list[Condition]()
+        for (sym, reduces), row in sorted(self._refused.items()):
             self._booked[sym] = held = await booked(journal, row.book, self._booked.get(sym, NOTHING))
             if held.qty:
-                found[sym] = await _refusal(journal, row, held.qty)
+                found.append(await _refusal(journal, row, held.qty))
             else:
                 del self._refused[sym, reduces]
-        return list(found.values())
+        return found
 
 
 async def _refusal(journal: Journal, row: OrderRow, qty: Decimal) -> Condition:
@@ -106,7 +107,8 @@ async def _refusal(journal: Journal, row: OrderRow, qty: Decimal) -> Condition:
     filled = f" with {plain(row.filled_qty)} filled" if row.filled_qty else ""
     text = f"{row.sym}: its order of {plain(row.intended_qty)} ({row.leg}) ended {row.state}{filled}, {row.reason}: "
     text += f"{why}; the book holds {plain(qty)}"
-    return Condition(AlertKind.REFUSED, row.sym, text, f"tickline why {row.sym}", row.sym)
+    about = f"{row.sym} close" if _reduces(row) else row.sym
+    return Condition(AlertKind.REFUSED, about, text, f"tickline why {row.sym}", row.sym)
 
 
 def _reduces(row: OrderRow) -> bool:

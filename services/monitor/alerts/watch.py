@@ -66,6 +66,10 @@ class Absence:
         self._since_s = self._clock() if self._since_s is None else self._since_s
         self.why = why
 
+    def restore(self) -> None:
+        """Takes back that it could not be read for long: so it is until it is read."""
+        self._since_s = float("-inf")
+
     def over(self) -> None:
         """Notes that it was read."""
         self._since_s, self.why = None, ""
@@ -92,6 +96,7 @@ class AlertWatch:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.looks = 0
+        self._clock = clock
         self._settings, self._channels, self._heartbeat = settings, channels, heartbeat
         self._stage = BundleStage(name_of(settings), MessagePace.of(settings.alerts))
         self._bus = BusWatch(bus, settings, clock)
@@ -121,7 +126,11 @@ class AlertWatch:
         return cls(settings, bus, open_channels(urls, own.timeout_s) if urls else Channels([]), heartbeat)
 
     def begin(self) -> None:
-        """Notes that the monitor's work is this process's from now on."""
+        """Notes that the monitor's work is this process's from now on, also after another's, who has told meanwhile."""
+        if not self._bus.ours:
+            self._stage = BundleStage(name_of(self._settings), MessagePace.of(self._settings.alerts))
+            self._streams = StreamWatch(self._settings, self._clock)
+            self._restore(waiting=False)
         self._bus.begin()
 
     def see(self, message: Message) -> None:
@@ -141,13 +150,14 @@ class AlertWatch:
         finally:
             await self.close()
 
-    def _failed(self, error: Exception) -> None:
-        """Says that a look has failed, once for each reason."""
+    def _failed(self, error: Exception) -> str:
+        """Says that a look has failed, once for each reason, which it returns."""
         why = f"a look of the alerts failed: {type(error).__name__}: {error}"
         if why != self._failure:
             log.error("alerts failed", why=why, exc_info=error)
             self._happened.append(Condition(AlertKind.ALARM, why, why))
         self._failure = why
+        return why
 
     async def look(self) -> None:
         """Looks once, and hands on what is due."""
@@ -161,14 +171,17 @@ class AlertWatch:
             self._no_bus.over()
         except BusLost as lost:
             self._no_bus.lost(str(lost))
+        except Exception as error:  # noqa: BLE001  (the other sources, and who is told of it, wait for none)
+            await self._bus.close()
+            self._no_bus.lost(self._failed(error))
+        self.looks += 1
+        self._log(standing["channels"])
+        if not self._bus.ours:
+            return  # another replica tells, and what happens from now on is not taken for told
         seen = await self._look_at_journal(now_ns)
         if seen is not None:
             standing["journal"] = seen.standing
         standing["away"] = (*self._no_bus.conditions(), *self._no_journal.conditions())
-        self.looks += 1
-        self._log(standing["channels"])
-        if not self._bus.ours:
-            return  # another replica tells
         happened, self._happened = (*self._happened, *(seen.happened if seen else ())), []
         message = self._stage.on_tick(Observation(now_ns, standing, happened))
         if message is not None:
@@ -195,6 +208,10 @@ class AlertWatch:
         except JournalUnwritable as error:
             self._no_journal.lost(str(error))
             return None
+        except Exception as error:  # noqa: BLE001  (likewise)
+            await self._journal.close()
+            self._no_journal.lost(self._failed(error))
+            return None
         self._no_journal.over()
         return seen
 
@@ -214,9 +231,11 @@ class AlertWatch:
         self._channels.send(message)
 
     def _beat(self, standing: Iterable[Condition]) -> None:
-        """Asks the heartbeat's address, beside all else, while line and exchange are well."""
+        """Asks the heartbeat's address, while line and exchange are well, and a channel gets through."""
         absent = self._no_bus.why or self._no_journal.why
-        if self._heartbeat is None or not self._heartbeat.due or absent or any(one.kind in UNWELL for one in standing):
+        if self._heartbeat is None or not self._heartbeat.due or absent or self._channels.are_dead:
+            return
+        if any(one.kind in UNWELL for one in standing):
             return
         if self._beating is None or self._beating.done():
             self._beating = asyncio.create_task(self._heartbeat.beat())
@@ -233,8 +252,11 @@ class AlertWatch:
 
     # The file.
 
-    def _restore(self) -> None:
-        """Goes on where an earlier process was; where nothing can be read, all that stands is news."""
+    def _restore(self, *, waiting: bool = True) -> None:
+        """Goes on where an earlier process was; where nothing can be read, all that stands is news.
+
+        - waiting: take what no channel had taken, too.
+        """
         try:
             saved = AlertSnapshot.of(unpack(self._file.read_bytes()))
             self._stage.restore(saved.bundle)
@@ -248,8 +270,12 @@ class AlertWatch:
             log.warning("alerts begin anew", why=f"{self._file}: {error}")
             return
         self._daily.day = saved.day
-        self._bus.restore(saved.away)
-        self._channels.take_back(saved.waiting)
+        stood = {(one.kind, one.about) for one in self._stage.standing}
+        self._bus.restore(saved.away, stood)
+        if (AlertKind.JOURNAL, AlertKind.JOURNAL.value) in stood:
+            self._no_journal.restore()
+        if waiting:
+            self._channels.take_back(saved.waiting)
         if not saved.ended:
             self._happened.append(Condition(AlertKind.RESTART, "monitor", "monitor: it died, and is at work again"))
 

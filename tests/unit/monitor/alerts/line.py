@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from services.monitor.alerts.channels import Channel, Channels, open_notify
 from services.monitor.alerts.heartbeat import Heartbeat
-from services.monitor.alerts.watch import AlertWatch
+from services.monitor.alerts.watch import STATE, AlertWatch
 from shared.bus.api import BusLost, Commit, Lease
 from shared.bus.memory_bus import MemoryBus, MemorySession
 from shared.bus.names import PartitionId
@@ -21,6 +21,7 @@ from shared.journal.rows import Change
 from shared.messages import ExecutionReport, Leg, OrderStatus
 from shared.runner.last_words import exchange_heard, feed_heard
 from tests.alert_sink import Sink, sinking
+from tests.until import until
 
 SYM, ACCOUNT = "BTCUSDT", "main"
 SERVICES = ("ingestor", "signal", "strategy", "gateway")
@@ -112,3 +113,28 @@ def bought(line: WatchedLine, n: int, qty: str) -> Change:
 def watched_line(folder: Path, sinks: int = 1) -> Iterator[WatchedLine]:
     with sinking() as first, sinking() as second:
         yield WatchedLine(folder, [first, second][:sinks])
+
+
+async def sent(line: WatchedLine, count: int) -> list[str]:
+    """The lines of all messages at the first sink, when so many are there."""
+    await until(lambda: len(line.sinks[0].messages) >= count, within_s=20)
+    return [text for _, body in line.sinks[0].messages for text in body.splitlines()]
+
+
+async def quiet(line: WatchedLine) -> None:
+    """A line that is at work, and was looked at."""
+    await line.journal(bought(line, 1, "0.5"), begin=True)
+    await line.work(*SERVICES, "monitor")
+    await line.watch.look()
+
+
+async def killed(line: WatchedLine) -> None:
+    """Its process dies as it is, and another begins."""
+    file = line.settings.state_dir / STATE
+    await until(lambda: not line.watch._channels.waiting, within_s=20)
+    await line.watch.look()
+    left = file.read_bytes()
+    await line.watch.close()
+    file.write_bytes(left)
+    line.watch = line.new_watch()
+    line.watch._restore()

@@ -63,6 +63,17 @@ def test_what_has_no_end_is_said_once() -> None:
     )
 
 
+def test_of_what_is_said_once_ten_are_named_beside_what_stands() -> None:
+    """A stop that is lost is in no later message, so what came before it must not hide it."""
+    stage = BundleStage("main", MessagePace(0, NS_PER_S, NS_PER_S))
+    happened = tuple(Condition(AlertKind.ALARM, f"S{n}: no stop", f"S{n}: no stop", sym=f"S{n}") for n in range(11))
+    clock = Condition(AlertKind.ALARM, "clock", "clock: apart")
+    message = stage.on_tick(Observation(BEGAN_NS, {"journal": (clock,)}, happened))
+    assert message is not None
+    named = "; ".join(one.text for one in (*happened[:10], clock))
+    assert message.body == f"alarm 12: {named}; and 1 more (S10 1)"
+
+
 def test_a_source_that_cannot_be_read_ends_nothing() -> None:
     stage = BundleStage("main", MessagePace(0, NS_PER_S, NS_PER_S))
     assert stage.on_tick(Observation(BEGAN_NS, {"journal": (HALT,), "bus": ()})) is not None

@@ -6,12 +6,13 @@ import pytest
 
 from services.monitor.alerts.bus_watch import OWNERS, BusWatch, StreamWatch
 from services.monitor.alerts.conditions import AlertKind, Condition
-from shared.bus.api import Lease
+from shared.bus.api import Commit, Lease
 from shared.bus.memory_bus import MemoryBus
 from shared.bus.names import PartitionId
 from shared.config import Settings, load_settings
-from shared.messages import Gap, GapCause, LateBars, Message, Prediction, Stream
-from shared.messages.monitor import Measure, RangeReading
+from shared.messages import DriftReading, Gap, GapCause, LateBars, Message, Prediction, Stream
+from shared.messages.monitor import DriftState, Measure, RangeReading
+from shared.runner.last_words import feed_heard
 from tests.unit.monitor.alerts.heard import decision, features
 from tests.unit.monitor.alerts.line import SYM
 
@@ -151,6 +152,57 @@ def test_ticks_that_keep_to_no_clock_are_never_silent(changed: dict[str, object]
     watch = StreamWatch(settings(**changed), lambda: now_s[0])
     now_s[0] += 1e9
     assert list(watch.conditions()) == []
+
+
+def test_what_still_comes_of_a_symbol_that_was_taken_out_is_no_feed_that_falls_silent() -> None:
+    now_s = [1_000.0]
+    watch = StreamWatch(settings(), lambda: now_s[0])
+    watch.see(features().model_copy(update={"sym": "ETHUSDT"}))
+    watch.see(gap().model_copy(update={"sym": "ETHUSDT"}))
+    now_s[0] += 1e6
+    assert [one.about for one in watch.conditions()] == [SYM]
+
+
+def drift(state: DriftState) -> DriftReading:
+    return DriftReading(
+        n=1, sym="*", ts_event=1, tr="t", net=0.0, syms=(), nets=(), x=0.0, decay=800.0, claim=0.0, edge=0.0, held=9,
+        warn_bars=730, latch_bars=7_300, state=state,
+    )  # fmt: skip
+
+
+def test_decay_is_told_also_to_whom_its_warning_was() -> None:
+    watch = StreamWatch(settings())
+    said = []
+    for state in (DriftState.OK, DriftState.WARNING, DriftState.DECAYED, DriftState.OK):
+        watch.see(drift(state))
+        said.append([one.about for one in watch.conditions()])
+    assert said == [[], ["evidence"], ["evidence", "decayed"], []]
+
+
+async def test_exchanges_that_were_never_heard_are_silent_after_as_long() -> None:
+    """As where a line begins on a new bus, and the exchange is down."""
+    now_s, bus = [1_000.0], MemoryBus(lease_s=1e9, maxlens={})
+    own = settings(
+        gateway={"mode": "testnet", "venue": "ccxt", "exchange": "okx", "account": "a", "markets": {SYM: "BTC/USDT"}}
+    )
+    silent = {(AlertKind.FEED, "okx"), (AlertKind.EXCHANGE, "okx")}
+
+    async def found(watch: BusWatch) -> set[tuple[AlertKind, str]]:
+        return {(one.kind, one.about) for one in await watch.look(0)} & silent
+
+    watch = BusWatch(bus, own, lambda: now_s[0])
+    assert await found(watch) == set()
+    now_s[0] += 61
+    assert await found(watch) == silent
+    again = BusWatch(bus, own, lambda: now_s[0])
+    again.restore([], silent)
+    assert await found(again) == silent, "after a restart it is not over before it is"
+    session = await bus.connect()
+    lease = await session.acquire(PartitionId("ingestor", 0), "one")
+    assert lease is not None
+    await session.load([lease.partition])
+    await session.commit([Commit(lease, 0, dict([feed_heard("okx", 1_000)]), [])])
+    assert await found(again) == {(AlertKind.EXCHANGE, "okx")}
 
 
 def late(upto: int, book: bool = False) -> LateBars:

@@ -86,6 +86,55 @@ async def test_of_too_many_that_wait_the_oldest_are_given_up_and_counted() -> No
     channel.close()
 
 
+async def test_a_message_that_is_never_taken_holds_up_no_other() -> None:
+    """A service may refuse what is in it; then what comes behind it is delivered, and it is tried on."""
+    sent = list[str]()
+
+    def notify(message: AlertMessage) -> str:
+        if message.title == "odd":
+            return "error=400"
+        sent.append(message.title)
+        return ""
+
+    channel = Channel("1", notify, first_s=0.001)
+    for title in ("odd", "halt", "gap"):
+        channel.send(AlertMessage(title, ""))
+    await until(lambda: sent == ["halt", "gap"])
+    assert [one.title for one in channel.waiting] == ["odd"]
+    channel.close()
+
+
+async def test_of_a_dead_channel_the_order_stays() -> None:
+    sent, failures = list[str](), [0]
+
+    def notify(message: AlertMessage) -> str:
+        if failures[0] < 20:
+            failures[0] += 1
+            return "error=500"
+        sent.append(message.title)
+        return ""
+
+    channel = Channel("1", notify, first_s=1e-6)
+    for title in ("a", "b", "c"):
+        channel.send(AlertMessage(title, ""))
+    await until(lambda: len(sent) == 3, within_s=20)
+    assert sorted(sent) == ["a", "b", "c"]
+    assert sent.index("b") < sent.index("c")
+    channel.close()
+
+
+async def test_what_is_longer_than_a_service_takes_goes_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apprise.plugins.custom_json.NotifyJSON.body_maxlen", 100)
+    with sinking() as sink:
+        assert (
+            opened(sink)(AlertMessage("main: alarm", "\n".join(f"alarm: BTCUSDT: its stop {n}" for n in range(20))))
+            == ""
+        )
+        said = "\n".join(body for _, body in sink.messages)
+        assert len(sink.messages) > 1 and all(len(body) <= 100 for _, body in sink.messages)
+        assert all(f"its stop {n}" in said for n in range(20))
+
+
 def test_a_reason_has_no_part_of_the_address(capfd: pytest.CaptureFixture[str]) -> None:
     with sinking() as sink:
         notify, port = opened(sink), str(sink.port)

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from services.monitor.alerts.conditions import AlertKind
-from services.monitor.alerts.journal_watch import JournalWatch
+from services.monitor.alerts.journal_watch import JournalWatch, key_conditions
+from shared.control.whereabouts import Whereabouts
 from shared.errors import JournalUnwritable
+from shared.exchanges.trading.venue import AccountIdentity
 from shared.journal.journal import Journal
 from shared.journal.rows import ArmingRow, Change, EventRow
 from shared.messages import OrderPhase
+from shared.wall_time import LOCAL_TIME
 from tests.journal_rows import SYM, order
 
 NOW_MS = 1_763_985_600_000
@@ -105,10 +108,41 @@ async def test_other_alarms_are_told_once_and_none_of_before(account: Account) -
 
 async def test_an_alarm_about_an_unknown_order_is_that_order(account: Account) -> None:
     unknown = order(state=OrderPhase.UNKNOWN, at_ms=NOW_MS - 60_000)
-    await account.write(unknown, event("it has been UNKNOWN for 60 s", name=unknown.client_order_id))
+    await account.write(unknown, event("UNKNOWN for long: it stands still", name=unknown.client_order_id))
     assert await account.happened() == []
     assert await account.stands(NOW_MS - 1) == []
     assert await account.stands() == [(AlertKind.UNKNOWN_ORDER, unknown.client_order_id)]
+
+
+async def test_another_alarm_about_an_unknown_order_is_told(account: Account) -> None:
+    """The order that closes, since its stop has not, may be in doubt for a moment."""
+    unknown = order(state=OrderPhase.UNKNOWN, at_ms=NOW_MS)
+    await account.write(unknown, event("its stop has not closed the position", name=unknown.client_order_id))
+    assert await account.happened() == [(AlertKind.ALARM, f"{SYM}: its stop has not closed the position")]
+
+
+async def test_the_same_words_about_two_symbols_are_two_alarms(account: Account) -> None:
+    text = "the position has had no stop for longer than 60 s"
+    await account.write(event(text), event(text, sym="ETHUSDT"))
+    abouts = [one.about for one in (await account.watch.look(NOW_MS)).happened]
+    assert abouts == [f"{SYM}: {text}", f"ETHUSDT: {text}"]
+
+
+async def test_an_alarm_that_is_older_than_one_that_was_told_is_told_once(account: Account) -> None:
+    """The gateway's symbols, and whoever else writes, each take the time before they write."""
+    await account.write(event("first", later_ms=5))
+    assert await account.happened() == [(AlertKind.ALARM, f"{SYM}: first")]
+    await account.write(event("second"))
+    assert await account.happened() == [(AlertKind.ALARM, f"{SYM}: second")]
+    saved, account.watch = account.watch.state(), account.new_watch()
+    account.watch.restore(saved)
+    assert await account.happened() == []
+
+
+def test_a_key_ends_soon_and_then_has_ended() -> None:
+    where = Whereabouts(identity=AccountIdentity(salt="s", uid="", key="k", key_ends_ms=NOW_MS))
+    abouts = [one.about for now_ms in (NOW_MS - 1, NOW_MS) for one in key_conditions(where, now_ms, LOCAL_TIME)]
+    assert abouts == ["ends soon", "ended"]
 
 
 @pytest.mark.parametrize(

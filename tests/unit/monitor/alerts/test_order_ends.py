@@ -31,8 +31,11 @@ class Account:
 
     async def stands(self, now_ms: int = NOW_MS) -> list[AlertKind]:
         found = await self.ends.look(self._journal, now_ms)
-        assert {(one.about, one.sym) for one in found} <= {(SYM, SYM)}
+        assert {(one.about, one.sym) for one in found} <= {(SYM, SYM), (f"{SYM} close", SYM)}
         return [one.kind for one in found]
+
+    async def abouts(self) -> list[str]:
+        return [one.about for one in await self.ends.look(self._journal, NOW_MS)]
 
     async def text(self) -> str:
         (found,) = await self.ends.look(self._journal, NOW_MS)
@@ -117,10 +120,25 @@ async def test_what_was_filled_of_it_is_said(account: Account) -> None:
 async def test_a_fill_of_an_entry_ends_no_refusal_of_a_close(account: Account, filled: str) -> None:
     reason = None if filled == "1" else Reason.BEYOND_LIMIT
     await account.write(booked(1, "0.5"), close(1, REJECTED, Reason.NO_MARGIN))
-    await account.write(ended(2, REJECTED, Reason.NO_MARGIN), ended(3, CANCELED if reason else FILLED, reason, filled))
+    await account.write(ended(3, CANCELED if reason else FILLED, reason, filled))
     assert await account.stands() == [AlertKind.REFUSED]
     await account.write(close(4, FILLED, None, "0.5"))
     assert await account.stands() == []
+
+
+async def test_a_close_that_is_refused_is_told_beside_an_entry_of_which_a_person_knows(account: Account) -> None:
+    await account.write(booked(1, "0.5"), ended(1, REJECTED, Reason.NO_MARGIN))
+    assert await account.abouts() == [SYM]
+    await account.write(close(2, REJECTED, Reason.NO_MARGIN))
+    assert await account.abouts() == [SYM, f"{SYM} close"]
+
+
+async def test_an_order_that_ended_before_one_that_was_seen_is_seen_when_it_is_written(account: Account) -> None:
+    """Each is written a while after its time, some later than others."""
+    await account.write(booked(1, "0.5"), ended(2, FILLED, None, "1"))
+    assert await account.stands() == []
+    await account.write(close(1, REJECTED, Reason.NO_MARGIN))
+    assert await account.stands() == [AlertKind.REFUSED]
 
 
 async def test_what_is_still_at_work_ends_nothing(account: Account) -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from services.monitor.alerts import watch
-from services.monitor.alerts.conditions import AlertKind, Condition
+from services.monitor.alerts.conditions import AlertKind
 from services.monitor.alerts.order_ends import MISSES
 from services.monitor.alerts.watch import STATE
-from shared.config.monitor import AlertSettings
 from shared.control.whereabouts import Whereabouts
 from shared.exchanges.trading.venue import AccountIdentity
 from shared.journal.rows import (
@@ -29,7 +28,7 @@ from shared.messages import DriftReading, Gap, GapCause, LateBars, Leg, OrderPha
 from shared.messages.monitor import DriftState
 from tests.journal_rows import order
 from tests.unit.monitor.alerts.heard import decision, features
-from tests.unit.monitor.alerts.line import SERVICES, SYM, WatchedLine, bought, now_ms, watched_line
+from tests.unit.monitor.alerts.line import SERVICES, SYM, bought, killed, now_ms, quiet, sent, watched_line
 from tests.until import until
 
 ENDLESS = {AlertKind.ALARM}  # told once, without an over
@@ -56,19 +55,6 @@ def missed(number: int, at_ms: int) -> OrderRow:
 
 def prediction() -> Prediction:
     return Prediction(n=2, sym=SYM, ts_event=2, tr="t", tick_n=2, price=Decimal(1), y_hat=0.1, model="m" * 16)
-
-
-async def sent(line: WatchedLine, count: int) -> list[str]:
-    """The lines of all messages at the first sink, when so many are there."""
-    await until(lambda: len(line.sinks[0].messages) >= count, within_s=20)
-    return [text for _, body in line.sinks[0].messages for text in body.splitlines()]
-
-
-async def quiet(line: WatchedLine) -> None:
-    """A line that is at work, and was looked at."""
-    await line.journal(bought(line, 1, "0.5"), begin=True)
-    await line.work(*SERVICES, "monitor")
-    await line.watch.look()
 
 
 async def test_each_kind_is_said_once_and_its_over_once(tmp_path: Path) -> None:
@@ -137,33 +123,6 @@ async def test_each_kind_is_said_once_and_its_over_once(tmp_path: Path) -> None:
         assert line.sinks[1].titles == line.sinks[0].titles, "what it missed came when it was back"
 
 
-async def test_a_bus_and_a_journal_that_are_away_are_said_and_end_nothing_else(tmp_path: Path) -> None:
-    with watched_line(tmp_path) as line:
-        await quiet(line)
-        await line.journal(LatchRow("HALT", "a person's word", "ann", now_ms()))
-        await line.watch.look()
-        file, moved = tmp_path / "journal-main.db", tmp_path / "moved"
-        line.bus.leave()
-        os.rename(file, moved)
-        await line.watch.look()
-        line.now_s += 11
-        await line.watch.look()
-        said = await sent(line, 2)
-        assert [text.partition(":")[0] for text in said] == ["halt", "journal", "bus"]
-        assert said[2] == "bus: bus: connection refused: `tickline doctor`"
-        line.now_s += 60
-        await line.watch.look()
-        assert line.sinks[0].beats == 1, "the heartbeat is silent"
-        line.bus.away = False
-        os.rename(moved, file)
-        await line.work(*SERVICES, "monitor")
-        await line.watch.look()
-        over = (await sent(line, 3))[len(said) :]
-        assert [text.split(",")[0] for text in over] == ["over: journal: journal", "over: bus: bus"]
-        await until(lambda: line.sinks[0].beats == 2, within_s=20)
-        await line.watch.close()
-
-
 async def test_a_sink_that_does_not_answer_holds_up_no_look(tmp_path: Path) -> None:
     with watched_line(tmp_path) as line:
         await quiet(line)
@@ -204,18 +163,6 @@ async def test_what_was_told_is_not_told_again_after_a_restart(tmp_path: Path) -
         await line.watch.close()
 
 
-async def killed(line: WatchedLine) -> None:
-    """Its process dies as it is, and another begins."""
-    file = line.settings.state_dir / STATE
-    await until(lambda: not line.watch._channels.waiting, within_s=20)
-    await line.watch.look()
-    left = file.read_bytes()
-    await line.watch.close()
-    file.write_bytes(left)
-    line.watch = line.new_watch()
-    line.watch._restore()
-
-
 async def test_a_restart_says_of_nothing_that_it_is_over_before_it_is(tmp_path: Path) -> None:
     with watched_line(tmp_path) as line:
         await quiet(line)
@@ -246,7 +193,7 @@ async def test_a_restart_says_of_nothing_that_it_is_over_before_it_is(tmp_path: 
         await until(lambda: not line.watch._channels.waiting, within_s=20)
         over = [text for _, body in line.sinks[0].messages for text in body.splitlines() if text.startswith("over: ")]
         kinds = {text.split(": ")[1] for text in over}
-        assert kinds >= {"halt", "gap", "drift", "service away", "silent feed"}
+        assert kinds >= {"halt", "gap", "drift 2", "service away", "silent feed"}
         await line.watch.close()
 
 
@@ -292,6 +239,7 @@ async def test_a_replica_that_stands_by_is_silent(tmp_path: Path) -> None:
         await line.work("monitor", owner="second")
         await line.watch.look()
         await line.journal(LatchRow("HALT", "a person's word", "ann", now_ms()))
+        await line.journal(EventRow("ALARM", SYM, "", "while neither was at work", now_ms() + 10))
         for _ in range(3):
             await line.watch.look()
         assert line.watch._stage.standing == []
@@ -300,7 +248,9 @@ async def test_a_replica_that_stands_by_is_silent(tmp_path: Path) -> None:
         assert (tmp_path / STATE).read_bytes() == b"of the other", "who stands by leaves it what it has told"
         line.watch.begin()  # it has taken over again
         await line.watch.look()
-        assert await sent(line, 1) == ["halt: HALT by ann: a person's word: `tickline resume HALT`"]
+        said = await sent(line, 1)
+        assert said[0] == "halt: HALT by ann: a person's word: `tickline resume HALT`"
+        assert said[1:] == [f"alarm: {SYM}: while neither was at work"]
         await line.watch.close()
 
 
@@ -332,24 +282,3 @@ async def test_the_daily_line_comes_also_where_its_figures_cannot_be_told(
         said = await sent(line, 1)
         assert said[0] == "what it holds cannot be told: a file of the recording is odd"
         await line.watch.close()
-
-
-async def test_a_look_that_fails_is_told_and_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with watched_line(tmp_path) as line:
-        await quiet(line)
-        looks = [ValueError("it is odd")] * 3
-
-        async def fails_first(now_ms: int) -> tuple[Condition, ...]:
-            if looks:
-                raise looks.pop()
-            return ()
-
-        monkeypatch.setattr(line.watch._bus, "look", fails_first)
-        often = line.settings.model_copy(update={"alerts": AlertSettings(look_s=0.01)})
-        monkeypatch.setattr(line.watch, "_settings", often)
-        running = asyncio.create_task(line.watch.run())
-        said = await sent(line, 1)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        assert said[0] == "alarm: a look of the alerts failed: ValueError: it is odd"
-        assert line.watch.looks > 1
