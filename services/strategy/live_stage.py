@@ -14,6 +14,7 @@ What differs from a replay, where every message waits whole while orders are in 
 - A report of an order that this book does not remember is booked all the same: the journal is the truth about money.
 """
 
+import math
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -121,7 +122,7 @@ class LiveStrategyStage(StrategyStage):
 
     def _on_message(self, prediction: Prediction) -> list[Message]:
         self._last = prediction
-        if prediction.y_hat is not None:
+        if prediction.y_hat is not None and math.isfinite(prediction.y_hat) and not prediction.history:
             self._missing = False
         if self._in_flight:
             return self._on_message_in_flight(prediction)

@@ -60,13 +60,13 @@ class Exit(Wrapper):
         """Says whether the position is to be closed. side: 1 long, -1 short."""
 
     def watch(self, seen: PriceRange) -> None:
-        """Learns the market at every tick, also while the symbol is flat; before `is_hit`."""
+        """Learns the market at every tick, also while the symbol is flat; after `begin`, before `is_hit`."""
 
     def on_tick(self, bar: Bar) -> Made:
         """Returns the close where it fires, else what the strategy within makes of the tick."""
         made, seen = self.ask_tick(bar), PriceRange.of(bar)
-        self.watch(seen)
         position = self._look()
+        self.watch(seen)
         if position is None or not (self.is_hit(seen, self._side, position.price) or self._fired):
             return made
         self._fired, self._fired_ns = True, bar.ts_event

@@ -55,13 +55,12 @@ class TrailingStop(Exit):
 
     def begin(self, entry: Decimal) -> None:
         """Begins at the entry price."""
-        self._best, self._level = entry, None
+        self._best = entry
+        self._level = self._moved(self._side)
 
     def is_hit(self, seen: PriceRange, side: int, entry: Decimal) -> bool:
         """Says whether the bar reached the level."""
         level = self._level
-        if level is None:  # the first bar of the position
-            level = self._moved(side)
         against, along = (seen.low, seen.high) if side > 0 else (seen.high, seen.low)
         hit = level is not None and side * against <= side * level
         self._best = side * max(side * self._best, side * along)

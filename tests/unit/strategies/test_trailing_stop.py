@@ -87,6 +87,14 @@ def test_the_level_never_moves_back_when_the_range_grows() -> None:
     assert fired(market, bars) == [2]  # 100 is what 101 - 1 has left, though 120 - 19 is above it
 
 
+def test_a_positions_first_bar_does_not_widen_the_stop_that_it_is_tested_against() -> None:
+    market = Market(TrailingStop(atr=2.0, window=1, bars=True).around(BasicTaker()))
+    market.tick(whole_bar(0, 101, 100, 100))
+    market.account.open_position("BTCUSDT", Decimal(1), Decimal(100))
+    crash = whole_bar(1, 101, 90, 97)
+    assert fired(market, [crash]) == [1], "the level is 100 less twice the range before, not less twice its own"
+
+
 def test_a_gap_leaves_out_the_range_across_it() -> None:
     market = entered(TrailingStop(atr=1.0, window=1, bars=True), 1, 100)
     market.tick(whole_bar(0, 101, 100, 101))

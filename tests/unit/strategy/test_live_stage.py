@@ -119,6 +119,24 @@ def test_a_gap_while_an_order_is_in_flight_closes_nothing_and_the_next_tick_does
     assert (close.signed_qty, close.reduce_only) == (-2, True)
 
 
+@pytest.mark.parametrize("told", [{"y_hat": float("nan")}, {"history": True}], ids=["no number", "history"])
+def test_what_is_no_prediction_of_now_does_not_end_the_way_out(told: dict[str, object]) -> None:
+    live, venue = stage(), Venue()
+    (first,) = orders(live.on_tick(prediction(1)))
+    live.on_tick(venue.fill(first, at=11))
+    (lost,) = orders(live.on_tick(gap(3)))
+    nothing = {
+        "status": OrderStatus.EXPIRED,
+        "reason": Reason.NOT_SENT,
+        "last_qty": Decimal(0),
+        "commission": Decimal(0),
+    }
+    live.on_tick(venue.fill(lost, at=31).model_copy(update=nothing))
+    then = prediction(4).model_copy(update=told), prediction(5).model_copy(update={"y_hat": None})
+    (again,) = [order for message in then for order in orders(live.on_tick(message))]
+    assert (again.signed_qty, again.reduce_only) == (-2, True)
+
+
 def test_a_report_of_an_order_that_is_not_remembered_is_booked() -> None:
     (order,) = orders(stage().on_tick(prediction(1)))
     live = stage()
