@@ -180,7 +180,7 @@ def newer(tag: str | bytes) -> NewerWire | None:
     """Returns the error for a tag that a newer Tickline wrote; None for any other tag.
 
     >>> str(newer("MarketTick/99"))
-    'a MarketTick was written by a newer Tickline (wire 99; this one knows 5)'
+    'a MarketTick was written by a newer Tickline (wire 99; this one knows 6)'
     >>> newer(MarketTick.TAG), newer("Foreign/1")
     (None, None)
     """

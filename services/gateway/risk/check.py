@@ -154,6 +154,10 @@ class Context(NamedTuple):
     exposed: bool = False
     dust: Decimal = _ZERO
 
+    def joined_by(self, signed_qty: Decimal) -> bool:
+        """Returns whether such an order joins a position; what joins dust opens one."""
+        return (self.position - self.dust) * signed_qty > 0
+
 
 class ProposedOrder(NamedTuple):
     """An order is proposed as it would be sent, with its context.

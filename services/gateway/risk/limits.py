@@ -96,16 +96,14 @@ def unknown_order(subject: Subject) -> Reason | None:
 
 def older_stops(subject: Subject) -> Reason | None:
     """Refuses what opens a position while a stop of the one before may still be there; of a flip, what it opens."""
-    context = subject.context
-    opens = (context.position - context.dust) * subject.order.signed_qty <= 0
-    return Reason.STOP_CLEARING if context.clearing and opens else None
+    opens = not subject.context.joined_by(subject.order.signed_qty)
+    return Reason.STOP_CLEARING if subject.context.clearing and opens else None
 
 
 def no_stop(subject: Subject) -> Reason | None:
     """Refuses what joins a position that nothing protects now: until its stop is there, or it is gone."""
-    context = subject.context
-    joins = (context.position - context.dust) * subject.order.signed_qty > 0
-    return Reason.NO_STOP if context.exposed and joins else None
+    joins = subject.context.joined_by(subject.order.signed_qty)
+    return Reason.NO_STOP if subject.context.exposed and joins else None
 
 
 def symbol(subject: Subject) -> Reason | None:
