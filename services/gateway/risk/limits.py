@@ -102,8 +102,7 @@ def older_stops(subject: Subject) -> Reason | None:
 
 def no_stop(subject: Subject) -> Reason | None:
     """Refuses what joins a position that nothing protects now: until its stop is there, or it is gone."""
-    joins = subject.context.joined_by(subject.order.signed_qty)
-    return Reason.NO_STOP if subject.context.exposed and joins else None
+    return Reason.NO_STOP if subject.context.exposed and subject.context.joined_by(subject.order.signed_qty) else None
 
 
 def symbol(subject: Subject) -> Reason | None:
