@@ -163,6 +163,11 @@ class OrderManager(OrderSteps):
         context.risk.remember(verdict.changes)
         order.held, order.why = (verdict.reason, verdict.why) if isinstance(verdict, Hold) else (None, "")
         if isinstance(verdict, Hold):
+            order.was_to_join = order.was_to_join or context.risk.joins_exposed(row)
+            return
+        if order.was_to_join and not context.risk.joins(row):
+            self._note_why(order, "the position that it was to join is gone", step)
+            self._refuse(order, Reason.NO_STOP, step)
             return
         if isinstance(verdict, Refusal):
             self._note_why(order, verdict.why, step)

@@ -39,6 +39,7 @@ class OpenOrder:
     - rests: the venue has shown it as open some time after it was sent: it is not about to end by itself.
     - cancel_sent_ms: when its cancel was last asked for, 0 before.
     - absent_ms: since when the venue has said that it does not know it, 0 where it has not.
+    - was_to_join: it waited while the position that it was to join had no stop, or one was closing it.
     - only_reduces: it was sent reduce-only; of one of an earlier session that is known where it was meant to.
     - ended_with: the venue has said that it is over with less than was asked for, and with this at least.
     """
@@ -51,6 +52,7 @@ class OpenOrder:
     rests: bool = False
     cancel_sent_ms: int = 0
     absent_ms: int = 0
+    was_to_join: bool = False
     only_reduces: bool = False
     ended_with: Decimal | None = None
 

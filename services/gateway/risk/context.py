@@ -132,6 +132,14 @@ class RiskContext:
                 return Hold(*verdict)
         return verdict
 
+    def joins(self, row: OrderRow) -> bool:
+        """Returns whether the order would add to a position that is held now."""
+        return self._known(row, _ZERO).joined_by(row.intended_qty)
+
+    def joins_exposed(self, row: OrderRow) -> bool:
+        """Returns whether it would add to one of which no stop limits the loss, or that one is just closing."""
+        return self._exposed(row.sym) and self.joins(row)
+
     def stops(self, order: OpenOrder) -> tuple[Reason, str] | None:
         """Returns why an order that is open at the venue must not add any more, in words too; None while it may."""
         state = order.state

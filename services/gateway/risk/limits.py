@@ -290,7 +290,6 @@ LIMITS = (
     RiskLimit("halt", halt, applies_to_reducing=True, of_book=True, cancels=True),
     RiskLimit("unknown order", unknown_order, applies_to_reducing=True, unless_limited=True, defers=True),
     RiskLimit("older stops", older_stops, unless_limited=True, defers=True),
-    RiskLimit("no stop", no_stop, defers=True),
     RiskLimit("symbols", symbol, of_book=True, cancels=True),
     RiskLimit("reduce_only", reduce_only, of_book=True, cancels=True),
     RiskLimit("meant to reduce", meant_to_reduce, of_book=True),
@@ -310,6 +309,7 @@ LIMITS = (
     RiskLimit("max_leverage", leverage, of_book=True, sizes=True),
     RiskLimit("max_capital_share", capital),
     RiskLimit("orders_per_minute", rate),
+    RiskLimit("no stop", no_stop, defers=True),
     RiskLimit("loss seen once", seen_once, defers=True, of_book=True),
     RiskLimit("reconciled", reconciled, defers=True, cancels=True),  # last: what would be refused anyway need not wait
 )

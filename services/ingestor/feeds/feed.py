@@ -134,7 +134,7 @@ class LiveFeed:
         await self._wait_for_end(asked)
         if Group.BAR in own.groups and own.stream == "trades":
             return await history.bars_of_trades(caller, profile, market, own.interval, asked, self._put, venue.pages)
-        return await history.bars(caller, profile, market, own.interval, asked, self._put)
+        return await history.bars(caller, profile, market, own.interval, asked, self._put, venue.doubts)
 
     async def _wait_for_end(self, asked: Missing) -> None:
         """Waits until the exchange's time is past the last bar by the grace: what is not there then had no trade."""

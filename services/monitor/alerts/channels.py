@@ -48,6 +48,8 @@ Notify: TypeAlias = Callable[[AlertMessage], str]  # sends it, and returns why i
 class Channel:
     """A channel delivers messages one after the other, and tries each until it is taken.
 
+    One that is refused again and again, while others get through, is given up, and counted.
+
     - name: for a person, without a secret.
     - trouble: why nothing gets through now; empty where all is well. Any thread may read it.
     - delivered: how many messages were taken.
@@ -61,6 +63,7 @@ class Channel:
         self._waiting: deque[tuple[int, AlertMessage]] = deque()
         self._at_hand: tuple[int, AlertMessage] | None = None  # what the thread is at
         self._aside: tuple[int, AlertMessage] | None = None  # what is refused, while the one behind it is tried
+        self._refused: tuple[int, AlertMessage] | None = None  # what was, while the one behind it got through
         self._lost = 0
         self._changed = threading.Condition()
         self._stopping = False
@@ -132,9 +135,13 @@ class Channel:
                     self._lost, pause_s, failures = self._lost - lost, self._first_s, 0
                     if self._aside is not None:
                         self._waiting.append(self._aside)
-                        self._aside = None
+                        self._refused, self._aside = self._aside, None
                     continue
                 failures += 1
+                if failures >= ALONE and due is self._refused:  # it, and not the channel
+                    self._failed, self._refused, failures, pause_s = "", None, 0, self._first_s
+                    self._lost += 1
+                    continue
                 if failures >= ALONE and self._aside is None and self._waiting and not self._stopping:
                     self._aside = due
                     continue

@@ -85,6 +85,7 @@ class JournalWatch:
         self._opened = False
         self._events_ms = 0  # of the newest that was told
         self._told: set[EventRow] = set()  # those of OVERLAP_MS before it
+        self._knows_older = True  # False: of the newest time only, as an earlier version kept them
         self._newest: tuple[object, ...] = ()  # the epoch's time and the newest event, as of the last look
         self._stopped: dict[tuple[str, str], Condition] = {}
         self._ends = OrderEnds(symbols)
@@ -125,6 +126,7 @@ class JournalWatch:
         """Takes back what `state()` gave: what happened since is told, and what was read once must be readable."""
         saved = JournalWatchSnapshot.of(state)
         self._opened, self._events_ms = saved.opened, saved.events_ms
+        self._knows_older = all(one.at_ms for one in saved.told)
         self._told = {
             EventRow(one.kind, one.sym, one.client_order_id, one.text, one.at_ms or saved.events_ms)
             for one in saved.told
@@ -176,9 +178,8 @@ class JournalWatch:
         self._stopped = stopped = dict[tuple[str, str], Condition]()
         happened = list[Condition]()
         before_ms, self._events_ms = self._events_ms, max([self._events_ms or now_ms, *(row.at_ms for row in rows)])
-        new = (
-            [row for row in rows if row.at_ms >= before_ms - OVERLAP_MS and row not in self._told] if before_ms else []
-        )
+        from_ms = before_ms - (OVERLAP_MS if self._knows_older else 0)
+        new = {row for row in rows if before_ms and row.at_ms >= from_ms} - self._told
         for row in rows:
             if (reason := _reason_in(row.text)) is not None:
                 if row.at_ms >= raised_ms:
@@ -187,6 +188,7 @@ class JournalWatch:
                 stopped.pop((row.sym, row.text.removesuffix(OVER)), None)
             elif row in new and not _is_told_else(row, unknown):
                 happened.append(_instant(row))
+        self._knows_older = True
         self._told, self._newest = {row for row in rows if row.at_ms >= self._events_ms - OVERLAP_MS}, newest
         return stopped.values(), happened
 

@@ -16,7 +16,7 @@ from shared.journal.rows import OrderRow
 from shared.messages.reasons import Leg, OrderPhase, Reason
 
 BACK_MS = 86_400_000  # how far a first look goes back
-OVERLAP_MS = 600_000  # what is that much older than the newest may come yet: a write takes a while, clocks differ
+OVERLAP_MS = 120_000  # what is that much older than the newest may come yet: a write takes a while, clocks differ
 NEWEST = 100  # orders of each symbol that it takes, however old they are
 MISSES = 5  # entries of a symbol, one after the other, that the exchange took and of which it filled nothing
 REFUSED = "REFUSED"  # the kind of the gateway's events

@@ -109,7 +109,7 @@ class AlertWatch:
         self._kept: tuple[object, ...] = ()  # what the file has of `_beside`
         self._told: dict[str, str] = {}  # channels in trouble, and why, as the log has it
         self._happened: list[Condition] = []  # which the next look tells
-        self._failure = ""  # why the last look failed, as it was told
+        self._failures: dict[str, str] = {}  # why looks have failed, by what was looked at, as it was told
         self._beating: asyncio.Task[None] | None = None
         self._writing: asyncio.Task[None] | None = None  # the daily line
 
@@ -145,18 +145,18 @@ class AlertWatch:
                 try:
                     await self.look()
                 except Exception as error:  # noqa: BLE001  (who is to tell of failures must not end by one of its own)
-                    self._failed(error)
+                    self._failed("look", error)
                 await asyncio.sleep(self._settings.alerts.look_s)
         finally:
             await self.close()
 
-    def _failed(self, error: Exception) -> str:
+    def _failed(self, source: str, error: Exception) -> str:
         """Says that a look has failed, once for each reason, which it returns."""
         why = f"a look of the alerts failed: {type(error).__name__}: {error}"
-        if why != self._failure:
+        if why != self._failures.get(source):
             log.error("alerts failed", why=why, exc_info=error)
             self._happened.append(Condition(AlertKind.ALARM, why, why))
-        self._failure = why
+        self._failures[source] = why
         return why
 
     async def look(self) -> None:
@@ -173,7 +173,7 @@ class AlertWatch:
             self._no_bus.lost(str(lost))
         except Exception as error:  # noqa: BLE001  (the other sources, and who is told of it, wait for none)
             await self._bus.close()
-            self._no_bus.lost(self._failed(error))
+            self._no_bus.lost(self._failed("bus", error))
         self.looks += 1
         self._log(standing["channels"])
         if not self._bus.ours:
@@ -210,7 +210,7 @@ class AlertWatch:
             return None
         except Exception as error:  # noqa: BLE001  (likewise)
             await self._journal.close()
-            self._no_journal.lost(self._failed(error))
+            self._no_journal.lost(self._failed("journal", error))
             return None
         self._no_journal.over()
         return seen
@@ -272,11 +272,11 @@ class AlertWatch:
         self._daily.day = saved.day
         stood = {(one.kind, one.about) for one in self._stage.standing}
         self._bus.restore(saved.away, stood)
-        if (AlertKind.JOURNAL, AlertKind.JOURNAL.value) in stood:
+        if self._journal is not None and (AlertKind.JOURNAL, AlertKind.JOURNAL.value) in stood:
             self._no_journal.restore()
         if waiting:
             self._channels.take_back(saved.waiting)
-        if not saved.ended:
+        if waiting and not saved.ended:
             self._happened.append(Condition(AlertKind.RESTART, "monitor", "monitor: it died, and is at work again"))
 
     async def _save(self, *, ended: bool) -> None:

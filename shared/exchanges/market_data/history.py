@@ -13,10 +13,10 @@ from shared.exchanges.rest_caller import RestCaller
 from shared.history.funding import SettledRate
 from shared.intervals import interval_ns
 
+DOUBTS = 2  # so often an answer without a later bar is not believed
 MOST_PAGES = 20
 HOUR_MS = 3_600_000
 BARS_PAGE = 500
-DOUBTS = 2  # so often an answer without a later bar is not believed
 LOOK_BACK_MS = 10_000
 RATES_PAGE = 100
 Give = Callable[[Page | Bars], None]
@@ -95,13 +95,21 @@ def _page(rows: Any, profile: MarketDataProfile, market: Any) -> Page:
 
 
 async def bars(
-    caller: RestCaller, profile: MarketDataProfile, market: str, interval: str, asked: Missing, give: Give
+    caller: RestCaller,
+    profile: MarketDataProfile,
+    market: str,
+    interval: str,
+    asked: Missing,
+    give: Give,
+    doubts: Budget,
 ) -> bool:
     """Gives the finished bars that were asked for; says whether these are all. Raises VenueError.
 
     A later bar shows that one is finished: the exchange's clock may have been set back since it was told, and its REST
     may be behind. Where bars in which nothing traded have no row, there may be no later one: when it was asked for
     again, the time is believed, unless the row itself says that the bar goes on.
+
+    - doubts: so often all of the exchange's answers may be doubted, since every doubt is a request and a pause.
     """
     known = caller.client.timeframes or {}
     if known and interval not in known:
@@ -113,16 +121,19 @@ async def bars(
     length_ms = length_ns // parse.NS_PER_MS
     of = caller.client.market(market)
     since_ms, last_ms = asked.from_ns // parse.NS_PER_MS - length_ms, asked.to_ns // parse.NS_PER_MS - length_ms
-    complete, attempt, believes = profile.forward, 0, False
+    complete, attempt = profile.forward, 0
     for number in range(MOST_PAGES):
         size = min(BARS_PAGE, (last_ms - since_ms) // length_ms + 2)
         rows = await caller.ask(caller.client.fetch_ohlcv, market, interval, since_ms, size)
         read = [_candle(row, profile, of) for row in rows]
         candles = [candle for candle in read if candle is not None and candle.start % length_ns == 0]
         starts = [_start_ms(candle) for candle in candles]
-        next_ms = max(starts, default=last_ms) + length_ms if believes else max(starts, default=since_ms)
-        next_ms = max([next_ms, *(_start_ms(candle) + length_ms for candle in candles if candle.finished)])
+        ends_ms = [_start_ms(candle) + length_ms for candle in candles if candle.finished]
+        next_ms = max([*starts, *ends_ms], default=since_ms)
         going = [_start_ms(candle) for candle in candles if candle.finished is False]
+        doubtful = not (profile.every_bar or going) and next_ms <= last_ms and len(rows) < size
+        if doubtful and (attempt >= DOUBTS or not doubts.take()):
+            doubtful, next_ms = False, max(starts, default=last_ms) + length_ms
         next_ms = min([next_ms, *going])
         over = [candle for candle in candles if candle.start < next_ms * parse.NS_PER_MS]
         ends = [ClosedBar(candle.start + length_ns, candle.close, candle.bar) for candle in over]
@@ -132,16 +143,12 @@ async def bars(
         complete = complete or (not number and min(starts, default=since_ms) <= since_ms)
         if next_ms >= last_ms + length_ms:
             return complete
-        if next_ms > since_ms:
-            since_ms = next_ms
+        moved, since_ms = next_ms > since_ms, max(next_ms, since_ms)
+        if moved and not doubtful:
             continue
         attempt += 1
-        again = await caller.again(attempt)
-        if going or profile.every_bar:
-            if not again:
-                return False
-        else:
-            believes = attempt >= DOUBTS or not again
+        if not await caller.again(attempt) and not doubtful:
+            return False
     return False
 
 

@@ -23,6 +23,7 @@ from shared.intervals import TRADE
 from shared.messages.market import Group
 
 TIME_EVERY_S = 10.0
+MOST_DOUBTS = 20  # a minute: so often answers about bars are not believed; each is a request more
 TIME_FIRST_S = 0.2  # until there are some to choose from
 TIME_FIRST = 4
 SWEEP_S = 10.0
@@ -56,6 +57,7 @@ class LiveVenue:
         self.limit = limit or RateLimit()
         self.client = make_market_data_client(self.ccxt, options, self.limit)
         self.caller = self._caller(self.client, options.attempts)
+        self.doubts = Budget(MOST_DOUBTS)
         self.pages = Budget(0 if options.interval == TRADE else self.profile.pages)  # trades have no bars instead
         self._timer = make_market_data_client(self.ccxt, options, self.limit)
         self._timer.enableRateLimit = False  # in a queue behind other questions the way would be long
@@ -165,8 +167,9 @@ class LiveVenue:
         asked, backoff = 0, Backoff()
         if self.client.has.get("fetchTime") is not True:
             log.warning("market data", venue=self.options.venue, why="it does not tell its time: ours is taken")
-            self.clock.unasked()
-            await asyncio.Event().wait()
+            while True:  # again and again: it is unsure after a step of ours
+                self.clock.unasked()
+                await asyncio.sleep(TIME_EVERY_S)
         caller = self._caller(self._timer, attempts=1)
         while True:
             await caller.keep_silence()

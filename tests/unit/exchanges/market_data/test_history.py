@@ -133,7 +133,7 @@ async def bars(venue: Venue, profile: MarketDataProfile, first: int, last: int) 
         given.extend(got.bars)
 
     asked = Missing(1, "bars", None, None, first * 1000 * MS, last * 1000 * MS)
-    complete = await history.bars(venue, profile, "M", "1s", asked, give)  # type: ignore[arg-type]
+    complete = await history.bars(venue, profile, "M", "1s", asked, give, Budget(0))  # type: ignore[arg-type]
     return given, complete
 
 
@@ -195,6 +195,15 @@ async def test_a_market_that_is_silent_has_an_answer_all_the_same(most: int) -> 
     venue.again = again  # type: ignore[method-assign]
     given, complete = await bars(venue, UNLISTED, 3, 8)
     assert ([bar.ts_event // (1000 * MS) for bar in given], complete) == ([3, 4], True)
+
+
+async def test_many_markets_that_are_silent_are_not_all_doubted() -> None:
+    doubts = Budget(1)
+    for asks in (2, 1, 1):
+        venue = Venue([2000, 3000], 1000)
+        asked = Missing(1, "bars", None, None, 4000 * MS, 4000 * MS)
+        assert await history.bars(venue, UNLISTED, "M", "1s", asked, lambda _: None, doubts)  # type: ignore[arg-type]
+        assert venue.asked == asks
 
 
 async def test_bars_that_do_not_reach_back_are_not_complete() -> None:

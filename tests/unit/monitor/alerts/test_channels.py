@@ -87,20 +87,24 @@ async def test_of_too_many_that_wait_the_oldest_are_given_up_and_counted() -> No
 
 
 async def test_a_message_that_is_never_taken_holds_up_no_other() -> None:
-    """A service may refuse what is in it; then what comes behind it is delivered, and it is tried on."""
-    sent = list[str]()
+    """A service may refuse what is in it; then what comes behind it is delivered, and it is tried on for a while."""
+    sent, tried = list[str](), list[str]()
 
     def notify(message: AlertMessage) -> str:
+        tried.append(message.title)
         if message.title == "odd":
             return "error=400"
-        sent.append(message.title)
+        sent.append(" ".join(f"{message.title} {message.body}".split()))
         return ""
 
     channel = Channel("1", notify, first_s=0.001)
     for title in ("odd", "halt", "gap"):
         channel.send(AlertMessage(title, ""))
     await until(lambda: sent == ["halt", "gap"])
-    assert [one.title for one in channel.waiting] == ["odd"]
+    await until(lambda: not channel.waiting)
+    assert (tried.count("odd"), channel.trouble) == (6, ""), "it, and not the channel"
+    channel.send(AlertMessage("late", ""))
+    await until(lambda: sent[2:] == ["late 1 earlier message was given up: this channel was away"])
     channel.close()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.monitor.alerts.conditions import Condition
+from shared.config import Mode
 from shared.config.monitor import AlertSettings
 from shared.journal.rows import LatchRow
 from shared.messages import Gap, GapCause, Stream
@@ -79,6 +80,42 @@ async def test_a_journal_that_is_away_over_a_restart_is_not_said_to_be_back(tmp_
         os.rename(tmp_path / "moved", tmp_path / "journal-main.db")
         await line.watch.look()
         assert "over: journal: journal" in (await sent(line, 3))[-1]
+        await line.watch.close()
+
+
+async def test_a_line_that_has_a_journal_no_more_does_not_miss_it(tmp_path: Path) -> None:
+    """From an account to paper: else the heartbeat is silent for ever."""
+    with watched_line(tmp_path) as line:
+        await quiet(line)
+        os.rename(tmp_path / "journal-main.db", tmp_path / "moved")
+        await line.watch.look()
+        line.now_s += 11
+        await line.watch.look()
+        await sent(line, 1)
+        paper = line.settings.gateway.model_copy(update={"mode": Mode.PAPER})
+        line.settings = line.settings.model_copy(update={"gateway": paper})
+        await killed(line)
+        await line.watch.look()
+        assert "over: journal: journal" in "\n".join(await sent(line, 2))
+        await line.watch.close()
+
+
+async def test_two_sources_that_fail_are_each_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(_: int) -> None:
+        raise ValueError("it is odd")
+
+    async def fails_else(_: int) -> None:
+        raise ValueError("it is odder")
+
+    with watched_line(tmp_path) as line:
+        await quiet(line)
+        monkeypatch.setattr(line.watch._bus, "look", fails)
+        monkeypatch.setattr(line.watch._journal, "look", fails_else)
+        for _ in range(5):
+            await line.watch.look()
+        await until(lambda: not line.watch._channels.waiting, within_s=20)
+        one = "a look of the alerts failed: ValueError: it is odd"
+        assert await sent(line, 1) == [f"alarm 2: {one}; {one}er"]
         await line.watch.close()
 
 
