@@ -134,7 +134,7 @@ class Channel:
                     self.delivered += 1
                     self._lost, pause_s, failures = self._lost - lost, self._first_s, 0
                     if self._aside is not None:
-                        self._waiting.append(self._aside)
+                        self._waiting.appendleft(self._aside)
                         self._refused, self._aside = self._aside, None
                     continue
                 failures += 1
