@@ -244,6 +244,7 @@ def bound(settings: PageSettings, last_port: int) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((settings.host, port))
+            sock.listen()  # before anybody is told of it: who comes before the server is at work waits
         except OSError:
             sock.close()
             if port == wanted[-1]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -143,3 +144,9 @@ async def test_where_nobody_can_be_told_of_it_no_socket_is_left(
     assert asked == 20
     assert len(os.listdir("/proc/self/fd")) == before + 1
     sock.close()
+
+
+def test_who_comes_before_the_server_is_at_work_is_not_refused() -> None:
+    """The address is told once the port is had."""
+    with server.bound(PageSettings(), 0) as sock:
+        socket.create_connection(sock.getsockname(), timeout=20).close()
