@@ -80,23 +80,34 @@ class FeedTurns:
 
 
 class SourceFeeder:
-    """The feeder opens each symbol's feed where its last commit stood, and takes what is due.
+    """The feeder opens each symbol's feed where its last commit stood, and takes what is due, for a part of a lease.
 
     - partitions: how many there are; a symbol is fed only to the owner of its own.
+    - clock: seconds that never go back.
     """
 
-    def __init__(self, source: Source, partitions: int, limits: Limits) -> None:
+    def __init__(
+        self, source: Source, partitions: int, limits: Limits, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._source = source
         self._limits = limits
+        self._clock = clock
+        self._turn = 0  # the partition that is fed first
         self._symbols: dict[int, list[str]] = {p: [] for p in range(partitions)}
         for sym in source.symbols:
             self._symbols[partition_of(sym, partitions)].append(sym)
         self._turns: dict[int, FeedTurns] = {}
 
     async def gather(self, session: Session, parts: Sequence[Partition], pressure: Backpressure, wait_s: float) -> None:
-        """Feeds every partition that has room with what is due; waits only when nothing was."""
-        fed = False
-        for part in parts:
+        """Feeds the partitions that have room with what is due; waits only when nothing was.
+
+        Who got no turn begins next.
+        """
+        fed, until_s = False, self._clock() + self._limits.work_s
+        for part in sorted(parts, key=lambda part: (part.lease.partition.p < self._turn, part.lease.partition.p)):
+            if self._clock() >= until_s:
+                self._turn, wait_s = part.lease.partition.p, 0.0
+                break
             turns = self._open(part)
             room = min(pressure.room(part), self._limits.commit_entries)
             if room <= 0:
@@ -106,6 +117,8 @@ class SourceFeeder:
                 for quote in quotes:
                     part.feed(sym, quote)
                 fed = True
+                if self._clock() >= until_s:
+                    break
             wait_s = turns.due_in_s(wait_s)
         if not fed:
             await asyncio.sleep(wait_s)  # until the next quote is due, or the consumers may have moved

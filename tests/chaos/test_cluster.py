@@ -1,15 +1,17 @@
 """kill -9 of every service and of a Cluster's masters at random moments of a replay: nothing lost, nothing doubled."""
 
 import random
+import shutil
 import signal
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.line import Line
-from tests.chaos.replay import Replay
+from tests.chaos.replay import Replay, undisturbed
 from tests.chaos.test_crash import await_commits, crash
 from tests.chaos.watch import PLACES, SERVICES, Seqs, Watch
 from tests.cluster import Cluster, is_master, wait
@@ -58,13 +60,24 @@ class Masters:
         return sum(seq - kept[place] for place, seq in acknowledged.items())
 
 
+@pytest.fixture(scope="module")
+def long_replay(replay: Replay, short: bool) -> Iterator[Replay]:
+    """The run, of which a second or so goes by at full speed at each death of a master."""
+    if short:
+        yield replay
+        return
+    path = Path(tempfile.mkdtemp(prefix="tlc-"))
+    yield undisturbed(path, symbols=10, rows=10_000)
+    shutil.rmtree(path, ignore_errors=True)
+
+
 @pytest.mark.timeout(1800)
 def test_masters_die_and_nothing_is_lost_or_doubled(
-    folder: Path, replay: Replay, rng: random.Random, short: bool, say: Callable[[str], None]
+    folder: Path, long_replay: Replay, rng: random.Random, short: bool, say: Callable[[str], None]
 ) -> None:
     cluster = Cluster(folder, VALKEY, timeout_s=TIMEOUT_S)
     masters = Masters(cluster, rng)
-    chaos, _ = crash(cluster, folder, replay, rng, 10 if short else 65, masters.kill, say)
+    chaos, _ = crash(cluster, folder, long_replay, rng, 10 if short else 65, masters.kill, say)
     say(f"masters replaced, and the line at work again, after {', '.join(f'{s:.1f}' for s in masters.back_s)} s")
     assert sum(chaos.lost) > 0, "no acknowledged write was lost: the test shows nothing"
     if not short:  # which runs beside other things, and a bound on time would show how busy they are

@@ -1,14 +1,19 @@
 """What feeds the stages: sources take turns, and the wait for live data can be ended at any moment."""
 
 import asyncio
+from collections import Counter
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from services.ingestor.feeds.venues import Venues
-from services.ingestor.main import LOOK_S, ExchangeFeeder, FeedTurns
+from services.ingestor.main import LOOK_S, ExchangeFeeder, FeedTurns, SourceFeeder
 from services.ingestor.source import Quote
+from shared.bus.names import partition_of
 from shared.exchanges.market_data.options import LiveOptions
+from shared.runner.spec import Limits
 
 OPTIONS = LiveOptions(exchange="binance", markets={"BTCUSDT": "BTC/USDT:USDT"}, interval="1s")
 
@@ -94,3 +99,47 @@ def test_a_feed_is_looked_at_again_soon_since_its_clock_may_be_set() -> None:
     turns = FeedTurns({"A": feed}, clock)
     assert taken(turns) == {}
     assert turns.due_in_s(10.0) == LOOK_S
+
+
+class Slow:
+    """A source each of whose looks takes a while, as the first of a simulated market does; it counts what was fed.
+
+    It is the partitions that are fed, too, which all have room.
+    """
+
+    symbols = tuple(f"S{number}" for number in range(40))
+    partitions = 4
+    look_s = 0.1
+
+    def __init__(self, clock: Clock) -> None:
+        self.fed: Counter[int] = Counter()
+        self._clock = clock
+
+    def open(self, sym: str, position: int) -> Any:
+        def take(limit: int) -> list[Quote]:
+            self._clock.s += self.look_s
+            return [Quote(sym, 1, Decimal(1))]
+
+        return SimpleNamespace(take=take, due_in_s=lambda: 0.0)
+
+    def parts(self) -> list[Any]:
+        def feed(sym: str, quote: Quote) -> None:
+            self.fed[partition_of(sym, self.partitions)] += 1
+
+        place = SimpleNamespace(stage=SimpleNamespace(position=0))
+        leases = [SimpleNamespace(partition=SimpleNamespace(p=p)) for p in range(self.partitions)]
+        return [SimpleNamespace(lease=lease, symbol=lambda sym: place, feed=feed) for lease in leases]
+
+
+async def test_slow_feeds_do_not_hold_up_what_renews_the_leases_and_each_partition_has_its_turn() -> None:
+    """Ten thousand symbols of the simulated market, whose first ticks take 1 ms each, never got a lease renewed."""
+    clock, limits = Clock(), Limits(lease_s=3.0)
+    source = Slow(clock)
+    feeder, parts = SourceFeeder(source, source.partitions, limits, clock), source.parts()  # type: ignore[arg-type]
+    pressure: Any = SimpleNamespace(room=lambda part: 1_000)
+    for _ in range(source.partitions):
+        began_s = clock.s
+        await feeder.gather(None, parts, pressure, 1.0)  # type: ignore[arg-type]
+        assert clock.s - began_s < limits.work_s + 2 * source.look_s
+    assert set(source.fed) == set(range(source.partitions))
+    assert max(source.fed.values()) - min(source.fed.values()) <= 2
