@@ -47,18 +47,12 @@ def sweep(
     """
     say = progress or _silent
     path = settings.ingestor.files[settings.symbols[0]]
-    own, timezone = settings.interval, settings.ingestor.timezone
-    spec = spec if spec.intervals else spec.model_copy(update={"intervals": (own,)})
+    spec = spec if spec.intervals else spec.model_copy(update={"intervals": (settings.interval,)})
     plan = planned(settings, spec)
     say("reading", 0, 0)
     require_columns(path, plan.needs, "what is tried", plan.fields)
     needs = plan.needs | stop_needs(settings)
-    base = list(bars(path, own, timezone=timezone, groups=needs))
-    series = {
-        interval: BarSeries.of(interval, longer(base, own, interval, path, timezone), bool(needs))
-        for interval in spec.intervals
-    }
-    cuts = periods(BarSeries.of(own, base).ts, spec.folds, spec.holdout)
+    series, cuts = _read(path, settings, spec, needs)
     _require_bars(series, cuts, path)
     edges = block_edges([each.ts for each in series.values()], cuts.folds[0].start_ns, cuts.folds[-1].end_ns)
     if not spec.exact:
@@ -88,6 +82,19 @@ def sweep(
         engines=Engines.of([score.exact for _, score in scores], gated),
         best=best,
     )
+
+
+def _read(
+    path: Path, settings: Settings, spec: SweepSpec, needs: frozenset[str]
+) -> tuple[dict[str, BarSeries], Periods]:
+    """Returns the bars by interval, as arrays; what they are made of takes ten times the memory, and ends here."""
+    own, timezone = settings.interval, settings.ingestor.timezone
+    base = list(bars(path, own, timezone=timezone, groups=needs))
+    series = {
+        interval: BarSeries.of(interval, longer(base, own, interval, path, timezone), bool(needs))
+        for interval in spec.intervals
+    }
+    return series, periods(BarSeries.of(own, base).ts, spec.folds, spec.holdout)
 
 
 def _require_bars(series: Mapping[str, BarSeries], cuts: Periods, path: Path) -> None:
