@@ -8,6 +8,7 @@ import typer
 from shared.errors import ParityBroken
 from shared.messages import Stream
 from shared.models.runtime import TOLERANCE
+from shared.plural import plural
 
 
 def parity(
@@ -34,6 +35,9 @@ def parity(
     for stream, count in found.ahead.items():
         if count:
             typer.echo(f"parity: {count} {stream} at the end were not answered yet")
+    if found.of_exchange:
+        told = plural(found.of_exchange, "execution is an exchange's", "executions are an exchange's")
+        typer.echo(f"parity: {told}: taken as recorded, nothing here can compute them again")
     for line in recorded_stops(recording):
         typer.echo(line)
     for line in found.not_compared:

@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from services.research.parity.tolerance import Tolerance
 from shared.errors import ConfigError
 from shared.messages import DecodeError, Message, Prediction, Stream, decode
 from shared.messages.codec import is_said
+from shared.plural import plural
 from shared.record import NewerWire
 from shared.recording.layout import NewerRecording
 from shared.recording.part import RecordedEntry, read_rows
@@ -28,11 +30,14 @@ class RecordedRows:
 
     `next()` raises NotRecorded where the numbers jump.
 
+    - upto: n of the last row before settings change; None where they do not.
     - first_n: of the first row that is kept, once one was looked at: what came before was removed, or never recorded.
     """
 
-    def __init__(self, folder: Path, stream: Stream, instance: str, sym: str, after: int) -> None:
-        self.stream = stream
+    def __init__(
+        self, folder: Path, stream: Stream, instance: str, sym: str, after: int, upto: int | None = None
+    ) -> None:
+        self.stream, self.upto = stream, upto
         self.last_n = after
         self.first_n = 0
         self._rows = self._behind(read_rows(folder, stream, instance, [sym]), after)
@@ -46,6 +51,10 @@ class RecordedRows:
                 return None
             self._seen.append(row)
         return self._seen[further]
+
+    def due(self) -> RecordedEntry | None:
+        """Returns the next row without taking it; None at the end, and where settings change."""
+        return None if self.upto is not None and self.last_n >= self.upto else self.peek()
 
     def next(self) -> RecordedEntry:
         """Takes the next row."""
@@ -75,8 +84,8 @@ class RecordedRows:
         self.last_n = n
 
     def left(self) -> int:
-        """Takes all rows that are left, and returns how many there were."""
-        count = len(self._seen) + sum(1 for _ in self._rows)
+        """Takes all rows that are left, and returns how many there were before settings change."""
+        count = sum(self.upto is None or row.n <= self.upto for row in chain(self._seen, self._rows))
         self._seen.clear()
         return count
 
@@ -112,6 +121,7 @@ class Comparison:
     - first: the earliest mismatch.
     - not_compared: what could not be compared, and why.
     - ahead: inputs at the end that were not answered.
+    - of_exchange: executions that no stage made.
     """
 
     def __init__(self, tolerance: Tolerance | None = None) -> None:
@@ -122,6 +132,7 @@ class Comparison:
         self.first: Mismatch | None = None
         self.not_compared: list[str] = []
         self.ahead: Counter[Stream] = Counter()
+        self.of_exchange = 0
 
     def compare(self, computed: Message, recorded: RecordedRows) -> None:
         """Compares a message with the next recorded one, bit for bit, as the wire of that one writes it, or as near.
@@ -154,6 +165,14 @@ class Comparison:
         if not self.identical[stream]:
             _same_model(found, computed)
         self.differs(computed.ts_event, f"{computed.sym} {stream} n={row.n}: {_difference(row, found, computed)}")
+
+    def behind(self, sym: str, rows: RecordedRows, one: str, last: str) -> None:
+        """Takes what is left of these rows, and notes that it was not compared.
+
+        - one: what a row is. last: the input whose end the stage has come to.
+        """
+        if count := rows.left():
+            self.not_compared.append(f"{sym}: {plural(count, one)} behind the last recorded {last}")
 
     def differs(self, ts_event: int, text: str) -> None:
         """Notes a difference; the earliest stays."""

@@ -75,26 +75,24 @@ class MonitorReplay:
         self._stage, self._inputs, self._recorded, self._comparison = stage, inputs, recorded, comparison
         self._late = late
 
-    def run(self, upto: int | None = None) -> None:
-        """Computes every reading again, up to n = `upto`."""
+    def run(self) -> None:
+        """Computes every reading again."""
         self._resume()
         for late in self._late:
-            self._take(late, upto)
+            self._take(late)
         messages = _in_order(self._inputs)
-        while not self._over(upto) and (message := next(messages, None)) is not None:
-            self._take(message, upto)
+        while self._recorded.due() is not None and (message := next(messages, None)) is not None:
+            self._take(message)
+        self._comparison.behind(Stream.MONITOR, self._recorded, "reading", "prediction and decision")
 
-    def _take(self, val: Message | GivenUp, upto: int | None) -> None:
+    def _take(self, val: Message | GivenUp) -> None:
         for reading in self._stage.on_tick(val) or []:
             if not isinstance(reading, DriftReading):
                 continue  # see RangeReplay
-            if self._over(upto):
+            if self._recorded.due() is None:
                 return
             self._comparison.compare(reading, self._recorded)
             self._resume()
-
-    def _over(self, upto: int | None) -> bool:
-        return self._recorded.peek() is None or (upto is not None and self._recorded.last_n >= upto)
 
     def _resume(self) -> None:
         """Tells the stage of a person's resume, where the next recorded reading is of one."""

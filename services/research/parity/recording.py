@@ -23,7 +23,7 @@ from services.research.parity.monitor import (
     recorded_ranges,
 )
 from services.research.parity.stages import StrategyReplay, replay_gateway, replay_signal
-from services.research.parity.tolerance import tolerance
+from services.research.parity.tolerance import Tolerance, tolerance
 from services.signal.stage import plan as signal_plan
 from services.strategy.plan import plan as strategy_plan
 from shared.config import Mode, Settings
@@ -31,6 +31,7 @@ from shared.errors import DataError
 from shared.messages import Stream
 from shared.messages.monitor import POOLED
 from shared.models.choose import chosen_card
+from shared.plural import plural
 from shared.record import NewerWire
 from shared.recording.checkpoint import RUNTIMES, Checkpoint, read_checkpoints, recorded_model, settings_of
 from shared.recording.layout import NewerRecording, is_recording, parts, read_origin
@@ -41,6 +42,7 @@ from shared.runner.symbol import Symbol
 from shared.strategies.identity import Identity
 from shared.user_code import blaming
 
+_Sent = Mapping[str, int]  # by stream, or by symbol: n of what a stage wrote last
 NEEDED = (Stream.TICKS, Stream.PREDICTIONS)
 DRIFT_STREAMS = (Stream.PREDICTIONS, Stream.DECISIONS)
 LINE = (Stream.FEATURES, *DRIFT_STREAMS, Stream.ORDERS, Stream.EXECUTIONS)  # in the order of a tick's way
@@ -58,6 +60,7 @@ class Parity(NamedTuple):
     - identities: what traded, a line each where it changed.
     - near: messages by stream that differ by what another runtime may.
     - other_runtime: which, where it is another one.
+    - of_exchange: executions that no stage made, so nothing computes them again.
     """
 
     compared: Mapping[Stream, int]
@@ -68,10 +71,11 @@ class Parity(NamedTuple):
     identities: Sequence[str] = ()
     near: Mapping[Stream, int] = {}
     other_runtime: str = ""
+    of_exchange: int = 0
 
     @property
     def proved(self) -> bool:
-        """Says whether everything was compared and is identical."""
+        """Says whether everything that the line computed was compared and is identical."""
         return self.first_difference is None and not self.not_compared and sum(self.compared.values()) > 0
 
 
@@ -85,8 +89,7 @@ def parity(folder: Path, model: str | None = None, report: Report = lambda sym: 
         raise DataError(f"{folder}: has no {' and no '.join(lacking)}: there is nothing to compare")
     _refuse_older(folder)
     spans = _spans(folder, model)
-    found = tolerance(read_checkpoints(folder), chosen_card(spans[-1].settings))
-    comparison = Comparison(found)
+    comparison = Comparison()
     for sym in recorded_symbols(folder):
         report(sym)
         with blaming(sym):
@@ -96,9 +99,10 @@ def parity(folder: Path, model: str | None = None, report: Report = lambda sym: 
         _Monitor(folder, spans, comparison).run()
     first = comparison.first.text if comparison.first else None
     identities = list(dict.fromkeys(str(Identity.of(span.settings)) for span in spans))
+    other = "; ".join(dict.fromkeys(span.tolerance.why for span in spans if span.tolerance is not None))
     return Parity(
         comparison.compared, comparison.identical, first, comparison.not_compared, comparison.ahead, identities,
-        comparison.near, "" if found is None else found.why,
+        comparison.near, other, comparison.of_exchange,
     )  # fmt: skip
 
 
@@ -118,6 +122,7 @@ class _Span(NamedTuple):
 
     - number: equal where nothing changed from one span to the next.
     - gateway: the plan on paper; an exchange's fills cannot be computed again.
+    - tolerance: of its own model, where another runtime made the recording.
     """
 
     number: int
@@ -126,6 +131,7 @@ class _Span(NamedTuple):
     signal: ServiceSpec
     strategy: ServiceSpec
     gateway: ServiceSpec
+    tolerance: Tolerance | None
 
     @property
     def on_paper(self) -> bool:
@@ -147,7 +153,8 @@ class _Span(NamedTuple):
 def _spans(folder: Path, model: str | None) -> list[_Span]:
     """Returns a span for each checkpoint; those with equal settings share their plans, and their number."""
     spans: list[_Span] = []
-    for checkpoint in read_checkpoints(folder):
+    checkpoints = read_checkpoints(folder)
+    for checkpoint in checkpoints:
         if spans and _deciding(checkpoint) == _deciding(spans[-1].checkpoint):
             spans.append(spans[-1]._replace(checkpoint=checkpoint))
             continue
@@ -158,7 +165,7 @@ def _spans(folder: Path, model: str | None) -> list[_Span]:
             settings = settings.model_copy(update={"signal": moved})
         number = spans[-1].number + 1 if spans else 0
         plans = signal_plan(settings), strategy_plan(settings), paper_plan(settings)
-        spans.append(_Span(number, checkpoint, settings, *plans))
+        spans.append(_Span(number, checkpoint, settings, *plans, tolerance(checkpoints, chosen_card(settings))))
     if not spans:
         raise DataError(f"{folder}: has no checkpoint: restore it")
     return spans
@@ -181,27 +188,24 @@ class _Symbol:
         self._folder, self._sym, self._spans, self._streams, self._comparison = folder, sym, spans, streams, comparison
 
     def run(self) -> None:
-        """Replays the signal stage, then the strategy stage, then the gateway's where it was on paper."""
-        self._over_spans(Stream.PREDICTIONS, lambda span: span.signal, self._signal)
-        if Stream.DECISIONS in self._streams:
-            self._over_spans(Stream.DECISIONS, lambda span: span.strategy, self._strategy)
-        if {Stream.ORDERS, Stream.EXECUTIONS} <= self._streams and all(span.on_paper for span in self._spans):
-            self._over_spans(Stream.EXECUTIONS, lambda span: span.gateway, self._gateway)
+        """Replays the signal stage, then the strategy stage, then the gateway's in the spans on paper."""
+        self._over_spans(lambda span: span.signal, self._signal)
+        if self._streams & {Stream.DECISIONS, Stream.ORDERS}:
+            self._over_spans(lambda span: span.strategy, self._strategy)
+        if Stream.EXECUTIONS in self._streams:
+            self._over_spans(lambda span: span.gateway, self._gateway)
 
     def _over_spans(
-        self,
-        output: Stream,
-        plan_of: Callable[[_Span], ServiceSpec],
-        replay: Callable[[_Span, Symbol, int | None], None],
+        self, plan_of: Callable[[_Span], ServiceSpec], replay: Callable[[_Span, Symbol, _Sent | None], None]
     ) -> None:
-        """Replays a stage span by span. replay: is given the symbol, and the last output before settings change."""
+        """Replays a stage span by span. replay: is given the symbol, and the last outputs before settings change."""
 
         def symbol_at(span: _Span) -> Symbol:
             return span.restored(plan_of(span), self._sym)
 
-        def replay_span(span: _Span, after: _Span | None) -> None:
-            upto = None if after is None else symbol_at(after).sent.get(output, 0)
-            replay(span, symbol_at(span), upto)
+        def replay_span(span: _Span, later: Sequence[_Span]) -> None:
+            after = _first_of(plan_of(span).instance, later, lambda one: plan_of(one).instance)
+            replay(span, symbol_at(span), None if after is None else symbol_at(after).sent)
 
         def has_taken(span: _Span, missing: NotRecorded) -> bool:
             symbol = symbol_at(span)
@@ -210,37 +214,45 @@ class _Symbol:
         for missing in _over_spans(self._spans, replay_span, has_taken):
             self._comparison.not_compared.append(f"{self._sym}: {missing}")
 
-    def _signal(self, span: _Span, symbol: Symbol, upto: int | None) -> None:
+    def _signal(self, span: _Span, symbol: Symbol, upto: _Sent | None) -> None:
         made = self._streams & {Stream.FEATURES, Stream.PREDICTIONS}
-        recorded = {stream: self._rows(stream, span.settings.signal.instance, symbol.sent) for stream in made}
+        recorded = {stream: self._rows(stream, span.settings.signal.instance, symbol.sent, upto) for stream in made}
         ticks = self._taken(Stream.TICKS, span.settings.ingestor.instance, symbol)
-        replay_signal(self._sym, _stage(symbol), ticks, recorded, self._comparison, upto)
+        self._comparison.tolerance = span.tolerance
+        replay_signal(self._sym, _stage(symbol), ticks, recorded, self._comparison)
 
-    def _strategy(self, span: _Span, symbol: Symbol, upto: int | None) -> None:
+    def _strategy(self, span: _Span, symbol: Symbol, upto: _Sent | None) -> None:
         own = span.settings
         inputs = {
             Stream.PREDICTIONS: self._taken(Stream.PREDICTIONS, own.signal.instance, symbol),
             Stream.EXECUTIONS: self._taken(Stream.EXECUTIONS, own.gateway.instance, symbol),
         }
         made = (Stream.DECISIONS, Stream.ORDERS)
-        recorded = {stream: self._rows(stream, own.strategy.instance, symbol.sent) for stream in made}
-        StrategyReplay(self._sym, _stage(symbol), inputs, recorded, self._comparison).run(upto)
+        recorded = {stream: self._rows(stream, own.strategy.instance, symbol.sent, upto) for stream in made}
+        StrategyReplay(self._sym, _stage(symbol), inputs, recorded, self._comparison).run()
 
-    def _gateway(self, span: _Span, symbol: Symbol, upto: int | None) -> None:
+    def _gateway(self, span: _Span, symbol: Symbol, upto: _Sent | None) -> None:
         own = span.settings
         orders = self._taken(Stream.ORDERS, own.strategy.instance, symbol)
-        executions = self._rows(Stream.EXECUTIONS, own.gateway.instance, symbol.sent)
-        if self._sym not in span.checkpoint.snapshots.get(own.gateway.instance, {}):  # an older recorder kept none
+        executions = self._rows(Stream.EXECUTIONS, own.gateway.instance, symbol.sent, upto)
+        if not span.on_paper:
+            self._comparison.of_exchange += executions.left()
+            return
+        if own.gateway.instance not in span.checkpoint.snapshots:  # an older recorder kept none
             first = orders.peek(), executions.peek()
             if span.checkpoint is not self._spans[0].checkpoint or any(row is None or row.n > 1 for row in first):
+                if count := executions.left():
+                    lacking = "an older recorder kept no state of the gateway"
+                    self._comparison.not_compared.append(f"{self._sym}: {plural(count, 'execution')}: {lacking}")
                 return
-        replay_gateway(_stage(symbol), orders, executions, self._comparison, upto)
+        replay_gateway(self._sym, _stage(symbol), orders, executions, self._comparison)
 
     def _taken(self, stream: Stream, instance: str, symbol: Symbol) -> RecordedRows:
         return RecordedRows(self._folder, stream, instance, self._sym, symbol.taken(stream))
 
-    def _rows(self, stream: Stream, instance: str, sent: Mapping[str, int]) -> RecordedRows:
-        return RecordedRows(self._folder, stream, instance, self._sym, sent.get(stream, 0))
+    def _rows(self, stream: Stream, instance: str, sent: _Sent, upto: _Sent | None) -> RecordedRows:
+        last = None if upto is None else upto.get(stream, 0)
+        return RecordedRows(self._folder, stream, instance, self._sym, sent.get(stream, 0), last)
 
 
 class _Monitor:
@@ -260,16 +272,20 @@ class _Monitor:
         snapshots = span.checkpoint.snapshots.get(own.monitor.instance, {})
         return monitor_start(monitor_plan(own), snapshots, own.symbols)
 
-    def _drift(self, span: _Span, after: _Span | None) -> None:
-        upto = None if after is None else self._start(after).sent.get(POOLED, 0)
-        start, sent = self._start(span), self._start(span).sent.get(POOLED, 0)
-        recorded = RecordedRows(self._folder, Stream.MONITOR, span.settings.monitor.instance, POOLED, sent)
-        inputs, late = self._inputs(span, start, DRIFT_STREAMS), self._late(span, start)
-        MonitorReplay(start.stage, inputs, recorded, self._comparison, late).run(upto)
+    def _upto(self, span: _Span, later: Sequence[_Span]) -> _Sent | None:
+        """Returns n of the last reading of each symbol before settings change; None where they do not."""
+        after = _first_of(span.settings.monitor.instance, later, lambda one: one.settings.monitor.instance)
+        return None if after is None else self._start(after).sent
 
-    def _ranges(self, span: _Span, after: _Span | None) -> None:
-        upto = None if after is None else self._start(after).sent
-        own, start = span.settings, self._start(span)
+    def _drift(self, span: _Span, later: Sequence[_Span]) -> None:
+        start, own, upto = self._start(span), span.settings.monitor, self._upto(span, later)
+        sent, last = start.sent.get(POOLED, 0), None if upto is None else upto.get(POOLED, 0)
+        recorded = RecordedRows(self._folder, Stream.MONITOR, own.instance, POOLED, sent, last)
+        inputs, late = self._inputs(span, start, DRIFT_STREAMS), self._late(span, start)
+        MonitorReplay(start.stage, inputs, recorded, self._comparison, late).run()
+
+    def _ranges(self, span: _Span, later: Sequence[_Span]) -> None:
+        own, start, upto = span.settings, self._start(span), self._upto(span, later)
         recorded = recorded_ranges(self._folder, own.monitor.instance, own.symbols, start.sent, upto)
         inputs, late = self._inputs(span, start, LINE), self._late(span, start)
         RangeReplay(start.stage, inputs, recorded, self._comparison, late).run()
@@ -291,14 +307,19 @@ class _Monitor:
         return min(counts, default=0) >= missing.upto
 
 
+def _first_of(instance: str, spans: Sequence[_Span], instance_of: Callable[[_Span], str]) -> _Span | None:
+    """Returns the first span whose stage is that of an instance, which has numbers of its own."""
+    return next((span for span in spans if instance_of(span) == instance), None)
+
+
 def _over_spans(
     spans: Sequence[_Span],
-    replay: Callable[[_Span, _Span | None], None],
+    replay: Callable[[_Span, Sequence[_Span]], None],
     has_taken: Callable[[_Span, NotRecorded], bool],
 ) -> Iterator[str]:
     """Replays the spans, as far as rows were recorded; yields a line for each place where some are missing.
 
-    - replay: is given a span, and the first one behind it with other settings.
+    - replay: is given a span, and those behind it from the first one with other settings on.
     - has_taken: says whether the missing rows had been taken, or written, at a span's checkpoint.
     """
     at: int | None = 0
@@ -306,7 +327,7 @@ def _over_spans(
         here, number = at, spans[at].number
         other = next((i for i in range(here, len(spans)) if spans[i].number != number), None)
         try:
-            replay(spans[here], None if other is None else spans[other])
+            replay(spans[here], () if other is None else spans[other:])
             at = other
         except NotRecorded as missing:
             at = next((i for i in range(here + 1, len(spans)) if has_taken(spans[i], missing)), None)

@@ -3,10 +3,23 @@
 The strategy takes its two inputs in the order that the recorded decisions tell.
 """
 
+import contextlib
+
 from services.research.parity.comparison import Comparison, NotRecorded, RecordedRows, message_of
 from services.strategy.live_stage import LIMITS_SINCE, MISSING, LiveStrategyStage, closed_by
 from services.strategy.protected_stage import ProtectedStage
-from shared.messages import Decision, ExecutionReport, Gap, GapCause, Leg, MarketTick, Message, Reason, Stream
+from shared.messages import (
+    Decision,
+    ExecutionReport,
+    Gap,
+    GapCause,
+    Leg,
+    MarketTick,
+    Message,
+    OrderIntent,
+    Reason,
+    Stream,
+)
 from shared.plural import plural
 from shared.recording.part import RecordedEntry
 from shared.runner.spec import Stage
@@ -63,16 +76,13 @@ def replay_signal(
     ticks: RecordedRows,
     recorded: dict[Stream, RecordedRows],
     comparison: Comparison,
-    upto: int | None = None,
 ) -> None:
-    """Computes every feature and prediction again, until the predictions end or up to n = `upto`.
+    """Computes every feature and prediction again, until the predictions end.
 
     Raises NotRecorded where rows are missing. recorded: predictions, and features where they were recorded.
     """
     predictions = recorded[Stream.PREDICTIONS]
-    while (row := ticks.peek()) is not None and (expected := predictions.peek()) is not None:
-        if upto is not None and predictions.last_n >= upto:
-            return
+    while (row := ticks.peek()) is not None and (expected := predictions.due()) is not None:
         said, tick = message_of(expected), message_of(row)
         if isinstance(said, Gap) and not predictions.lacks(predictions.last_n + 1) and not _own_gap(said, tick):
             tick = gap_before(said, predictions, ticks)
@@ -86,9 +96,12 @@ def replay_signal(
                 comparison.differs(0, f"{sym} ticks n={row.n}: cannot be read, and no Gap was recorded for it")
                 return
         _compare(stage.on_tick(tick) or [], recorded, comparison)
-    comparison.ahead[Stream.TICKS] += ticks.left()
-    if behind := predictions.left():
-        comparison.not_compared.append(f"{sym}: {plural(behind, 'prediction')} behind the last recorded tick")
+    last = "prediction" if predictions.due() is None else "tick"
+    comparison.behind(sym, predictions, "prediction", last)
+    if Stream.FEATURES in recorded:
+        comparison.behind(sym, recorded[Stream.FEATURES], "feature", last)
+    if predictions.upto is None:
+        comparison.ahead[Stream.TICKS] += ticks.left()
 
 
 def _own_gap(said: Gap, tick: Message | None) -> bool:
@@ -106,20 +119,21 @@ def _compare(computed: list[Message], recorded: dict[Stream, RecordedRows], comp
 
 
 def replay_gateway(
-    stage: Stage, orders: RecordedRows, executions: RecordedRows, comparison: Comparison, upto: int | None
+    sym: str, stage: Stage, orders: RecordedRows, executions: RecordedRows, comparison: Comparison
 ) -> None:
-    """Computes every execution on paper again, until those that were recorded end or up to n = `upto`.
+    """Computes every execution on paper again, until those that were recorded end.
 
     Raises NotRecorded where rows are missing.
     """
-    while orders.peek() is not None and executions.peek() is not None:
-        if upto is not None and executions.last_n >= upto:
-            return
+    while orders.peek() is not None and executions.due() is not None:
         row = orders.next()
         order = message_of(row)
         if order is None:  # what it was, the strategy's replay has told
             raise NotRecorded(Stream.ORDERS, row.n, row.n)
         _compare(stage.on_tick(order) or [], {Stream.EXECUTIONS: executions}, comparison)
+    comparison.behind(sym, executions, "execution", "order")
+    if executions.upto is None:
+        comparison.ahead[Stream.ORDERS] += orders.left()
 
 
 class Stuck(Exception):
@@ -151,15 +165,15 @@ class StrategyReplay:
         self._sym, self._stage, self._comparison = sym, stage, comparison
         self._predictions, self._executions = inputs[Stream.PREDICTIONS], inputs[Stream.EXECUTIONS]
         self._recorded = recorded
-        self._decisions = recorded[Stream.DECISIONS]
+        self._decisions, self._orders = recorded[Stream.DECISIONS], recorded[Stream.ORDERS]
         self._made = self._decisions.last_n  # n of the last computed decision
 
-    def run(self, upto: int | None = None) -> None:
-        """Computes every decision and order again, until the decisions end or up to n = `upto`.
+    def run(self) -> None:
+        """Computes every decision and order again, until the decisions end.
 
         Raises NotRecorded where rows are missing.
         """
-        while (row := self._decisions.peek()) is not None and (upto is None or self._decisions.last_n < upto):
+        while (row := self._decisions.due()) is not None:
             said, n = message_of(row), self._decisions.last_n + 1
             if isinstance(self._stage, LiveStrategyStage):
                 self._stage.takes_limits = int(row.t.rpartition("/")[2]) >= LIMITS_SINCE
@@ -178,7 +192,22 @@ class StrategyReplay:
                     f"{self._sym}: {plural(self._decisions.left(), 'decision')} from there on"
                 )
                 return
-        self._comparison.ahead[Stream.PREDICTIONS] += self._predictions.left() if upto is None else 0
+        with contextlib.suppress(Stuck):  # then its order is left
+            self._fire_last_stop()
+        self._comparison.behind(self._sym, self._orders, "order", "decision")
+        if self._decisions.upto is None:
+            self._comparison.ahead[Stream.PREDICTIONS] += self._predictions.left()
+
+    def _fire_last_stop(self) -> None:
+        """Gives the stage the message that has fired a simulated stop, whose decision was still to come."""
+        stage, row, message = self._stage, self._orders.due(), self._predictions.peek()
+        if not isinstance(stage, ProtectedStage) or row is None or message is None or row.tr != message.tr:
+            return
+        order = message_of(row)
+        if isinstance(order, OrderIntent) and order.leg is Leg.STOP:
+            while stage.in_flight and (execution := self._executions.peek()) and not self._is_to_come(execution):
+                self._give(self._executions)
+            self._give(self._predictions)
 
     def _require(self, n: int, row: RecordedEntry) -> None:
         """Raises where the next decision is not n."""

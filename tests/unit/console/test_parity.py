@@ -18,6 +18,17 @@ def test_it_names_what_traded_before_what_it_found(monkeypatch: pytest.MonkeyPat
     assert shown.output.splitlines() == [traded, "parity: 3 of 3 orders identical", "stop of a position"]
 
 
+@pytest.mark.parametrize(("count", "told"), [(1, "1 execution is"), (4, "4 executions are")])
+def test_it_tells_how_many_executions_are_an_exchanges(monkeypatch: pytest.MonkeyPatch, count: int, told: str) -> None:
+    found = recording.Parity({Stream.ORDERS: 3}, {Stream.ORDERS: 3}, None, [], {}, of_exchange=count)
+    monkeypatch.setattr(recording, "parity", lambda folder, model: found)
+    monkeypatch.setattr(stops, "recorded_stops", lambda folder: [])
+    shown = CliRunner().invoke(app_for(["parity"]), ["parity", "session"])
+    assert shown.exit_code == 0
+    line = f"parity: {told} an exchange's: taken as recorded, nothing here can compute them again"
+    assert shown.output.splitlines() == ["parity: 3 of 3 orders identical", line]
+
+
 def test_it_says_that_another_runtime_is_compared_to_a_tolerance(monkeypatch: pytest.MonkeyPatch) -> None:
     why = "recorded with torch 1.0, x86_64 GenuineIntel avx2; computed with torch 2.0, x86_64 GenuineIntel avx512"
     compared, identical, near = {Stream.PREDICTIONS: 5}, {Stream.PREDICTIONS: 2}, {Stream.PREDICTIONS: 3}

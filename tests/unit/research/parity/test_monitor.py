@@ -143,6 +143,14 @@ def test_a_hole_is_no_parity(tmp_path: Path) -> None:
         replayed(tmp_path, stage())
 
 
+def test_readings_behind_the_last_bar_are_not_shown_to_be_the_same(tmp_path: Path) -> None:
+    bars_gone = [each for each in session(None) if each.to is Stream.MONITOR or each.n <= LAST - 2]
+    record(tmp_path, bars_gone)
+    found = replayed(tmp_path, stage())
+    assert (found.first, found.identical[Stream.MONITOR]) == (None, len(readings(session(None))) - 2)
+    assert found.not_compared == ["monitor: 2 readings behind the last recorded prediction and decision"]
+
+
 def test_it_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
     """As the recorder keeps it: the joint stage, how far each symbol was taken, and the number of the last reading."""
     own = Settings(symbols=SYMBOLS, interval="12h", signal={"model": "none"}, bus={"partitions": 1})

@@ -38,7 +38,7 @@ from shared.recording.folder import RecordingFolder
 from shared.recording.layout import RecordingOrigin, checkpoint_paths, claim, parts
 from shared.recording.part import ReceivedEntry, read_rows
 from shared.runner.progress import producers
-from shared.runner.spec import Stage
+from shared.runner.spec import ServiceSpec, Stage
 from shared.runner.symbol import Symbol, Taken
 from shared.strategies import BasicTaker
 from tests.altered_recording import Row, alter, the_row
@@ -66,6 +66,7 @@ class Line:
         self._venue = Symbol(SYM, self._plans.gateway.make_stage(SYM))
         self._ticks = self._quotes()
         self._written: dict[Stream, list[Message]] = {stream: [] for stream in Stream}
+        self._predicted: list[Prediction] = []
 
     def _quotes(self) -> Iterator[Message]:
         stage = self._plans.ingestor.make_stage(SYM)
@@ -79,10 +80,16 @@ class Line:
             self._written[Stream.TICKS].append(tick)
             for message in self._give(self._signal, tick):
                 if isinstance(message, Prediction):
-                    made = self._give(self._strategy, message)
-                    while orders := [one for one in made if isinstance(one, OrderIntent)]:
-                        reports = [report for order in orders for report in self._give(self._venue, order)]
-                        made = [one for report in reports for one in self._give(self._strategy, report)]
+                    self._predicted.append(message)
+                    self.catch_up()
+
+    def catch_up(self) -> None:
+        """The strategy, which may be a new one, takes what was predicted; its orders come back as reports."""
+        for message in self._predicted[self._strategy.taken(Stream.PREDICTIONS) :]:
+            made = self._give(self._strategy, message)
+            while orders := [one for one in made if isinstance(one, OrderIntent)]:
+                reports = [report for order in orders for report in self._give(self._venue, order)]
+                made = [one for report in reports for one in self._give(self._strategy, report)]
 
     def _give(self, symbol: Symbol, message: Message) -> list[Message]:
         made = cast(Stage, symbol.stage).on_tick(message) or []
@@ -101,10 +108,26 @@ class Line:
                 recording.add(stream, rows, "server")
             messages.clear()
 
+    def go_on(self, made: Settings) -> None:
+        """A restart: a stage goes on from its state, or begins anew under another instance."""
+        before, now = producers(self._settings), producers(made)
+        self._settings, self._plans = made, line_plans(made)
+
+        def restarted(old: Symbol, plan: ServiceSpec, writes: Stream) -> Symbol:
+            symbol = Symbol(SYM, plan.make_stage(SYM))
+            if before[writes] == now[writes]:
+                symbol.restore(old.dump())
+            return symbol
+
+        self._signal = restarted(self._signal, self._plans.signal, Stream.PREDICTIONS)
+        self._strategy = restarted(self._strategy, self._plans.strategy, Stream.DECISIONS)
+        self._venue = restarted(self._venue, self._plans.gateway, Stream.EXECUTIONS)
+
     def checkpoint(self) -> None:
-        """As the recorder makes one."""
-        stages = {"signal": self._signal, "strategy": self._strategy, "gateway": self._venue}
-        snapshots = {name: {SYM: symbol.dump()} for name, symbol in stages.items()}
+        """As the recorder makes one: the bus has no state of a symbol that a service took nothing of."""
+        stages = {Stream.PREDICTIONS: self._signal, Stream.DECISIONS: self._strategy, Stream.EXECUTIONS: self._venue}
+        made_by = producers(self._settings)
+        snapshots = {made_by[stream]: {SYM: symbol.dump()} if symbol.last else {} for stream, symbol in stages.items()}
         write_checkpoint(
             self._folder, Checkpoint(taken_ns=1, settings=kept_settings(self._settings), snapshots=snapshots)
         )
@@ -169,11 +192,7 @@ def test_new_settings_hold_from_their_checkpoint_on(tmp_path: Path) -> None:
     line.checkpoint()
     line.run(20)
     line.checkpoint()
-    line._plans = line_plans(settings(params={"netting": True}))
-    line._settings = settings(params={"netting": True})
-    state = line._strategy.dump()
-    line._strategy = Symbol(SYM, line._plans.strategy.make_stage(SYM))
-    line._strategy.restore(state)
+    line.go_on(settings(params={"netting": True}))
     line.checkpoint()
     line.run(20)
     line.record()
@@ -327,8 +346,8 @@ def test_a_newer_ticklines_row_is_refused_in_one_line(tmp_path: Path, stream: St
 
 def test_a_newer_ticklines_state_is_refused_in_one_line(tmp_path: Path) -> None:
     line = Line(tmp_path, settings())
-    line.checkpoint()
     line.run(20)
+    line.checkpoint()
     line.record()
     (path,) = checkpoint_paths(tmp_path)
     made = unpack(path.read_bytes())

@@ -163,4 +163,13 @@ def test_ticks_that_fill_a_window_are_answered(tmp_path: Path, session: Session,
 def test_predictions_behind_the_last_tick(tmp_path: Path, session: Session, again: SignalStage) -> None:
     give(session, *map(tick, range(1, 9)))
     comparison = replayed(again, session.record(tmp_path, without=[(Stream.TICKS, 8)]))
-    assert comparison.not_compared == ["A: 1 prediction behind the last recorded tick"]
+    assert comparison.not_compared == [
+        f"A: 1 {what} behind the last recorded tick" for what in ("prediction", "feature")
+    ]
+
+
+def test_features_behind_the_last_prediction(tmp_path: Path, session: Session, again: SignalStage) -> None:
+    give(session, *map(tick, range(1, 9)))
+    comparison = replayed(again, session.record(tmp_path, without=[(Stream.PREDICTIONS, n) for n in (7, 8)]))
+    assert (comparison.first, comparison.ahead[Stream.TICKS]) == (None, 2)
+    assert comparison.not_compared == ["A: 2 features behind the last recorded prediction"]

@@ -7,8 +7,10 @@ import pytest
 
 from services.research.parity.comparison import Comparison, NotRecorded, RecordedRows
 from services.research.parity.stages import StrategyReplay
+from services.strategy.protected_stage import ProtectedStage
 from services.strategy.stage import StrategyStage
-from shared.messages import Gap, GapCause, Origin, Reason, Stream
+from shared.messages import Gap, GapCause, Leg, OrderIntent, Origin, Reason, Stream
+from shared.messages.protect import ProtectTerms
 from shared.runner.spec import Stage
 from shared.strategies import BasicTaker
 from tests.unit.research.parity.session import SYM, Session, prediction, strategy
@@ -165,6 +167,37 @@ def test_a_decision_that_was_dropped_is_a_difference(tmp_path: Path) -> None:
     assert comparison.first is not None
     assert comparison.first.text == "A decisions n=3: recorded none, so it is not known what came before it"
     assert comparison.not_compared == ["A: 2 decisions from there on"]
+
+
+def test_orders_behind_the_last_decision(tmp_path: Path) -> None:
+    session = Session()
+    for n in (1, 2, 3):
+        session.predict(prediction(n))
+        session.report()
+    comparison = replayed(session.record(tmp_path, without=[(Stream.DECISIONS, 3)]))
+    assert (comparison.first, comparison.ahead[Stream.PREDICTIONS]) == (None, 1)
+    assert comparison.not_compared == ["A: 2 orders behind the last recorded decision"]
+
+
+@pytest.mark.parametrize("qty", [Decimal(0), Decimal(1)])
+def test_a_stop_that_waits_for_its_report_at_the_end(tmp_path: Path, qty: Decimal) -> None:
+    """There is no decision yet on the bar that fired it; its order is compared all the same."""
+
+    def protected() -> ProtectedStage:
+        return ProtectedStage(SYM, BasicTaker(), Decimal(100), "book", ProtectTerms(stop_bps=Decimal(100)))
+
+    session = Session(protected())
+    session.predict(prediction(1))
+    session.report()
+    session.predict(prediction(2, price=Decimal(50)))
+    order = session.written[Stream.ORDERS][-1]
+    assert isinstance(order, OrderIntent)
+    assert order.leg is Leg.STOP
+    session.written[Stream.ORDERS][-1] = order.model_copy(update={"signed_qty": order.signed_qty + qty})
+    comparison = replayed(session.record(tmp_path), protected())
+    assert comparison.not_compared == []
+    assert (comparison.compared[Stream.ORDERS], comparison.identical[Stream.ORDERS]) == (2, 2 if qty == 0 else 1)
+    assert comparison.ahead[Stream.PREDICTIONS] == 0
 
 
 def test_what_was_removed_with_age_is_a_hole(tmp_path: Path) -> None:
