@@ -73,6 +73,12 @@ def looked(bars: int, qty: str = "0.018") -> EquityCurve:
     return curve
 
 
+def test_an_equity_that_is_not_known_is_no_point() -> None:
+    curve = EquityCurve(D(2000))
+    curve.add(5, TRADES._replace(symbols={"BTCUSDT": BTC._replace(unrealised=None)}))
+    assert not curve.figures().points
+
+
 def test_the_band_is_that_of_the_monitors_readings_in_money() -> None:
     """As `EquityBand` says it: nine in ten sums of so many bars, per unit of what is held."""
     points = looked(100).figures().points
