@@ -231,6 +231,38 @@ def test_a_symbol_whose_ticks_come_and_on_which_nobody_decides_is_told_until_som
     assert list(watch.conditions()) == []
 
 
+def test_a_symbol_alone_is_told_likewise_though_no_other_one_misses_its_bars() -> None:
+    now_s = [1_000.0]
+    watch = StreamWatch(settings(interval="12h"), lambda: now_s[0])
+
+    def told(watch: StreamWatch) -> list[str]:
+        return [f"{one.kind}: {one.text}" for one in watch.conditions()]
+
+    for ts_event in (5, 6, 7):
+        watch.see(features(ts_event))
+    for ts_event in (5, 6):  # it is behind, and comes on
+        now_s[0] += 60
+        assert told(watch) == []
+        watch.see(decision(ts_event))
+    now_s[0] += 61
+    late = [f"late symbol: {SYM}: its ticks come, and nobody decides on them"]
+    again = StreamWatch(settings())
+    again.restore(watch.state())
+    assert told(watch) == told(again) == late
+    for one in (watch, again):
+        one.see(decision(7))
+    now_s[0] += 61
+    assert told(watch) == told(again) == []
+
+
+def test_in_a_replay_a_decision_may_be_as_late_as_it_likes() -> None:
+    now_s = [1_000.0]
+    watch = StreamWatch(settings(ingestor={"source": "simulated"}), lambda: now_s[0])
+    watch.see(features(5))
+    now_s[0] += 1e6
+    assert list(watch.conditions()) == []
+
+
 def test_a_measure_outside_its_range_is_told_until_it_is_within() -> None:
     watch = StreamWatch(settings())
 
