@@ -8,7 +8,7 @@ from services.monitor.alerts.bus_watch import OWNERS, BusWatch, StreamWatch
 from services.monitor.alerts.conditions import AlertKind, Condition
 from shared.bus.api import Commit, Lease
 from shared.bus.memory_bus import MemoryBus
-from shared.bus.names import PartitionId
+from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings, load_settings
 from shared.messages import DriftReading, Gap, GapCause, LateBars, Message, Prediction, Stream
 from shared.messages.monitor import DriftState, Measure, RangeReading
@@ -198,7 +198,7 @@ async def test_exchanges_that_were_never_heard_are_silent_after_as_long() -> Non
     again.restore([], silent)
     assert await found(again) == silent, "after a restart it is not over before it is"
     session = await bus.connect()
-    lease = await session.acquire(PartitionId("ingestor", 0), "one")
+    lease = await session.acquire(PartitionId("ingestor", partition_of(SYM, own.bus.partitions)), "one")
     assert lease is not None
     await session.load([lease.partition])
     await session.commit([Commit(lease, 0, dict([feed_heard("okx", 1_000)]), [])])
