@@ -17,7 +17,7 @@ from tests.unit.console.status.test_lines import BTC, ETH, TRADES
 D = Decimal
 BAR_MS = 1_000
 CARD = Expected(0.001, 0.01, BAR_MS)
-EQUITY, NOTIONAL = float(TRADES.equity), 0.018 * 71500.2
+EQUITY, NOTIONAL = float(TRADES.equity or 0), 0.018 * 71500.2
 
 
 def grown(count: int) -> EquityCurve:
