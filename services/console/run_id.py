@@ -8,8 +8,9 @@ from typing import Annotated, TypeAlias
 import typer
 
 from services.console.settings import with_bus
+from shared.bus.api import BusLost
 from shared.config import Settings
-from shared.errors import ConfigError
+from shared.errors import BusUnreachable, ConfigError
 
 LAST = "last"
 
@@ -20,16 +21,26 @@ RunId: TypeAlias = Annotated[
 
 @contextmanager
 def of_run_id(settings: Settings, run_id: str | None) -> Iterator[Settings]:
-    """Yields the settings under which a replay's streams are found, with the bus's address; else the config's."""
+    """Yields the settings under which a replay's streams are found, with the bus's address; else the config's.
+
+    Raises BusUnreachable.
+    """
     if run_id is None:
         yield settings
         return
     with with_bus(settings) as found:
-        yield asyncio.run(of_run(found, run_id))
+        try:
+            own = asyncio.run(of_run(found, run_id))
+        except BusLost as lost:
+            raise BusUnreachable(f"--run-id: {lost}") from lost
+        yield own
 
 
 async def of_run(settings: Settings, run_id: str | None) -> Settings:
-    """Returns the settings under which a replay's streams are found; `last` is the replay that began last."""
+    """Returns the settings under which a replay's streams are found; `last` is the replay that began last.
+
+    Raises BusLost.
+    """
     if run_id is None:
         return settings
     from shared.bus.redis_bus import known_runs

@@ -185,7 +185,7 @@ async def _tail(options: TailOptions, settings: Settings, no_bus: str) -> None:
         settings = replay_of(settings, str(options.run_id))
     around = NOTHING_AROUND
     if options.stream is not Stream.DEAD and options.most != 0:
-        rows, around = await _looked_up(options, settings, rows, no_bus)
+        rows, around = await _looked_up(options, settings, rows)
     elif no_bus:
         raise BusUnreachable(no_bus)
     for row in rows:
@@ -231,12 +231,10 @@ def _echo(options: TailOptions, row: Row, around: DecisionsAround) -> None:
     typer.echo(json_line(row) if options.as_json else text_line(row, options.wall, around))
 
 
-async def _looked_up(
-    options: TailOptions, settings: Settings, rows: list[Row], no_bus: str
-) -> tuple[list[Row], DecisionsAround]:
+async def _looked_up(options: TailOptions, settings: Settings, rows: list[Row]) -> tuple[list[Row], DecisionsAround]:
     """Returns the rows, with those that the bus has no more, and what other streams say of them.
 
-    Raises BusUnreachable where neither the bus nor a recording is there.
+    Where there are none without the bus, raises BusUnreachable, or DataError if there is a recording.
     """
     whole = not options.by_time and len(rows) == options.most
     if whole and (options.as_json or options.stream is not Stream.DECISIONS):
@@ -246,10 +244,10 @@ async def _looked_up(
     async with Lookup.open(settings) as lookup:
         if not whole:
             rows = await _with_recorded(options, lookup, rows)
-        if no_bus and lookup.recording is None:
-            raise BusUnreachable(no_bus)
+        if not rows and (reach := await lookup.reach()).no_bus:
+            raise reach.unknown(nothing(options, settings))
         if any(row.origin == "recording" for row in rows) and not options.as_json:
-            typer.echo(_where(await lookup.reach(), options, no_bus), err=True)
+            typer.echo(_where(await lookup.reach(), options), err=True)
         return rows, NOTHING_AROUND if options.as_json else await DecisionsAround.of(lookup, rows)
 
 
@@ -271,13 +269,13 @@ async def _with_recorded(options: TailOptions, lookup: "Lookup", rows: list[Row]
     return found if options.most is None else found[max(0, len(found) - options.most) :]
 
 
-def _where(reach: "Reach", options: TailOptions, no_bus: str) -> str:
+def _where(reach: "Reach", options: TailOptions) -> str:
     """Returns where the rows come from, and from when on there are any."""
     recorded, on_bus = reach.recording.get(options.stream), reach.bus.get(options.stream)
-    said = [no_bus.removesuffix(": is it running?")] if no_bus else []
+    said = [reach.no_bus.removesuffix(": is it running?")] if reach.no_bus else []
     said += [f"{path} cannot be read and is left out ({why})" for path, why in reach.damaged.items()]
     if recorded is not None:
-        ends = f" until {options.wall.second(recorded.until_ns)}" if no_bus else ""
+        ends = f" until {options.wall.second(recorded.until_ns)}" if reach.no_bus else ""
         said.append(f"from the recording, written since {options.wall.second(recorded.since_ns)}{ends}")
     if on_bus is not None:
         said.append(f"from the bus, written since {options.wall.second(on_bus.since_ns)}")

@@ -63,7 +63,8 @@ async def asked(settings: Settings, name: str, wall: WallTime) -> tuple[ToldChai
         tr = await trace_of(chains, settings, name)
         told = await chains.told(tr)
         if not told.chain:
-            raise DataError(f"trace: nothing is found of {tr!r:.200}, on the bus, in recording or journal: {TAKES}")
+            said = f"trace: nothing is found of {tr!r:.200}, on the bus, in recording or journal: {TAKES}"
+            raise (await chains.lookup.reach()).unknown(said, chains.no_journal)
         return told, await chains.features_before(told.chain)
 
 
@@ -73,9 +74,8 @@ async def trace_of(chains: Chains, settings: Settings, name: str) -> str:
         stream, sym, n = Stream(numbered[1]), numbered[2], int(numbered[3])
         found = await chains.lookup.by_n(stream, sym, n) if stream is not Stream.DEAD else None
         if found is None:
-            raise DataError(
-                f"trace: {stream} n={n} of {sym} is not known: `tickline tail {stream} --sym {sym}` shows n"
-            )
+            said = f"trace: {stream} n={n} of {sym} is not known: `tickline tail {stream} --sym {sym}` shows n"
+            raise (await chains.lookup.reach()).unknown(said)
         return found.message.tr
     if await chains.lookup.of_trace(name):
         return name

@@ -50,7 +50,8 @@ class SymbolMoney(NamedTuple):
 
     - entry: what was paid for it, on average; None where it is flat, or nobody knows.
     - balance: without unrealised profit. capital: what the book was given.
-    - price, price_ns: of the newest tick; None without one. unrealised: at that price.
+    - price, price_ns: of the newest tick; None without one.
+    - unrealised: at that price; None where what is held has no price, or nobody knows its entry.
     - today: made since midnight, unrealised too, after fees and funding; None where that cannot be told.
     - fees_today: > 0 paid. funding_today: > 0 received.
     - last_fill: the last report that filled something. last_report: the last one of an order, filled or not.
@@ -63,7 +64,7 @@ class SymbolMoney(NamedTuple):
     capital: Decimal = _ZERO
     price: Decimal | None = None
     price_ns: int | None = None
-    unrealised: Decimal = _ZERO
+    unrealised: Decimal | None = _ZERO
     today: Decimal | None = _ZERO
     fees_today: Decimal = _ZERO
     funding_today: Decimal = _ZERO
@@ -171,7 +172,8 @@ async def _decided(
         account.update(decision.balance - account.capital)
         day = Day(_ZERO, None, _ZERO, _ZERO, last_fill, last_report)
         found = await _valued(settings, lookup, account, sym, day, midnight_ns, known)
-        return found._replace(qty=decision.signed_qty + _traded(reports, decision), today=None)
+        qty = decision.signed_qty + _traded(reports, decision)
+        return found._replace(qty=qty, unrealised=None if qty else _ZERO, today=None)
     account.update(decision.balance - _balance_after(reports[begin:], decision) - account.capital)
     book = DayBook(account, sym, midnight_ns)
     for report in (report for report in reports[begin:] if report.n <= decision.booked_n):
@@ -264,16 +266,16 @@ async def _valued(
     tick = ticks[-1].message if ticks else None
     price = tick.price if isinstance(tick, MarketTick) else None
     held, balance = account.held(sym), account.balance()
-    unrealised = _ZERO if price is None else account.equity(sym, price) - balance
-    then = _ZERO
+    unrealised = _ZERO if held is None else None if price is None else account.equity(sym, price) - balance
+    then: Decimal | None = _ZERO
     if day.held is not None:
         if (sym, midnight_ns) not in known.prices:
             known.prices[sym, midnight_ns] = await _price_at(settings, lookup, sym, midnight_ns)
         at_midnight = known.prices[sym, midnight_ns]
-        told = at_midnight is not None and price is not None
-        then = day.held.unrealised(at_midnight) if at_midnight is not None else _ZERO
-    else:
-        told = price is not None or held is None
+        then = None if at_midnight is None else day.held.unrealised(at_midnight)
+    today = None
+    if unrealised is not None and then is not None:
+        today = balance - account.capital + unrealised - day.made - then
     return SymbolMoney(
         qty=_ZERO if held is None else held.signed_qty,
         entry=None if held is None else held.price,
@@ -282,7 +284,7 @@ async def _valued(
         price=price,
         price_ns=None if tick is None else tick.ts_event,
         unrealised=unrealised,
-        today=balance - account.capital + unrealised - day.made - then if told else None,
+        today=today,
         fees_today=day.fees,
         funding_today=day.funding,
         last_fill=day.last_fill,

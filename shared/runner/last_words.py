@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from shared.bus.api import Session
-from shared.bus.names import PartitionId
+from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings
 
 HEARD = "heard"
@@ -18,7 +18,8 @@ SECOND_MS = 1_000
 class LastWords(NamedTuple):
     """The last words of the exchanges.
 
-    - feeds: by the name of the ingestor's venue, as it stands in trace ids; only those that were heard at all.
+    - feeds: by the name of the ingestor's venue, as it stands in trace ids; only those that were heard at all. Of a
+      venue's partitions the one that was heard longest ago counts: each may have a process of its own, and may be deaf.
     - exchange: of the one where orders go; None where it was never heard, e.g. on paper.
     """
 
@@ -47,9 +48,18 @@ def exchange_heard(at_ms: int) -> tuple[str, str]:
 async def last_words(session: Session, settings: Settings) -> LastWords:
     """Returns what stands on the bus; raises BusLost."""
     own, partitions = settings.ingestor, range(settings.bus.partitions)
-    venues = list(own.each_venue) if own.source == "ccxt" else []
-    asked = [(PartitionId(own.instance, p), f"{HEARD}:{venue}") for venue in venues for p in partitions]
+    venues = own.each_venue if own.source == "ccxt" else {}
+    # A partition without a symbol of the venue has at most an old word, from before a change of the config.
+    fed = [
+        (venue, p)
+        for venue, live in venues.items()
+        for p in {partition_of(sym, len(partitions)) for sym in live.markets}
+    ]
+    asked = [(PartitionId(own.instance, p), f"{HEARD}:{venue}") for venue, p in fed]
     asked += [(PartitionId(settings.gateway.instance, p), HEARD) for p in partitions]
     answers = [int(found or b"0") for found in await session.fields(asked)]
-    newest = [max(answers[at : at + len(partitions)]) for at in range(0, len(answers), len(partitions))]
-    return LastWords({venue: at_ms for venue, at_ms in zip(venues, newest, strict=False) if at_ms}, newest[-1] or None)
+    feeds: dict[str, int] = {}
+    for (venue, _), at_ms in zip(fed, answers, strict=False):
+        if at_ms:
+            feeds[venue] = min(at_ms, feeds.get(venue, at_ms))
+    return LastWords(feeds, max(answers[len(fed) :]) or None)

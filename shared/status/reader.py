@@ -137,7 +137,8 @@ class StatusReader:
             )
             for sym in own.symbols
         }
-        equity = sum((one.equity for one in symbols.values()), Decimal(0))
+        # What no price is known of is at stake at its entry, so it counts as worth that here, too.
+        at_stake = sum((one.balance + (one.unrealised or 0) for one in symbols.values()), Decimal(0))
         return LineStatus(
             now_ns=now_ns,
             event_ns=event_ns if self._event_time else now_ns,
@@ -156,7 +157,7 @@ class StatusReader:
             not_asked=seen.why,
             asked=seen.asked,
             edge=await self._edge(),
-            worst=worst_line(own, symbols, equity),
+            worst=worst_line(own, symbols, at_stake),
             naked=tuple(naked(own, symbols.values())),
             notes=(*self._notes, *([found.why] if found.why else [])),
         )
@@ -349,9 +350,11 @@ def _symbol(
     decided = decision.message if decision is not None and isinstance(decision.message, Decision) else None
     if held is None:
         return SymbolStatus(sym, price, price_ns, decision=decided, exchange=there)
-    unrealised = held.unrealised
+    unrealised, today = held.unrealised, held.today
     if price is not None and held.entry is not None:
         unrealised = held.qty * (price - held.entry)
+        if today is not None and held.unrealised is not None:
+            today += unrealised - held.unrealised
     return SymbolStatus(
         sym=sym,
         price=price,
@@ -360,7 +363,7 @@ def _symbol(
         entry=held.entry,
         unrealised=unrealised,
         realised=held.made,
-        today=None if held.today is None else held.today + unrealised - held.unrealised,
+        today=today,
         fees_today=held.fees_today,
         funding_today=held.funding_today,
         balance=held.balance,

@@ -44,7 +44,8 @@ class SymbolStatus(NamedTuple):
 
     - price, price_ns: of the newest tick, or of the exchange's quote where that was asked.
     - qty: signed base units, dust too. entry: what was paid for it, on average.
-    - unrealised: at the price. realised: since the book began, after fees and funding.
+    - unrealised: at the price; None where that, or the entry, is not known.
+    - realised: since the book began, after fees and funding.
     - today: made since midnight after fees and funding. fees_today: > 0 paid. funding_today: > 0 received.
     - fill: the last report that filled something. report: the last one of an order, filled or not.
     - unknown: orders of which nobody knows what became.
@@ -58,7 +59,7 @@ class SymbolStatus(NamedTuple):
     price_ns: int | None = None
     qty: Decimal = Decimal(0)
     entry: Decimal | None = None
-    unrealised: Decimal = Decimal(0)
+    unrealised: Decimal | None = Decimal(0)
     realised: Decimal = Decimal(0)
     today: Decimal | None = None
     fees_today: Decimal = Decimal(0)
@@ -74,9 +75,9 @@ class SymbolStatus(NamedTuple):
     simulated: Mapping[StopKind, Decimal] = {}
 
     @property
-    def equity(self) -> Decimal:
-        """Returns the book's balance and its unrealised profit."""
-        return self.balance + self.unrealised
+    def equity(self) -> Decimal | None:
+        """Returns the book's balance and its unrealised profit; None where that is not known."""
+        return None if self.unrealised is None else self.balance + self.unrealised
 
     @property
     def apart(self) -> bool:
@@ -215,20 +216,19 @@ class LineStatus(NamedTuple):
     naked: tuple[str, ...] = ()
 
     @property
-    def equity(self) -> Decimal:
-        """Returns the sum over the books."""
-        return _sum(one.equity for one in self.symbols.values())
+    def equity(self) -> Decimal | None:
+        """Returns the sum over the books; None where it is not known of one."""
+        return _known_sum(one.equity for one in self.symbols.values())
 
     @property
-    def unrealised(self) -> Decimal:
-        """Returns the sum over the books."""
-        return _sum(one.unrealised for one in self.symbols.values())
+    def unrealised(self) -> Decimal | None:
+        """Returns the sum over the books; None where it is not known of one."""
+        return _known_sum(one.unrealised for one in self.symbols.values())
 
     @property
     def today(self) -> Decimal | None:
         """Returns what all books made since midnight; None where it is not known of one."""
-        made = [one.today for one in self.symbols.values()]
-        return None if None in made else _sum(one for one in made if one is not None)
+        return _known_sum(one.today for one in self.symbols.values())
 
     @property
     def fees_today(self) -> Decimal:
@@ -289,3 +289,8 @@ def iso_or_none(ns: int | None) -> str | None:
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:
     return sum(amounts, Decimal(0))
+
+
+def _known_sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    found = list(amounts)
+    return None if None in found else _sum(one for one in found if one is not None)

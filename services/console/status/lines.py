@@ -62,15 +62,15 @@ def head(status: LineStatus, wall: WallTime) -> Iterator[str]:
         yield str(status.identity)
     if status.edge:
         yield status.edge
-    yield f"equity {money(status.equity)}{APART}{made(status)}"
+    yield f"equity {'not known' if status.equity is None else money(status.equity)}{APART}{made(status)}"
     if status.worst:
         yield status.worst
 
 
 def made(status: LineStatus) -> str:
     """Returns what today brought, over all books."""
-    today = "not known" if status.today is None else signed(status.today)
-    said = [f"today {today}", f"unrealised {signed(status.unrealised)}"]
+    figures = {"today": status.today, "unrealised": status.unrealised}
+    said = [f"{name} {'not known' if amount is None else signed(amount)}" for name, amount in figures.items()]
     said += [f"fees today {money(status.fees_today)}", f"funding today {signed(status.funding_today)}"]
     return APART.join(said)
 
@@ -157,7 +157,7 @@ def _numbers(one: SymbolStatus, now_ns: int) -> tuple[str, ...]:
         "-" if one.price_ns is None else age(now_ns - one.price_ns),
         number(one.qty) if held else "flat",
         number(one.entry) if held and one.entry is not None else "-",
-        signed(one.unrealised) if held else "-",
+        signed(one.unrealised) if held and one.unrealised is not None else "-",
         "-" if one.today is None else signed(one.today),
     )
 

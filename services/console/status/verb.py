@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from services.console.output import AsJson, InUtc, json_text, show, wall_time
@@ -47,15 +46,16 @@ async def read_status(
     from shared.runner.service import make_bus  # it loads the server's client
 
     if settings.bus.url:
-        with suppress(BusLost):  # then all is read without it, and the status says so
+        try:
             own = await of_run(settings, run_id)
             session = await make_bus(own).connect()
             try:
                 return await _read(own, wall, session, rests=rests, replay=run_id is not None)
             finally:
                 await session.close()
-    if run_id is not None:
-        raise BusUnreachable("--run-id: the bus that holds the replay does not answer")
+        except BusLost as lost:  # then all is read without it, and the status says so
+            if run_id is not None:
+                raise BusUnreachable(f"--run-id: {lost}") from lost
     return await _read(settings, wall, None, rests=rests)
 
 

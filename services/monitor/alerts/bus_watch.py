@@ -207,9 +207,11 @@ class StreamWatch:
         self._outside: dict[tuple[str, str, str], RangeReading] = {}
         self._late: dict[str, LateBars] = {}
         self._ticked_ns: dict[str, int] = {}  # the newest tick's time
-        self._undecided_s: dict[str, float] = {}  # since when one that is late has ticks all the same
+        self._decided_ns: dict[str, int] = {}  # the newest decision's time
+        self._undecided_s: dict[str, float] = {}  # since when there is a newer tick, and no decision came
         length_s = interval_ns(settings.interval) / NS_PER_S if settings.bars_by_clock else float("inf")
         self._patience_s = settings.alerts.silent_s
+        self._at_present = settings.ingestor.is_at_present  # a replay's decisions may be as late as they like
         self._silent_s = BARS * length_s + self._patience_s
         self._heard_s = dict.fromkeys(settings.symbols, clock())
 
@@ -235,21 +237,31 @@ class StreamWatch:
         elif isinstance(message, LateBars) and not message.book:
             self._late[message.sym] = message
             self._note_undecided(message.sym)
-        elif isinstance(message, Decision) and message.sym in self._late:
-            if message.ts_event >= self._late[message.sym].ts_event:
-                del self._late[message.sym]
-                self._undecided_s.pop(message.sym, None)
+        elif isinstance(message, Decision):
+            self._decided(message)
         elif isinstance(message, Prediction):
             self._heard_s[message.sym] = self._clock()
             if message.sym in self._gaps and (message.y_hat is not None or not message.model):
                 del self._gaps[message.sym]
 
+    def _decided(self, decision: Decision) -> None:
+        """Notes that somebody decides; of a symbol that is late only where it is on what was given up, or behind that.
+
+        One who is behind the ticks, and decides on one after another, is waited for anew with each.
+        """
+        sym = decision.sym
+        self._decided_ns[sym] = max(decision.ts_event, self._decided_ns.get(sym, 0))
+        if sym not in self._late or decision.ts_event >= self._late[sym].ts_event:
+            self._late.pop(sym, None)
+            self._undecided_s.pop(sym, None)
+            self._note_undecided(sym)
+
     def _note_undecided(self, sym: str) -> None:
-        """Notes where a symbol that is late has ticks all the same: then nobody decides on them.
+        """Notes where a symbol has a newer tick than its last decision, whether or not another one misses its bars.
 
         Without ticks its feed is silent, which is another condition.
         """
-        if sym in self._late and self._ticked_ns.get(sym, 0) >= self._late[sym].ts_event:
+        if self._at_present and self._ticked_ns.get(sym, 0) > self._decided_ns.get(sym, 0):
             self._undecided_s.setdefault(sym, self._clock())
 
     def state(self) -> StreamWatchSnapshot:
@@ -270,9 +282,16 @@ class StreamWatch:
         self._heard_s |= {sym: float("-inf") for sym in saved.silent if sym in self._heard_s}
 
     def _undecided(self) -> Iterator[LateBars]:
-        """Yields what is late though its ticks come, and has been for a while: a decision may be a moment behind."""
+        """Yields what nobody decides on though its ticks come, for a while: a decision may be a moment behind."""
         now_s = self._clock()
-        return (self._late[sym] for sym, since_s in self._undecided_s.items() if now_s - since_s > self._patience_s)
+        for sym, since_s in self._undecided_s.items():
+            if now_s - since_s > self._patience_s:
+                yield self._late.get(sym) or self._late_alone(sym)
+
+    def _late_alone(self, sym: str) -> LateBars:
+        """Returns what the monitor would say of a symbol, had it another one that misses its bars."""
+        upto, since = self._ticked_ns[sym], self._decided_ns.get(sym, 0)
+        return LateBars(n=1, sym=sym, ts_event=upto, tr=f"late:{sym}:{upto}", since=since, book=False)
 
     def _is_silent(self, sym: str) -> bool:
         return self._clock() - self._heard_s[sym] > self._silent_s
@@ -294,7 +313,7 @@ class StreamWatch:
                 text = f"{sym}: no tick came for {age(round(self._silent_s * NS_PER_S))}"
                 yield Condition(AlertKind.FEED, sym, text, sym=sym)
         for late in self._undecided():
-            text = f"{late.human()}; its ticks come, and nobody decides on them"
+            text = f"{late.sym}: its ticks come, and nobody decides on them"
             yield Condition(AlertKind.LATE, late.sym, text, sym=late.sym)
         if self._drift is not None and self._drift.state in DRIFTED:
             yield Condition(AlertKind.DRIFT, "evidence", self._drift.human(), "tickline report")

@@ -142,13 +142,19 @@ def daily_message(name: str, money: Money, standing: Sequence[KnownCondition], r
 
     >>> daily_message("main", Money("journal", 1, {"A": SymbolMoney(balance=Decimal(101), today=Decimal(1))}), (), ())
     AlertMessage(title='main: today +1, equity 101', body='A: flat, today +1\\nnothing is wrong')
+    >>> unknown = SymbolMoney(Decimal(2), unrealised=None, today=None)
+    >>> print(*daily_message("main", Money("bus", 1, {"A": unknown}), (), ()), sep="\\n")
+    main: today unknown, equity unknown
+    A: 2 (unknown), today unknown
+    nothing is wrong
     """
     books = money.symbols
     today = _signed(_sum(book.today for book in books.values()))
-    equity = cents(sum((book.balance + book.unrealised for book in books.values()), _ZERO))
+    known = _sum(None if book.unrealised is None else book.balance + book.unrealised for book in books.values())
+    equity = "unknown" if known is None else cents(known)
     more = [f"and {len(books) - SHOWN_BOOKS} symbols more"] if len(books) > SHOWN_BOOKS else []
     lines = [*_books(list(books.items())[:SHOWN_BOOKS]), *more, *([money.why] if money.why else [])]
-    counts = Counter(known.kind for known in standing)
+    counts = Counter(one.kind for one in standing)
     stands = ", ".join(f"{kind} {count}" if count > 1 else kind for kind, count in counts.items())
     lines += [*readings, f"still: {stands}" if stands else "nothing is wrong"]
     return AlertMessage(f"{name}: today {today}, equity {equity}", "\n".join(lines))

@@ -133,8 +133,9 @@ class EquityCurve:
         self._peak, self._fall, self._deepest = Decimal(0), 0.0, 0.0
 
     def add(self, at_ms: int, status: LineStatus) -> None:
-        """Takes a status; one without all prices, or without the money of an account's journal, is no point."""
-        if status.standing is not None and status.money_from != "journal":
+        """Takes a status; one without all prices or entries, or without an account's journal, is no point."""
+        equity = status.equity
+        if equity is None or (status.standing is not None and status.money_from != "journal"):
             return
         prices = {sym: one.price for sym, one in status.symbols.items() if one.price is not None}
         if len(prices) < len(status.symbols):
@@ -145,9 +146,9 @@ class EquityCurve:
         hold = sum((share * price / self._begun[sym] for sym, price in prices.items()), Decimal(0))
         if self._expected is not None:
             notional = float(sum(abs(one.qty) * prices[sym] for sym, one in status.symbols.items()))
-            begun = CurveBand(begun=float(status.equity), at_ms=at_ms, notional=notional)
+            begun = CurveBand(begun=float(equity), at_ms=at_ms, notional=notional)
             self._band = begun if self._band is None else self._band.after(self._expected, at_ms, notional)
-        self.put(at_ms, status.equity, hold)
+        self.put(at_ms, equity, hold)
 
     def put(self, at_ms: int, equity: Decimal, hold: Decimal | None) -> None:
         """Takes a point; one that is no later than the last takes its place."""

@@ -226,8 +226,8 @@ def _arrows(state: PageState, ages: _Ages) -> Iterator[dict[str, Any]]:
 def _equity(state: PageState) -> dict[str, Any]:
     status, curve = state.status, state.curve
     return {
-        "now": plain(status.equity),
-        "unrealised": plain(status.unrealised),
+        "now": _text(status.equity),
+        "unrealised": _text(status.unrealised),
         "today": _text(status.today),
         "drawdown": curve.drawdown,
         "max_drawdown": curve.max_drawdown,
@@ -273,7 +273,7 @@ def _position(one: SymbolStatus, ages: _Ages, status: LineStatus) -> dict[str, A
         "price_age_s": ages.event(one.price_ns),
         "stop": _text(lying[0] if lying else None),
         "naked": one.sym in status.naked,
-        "unrealised": plain(one.unrealised),
+        "unrealised": _text(one.unrealised),
         "today": _text(one.today),
     }
 

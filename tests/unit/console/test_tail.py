@@ -66,7 +66,7 @@ async def test_a_bus_that_is_not_there_is_said_in_one_clear_line() -> None:
         await make_bus(settings).connect()
     recorded = {Stream.TICKS: TimeSpan(NOON - 60 * 10**9, NOON)}
     options = TailOptions(Stream.TICKS, None, None, None, None, False, False, None, UTC_TIME)
-    assert _where(Reach({}, recorded, "", "", {}), options, str(lost.value)) == (
+    assert _where(Reach({}, recorded, str(lost.value), "", {}), options) == (
         f"bus {settings.bus.url}: cannot connect: Connection refused; from the recording, written since 2025-11-24 "
         "11:59:00 UTC until 2025-11-24 12:00:00 UTC"
     )

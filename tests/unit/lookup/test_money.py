@@ -138,6 +138,17 @@ def test_what_is_left_of_the_streams_tells_the_same_or_that_it_cannot(hours: lis
         assert abs(found.today - made) < ROUNDED, "sums of 28 digits, in another order"
 
 
+async def test_what_is_held_without_an_entry_or_a_price_has_no_unrealised_profit() -> None:
+    life = played([Hour(100, 1, 0), Hour(100, 1, 0), Hour(130, 0, 0)], 3)
+    no_entry, no_price = (World(Path("nothing-recorded"), symbols=(SYM,)) for _ in range(2))
+    no_entry.write(*life.ticks, *life.decisions, *life.reports[1:])
+    no_price.write(*life.decisions, *life.reports)
+    found = [await read(world, MIDNIGHT_NS) for world in (no_entry, no_price)]
+    assert [(one.qty, one.entry, one.unrealised, one.today) for one in found] == [
+        (D(2), None, None, None), (D(2), D(100), None, None),
+    ]  # fmt: skip
+
+
 async def test_a_line_that_never_decided_has_its_capital(tmp_path: Path) -> None:
     world = World(tmp_path, symbols=(SYM,))
     lookup = world.lookup()

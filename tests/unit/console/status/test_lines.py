@@ -261,6 +261,14 @@ def test_what_is_not_known_is_no_zero() -> None:
     status = TRADES._replace(symbols={"BTCUSDT": BTC, "ETHUSDT": ETH._replace(today=None)})
     assert status.today is None
     assert "today not known" in status_lines(status, UTC_TIME, 160)[3]
+    held = ETH._replace(qty=D(1), unrealised=None)
+    status = TRADES._replace(symbols={"BTCUSDT": BTC, "ETHUSDT": held})
+    lines = status_lines(status, UTC_TIME, 160)
+    assert lines[3].startswith("equity not known  today -2.07  unrealised not known")
+    assert lines[7].split()[4:7] == ["1", "-", "-"]
+    told = status.as_json()
+    assert (told["equity"], told["unrealised"], told["symbols"]["ETHUSDT"]["unrealised"]) == (None, None, None)
+    assert told["symbols"]["ETHUSDT"]["equity"] is None
 
 
 MONEY = st.decimals(-(10**9), 10**9, places=12)

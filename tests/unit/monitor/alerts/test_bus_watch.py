@@ -8,7 +8,7 @@ from services.monitor.alerts.bus_watch import OWNERS, BusWatch, StreamWatch
 from services.monitor.alerts.conditions import AlertKind, Condition
 from shared.bus.api import Commit, Lease
 from shared.bus.memory_bus import MemoryBus
-from shared.bus.names import PartitionId
+from shared.bus.names import PartitionId, partition_of
 from shared.config import Settings, load_settings
 from shared.messages import DriftReading, Gap, GapCause, LateBars, Message, Prediction, Stream
 from shared.messages.monitor import DriftState, Measure, RangeReading
@@ -198,7 +198,7 @@ async def test_exchanges_that_were_never_heard_are_silent_after_as_long() -> Non
     again.restore([], silent)
     assert await found(again) == silent, "after a restart it is not over before it is"
     session = await bus.connect()
-    lease = await session.acquire(PartitionId("ingestor", 0), "one")
+    lease = await session.acquire(PartitionId("ingestor", partition_of(SYM, own.bus.partitions)), "one")
     assert lease is not None
     await session.load([lease.partition])
     await session.commit([Commit(lease, 0, dict([feed_heard("okx", 1_000)]), [])])
@@ -228,6 +228,38 @@ def test_a_symbol_whose_ticks_come_and_on_which_nobody_decides_is_told_until_som
     watch.see(decision(5))
     assert [one.kind for one in (*again.conditions(), *watch.conditions())] == [AlertKind.LATE] * 2
     watch.see(decision(6))
+    assert list(watch.conditions()) == []
+
+
+def test_a_symbol_alone_is_told_likewise_though_no_other_one_misses_its_bars() -> None:
+    now_s = [1_000.0]
+    watch = StreamWatch(settings(interval="12h"), lambda: now_s[0])
+
+    def told(watch: StreamWatch) -> list[str]:
+        return [f"{one.kind}: {one.text}" for one in watch.conditions()]
+
+    for ts_event in (5, 6, 7):
+        watch.see(features(ts_event))
+    for ts_event in (5, 6):  # it is behind, and comes on
+        now_s[0] += 60
+        assert told(watch) == []
+        watch.see(decision(ts_event))
+    now_s[0] += 61
+    late = [f"late symbol: {SYM}: its ticks come, and nobody decides on them"]
+    again = StreamWatch(settings())
+    again.restore(watch.state())
+    assert told(watch) == told(again) == late
+    for one in (watch, again):
+        one.see(decision(7))
+    now_s[0] += 61
+    assert told(watch) == told(again) == []
+
+
+def test_in_a_replay_a_decision_may_be_as_late_as_it_likes() -> None:
+    now_s = [1_000.0]
+    watch = StreamWatch(settings(ingestor={"source": "simulated"}), lambda: now_s[0])
+    watch.see(features(5))
+    now_s[0] += 1e6
     assert list(watch.conditions()) == []
 
 

@@ -11,7 +11,7 @@ from shared.config import Mode
 from shared.config.monitor import AlertSettings
 from shared.journal.rows import LatchRow
 from shared.messages import Gap, GapCause, Stream
-from tests.unit.monitor.alerts.line import SERVICES, SYM, killed, now_ms, quiet, sent, watched_line
+from tests.unit.monitor.alerts.line import SERVICES, SYM, WatchedLine, killed, now_ms, quiet, sent, watched_line
 from tests.until import until
 
 
@@ -64,14 +64,19 @@ async def test_a_source_that_fails_oddly_hides_nothing_of_the_others(
         await line.watch.close()
 
 
+async def without_journal(line: WatchedLine, folder: Path) -> None:
+    """Moves the journal away, until that is told."""
+    await quiet(line)
+    os.rename(folder / "journal-main.db", folder / "moved")
+    await line.watch.look()
+    line.now_s += 11
+    await line.watch.look()
+    assert [text.partition(":")[0] for text in await sent(line, 1)] == ["journal"]
+
+
 async def test_a_journal_that_is_away_over_a_restart_is_not_said_to_be_back(tmp_path: Path) -> None:
     with watched_line(tmp_path) as line:
-        await quiet(line)
-        os.rename(tmp_path / "journal-main.db", tmp_path / "moved")
-        await line.watch.look()
-        line.now_s += 11
-        await line.watch.look()
-        assert [text.partition(":")[0] for text in await sent(line, 1)] == ["journal"]
+        await without_journal(line, tmp_path)
         await killed(line)
         await line.watch.look()
         assert [text for text in await sent(line, 2) if "journal" in text.partition(",")[0]] == (await sent(line, 1))[
@@ -86,12 +91,7 @@ async def test_a_journal_that_is_away_over_a_restart_is_not_said_to_be_back(tmp_
 async def test_a_line_that_has_a_journal_no_more_does_not_miss_it(tmp_path: Path) -> None:
     """From an account to paper: else the heartbeat is silent for ever."""
     with watched_line(tmp_path) as line:
-        await quiet(line)
-        os.rename(tmp_path / "journal-main.db", tmp_path / "moved")
-        await line.watch.look()
-        line.now_s += 11
-        await line.watch.look()
-        await sent(line, 1)
+        await without_journal(line, tmp_path)
         paper = line.settings.gateway.model_copy(update={"mode": Mode.PAPER})
         line.settings = line.settings.model_copy(update={"gateway": paper})
         await killed(line)

@@ -263,8 +263,8 @@ async def test_the_daily_line_comes_once_a_day(tmp_path: Path) -> None:
             await line.watch.look()
             await asyncio.sleep(0)
         (text, *_) = await sent(line, 1)
-        assert line.sinks[0].titles == ["tickline main (testnet): today unknown, equity 100"]  # no tick, no price
-        assert text == f"{SYM}: 0.5 from 100 (0), today unknown"
+        assert line.sinks[0].titles == ["tickline main (testnet): today unknown, equity unknown"]  # no tick, no price
+        assert text == f"{SYM}: 0.5 from 100 (unknown), today unknown"
         await line.watch.close()
         assert len(line.sinks[0].messages) == 1
 

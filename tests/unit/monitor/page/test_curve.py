@@ -17,7 +17,7 @@ from tests.unit.console.status.test_lines import BTC, ETH, TRADES
 D = Decimal
 BAR_MS = 1_000
 CARD = Expected(0.001, 0.01, BAR_MS)
-EQUITY, NOTIONAL = float(TRADES.equity), 0.018 * 71500.2
+EQUITY, NOTIONAL = float(TRADES.equity or 0), 0.018 * 71500.2
 
 
 def grown(count: int) -> EquityCurve:
@@ -71,6 +71,12 @@ def looked(bars: int, qty: str = "0.018") -> EquityCurve:
     for i in range(bars + 1):
         curve.add(i * BAR_MS + 5, held(qty))
     return curve
+
+
+def test_an_equity_that_is_not_known_is_no_point() -> None:
+    curve = EquityCurve(D(2000))
+    curve.add(5, TRADES._replace(symbols={"BTCUSDT": BTC._replace(unrealised=None)}))
+    assert not curve.figures().points
 
 
 def test_the_band_is_that_of_the_monitors_readings_in_money() -> None:

@@ -51,6 +51,11 @@ def test_money_is_text_and_ages_are_of_the_sending() -> None:
     json.dumps(view, allow_nan=False)
 
 
+def test_what_is_not_known_is_no_zero() -> None:
+    view = view_of(state(TRADES._replace(symbols={"BTCUSDT": BTC._replace(unrealised=None)})), NOW_MS, 1)
+    assert (view["equity"]["now"], view["equity"]["unrealised"], view["positions"][0]["unrealised"]) == (None,) * 3
+
+
 @pytest.mark.parametrize(("today", "share"), [("8.714", 0.1286), ("-1.286", None), (None, None)])
 def test_what_the_fees_have_eaten_of_what_was_made(today: str | None, share: float | None) -> None:
     made = BTC._replace(today=None if today is None else Decimal(today))
