@@ -149,7 +149,7 @@ async def gathered(
         asked_ns=since_ns,
         undecided=undecided,
         readings=[one for one in said if isinstance(one, DriftReading) and one.moved is not _RESUMED],
-        lost=_lost(start.booked_n, [one.decision.booked_n for one in written], numbers),
+        lost=_lost(start.booked_n, [one.decision.booked_n for one in written] + [one.n for one in later], numbers),
     )
 
 
@@ -163,11 +163,14 @@ async def _nothing(
     return reach.unknown(f"report: no decision on {sym}{window} is known{whether}")
 
 
-def _lost(first: int, booked: Sequence[int], known: set[int] | None) -> int:
-    """Counts the reports that the decisions have booked and that are not known any more; a journal has all."""
+def _lost(first: int, own: Sequence[int], known: set[int] | None) -> int:
+    """Counts the reports of a window that are not known any more; a journal has all.
+
+    - first: the last report before it. own: those that its decisions have booked, and those of its bars.
+    """
     if known is None:
         return 0
-    last = max([*booked, *known], default=first)
+    last = max(own, default=first)
     return sum(n not in known for n in range(first + 1, last + 1))
 
 

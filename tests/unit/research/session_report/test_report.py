@@ -244,6 +244,10 @@ def test_what_is_kept_nowhere_any_more_is_said(messages: list[Message], tmp_path
     lost = [one for one in messages if not (isinstance(one, ExecutionReport) and one.n in {3, 4})]
     found = report_of(lost, tmp_path)
     assert any(note.startswith("2 execution reports of this time are kept nowhere") for note in found.notes)
+    gone = next(one.n for one in messages if isinstance(one, ExecutionReport) and one.ts_event > at(40))
+    behind = [one for one in messages if not (isinstance(one, ExecutionReport) and one.n == gone)]
+    assert session_of(SETTINGS, behind, tmp_path / "behind").lost == 1
+    assert not session_of(SETTINGS, behind, tmp_path / "early", until_ns=at(20)).lost
     absent = report_of([one for one in messages if one.tr.split(":")[-1] not in {"31", "32"}], tmp_path / "absent")
     assert any(note.startswith("2 bars of the window never came") for note in absent.notes)
     asked = report_of(messages, tmp_path / "other", since_ns=at(-5))
