@@ -310,6 +310,19 @@ def test_funding_is_paid_and_capital_is_no_profit(messages: list[Message], tmp_p
     assert float(own.totals.end_equity) == pytest.approx(float(without.totals.end_equity) - 1.25, rel=1e-15)
 
 
+def test_a_balance_has_the_capital_that_came_later(messages: list[Message], tmp_path: Path) -> None:
+    """The book was begun with 1,000, whatever it had when the window begins."""
+    last = fills(messages)[-1]
+    given = {"tick_n": 0, "order_n": 0, "last_qty": Decimal(0), "last_px": None, "commission": Decimal(0)}
+    capital = last.model_copy(update={**given, "leg": Leg.CAPITAL, "capital": Decimal(5_000)})
+    spoiled = [*(one for one in messages if one is not last), capital, last.model_copy(update={"n": last.n + 1})]
+    found = report_of(spoiled, tmp_path, since_ns=at(30))
+    whole = booked(SETTINGS, session_of(SETTINGS, messages, tmp_path / "whole"), [])
+    assert float(found.own.fills[-1].balance) == pytest.approx(float(whole.fills[-1].balance) + 4_000, rel=1e-12)
+    assert float(found.own.totals.end_equity) == pytest.approx(float(whole.totals.end_equity), rel=1e-12)
+    assert any(note.startswith("Its capital became 5000, from 1000") for note in found.notes)
+
+
 def test_days_and_months_are_those_of_the_wall() -> None:
     day = 86_400 * 10**9
     live = [BarEnd(day, 110.0, 1.0), BarEnd(2 * day, 99.0, 1.0), BarEnd(3 * day, 99.0, 0.0)]
