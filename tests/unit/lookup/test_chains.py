@@ -21,7 +21,7 @@ from services.gateway.paper import PaperStage
 from services.signal.stage import SignalStage
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from services.strategy.stage import StrategyStage
-from shared.config import Settings
+from shared.config import Mode, Settings
 from shared.config.gateway import GatewaySettings
 from shared.control.books import execution_row
 from shared.errors import DataError
@@ -370,6 +370,23 @@ async def test_the_rule_is_told_as_it_was_configured_then(world: World) -> None:
     for told, of_now in ((as_now, True), (as_then, False)):
         assert told.as_now is of_now
         assert "above the threshold of 1.0" in told.sentences[-1].text
+
+
+async def test_mode_and_costs_are_told_as_they_were_configured_then(world: World) -> None:
+    session = Session().take(*PRICES)
+    then = session.settings.model_copy(
+        update={"gateway": GatewaySettings(fee=Decimal("0.0003"), slippage_bps=Decimal(7))}
+    )
+    world.record(Stream.TICKS, ())
+    write_checkpoint(world.folder, Checkpoint(taken_ns=1, settings=kept_settings(then), snapshots={}))
+    live = GatewaySettings(mode=Mode.TESTNET, venue="fake", account="main", fee=Decimal("0.001"))
+    session.settings = session.settings.model_copy(update={"gateway": live})
+    async with chains_of(world, session) as chains:
+        told = await chains.told(session.orders()[-1].tr)
+    assert not told.as_now
+    texts = [sentence.text for sentence in told.sentences]
+    assert any(text.startswith("on paper no limit is asked") and "slippage_bps 7 worse" in text for text in texts)
+    assert any("(fee 3.00 bps)" in text and "(slippage_bps 7)" in text for text in texts)
 
 
 async def test_a_payment_has_nothing_behind_it_and_lacks_nothing(world: World) -> None:
