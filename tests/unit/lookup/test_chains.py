@@ -28,6 +28,7 @@ from shared.errors import DataError
 from shared.exchanges.trading.venue import MarketRules
 from shared.journal.journal import Journal
 from shared.journal.rows import EventRow, FillRow, OrderRow
+from shared.lookup import Lookup
 from shared.lookup.chains import Chains, as_json_of
 from shared.messages import ExecutionReport, Gap, GapCause, MarketTick, Message, OrderIntent, OrderPhase, Stream
 from shared.messages.market import trace_id
@@ -400,6 +401,12 @@ async def test_a_payment_has_nothing_behind_it_and_lacks_nothing(world: World) -
     shown = "\n".join(trace_lines(told, UTC_TIME))
     assert "funding 0.25 paid" in shown
     assert "no decision and no order stand behind it" in shown
+    written = world.bus.streams[str(Stream.TICKS), world.place(Stream.TICKS, SYM)]
+    world.record(Stream.TICKS, written)
+    elsewhere = session.settings.model_copy(update={"symbols": ("A",), "recorder": world.settings.recorder})
+    other = Lookup(elsewhere.model_copy(update={"bus": world.settings.bus}), world.bus)
+    assert [one.message for one in await other.of_trace(paid.tr)] == [paid]
+    await other.close()
 
 
 async def test_y_hat_is_computed_again_and_another_one_is_seen(world: World) -> None:
