@@ -36,7 +36,7 @@ DEFAULT, VARIABLE, FILE = "default", "variable", "file"
 VENUES = ("ingestor", "venues")
 KEYS_DIR = ("gateway", "keys_dir")
 Keys: TypeAlias = tuple[str, ...]
-_HEADER = re.compile(r"\s*\[\s*([^][]+?)\s*\]\s*(#.*)?$")
+_HEADER = re.compile(r"\s*\[\[?\s*([^][]+?)\s*\]\]?\s*(#.*)?$")
 _KEY = re.compile(r"\s*([\w.\"' -]+?)\s*=")
 HIDDEN = "********"
 OTHERS = re.compile(
@@ -135,16 +135,17 @@ class Origins:
         self._written = file_values()
         text = "" if self._path is None else self._path.read_bytes().decode("utf-8-sig")
         self._lines = text.splitlines()
+        self._variables = {name.upper(): name for name in sorted(os.environ)}  # settings are read in either case
 
     def of(self, path: Keys) -> SettingOrigin:
         """Returns where the value at a path comes from."""
         name = PREFIX + "__".join(path).upper()
-        for known in sorted(os.environ):
+        for known, written in self._variables.items():
             if known == name or known.startswith(f"{name}__"):
-                return SettingOrigin(VARIABLE, known)
+                return SettingOrigin(VARIABLE, written)
         for depth in range(1, len(path)):
-            section = PREFIX + "__".join(path[:depth]).upper()
-            if section in os.environ and _holds(json.loads(os.environ[section]), path[depth:]):
+            section = self._variables.get(PREFIX + "__".join(path[:depth]).upper())
+            if section is not None and _holds(json.loads(os.environ[section]), path[depth:]):
                 return SettingOrigin(VARIABLE, section)
         if _holds(self._written, path):
             return SettingOrigin(FILE, str(self._path), line_of(self._lines, path))
@@ -170,6 +171,8 @@ def line_of(lines: Sequence[str], path: Keys) -> int:
     >>> text = ["interval = '1m'", "[gateway]", "fee = 0", "risk.daily_loss = 5", "markets = {A = 'A/U'}"]
     >>> [line_of(text, path) for path in (("interval",), ("gateway", "fee"), ("gateway", "markets", "A"))]
     [1, 3, 5]
+    >>> line_of(["[strategy]", "name = 'threshold'", "[[strategy.wrappers]]"], ("strategy", "wrappers"))
+    3
     """
     table: Keys = ()
     best, found = 0, 0

@@ -39,7 +39,7 @@ def report(
 ) -> None:
     """Compare a session, live or on paper, with the backtest of the same window and bars."""
     wall = wall_time(utc)
-    asked = _Asked(sym, start, end, wall, replay=run_id is not None, one=html is not None)
+    asked = Asked(sym, start, end, wall, replay=run_id is not None, one=html is not None)
     asked.window(time.time_ns())  # a wrong time is found out now
     settings = load_settings() if interval is None else load_settings(interval=interval)
     with ExitStack() as stack:
@@ -69,7 +69,7 @@ def report(
         show(total_lines(total))
 
 
-class _Asked(NamedTuple):
+class Asked(NamedTuple):
     """The options say which sessions are asked for.
 
     - replay: of a replay, which is always on paper.
@@ -95,7 +95,7 @@ class _Asked(NamedTuple):
 
 
 async def _sessions(
-    settings: Settings, asked: _Asked, interval: str | None
+    settings: Settings, asked: Asked, interval: str | None
 ) -> "list[tuple[RecordedConfig, LineSession]]":
     from services.research.session_report.config import config_of
     from services.research.session_report.session import gathered
@@ -107,7 +107,7 @@ async def _sessions(
         lookup = await stack.enter_async_context(Lookup.open(settings))
         window = asked.window(await lookup.now_ns())
         journal: Journal | None = None
-        for sym in await _symbols(settings, lookup, asked):
+        for sym in await symbols_of(settings, lookup, asked, *window):
             config = await config_of(settings, lookup, sym, *window)
             if interval is not None:
                 config = config._replace(settings=config.settings.model_copy(update={"interval": interval}))
@@ -121,17 +121,29 @@ async def _sessions(
     return found
 
 
-async def _symbols(settings: Settings, lookup: "Lookup", asked: _Asked) -> list[str]:
-    """Returns the symbols that the report is about: those on which anything was decided; of none the config's."""
+async def symbols_of(
+    settings: Settings, lookup: "Lookup", asked: Asked, since_ns: int | None, until_ns: int | None
+) -> list[str]:
+    """Returns the symbols that the report is about: those on which anything was decided then; of none the first.
+
+    Of one that has decisions at another time only it says that it is left out.
+    """
     known = await lookup.symbols()
     if asked.sym is not None:
         if asked.sym not in known:
             raise ConfigError(f"--sym {asked.sym}: nothing is known of it: there are {', '.join(known)}")
         return [asked.sym]
     decided = [sym for sym in known if await lookup.last(Stream.DECISIONS, sym)]
-    if asked.one and len(decided) > 1:
-        raise ConfigError(f"--html: a page is about one symbol: name it with --sym, e.g. --sym {decided[0]}")
-    return decided or list(settings.symbols[:1])
+    then = []
+    for sym in decided:
+        last = await lookup.last(Stream.DECISIONS, sym, 1, until_ns)
+        if last and (since_ns is None or last[-1].message.ts_event >= since_ns):
+            then.append(sym)
+    if asked.one and len(then) > 1:
+        raise ConfigError(f"--html: a page is about one symbol: name it with --sym, e.g. --sym {then[0]}")
+    if then and (absent := [sym for sym in decided if sym not in then]):
+        typer.echo(f"report: left out, with no decision between --from and --to: {', '.join(absent)}", err=True)
+    return then or decided[:1] or list(settings.symbols[:1])
 
 
 def _as_replay(settings: Settings) -> Settings:

@@ -71,10 +71,17 @@ def _ticks_flat(decision: Decision, near: Sequence[Message]) -> int | None:
     if decision.signed_qty:
         return None
     closed = [
-        one.tick_n for one in near
+        one for one in near
         if isinstance(one, ExecutionReport) and one.n <= decision.booked_n and one.last_qty and one.leg in _CLOSING
     ]  # fmt: skip
-    return decision.tick_n - max(closed) if closed else None
+    if not closed:
+        return None
+    last = max(closed, key=lambda one: one.n)
+    if last.tick_n:
+        return decision.tick_n - last.tick_n
+    # No tick led to what fired at the exchange: the first decision that had booked it was the first tick flat.
+    knew = [one.tick_n for one in near if isinstance(one, Decision) and last.n <= one.booked_n]
+    return decision.tick_n - min(knew, default=decision.tick_n) + 1
 
 
 def _no_y_hat(decision: Decision, near: Sequence[Message], wall: WallTime, needs: ModelNeeds | None) -> str:

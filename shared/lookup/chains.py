@@ -34,7 +34,7 @@ from shared.messages import (
 from shared.messages.codec import kept
 from shared.models.card import Card, ModelRefused
 from shared.models.card_of_hash import card_of_hash
-from shared.recording.checkpoint import TRADED, settings_at
+from shared.recording.checkpoint import TRADED, settings_at, settings_of
 from shared.wall_time import WallTime, iso
 
 JOURNAL = "journal"
@@ -137,13 +137,13 @@ class Chains:
         lives = await self._lives(chain)
         chain = await self._from_journal(chain, lives)
         at_ns = min((hop.at_ns for hop in chain.hops if hop.at_ns), default=0)
-        rule, as_now = self._rule(at_ns)
+        rule, settings, as_now = self._as_of(at_ns)
         if not chain:
             return ToldChain(chain, [], [], rule, as_now)
         circumstances = {
             decision.n: await self._circumstances(decision) for decision, _ in chain.each(Decision) if decision.reason
         }
-        sentences = story(chain, self._settings, self._wall, rule=rule, circumstances=circumstances, lives=lives)
+        sentences = story(chain, settings, self._wall, rule=rule, circumstances=circumstances, lives=lives)
         lacking = chain.lacking(await self._last_reported(chain))
         return ToldChain(chain, sentences, lacking, rule, as_now)
 
@@ -259,16 +259,20 @@ class Chains:
         except (ModelRefused, ConfigError):
             return None
 
-    def _rule(self, at_ns: int) -> tuple[Rule, bool]:
-        """Returns the rule of then, as the recorder kept it, else of now."""
+    def _as_of(self, at_ns: int) -> tuple[Rule, Settings, bool]:
+        """Returns the rule of then, and the settings with the gateway's, as the recorder kept them; else those of now.
+
+        The mode, the costs and the limits are of then, too: a replay on paper is told beside a config that is live.
+        """
         folder = self.lookup.recording
         try:
             told = None if folder is None or not at_ns else settings_at(folder, at_ns)
             if told is not None and TRADED in told:
-                return _told_rule(told), False
+                gateway = settings_of(told).gateway
+                return _told_rule(told), self._settings.model_copy(update={"gateway": gateway}), False
         except DataError:
             pass  # a recording that cannot be read tells no rule
-        return rule_of(self._settings), True
+        return rule_of(self._settings), self._settings, True
 
 
 def _told_rule(told: dict[str, Any]) -> Rule:

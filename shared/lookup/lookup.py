@@ -120,7 +120,8 @@ class Lookup:
         """Returns all messages with a trace id, in the line's order: tick, features, prediction, decisions, orders …"""
         tick = TickTrace.of(tr)
         if tick is None:
-            return await self._asked(lambda stores: messages_of_event(_of(stores), tr, self._settings.symbols))
+            symbols = await self.symbols()  # a replay's, or one that has left the config, too
+            return await self._asked(lambda stores: messages_of_event(_of(stores), tr, symbols))
         return await self._asked(lambda stores: messages_of_tick(_of(stores), tr, tick))
 
     async def of_order(self, client_order_id: str, sym: str | None = None) -> list[Found]:

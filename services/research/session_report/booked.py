@@ -72,7 +72,8 @@ class _Booking:
     def __init__(self, settings: Settings, session: LineSession, observers: Sequence[Observer]) -> None:
         self._session, self._observers = session, observers
         opening = session.opening
-        self._account = Account(opening.balance)
+        self._account = Account(opening.capital)
+        self._account.update(opening.balance - opening.capital)
         if opening.position is not None:
             held = opening.position
             self._account.open_position(session.sym, held.signed_qty, held.price)
@@ -121,7 +122,7 @@ class _Booking:
         account = self._account
         return (
             account.balance()
-            - (account.capital - self._session.opening.balance)
+            - (account.capital - self._session.opening.capital)
             + account.unrealised(self._session.sym, price)
         )
 

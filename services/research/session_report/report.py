@@ -132,6 +132,9 @@ def _notes(
         held = session.opening.position.signed_qty
         entry = "" if session.opening.known else ", at a price that is not kept any more: its profit counts from there"
         yield f"The session began with {held:f} {session.sym} held{entry}; the backtest begins flat."
+    given = [session.opening.capital, *(one.capital for one in session.reports if one.capital is not None)]
+    if given[-1] != given[0]:
+        yield f"Its capital became {given[-1]:f}, from {given[0]:f}: no profit; the backtest goes on with the first."
     first_ns, asked_ns = session.ticks[0].ts_event, session.asked_ns
     if asked_ns is not None and first_ns - asked_ns > interval_ns(settings.interval):
         yield f"Of before {wall.second(first_ns)} nothing is kept, though {wall.second(asked_ns)} was asked for."

@@ -8,6 +8,7 @@ from shared.account import Account, Position
 from shared.account.account import book_report
 from shared.config import Settings
 from shared.control.books import book_of, reports_of
+from shared.control.capital import begun_with
 from shared.errors import BusUnreachable, ConfigError, DataError
 from shared.history import HistoryBar
 from shared.intervals import NS_PER_S, TRADE, interval_ns
@@ -36,12 +37,14 @@ class Opening(NamedTuple):
 
     - position: None where it was flat. known: whether its entry price is known; else it is the window's first price.
     - booked_n: the last report that is in it.
+    - capital: what it had been given by then.
     """
 
     balance: Decimal
     position: Position | None
     known: bool
     booked_n: int
+    capital: Decimal
 
 
 class LineSession(NamedTuple):
@@ -122,15 +125,23 @@ async def gathered(
     predictions = _of(Prediction, await lookup.messages(Stream.PREDICTIONS, sym, first_ns, until_ns))
     orders = _of(OrderIntent, await lookup.messages(Stream.ORDERS, sym, first_ns, until_ns))
     found = await lookup.messages(Stream.EXECUTIONS, sym)
+    begun = None
     if journal is None:
         numbers = {one.message.n for one in found}
         reports, origin = _of(ExecutionReport, found), "/".join(sorted({one.origin for one in found})) or "bus"
     else:
         numbers = None
-        reports, origin = [report async for report in reports_of(journal, book_of(settings, sym))], "journal"
+        book = book_of(settings, sym)
+        reports, origin = [report async for report in reports_of(journal, book)], "journal"
+        begun = begun_with(await journal.limits(), book)
     said = [one.message for one in await lookup.messages(Stream.MONITOR, POOLED, first_ns, until_ns)]
     start = next(one.decision for one in written if one.decision.ts_event >= first_ns)
     upto = own[-1]
+    before = [one for one in reports if one.n <= start.booked_n]
+    given = [
+        settings.strategy.balance if begun is None else begun,
+        *(one.capital for one in before if one.capital is not None),
+    ]
     later = [one for one in reports if one.n > start.booked_n and not _after(one, upto)]
     by_tick: dict[int, list[Written]] = {}
     for one in written:
@@ -144,12 +155,12 @@ async def gathered(
         decisions=by_tick,
         orders={one.client_order_id: one for one in orders},
         reports=later,
-        opening=_opening(sym, start, [one for one in reports if one.n <= start.booked_n], own[0].price),
+        opening=_opening(sym, start, before, own[0].price, given[-1]),
         origin=origin,
         asked_ns=since_ns,
         undecided=undecided,
         readings=[one for one in said if isinstance(one, DriftReading) and one.moved is not _RESUMED],
-        lost=_lost(start.booked_n, [one.decision.booked_n for one in written], numbers),
+        lost=_lost(start.booked_n, [one.decision.booked_n for one in written] + [one.n for one in later], numbers),
     )
 
 
@@ -163,11 +174,14 @@ async def _nothing(
     return reach.unknown(f"report: no decision on {sym}{window} is known{whether}")
 
 
-def _lost(first: int, booked: Sequence[int], known: set[int] | None) -> int:
-    """Counts the reports that the decisions have booked and that are not known any more; a journal has all."""
+def _lost(first: int, own: Sequence[int], known: set[int] | None) -> int:
+    """Counts the reports of a window that are not known any more; a journal has all.
+
+    - first: the last report before it. own: those that its decisions have booked, and those of its bars.
+    """
     if known is None:
         return 0
-    last = max([*booked, *known], default=first)
+    last = max(own, default=first)
     return sum(n not in known for n in range(first + 1, last + 1))
 
 
@@ -176,10 +190,10 @@ def _after(report: ExecutionReport, last: MarketTick) -> bool:
     return report.tick_n > last.n if report.tick_n else report.ts_event > last.ts_event
 
 
-def _opening(sym: str, start: Decision, before: Sequence[ExecutionReport], price: Decimal) -> Opening:
+def _opening(sym: str, start: Decision, before: Sequence[ExecutionReport], price: Decimal, capital: Decimal) -> Opening:
     """Returns the book that a decision found: what it paid is read off the reports since it was last flat."""
     if not start.signed_qty:
-        return Opening(start.balance, None, True, start.booked_n)
+        return Opening(start.balance, None, True, start.booked_n, capital)
     qty, account = start.signed_qty, Account(_ZERO)
     for at in range(len(before) - 1, -1, -1):
         qty -= before[at].last_qty
@@ -190,7 +204,7 @@ def _opening(sym: str, start: Decision, before: Sequence[ExecutionReport], price
     held = account.held(sym)
     known = held is not None and held.signed_qty == start.signed_qty
     position = held if held is not None and known else Position(sym, start.signed_qty, price)
-    return Opening(start.balance, position, known, start.booked_n)
+    return Opening(start.balance, position, known, start.booked_n, capital)
 
 
 def _of(kind: type[M], found: Sequence[Found]) -> list[M]:

@@ -52,6 +52,14 @@ def test_where_a_value_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told["interval"]["origin"] == ("file", "tickline.toml", 1)
 
 
+def test_a_variable_counts_in_either_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("tickline_interval", "5m")
+    monkeypatch.setenv("Tickline_Bus", '{"partitions": 4}')
+    lines = shown()
+    assert lines["interval"] == '"5m"  (tickline_interval)'
+    assert lines["bus.partitions"] == "4  (Tickline_Bus)"
+
+
 def test_each_key_of_each_venue(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("tickline.toml").write_text(
         'symbols = ["B", "E"]\n[ingestor]\nsource = "ccxt"\ngrace_s = 3\n'

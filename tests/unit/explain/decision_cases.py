@@ -16,8 +16,10 @@ from shared.explain.decisions import Decided, decision_line
 from shared.explain.story import rule_of
 from shared.messages import (
     Decision,
+    ExecutionReport,
     Gap,
     GapCause,
+    Leg,
     MarketTick,
     Message,
     OrderIntent,
@@ -185,6 +187,16 @@ def _cooling_down() -> str:
     return line.take(prediction(4, 0.01, "40"), prediction(5, 0.01, "40")).told(Reason.COOLING_DOWN)
 
 
+def _cooling_down_behind_a_stop() -> str:
+    """The exchange fired its stop, to which no tick led."""
+    line = Line(live=True, params={"netting": True}, wrappers=({"name": "cool_down", "ticks": 3},))
+    line.take(prediction(1), prediction(2))
+    (bought,) = (one for one in line.near if isinstance(one, ExecutionReport))
+    of_stop = {"tick_n": 0, "order_n": 0, "leg": Leg.STOP, "client_order_id": "5" * 32, "ts_event": 2 * S + 1}
+    line.take(bought.model_copy(update={"n": bought.n + 1, "last_qty": -bought.last_qty, **of_stop}))
+    return line.take(prediction(3), prediction(4)).told(Reason.COOLING_DOWN)
+
+
 DECISIONS: dict[Reason, list[Case]] = {
     Reason.ZERO_PREDICTION: [
         Case(lambda: Line().take(prediction(1, 0.0)).told(Reason.ZERO_PREDICTION), ("y_hat 0", "above or below 0"))
@@ -240,6 +252,9 @@ DECISIONS: dict[Reason, list[Case]] = {
         Case(partial(_stopped_out, "flip"), ("after_stop is flip: that side waits for the other one",)),
         Case(partial(_stopped_out, 30), ("after_stop is 30 minutes",)),
     ],
-    Reason.COOLING_DOWN: [Case(_cooling_down, ("flat for 2 ticks", "more than 3 must pass"))],
+    Reason.COOLING_DOWN: [
+        Case(_cooling_down, ("flat for 2 ticks", "more than 3 must pass")),
+        Case(_cooling_down_behind_a_stop, ("flat for 2 ticks", "more than 3 must pass")),
+    ],
     Reason.STALE_PREDICTION: [Case(_stale, ("it waited 31.000 s", "prediction_stale_s is 30"))],
 }

@@ -21,13 +21,14 @@ from services.gateway.paper import PaperStage
 from services.signal.stage import SignalStage
 from services.strategy.live_stage import LiveRules, LiveStrategyStage
 from services.strategy.stage import StrategyStage
-from shared.config import Settings
+from shared.config import Mode, Settings
 from shared.config.gateway import GatewaySettings
 from shared.control.books import execution_row
 from shared.errors import DataError
 from shared.exchanges.trading.venue import MarketRules
 from shared.journal.journal import Journal
 from shared.journal.rows import EventRow, FillRow, OrderRow
+from shared.lookup import Lookup
 from shared.lookup.chains import Chains, as_json_of
 from shared.messages import ExecutionReport, Gap, GapCause, MarketTick, Message, OrderIntent, OrderPhase, Stream
 from shared.messages.market import trace_id
@@ -372,6 +373,23 @@ async def test_the_rule_is_told_as_it_was_configured_then(world: World) -> None:
         assert "above the threshold of 1.0" in told.sentences[-1].text
 
 
+async def test_mode_and_costs_are_told_as_they_were_configured_then(world: World) -> None:
+    session = Session().take(*PRICES)
+    then = session.settings.model_copy(
+        update={"gateway": GatewaySettings(fee=Decimal("0.0003"), slippage_bps=Decimal(7))}
+    )
+    world.record(Stream.TICKS, ())
+    write_checkpoint(world.folder, Checkpoint(taken_ns=1, settings=kept_settings(then), snapshots={}))
+    live = GatewaySettings(mode=Mode.TESTNET, venue="fake", account="main", fee=Decimal("0.001"))
+    session.settings = session.settings.model_copy(update={"gateway": live})
+    async with chains_of(world, session) as chains:
+        told = await chains.told(session.orders()[-1].tr)
+    assert not told.as_now
+    texts = [sentence.text for sentence in told.sentences]
+    assert any(text.startswith("on paper no limit is asked") and "slippage_bps 7 worse" in text for text in texts)
+    assert any("(fee 3.00 bps)" in text and "(slippage_bps 7)" in text for text in texts)
+
+
 async def test_a_payment_has_nothing_behind_it_and_lacks_nothing(world: World) -> None:
     session = Session().take(*PRICES)
     seq = sum(isinstance(one, ExecutionReport) for one in session.messages) + 1
@@ -383,6 +401,12 @@ async def test_a_payment_has_nothing_behind_it_and_lacks_nothing(world: World) -
     shown = "\n".join(trace_lines(told, UTC_TIME))
     assert "funding 0.25 paid" in shown
     assert "no decision and no order stand behind it" in shown
+    written = world.bus.streams[str(Stream.TICKS), world.place(Stream.TICKS, SYM)]
+    world.record(Stream.TICKS, written)
+    elsewhere = session.settings.model_copy(update={"symbols": ("A",), "recorder": world.settings.recorder})
+    other = Lookup(elsewhere.model_copy(update={"bus": world.settings.bus}), world.bus)
+    assert [one.message for one in await other.of_trace(paid.tr)] == [paid]
+    await other.close()
 
 
 async def test_y_hat_is_computed_again_and_another_one_is_seen(world: World) -> None:

@@ -244,6 +244,10 @@ def test_what_is_kept_nowhere_any_more_is_said(messages: list[Message], tmp_path
     lost = [one for one in messages if not (isinstance(one, ExecutionReport) and one.n in {3, 4})]
     found = report_of(lost, tmp_path)
     assert any(note.startswith("2 execution reports of this time are kept nowhere") for note in found.notes)
+    gone = next(one.n for one in messages if isinstance(one, ExecutionReport) and one.ts_event > at(40))
+    behind = [one for one in messages if not (isinstance(one, ExecutionReport) and one.n == gone)]
+    assert session_of(SETTINGS, behind, tmp_path / "behind").lost == 1
+    assert not session_of(SETTINGS, behind, tmp_path / "early", until_ns=at(20)).lost
     absent = report_of([one for one in messages if one.tr.split(":")[-1] not in {"31", "32"}], tmp_path / "absent")
     assert any(note.startswith("2 bars of the window never came") for note in absent.notes)
     asked = report_of(messages, tmp_path / "other", since_ns=at(-5))
@@ -304,6 +308,19 @@ def test_funding_is_paid_and_capital_is_no_profit(messages: list[Message], tmp_p
     own = booked(SETTINGS, session_of(SETTINGS, [*messages, funding, capital], tmp_path / "b"), [])
     assert own.totals.funding == Decimal("1.25")
     assert float(own.totals.end_equity) == pytest.approx(float(without.totals.end_equity) - 1.25, rel=1e-15)
+
+
+def test_a_balance_has_the_capital_that_came_later(messages: list[Message], tmp_path: Path) -> None:
+    """The book was begun with 1,000, whatever it had when the window begins."""
+    last = fills(messages)[-1]
+    given = {"tick_n": 0, "order_n": 0, "last_qty": Decimal(0), "last_px": None, "commission": Decimal(0)}
+    capital = last.model_copy(update={**given, "leg": Leg.CAPITAL, "capital": Decimal(5_000)})
+    spoiled = [*(one for one in messages if one is not last), capital, last.model_copy(update={"n": last.n + 1})]
+    found = report_of(spoiled, tmp_path, since_ns=at(30))
+    whole = booked(SETTINGS, session_of(SETTINGS, messages, tmp_path / "whole"), [])
+    assert float(found.own.fills[-1].balance) == pytest.approx(float(whole.fills[-1].balance) + 4_000, rel=1e-12)
+    assert float(found.own.totals.end_equity) == pytest.approx(float(whole.totals.end_equity), rel=1e-12)
+    assert any(note.startswith("Its capital became 5000, from 1000") for note in found.notes)
 
 
 def test_days_and_months_are_those_of_the_wall() -> None:
