@@ -55,7 +55,8 @@ class MarketDataProfile(NamedTuple):
     - random_ids: ids that are numbers tell nothing of the order in time
     - count_name: where a print of the websocket says for how many trades it stands; its id is the last one's, and
       theirs ascend one by one. REST gives each of them
-    - page: how many rows a page has at most; spot_page: of spot markets, where that is another
+    - page: how many rows a page has at most; spot_page: of spot markets, where that is another;
+      bars_page: of bars
     - pages: so many pages of trades a minute (0: no bound); beyond that bars are asked for instead, of which the
       exchange allows many more
     - forward: a page holds the first rows since the time asked for, not the last ones there are; last_rows: it holds
@@ -86,6 +87,7 @@ class MarketDataProfile(NamedTuple):
     count_name: str = ""
     page: int = 500
     spot_page: int = 0
+    bars_page: int = 500
     pages: int = 0
     forward: bool = False
     last_rows: bool = False

@@ -114,11 +114,12 @@ class Wrapper(StatefulStrategy):
         return StrategyMemory(kind=type(self).__name__, memory=self._memory(), inner=self._inner.state())
 
     def restore(self, state: State) -> None:
-        """Takes back what `state()` gave."""
+        """Takes back what `state()` gave; what was saved before the wrapper was there is for the strategy within."""
         saved = StrategyMemory.of(state)
         super().restore(saved)
-        if saved.kind == type(self).__name__ and saved.inner is not None:
-            self._inner.restore(saved.inner)
+        within = saved.inner if saved.kind == type(self).__name__ else saved
+        if within is not None:
+            self._inner.restore(within)
 
 
 def innermost(strategy: Decider | StatefulStrategy) -> Decider | StatefulStrategy:

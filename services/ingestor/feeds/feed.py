@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from services.ingestor.feeds.quote_watch import QuotesStopped, QuoteWatch
 from services.ingestor.live.stage import LiveStage
 from shared.errors import VenueError
 from shared.exchanges.backoff import Backoff
@@ -14,11 +15,13 @@ from shared.exchanges.market_data import history, parse
 from shared.exchanges.market_data.client import Overflow, WebsocketHooks
 from shared.exchanges.market_data.events import (
     Answered,
+    Bars,
     Candle,
     Connected,
     Disconnected,
     Event,
     Missing,
+    Page,
     SettledRates,
     Trade,
 )
@@ -40,7 +43,8 @@ class LiveFeed:
 
     Three kinds of tasks put events into the queue: one keeps a connection and hears, one answers each question of the
     stage by REST, and one fetches funding rates. After each batch the owner shows the feed its stage (`follow`): what
-    that asks for is fetched, and if it is deaf the connection is made anew, by a new exchange instance.
+    that asks for is fetched, and if it is deaf the connection is made anew, by a new exchange instance. So it is where
+    quotes stop while trades go on.
 
     - came: is set when there are new events.
     """
@@ -56,7 +60,10 @@ class LiveFeed:
         self._connected_s = 0.0
         self.unfit = 0  # what did not parse
         self.remade = 0
-        funded = Group.FUNDING in venue.options.groups
+        own = venue.options
+        beside = Group.QUOTE in own.groups and own.price != "mid"
+        self._quote_watch = QuoteWatch(own.silence_ns / NS_PER_S) if beside else None
+        funded = Group.FUNDING in own.groups
         self._funding = asyncio.create_task(self._keep_rates()) if funded else None
         if venue.listens:
             self._connection: asyncio.Task[None] | None = asyncio.create_task(self._keep_connected())
@@ -132,9 +139,23 @@ class LiveFeed:
         if asked.what == "trades":
             return await history.trades(caller, profile, market, asked, self._put, venue.pages)
         await self._wait_for_end(asked)
+        came = set[int]()
+
+        def give(got: Page | Bars) -> None:
+            if isinstance(got, Bars):
+                came.update(bar.ts_event for bar in got.bars)
+            self._put(got)
+
         if Group.BAR in own.groups and own.stream == "trades":
-            return await history.bars_of_trades(caller, profile, market, own.interval, asked, self._put, venue.pages)
-        return await history.bars(caller, profile, market, own.interval, asked, self._put, venue.doubts)
+            complete = await history.bars_of_trades(caller, profile, market, own.interval, asked, give, venue.pages)
+        else:
+            complete = await history.bars(caller, profile, market, own.interval, asked, give, venue.doubts)
+        wanted = (asked.to_ns - asked.from_ns) // interval_ns(own.interval) + 1
+        short = len(came) < wanted and (profile.every_bar or not complete)
+        if short and asked.no == 1 and wanted == own.warm_bars:  # the warm-up
+            line = f"only {len(came)} of {wanted} bars came at the start (warm_bars): features warm up as bars come"
+            venue.troubles.say(f"{self._sym} warm-up", line)
+        return complete
 
     async def _wait_for_end(self, asked: Missing) -> None:
         """Waits until the exchange's time is past the last bar by the grace: what is not there then had no trade."""
@@ -179,6 +200,8 @@ class LiveFeed:
         if hearing.cancelled():
             return "no data came over it"
         error = hearing.exception()
+        if isinstance(error, QuotesStopped):
+            return str(error)
         return "it ended" if error is None else one_line(with_type(error))
 
     async def _hear(self) -> None:
@@ -186,6 +209,8 @@ class LiveFeed:
         client = self._venue.listener(self._hooks())
         try:
             watching = [asyncio.create_task(self._take(watch)) for watch in self._watches(client)]
+            if self._quote_watch is not None:
+                watching.append(asyncio.create_task(self._quote_watch.run()))
             try:
                 done, _ = await asyncio.wait(watching, return_when=asyncio.FIRST_COMPLETED)
                 done.pop().result()
@@ -203,6 +228,8 @@ class LiveFeed:
             heard = await watch()
             if not self._connected_s and heard:
                 self._acknowledged()
+            if self._quote_watch is not None:
+                self._quote_watch.heard_all(heard)
             self._check_room()
             events.extend(heard)
             self._came.set()
@@ -248,7 +275,8 @@ class LiveFeed:
 
         if read is None:
             return WebsocketHooks(self._acknowledged, self._unreadable)
-        return WebsocketHooks(self._acknowledged, self._unreadable, self._heard, read)
+        heard = self._heard if self._quote_watch is None else self._heard_beside_quotes
+        return WebsocketHooks(self._acknowledged, self._unreadable, heard, read)
 
     def _heard(self, event: Trade | Candle) -> None:
         if not self._connected_s:
@@ -256,6 +284,11 @@ class LiveFeed:
         self._check_room()
         self._events.append(event)
         self._came.set()
+
+    def _heard_beside_quotes(self, event: Trade | Candle) -> None:
+        if self._quote_watch is not None:
+            self._quote_watch.heard(event)
+        self._heard(event)
 
     def _check_room(self) -> None:
         """Raises Overflow where too many events wait."""

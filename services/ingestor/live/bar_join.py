@@ -141,6 +141,7 @@ class BarJoin(Tick[Joining, list[Joined]]):
             case Clock(now):
                 return self._clock(now) or None
             case Bars(bars):
+                self._questions.wait_anew()  # there may be many pages
                 before = self.repeated
                 given = [given for bar in sorted(bars, key=_end) for given in self._put(bar)]
                 self.fetched += len(bars) - (self.repeated - before)

@@ -16,7 +16,7 @@ from shared.intervals import interval_ns
 DOUBTS = 2  # so often an answer without a later bar is not believed
 MOST_PAGES = 20
 HOUR_MS = 3_600_000
-BARS_PAGE = 500
+LEAST_PAGE = 100  # bars that a page of any exchange holds
 LOOK_BACK_MS = 10_000
 RATES_PAGE = 100
 Give = Callable[[Page | Bars], None]
@@ -122,8 +122,8 @@ async def bars(
     of = caller.client.market(market)
     since_ms, last_ms = asked.from_ns // parse.NS_PER_MS - length_ms, asked.to_ns // parse.NS_PER_MS - length_ms
     complete, attempt = profile.forward, 0
-    for number in range(MOST_PAGES):
-        size = min(BARS_PAGE, (last_ms - since_ms) // length_ms + 2)
+    for number in range(MOST_PAGES + (last_ms - since_ms) // length_ms // LEAST_PAGE):
+        size = min(profile.bars_page, (last_ms - since_ms) // length_ms + 2)
         rows = await caller.ask(caller.client.fetch_ohlcv, market, interval, since_ms, size)
         read = [_candle(row, profile, of) for row in rows]
         candles = [candle for candle in read if candle is not None and candle.start % length_ns == 0]

@@ -52,6 +52,7 @@ def _off_book(raw: Mapping[str, Any]) -> bool:
 MARKET_DATA = MarketDataProfile(
     count_name="count",  # P: #order-book-trading-market-data-ws-trades-channel: tradeId 123 of 3 is 121, 122 and 123
     last_rows=True,
+    bars_page=300,  # C, of the last 1440 bars and of older ones; a page ends so many bars behind the time asked for
     acknowledged=_acknowledged,
     candles=OKX_CANDLES,
     off_book=_off_book,

@@ -146,6 +146,15 @@ def test_another_strategy_begins_anew() -> None:
     assert pack(plain.state()) == pack(Mine().state())
 
 
+def test_a_strategy_that_is_wrapped_later_goes_on_within() -> None:
+    mine = ticked(Mine(), (5, 7, 6, 8))
+    later = CoolDown(ticks=2).around(TrailingStop(distance=0.1).around(Mine()))
+    later.restore(unpack(pack(mine.state())))
+    assert isinstance(later.inner, TrailingStop)
+    assert pack(later.inner.inner.state()) == pack(mine.state()) != pack(Mine().state())
+    assert later.state().memory == CoolDown(ticks=2).around(Mine()).state().memory, "its own begins anew"
+
+
 def test_nested_memories_come_back_each_to_its_own() -> None:
     def made() -> StatefulStrategy:
         stop = TrailingStop(distance=0.1).around(TrailingStop(distance=0.3).around(Mine()))

@@ -154,6 +154,32 @@ async def test_bars_end_where_asked_and_the_unfinished_one_is_left_out(profile: 
     assert told == [(1.0, 3 if profile.candles else None)] * 20
 
 
+class Small(Venue):
+    """Its page ends `cap` bars behind the time asked for, and rows say that they are over, as OKX's; sizes: asked."""
+
+    def __init__(self, times: list[int], cap: int) -> None:
+        super().__init__(times, cap)
+        self.sizes, self.doubted = list[int](), 0
+
+    async def again(self, attempt: int) -> bool:
+        """As Asker.again."""
+        self.doubted += 1
+        return attempt < 4
+
+    def _bars(self, market: str, interval: str, since: int, limit: int) -> list[list[Any]]:
+        self.sizes.append(limit)
+        found = [row for row in super()._bars(market, interval, since, limit) if row[0] < since + self._cap * 1000]
+        return [[*row[:6], [str(row[0]), *row[1:6], "1", "2", "1"]] for row in found]
+
+
+@pytest.mark.parametrize(("profile", "cap"), [(OKX, 300), (UNLISTED, 100)])
+async def test_as_many_bars_as_may_be_wanted_come_page_by_page(profile: MarketDataProfile, cap: int) -> None:
+    venue = Small([at * 1000 for at in range(1, 10_010)], cap)
+    found, complete = await closes(venue, profile, 2, 10_001)
+    assert (complete, len(found)) == (True, 10_000)
+    assert profile is not OKX or (max(venue.sizes), venue.doubted) == (cap, 0), "a full page is no doubt"
+
+
 async def test_bars_in_which_nothing_traded_may_be_left_out() -> None:
     venue = Venue([1000, 2000, 3000, 9000], 1000)
     given, complete = await bars(venue, UNLISTED, 3, 8)

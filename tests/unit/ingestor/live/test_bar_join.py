@@ -45,6 +45,16 @@ def test_a_start_with_less_history_than_asked_for_begins_with_what_there_is() ->
     assert run(cold, Answered(1, "bars", False), bar(150, 15)) == [close(150, 15)]
 
 
+def test_an_answer_of_many_pages_is_waited_for_as_long_as_pages_come() -> None:
+    join = BarJoin(10, warm=3, fill_ns=100)
+    run(join, Clock(135), Clock(230), Bars((bar(110, 11),)))
+    assert run(join, Clock(240), Clock(340), Bars((bar(120, 12),))) == [close(120, 12)]
+    assert run(join, Bars((bar(130, 13),)), Answered(1, "bars", True)) == [close(130, 13)]
+    cold = BarJoin(10, warm=3, fill_ns=100)
+    run(cold, Clock(135), Clock(236))
+    assert cold.question is None
+
+
 def test_what_a_complete_answer_leaves_out_had_no_trade() -> None:
     join = BarJoin(10, warm=0)
     assert run(join, bar(10, 1), bar(50, 5)) == [close(10, 1), Missing(1, "bars", None, None, 20, 40)]
