@@ -7,7 +7,7 @@ from pydantic import Field
 
 from shared.account import Order
 from shared.bar import Bar
-from shared.messages.reasons import Leg, Reason
+from shared.messages import ExecutionReport, Leg, Reason
 from shared.strategies.decider import Prediction
 from shared.strategies.stateful import Made
 from shared.strategies.wrapper import Wrapper
@@ -38,6 +38,11 @@ class CoolDown(Wrapper):
 
     _held: bool = False
     _left: int = 0
+
+    def on_execution(self, report: ExecutionReport) -> None:
+        """Passes it on; what it has opened may be closed again, by a stop, before anything is asked."""
+        super().on_execution(report)
+        self._held = self._held or bool(self.held())
 
     def on_tick(self, bar: Bar) -> Made:
         """Returns what the strategy within makes of it, without what adds while it is cooling down."""

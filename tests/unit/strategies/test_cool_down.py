@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.account import Order
+from shared.account.account import book_report
 from shared.bar import Bar
-from shared.messages import Leg, Reason
+from shared.messages import ExecutionReport, Leg, OrderStatus, Reason
 from shared.messages.codec import pack, unpack
 from shared.strategies import BasicTaker, CoolDown, Made, StatefulStrategy, TakeProfit, TrailingStop
 from shared.strategies.cool_down import reducing
@@ -70,6 +71,22 @@ def test_on_a_live_market_the_position_may_end_behind_the_tick() -> None:
     assert strategy.on_prediction(prediction(3, 0.01, Decimal(100))) is Reason.COOLING_DOWN
     strategy.on_tick(price_bar(4, 100))
     assert isinstance(strategy.on_prediction(prediction(4, 0.01, Decimal(100))), list)
+
+
+def test_what_is_opened_and_stopped_between_two_ticks_counts() -> None:
+    """As a stop at the exchange does it, or one that fires in the very next bar."""
+    market = Market(CoolDown(ticks=1).around(BasicTaker()))
+    strategy, account = market.strategy, market.account
+    strategy.on_tick(price_bar(0, 100))
+    assert isinstance(strategy.on_prediction(prediction(0, 0.01, Decimal(100))), list)
+    for qty, leg in ((1, Leg.OPEN), (-1, Leg.STOP)):
+        report = ExecutionReport(
+            n=1, sym=SYM, ts_event=1, tr="t", tick_n=0, order_n=1, client_order_id="0" * 32, leg=leg,
+            status=OrderStatus.FILLED, last_qty=Decimal(qty), last_px=Decimal(100), commission=Decimal(0), reason=None,
+        )  # fmt: skip
+        book_report(account, report)
+        strategy.on_execution(report)
+    assert answers(market, 1, [100, 100]) == ["COOLING_DOWN", "orders"]
 
 
 @pytest.mark.parametrize(
