@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.console.options import named_values
-from shared.config import Settings, load_settings
+from shared.config import ON_PAPER, Settings, load_settings
 from shared.errors import ConfigError
 from shared.plural import plural
 from shared.recording.layout import is_recording
@@ -54,6 +54,8 @@ def settings_for(options: RunOptions) -> Settings:
         sections["strategy"]["params"] = named_values("--param", options.param)
     given = _present(interval=options.interval, run_id=options.run_id)
     if options.data:
+        if sections["ingestor"].keys() & {"limit", "ticks_per_s"}:
+            raise ConfigError("--limit and --rate are the simulated market's: files are replayed whole, at once")
         files = _files(options.data, options.sym or ())
         if (recording := next(filter(is_recording, options.data), None)) is not None:
             # They load strategies: not before the guard.
@@ -64,6 +66,7 @@ def settings_for(options: RunOptions) -> Settings:
             if options.model is None and (found := recorded_model(kept, load_settings().signal.folders)) is not None:
                 sections["signal"] = {"model": found}
         sections["ingestor"] |= {"source": "replay", "files": files}
+        sections["gateway"] |= ON_PAPER
         given["symbols"] = tuple(files)
         given.setdefault("run_id", new_run_id())
     elif options.sym:

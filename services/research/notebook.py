@@ -14,7 +14,7 @@ from services.research.fast import OnlyExact
 from services.research.fast.backtest import FastResult, run_fast
 from services.research.metrics import Results, table
 from shared.account import RoundTrip
-from shared.config import load_settings
+from shared.config import ON_PAPER, load_settings
 from shared.errors import ConfigError
 from shared.extras import to_install
 from shared.history import infer_interval
@@ -147,7 +147,7 @@ def backtest(
                 max_slippage_bps=max_slippage_bps,
                 protect=None if protect is None else _as_text(protect),
             ),
-            gateway=_present(fee=_exact(fee), slippage_bps=_exact(slippage_bps)),
+            gateway=_present(fee=_exact(fee), slippage_bps=_exact(slippage_bps)) | ON_PAPER,
         )
         said = described(settings, rules, traded)
         if path.name not in str(data):

@@ -35,6 +35,9 @@ class Mode(StrEnum):
     LIVE = "live"
 
 
+ON_PAPER = {"mode": Mode.PAPER, "venue": "paper"}  # of what is tried on the past, whatever account the config trades
+
+
 class GatewaySettings(Section):
     """These settings configure the gateway.
 

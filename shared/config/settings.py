@@ -161,11 +161,10 @@ class Settings(BaseSettings):
                 raise ValueError("a replay needs a run_id: `tickline run` makes one")
             if set(self.ingestor.files) != set(self.symbols):
                 raise ValueError("ingestor.files must name one file for each of symbols, and no other")
-            if self.gateway.mode is Mode.LIVE:
-                raise ValueError("gateway.mode is live, but ingestor.source is replay: the past is not traded")
+            if self.gateway.mode is not Mode.PAPER:
+                mode = self.gateway.mode
+                raise ValueError(f"gateway.mode is {mode}, but ingestor.source is replay: the past is not traded")
         self._gateway_fits()
-        if unknown := self.strategy.qty_steps.keys() - set(self.symbols):
-            raise ValueError(f"strategy.qty_steps names {', '.join(sorted(unknown))}, which symbols does not")
         return self
 
     def _ingestor_fits(self) -> None:
@@ -183,13 +182,15 @@ class Settings(BaseSettings):
 
     def _gateway_fits(self) -> None:
         """Raises ValueError where the gateway's section does not go with the rest."""
-        own = self.gateway
-        if (own.venue == "ccxt" or own.markets) and set(own.markets) != set(self.symbols):
+        own, past = self.gateway, self.ingestor.source == "replay"  # it may be of other symbols than the config's
+        if not past and (own.venue == "ccxt" or own.markets) and set(own.markets) != set(self.symbols):
             raise ValueError("gateway.markets must name one market for each of symbols, and no other")
         if self.ingestor.source == "fake" and own.venue == "ccxt":
             raise ValueError("ingestor.source is fake, but gateway.venue is ccxt: its prices are of no real market")
-        if unknown := set(own.risk.symbols) - set(self.symbols):
+        if not past and (unknown := set(own.risk.symbols) - set(self.symbols)):
             raise ValueError(f"gateway.risk.symbols names {', '.join(sorted(unknown))}, which symbols does not")
+        if not past and (unknown := self.strategy.qty_steps.keys() - set(self.symbols)):
+            raise ValueError(f"strategy.qty_steps names {', '.join(sorted(unknown))}, which symbols does not")
         limit_bps = self.strategy.limit_bps
         if limit_bps is not None and own.slippage_bps > limit_bps:
             raise ValueError(

@@ -43,7 +43,7 @@ def test_a_run_its_recording_and_everything_again(tickline: Tickline, command: C
 
     ticks = [row.n for row in read_rows(recording, Stream.TICKS, "ingestor", ["SIM-A"])]
     assert ticks == list(range(1, 201))
-    refused = command("run", "--rate", "0", "--limit", "10", "--data", recording, "--record", recording)
+    refused = command("run", "--data", recording, "--record", recording)
     assert refused.code == 2
     assert "name another folder" in refused.err
 

@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from services.console.run.processes import as_environment, keys_environment
+from services.console.settings import RunOptions, settings_for
 from shared.config import Mode, load_settings
 from shared.config.gateway import GatewaySettings, read_keys
 from shared.errors import ConfigError
@@ -71,6 +72,12 @@ def test_what_does_not_go_together(change: tuple[str, str], said: str) -> None:
     Path("tickline.toml").write_text(LIVE.replace(*change))
     with pytest.raises(ConfigError, match=said):
         load_settings()
+
+
+def test_the_past_is_tried_on_paper_beside_the_config_of_an_account() -> None:
+    Path("tickline.toml").write_text(LIVE.replace("markets = {", "risk = {symbols = ['BTCUSDT']}\nmarkets = {"))
+    settings = settings_for(RunOptions(data=[Path("a.csv")], sym=["ETHUSDT"]))
+    assert (settings.gateway.mode, settings.symbols) == (Mode.PAPER, ("ETHUSDT",)), "of another symbol, too"
 
 
 @pytest.mark.parametrize("name", ["api_key", "api_secret", "api_password"])

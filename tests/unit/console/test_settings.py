@@ -41,6 +41,12 @@ def test_files_make_a_replay_in_a_namespace_of_its_own() -> None:
     assert settings_for(options._replace(run_id="again")).namespace == "tickline.replay.again"
 
 
+@pytest.mark.parametrize("option", [{"limit": 3}, {"rate": 1.0}])
+def test_options_of_the_simulated_market_do_not_go_with_files(option: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="simulated market's"):
+        settings_for(RunOptions(data=[Path("a.csv")], sym=["AUSDT"], **option))
+
+
 def test_a_recording_brings_its_symbols_and_its_interval(tmp_path: Path) -> None:
     claim(tmp_path, RecordingOrigin(bus_id="b", namespace="tickline", partitions=1))
     write_checkpoint(tmp_path, Checkpoint(taken_ns=1, settings=kept_settings(Settings(interval="5m")), snapshots={}))
