@@ -117,11 +117,11 @@ def run_seeded(main: Callable[[], Coroutine[Any, Any, T]], *, seed: int, busy_s:
             try:
                 return loop.run_until_complete(main())
             finally:
-                left = asyncio.all_tasks(loop)
-                for task in left:
-                    task.cancel()
-                if left:
+                while left := asyncio.all_tasks(loop):
+                    for task in left:
+                        task.cancel()
                     loop.run_until_complete(asyncio.wait(left))
+                    loop.run_until_complete(asyncio.sleep(0))  # what they had called may begin more
                 loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         loop.close()

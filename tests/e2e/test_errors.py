@@ -128,7 +128,7 @@ def test_a_bus_that_does_not_answer_is_exit_code_4(command: Command, monkeypatch
     for arguments in (("run",), ("tail", "ticks")):
         done = command(*arguments)
         assert (done.code, done.out) == (4, "")
-        assert done.err.splitlines()[-1].startswith("tickline: bus ")
+        assert "bus redis://127.0.0.1:1/0: " in done.err.splitlines()[-1]
         assert "secret" not in done.err
         assert "Traceback" not in done.err
 
