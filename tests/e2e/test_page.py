@@ -90,6 +90,24 @@ def test_a_service_that_is_away_stands_out(site: Site) -> None:
     expect(box).to_contain_text("away")
 
 
+@pytest.mark.parametrize("width", [1200, 1280, 1360, 1440])
+def test_halt_stays_where_somebody_aims_at_it(site: Site, width: int) -> None:
+    """However wide the figures of a line at work are, which come each second."""
+    page, halt = site.tab(), set()
+    page.set_viewport_size({"width": width, "height": 900})
+    view = busy()
+    for service in view["line"]:
+        service["owners"] = [{"replica": "host-1-22eb03e4", "partitions": list(range(8)), "restarts": 0}]
+    for number in range(8):
+        for arrow in view["arrows"]:
+            arrow |= {"per_second": 1.6 + number * 5.3, "lag": number * 140, "age_s": 0.1}
+        account = f"account {number}"
+        site.server.say({**view, "account": account})
+        expect(page.locator("#facts")).to_contain_text(account)
+        halt.add(page.get_by_role("button", name="Halt").evaluate("it => it.getBoundingClientRect().y"))
+    assert len(halt) == 1, halt
+
+
 def test_what_an_exchange_says_is_text_and_nothing_else(site: Site) -> None:
     site.server.say(hostile())
     site.server.told = {f"/api/trace/{one['trace']}": (200, trace()) for one in hostile()["decisions"]}

@@ -56,7 +56,7 @@ export class Line {
           lag == null ? null : `lag ${lag}`,
           age_s == null ? null : `${age(age_s + elapsed_s)} ago`,
         ].filter((it) => it !== null);
-        say(figures, told.join(" · ") || "nothing yet");
+        say(figures, told.map((it) => it.replaceAll(" ", "\u00a0")).join(" · ") || "nothing yet");
         mark(node, "data-lag", lag >= FEW ? "much" : null);
       });
       return node;
