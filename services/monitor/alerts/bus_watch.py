@@ -230,19 +230,23 @@ class StreamWatch:
         elif isinstance(message, Gap) and message.stream in MARKET:
             self._heard_s[message.sym] = self._clock()
             self._gaps[message.sym] = message
-        elif isinstance(message, Features):  # a prediction is taken with its decision, and nobody may decide
-            self._heard_s[message.sym] = self._clock()
-            self._ticked_ns[message.sym] = message.ts_event
-            self._note_undecided(message.sym)
+        elif isinstance(message, Features):
+            self._ticked(message)
         elif isinstance(message, LateBars) and not message.book:
             self._late[message.sym] = message
             self._note_undecided(message.sym)
         elif isinstance(message, Decision):
             self._decided(message)
         elif isinstance(message, Prediction):
-            self._heard_s[message.sym] = self._clock()
+            self._ticked(message)
             if message.sym in self._gaps and (message.y_hat is not None or not message.model):
                 del self._gaps[message.sym]
+
+    def _ticked(self, message: Features | Prediction) -> None:
+        """Notes that a tick came, whichever message tells of it: without a model there are no features."""
+        self._heard_s[message.sym] = self._clock()
+        self._ticked_ns[message.sym] = max(message.ts_event, self._ticked_ns.get(message.sym, 0))
+        self._note_undecided(message.sym)
 
     def _decided(self, decision: Decision) -> None:
         """Notes that somebody decides; of a symbol that is late only where it is on what was given up, or behind that.
@@ -331,6 +335,15 @@ class OverheardStage(MonitorStage):
     def __init__(self, see: Callable[[Message], None], drift: DriftStage, compared: Comparisons = NOTHING) -> None:
         super().__init__(drift, compared)
         self._overhear = see
+        self._waiting: dict[str, int] = {}  # n of the prediction that waits, by symbol
+
+    def ready(self, val: Message) -> bool:
+        """Says whether the stage takes it. A prediction that waits is seen, too, once: nobody may ever decide on it."""
+        ready = super().ready(val)
+        if not ready and isinstance(val, Prediction) and self._waiting.get(val.sym) != val.n:
+            self._waiting[val.sym] = val.n
+            self._overhear(val)
+        return ready
 
     def on_tick(self, val: Message | Resumed | GivenUp) -> list[Message] | None:
         """Takes what the stage takes."""

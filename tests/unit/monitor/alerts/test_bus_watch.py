@@ -109,8 +109,8 @@ def settings(**changed: object) -> Settings:
     return load_settings(**{"symbols": (SYM,), "interval": "1m", "ingestor": ingestor, **changed})
 
 
-def prediction(y_hat: float | None, model: str = "m" * 16) -> Prediction:
-    return Prediction(n=2, sym=SYM, ts_event=2, tr="t", tick_n=2, price=Decimal(1), y_hat=y_hat, model=model)
+def prediction(y_hat: float | None, model: str = "m" * 16, ts_event: int = 2) -> Prediction:
+    return Prediction(n=2, sym=SYM, ts_event=ts_event, tr="t", tick_n=2, price=Decimal(1), y_hat=y_hat, model=model)
 
 
 def gap() -> Gap:
@@ -253,6 +253,19 @@ def test_a_symbol_alone_is_told_likewise_though_no_other_one_misses_its_bars() -
         one.see(decision(7))
     now_s[0] += 61
     assert told(watch) == told(again) == []
+
+
+def test_without_a_model_predictions_tell_that_ticks_come() -> None:
+    """And wherever features are not read, as by the page."""
+    now_s = [1_000.0]
+    watch = StreamWatch(settings(), lambda: now_s[0])
+    watch.see(prediction(None, "", 5))
+    watch.see(decision(5))
+    now_s[0] += 61
+    assert list(watch.conditions()) == []
+    watch.see(prediction(None, "", 6))
+    now_s[0] += 61
+    assert [(one.kind, one.about) for one in watch.conditions()] == [(AlertKind.LATE, SYM)]
 
 
 def test_in_a_replay_a_decision_may_be_as_late_as_it_likes() -> None:

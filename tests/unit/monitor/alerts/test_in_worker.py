@@ -11,7 +11,7 @@ from shared.config import load_settings
 from shared.drift.stage import DriftRules, DriftStage
 from shared.drift.twin import Costs
 from shared.errors import ConfigError
-from shared.messages import DriftReading, Gap, GapCause, Message, Stream
+from shared.messages import DriftReading, Gap, GapCause, Message, Prediction, Stream
 from tests.alert_sink import sinking
 from tests.unit.monitor.session import REFERENCE, SYMBOLS, Line, bars, stage
 from tests.until import until
@@ -45,6 +45,14 @@ def test_an_overheard_stage_is_the_monitors_to_the_last_bit() -> None:
     assert made.state() == plain.state()
     assert [one for one in heard if not isinstance(one, DriftReading)] == taken
     assert any(isinstance(one, DriftReading) for one in heard)
+
+
+def test_a_prediction_that_waits_for_its_decision_is_overheard_once() -> None:
+    heard = list[Message]()
+    made = OverheardStage(heard.append, DriftStage(SYMBOLS, Costs(legs=False), None, DriftRules()))
+    prediction = next(one for one in bars(1, 2, 0.0) if isinstance(one, Prediction))
+    assert [made.ready(prediction) for _ in range(3)] == [False] * 3
+    assert heard == [prediction]
 
 
 def test_an_address_that_nobody_knows_ends_the_start(tmp_path: Path) -> None:
