@@ -37,7 +37,7 @@ class FastResult(NamedTuple):
     """This is what a backtest by the fast engine gave.
 
     - name: the variant's, for the table. result: without a curve. gated: how many bars both engines traded alike.
-    - made: has the rows of MARK and TRIP, of which the metrics are.
+    - made: has the marks and round trips, of which the metrics are.
     """
 
     name: str

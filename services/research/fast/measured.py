@@ -11,8 +11,8 @@ from services.research.backtest import Totals
 from services.research.backtest.variants import VariantResult, sample_of
 from services.research.fast.engine import LEGS, BarColumns, FastRun, Fills, Floats, Ints, Terms, trade
 from services.research.metrics import Metrics
-from services.research.metrics.observer import CHUNK, MARK
-from services.research.metrics.sums import TRIP
+from services.research.metrics.observer import CHUNK, Marks
+from services.research.metrics.sums import Trips
 from services.research.statistics import RESAMPLES
 from shared.account import Fill
 from shared.config import Settings
@@ -44,10 +44,10 @@ def measured(
 
 
 class Piece(NamedTuple):
-    """The rows of some bars: of MARK, of TRIP those that were closed in them, and the SUMS of their fills."""
+    """The rows of some bars: marks, the trips that were closed in them, and the SUMS of their fills."""
 
-    marks: NDArray[np.void]
-    trips: NDArray[np.void]
+    marks: Marks
+    trips: Trips
     sums: Floats
 
 
@@ -68,15 +68,17 @@ class Rows:
         self._funded = np.concatenate([[0.0], run.funded])
         self._open: Fill | None = None
 
-    def whole(self) -> tuple[NDArray[np.void], NDArray[np.void]]:
-        """Returns all rows of MARK, and all of TRIP."""
-        pieces = [*self.pieces()]
-        return np.concatenate([piece.marks for piece in pieces]), np.concatenate([piece.trips for piece in pieces])
+    def whole(self) -> tuple[Marks, Trips]:
+        """Returns all of them."""
+        marks, trips = zip(*((piece.marks, piece.trips) for piece in self.pieces()), strict=True)
+        return Marks._make(map(np.concatenate, zip(*marks, strict=True))), Trips._make(
+            map(np.concatenate, zip(*trips, strict=True))
+        )
 
     def pieces(self) -> Iterator[Piece]:
         """Yields them in the order of time."""
         fills, count = self._fills, len(self._bars.ts)
-        netted = self._netted() if self._netting else np.empty(0, TRIP)
+        netted = self._netted() if self._netting else None
         edges = [*range(0, count, CHUNK), count]
         ends = np.searchsorted(fills.bar, edges).tolist()
         paid, steps, closed = 0.0, 0, 0
@@ -89,15 +91,14 @@ class Rows:
             done = np.cumsum(np.bincount(part.bar[before:] - begin, minlength=end - begin))
             held = np.concatenate([[0.0], part.held])[done + before]
             spent = np.concatenate([[paid], costs])[done]
-            marks, bars = np.empty(end - begin, MARK), slice(begin, end)
+            bars = slice(begin, end)
             price, equity = self._bars.close[bars], self._run.equity[bars]
-            marks["ts"], marks["price"], marks["equity"] = self._bars.ts[bars], price, equity
-            marks["exposure"], marks["y_hat"] = held * price / equity, self._y_hat[bars]
-            marks["paid"] = spent + self._funded[1:][bars]
+            costs = spent + self._funded[1:][bars]
+            marks = Marks(self._bars.ts[bars], price, equity, held * price / equity, self._y_hat[bars], costs)
             paid = float(spent[-1])
-            if self._netting:
-                exits = closed + int(np.searchsorted(netted["exit_ts"][closed:], self._bars.ts[end - 1], side="right"))
-                trips, closed = netted[closed:exits], exits
+            if netted is not None:
+                exits = int(np.searchsorted(netted.exit_ts, self._bars.ts[end - 1], side="right"))
+                trips, closed = netted.part(slice(closed, exits)), exits
             else:
                 trips = part.trips(before, times, funded)
             yield Piece(marks, trips, np.array([each[before:].sum() for each in part[2:5]]))
@@ -112,7 +113,7 @@ class Rows:
         early = part.leg <= _NETS
         return np.where(early, self._opened[part.bar], self._bars.ts[part.bar]), self._funded[part.bar + 1 - early]
 
-    def _netted(self) -> NDArray[np.void]:
+    def _netted(self) -> Trips:
         """Returns the closed round trips of orders that add, reduce and turn; keeps the open one. As RoundTrips."""
         part = _Filled.of(self._fills, slice(None), self._terms, 0)
         times, funded = self._times(part)
@@ -137,14 +138,10 @@ class Rows:
             self._open = self._fill(int(first[-1]), int(times[first[-1]]), paid)._replace(
                 signed_qty=_exact(after[-1]), price=_exact(entry[-1])
             )
-        rows, some = np.empty(count, TRIP), slice(0, count)
-        leaving = gained[some] / left[some]
-        rows["entry_ts"], rows["exit_ts"] = times[first[some]], times[last[some]]
-        rows["side"], rows["qty"], rows["price"] = np.sign(entered[some]), entered[some], entry[some]
-        rows["log_return"] = rows["side"] * np.log(leaving / entry[some])
-        rows["gross"] = entered[some] * (leaving - entry[some])
-        rows["fee"] = fees[some] + funded[last[some]] - funded[first[some]]
-        return rows
+        some = slice(0, count)
+        entered, entry, first, last = entered[some], entry[some], first[some], last[some]
+        fee = fees[some] + funded[last] - funded[first]
+        return _trips(times[first], times[last], entered, entry, gained[some] / left[some], fee)
 
     def _fill(self, at: int, ts: int, fee: float) -> Fill:
         """Returns a fill as an account books it; its balance is not known, and no metric has it."""
@@ -215,17 +212,20 @@ class _Filled(NamedTuple):
         slippage = sizes * np.abs(part.price - part.market)
         return cls(part.bar, part.leg, terms.fee * value, slippage, value, part.qty, part.price, held)
 
-    def trips(self, first: int, times: Ints, funded: Floats) -> NDArray[np.void]:
+    def trips(self, first: int, times: Ints, funded: Floats) -> Trips:
         """Returns the round trips that end with one of these, from the place `first` on: each is two fills."""
         ends = np.flatnonzero(self.held[first:] == 0) + first
         begins = ends - 1
-        rows = np.empty(len(ends), TRIP)
-        qty, price, left = self.qty[begins], self.price[begins], self.price[ends]
-        rows["entry_ts"], rows["exit_ts"], rows["side"] = times[begins], times[ends], np.sign(qty)
-        rows["log_return"] = rows["side"] * np.log(left / price)
-        rows["qty"], rows["price"], rows["gross"] = qty, price, qty * (left - price)
-        rows["fee"] = self.fee[begins] + self.fee[ends] + funded[ends] - funded[begins]
-        return rows
+        fee = self.fee[begins] + self.fee[ends] + funded[ends] - funded[begins]
+        return _trips(times[begins], times[ends], self.qty[begins], self.price[begins], self.price[ends], fee)
+
+
+def _trips(entry_ts: Ints, exit_ts: Ints, qty: Floats, price: Floats, left: Floats, fee: Floats) -> Trips:
+    """Returns round trips. price, left: what they were entered and left at."""
+    side = np.sign(qty)
+    return Trips(
+        entry_ts, exit_ts, side.astype(np.int64), side * np.log(left / price), qty, price, qty * (left - price), fee
+    )
 
 
 def _exact(value: float) -> Decimal:

@@ -12,18 +12,22 @@ from services.research.statistics import Floats
 
 Ints = NDArray[np.int64]
 
-TRIP = np.dtype(
-    [
-        ("entry_ts", "i8"),
-        ("exit_ts", "i8"),
-        ("side", "i8"),
-        ("log_return", "f8"),
-        ("qty", "f8"),
-        ("price", "f8"),
-        ("gross", "f8"),
-        ("fee", "f8"),
-    ]
-)
+
+class Trips(NamedTuple):
+    """Round trips are columns, one row for each: what the account says of it, see RoundTrip. side: 1 or -1."""
+
+    entry_ts: Ints
+    exit_ts: Ints
+    side: Ints
+    log_return: Floats
+    qty: Floats
+    price: Floats
+    gross: Floats
+    fee: Floats
+
+    def part(self, rows: slice | NDArray[np.intp]) -> "Trips":
+        """Returns some of them."""
+        return Trips._make(column[rows] for column in self)
 
 
 class ExposureSums:
@@ -44,10 +48,11 @@ class ExposureSums:
     def add(self, exposure: Floats) -> None:
         """Takes the next bars' exposures."""
         self._bars += len(exposure)
-        self._long += int((exposure > 0).sum())
-        self._short += int((exposure < 0).sum())
-        sizes = np.abs(exposure)
-        self._highest = max(self._highest, float(sizes.max(initial=0.0, where=np.isfinite(sizes))))
+        self._long += np.count_nonzero(exposure > 0)
+        self._short += np.count_nonzero(exposure < 0)
+        finite = np.isfinite(exposure)
+        sizes = np.abs(exposure if finite.all() else exposure[finite])
+        self._highest = max(self._highest, float(sizes.max(initial=0.0)))
 
     @property
     def share(self) -> float | None:
@@ -157,24 +162,24 @@ class TripSums:
     worst_return: float = math.inf
 
     @classmethod
-    def of(cls, trips: NDArray[np.void]) -> "TripSums":
-        """Returns the sums of an array of TRIP."""
-        if not len(trips):
+    def of(cls, trips: Trips) -> "TripSums":
+        """Returns the sums of trips."""
+        if not len(trips.side):
             return cls()
-        net = trips["gross"] - trips["fee"]
-        returns = net / np.abs(trips["qty"] * trips["price"])
+        net = trips.gross - trips.fee
+        returns = net / np.abs(trips.qty * trips.price)
         return cls(
-            n=len(trips),
-            wins=int((net > 0).sum()),
-            losses=int((net < 0).sum()),
-            gross_wins=int((trips["log_return"] > 0).sum()),
-            won=float(net[net > 0].sum()),
-            lost=-float(net[net < 0].sum()),
-            gross=float(trips["gross"].sum()),
-            fees=float(trips["fee"].sum()),
-            log_return=float(trips["log_return"].sum()),
+            n=len(net),
+            wins=np.count_nonzero(net > 0),
+            losses=np.count_nonzero(net < 0),
+            gross_wins=np.count_nonzero(trips.log_return > 0),
+            won=float(np.maximum(net, 0.0).sum()),
+            lost=-float(np.minimum(net, 0.0).sum()),
+            gross=float(trips.gross.sum()),
+            fees=float(trips.fee.sum()),
+            log_return=float(trips.log_return.sum()),
             returns=float(returns.sum()),
-            time_ns=float((trips["exit_ts"] - trips["entry_ts"]).sum()),
+            time_ns=float((trips.exit_ts - trips.entry_ts).sum()),
             best=float(net.max()),
             worst=float(net.min()),
             best_return=float(returns.max()),

@@ -118,8 +118,8 @@ def test_totals_and_metrics_are_those_of_the_exact_engine(
     name, fast, gated, made = run_fast(settings, venue, traded)
     marks, trips = made.whole()
     exact = run_variants(settings, venue, traded, (), curves=False)[name]
-    assert gated == len(marks) == exact.totals.bars
-    assert len(trips) == exact.results.trades.trades
+    assert gated == len(marks.ts) == exact.totals.bars
+    assert len(trips.side) == exact.results.trades.trades
     for name in Totals._fields:
         here, there = getattr(fast.totals, name), getattr(exact.totals, name)
         if here is None:
