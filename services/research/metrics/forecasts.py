@@ -166,8 +166,8 @@ class Forecasts:
         self._sums.add(y_hat, outcome)
         self._sample.add(y_hat, outcome)
         rose, fell = outcome > 0, outcome < 0
-        self._moves += np.count_nonzero(rose) + np.count_nonzero(fell)
-        self._hits += np.count_nonzero(rose & (y_hat > 0)) + np.count_nonzero(fell & (y_hat < 0))
+        self._moves += int(np.count_nonzero(rose) + np.count_nonzero(fell))
+        self._hits += int(np.count_nonzero(rose & (y_hat > 0)) + np.count_nonzero(fell & (y_hat < 0)))
 
     @property
     def count(self) -> int:

@@ -48,8 +48,8 @@ class ExposureSums:
     def add(self, exposure: Floats) -> None:
         """Takes the next bars' exposures."""
         self._bars += len(exposure)
-        self._long += np.count_nonzero(exposure > 0)
-        self._short += np.count_nonzero(exposure < 0)
+        self._long += int(np.count_nonzero(exposure > 0))
+        self._short += int(np.count_nonzero(exposure < 0))
         finite = np.isfinite(exposure)
         sizes = np.abs(exposure if finite.all() else exposure[finite])
         self._highest = max(self._highest, float(sizes.max(initial=0.0)))
@@ -170,9 +170,9 @@ class TripSums:
         returns = net / np.abs(trips.qty * trips.price)
         return cls(
             n=len(net),
-            wins=np.count_nonzero(net > 0),
-            losses=np.count_nonzero(net < 0),
-            gross_wins=np.count_nonzero(trips.log_return > 0),
+            wins=int(np.count_nonzero(net > 0)),
+            losses=int(np.count_nonzero(net < 0)),
+            gross_wins=int(np.count_nonzero(trips.log_return > 0)),
             won=float(np.maximum(net, 0.0).sum()),
             lost=-float(np.minimum(net, 0.0).sum()),
             gross=float(trips.gross.sum()),
