@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.research.fast.terms import WHY, OnlyExact, Terms
+from services.research.metrics.sums import Trips
 from shared.errors import ConfigError
 from shared.extras import to_install
 from shared.messages import Leg
@@ -154,14 +155,14 @@ class BookedBars(NamedTuple):
     """These bars were booked.
 
     - state: behind them. held: base units at the end of each. paid: all costs up to it.
-    - trips: the columns entry_ts, exit_ts, qty, prices of entry and exit, and costs of the round trips that ended.
+    - trips: that ended in them; their log_return is still its exponential.
     - sums: of fees, slippage and turnover.
     """
 
     state: Booked
     held: Floats
     paid: Floats
-    trips: tuple[Any, ...]
+    trips: Trips
     sums: Floats
 
 
@@ -179,12 +180,12 @@ def _book(
 ) -> BookedBars:
     count, room = bars.stop - bars.start, int(np.searchsorted(fills.bar, bars.stop)) - state.fills
     held, paid = np.empty(count), np.empty(count)
-    kinds: tuple[Any, ...] = (np.int64, np.int64, *[np.float64] * 4)
+    kinds: tuple[Any, ...] = (*[np.int64] * 3, *[np.float64] * 5)
     trips = tuple(np.empty(room, kind) for kind in kinds)  # each fill may turn the position
     own = terms.fee, terms.step, terms.waits
     given = tuple(fills), _read_only(ts), _read_only(opened), funded, tuple(map(float, own))
     behind, ended, sums = rows(*given, bars.start, tuple(state), held, paid, trips)
-    return BookedBars(Booked._make(behind), held, paid, tuple(column[:ended] for column in trips), np.array(sums))
+    return BookedBars(Booked._make(behind), held, paid, Trips._make(column[:ended] for column in trips), np.array(sums))
 
 
 def compile_kernel(say: Callable[[str], None]) -> None:

@@ -85,7 +85,8 @@ class Rows:
             held *= price
             held /= equity
             marks = Marks(self._bars.ts[bars], price, equity, held, self._y_hat[bars], paid)
-            yield Piece(marks, _trips(*trips), sums)
+            np.log(trips.log_return, out=trips.log_return)
+            yield Piece(marks, trips, sums)
 
     def _open_trip(self) -> Fill | None:
         """Returns the position that is open at the end as the fill that an account books.
@@ -115,22 +116,14 @@ class Rows:
             fills=len(fills.bar),
             missed=run.missed,
             expired=run.expired,
-            liquidations=int((fills.leg == LEGS.index(Leg.LIQUIDATION)).sum()),
+            liquidations=int(np.count_nonzero(fills.leg == LEGS.index(Leg.LIQUIDATION))),
             first_ts=int(self._bars.ts[0]),
             last_ts=int(self._bars.ts[-1]),
             open_trip=trip,
             unrealised=_exact(unrealised),
-            stops=int((fills.leg == LEGS.index(Leg.STOP)).sum()),
+            stops=int(np.count_nonzero(fills.leg == LEGS.index(Leg.STOP))),
             **{name: _exact(value) for name, value in sums.items()},
         )
-
-
-def _trips(entry_ts: Ints, exit_ts: Ints, qty: Floats, price: Floats, left: Floats, fee: Floats) -> Trips:
-    """Returns round trips. price, left: what they were entered and left at."""
-    side = np.sign(qty)
-    return Trips(
-        entry_ts, exit_ts, side.astype(np.int64), side * np.log(left / price), qty, price, qty * (left - price), fee
-    )
 
 
 def _exact(value: float) -> Decimal:

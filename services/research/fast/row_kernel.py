@@ -16,12 +16,12 @@ def rows(
     - fills, ts, opened, funded: of all bars, as of `engine.book`. terms: fee, step, and whether orders wait.
     - begin: the first of the bars. state: of the bars before, as of `engine.Booked`.
     - held, paid: of each bar, base units and all costs so far; written.
-    - trips: entry_ts, exit_ts, qty, average prices of entry and exit, and costs of each; written.
+    - trips: the columns of `Trips`; written, but for log_return, whose exponential it is.
 
     The sums are those of fees, slippage and turnover. A fill that turns a position closes it and opens the other side.
     """
     bars, legs, in_steps, sizes, prices, markets = fills
-    entry_times, exit_times, qtys, entries, exits, costs = trips
+    entry_times, exit_times, sides, growths, qtys, entries, gains, costs = trips
     fee, step, waits = terms
     at, steps, first, first_ts, qty, entered, entry, left, leaving, fees, funded_first, spent = state
     ended, all_fees, all_slippage, turnover = 0, 0.0, 0.0, 0.0
@@ -48,8 +48,11 @@ def rows(
                 left += out
                 fees += cost * (abs(qty) / size) if turns else cost
                 if turns or after == 0:
-                    entry_times[ended], exit_times[ended], qtys[ended] = first_ts, now, entered
-                    entries[ended], exits[ended], costs[ended] = entry, leaving, fees + fell_due - funded_first
+                    long = entered > 0
+                    entry_times[ended], exit_times[ended], sides[ended] = first_ts, now, 1 if long else -1
+                    growths[ended] = leaving / entry if long else entry / leaving
+                    qtys[ended], entries[ended], gains[ended] = entered, entry, entered * (leaving - entry)
+                    costs[ended] = fees + fell_due - funded_first
                     ended += 1
                     qty = 0.0
             if abs(after) > abs(qty):

@@ -95,7 +95,7 @@ class PairSample:
         self._rng = np.random.default_rng(seed)
         self._kept = np.empty((2, 0, length))
         self._ids = np.empty(0, dtype=np.int64)
-        self._rest = np.empty((2, 0))
+        self._rest = np.empty(0), np.empty(0)
         self._seen = 0
 
     @property
@@ -105,19 +105,20 @@ class PairSample:
 
     def add(self, x: Floats, y: Floats) -> None:
         """Takes the next pairs."""
-        pairs = np.array([np.concatenate([rest, new]) for rest, new in zip(self._rest, (x, y), strict=True)])
-        count = pairs.shape[1] // self.length
-        self._rest = pairs[:, count * self.length :].copy()
-        fresh = pairs[:, : count * self.length].reshape(2, count, self.length)
+        x, y = np.concatenate([self._rest[0], x]), np.concatenate([self._rest[1], y])
+        count = len(x) // self.length
+        whole = count * self.length
+        self._rest = x[whole:].copy(), y[whole:].copy()
+        fresh = [values[:whole].reshape(count, self.length) for values in (x, y)]
         room = min(max(self._limit - self._seen, 0), count)
         if room:
-            self._kept = np.concatenate([self._kept, fresh[:, :room]], axis=1)
+            self._kept = np.concatenate([self._kept, [values[:room] for values in fresh]], axis=1)
             self._ids = np.concatenate([self._ids, np.arange(self._seen, self._seen + room)])
         numbers = np.arange(self._seen + room, self._seen + count)
         places = (self._rng.random(len(numbers)) * (numbers + 1)).astype(np.int64)
-        for i in np.flatnonzero(places < self._limit):
-            self._kept[:, places[i]] = fresh[:, room + i]
-            self._ids[places[i]] = numbers[i]
+        drawn = np.flatnonzero(places < self._limit)  # of two with the same place the later one stays
+        self._kept[:, places[drawn]] = [values[room + drawn] for values in fresh]
+        self._ids[places[drawn]] = numbers[drawn]
         self._seen += count
 
     @property

@@ -25,9 +25,9 @@ class Trips(NamedTuple):
     gross: Floats
     fee: Floats
 
-    def part(self, rows: slice | NDArray[np.intp]) -> "Trips":
-        """Returns some of them."""
-        return Trips._make(column[rows] for column in self)
+    def part(self, rows: NDArray[np.intp]) -> "Trips":
+        """Returns those of these places."""
+        return Trips._make(column.take(rows, mode="clip") for column in self)  # to look for errors takes as long again
 
 
 class ExposureSums:
@@ -114,11 +114,10 @@ class Months:
             return
         if self._first_price is None:
             self._first_price = float(price[0])
-        lasts = np.array([len(ts) - 1])
-        first, last = _months(ts[[0, -1]])
-        if first != last:
-            lasts = np.append(np.flatnonzero(np.diff(_months(ts))), lasts)
-        for number, i in zip(_months(ts[lasts]).tolist(), lasts, strict=True):
+        first, last = _months(ts[[0, -1]]).tolist()
+        begins = np.arange(first + 1, last + 1).astype("datetime64[M]").astype("datetime64[ns]").astype(np.int64)
+        lasts = np.append(np.searchsorted(ts, begins, side="right"), len(ts)) - 1
+        for number, i in zip(_months(ts[lasts]).tolist(), lasts.tolist(), strict=True):
             self._last[number] = _Last(float(equity[i]), float(price[i]))
 
     def months(self) -> tuple[MonthReturn, ...]:

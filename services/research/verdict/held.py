@@ -199,13 +199,13 @@ class HeldReturns:
         net[0] -= last.into
         net[1:] -= into[:-1]
         held = started > 0
-        if not held.all():
+        if not (always := held.all()):
             # A position that came and went within a bar has no value at either end: what it left is of the equity.
             before = np.abs(_shifted(last.equity, equity))
             np.copyto(started, before, where=~held & (np.abs(net) > _ROUNDING * before))
             held = started > 0
         for each in (net, gross):
-            np.divide(each, started, out=each, where=held)
+            np.divide(each, started, out=each, where=always or held)
         decided = _shifted(last.ts, ts)
         fresh = int(np.searchsorted(decided, self.sample.fitted_until))
         for part, rows in ((self.inside, slice(fresh)), (self.outside, slice(fresh, None))):
