@@ -75,12 +75,13 @@ class Rows:
 
     def pieces(self) -> Iterator[Piece]:
         """Yields them in the order of time."""
-        times = map(np.ascontiguousarray, (self._bars.ts, self._opened))
-        given, count = (self._fills, *times, self._funded, self._terms), len(self._y_hat)
+        ts, opened, count = np.ascontiguousarray(self._bars.ts), np.ascontiguousarray(self._opened), len(self._y_hat)
         self._state = Booked()
         for begin in range(0, count, CHUNK):
             bars = slice(begin, min(begin + CHUNK, count))
-            self._state, held, paid, trips, sums = book(*given, bars, self._state)
+            self._state, held, paid, trips, sums = book(
+                self._fills, ts, opened, self._funded, self._terms, bars, self._state
+            )
             price, equity = self._bars.close[bars], self._run.equity[bars]
             held *= price
             held /= equity
