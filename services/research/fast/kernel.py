@@ -1,4 +1,4 @@
-"""The kernel decides, fills and books bar after bar, compiled by numba; it is the fast engine's only loop.
+"""The kernel decides, fills and books bar after bar, compiled by numba; behind it `row_kernel` makes rows of the fills.
 
 Each part says which stage of the line it follows. Money is float64, and what is added to the balance is compensated
 (Kahan), so that its error does not grow with the number of bars. A comparison whose sides lie so near to one another

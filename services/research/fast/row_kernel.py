@@ -1,4 +1,7 @@
-"""The second kernel books the fills of a run: what is held and was paid at each bar, and the round trips."""
+"""The second kernel books the fills of a run again: what is held and was paid at each bar, and the round trips.
+
+It has a file of its own, as the other one is long enough, and what is compiled of it is kept by itself.
+"""
 
 from typing import Any
 
