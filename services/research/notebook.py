@@ -165,14 +165,14 @@ def backtest(
 
 def _fast_result(found: FastResult, said: Mapping[str, str]) -> BacktestResult:
     marks, trips = found.made.whole()
-    curve = _curve({name: marks["ts" if name == "datetime" else name] for name in _Mark._fields})
-    table = _table({name: trips[column] for name, column in _TRIP_COLUMNS.items()})
+    curve = _curve({name: getattr(marks, "ts" if name == "datetime" else name) for name in _Mark._fields})
+    table = _table({name: getattr(trips, column) for name, column in _TRIP_COLUMNS.items()})
     engine = f"fast engine; both engines did the same over {plural(found.gated, 'bar')}"
     variants = {found.name: found.result}
     return BacktestResult(variants, table, curve, said, engine)
 
 
-# Of a fast backtest's trips: the names of RoundTrip, and those of TRIP.
+# Of a fast backtest's trips: the names of RoundTrip, and those of Trips.
 _TRIP_COLUMNS = {
     "datetime": "entry_ts",
     "exit_datetime": "exit_ts",

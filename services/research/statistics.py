@@ -109,9 +109,15 @@ def pair_sums(x: Floats, y: Floats) -> Floats:
     >>> pair_sums(np.array([2.0, np.nan]), np.array([3.0, 1.0])).tolist()
     [[1.0, 2.0, 3.0, 4.0, 9.0, 6.0], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]]
     """
+    return np.stack(pair_columns(x, y), axis=-1)
+
+
+def pair_columns(x: Floats, y: Floats) -> tuple[Floats, ...]:
+    """Returns the six columns of `pair_sums`."""
     known = np.isfinite(x) & np.isfinite(y)
-    x, y = np.where(known, x, 0.0), np.where(known, y, 0.0)
-    return np.stack((known.astype(np.float64), x, y, x * x, y * y, x * y), axis=-1)
+    if not known.all():
+        x, y = np.where(known, x, 0.0), np.where(known, y, 0.0)
+    return known.astype(np.float64), x, y, x * x, y * y, x * y
 
 
 def least_squares_line(total: Floats) -> tuple[float, float] | None:

@@ -12,10 +12,11 @@ from services.research.backtest import Backtest, Inputs, VenueRules
 from services.research.backtest.engine import variants
 from services.research.backtest.funding import FundingRates
 from services.research.backtest.variants import Progress, TimeRange, VariantResult
-from services.research.fast.engine import BarColumns, Floats, OnlyExact, Terms, compile_kernel, trade
+from services.research.fast.engine import BarColumns, Floats, compile_kernel, trade
 from services.research.fast.gate import ExactRun, require_same
 from services.research.fast.measured import Rows, measured
 from services.research.fast.predictions import Asked, ToldModel, bars_before, predict_all
+from services.research.fast.terms import OnlyExact, Terms
 from services.research.in_process_line import LinePlans, line_plans, line_plans_with
 from shared.bar import BarArrays
 from shared.config import Settings
@@ -37,7 +38,7 @@ class FastResult(NamedTuple):
     """This is what a backtest by the fast engine gave.
 
     - name: the variant's, for the table. result: without a curve. gated: how many bars both engines traded alike.
-    - made: has the rows of MARK and TRIP, of which the metrics are.
+    - made: has the marks and round trips, of which the metrics are.
     """
 
     name: str

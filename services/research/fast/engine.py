@@ -7,7 +7,6 @@ differs by less than 1e-9 of it. The gate beside it looks whether that is so.
 import fcntl
 import math
 from collections.abc import Callable
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,15 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.research.backtest import VenueRules
-from shared.config import Settings
-from shared.config.strategy import BPS
+from services.research.fast.terms import WHY, OnlyExact, Terms
+from services.research.metrics.sums import Trips
 from shared.errors import ConfigError
 from shared.extras import to_install
 from shared.messages import Leg
-from shared.strategies.basic_taker import LEAST_EQUITY, BasicTaker
-from shared.strategies.registry import configured_strategy
-from shared.strategies.threshold import Threshold
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -31,35 +26,8 @@ Ints = NDArray[np.int64]
 LEGS = (Leg.OPEN, Leg.CLOSE, Leg.NET, Leg.LIQUIDATION, Leg.STOP)  # as the kernel counts them
 
 COMPILING = "compiling the fast engine, once: some seconds"
-# Why the exact engine has to trade something, by its kind; the first ones are the kernel's, of what was close.
-WHY = {
-    "equity": "equity too near to its limit for float64",
-    "qty_step": "quantities too near to the next step for float64",
-    "stop": "prices too near to a stop for float64",
-    "liquidation": "prices too near to a liquidation for float64",
-    "limit": "prices too near to max_slippage_bps for float64",
-    "netting": "netting without a qty_step",
-    "strategy": "another strategy than basic_taker or threshold, or wrappers",
-    "ioc": 'next_open with reduce = "ioc"',
-    "features": "features without a form for arrays",
-    "model": "no model, or one of longer bars",
-    "data": "data with nothing to trade",
-    "asked": "the exact engine was asked for",
-}
 _KINDS = (*WHY,)
 _BARE, _GUARDED = 2, 3  # fills in a bar at most: two legs, and what the venue or a stop closes
-
-
-class OnlyExact(Exception):
-    """The exact engine has to trade this; kind: of WHY.
-
-    >>> print(OnlyExact("netting"))
-    netting without a qty_step
-    """
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(WHY[kind])
-        self.kind = kind
 
 
 class BarColumns(NamedTuple):
@@ -121,97 +89,7 @@ class FastRun(NamedTuple):
     funded: Floats | None
 
 
-class Terms(NamedTuple):
-    """The terms of a run are what the kernel takes of settings and rules, as floats; NaN for what is not there.
-
-    - capital: quote units. least: an equity that is not above it trades no more.
-    - fee: a share of a fill's value. buy, sell: what a fill's price is of the market's.
-    - sizing: 0 compounding, 1 constant, 2 fraction. threshold: only |y_hat| above it is traded.
-    - step: of quantities; 0 for none. splits: an order that turns a position goes as two.
-    - waits: orders fill at the next open. buy_limit, sell_limit: of the decision price, for what adds.
-    - margin: the maintenance margin. stop, profit, trail: distances, as shares. stops: whether there is one.
-    - after: minutes in which nothing adds after a stop; -1: flip.
-    """
-
-    capital: float
-    least: float
-    fee: float
-    buy: float
-    sell: float
-    leverage: float
-    sizing: int
-    fraction: float
-    threshold: float
-    step: float
-    netting: bool = False
-    splits: bool = False
-    waits: bool = False
-    buy_limit: float = math.nan
-    sell_limit: float = math.nan
-    margin: float = math.nan
-    stops: bool = False
-    stop: float = math.nan
-    profit: float = math.nan
-    trail: float = math.nan
-    after: int = 0
-
-    @classmethod
-    def of(cls, settings: Settings, rules: VenueRules = VenueRules()) -> "Terms":  # noqa: B008  (frozen)
-        """Returns those of settings; raises OnlyExact for what float64 does not decide as Decimal does.
-
-        >>> from shared.config import load_settings
-        >>> Terms.of(load_settings(strategy={"balance": 100})).capital
-        100.0
-        >>> Terms.of(load_settings(strategy={"params": {"netting": True}}))
-        Traceback (most recent call last):
-        services.research.fast.engine.OnlyExact: netting without a qty_step
-        """
-        own, gateway = settings.strategy, settings.gateway
-        taker = configured_strategy(own)
-        if type(taker) not in (BasicTaker, Threshold):
-            raise OnlyExact("strategy")
-        assert isinstance(taker, BasicTaker)
-        step, waits, bps = own.step_of(settings.symbols[0]), rules.fill == "next_open", own.limit_bps
-        if taker.netting and step is None:
-            raise OnlyExact("netting")
-        if waits and own.reduce == "ioc":
-            raise OnlyExact("ioc")
-        slip, stops = gateway.slippage_bps / BPS, own.protect.terms
-        after = own.protect.after_stop
-        return cls(
-            capital=float(own.balance),
-            least=float(own.balance * LEAST_EQUITY),
-            fee=float(gateway.fee),
-            buy=float(1 + slip),
-            sell=float(1 - slip),
-            leverage=float(taker.leverage),
-            sizing=("compounding", "constant", "fraction").index(taker.sizing),
-            fraction=float(taker.fraction),
-            threshold=taker.threshold if isinstance(taker, Threshold) else 0.0,
-            step=float(step or Decimal(0)),
-            netting=taker.netting,
-            splits=bps is not None,
-            waits=waits,
-            buy_limit=math.nan if bps is None else float(1 + bps / BPS),
-            sell_limit=math.nan if bps is None else float(1 - bps / BPS),
-            margin=_or_nan(rules.maintenance_margin),
-            stops=stops is not None,
-            stop=_share(stops and stops.stop_bps),
-            profit=_share(stops and stops.take_profit_bps),
-            trail=_share(stops and stops.trail_bps),
-            after=-1 if after == "flip" else after if isinstance(after, int) else 0,
-        )
-
-
 _OF_ALL = Terms._fields.index("waits")  # the terms before it hold in every run
-
-
-def _or_nan(value: Decimal | None) -> float:
-    return math.nan if value is None else float(value)
-
-
-def _share(bps: Decimal | None) -> float:
-    return _or_nan(None if bps is None else bps / BPS)
 
 
 def trade(bars: BarColumns, y_hat: Floats, terms: Terms, *, keep: bool = False) -> FastRun:
@@ -222,11 +100,11 @@ def trade(bars: BarColumns, y_hat: Floats, terms: Terms, *, keep: bool = False) 
 
     Raises OnlyExact where a comparison was close, ConfigError where numba is missing.
     """
-    count, kernel = len(y_hat), _kernel()
+    count = len(y_hat)
     guarded = terms.waits or terms.stops or not math.isnan(terms.margin) or bool(bars.funding.any())
     equity, funded = np.empty(count), np.zeros(count if keep else 0)
     kept = _room_for((_GUARDED if guarded else _BARE) * count if keep else 0)
-    close_call, fills, missed, expired = kernel.trade(
+    close_call, fills, missed, expired = _kernels().trade(
         *_columns(bars, y_hat, terms, guarded), equity, funded, tuple(kept)
     )
     if close_call:
@@ -251,13 +129,76 @@ def _room_for(fills: int) -> Fills:
     return Fills(*(np.empty(fills, kind) for kind in kinds))
 
 
+class Booked(NamedTuple):
+    """The fills of a run's first bars were booked, and this is where that stands.
+
+    - fills, spent: how many, and what they cost. steps, qty: what is held.
+    - first, first_ts, funded_first: the fill that opened it, when, and the funding that had been paid before.
+    - entered, entry: what came into it, and the average price. left, leaving: what went out. fees: of both.
+    """
+
+    fills: int = 0
+    steps: int = 0
+    first: int = 0
+    first_ts: int = 0
+    qty: float = 0.0
+    entered: float = 0.0
+    entry: float = 0.0
+    left: float = 0.0
+    leaving: float = 0.0
+    fees: float = 0.0
+    funded_first: float = 0.0
+    spent: float = 0.0
+
+
+class BookedBars(NamedTuple):
+    """These bars were booked.
+
+    - state: behind them. held: base units at the end of each. paid: all costs up to it.
+    - trips: that ended in them; their log_return is still its exponential.
+    - sums: of fees, slippage and turnover.
+    """
+
+    state: Booked
+    held: Floats
+    paid: Floats
+    trips: Trips
+    sums: Floats
+
+
+def book(fills: Fills, ts: Ints, opened: Ints, funded: Floats, terms: Terms, bars: slice, state: Booked) -> BookedBars:
+    """Books the fills of some bars behind those that were booked.
+
+    - fills, ts, funded: of the whole run. opened: when orders fill that wait for a bar's open, ns.
+    - state: of the bars before.
+    """
+    return _book(_kernels().rows, fills, ts, opened, funded, terms, bars, state)
+
+
+def _book(
+    rows: Any, fills: Fills, ts: Ints, opened: Ints, funded: Floats, terms: Terms, bars: slice, state: Booked
+) -> BookedBars:
+    count, room = bars.stop - bars.start, int(np.searchsorted(fills.bar, bars.stop)) - state.fills
+    held, paid = np.empty(count), np.empty(count)
+    kinds: tuple[Any, ...] = (*[np.int64] * 3, *[np.float64] * 5)
+    trips = tuple(np.empty(room, kind) for kind in kinds)  # each fill may turn the position
+    own = terms.fee, terms.step, terms.waits
+    given = tuple(fills), _read_only(ts), _read_only(opened), funded, tuple(map(float, own))
+    behind, ended, sums = rows(*given, bars.start, tuple(state), held, paid, trips)
+    return BookedBars(Booked._make(behind), held, paid, Trips._make(column[:ended] for column in trips), np.array(sums))
+
+
 def compile_kernel(say: Callable[[str], None]) -> None:
-    """Compiles the kernel where this machine has not done so yet, which takes some seconds; say: is told so before."""
-    source, folder = _source()
-    kept = folder.glob(f"{source.stem}.trade-*.nbi")
-    if not any(path.stat().st_mtime >= source.stat().st_mtime for path in kept):
+    """Compiles the kernels where this machine has not done so yet, which takes some seconds; say: is told so before."""
+    if not all(map(_is_compiled, _imported())):
         say(COMPILING)
-    _kernel()
+    _kernels()
+
+
+def _is_compiled(kernel: Any) -> bool:
+    source, folder = Path(kernel.py_func.__code__.co_filename), Path(kernel.stats.cache_path)
+    kept = folder.glob(f"{source.stem}.{kernel.__name__}-*.nbi")
+    return any(path.stat().st_mtime >= source.stat().st_mtime for path in kept)
 
 
 def _read_only(column: Any) -> Any:
@@ -267,16 +208,16 @@ def _read_only(column: Any) -> Any:
     return shown
 
 
-def _source() -> tuple[Path, Path]:
-    """Returns the kernel's file, and the folder in which what is compiled is kept."""
-    module = _imported()
-    return Path(module.__file__), Path(module.trade.stats.cache_path)
+class _Kernels(NamedTuple):
+    trade: Any
+    rows: Any
 
 
 @cache
-def _kernel() -> Any:
-    """Returns the kernel, compiled: by the process that comes first, while the others wait for it."""
-    module, (_, folder) = _imported(), _source()
+def _kernels() -> _Kernels:
+    """Returns the kernels, compiled: by the process that comes first, while the others wait for it."""
+    kernels = _imported()
+    folder = Path(kernels.trade.stats.cache_path)
     nothing = BarColumns.of_closes(np.empty(0, np.int64), np.empty(0))
     terms = Terms(1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0, 1.0, 0.0, 0.0)
     folder.mkdir(parents=True, exist_ok=True)
@@ -284,13 +225,16 @@ def _kernel() -> Any:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for guarded in (False, True):
             given = _columns(nothing, nothing.close, terms, guarded)
-            module.trade(*given, np.empty(0), np.empty(0), tuple(_room_for(0)))
-    return module
+            kernels.trade(*given, np.empty(0), np.empty(0), tuple(_room_for(0)))
+        ts, funded = nothing.ts, nothing.funding
+        _book(kernels.rows, _room_for(0), ts, ts, funded, terms, slice(0, 0), Booked())
+    return kernels
 
 
-def _imported() -> Any:
+def _imported() -> _Kernels:
     try:
-        from services.research.fast import kernel
+        from services.research.fast.kernel import trade
+        from services.research.fast.row_kernel import rows
     except ImportError as error:
         raise ConfigError(f"the fast engine needs numba ({error}): {to_install('research')}") from error
-    return kernel
+    return _Kernels(trade, rows)

@@ -1,4 +1,4 @@
-"""The kernel decides, fills and books bar after bar, compiled by numba; it is the fast engine's only loop.
+"""The kernel decides, fills and books bar after bar, compiled by numba; behind it `row_kernel` makes rows of the fills.
 
 Each part says which stage of the line it follows. Money is float64, and what is added to the balance is compensated
 (Kahan), so that its error does not grow with the number of bars. A comparison whose sides lie so near to one another
@@ -20,7 +20,7 @@ CLOSE = 1e-9  # of the larger side
 LOST = 1e-6  # of the larger part: an equity so much smaller is a difference of which too few digits are left
 CONSTANT, FLIP = 1, -1  # of Terms: sizing, after
 NOTHING, OPENS, CLOSES, NETS, LIQUIDATES, STOPS = -1, 0, 1, 2, 3, 4  # the legs
-# What was close, by the number that the kernel returns; `engine.WHY` has them in this order.
+# What was close, by the number that the kernel returns; `terms.WHY` has them in this order.
 DONE, EQUITY, STEP, STOP, LIQUIDATION, LIMIT = 0, 1, 2, 3, 4, 5
 LOSS, PROFIT, BY_CLOSE = 1, 2, 3  # which stop a bar fires; the last: a trailing one, by its close alone
 MINUTE_NS = 60 * 10**9
@@ -127,7 +127,7 @@ def trade(closes: Any, y_hat: Any, terms: Any, guards: Any, equities: Any, funde
     """Trades n bars and returns (what was close, or DONE; how many fills there were, missed orders, and waiting ones).
 
     - closes, y_hat: of each bar; a y_hat that is not finite is none.
-    - terms: those of `engine.Terms` until `splits`, as floats.
+    - terms: those of `terms.Terms` until `splits`, as floats.
     - guards: None, or the other columns of `engine.BarColumns` (ts alone, then the prices and funding) and its terms.
     - equities: of each bar, after its fills; written. funded: the funding paid up to each bar; written, if it has room.
     - out: the columns of `engine.Fills`, written as far as there is room.

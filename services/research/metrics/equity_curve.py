@@ -14,6 +14,7 @@ Ints = NDArray[np.int64]
 
 YEAR_NS = 365 * 86_400 * NS_PER_S
 _NOISE = 1e-14  # a standard deviation of returns below it is rounding
+_NOWHERE = np.empty(0, np.intp)
 
 
 def periods_per_year(interval_ns: int) -> float:
@@ -58,19 +59,23 @@ class Drawdowns:
         """Takes the next values and their times."""
         if not len(values):
             return
-        peaks = np.maximum(np.maximum.accumulate(values), self._peak)
-        tops = np.flatnonzero(values == peaks)
-        depths = (peaks - values) / peaks
-        trough = int(depths.argmax())
-        if (depth := float(depths[trough])) > (self.deepest.depth if self.deepest else 0.0):
+        if values.max() < self._peak:  # as in most pieces of a long series: the lowest value is the deepest fall
+            tops, trough, peak = _NOWHERE, int(values.argmin()), self._peak
+        else:
+            peaks = np.maximum(np.maximum.accumulate(values), self._peak)
+            tops = np.flatnonzero(values == peaks)
+            trough = int(((peaks - values) / peaks).argmax())
+            peak, self._peak = float(peaks[trough]), float(peaks[-1])
+        money = peak - float(values[trough])
+        if (depth := money / peak) > (self.deepest.depth if self.deepest else 0.0):
             before = int(np.searchsorted(tops, trough))
             since = int(ts[tops[before - 1]]) if before else self._peak_ts
             recovery = int(ts[tops[before]]) if before < len(tops) else None
-            self.deepest = Drawdown(depth, float(peaks[trough] - values[trough]), since, int(ts[trough]), recovery)
+            self.deepest = Drawdown(depth, money, since, int(ts[trough]), recovery)
         elif self.deepest and self.deepest.recovery_ts is None and len(tops):
             self.deepest = self.deepest._replace(recovery_ts=int(ts[tops[0]]))
         self._measure(ts, tops)
-        self._peak, self._last_ts = float(peaks[-1]), int(ts[-1])
+        self._last_ts = int(ts[-1])
 
     def _measure(self, ts: Ints, tops: NDArray[np.intp]) -> None:
         """Measures how long the series was below its peak between the times at which it was there."""
@@ -107,6 +112,10 @@ class Drawdowns:
     def longest(self) -> int:
         """Returns the longest time from a peak until the peak again, or until now; 0 where it never fell."""
         return max(self._longest, self._last_ts - self._peak_ts) if self._below else self._longest
+
+
+def _product_sum(one: Floats, other: Floats) -> float:
+    return float(np.einsum("i,i->", one, other))  # not a dot product: BLAS would wake its threads for it
 
 
 class Moments:
@@ -150,12 +159,11 @@ class Moments:
         self.lowest = low if self.lowest is None else min(self.lowest, low)
         self.highest = high if self.highest is None else max(self.highest, high)
         below = np.minimum(values, 0.0)
-        self._down += float((below * below).sum())
+        self._down += _product_sum(below, below)
         mean = float(values.mean())
-        apart = values - mean
+        apart = np.subtract(values, mean, out=below)
         squares = apart * apart
-        # Sums, not dot products: BLAS would wake its threads for these.
-        m3, m4 = float((squares * apart).sum()), float((squares * squares).sum())
+        m3, m4 = _product_sum(squares, apart), _product_sum(squares, squares)
         self._merge(len(values), mean, float(squares.sum()), m3, m4)
 
     def merge(self, other: "Moments") -> None:
@@ -232,8 +240,11 @@ class EquityCurve:
         if self.ruined_ts is None:
             ruined = np.flatnonzero(values <= 0)
             known = values[: ruined[0] + 1] if len(ruined) else values
-            before = np.concatenate([[self._last], known[:-1]])
-            self.returns.add(known / before - 1)
+            returns = np.empty(len(known))
+            returns[0] = known[0] / self._last
+            np.divide(known[1:], known[:-1], out=returns[1:])
+            returns -= 1
+            self.returns.add(returns)
             self.ruined_ts = int(ts[ruined[0]]) if len(ruined) else None
         self._last, self.last_ts = float(values[-1]), int(ts[-1])
 

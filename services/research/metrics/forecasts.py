@@ -12,7 +12,7 @@ from services.research.statistics import (
     Floats,
     Interval,
     block_length,
-    pair_sums,
+    pair_columns,
     pearson,
     pearson_interval,
     spearman,
@@ -61,13 +61,13 @@ class PairSums:
         if self._shift is None:  # correlations do not change by it, and sums of squares keep their digits
             self._shift = float(x[0]), float(y[0])
         x, y = x - self._shift[0], y - self._shift[1]
-        rows = pair_sums(x, y)
         self.n += len(x)
         while self.n // self._length > self._limit:
             self._done, self._open = _halved(self._done, self._open)
             self._length *= 2
         missing = self._length - int(self._open[0])
-        sums = np.add.reduceat(rows, [0, *range(missing, len(rows), self._length)])
+        starts = np.array([0, *range(missing, len(x), self._length)])
+        sums = np.stack([np.add.reduceat(column, starts) for column in pair_columns(x, y)], axis=-1)
         sums[0] += self._open
         whole = len(sums) if sums[-1, 0] == self._length else len(sums) - 1
         self._done = np.concatenate([self._done, sums[:whole]])
@@ -93,9 +93,9 @@ class PairSample:
         self.length = length
         self._limit = blocks
         self._rng = np.random.default_rng(seed)
-        self._kept = np.empty((0, length, 2))
+        self._kept = np.empty((2, 0, length))
         self._ids = np.empty(0, dtype=np.int64)
-        self._rest = np.empty((0, 2))
+        self._rest = np.empty(0), np.empty(0)
         self._seen = 0
 
     @property
@@ -105,32 +105,33 @@ class PairSample:
 
     def add(self, x: Floats, y: Floats) -> None:
         """Takes the next pairs."""
-        pairs = np.concatenate([self._rest, np.column_stack([x, y])])
-        count = len(pairs) // self.length
-        self._rest = pairs[count * self.length :].copy()
-        fresh = pairs[: count * self.length].reshape(count, self.length, 2)
+        x, y = np.concatenate([self._rest[0], x]), np.concatenate([self._rest[1], y])
+        count = len(x) // self.length
+        whole = count * self.length
+        self._rest = x[whole:].copy(), y[whole:].copy()
+        fresh = [values[:whole].reshape(count, self.length) for values in (x, y)]
         room = min(max(self._limit - self._seen, 0), count)
         if room:
-            self._kept = np.concatenate([self._kept, fresh[:room]])
+            self._kept = np.concatenate([self._kept, [values[:room] for values in fresh]], axis=1)
             self._ids = np.concatenate([self._ids, np.arange(self._seen, self._seen + room)])
         numbers = np.arange(self._seen + room, self._seen + count)
         places = (self._rng.random(len(numbers)) * (numbers + 1)).astype(np.int64)
-        for i in np.flatnonzero(places < self._limit):
-            self._kept[places[i]] = fresh[room + i]
-            self._ids[places[i]] = numbers[i]
+        drawn = np.flatnonzero(places < self._limit)  # of two with the same place the later one stays
+        self._kept[:, places[drawn]] = [values[room + drawn] for values in fresh]
+        self._ids[places[drawn]] = numbers[drawn]
         self._seen += count
 
     @property
     def kept(self) -> int:
         """Returns how many pairs are kept in whole blocks."""
-        return len(self._kept) * self.length
+        return len(self._ids) * self.length
 
     def pairs(self) -> tuple[Floats, Floats]:
         """Returns the kept pairs in the order of time."""
-        kept = self._kept[np.argsort(self._ids)].reshape(-1, 2)
+        x, y = self._kept[:, np.argsort(self._ids)].reshape(2, -1)
         if self.complete:
-            kept = np.concatenate([kept, self._rest])
-        return kept[:, 0], kept[:, 1]
+            return np.concatenate([x, self._rest[0]]), np.concatenate([y, self._rest[1]])
+        return x, y
 
 
 def _halved(done: Floats, rest: Floats) -> tuple[Floats, Floats]:
@@ -148,23 +149,26 @@ class Forecasts:
         self._seed, self._resamples = seed, resamples
         self._sums, self._sample = PairSums(), PairSample(seed=seed)
         self._hits = self._moves = 0
-        self._waiting = np.empty((2, 0))  # the last price and prediction: their outcome is not known yet
+        self._price = self._y_hat = math.nan  # the last ones: their outcome is not known yet
 
     def add(self, prices: Floats, y_hats: Floats) -> None:
         """Takes the next bars."""
         if not len(prices):
             return
-        price, y_hat = np.concatenate([self._waiting, [prices, y_hats]], axis=1)
-        self._waiting = np.array([price[-1:], y_hat[-1:]])
-        made = ~np.isnan(y_hat[:-1])
+        y_hat, before = np.concatenate([[self._y_hat], y_hats[:-1]]), self._price
+        self._price, self._y_hat = float(prices[-1]), float(y_hats[-1])
+        made = ~np.isnan(y_hat)
         if not made.any():
             return
-        y_hat, outcome = y_hat[:-1][made], np.diff(np.log(price))[made]
+        logs = np.log(np.concatenate([[before], prices]))
+        outcome = logs[1:] - logs[:-1]
+        if not made.all():
+            y_hat, outcome = y_hat[made], outcome[made]
         self._sums.add(y_hat, outcome)
         self._sample.add(y_hat, outcome)
-        moved = outcome != 0
-        self._moves += int(moved.sum())
-        self._hits += int((np.sign(y_hat) == np.sign(outcome))[moved].sum())
+        rose, fell = outcome > 0, outcome < 0
+        self._moves += int(np.count_nonzero(rose) + np.count_nonzero(fell))
+        self._hits += int(np.count_nonzero(rose & (y_hat > 0)) + np.count_nonzero(fell & (y_hat < 0)))
 
     @property
     def count(self) -> int:

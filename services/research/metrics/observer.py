@@ -7,14 +7,13 @@ from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.research.metrics import formats
 from services.research.metrics.equity_curve import EquityCurve, periods_per_year
 from services.research.metrics.forecasts import Forecasts
 from services.research.metrics.metrics import Results, utc_time
-from services.research.metrics.sums import TRIP, ExposureSums, Months, TripSums
-from services.research.statistics import RESAMPLES
+from services.research.metrics.sums import ExposureSums, Ints, Months, Trips, TripSums
+from services.research.statistics import RESAMPLES, Floats
 from services.research.verdict.held import EVERY_BAR, HeldReturns, Sample
 from services.research.verdict.verdict import Verdict, verdicts
 from shared.account import RoundTrip
@@ -23,12 +22,26 @@ from shared.intervals import interval_ns
 if TYPE_CHECKING:
     from services.research.backtest.observer import Totals
 
-CHUNK = 16_384  # marks and trips that wait for numpy; with any other number the metrics are the same
+CHUNK = 32_768  # marks and trips that wait for numpy; with any other number the metrics are the same
 
-MARK = np.dtype([("ts", "i8"), ("price", "f8"), ("equity", "f8"), ("exposure", "f8"), ("y_hat", "f8"), ("paid", "f8")])
-_MARK_SIZE, _TRIP_SIZE = MARK.itemsize, TRIP.itemsize
-_put_mark = Struct("=qddddd").pack_into
-_put_trip = Struct("=qqqddddd").pack_into
+_MARK, _TRIP = Struct("=qddddd"), Struct("=qqqddddd")
+_MARK_SIZE, _TRIP_SIZE = _MARK.size, _TRIP.size
+_put_mark, _put_trip = _MARK.pack_into, _TRIP.pack_into
+
+
+class Marks(NamedTuple):
+    """Marks are columns, one row for each bar's end: see Observer."""
+
+    ts: Ints
+    price: Floats
+    equity: Floats
+    exposure: Floats
+    y_hat: Floats
+    paid: Floats
+
+    def part(self, rows: slice) -> "Marks":
+        """Returns some of them."""
+        return Marks._make(column[rows] for column in self)
 
 
 class Measured(NamedTuple):
@@ -155,12 +168,12 @@ class Metrics:
         if at == len(self._trips):
             self._take_trips()
 
-    def take(self, marks: NDArray[np.void], trips: NDArray[np.void]) -> None:
-        """Takes many bars and round trips at once, behind those before: rows of MARK and TRIP."""
+    def take(self, marks: Marks, trips: Trips) -> None:
+        """Takes many bars and round trips at once, behind those before."""
         self._take_marks()
         self._take_trips()
-        for at in range(0, len(marks), CHUNK):
-            self._add_marks(marks[at : at + CHUNK])
+        for at in range(0, len(marks.ts), CHUNK):
+            self._add_marks(marks.part(slice(at, at + CHUNK)))
         self._add_trips(trips)
 
     def result(self, totals: "Totals") -> Results:
@@ -192,35 +205,45 @@ class Metrics:
         )
 
     def _take_marks(self) -> None:
-        marks = np.frombuffer(self._marks, MARK, self._marks_at // _MARK_SIZE)
+        ts, *others = _columns(self._marks, self._marks_at, _MARK_SIZE)
         self._marks_at = 0
-        if len(marks):
-            self._add_marks(marks)
+        if len(ts):
+            self._add_marks(Marks(ts.view(np.int64), *others))
 
-    def _add_marks(self, marks: NDArray[np.void]) -> None:
-        ts, price, equity = marks["ts"].copy(), marks["price"].copy(), marks["equity"].copy()
+    def _add_marks(self, marks: Marks) -> None:
+        ts, price, equity, exposure, y_hat, paid = marks
         if self._equity is None or self._price is None:
             self._equity = EquityCurve(self._start_equity, int(ts[0]) - self._interval_ns)
             self._price = EquityCurve(float(price[0]), int(ts[0]))
             self._price.add(ts[1:], price[1:])
         else:
             self._price.add(ts, price)
-        self._bars += len(marks)
+        self._bars += len(ts)
         self._equity.add(ts, equity)
-        exposure, y_hat = marks["exposure"].copy(), marks["y_hat"]
         self._exposure.add(exposure)
-        self._held.add(ts, price, equity, exposure, marks["paid"])
+        self._held.add(ts, price, equity, exposure, paid)
         self._months.add(ts, equity, price)
-        fresh = ts >= self._sample.fitted_until
-        self._forecasts.add(price, np.where(fresh, y_hat, np.nan))
-        self._remembered.add(price, np.where(fresh, np.nan, y_hat))
+        fresh = int(np.searchsorted(ts, self._sample.fitted_until))
+        self._forecasts.add(price, _only(y_hat, slice(fresh, None)))
+        self._remembered.add(price, _only(y_hat, slice(fresh)))
 
     def _take_trips(self) -> None:
-        trips = np.frombuffer(self._trips, TRIP, self._trips_at // _TRIP_SIZE)
+        entry, exit_, side, *others = _columns(self._trips, self._trips_at, _TRIP_SIZE)
         self._trips_at = 0
-        self._add_trips(trips)
+        self._add_trips(Trips(entry.view(np.int64), exit_.view(np.int64), side.view(np.int64), *others))
 
-    def _add_trips(self, trips: NDArray[np.void]) -> None:
-        side = trips["side"]
-        self._long += TripSums.of(trips.take(np.flatnonzero(side > 0)))  # a mask would copy rows field by field
-        self._short += TripSums.of(trips.take(np.flatnonzero(side < 0)))
+    def _add_trips(self, trips: Trips) -> None:
+        self._long += TripSums.of(trips.part(np.flatnonzero(trips.side > 0)))
+        self._short += TripSums.of(trips.part(np.flatnonzero(trips.side < 0)))
+
+
+def _columns(rows: bytearray, end: int, size: int) -> Floats:
+    """Returns the columns of rows, which are numbers of 8 bytes; none of them keeps the rows' memory."""
+    return np.frombuffer(rows, np.float64, end // 8).reshape(-1, size // 8).T.copy()
+
+
+def _only(values: Floats, some: slice) -> Floats:
+    """Returns some of the values, and NaN in the place of the others."""
+    found = np.full(len(values), np.nan)
+    found[some] = values[some]
+    return found

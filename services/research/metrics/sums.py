@@ -12,18 +12,22 @@ from services.research.statistics import Floats
 
 Ints = NDArray[np.int64]
 
-TRIP = np.dtype(
-    [
-        ("entry_ts", "i8"),
-        ("exit_ts", "i8"),
-        ("side", "i8"),
-        ("log_return", "f8"),
-        ("qty", "f8"),
-        ("price", "f8"),
-        ("gross", "f8"),
-        ("fee", "f8"),
-    ]
-)
+
+class Trips(NamedTuple):
+    """Round trips are columns, one row for each: what the account says of it, see RoundTrip. side: 1 or -1."""
+
+    entry_ts: Ints
+    exit_ts: Ints
+    side: Ints
+    log_return: Floats
+    qty: Floats
+    price: Floats
+    gross: Floats
+    fee: Floats
+
+    def part(self, rows: NDArray[np.intp]) -> "Trips":
+        """Returns those of these places."""
+        return Trips._make(column.take(rows, mode="clip") for column in self)  # to look for errors takes as long again
 
 
 class ExposureSums:
@@ -44,10 +48,11 @@ class ExposureSums:
     def add(self, exposure: Floats) -> None:
         """Takes the next bars' exposures."""
         self._bars += len(exposure)
-        self._long += int((exposure > 0).sum())
-        self._short += int((exposure < 0).sum())
-        sizes = np.abs(exposure)
-        self._highest = max(self._highest, float(sizes.max(initial=0.0, where=np.isfinite(sizes))))
+        self._long += int(np.count_nonzero(exposure > 0))
+        self._short += int(np.count_nonzero(exposure < 0))
+        finite = np.isfinite(exposure)
+        sizes = np.abs(exposure if finite.all() else exposure[finite])
+        self._highest = max(self._highest, float(sizes.max(initial=0.0)))
 
     @property
     def share(self) -> float | None:
@@ -109,11 +114,10 @@ class Months:
             return
         if self._first_price is None:
             self._first_price = float(price[0])
-        lasts = np.array([len(ts) - 1])
-        first, last = _months(ts[[0, -1]])
-        if first != last:
-            lasts = np.append(np.flatnonzero(np.diff(_months(ts))), lasts)
-        for number, i in zip(_months(ts[lasts]).tolist(), lasts, strict=True):
+        first, last = _months(ts[[0, -1]]).tolist()
+        begins = np.arange(first + 1, last + 1).astype("datetime64[M]").astype("datetime64[ns]").astype(np.int64)
+        lasts = np.append(np.searchsorted(ts, begins, side="right"), len(ts)) - 1
+        for number, i in zip(_months(ts[lasts]).tolist(), lasts.tolist(), strict=True):
             self._last[number] = _Last(float(equity[i]), float(price[i]))
 
     def months(self) -> tuple[MonthReturn, ...]:
@@ -157,24 +161,24 @@ class TripSums:
     worst_return: float = math.inf
 
     @classmethod
-    def of(cls, trips: NDArray[np.void]) -> "TripSums":
-        """Returns the sums of an array of TRIP."""
-        if not len(trips):
+    def of(cls, trips: Trips) -> "TripSums":
+        """Returns the sums of trips."""
+        if not len(trips.side):
             return cls()
-        net = trips["gross"] - trips["fee"]
-        returns = net / np.abs(trips["qty"] * trips["price"])
+        net = trips.gross - trips.fee
+        returns = net / np.abs(trips.qty * trips.price)
         return cls(
-            n=len(trips),
-            wins=int((net > 0).sum()),
-            losses=int((net < 0).sum()),
-            gross_wins=int((trips["log_return"] > 0).sum()),
-            won=float(net[net > 0].sum()),
-            lost=-float(net[net < 0].sum()),
-            gross=float(trips["gross"].sum()),
-            fees=float(trips["fee"].sum()),
-            log_return=float(trips["log_return"].sum()),
+            n=len(net),
+            wins=int(np.count_nonzero(net > 0)),
+            losses=int(np.count_nonzero(net < 0)),
+            gross_wins=int(np.count_nonzero(trips.log_return > 0)),
+            won=float(np.maximum(net, 0.0).sum()),
+            lost=-float(np.minimum(net, 0.0).sum()),
+            gross=float(trips.gross.sum()),
+            fees=float(trips.fee.sum()),
+            log_return=float(trips.log_return.sum()),
             returns=float(returns.sum()),
-            time_ns=float((trips["exit_ts"] - trips["entry_ts"]).sum()),
+            time_ns=float((trips.exit_ts - trips.entry_ts).sum()),
             best=float(net.max()),
             worst=float(net.min()),
             best_return=float(returns.max()),

@@ -1,6 +1,6 @@
 """The net return of each held bar at unit notional, of a series of marks: the number that a verdict is about."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from shared.history.times import MAX_NS, text_time
 from shared.models.card import Card
 
 Ints = NDArray[np.int64]
+_Number = TypeVar("_Number", np.float64, np.int64)
 
 _NOTHING_FITTED = (
     "No model was fitted, so every bar counts as out of sample; where the rule or its parameters were chosen on these "
@@ -101,7 +102,10 @@ class HeldSeries:
 
 
 class _Mark(NamedTuple):
-    """The last mark that was taken. into: what its orders paid to get into the position that it ended with."""
+    """The last mark that was taken. into: what its orders paid to get into the position that it ended with.
+
+    value, units: of that position, of either sign above 0.
+    """
 
     ts: int
     equity: float
@@ -124,14 +128,15 @@ class HeldBars:
         self.first_ts: int | None = None
         self.last_ts = 0
 
-    def add(self, decided: Ints, ts: Ints, held: NDArray[np.bool_], returns: Floats) -> None:
-        """Takes the next bars of this sample. returns: net and gross ones of those that were held, (2, n)."""
+    def add(self, decided: Ints, ts: Ints, held: NDArray[np.bool_], net: Floats, gross: Floats) -> None:
+        """Takes the next bars of this sample. net, gross: returns of those that were held."""
         if not len(ts):
             return
         if self.first_ts is None:
             self.first_ts = int(decided[0])
         self.last_ts = int(ts[-1])
-        net, gross = returns[:, held]
+        if not held.all():
+            net, gross = net[held], gross[held]
         self.net.add(net)
         self.gross += float(gross.sum())
         self.costs += float((gross - net).sum())
@@ -174,34 +179,55 @@ class HeldReturns:
         if not len(ts):
             return
         last = self._last or _Mark(int(ts[0]), self._start_equity, 0.0, 0.0, 0.0, 0.0)
-        value = np.where(np.isfinite(exposure), exposure, 0.0) * equity
-        units = np.abs(value) / price
-        cost, gained = np.diff(paid, prepend=last.paid), np.diff(equity, prepend=last.equity)
-        old = np.concatenate([[last.units], units[:-1]])
-        started = np.abs(np.concatenate([[last.value], value[:-1]]))
+        finite = np.isfinite(exposure)
+        if not finite.all():
+            exposure = np.where(finite, exposure, 0.0)
+        value = np.abs(exposure * equity)
+        units = value / price
+        cost, gross = _changes(last.paid, paid), _changes(last.equity, equity)
+        net, started = gross.copy(), _shifted(last.value, value)
+        gross += cost
         into = np.zeros(len(ts))
         if self._at_open:
-            started = np.maximum(started, np.abs(value))
+            np.maximum(started, value, out=started)
         else:
-            np.divide(cost * units, old + units, out=into, where=old + units > 0)
-        gross = gained + cost
-        net = gained + into - np.concatenate([[last.into], into[:-1]])
-        before = np.abs(np.concatenate([[last.equity], equity[:-1]]))
-        # A position that came and went within a bar has no value at either end: what it left is of the equity.
-        inside = (started == 0) & (np.abs(net) > _ROUNDING * before)
-        by = np.where(inside, before, started)
-        held = by > 0
-        returns = np.divide([net, gross], by, out=np.zeros((2, len(ts))), where=held)
-        decided = np.concatenate([[last.ts], ts[:-1]])
-        fresh = decided >= self.sample.fitted_until
-        for part, rows in ((self.inside, ~fresh), (self.outside, fresh)):
-            if rows.all():  # as nearly always: nothing is to be copied
-                part.add(decided, ts, held, returns)
-            elif rows.any():
-                part.add(decided[rows], ts[rows], held[rows], returns[:, rows])
+            traded = _shifted(last.units, units)
+            traded += units
+            cost *= units
+            np.divide(cost, traded, out=into, where=traded > 0)
+        net += into
+        net[0] -= last.into
+        net[1:] -= into[:-1]
+        held = started > 0
+        if not (always := held.all()):
+            # A position that came and went within a bar has no value at either end: what it left is of the equity.
+            before = np.abs(_shifted(last.equity, equity))
+            np.copyto(started, before, where=~held & (np.abs(net) > _ROUNDING * before))
+            held = started > 0
+        for each in (net, gross):
+            np.divide(each, started, out=each, where=always or held)
+        decided = _shifted(last.ts, ts)
+        fresh = int(np.searchsorted(decided, self.sample.fitted_until))
+        for part, rows in ((self.inside, slice(fresh)), (self.outside, slice(fresh, None))):
+            part.add(decided[rows], ts[rows], held[rows], net[rows], gross[rows])
         self._last = _Mark(
             int(ts[-1]), float(equity[-1]), float(value[-1]), float(units[-1]), float(paid[-1]), float(into[-1])
         )
+
+
+def _shifted(first: float, values: NDArray[_Number]) -> NDArray[_Number]:
+    """Returns each value's predecessor. first: that of the first one."""
+    found = np.empty_like(values)
+    found[0], found[1:] = first, values[:-1]
+    return found
+
+
+def _changes(first: float, values: Floats) -> Floats:
+    """Returns what each value has more than its predecessor. first: that of the first one."""
+    found = np.empty_like(values)
+    found[0] = values[0] - first
+    np.subtract(values[1:], values[:-1], out=found[1:])
+    return found
 
 
 def held_by_signs(ts: Ints, ts_next: Ints, y_hat: Floats, y: Floats, fee: float) -> dict[str, HeldBars]:
@@ -222,5 +248,5 @@ def held_by_signs(ts: Ints, ts_next: Ints, y_hat: Floats, y: Floats, fee: float)
     costs = {"legs": fee * (1 + grown), "netted": fee * (comes + goes * grown)}
     parts = {name: HeldBars() for name in costs}
     for name, part in parts.items():
-        part.add(ts, ts_next, side != 0, np.array([gross - costs[name], gross]))
+        part.add(ts, ts_next, side != 0, gross - costs[name], gross)
     return parts

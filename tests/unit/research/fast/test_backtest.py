@@ -10,7 +10,7 @@ import pytest
 
 from services.research.backtest import Totals, VenueRules
 from services.research.backtest.variants import TimeRange, run_variants
-from services.research.fast import EnginesDiffer, OnlyExact, backtest
+from services.research.fast import EnginesDiffer, OnlyExact, backtest, measured
 from services.research.fast.backtest import run_fast
 from shared.config import Settings, load_settings
 from shared.features.log_return import LogReturn
@@ -106,7 +106,12 @@ def test_features_of_bars_are_traded_too(settings: Settings, tmp_path: Path, mon
     ],
 )
 def test_totals_and_metrics_are_those_of_the_exact_engine(
-    settings: Settings, tmp_path: Path, traded: TimeRange, strategy: dict[str, Any], rules: dict[str, Any]
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    traded: TimeRange,
+    strategy: dict[str, Any],
+    rules: dict[str, Any],
 ) -> None:
     own = settings.strategy.model_validate({**settings.strategy.model_dump(exclude_unset=True), **strategy})
     settings = settings.model_copy(update={"strategy": own})
@@ -118,8 +123,8 @@ def test_totals_and_metrics_are_those_of_the_exact_engine(
     name, fast, gated, made = run_fast(settings, venue, traded)
     marks, trips = made.whole()
     exact = run_variants(settings, venue, traded, (), curves=False)[name]
-    assert gated == len(marks) == exact.totals.bars
-    assert len(trips) == exact.results.trades.trades
+    assert gated == len(marks.ts) == exact.totals.bars
+    assert len(trips.side) == exact.results.trades.trades
     for name in Totals._fields:
         here, there = getattr(fast.totals, name), getattr(exact.totals, name)
         if here is None:
@@ -130,6 +135,9 @@ def test_totals_and_metrics_are_those_of_the_exact_engine(
         else:
             assert math.isclose(float(here), float(there), rel_tol=1e-12, abs_tol=1e-12), name
     _near(fast.results.model_dump(), exact.results.model_dump())
+    monkeypatch.setattr(measured, "CHUNK", 7)  # positions are open from piece to piece
+    for whole, parts in zip((marks, trips), made.whole(), strict=True):
+        assert [column.tobytes() for column in whole] == [column.tobytes() for column in parts]
 
 
 def _near(here: object, there: object, name: str = "") -> None:

@@ -17,7 +17,7 @@ DAY_NS = 86_400 * 10**9
 def part(net: Floats, cost: float = 0.0) -> HeldBars:
     """Held bars of a day each."""
     made, ts = HeldBars(), np.arange(1, len(net) + 1) * DAY_NS
-    made.add(ts, ts + DAY_NS, np.ones(len(net), np.bool_), np.array([net, net + cost]))
+    made.add(ts, ts + DAY_NS, np.ones(len(net), np.bool_), net, net + cost)
     return made
 
 
