@@ -153,6 +153,10 @@ class ClusterClient:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connections."""
         for client in self._clients.values():
             client.close()
 

@@ -1,7 +1,8 @@
-"""The line with 64, 1,000 and 10,000 symbols, and a heavy model with 1, 2 and 4 signal replicas.
+"""The line with 64, 1,000 and 10,000 symbols, and on a Cluster; a heavy model with 1, 2 and 4 signal replicas.
 
 make bench WHAT=symbols                            all of it, about ten minutes
 make bench WHAT=symbols ARGS="--symbols 64,10000"  --symbols none: the replicas alone
+make bench WHAT=symbols ARGS="--symbols 64 --replicas none"      one server and a Cluster
 make bench-short WHAT=symbols                      64 and 300 symbols, two replicas: does it run?
 """
 
@@ -33,6 +34,7 @@ NOTES = (
     "memory: resident, of each process at the end of the measurement; snapshot: in the server, a symbol.",
     f"restored: a live gateway on a SQLite journal with {EXECUTIONS} executions in each book, which leave a position; "
     "the exchange is called without a socket, its markets are loaded before.",
+    "Cluster: three masters with a replica each, on the same cores, where they replicate, too.",
     f"heavy: {HEAVY_S * 1000:g} ms of a core for each prediction, {HEAVY_SYMBOLS} symbols.",
     "Not measured: an exchange's websockets (each symbol has a connection of its own), real exchanges (none lists so "
     "many), several machines, recorder and monitor.",
@@ -66,6 +68,10 @@ def main() -> None:
         print(f"  {count} symbols: {result['lines'][count]}", flush=True)
         result["restored"][count] = restored(count, 3 if given.short else EXECUTIONS)
         print(f"  {count} books: {result['restored'][count]}", flush=True)
+    if given.symbols:
+        fewest = min(given.symbols)
+        result["cluster"] = {"symbols": fewest, **on_cluster(fewest, given.seconds)}
+        print(f"  on a Cluster: {result['cluster']}", flush=True)
     for signals in given.replicas:
         result["replicas"][signals] = heavy(signals, given.seconds)
         print(f"  {signals} replicas: {result['replicas'][signals]}", flush=True)
@@ -95,6 +101,19 @@ def line(count: int, seconds: float) -> dict[str, Any]:
         finally:
             made.stop_server()
     return found
+
+
+def on_cluster(count: int, seconds: float) -> dict[str, Any]:
+    """Throughput of a line of so many symbols whose bus is a Cluster."""
+    with tempfile.TemporaryDirectory(prefix="bench-symbols-") as folder:
+        made = ManyLine(Path(folder), count, cluster=True)
+        made.start_server()
+        try:
+            with made.at_work() as at_work:
+                _warm(made, at_work)
+                return at_work.rate(seconds)
+        finally:
+            made.stop_server()
 
 
 def _warm(made: ManyLine, at_work: AtWork, upto: str = "executions") -> None:
@@ -164,6 +183,14 @@ def show(result: dict[str, Any]) -> bool:
             f"{count:>8,}{row['taken_over_s']:>10.2f} s{row['ready_s']:>7.2f} s{row['stall_s']:>7.2f} s"
             f"{judge['us']:>8.0f} µs{judge['quotes_ms']:>7.1f} ms{row['gateway_kb']:>6.0f} kB"
             f"  {own['us']:g} µs, {own['kb']:g} kB, {own['bytes']:g} bytes"
+        )
+    if (cluster := result.get("cluster")) is not None:
+        share = cluster["ticks_per_s"] / lines[cluster["symbols"]]["ticks_per_s"]
+        cores = sum(value for name, value in cluster["cpu"].items() if name.startswith("server"))
+        one = lines[cluster["symbols"]]["cpu"]["server"]
+        rate = f"{cluster['ticks_per_s']:,.0f} ticks/s, {share:.2f} times those on one server"
+        print(
+            f"{cluster['symbols']:,} symbols on a Cluster: {rate}; its servers use {cores:.2f} cores, the one {one:.2f}"
         )
     for signals, row in result["replicas"].items():
         print(f"{signals} signal replicas: {row['ticks_per_s']:,.0f} ticks/s, cores {row['cpu']}")

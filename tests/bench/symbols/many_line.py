@@ -1,10 +1,10 @@
-"""The line's services on the simulated market of many symbols, with a bus server of their own: all can be restarted."""
+"""The line's services on the simulated market of many symbols, with a bus of their own: all can be restarted."""
 
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,12 @@ from typing import Any
 import psutil
 import redis
 
+from shared.bus.names import PartitionId
 from tests.bench.common import BALANCE, COUNT, FEE, MAXLEN, PARTITIONS, SEED, STAGES, WRITERS
 from tests.bench.contestant import Command
 from tests.bench.processes import check_alive, cpu_shares, cpu_times, running
+from tests.chaos.watch import names_at
+from tests.cluster import Cluster
 from tests.servers import VALKEY, Server
 
 WITHIN_S = 300.0
@@ -25,13 +28,26 @@ FLOW = ("ticks", "predictions", "orders", "executions")  # in the order in which
 
 
 class ManyLine:
-    """One line of so many symbols; `signals`: replicas of the signal service. model: a card's path, or a name."""
+    """One line of so many symbols.
 
-    def __init__(self, folder: Path, symbols: int, model: str = "simulated_linear", signals: int = 1) -> None:
+    - model: a card's path, or a name. signals: replicas of the signal service.
+    - cluster: the bus is a Cluster of three masters with a replica each, instead of one server.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        symbols: int,
+        model: str = "simulated_linear",
+        signals: int = 1,
+        *,
+        cluster: bool = False,
+    ) -> None:
         self.symbols = symbols
         self._folder = folder
-        self._server = Server(VALKEY, folder, "--appendfsync", "everysec")
-        self._names = [name for stage in STAGES for name in _replicas(stage, signals)]
+        kept = "--appendfsync", "everysec"
+        self._bus = Cluster(folder, VALKEY, *kept) if cluster else Server(VALKEY, folder, *kept)
+        self._services = [name for stage in STAGES for name in _replicas(stage, signals)]
         bus = {"partitions": PARTITIONS, "read_count": COUNT, "market_maxlen": MAXLEN, "namespace": NAMESPACE}
         config = {
             "symbols": [f"SYM{number:05d}USDT" for number in range(symbols)], "interval": "1s",
@@ -46,32 +62,37 @@ class ManyLine:
 
     def start_server(self) -> None:
         """Starts the bus, on what it has kept."""
-        self._server.start()
-        self.client: Any = redis.Redis.from_url(self._server.url, protocol=2)
+        self._bus.start()
+        if isinstance(self._bus, Cluster):
+            self.client: Any = self._bus.client()
+        else:
+            self.client = redis.Redis.from_url(self._bus.url, protocol=2)
+        self._names = names_at(self.client, NAMESPACE)
 
     def stop_server(self) -> None:
         """Stops the bus; its data stay."""
         self.client.close()
-        self._server.stop()
+        self._bus.stop()
 
     @contextmanager
     def at_work(self) -> Iterator["AtWork"]:
         """Starts the services, and stops them as a person does."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("TICKLINE_")}
-        environment = {**clean, "TICKLINE_CONFIG": str(self._config), "TICKLINE_BUS__URL": self._server.url}
-        commands = {name: Service(name, environment) for name in self._names}
+        environment = {**clean, "TICKLINE_CONFIG": str(self._config), "TICKLINE_BUS__URL": self._bus.url}
+        commands = {name: Service(name, environment) for name in self._services}
+        servers = self._bus.servers if isinstance(self._bus, Cluster) else [self._bus]
         with running(commands, self._folder) as started:
-            yield AtWork(self, self._folder, started, self._server.pid)
+            yield AtWork(self, self._folder, started, [server.pid for server in servers])
 
     def written(self) -> dict[str, int]:
         """Returns how many entries each stream ever got, over all partitions."""
         pipe = self.client.pipeline(transaction=False)
-        keys = [(kind, f"{NAMESPACE}:{kind}:{{{WRITERS[kind]}.{p}}}") for kind in FLOW for p in range(PARTITIONS)]
-        for _, key in keys:
-            pipe.xinfo_stream(key)
+        wanted = [(kind, PartitionId(WRITERS[kind], p)) for kind in FLOW for p in range(PARTITIONS)]
+        for kind, place in wanted:
+            pipe.hget(self._names.state(place), f"out:{kind}")
         found = dict.fromkeys(FLOW, 0)
-        for (kind, _), reply in zip(keys, pipe.execute(raise_on_error=False), strict=True):
-            found[kind] += reply["entries-added"] if isinstance(reply, dict) else 0
+        for (kind, _), reply in zip(wanted, pipe.execute(), strict=True):
+            found[kind] += int(reply or 0)
         return found
 
     def snapshot_bytes(self) -> dict[str, float]:
@@ -79,7 +100,7 @@ class ManyLine:
         return {stage: round(sum(self._held(stage, p) for p in range(PARTITIONS)) / self.symbols) for stage in STAGES}
 
     def _held(self, stage: str, p: int) -> int:
-        return int(self.client.memory_usage(f"{NAMESPACE}:state:{{{stage}.{p}}}", samples=0) or 0)
+        return int(self.client.memory_usage(self._names.state(PartitionId(stage, p)), samples=0) or 0)
 
     def server_mb(self) -> float:
         """Returns the memory that the server's data take."""
@@ -100,9 +121,10 @@ class Service(Command):
 class AtWork:
     """The line while it works."""
 
-    def __init__(self, line: ManyLine, folder: Path, started: dict[str, Any], server_pid: int) -> None:
+    def __init__(self, line: ManyLine, folder: Path, started: dict[str, Any], server_pids: Sequence[int]) -> None:
         self._line, self._folder, self._started = line, folder, started
-        self._pids = {name: process.pid for name, process in started.items()} | {"server": server_pid}
+        servers = {f"server{number or ''}": pid for number, pid in enumerate(server_pids)}
+        self._pids = {name: process.pid for name, process in started.items()} | servers
 
     def until(self, what: str, holds: Callable[[], bool]) -> None:
         """Returns as soon as it holds; TimeoutError, with what was written, where it never does."""
