@@ -116,7 +116,8 @@ format: $(READY)  ## rewrite the code as ruff wants it
 #   same      whether the fast engine decides as the exact one, over 20 million bars of random markets
 #   drift     how soon drift is seen, and how often in vain (ARGS=--write: into docs/drift.md; long)
 #   idle      CPU and memory of every service while no tick comes
-#   symbols   64, 1,000 and 10,000 symbols: throughput, restart, memory; a Cluster beside one server; a heavy model with 1, 2 and 4 signal replicas
+#   symbols   64, 1,000 and 10,000 symbols: throughput, restart, memory; a Cluster beside one server; a heavy model with
+#             1, 2 and 4 signal replicas
 #   face      CPU time of `import tickline`
 #   page      ms until the monitor's page is there and shows what was committed, and its memory over an hour
 WHAT ?= line
