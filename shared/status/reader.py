@@ -17,7 +17,7 @@ from shared.journal.journal import Journal
 from shared.lookup import Found, Lookup, Reach
 from shared.lookup.day_book import KnownBooks
 from shared.lookup.money import SymbolMoney, money
-from shared.messages import Decision, MarketTick, Stream
+from shared.messages import Decision, ExecutionReport, MarketTick, Stream
 from shared.messages.monitor import POOLED, DriftReading
 from shared.messages.reasons import StopKind
 from shared.models.choose import chosen_card
@@ -38,6 +38,7 @@ EVENT_TIME = ("simulated", "replay")  # sources whose ticks are of another time
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 REACH_S = 60.0
+FEW = 8  # of a symbol's last decisions, among which that of its last report nearly always is
 REMOTE_S = 60.0  # a line whose files are elsewhere is at work if the bus heard of it since
 
 
@@ -176,11 +177,11 @@ class StatusReader:
         report = None if held is None else held.last_report
         if decision is None or report is None or report.ts_event <= decision.message.ts_event:
             return decision
-        at_ns = report.ts_event
-        of_then = await self._lookup.messages(Stream.DECISIONS, report.sym, at_ns, at_ns)
-        named = [
-            one for one in of_then if isinstance(one.message, Decision) and report.client_order_id in one.message.orders
-        ]
+        last = await self._lookup.last(Stream.DECISIONS, report.sym, FEW)
+        named = [one for one in last if _orders(one, report)]
+        if not named:  # the line has gone on for long meanwhile
+            of_then = await self._lookup.messages(Stream.DECISIONS, report.sym, report.ts_event, report.ts_event)
+            named = [one for one in of_then if _orders(one, report)]
         return named[-1] if named else decision
 
     async def _journal(self, stack: AsyncExitStack) -> Journal | None:
@@ -321,6 +322,11 @@ def _health(settings: Settings, now_ns: int, words: list[Word]) -> _Health:
     missing = tuple(name for name in late if name in CORE or touched[name])
     lacking = sum(name in CORE for name in missing)
     return _Health("up" if not lacking else "down" if lacking == len(CORE) else "partly", missing)
+
+
+def _orders(decided: Found, report: ExecutionReport) -> bool:
+    """Says whether a report is about an order of this decision."""
+    return isinstance(decided.message, Decision) and report.client_order_id in decided.message.orders
 
 
 def _touched_ns(settings: Settings, service: str) -> int:
