@@ -110,7 +110,8 @@ class PageReader:
                 began_s, watched = time.monotonic(), hub.watched.is_set()
                 if watched and not self._tail.begun.is_set():
                     await self._tail.begin(lookup)
-                await self._look(status, session, rule, watched)
+                async with lookup.moment():
+                    await self._look(status, session, rule, watched)
                 self._show(hub)
                 self._why = ""
                 took_s = time.monotonic() - began_s
