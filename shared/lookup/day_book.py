@@ -3,7 +3,7 @@
 Who looks again and again keeps them: each look then reads what is new, however long the day.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
 from decimal import Decimal
 from typing import NamedTuple
@@ -128,10 +128,14 @@ class KnownBooks:
             return None  # something else has changed it
         return book, [report for report in new if report.n > decision.booked_n]
 
-    def keep_on_paper(self, sym: str, book: DayBook) -> DayBook:
-        """Keeps a book as its decision found it; returns a copy, which takes the reports behind that."""
+    def keep_on_paper(self, sym: str, book: DayBook, behind: Sequence[ExecutionReport]) -> DayBook:
+        """Keeps a book as its decision found it; returns one that has the reports behind that, too."""
         self._on_paper[sym] = book
-        return deepcopy(book)
+        if behind:
+            book = deepcopy(book)
+        for report in behind:
+            book.take(report)
+        return book
 
 
 async def _behind(taken_n: int, last: LastReports) -> list[ExecutionReport] | None:
