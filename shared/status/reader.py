@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from shared.bus.api import Session
 from shared.config import Mode, Settings
 from shared.config.fingerprint import config_hash
 from shared.control.arming import Armed
+from shared.drift.reference import DriftReference
 from shared.errors import ConfigError, DataError, JournalUnwritable, TicklineError
 from shared.explain.edge import edge_of, edge_on
 from shared.journal.journal import Journal
@@ -74,11 +75,14 @@ class StatusReader:
         self._how, self._arm = how, how_to_arm(settings, how)
         self._identity: Identity | None = None
         self._armed = Armed("", "")
+        self._has_card = False
+        self._reference: DriftReference | None = None
         self._replay = replay
         self._event_time = replay or settings.ingestor.source in EVENT_TIME
         self._reach: Reach | None = None
         self._reach_s = 0.0
         self._notes = self._identify()
+        self._read_card()
 
     def _identify(self) -> list[str]:
         """Reads what trades, once; returns why it cannot be told, if so."""
@@ -91,6 +95,15 @@ class StatusReader:
         except TicklineError as error:
             return [f"what trades cannot be told: {error}"]
         return []
+
+    def _read_card(self) -> None:
+        """Reads what its model's card shows of the edge, once; nothing of a replay's."""
+        if self._identity is None or self._replay:
+            return
+        with suppress(TicklineError):  # that is said of what trades
+            card = chosen_card(self._settings)
+            self._reference = None if card is None else reference_in(card, self._settings)
+            self._has_card = card is not None
 
     def _identify_replay(self) -> list[str]:
         """Reads what traded in a replay, which its recording knows; returns why it cannot be told, if so."""
@@ -241,17 +254,10 @@ class StatusReader:
 
     async def _edge(self) -> str:
         """Returns what the monitor said last of the edge; before its first word what the model's card shows."""
-        card = reference = None
-        if self._identity is not None and not self._replay:
-            try:
-                card = chosen_card(self._settings)
-                reference = None if card is None else reference_in(card, self._settings)
-            except TicklineError:
-                card = None  # that is said of what trades
         found = await self._lookup.last(Stream.MONITOR, POOLED)
         if found and isinstance(found[-1].message, DriftReading):
-            return edge_of(found[-1].message, reference)
-        return "" if card is None else edge_on(reference)
+            return edge_of(found[-1].message, self._reference)
+        return edge_on(self._reference) if self._has_card else ""
 
     def _sources(self, reach: Reach) -> tuple[str, ...]:
         """Returns where the decisions are read, and from when they reach back."""

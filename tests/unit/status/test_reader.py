@@ -203,6 +203,15 @@ async def test_what_the_monitor_said_last_is_the_edge(world: World) -> None:
     )
 
 
+async def test_the_card_is_read_once_as_what_trades(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To find it, all cards of a folder are read."""
+    world.write(*MESSAGES)
+    async with reading(world) as reader:
+        found = await reader.read()
+        monkeypatch.setattr("shared.status.reader.chosen_card", lambda *_: pytest.fail("it was searched for again"))
+        assert (await reader.read()).edge == found.edge != ""
+
+
 def test_how_long_it_may_take_yet_is_said_where_the_card_tells() -> None:
     said = DriftReading(
         n=1, sym=POOLED, ts_event=1, tr="t", net=0.0, syms=(), nets=(), x=0.0, decay=12.5, claim=0.0, edge=4.5,
