@@ -3,8 +3,8 @@
 Who looks again and again keeps them: each look then reads what is new, however long the day.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from copy import deepcopy
+from collections.abc import Awaitable, Callable
+from copy import copy
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -54,6 +54,12 @@ class DayBook:
         self._fees = self._funding = _ZERO
         self.last_fill: ExecutionReport | None = None
         self.last_report: ExecutionReport | None = None
+
+    def copy(self) -> "DayBook":
+        """Returns a book that is the same, and takes other reports."""
+        other = copy(self)
+        other.account = self.account.copy()
+        return other
 
     def take(self, report: ExecutionReport) -> None:
         """Books the next report."""
@@ -128,14 +134,10 @@ class KnownBooks:
             return None  # something else has changed it
         return book, [report for report in new if report.n > decision.booked_n]
 
-    def keep_on_paper(self, sym: str, book: DayBook, behind: Sequence[ExecutionReport]) -> DayBook:
-        """Keeps a book as its decision found it; returns one that has the reports behind that, too."""
+    def keep_on_paper(self, sym: str, book: DayBook) -> DayBook:
+        """Keeps a book as its decision found it; returns a copy, which takes the reports behind that."""
         self._on_paper[sym] = book
-        if behind:
-            book = deepcopy(book)
-        for report in behind:
-            book.take(report)
-        return book
+        return book.copy()
 
 
 async def _behind(taken_n: int, last: LastReports) -> list[ExecutionReport] | None:

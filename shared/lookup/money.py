@@ -190,8 +190,10 @@ async def _behind_decision(
     # The balance is what the decision found, to the last digit: a sum that began elsewhere is rounded in other places.
     book.account.update(decision.balance - book.account.balance())
     book.taken_n = decision.booked_n
-    behind = [report for report in reports if report.n > decision.booked_n]
-    book = known.keep_on_paper(decision.sym, book, behind)
+    book = known.keep_on_paper(decision.sym, book)
+    for report in reports:
+        if report.n > decision.booked_n:
+            book.take(report)
     return await _valued(settings, lookup, book.account, decision.sym, book.day(), book.midnight_ns, known)
 
 

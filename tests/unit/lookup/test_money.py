@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from copy import deepcopy
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +20,7 @@ from shared.control.capital import begun_row, capital_report
 from shared.journal.journal import Journal
 from shared.journal.rows import ExternalRow, OrderRow
 from shared.lookup import day_book
-from shared.lookup.day_book import ROUNDED, DayBook, KnownBooks
+from shared.lookup.day_book import ROUNDED, KnownBooks
 from shared.lookup.money import SymbolMoney, money
 from shared.lookup.recent import RecentLookup
 from shared.messages import Decision, ExecutionReport, Leg, MarketTick, Message, OrderStatus, Stream
@@ -242,31 +241,6 @@ def test_who_looks_often_sees_the_same_on_paper(hours: list[Hour], since: int) -
         await fresh.close()
 
     asyncio.run(look())
-
-
-async def test_a_book_that_nothing_stands_behind_is_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A copy of each symbol's book costs as much as all else of a look."""
-    life, world = played([Hour(100, 1, 0), Hour(110, 0, 0)], 1), World(Path("nothing-recorded"), symbols=(SYM,))
-    known = KnownBooks()
-    copied: list[DayBook] = []
-
-    def copy(book: DayBook) -> DayBook:
-        copied.append(book)
-        return deepcopy(book)
-
-    async def look() -> SymbolMoney:
-        lookup = world.lookup()
-        found = await money(world.settings, lookup, life.ticks[-1].ts_event // 1_000_000, UTC_TIME, known=known)
-        await lookup.close()
-        return found.symbols[SYM]
-
-    monkeypatch.setattr(day_book, "deepcopy", copy)
-    world.write(*life.ticks, life.decisions[0], *life.reports)
-    first = await look()
-    assert len(copied) == 1, "the decision had not seen the report yet"
-    world.write(life.decisions[1])
-    assert [await look(), await look()] == [first, first]
-    assert len(copied) == 1
 
 
 async def test_who_looks_often_reads_what_is_new_and_sees_the_same(
