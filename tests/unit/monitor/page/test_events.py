@@ -10,15 +10,26 @@ from typing import Any
 
 import pytest
 
+from services.monitor.page import view
 from services.monitor.page.reader import PageReader
 from shared.bus.memory_bus import MemorySession
+from shared.explain.decisions import Decided
 from shared.messages import Prediction
 from tests.unit.monitor.page.site import serving, settings_at
 from tests.unit.monitor.session import SYMBOLS, bars
 from tests.until import until
 
 
-async def test_a_view_comes_with_a_commit_and_none_without(tmp_path: Path) -> None:
+async def test_a_view_comes_with_a_commit_and_none_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It puts what is new into words, and no decision twice."""
+    in_words: list[str] = []
+    of = view.decision_line
+
+    def counted(case: Decided) -> str:
+        in_words.append(case.decision.tr)
+        return of(case)
+
+    monkeypatch.setattr(view, "decision_line", counted)
     async with serving(settings_at(tmp_path), bars(1, 3, 0.01)) as site:
         await site.browser.sign_in(site.file.code)
         stream = site.browser.events()
@@ -41,6 +52,7 @@ async def test_a_view_comes_with_a_commit_and_none_without(tmp_path: Path) -> No
         assert event.data["revision"] > revisions[-1]
         assert event.data["mode"] == "paper"
         assert "goes by" in event.data["decisions"][0]["sentence"]
+        assert len(in_words) == len(set(in_words)) == 4 * len(SYMBOLS)
         await stream.aclose()
 
 
