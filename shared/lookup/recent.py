@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager
 
 from shared.bus.api import Bus, BusLost
 from shared.bus.entry import START, Entry, EntryId
+from shared.bus.names import PartitionId
 from shared.config import Settings
 from shared.lookup.lookup import Lookup
-from shared.lookup.stores import BusSource, Found, StoredEntry
+from shared.lookup.stores import Found, StoredEntry
 from shared.messages import Stream
 
 MOST_KEPT = 64  # messages of a symbol's stream that are kept
@@ -101,7 +102,7 @@ class RecentLookup(Lookup):
         bus = await self._on_bus()
         if bus is None or self._session is None or not self._ends:
             return
-        of_source = defaultdict[BusSource, list[tuple[Stream, str]]](list)
+        of_source = defaultdict[tuple[str, PartitionId], list[tuple[Stream, str]]](list)
         for key in self._ends:
             of_source[bus.source(*key)].append(key)
         begins = {source: min((self._ends[key].end for key in of), key=EntryId.of) for source, of in of_source.items()}
@@ -114,7 +115,7 @@ class RecentLookup(Lookup):
             of_sym = defaultdict[str, list[Entry]](list)
             for entry in entries:
                 of_sym[entry.k].append(entry)
-            for key in of_source[BusSource(*source)]:
+            for key in of_source[source]:
                 if len(entries) == MOST_NEW or not self._ends[key].take(of_sym[key[1]], entries[-1].id):
                     del self._ends[key]
 
