@@ -173,6 +173,13 @@ class Account:
         self._positions: dict[str, Position] = {}
         self._dust: dict[str, Position] = {}  # those of the positions that cannot be sold
 
+    def copy(self) -> "Account":
+        """Returns an account with the same balance and positions, which books fills of its own."""
+        other = Account(self._capital)
+        other._balance = self._balance
+        other._positions, other._dust = dict(self._positions), dict(self._dust)
+        return other
+
     @property
     def capital(self) -> Decimal:
         """Returns the capital that the account was given, in quote units; only `fund` changes it."""

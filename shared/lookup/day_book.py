@@ -4,7 +4,7 @@ Who looks again and again keeps them: each look then reads what is new, however 
 """
 
 from collections.abc import Awaitable, Callable
-from copy import deepcopy
+from copy import copy
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -54,6 +54,12 @@ class DayBook:
         self._fees = self._funding = _ZERO
         self.last_fill: ExecutionReport | None = None
         self.last_report: ExecutionReport | None = None
+
+    def copy(self) -> "DayBook":
+        """Returns a book that is the same, and takes other reports."""
+        other = copy(self)
+        other.account = self.account.copy()
+        return other
 
     def take(self, report: ExecutionReport) -> None:
         """Books the next report."""
@@ -131,7 +137,7 @@ class KnownBooks:
     def keep_on_paper(self, sym: str, book: DayBook) -> DayBook:
         """Keeps a book as its decision found it; returns a copy, which takes the reports behind that."""
         self._on_paper[sym] = book
-        return deepcopy(book)
+        return book.copy()
 
 
 async def _behind(taken_n: int, last: LastReports) -> list[ExecutionReport] | None:

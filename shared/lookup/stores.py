@@ -54,6 +54,11 @@ class StoredEntry(NamedTuple):
     at_ns: int
     origin: Place
 
+    @classmethod
+    def of(cls, entry: Entry) -> "StoredEntry":
+        """Returns an entry of the bus."""
+        return cls(entry.n, entry.t.decode(errors="replace"), entry.tr, entry.d, entry.w, BUS)
+
     def found(self, sym: str) -> Found | None:
         """Returns the message in it; None where there is none that belongs at this place, as after damage.
 
@@ -104,11 +109,11 @@ class BusEntries:
         self._partitions = partitions
         # Of each symbol: the number of the first entry from some ms on, and that ms. It stays true when more is written
         # or the first entries are cut off.
-        self._known: dict[tuple[_Source, str], list[tuple[int, int]]] = {}
+        self._known: dict[tuple[BusSource, str], list[tuple[int, int]]] = {}
 
     async def span(self, stream: Stream, sym: str) -> tuple[int, int] | None:
         """Returns the numbers of the first and the last entry; None where there is none."""
-        source = self._source(stream, sym)
+        source = self.source(stream, sym)
         last = await self._last(source, sym)
         if last is None:
             return None
@@ -120,7 +125,7 @@ class BusEntries:
 
         What a torn log has left twice has one number, and counts once.
         """
-        source = self._source(stream, sym)
+        source = self.source(stream, sym)
         begin = await self._before(source, sym, first)
         found = await self._read_behind(begin, source, sym, first, last)
         if first not in found and begin != START:  # the search was led astray by what stands there twice
@@ -128,7 +133,7 @@ class BusEntries:
         return [found[n] for n in sorted(found)]
 
     async def _read_behind(
-        self, begin: bytes, source: "_Source", sym: str, first: int, last: int
+        self, begin: bytes, source: "BusSource", sym: str, first: int, last: int
     ) -> dict[int, StoredEntry]:
         """Returns the symbol's entries behind an id, by their numbers, from `first` to `last`."""
         found: dict[int, StoredEntry] = {}
@@ -137,7 +142,7 @@ class BusEntries:
                 continue
             if entry.n > last:
                 break
-            found.setdefault(entry.n, _stored(entry))
+            found.setdefault(entry.n, StoredEntry.of(entry))
         return found
 
     async def newest(self, stream: Stream, sym: str, count: int) -> tuple[list[StoredEntry], bytes]:
@@ -145,30 +150,31 @@ class BusEntries:
 
         There are fewer where the bus has no more; the id is empty where it has nothing.
         """
-        source, before, end, found = self._source(stream, sym), b"+", b"", dict[int, StoredEntry]()
+        source, before, end, found = self.source(stream, sym), b"+", b"", dict[int, StoredEntry]()
         width = max(NEAR, 2 * count)
         while len(found) < count and (chunk := await self._session.newest(source, before, width)):
             end = end or chunk[0].id
             for entry in chunk:
                 if entry.k == sym and entry.n and (len(found) < count or entry.n in found):
-                    found[entry.n] = _stored(entry)  # of one that a torn log has twice the first counts
+                    found[entry.n] = StoredEntry.of(entry)  # of one that a torn log has twice the first counts
             before, width = b"(" + chunk[-1].id, CHUNK
         return [found[n] for n in sorted(found)], end
 
     async def times(self, stream: Stream, symbols: Sequence[str]) -> TimeSpan | None:
         """Returns when the first and the last entry of these symbols' partitions were written; None without one."""
         found: list[int] = []
-        for source in {self._source(stream, sym) for sym in symbols}:
+        for source in {self.source(stream, sym) for sym in symbols}:
             ends = await self._read(source, START, 1), await self._session.newest(source, b"+", 1)
             found += [entry.w for entries in ends for entry in entries]
         return TimeSpan(min(found), max(found)) if found else None
 
-    def _source(self, stream: Stream, sym: str) -> "_Source":
+    def source(self, stream: Stream, sym: str) -> "BusSource":
+        """Returns where a symbol's entries of a stream stand."""
         # The monitor works on all symbols together, in one partition.
         p = 0 if stream is Stream.MONITOR else partition_of(sym, self._partitions)
-        return _Source(str(stream), PartitionId(self._instances[stream], p))
+        return BusSource(str(stream), PartitionId(self._instances[stream], p))
 
-    async def _before(self, source: "_Source", sym: str, n: int) -> bytes:
+    async def _before(self, source: "BusSource", sym: str, n: int) -> bytes:
         """Returns an entry id behind which every entry of the symbol from `n` on lies, and not many others.
 
         An id begins with its time in ms. The search halves the time between two entries whose numbers are known, and
@@ -199,7 +205,7 @@ class BusEntries:
                 low = middle
         return b"%d-0" % max(0, low - 1)
 
-    async def _last(self, source: "_Source", sym: str) -> Entry | None:
+    async def _last(self, source: "BusSource", sym: str) -> Entry | None:
         before = b"+"
         while chunk := await self._session.newest(source, before, CHUNK):
             for entry in chunk:
@@ -208,33 +214,29 @@ class BusEntries:
             before = b"(" + chunk[-1].id
         return None
 
-    async def _next(self, source: "_Source", sym: str, behind: bytes) -> Entry | None:
+    async def _next(self, source: "BusSource", sym: str, behind: bytes) -> Entry | None:
         """Returns the symbol's first entry behind an id."""
         async for entry in self._behind(source, behind, NEAR):
             if entry.k == sym and entry.n:
                 return entry
         return None
 
-    async def _behind(self, source: "_Source", cursor: bytes, count: int = CHUNK) -> AsyncIterator[Entry]:
+    async def _behind(self, source: "BusSource", cursor: bytes, count: int = CHUNK) -> AsyncIterator[Entry]:
         while chunk := await self._read(source, cursor, count):
             for entry in chunk:
                 yield entry
             cursor, count = chunk[-1].id, min(5 * count, CHUNK)
 
-    async def _read(self, source: "_Source", cursor: bytes, count: int) -> list[Entry]:
+    async def _read(self, source: "BusSource", cursor: bytes, count: int) -> list[Entry]:
         answer = await self._session.read({source: cursor}, count, 0)
         return answer[0][1] if answer else []
 
 
-class _Source(NamedTuple):
+class BusSource(NamedTuple):
     """A source is the key of one partition's stream."""
 
     stream: str
     place: PartitionId
-
-
-def _stored(entry: Entry) -> StoredEntry:
-    return StoredEntry(entry.n, entry.t.decode(errors="replace"), entry.tr, entry.d, entry.w, BUS)
 
 
 class RecordedEntries:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -11,13 +11,14 @@ from shared.bus.api import Session
 from shared.config import Mode, Settings
 from shared.config.fingerprint import config_hash
 from shared.control.arming import Armed
+from shared.drift.reference import DriftReference
 from shared.errors import ConfigError, DataError, JournalUnwritable, TicklineError
 from shared.explain.edge import edge_of, edge_on
 from shared.journal.journal import Journal
 from shared.lookup import Found, Lookup, Reach
 from shared.lookup.day_book import KnownBooks
 from shared.lookup.money import SymbolMoney, money
-from shared.messages import Decision, MarketTick, Stream
+from shared.messages import Decision, ExecutionReport, MarketTick, Stream
 from shared.messages.monitor import POOLED, DriftReading
 from shared.messages.reasons import StopKind
 from shared.models.choose import chosen_card
@@ -38,6 +39,7 @@ EVENT_TIME = ("simulated", "replay")  # sources whose ticks are of another time
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 REACH_S = 60.0
+FEW = 8  # of a symbol's last decisions, among which that of its last report nearly always is
 REMOTE_S = 60.0  # a line whose files are elsewhere is at work if the bus heard of it since
 
 
@@ -73,11 +75,14 @@ class StatusReader:
         self._how, self._arm = how, how_to_arm(settings, how)
         self._identity: Identity | None = None
         self._armed = Armed("", "")
+        self._has_card = False
+        self._reference: DriftReference | None = None
         self._replay = replay
         self._event_time = replay or settings.ingestor.source in EVENT_TIME
         self._reach: Reach | None = None
         self._reach_s = 0.0
         self._notes = self._identify()
+        self._read_card()
 
     def _identify(self) -> list[str]:
         """Reads what trades, once; returns why it cannot be told, if so."""
@@ -90,6 +95,15 @@ class StatusReader:
         except TicklineError as error:
             return [f"what trades cannot be told: {error}"]
         return []
+
+    def _read_card(self) -> None:
+        """Reads what its model's card shows of the edge, once; nothing of a replay's."""
+        if self._identity is None or self._replay:
+            return
+        with suppress(TicklineError):  # that is said of what trades
+            card = chosen_card(self._settings)
+            self._reference = None if card is None else reference_in(card, self._settings)
+            self._has_card = card is not None
 
     def _identify_replay(self) -> list[str]:
         """Reads what traded in a replay, which its recording knows; returns why it cannot be told, if so."""
@@ -176,11 +190,11 @@ class StatusReader:
         report = None if held is None else held.last_report
         if decision is None or report is None or report.ts_event <= decision.message.ts_event:
             return decision
-        at_ns = report.ts_event
-        of_then = await self._lookup.messages(Stream.DECISIONS, report.sym, at_ns, at_ns)
-        named = [
-            one for one in of_then if isinstance(one.message, Decision) and report.client_order_id in one.message.orders
-        ]
+        last = await self._lookup.last(Stream.DECISIONS, report.sym, FEW)
+        named = [one for one in last if _orders(one, report)]
+        if not named:  # the line has gone on for long meanwhile
+            of_then = await self._lookup.messages(Stream.DECISIONS, report.sym, report.ts_event, report.ts_event)
+            named = [one for one in of_then if _orders(one, report)]
         return named[-1] if named else decision
 
     async def _journal(self, stack: AsyncExitStack) -> Journal | None:
@@ -240,17 +254,10 @@ class StatusReader:
 
     async def _edge(self) -> str:
         """Returns what the monitor said last of the edge; before its first word what the model's card shows."""
-        card = reference = None
-        if self._identity is not None and not self._replay:
-            try:
-                card = chosen_card(self._settings)
-                reference = None if card is None else reference_in(card, self._settings)
-            except TicklineError:
-                card = None  # that is said of what trades
         found = await self._lookup.last(Stream.MONITOR, POOLED)
         if found and isinstance(found[-1].message, DriftReading):
-            return edge_of(found[-1].message, reference)
-        return "" if card is None else edge_on(reference)
+            return edge_of(found[-1].message, self._reference)
+        return edge_on(self._reference) if self._has_card else ""
 
     def _sources(self, reach: Reach) -> tuple[str, ...]:
         """Returns where the decisions are read, and from when they reach back."""
@@ -321,6 +328,11 @@ def _health(settings: Settings, now_ns: int, words: list[Word]) -> _Health:
     missing = tuple(name for name in late if name in CORE or touched[name])
     lacking = sum(name in CORE for name in missing)
     return _Health("up" if not lacking else "down" if lacking == len(CORE) else "partly", missing)
+
+
+def _orders(decided: Found, report: ExecutionReport) -> bool:
+    """Says whether a report is about an order of this decision."""
+    return isinstance(decided.message, Decision) and report.client_order_id in decided.message.orders
 
 
 def _touched_ns(settings: Settings, service: str) -> int:

@@ -15,7 +15,7 @@ import structlog
 from services.monitor.page.curve import EquityCurve, Expected
 from services.monitor.page.stream import EventHub
 from services.monitor.page.tail import Tail
-from services.monitor.page.view import PageState, Stale, silences, view_of
+from services.monitor.page.view import DECISIONS, PageState, Stale, shown_decision, silences, view_of
 from services.monitor.page.watch import LineWatch
 from shared.bus.api import Bus, BusLost, Session
 from shared.config import Settings
@@ -55,6 +55,7 @@ class PageReader:
         self._state: PageState | None = None
         self._revision = 0
         self._shown: dict[str, Any] = {}
+        self._told: dict[str, dict[str, Any]] = {}  # the decisions that are shown, by their traces
         self._why = ""
 
     async def run(self, hub: EventHub) -> None:
@@ -110,7 +111,8 @@ class PageReader:
                 began_s, watched = time.monotonic(), hub.watched.is_set()
                 if watched and not self._tail.begun.is_set():
                     await self._tail.begin(lookup)
-                await self._look(status, session, rule, watched)
+                async with lookup.moment():
+                    await self._look(status, session, rule, watched)
                 self._show(hub)
                 self._why = ""
                 took_s = time.monotonic() - began_s
@@ -142,9 +144,15 @@ class PageReader:
         if time.monotonic() - self._saved_s > SAVED_S:
             await self._keep_curve()
         self._state = PageState(
-            self._settings, seen, progress, tail.rates(), tuple(tail.decisions), tuple(tail.orders.values()), rule,
+            self._settings, seen, progress, tail.rates(), self._tell(rule), tuple(tail.orders.values()),
             self._curve.figures(), watch.owners, watch.alerts.shown(), tail.drift, tail.band, self._acts,
         )  # fmt: skip
+
+    def _tell(self, rule: Rule) -> tuple[dict[str, Any], ...]:
+        """Returns the last decisions, the newest first; each is put into words once."""
+        newest = list(self._tail.decisions)[: -DECISIONS - 1 : -1]
+        self._told = {one.decision.tr: self._told.get(one.decision.tr) or shown_decision(one, rule) for one in newest}
+        return tuple(self._told.values())
 
     async def _next(self, hub: EventHub) -> None:
         """Waits for news; while nobody looks, for somebody who does, or a while."""

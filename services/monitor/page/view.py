@@ -47,8 +47,8 @@ class Stale(NamedTuple):
 class PageState(NamedTuple):
     """A state is all that the reader has seen at one moment.
 
-    - decisions, orders: of the streams' ends, the newest last.
-    - rule: the strategy as it is configured.
+    - decisions: the last ones, as `shown_decision` gives them, the newest first.
+    - orders: of the streams' ends, the newest last.
     - drift, band: the monitor's last readings of the edge and of the books.
     - acts: as `PageActs` shows them.
     """
@@ -57,9 +57,8 @@ class PageState(NamedTuple):
     status: LineStatus
     progress: Progress
     rates: Mapping[Stream, StreamRate]
-    decisions: tuple[DecisionSeen, ...]
+    decisions: tuple[Mapping[str, Any], ...]
     orders: tuple[OrderSeen, ...]
-    rule: Rule
     curve: CurveFigures
     owners: Mapping[str, tuple[Owner, ...]]
     alerts: tuple[SeenAlert, ...]
@@ -87,7 +86,7 @@ def view_of(state: PageState, now_ms: int | None, revision: int, stale: Iterable
         "equity": _equity(state),
         "positions": [_position(one, ages, status) for one in status.symbols.values()],
         "orders": list(_orders(state, ages))[:ORDERS],
-        "decisions": list(_decisions(state)),
+        "decisions": list(state.decisions[:DECISIONS]),
         "drift": _drift(state),
         "reconciliation": _reconciliation(state, ages),
         "alerts": [one._asdict() for one in state.alerts],
@@ -333,16 +332,16 @@ def _order(seen: OrderSeen, ages: _Ages) -> dict[str, Any]:
     }
 
 
-def _decisions(state: PageState) -> Iterator[dict[str, Any]]:
-    """Yields the newest first, each in the sentence of `why`."""
-    for decision, at_ns, prediction in list(reversed(state.decisions))[:DECISIONS]:
-        yield {
-            "ms": decision.ts_event // NS_PER_MS,
-            "symbol": decision.sym,
-            "sentence": decision_line(Decided(decision, at_ns, state.rule, LOCAL_TIME, prediction)),
-            "reason": None if decision.reason is None else str(decision.reason),
-            "trace": decision.tr,
-        }
+def shown_decision(seen: DecisionSeen, rule: Rule) -> dict[str, Any]:
+    """Returns a decision as it is shown, in the sentence of `why`. rule: the strategy as it is configured."""
+    decision, at_ns, prediction = seen
+    return {
+        "ms": decision.ts_event // NS_PER_MS,
+        "symbol": decision.sym,
+        "sentence": decision_line(Decided(decision, at_ns, rule, LOCAL_TIME, prediction)),
+        "reason": None if decision.reason is None else str(decision.reason),
+        "trace": decision.tr,
+    }
 
 
 def _text(amount: Decimal | None) -> str | None:

@@ -260,6 +260,20 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(state: object)
     assert repr(account) == repr(Account(Decimal(5)))
 
 
+def test_a_copy_is_the_same_and_books_its_own() -> None:
+    account = Account(Decimal(100))
+    account.fund(Decimal(150))
+    account.book("A", Decimal(2), Decimal(50))
+    account.book("B", Decimal(1), Decimal(50))
+    account.leave("B")
+    other, before = account.copy(), account.state()
+    assert (other.state(), other.capital) == (before, Decimal(150))
+    other.book("A", Decimal(-2), Decimal(60))
+    other.book("B", Decimal(1), Decimal(60))
+    assert account.state() == before
+    assert other.state() != before
+
+
 def test_the_capital_stays_what_it_was_made_with() -> None:
     account = Account(Decimal(100))
     account.update(Decimal(5))

@@ -228,7 +228,8 @@ def test_who_looks_often_sees_the_same_on_paper(hours: list[Hour], since: int) -
             whole.write(message)
             trimmed.write(message)
             now_ms = message.ts_event // 1_000_000
-            found = (await money(trimmed.settings, lookup, now_ms, UTC_TIME, known=known)).symbols[SYM]
+            async with lookup.moment():
+                found = (await money(trimmed.settings, lookup, now_ms, UTC_TIME, known=known)).symbols[SYM]
             wanted = (await money(whole.settings, fresh, now_ms, UTC_TIME)).symbols[SYM]
             for mine, other in zip(found, wanted, strict=True):
                 same = mine == other or abs(mine - other) <= ROUNDED * 1_000  # type: ignore[operator]

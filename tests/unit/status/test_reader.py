@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -39,7 +40,7 @@ from shared.recording.checkpoint import Checkpoint, kept_settings, write_checkpo
 from shared.runner.health import HELD, alive_file
 from shared.runner.symbol import FIELD, Symbol
 from shared.status.exchange import look
-from shared.status.reader import CORE, StatusReader, _health
+from shared.status.reader import CORE, FEW, StatusReader, _health
 from shared.status.state import LineStatus, Word
 from shared.strategies.identity import decided_by_config
 from shared.wall_time import UTC_TIME
@@ -143,6 +144,11 @@ class GoingOn(Lookup):
     """A lookup of a line that writes on after its decision was read."""
 
     meanwhile: Callable[[], object] | None = None
+    searched: frozenset[Stream] = frozenset()  # by time, which reads hundreds
+
+    async def messages(self, stream: Stream, *given: Any) -> list[Found]:
+        self.searched |= {stream}
+        return await super().messages(stream, *given)
 
     async def last(self, stream: Stream, sym: str, count: int = 1, until_ns: int | None = None) -> list[Found]:
         found = await super().last(stream, sym, count, until_ns)
@@ -162,17 +168,20 @@ def decided(fill: ExecutionReport, n: int) -> tuple[Decision, ExecutionReport]:
     return made, fill.model_copy(update={**of, "n": fill.n + n, "client_order_id": name})
 
 
-async def test_while_the_line_goes_on_no_answered_decision_is_called_unanswered(world: World) -> None:
+@pytest.mark.parametrize("behind", [0, FEW], ids=["among the last decisions", "long ago by then"])
+async def test_while_the_line_goes_on_no_answered_decision_is_called_unanswered(world: World, behind: int) -> None:
     """A decision is read before the reports; meanwhile the line decides anew, and fills that."""
     (first, filled), (second, later) = (decided(LIFE.reports[0], n) for n in (1, 2))
+    waiting = [decided(later, n)[0].model_copy(update={"orders": ()}) for n in range(3, 3 + behind)]
     world.write(*LIFE.ticks, *LIFE.reports, first, filled)
     going = GoingOn(world.settings, world.bus)
-    going.meanwhile = lambda: world.write(second, later)
+    going.meanwhile = lambda: world.write(second, later, *waiting)
     session = await world.bus.connect()
     one = (await StatusReader(world.settings, going, UTC_TIME, session=session).read()).symbols[A]
     await session.close()
     await going.close()
     assert (one.decision, one.fill, one.outcome) == (second, later, "FILLED")
+    assert (Stream.DECISIONS in going.searched) == bool(behind)
 
 
 async def test_where_it_is_read_is_asked_again_until_there_is_something(world: World) -> None:
@@ -192,6 +201,15 @@ async def test_what_the_monitor_said_last_is_the_edge(world: World) -> None:
     assert (await status_of(world)).edge == (
         "live no edge shown: evidence 3.25 of 20 in 311 held bars; decay ok: 12.5 of 7300"
     )
+
+
+async def test_the_card_is_read_once_as_what_trades(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To find it, all cards of a folder are read."""
+    world.write(*MESSAGES)
+    async with reading(world) as reader:
+        found = await reader.read()
+        monkeypatch.setattr("shared.status.reader.chosen_card", lambda *_: pytest.fail("it was searched for again"))
+        assert (await reader.read()).edge == found.edge != ""
 
 
 def test_how_long_it_may_take_yet_is_said_where_the_card_tells() -> None:

@@ -1,22 +1,35 @@
 """What the page's stream tells a browser, and when."""
 
 import asyncio
+from collections import Counter
 from contextlib import aclosing
+from contextvars import ContextVar
 from math import nan
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.monitor.page import view
 from services.monitor.page.reader import PageReader
 from shared.bus.memory_bus import MemorySession
+from shared.explain.decisions import Decided
 from shared.messages import Prediction
 from tests.unit.monitor.page.site import serving, settings_at
 from tests.unit.monitor.session import SYMBOLS, bars
 from tests.until import until
 
 
-async def test_a_view_comes_with_a_commit_and_none_without(tmp_path: Path) -> None:
+async def test_a_view_comes_with_a_commit_and_none_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It puts what is new into words, and no decision twice."""
+    in_words: list[str] = []
+    of = view.decision_line
+
+    def counted(case: Decided) -> str:
+        in_words.append(case.decision.tr)
+        return of(case)
+
+    monkeypatch.setattr(view, "decision_line", counted)
     async with serving(settings_at(tmp_path), bars(1, 3, 0.01)) as site:
         await site.browser.sign_in(site.file.code)
         stream = site.browser.events()
@@ -39,6 +52,7 @@ async def test_a_view_comes_with_a_commit_and_none_without(tmp_path: Path) -> No
         assert event.data["revision"] > revisions[-1]
         assert event.data["mode"] == "paper"
         assert "goes by" in event.data["decisions"][0]["sentence"]
+        assert len(in_words) == len(set(in_words)) == 4 * len(SYMBOLS)
         await stream.aclose()
 
 
@@ -66,6 +80,45 @@ async def test_while_nobody_looks_nobody_follows_the_streams(tmp_path: Path, mon
                 if event.name == "view" and event.data["decisions"]:
                     break
         await until(lambda: reads > 0)
+
+
+async def test_a_look_reads_what_is_new_in_one_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a view of a fast line comes seldom, and each look costs the bus, and each order, much."""
+    looks: list[Counter[str]] = []
+    find, looking = PageReader._look, ContextVar("looking", default=False)
+
+    def count(name: str) -> None:
+        of = getattr(MemorySession, name)
+
+        async def counted(*given: Any) -> Any:
+            if looking.get():
+                looks[-1][name] += 1
+            return await of(*given)
+
+        monkeypatch.setattr(MemorySession, name, counted)
+
+    async def told(self: PageReader, *given: Any) -> None:
+        looks.append(Counter())
+        token = looking.set(True)
+        await find(self, *given)
+        looking.reset(token)
+
+    for name in ("newest", "read"):
+        count(name)
+    monkeypatch.setattr(PageReader, "_look", told)
+    async with serving(settings_at(tmp_path), bars(1, 3, 0.01)) as site:
+        await site.browser.sign_in(site.file.code)
+        async with aclosing(site.browser.events()) as stream:
+            async for event in stream:
+                if event.name == "view" and len(event.data["decisions"]) == 3 * len(SYMBOLS):
+                    break
+            before = len(looks)
+            await site.line.write(bars(4, 4, 0.01))
+            async for event in stream:
+                if event.name == "view" and len(event.data["decisions"]) == 4 * len(SYMBOLS):
+                    break
+    assert looks[before:]
+    assert not any(looks[before:]), "all was asked for when its moment began"
 
 
 async def test_no_page_is_made_of_data(tmp_path: Path) -> None:

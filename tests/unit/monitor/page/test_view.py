@@ -8,7 +8,7 @@ import pytest
 
 from services.monitor.page.curve import CurveFigures
 from services.monitor.page.tail import DecisionSeen, OrderSeen, StreamRate
-from services.monitor.page.view import PageState, silences, view_of
+from services.monitor.page.view import PageState, shown_decision, silences, view_of
 from services.monitor.page.watch import Owner, SeenAlert
 from shared.config import Settings, load_settings
 from shared.control.arming import Armed
@@ -24,14 +24,15 @@ NOW_MS = NOW_NS // 1_000_000
 S = 1_000_000_000
 HOSTILE = "<img src=x onerror=alert(1)>"
 SETTINGS = load_settings(symbols=("BTCUSDT", "ETHUSDT"))
+RULE = Rule("threshold", {"threshold": 0.001})
 
 
 def state(status: LineStatus = TRADES, settings: Settings = SETTINGS, **more: Any) -> PageState:
     rates = {stream: StreamRate(2.5, NOW_NS - S) for stream in Stream if stream is not Stream.DEAD}
     given: dict[str, Any] = {
         "settings": settings, "status": status, "progress": Progress({}, {Stream.TICKS: 3}), "rates": rates,
-        "decisions": (DecisionSeen(decision(), NOW_NS, None),), "orders": (OrderSeen(None, FILL),),
-        "rule": Rule("threshold", {"threshold": 0.001}), "curve": CurveFigures((), 0.01, 0.02),
+        "decisions": (shown_decision(DecisionSeen(decision(), NOW_NS, None), RULE),),
+        "orders": (OrderSeen(None, FILL),), "curve": CurveFigures((), 0.01, 0.02),
         "owners": {"gateway": (Owner("a", (0, 1), 2),)}, "alerts": (SeenAlert(5, "gap", "a gap", over=False),),
         "drift": None, "band": None, "acts": {},
     }  # fmt: skip
@@ -170,7 +171,7 @@ def test_a_feed_that_ticks_seldom_is_silent_when_two_ticks_are_lacking(
 
 def test_a_hostile_name_stays_a_text() -> None:
     one = BTC._replace(sym=HOSTILE)
-    seen = DecisionSeen(decision(sym=HOSTILE[:20], tr=HOSTILE), NOW_NS, None)
+    seen = shown_decision(DecisionSeen(decision(sym=HOSTILE[:20], tr=HOSTILE), NOW_NS, None), RULE)
     view = view_of(state(TRADES._replace(symbols={HOSTILE: one}, account=HOSTILE), decisions=(seen,)), NOW_MS, 1)
     assert view["positions"][0]["symbol"] == view["account"] == view["decisions"][0]["trace"] == HOSTILE
     assert Decimal(view["positions"][0]["size"]) == one.qty
