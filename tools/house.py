@@ -24,6 +24,8 @@ KEPT = {
     "services.monitor.metrics": "each service has this file",
     "services.strategy.metrics": "each service has this file",
     "shared.features.time_of_day": "each feature has a file",
+    "services.research.fast.measured": "the rows and totals of what was traded, and not how a file is traded",
+    "services.research.fast.row_kernel": "it loads numba, which settings and prices do without",
     "services.research.lookahead.restarts": "a check of its own: of memory, and not of the future",
     "services.simulator.hyperliquid.account": "each dialect has this file",
     "services.simulator.hyperliquid.signer": "the SDK's way to sign, written apart from ccxt's: each checks the other",
